@@ -1,0 +1,1 @@
+"""The ingest worker: encodes a catalogue and writes it into Elasticsearch."""

@@ -1,0 +1,13 @@
+"""`xlrec-es`: query and administration."""
+
+import click
+
+from xlrec_es import __version__
+from xlrec_es.options import XlrecGroup, config_option
+
+
+@click.group(cls=XlrecGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="xlrec-es")
+@config_option
+def main() -> None:
+    """Cross-language recommendations inside Elasticsearch."""

@@ -1,0 +1,199 @@
+"""The one place where an Elasticsearch client is made, and what the cluster behind it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import elasticsearch
+from elasticsearch import Elasticsearch
+from elasticsearch.serializer import OrjsonSerializer
+
+from xlrec_es.errors import (
+    AuthenticationFailed,
+    ClusterError,
+    ClusterUnreachable,
+    ConfigError,
+    IndexNotFound,
+    PermissionDenied,
+)
+from xlrec_es.languages import CANDIDATE_ANALYZERS
+
+MINIMUM_VERSION = (8, 19, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where the cluster is and who is asking.
+
+    Attributes:
+        url: Scheme, host and port.
+        api_key: Encoded API key; excludes username and password.
+        username: For basic authentication, with `password`.
+        password: For basic authentication.
+        ca_certs: Path of the certificate authority's certificate (PEM).
+        ca_fingerprint: SHA-256 of the certificate authority, hexadecimal, in place of `ca_certs`.
+        timeout_s: Seconds that one request may take.
+    """
+
+    url: str
+    api_key: str | None = field(default=None, repr=False)
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_certs: str | None = None
+    ca_fingerprint: str | None = None
+    timeout_s: float = 30.0
+
+
+def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
+    """Make a client. Nothing is sent yet.
+
+    Args:
+        connection: Where and who.
+        max_retries: Repeats of a request after a connection error, 429, 502, 503 or 504; 0 for
+            whoever repeats requests itself.
+
+    Raises:
+        ConfigError: The options contradict each other, or the client refuses them.
+    """
+    c = connection
+    if c.api_key and (c.username or c.password):
+        raise ConfigError("give an API key or a user name and password, not both")
+    if bool(c.username) != bool(c.password):
+        raise ConfigError("basic authentication needs both a user name and a password")
+    options: dict[str, object] = {
+        "request_timeout": c.timeout_s,
+        "max_retries": max_retries,
+        "retry_on_timeout": False,
+        "serializer": OrjsonSerializer(),
+    }
+    if c.api_key:
+        options["api_key"] = c.api_key
+    if c.username and c.password:
+        options["basic_auth"] = (c.username, c.password)
+    if c.ca_certs:
+        options["ca_certs"] = c.ca_certs
+    if c.ca_fingerprint:
+        options["ssl_assert_fingerprint"] = c.ca_fingerprint
+    try:
+        return Elasticsearch(c.url, **options)  # type: ignore[arg-type]
+    except (ValueError, TypeError, OSError) as error:
+        raise ConfigError(f"cannot connect to {c.url!r}: {error}") from error
+
+
+@contextmanager
+def friendly_errors(client: Elasticsearch) -> Iterator[None]:
+    """Turn the client's exceptions into this project's, with the next step.
+
+    Raises:
+        ClusterError: Or one of its subclasses, in place of whatever the client raised.
+        IndexNotFound: In place of a 404.
+    """
+    nodes = ", ".join(node.base_url for node in client.transport.node_pool.all())
+    try:
+        yield
+    except elasticsearch.AuthenticationException as error:
+        raise AuthenticationFailed(
+            f"{nodes} does not accept these credentials; give --api-key (XLREC_API_KEY), "
+            "or --username and --password (XLREC_USERNAME, XLREC_PASSWORD)"
+        ) from error
+    except elasticsearch.AuthorizationException as error:
+        raise PermissionDenied(f"{nodes} refused: {reason_of(error)}") from error
+    except elasticsearch.NotFoundError as error:
+        raise IndexNotFound(
+            f"{reason_of(error)} at {nodes}; make it with: xlrec-ingest run"
+        ) from error
+    except elasticsearch.UnsupportedProductError as error:
+        raise ClusterUnreachable(f"{nodes} answers, but it is not Elasticsearch") from error
+    except elasticsearch.ApiError as error:
+        raise ClusterError(f"{nodes} answered {error.status_code}: {reason_of(error)}") from error
+    except elasticsearch.TransportError as error:
+        raise ClusterUnreachable(
+            f"no Elasticsearch at {nodes} ({error.message.split(chr(10))[0]}); "
+            "check --url (XLREC_URL), or start one with: xlrec-es node start"
+        ) from error
+
+
+def reason_of(error: elasticsearch.ApiError) -> str:
+    """The sentence that Elasticsearch gives as the cause of an error."""
+    body = error.body
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        causes = body["error"].get("root_cause") or [body["error"]]
+        return str(causes[0].get("reason") or body["error"].get("reason") or error.message)
+    return str(error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a cluster can do, found by asking it.
+
+    Attributes:
+        version: The oldest node's version.
+        license: `basic`, `trial`, `enterprise` ...
+        modules: Modules and plugins that every node has.
+        analyzers: Language analyzers that the node asked has.
+    """
+
+    version: tuple[int, int, int]
+    license: str
+    modules: frozenset[str]
+    analyzers: frozenset[str]
+
+    @property
+    def packed_vectors(self) -> bool:
+        """Whether vectors may be written as base64 of big-endian float32 (from 9.3)."""
+        return self.version >= (9, 3, 0)
+
+
+def probe(client: Elasticsearch) -> Capabilities:
+    """Ask the cluster what it can do.
+
+    `GET /` is missing on stripped servers and `_nodes` needs the `monitor` privilege, so the
+    version is taken from whichever of the two answers.
+
+    Raises:
+        ClusterError: The cluster does not answer, refuses, or is too old.
+    """
+    with friendly_errors(client):
+        version, modules = _version_and_modules(client)
+        if version < MINIMUM_VERSION:
+            raise ClusterError(
+                f"Elasticsearch {'.'.join(map(str, version))} is too old; "
+                f"{'.'.join(map(str, MINIMUM_VERSION))} is the oldest supported"
+            )
+        licence = client.license.get()["license"]["type"]
+        return Capabilities(version, licence, modules, available_analyzers(client))
+
+
+def available_analyzers(client: Elasticsearch) -> frozenset[str]:
+    """The language analyzers that the cluster has; each is tried, for there is no list to read."""
+    found = set()
+    for name in sorted(CANDIDATE_ANALYZERS):
+        try:
+            client.indices.analyze(analyzer=name, text="")
+        except elasticsearch.BadRequestError:
+            continue
+        found.add(name)
+    return frozenset(found)
+
+
+def _version_and_modules(client: Elasticsearch) -> tuple[tuple[int, int, int], frozenset[str]]:
+    try:
+        nodes = client.nodes.info(
+            metric="plugins",
+            filter_path="nodes.*.version,nodes.*.modules.name,nodes.*.plugins.name",
+        )["nodes"].values()
+    except elasticsearch.AuthorizationException:
+        return _parse_version(client.info()["version"]["number"]), frozenset()
+    versions = [_parse_version(node["version"]) for node in nodes]
+    modules = [
+        {part["name"] for part in (*node.get("modules", ()), *node.get("plugins", ()))}
+        for node in nodes
+    ]
+    return min(versions), frozenset(set.intersection(*modules))
+
+
+def _parse_version(text: str) -> tuple[int, int, int]:
+    major, minor, patch = text.split("-")[0].split(".")[:3]
+    return int(major), int(minor), int(patch)

@@ -1,0 +1,129 @@
+"""What can go wrong, as one tree. Every message says what is wrong and what to do.
+
+XlrecError
+├── UsageError            the caller asked for something that cannot be (exit code 2)
+│   ├── ConfigError         options, environment or TOML file
+│   ├── UnknownLanguage     not a language tag, or none of the index's languages
+│   └── EmptyHistory        nothing to recommend from
+├── UnknownItems          no document of the index has these ids (``.items``)
+├── ClusterError          Elasticsearch said no
+│   ├── ClusterUnreachable
+│   ├── AuthenticationFailed
+│   ├── PermissionDenied
+│   └── SearchFailed        a search, or a part of it, failed
+├── IndexUnusable         the index is not what this program needs
+│   ├── IndexNotFound
+│   ├── NotAnXlrecIndex     it has no `_meta.xlrec`
+│   └── FingerprintMismatch vectors of another encoder or calibration (``.differences``)
+├── NodeError             the local Elasticsearch did not start or stop
+├── IngestError           the worker cannot go on
+│   ├── SourceError         the input cannot be read
+│   ├── EncoderError        the model cannot be loaded or run
+│   └── WriteError          Elasticsearch does not take documents
+└── MissingExtra          a part of the program that is not installed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class XlrecError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(XlrecError):
+    """The caller asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """An option, an environment variable or the TOML file is wrong."""
+
+
+class UnknownLanguage(UsageError):
+    """Not a BCP 47 language tag, or not one of the index's languages."""
+
+
+class EmptyHistory(UsageError):
+    """A history without a single interaction."""
+
+
+class UnknownItems(XlrecError):
+    """No document of the index has these ids."""
+
+    def __init__(self, message: str, *, items: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.items = tuple(items)
+
+
+class ClusterError(XlrecError):
+    """Elasticsearch answered with an error."""
+
+
+class ClusterUnreachable(ClusterError):
+    """Nothing that speaks Elasticsearch answers at the URL."""
+
+
+class AuthenticationFailed(ClusterError):
+    """The cluster does not accept the credentials (401)."""
+
+
+class PermissionDenied(ClusterError):
+    """The credentials are valid but do not allow this (403)."""
+
+
+class SearchFailed(ClusterError):
+    """A search, or a part of a multi-search, failed."""
+
+
+class IndexUnusable(XlrecError):
+    """The index is not what this program needs."""
+
+
+class IndexNotFound(IndexUnusable):
+    """No index or alias of that name."""
+
+
+class NotAnXlrecIndex(IndexUnusable):
+    """The index was not made by this program: it has no `_meta.xlrec`."""
+
+
+class FingerprintMismatch(IndexUnusable):
+    """The index holds vectors of another encoder, recipe or calibration."""
+
+    def __init__(self, message: str, *, differences: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.differences = tuple(differences)
+
+
+class NodeError(XlrecError):
+    """The local Elasticsearch could not be installed, started or stopped."""
+
+
+class IngestError(XlrecError):
+    """The ingest worker cannot go on."""
+
+
+class SourceError(IngestError):
+    """The input cannot be read."""
+
+
+class EncoderError(IngestError):
+    """The model cannot be loaded or run."""
+
+
+class WriteError(IngestError):
+    """Elasticsearch does not take the documents."""
+
+
+class MissingExtra(XlrecError):
+    """A part of the program that is not installed."""
+
+    @classmethod
+    def named(cls, extra: str, purpose: str) -> MissingExtra:
+        """The error for a missing extra, with the command that installs it."""
+        return cls(f"{purpose} needs more packages: pip install 'xlrec-es[{extra}]'")

@@ -1,0 +1,159 @@
+"""Versions of an index behind an alias, and what their `_meta.xlrec` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.calibration import Calibration
+from xlrec_es.client import friendly_errors
+from xlrec_es.encoder import Fingerprint
+from xlrec_es.errors import FingerprintMismatch, IndexNotFound, IndexUnusable, NotAnXlrecIndex
+from xlrec_es.mappings import SCHEMA, index_body, text_fields
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMeta:
+    """What an index says of itself in `_meta.xlrec`.
+
+    Attributes:
+        schema: Version of the mapping.
+        fingerprint: What made its vectors.
+        calibration: How they were calibrated.
+        analyzers: Analyzer really used, by language.
+        title_field: The user's field that holds a document's title, or None.
+        weights: Fusion weights by leg; empty for the program's own.
+        source: Where the documents came from: whatever the writer wants remembered.
+    """
+
+    fingerprint: Fingerprint
+    calibration: Calibration
+    analyzers: Mapping[str, str]
+    title_field: str | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    schema: str = SCHEMA
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that have a text field, sorted."""
+        return tuple(sorted(self.analyzers))
+
+    def to_meta(self) -> dict[str, Any]:
+        """As stored in `_meta.xlrec`."""
+        return {
+            "schema": self.schema,
+            "fingerprint": self.fingerprint.to_meta(),
+            "calibration": self.calibration.to_meta(),
+            "analyzers": dict(self.analyzers),
+            "title_field": self.title_field,
+            "weights": dict(self.weights),
+            "source": dict(self.source),
+        }
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> IndexMeta:
+        """The inverse of `to_meta`."""
+        return cls(
+            fingerprint=Fingerprint.from_meta(meta["fingerprint"]),
+            calibration=Calibration.from_meta(meta["calibration"]),
+            analyzers=dict(meta["analyzers"]),
+            title_field=meta.get("title_field"),
+            weights=dict(meta.get("weights") or {}),
+            source=dict(meta.get("source") or {}),
+            schema=meta["schema"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveIndex:
+    """The physical index behind a name, and its description."""
+
+    name: str
+    meta: IndexMeta
+
+
+def physical_name(name: str, version: int) -> str:
+    """The physical index of a version: `<name>-xlrec-v<N>`."""
+    return f"{name}-xlrec-v{version}"
+
+
+def find_live(client: Elasticsearch, name: str) -> LiveIndex:
+    """The one index that an alias or index name stands for.
+
+    Raises:
+        IndexNotFound: Nothing has that name.
+        IndexUnusable: The alias stands for several indices.
+        NotAnXlrecIndex: The index was not made by this program.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        found = client.indices.get_mapping(index=name, expand_wildcards="open").body
+    if not found:
+        raise IndexNotFound(f"no index [{name}]; make it with: xlrec-ingest run")
+    if len(found) > 1:
+        raise IndexUnusable(
+            f"{name!r} stands for {len(found)} indices ({', '.join(sorted(found))}); name one"
+        )
+    [(physical, body)] = found.items()
+    meta = body["mappings"].get("_meta", {}).get("xlrec")
+    if meta is None:
+        raise NotAnXlrecIndex(
+            f"{physical} has no _meta.xlrec, so it was not made by xlrec-es; "
+            "read it into an index of its own with: xlrec-ingest run"
+        )
+    return LiveIndex(physical, IndexMeta.from_meta(meta))
+
+
+def create_first_version(
+    client: Elasticsearch, name: str, meta: IndexMeta, settings: Mapping[str, Any] | None = None
+) -> LiveIndex:
+    """Create `<name>-xlrec-v1` with the alias `<name>` on it, in one atomic call.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses (the name is taken, say).
+    """
+    physical = physical_name(name, 1)
+    body = index_body(
+        dims=meta.fingerprint.dims,
+        analyzers=meta.analyzers,
+        meta=meta.to_meta(),
+        settings=settings,
+    )
+    with friendly_errors(client):
+        client.indices.create(index=physical, aliases={name: {}}, **body)
+    return LiveIndex(physical, meta)
+
+
+def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> LiveIndex:
+    """Write `_meta.xlrec`, and the text fields of languages that are new in it.
+
+    Raises:
+        FingerprintMismatch: The fingerprint would change: that takes a new version.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    check_fingerprint(live, meta.fingerprint)
+    fields = {"xlrec": {"properties": {"text": {"properties": text_fields(meta.analyzers)}}}}
+    with friendly_errors(client):
+        client.indices.put_mapping(
+            index=live.name, meta={"xlrec": meta.to_meta()}, properties=fields
+        )
+    return replace(live, meta=meta)
+
+
+def check_fingerprint(live: LiveIndex, mine: Fingerprint) -> None:
+    """Refuse to mix vectors of two kinds.
+
+    Raises:
+        FingerprintMismatch: The index's vectors were made by something else.
+    """
+    differences = mine.differences(live.meta.fingerprint)
+    if differences:
+        raise FingerprintMismatch(
+            f"{live.name} holds vectors of another kind: {'; '.join(differences)}. "
+            "Use the encoder and settings that made it, or another index name",
+            differences=differences,
+        )

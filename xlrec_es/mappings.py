@@ -1,0 +1,60 @@
+"""Read the shipped mapping and fill in what depends on the catalogue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+SCHEMA = "xlrec.v1"
+"""The mapping that new indices get."""
+
+
+def load_mapping(schema: str = SCHEMA) -> dict[str, Any]:
+    """The shipped mapping of a schema version, as in `mappings/<schema>.json`.
+
+    Raises:
+        FileNotFoundError: No such version is shipped.
+    """
+    shipped = resources.files("xlrec_es") / "_mappings"
+    # An editable install and a checkout read the folder beside the packages.
+    folder = shipped if shipped.is_dir() else Path(__file__).parents[1] / "mappings"
+    body: dict[str, Any] = json.loads((folder / f"{schema}.json").read_text("utf-8"))
+    return body
+
+
+def index_body(
+    *,
+    dims: int,
+    analyzers: Mapping[str, str],
+    meta: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The body that creates an index.
+
+    Args:
+        dims: Length of the vectors.
+        analyzers: Analyzer by language, one searchable text field each.
+        meta: What goes into `_meta.xlrec`.
+        settings: Index settings of the user's own (shards, replicas ...), which win.
+
+    Returns:
+        `settings` and `mappings`, for `indices.create`.
+    """
+    body = load_mapping()
+    properties = body["mappings"]["properties"]["xlrec"]["properties"]
+    properties["embedding"]["dims"] = dims
+    properties["text"]["properties"] = text_fields(analyzers)
+    body["mappings"]["_meta"] = {"xlrec": dict(meta)}
+    body["settings"]["index"].update(settings or {})
+    return body
+
+
+def text_fields(analyzers: Mapping[str, str]) -> dict[str, Any]:
+    """The `xlrec.text` properties for these languages."""
+    return {
+        language: {"type": "text", "analyzer": analyzer}
+        for language, analyzer in sorted(analyzers.items())
+    }

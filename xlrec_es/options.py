@@ -1,0 +1,143 @@
+"""Options that both command lines share, and how options, environment and TOML file combine.
+
+Click's own order decides: command line, then environment (`XLREC_*`), then TOML file, then default.
+The TOML file has a table `[connection]`, and one for each command: `[recommend]`, `[run]` ...
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from xlrec_es.client import Connection
+from xlrec_es.errors import ConfigError, UsageError, XlrecError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_URL = "http://127.0.0.1:9200"
+
+
+def load_config(path: Path, group: click.Group) -> dict[str, Any]:
+    """Read a TOML file into click's `default_map`.
+
+    Args:
+        path: The file.
+        group: The commands whose tables the file may have.
+
+    Returns:
+        Defaults by command; keys of `[connection]` go to every command.
+
+    Raises:
+        ConfigError: Not a TOML file, or a key that stands outside of a table.
+    """
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    connection = tables.pop("connection", {})
+    for key, value in tables.items():
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path}: {key} stands outside of a table such as [connection]")
+    return {
+        name: {**connection, **{k.replace("-", "_"): v for k, v in tables.get(name, {}).items()}}
+        for name in group.commands
+    }
+
+
+def read_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    """Callback of `--config`: make the file's values the defaults of the commands."""
+    if path is not None and isinstance(ctx.command, click.Group):
+        ctx.default_map = load_config(path, ctx.command)
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="XLREC_CONFIG",
+    show_envvar=True,
+    is_eager=True,
+    expose_value=False,
+    callback=read_config,
+    help="TOML file with defaults: [connection], and a table for each command.",
+)
+
+
+def connection_options(command: F) -> F:
+    """Give a command the options of a connection; it receives them as `connection`."""
+
+    @click.option(
+        "--url",
+        envvar="XLREC_URL",
+        show_envvar=True,
+        default=DEFAULT_URL,
+        show_default=True,
+        help="Elasticsearch's address.",
+    )
+    @click.option("--api-key", envvar="XLREC_API_KEY", show_envvar=True, help="Encoded API key.")
+    @click.option("--username", envvar="XLREC_USERNAME", show_envvar=True)
+    @click.option("--password", envvar="XLREC_PASSWORD", show_envvar=True)
+    @click.option(
+        "--ca-certs",
+        envvar="XLREC_CA_CERTS",
+        show_envvar=True,
+        help="Certificate authority (PEM file) that signed the cluster's certificate.",
+    )
+    @click.option(
+        "--ca-fingerprint",
+        envvar="XLREC_CA_FINGERPRINT",
+        show_envvar=True,
+        help="SHA-256 of the certificate authority, in place of --ca-certs.",
+    )
+    @click.option(
+        "--timeout",
+        "timeout_s",
+        envvar="XLREC_TIMEOUT",
+        show_envvar=True,
+        default=30.0,
+        show_default=True,
+        type=click.FloatRange(min=0, min_open=True),
+        help="Seconds that one request may take.",
+    )
+    @functools.wraps(command)
+    def wrapper(  # noqa: PLR0913 - one parameter an option
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        url: str,
+        api_key: str | None,
+        username: str | None,
+        password: str | None,
+        ca_certs: str | None,
+        ca_fingerprint: str | None,
+        timeout_s: float,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        connection = Connection(
+            url, api_key, username, password, ca_certs, ca_fingerprint, timeout_s
+        )
+        return command(*args, connection=connection, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+class _Misuse(click.ClickException):
+    exit_code = UsageError.exit_code
+
+
+class XlrecGroup(click.Group):
+    """A group of commands that ends every `XlrecError` as one sentence and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the command.
+
+        Raises:
+            ClickException: In place of an XlrecError, which people need not see as a traceback.
+        """
+        try:
+            return super().invoke(ctx)
+        except XlrecError as error:
+            kind = _Misuse if isinstance(error, UsageError) else click.ClickException
+            raise kind(str(error)) from error
