@@ -1,3 +1,32 @@
 """Cross-language recommendations inside the Elasticsearch that a team already runs."""
 
+from xlrec_es.client import Connection, connect
+from xlrec_es.errors import XlrecError
+from xlrec_es.query import SearchOptions
+from xlrec_es.recommend import Options, Recommender
+from xlrec_es.types import (
+    History,
+    Interaction,
+    LegScore,
+    Reason,
+    Recommendation,
+    Recommendations,
+)
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Connection",
+    "History",
+    "Interaction",
+    "LegScore",
+    "Options",
+    "Reason",
+    "Recommendation",
+    "Recommendations",
+    "Recommender",
+    "SearchOptions",
+    "XlrecError",
+    "__version__",
+    "connect",
+]

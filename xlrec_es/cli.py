@@ -1,9 +1,26 @@
 """`xlrec-es`: query and administration."""
 
-import click
+from __future__ import annotations
 
-from xlrec_es import __version__
-from xlrec_es.options import XlrecGroup, config_option
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from xlrec_es import __version__, query
+from xlrec_es.client import Connection, connect
+from xlrec_es.errors import UsageError
+from xlrec_es.options import XlrecGroup, config_option, connection_options
+from xlrec_es.recommend import Options, Plan, Recommender
+from xlrec_es.types import History, Interaction, Recommendations
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group(cls=XlrecGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -11,3 +28,179 @@ from xlrec_es.options import XlrecGroup, config_option
 @config_option
 def main() -> None:
     """Cross-language recommendations inside Elasticsearch."""
+
+
+def _history_options(command: F) -> F:
+    """Give a command a history, target languages and fusion options; it receives a request."""
+
+    @click.argument("items", nargs=-1, metavar="[ID]...")
+    @click.option(
+        "--history",
+        "history_file",
+        type=click.File("rb"),
+        help='JSON file with the history, - for standard input: ["id", {"item": "id", '
+        '"weight": 2.0}, ...].',
+    )
+    @click.option(
+        "--index",
+        "-i",
+        required=True,
+        envvar="XLREC_INDEX",
+        show_envvar=True,
+        help="Alias or index.",
+    )
+    @click.option(
+        "--language",
+        "-l",
+        "languages",
+        multiple=True,
+        metavar="TAG[=PART]",
+        help="Target language, with its part of the result if you like (zh=.5). Repeatable. "
+        "Default: every language of the index but those of the history.",
+    )
+    @click.option(
+        "--mix",
+        type=click.Choice(["equal", "auto"]),
+        default="equal",
+        show_default=True,
+        help="Seats by language: as many for each, or by score alone.",
+    )
+    @click.option(
+        "--weight",
+        "-w",
+        "weights",
+        multiple=True,
+        metavar="LEG=WEIGHT",
+        help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable. "
+        "Default: the index's own.",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        connection: Connection,
+        items: tuple[str, ...],
+        history_file: Any | None,  # noqa: ANN401 - click.File gives any of several file types
+        index: str,
+        languages: tuple[str, ...],
+        mix: str,
+        weights: tuple[str, ...],
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        interactions = [Interaction(item) for item in items]
+        if history_file is not None:
+            interactions += _parse_history(history_file.read())
+        parts = _parse_pairs("--language", languages)
+        quotas = {tag: part for tag, part in parts.items() if part is not None}
+        if quotas and len(quotas) < len(parts):
+            raise UsageError("give every --language a part, or none of them")
+        leg_weights = _parse_pairs("--weight", weights)
+        options = Options(
+            weights=_all_given("--weight", leg_weights) if leg_weights else None,
+            mix=quotas or mix,
+        )
+        recommender = Recommender(connect(connection), index, options=options)
+        return command(
+            *args,
+            recommender=recommender,
+            history=History(tuple(interactions)),
+            languages=list(parts) or None,
+            **kwargs,
+        )
+
+    return connection_options(wrapper)  # type: ignore[return-value]
+
+
+def _parse_history(text: bytes) -> list[Interaction]:
+    try:
+        entries = orjson.loads(text)
+        return [
+            Interaction(entry) if isinstance(entry, str) else Interaction(**entry)
+            for entry in entries
+        ]
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise UsageError(
+            'the history must be JSON such as ["id", {"item": "id", "weight": 2.0}]: ' + str(error)
+        ) from error
+
+
+def _parse_pairs(option: str, texts: tuple[str, ...]) -> dict[str, float | None]:
+    """`name` or `name=number`, each."""
+    pairs: dict[str, float | None] = {}
+    for text in texts:
+        name, equals, number = text.partition("=")
+        try:
+            pairs[name] = float(number) if equals else None
+        except ValueError:
+            raise UsageError(f"{option} {text!r}: {number!r} is not a number") from None
+    return pairs
+
+
+def _all_given(option: str, pairs: dict[str, float | None]) -> dict[str, float]:
+    for name, number in pairs.items():
+        if number is None:
+            raise UsageError(f"{option} {name!r} needs a number: {name}=0.5")
+    return {name: number for name, number in pairs.items() if number is not None}
+
+
+@main.command()
+@_history_options
+@click.option("--size", "-n", default=10, show_default=True, help="How many recommendations.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def recommend(
+    recommender: Recommender,
+    history: History,
+    languages: list[str] | None,
+    size: int,
+    as_json: bool,
+) -> None:
+    """Recommend documents in other languages to whoever liked these IDs.
+
+    Example: xlrec-es recommend -i xlrec-demo -l ja -l de gimp inkscape
+    """
+    result = recommender.recommend(history, languages=languages, size=size)
+    if result.unknown_items:
+        click.echo(f"not in the index, skipped: {', '.join(result.unknown_items)}", err=True)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, indent=2))
+        return
+    Console().print(recommendations_table(result))
+    for note in result.notes:
+        click.echo(note, err=True)
+
+
+def recommendations_table(result: Recommendations) -> Table:
+    """A table of recommendations, for people."""
+    table = Table("language", "id", "title", "score", "legs (rank)", "because of")
+    for item in result.items:
+        legs = ", ".join(f"{leg} ({score.rank})" for leg, score in item.legs.items())
+        reasons = ", ".join(
+            f"{reason.title or reason.item} {reason.share:.0%}" for reason in item.reasons
+        )
+        table.add_row(item.language, item.id, item.title, f"{item.score:.3f}", legs, reasons)
+    return table
+
+
+@main.command("query")
+@_history_options
+@click.option(
+    "--format",
+    "-f",
+    "form",
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
+    help="For Kibana's console, or one JSON array of {language, leg, body}.",
+)
+def print_query(
+    recommender: Recommender, history: History, languages: list[str] | None, form: str
+) -> None:
+    """Print the searches that `recommend` would send.
+
+    Example: xlrec-es query -i xlrec-demo -l ja gimp inkscape
+    """
+    plan: Plan = recommender.plan(history, languages=languages)
+    if form == "console":
+        click.echo(query.to_console(plan.requests, plan.live.name))
+    else:
+        requests = [dataclasses.asdict(request) for request in plan.requests]
+        click.echo(json.dumps(requests, ensure_ascii=False))

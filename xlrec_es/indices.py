@@ -105,7 +105,13 @@ def find_live(client: Elasticsearch, name: str) -> LiveIndex:
             f"{physical} has no _meta.xlrec, so it was not made by xlrec-es; "
             "read it into an index of its own with: xlrec-ingest run"
         )
-    return LiveIndex(physical, IndexMeta.from_meta(meta))
+    try:
+        return LiveIndex(physical, IndexMeta.from_meta(meta))
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotAnXlrecIndex(
+            f"the _meta.xlrec of {physical} cannot be read ({error!r}); it is damaged, or from "
+            "another version of xlrec-es"
+        ) from error
 
 
 def create_first_version(
