@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xlrec_es.fusion import Hit, allocate, fuse, select, soft_maximum
+
+IDS = [f"d{i}" for i in range(8)]
+LANGUAGES = ["de", "ja", "zh"]
+COMPARABLE = frozenset({"dense"})
+
+cosine_lists = st.dictionaries(st.sampled_from(IDS), st.floats(-1, 1), max_size=8)
+
+
+def hits(scores: dict[str, float]) -> list[Hit]:
+    return [
+        Hit(document, score, {"w": 1.0})
+        for document, score in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
+
+
+@st.composite
+def leg_lists(draw: st.DrawFn) -> dict[tuple[str, str], list[Hit]]:
+    """Lists whose documents carry their language in their id, as documents have one language."""
+    lists = {}
+    for language in draw(st.lists(st.sampled_from(LANGUAGES), unique=True)):
+        for leg, low, high in (("dense", -1, 1), ("lexical", 0, 50)):
+            scores = draw(st.dictionaries(st.sampled_from(IDS), st.floats(low, high), max_size=6))
+            lists[language, leg] = hits({f"{language}{d}": s for d, s in scores.items()})
+    return lists
+
+
+class TestSoftMaximum:
+    def test_of_one_interest_is_its_own_list(self) -> None:
+        found = soft_maximum([{"a": 0.3, "b": 0.9}], [1.0], [{"w": 1.0}], temperature=0.2)
+        assert [hit.id for hit in found] == ["b", "a"]
+        assert [hit.score for hit in found] == pytest.approx([0.9, 0.3])
+
+    def test_equals_its_formula_and_names_the_speaker(self) -> None:
+        lists = [{"a": 0.8, "b": 0.2}, {"a": 0.1, "b": 0.2}]
+        found = soft_maximum(lists, [0.25, 0.75], [{"v": 1.0}, {"w": 1.0}], temperature=0.1)
+        expected = 0.1 * math.log(0.25 * math.exp(8) + 0.75 * math.exp(1))
+        assert found[0].id == "a"
+        assert found[0].score == pytest.approx(expected)
+        assert found[0].speakers["v"] > 0.99
+
+    def test_a_document_outside_a_list_gets_that_lists_lowest_score(self) -> None:
+        lists = [{"a": 0.8, "b": 0.5}, {"b": 0.4}]
+        found = {
+            h.id: h
+            for h in soft_maximum(lists, [0.5, 0.5], [{"v": 1.0}, {"w": 1.0}], temperature=0.1)
+        }
+        expected = 0.1 * math.log(0.5 * math.exp(8) + 0.5 * math.exp(4))
+        assert found["a"].score == pytest.approx(expected)
+
+    @given(st.lists(cosine_lists, min_size=1, max_size=4), st.floats(1e-3, 10))
+    def test_is_finite_ordered_and_between_mean_and_maximum(
+        self, lists: list[dict[str, float]], temperature: float
+    ) -> None:
+        n = len(lists)
+        members = [{f"w{i}": 1.0} for i in range(n)]
+        found = soft_maximum(lists, [1 / n] * n, members, temperature=temperature)
+        assert {hit.id for hit in found} == {document for scores in lists for document in scores}
+        assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+        for hit in found:
+            assert math.isfinite(hit.score)
+            assert hit.score <= max(s.get(hit.id, 1) for s in lists) + 1e-6
+            assert sum(hit.speakers.values()) == pytest.approx(1)
+
+
+class TestFuse:
+    @given(leg_lists(), st.floats(0, 1), st.floats(0, 1))
+    def test_is_a_permutation_of_the_weighted_candidates(
+        self, lists: dict[tuple[str, str], list[Hit]], dense: float, lexical: float
+    ) -> None:
+        weights = {"dense": dense, "lexical": lexical}
+        fused = fuse(lists, weights, comparable=COMPARABLE)
+        candidates = {
+            hit.id for (_, leg), found in lists.items() if weights[leg] > 0 for hit in found
+        }
+        assert sorted(item.id for item in fused) == sorted(candidates)
+        for item in fused:
+            assert -1e-9 <= item.score <= 1 + 1e-9
+            assert sum(item.shares.values()) == pytest.approx(1)
+            assert sum(item.speakers.values()) == pytest.approx(1)
+        assert [i.score for i in fused] == sorted((i.score for i in fused), reverse=True)
+
+    @given(leg_lists())
+    def test_one_leg_alone_keeps_its_order(self, lists: dict[tuple[str, str], list[Hit]]) -> None:
+        fused = fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
+        for language in LANGUAGES:
+            mine = [item for item in fused if item.language == language]
+            assert [item.ranks["dense"] for item in mine] == sorted(
+                item.ranks["dense"] for item in mine
+            ) or len({item.score for item in mine}) < len(mine)
+
+    def test_adds_the_normalised_scores_up(self) -> None:
+        lists = {
+            ("de", "dense"): hits({"a": 0.8, "b": 0.6, "c": 0.4}),
+            ("de", "lexical"): hits({"b": 10.0, "c": 5.0}),
+        }
+        fused = fuse(lists, {"dense": 0.75, "lexical": 0.25}, comparable=COMPARABLE)
+        scores = {item.id: item.score for item in fused}
+        assert scores == {
+            "a": pytest.approx(0.75),
+            "b": pytest.approx(0.75 * 0.5 + 0.25),
+            "c": pytest.approx(0.25 * 0.5),
+        }
+        [c] = [item for item in fused if item.id == "c"]
+        assert c.shares == {"dense": pytest.approx(0), "lexical": pytest.approx(1)}
+        assert c.ranks == {"dense": 3, "lexical": 2}
+        assert c.leg_scores == {"dense": 0.4, "lexical": 5.0}
+
+    def test_cosines_are_compared_over_languages_and_bm25_is_not(self) -> None:
+        lists = {
+            ("de", "dense"): hits({"a": 0.9, "b": 0.5}),
+            ("ja", "dense"): hits({"x": 0.7, "y": 0.5}),
+        }
+        fused = fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
+        assert [item.id for item in fused[:2]] == ["a", "x"]
+        assert fused[1].score == pytest.approx(0.5)
+        bm25 = {(language, "lexical"): found for (language, _), found in lists.items()}
+        fused = fuse(bm25, {"lexical": 1.0}, comparable=COMPARABLE)
+        assert [item.score for item in fused[:2]] == pytest.approx([1, 1])
+
+
+class TestSelect:
+    def candidates(self, lists: dict[tuple[str, str], list[Hit]]) -> list:
+        return fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
+
+    @given(leg_lists(), st.integers(1, 20), st.sampled_from(["auto", "equal"]))
+    def test_each_work_once_and_seats_exact_when_supply_allows(
+        self, lists: dict[tuple[str, str], list[Hit]], size: int, mix: str
+    ) -> None:
+        candidates = self.candidates(lists)
+        works = {item.id: item.id for item in candidates}
+        chosen = select(candidates, works, size=size, languages=LANGUAGES, mix=mix)
+        assert len({works[item.id] for item in chosen}) == len(chosen)
+        assert len(chosen) == min(size, len(candidates))
+        if mix == "auto":
+            assert {i.id for i in chosen} == {i.id for i in candidates[:size]}
+        else:
+            seats = allocate(dict.fromkeys(LANGUAGES, 1.0), size)
+            supply = {tag: [c for c in candidates if c.language == tag] for tag in LANGUAGES}
+            for language in LANGUAGES:
+                got = sum(item.language == language for item in chosen)
+                assert got >= min(seats[language], len(supply[language]))
+
+    def test_renditions_of_one_work_appear_once(self) -> None:
+        lists = {
+            ("de", "dense"): hits({"a-de": 0.9, "b-de": 0.1}),
+            ("ja", "dense"): hits({"a-ja": 0.8, "c-ja": 0.2}),
+        }
+        works = {"a-de": "a", "a-ja": "a", "b-de": "b", "c-ja": "c"}
+        chosen = select(self.candidates(lists), works, size=2, languages=["de", "ja"], mix="equal")
+        assert [item.id for item in chosen] == ["a-de", "c-ja"]
+
+    def test_a_language_without_candidates_gives_its_seats_away(self) -> None:
+        lists = {("de", "dense"): hits({"a": 0.9, "b": 0.5, "c": 0.1})}
+        works = {document: document for document in "abc"}
+        chosen = select(
+            self.candidates(lists), works, size=3, languages=["de", "ja"], mix={"de": 1, "ja": 2}
+        )
+        assert [item.id for item in chosen] == ["a", "b", "c"]
+
+
+class TestAllocate:
+    @given(
+        st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0.01, 10), min_size=1),
+        st.integers(1, 100),
+    )
+    def test_adds_up_and_leaves_nobody_out_while_there_are_enough(
+        self, parts: dict[str, float], size: int
+    ) -> None:
+        seats = allocate(parts, size)
+        assert sum(seats.values()) == size
+        assert min(seats.values()) >= (1 if size >= len(parts) else 0)
+
+    def test_follows_the_parts(self) -> None:
+        assert allocate({"zh": 0.5, "ja": 0.3, "de": 0.2}, 10) == {"zh": 5, "ja": 3, "de": 2}
+        assert allocate({"zh": 0.98, "ja": 0.02}, 10) == {"zh": 9, "ja": 1}
