@@ -45,6 +45,19 @@ class Connection:
     ca_fingerprint: str | None = None
     timeout_s: float = 30.0
 
+    def as_environment(self) -> dict[str, str]:
+        """The `XLREC_*` variables that make another process of ours connect alike."""
+        values = {
+            "XLREC_URL": self.url,
+            "XLREC_API_KEY": self.api_key,
+            "XLREC_USERNAME": self.username,
+            "XLREC_PASSWORD": self.password,
+            "XLREC_CA_CERTS": self.ca_certs,
+            "XLREC_CA_FINGERPRINT": self.ca_fingerprint,
+            "XLREC_TIMEOUT": str(self.timeout_s),
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
 
 def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
     """Make a client. Nothing is sent yet.

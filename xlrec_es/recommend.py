@@ -50,7 +50,7 @@ class Options:
     """
 
     max_interests: int = MAX_INTERESTS
-    temperature: float = 0.2
+    temperature: float = 0.1
     weights: Mapping[str, float] | None = None
     mix: str | Mapping[str, float] = fusion.EQUAL
     search: SearchOptions = field(default_factory=SearchOptions)
@@ -137,9 +137,20 @@ class Recommender:
             SearchFailed: A search failed.
             ClusterError: Elasticsearch is out of reach, or refuses.
         """
+        return self.send(self.plan(history, languages=languages), size=size)
+
+    def send(self, plan: Plan, *, size: int = 10) -> Recommendations:
+        """Send the searches of a plan.
+
+        Args:
+            plan: See `plan`.
+            size: As for `recommend`.
+
+        Raises:
+            XlrecError: As for `recommend`.
+        """
         if size < 1:
             raise UsageError(f"size is {size}; ask for at least 1")
-        plan = self.plan(history, languages=languages)
         with friendly_errors(self._client):
             answer = self._client.msearch(searches=to_msearch(plan.requests, plan.live.name)).body
         return merge(plan, _check(plan, answer["responses"]), self._options, size=size)

@@ -1,0 +1,90 @@
+"""A small catalogue with known neighbours, written straight into an index, without an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from elasticsearch import Elasticsearch
+
+from xlrec_es.calibration import Calibration
+from xlrec_es.encoder import Fingerprint
+from xlrec_es.indices import IndexMeta, LiveIndex, create_first_version
+
+DIMS = 32
+TOPICS = ("chess", "astronomy", "painting", "cooking")
+LANGUAGES = ("de", "en", "ja")
+WORKS_PER_TOPIC = 10
+
+FINGERPRINT = Fingerprint(
+    model="test catalogue",
+    revision="1",
+    dims=DIMS,
+    pooling="none",
+    prefix="",
+    recipe="title",
+    calibration="none",
+)
+
+
+def work_vector(topic: str, number: int) -> np.ndarray:
+    """A unit vector near its topic's, shape (DIMS,)."""
+    centre = np.random.default_rng(TOPICS.index(topic)).normal(size=DIMS)
+    own = np.random.default_rng([TOPICS.index(topic), number]).normal(size=DIMS)
+    vector = centre + 0.5 * own
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def document(topic: str, number: int, language: str) -> dict[str, object]:
+    """One document; its work is `<topic>-<number>`."""
+    work = f"{topic}-{number}"
+    text = f"{topic} {topic}club {language} word{number}"
+    return {
+        "title": f"{topic.title()} {number}",
+        "brand": f"brand{number % 2}",
+        "xlrec": {
+            "work": work,
+            "language": language,
+            "language_source": "declared",
+            "embedding": work_vector(topic, number).tolist(),
+            "text": {language: text},
+            "fingerprint": FINGERPRINT.digest,
+        },
+    }
+
+
+def documents() -> dict[str, dict[str, object]]:
+    """By id: works 0 to 2 of a topic have a rendition in every language, the others are alone."""
+    found = {}
+    for topic in TOPICS:
+        for number in range(WORKS_PER_TOPIC):
+            several = number < 3
+            languages = LANGUAGES if several else [LANGUAGES[number % 3]]
+            for language in languages:
+                id_ = f"{topic}-{number}@{language}" if several else f"{topic}-{number}"
+                found[id_] = document(topic, number, language)
+    return found
+
+
+def write_catalogue(
+    client: Elasticsearch, name: str, extra: dict[str, dict[str, object]] | None = None
+) -> LiveIndex:
+    """Create the index and write the documents, `extra` ones too, by id."""
+    meta = IndexMeta(
+        fingerprint=FINGERPRINT,
+        calibration=Calibration.none(),
+        analyzers=dict.fromkeys(LANGUAGES, "standard"),
+        title_field="title",
+    )
+    live = create_first_version(client, name, meta, {"number_of_shards": 1})
+    operations: list[dict[str, object]] = []
+    for id_, body in {**documents(), **(extra or {})}.items():
+        operations += [{"index": {"_index": live.name, "_id": id_}}, body]
+    answer = client.bulk(operations=operations, refresh=True)
+    assert not answer["errors"], answer
+    return live
+
+
+def topics_of(works: Sequence[str]) -> list[str]:
+    """The topic of each work."""
+    return [work.rpartition("-")[0] for work in works]
