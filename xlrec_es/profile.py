@@ -9,7 +9,7 @@ import numpy as np
 
 from xlrec_es.types import Vector
 
-# One interest for each liked work measured best (README, "Design"); only long histories are clustered.
+# One interest for each work measured best (README, "Design"): only long histories are clustered.
 MAX_INTERESTS = 32
 _CLUSTER_ROUNDS = 10
 
