@@ -1,0 +1,90 @@
+"""What the wheel and the sdist contain."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"xlrec_es", "ingest"}
+
+
+def files(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        return message_from_bytes(archive.read(name))
+
+
+def test_wheel_holds_the_two_packages_and_nothing_else(wheel: Path) -> None:
+    top = {PurePosixPath(name).parts[0] for name in files(wheel)}
+    assert {name for name in top if not name.endswith(".dist-info")} == PACKAGES
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_wheel_holds_every_file_of_a_package(package: str, wheel: Path) -> None:
+    expected = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert f"{package}/py.typed" in expected
+    assert expected <= files(wheel)
+
+
+def test_wheel_holds_every_mapping(wheel: Path) -> None:
+    mappings = {f"xlrec_es/_mappings/{path.name}" for path in (ROOT / "mappings").glob("*.json")}
+    assert "xlrec_es/_mappings/xlrec.v1.json" in mappings
+    assert mappings <= files(wheel)
+
+
+def test_wheel_holds_the_licence_and_the_sample(wheel: Path) -> None:
+    names = files(wheel)
+    assert any(name.endswith(".dist-info/licenses/xlrec_es/LICENSE") for name in names)
+    assert {"xlrec_es/sample/items.jsonl.gz", "xlrec_es/sample/ATTRIBUTION.md"} <= names
+
+
+def test_sample_is_small(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        sizes = [
+            i.file_size for i in archive.infolist() if i.filename.startswith("xlrec_es/sample/")
+        ]
+    assert 0 < sum(sizes) <= 1_500_000
+
+
+def test_metadata_names_licence_python_and_extras(wheel: Path) -> None:
+    told = metadata(wheel)
+    assert told["Name"] == "xlrec-es"
+    assert told["License-Expression"] == "Apache-2.0"
+    assert told["Requires-Python"] == ">=3.11"
+    assert set(told.get_all("Provides-Extra", [])) == {"demo", "dev", "embedded", "ingest", "node"}
+
+
+def test_core_dependencies_are_few_and_light(wheel: Path) -> None:
+    required = metadata(wheel).get_all("Requires-Dist", [])
+    core = {line.split(">")[0].split("<")[0] for line in required if "extra ==" not in line}
+    assert not core & {"torch", "transformers", "sentence-transformers", "scipy", "pandas"}
+    assert len(core) <= 8
+
+
+def test_wheel_from_the_sdist_is_the_wheel_from_the_checkout(
+    wheel: Path, distributions: Path
+) -> None:
+    (from_sdist,) = distributions.glob("*.whl")
+    assert files(from_sdist) == files(wheel)
+
+
+def test_sdist_can_run_the_tests(distributions: Path) -> None:
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"tests/run", "tests/environment.py", "docker-compose.yml", "pyproject.toml"} <= names
