@@ -25,7 +25,7 @@ class Venv:
 
     def install(self, *arguments: str | Path) -> None:
         """`pip install` these."""
-        pip = [sys.executable, "-m", "pip", "--python", self.folder / "bin" / "python"]
+        pip = [sys.executable, "-m", "pip", "--python", str(self.folder / "bin" / "python")]
         command = [*pip, "install", "--quiet", "--disable-pip-version-check", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

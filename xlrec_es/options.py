@@ -79,8 +79,15 @@ def connection_options(command: F) -> F:
         help="Elasticsearch's address.",
     )
     @click.option("--api-key", envvar="XLREC_API_KEY", show_envvar=True, help="Encoded API key.")
-    @click.option("--username", envvar="XLREC_USERNAME", show_envvar=True)
-    @click.option("--password", envvar="XLREC_PASSWORD", show_envvar=True)
+    @click.option(
+        "--username", envvar="XLREC_USERNAME", show_envvar=True, help="User, in place of --api-key."
+    )
+    @click.option(
+        "--password",
+        envvar="XLREC_PASSWORD",
+        show_envvar=True,
+        help="The user's password; the variable keeps it out of the process list.",
+    )
     @click.option(
         "--ca-certs",
         envvar="XLREC_CA_CERTS",

@@ -1,0 +1,28 @@
+"""Every command and option explains itself, and README says the same."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+import cli_reference
+
+COMMANDS = {context.command_path: context.command for context in cli_reference.commands()}
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_has_help(path: str) -> None:
+    assert COMMANDS[path].help
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_option_has_help(path: str) -> None:
+    options = [p for p in COMMANDS[path].params if isinstance(p, click.Option)]
+    assert not [option.opts for option in options if not option.help and not option.hidden]
+
+
+def test_readme_has_the_reference_of_now() -> None:
+    readme = cli_reference.README.read_text("utf-8")
+    assert readme == cli_reference.with_reference(readme), (
+        "README.md is behind: run python3 tests/environment.py python tests/cli_reference.py"
+    )
