@@ -1,0 +1,94 @@
+"""What the tests share: an environment without this program's variables, and Elasticsearch.
+
+A node that cannot be had is a failure: a green run must not hide that nothing was tried.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from xlrec_es.client import Connection, connect
+from xlrec_es.node import running
+from xlrec_es.node.distribution import SERVERS
+from xlrec_es.node.java import find_javas
+
+PREFIX = "xlrec-test-"
+HEAP = "512m"
+GIVEN_URL = os.environ.get("XLREC_ES_TEST_URL")
+
+# What a developer has set for daily work is not what the tests are about; the cache may stay.
+for name in [name for name in os.environ if name.startswith("XLREC_") and name != "XLREC_CACHE"]:
+    del os.environ[name]
+
+
+def testable_versions() -> list[str]:
+    """The servers to test against, newest first; each on the Java of its own time."""
+    releases = {java.release for java in find_javas()}
+    newest, oldest = SERVERS
+    versions = [newest.version] if max(releases, default=0) >= newest.java else []
+    if any(oldest.java <= release < newest.java for release in releases):
+        versions.append(oldest.version)
+    # Without Java the newest is tried all the same, and fails.
+    return versions or [newest.version]
+
+
+VERSIONS = [] if GIVEN_URL else testable_versions()
+
+
+def pytest_report_header() -> str:
+    if GIVEN_URL:
+        return f"elasticsearch: {GIVEN_URL} (XLREC_ES_TEST_URL)"
+    left_out = [server.version for server in SERVERS if server.version not in VERSIONS]
+    note = f"; without a Java for {', '.join(left_out)}" if left_out else ""
+    return f"elasticsearch: {', '.join(VERSIONS)}{note}"
+
+
+@pytest.fixture(scope="session")
+def es_url() -> Iterator[str]:
+    """The cluster that XLREC_ES_TEST_URL names, or a node of the newest server."""
+    if GIVEN_URL:
+        yield GIVEN_URL
+        return
+    with running(version=VERSIONS[0], heap=HEAP) as info:
+        yield info.url
+
+
+@pytest.fixture(scope="session")
+def oldest_es_url() -> Iterator[str]:
+    """A node of the oldest supported server."""
+    with running(version=VERSIONS[-1], heap=HEAP) as info:
+        yield info.url
+
+
+@pytest.fixture(scope="session")
+def es(es_url: str) -> Iterator[Elasticsearch]:
+    with contextlib.closing(connect(Connection(es_url))) as client:
+        yield client
+
+
+@pytest.fixture(params=["es_url", "oldest_es_url"][: max(1, len(VERSIONS))], ids=VERSIONS or None)
+def es_each(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
+    """One client after another: every version of Elasticsearch that can be tested here."""
+    url = request.getfixturevalue(request.param)
+    with contextlib.closing(connect(Connection(url))) as client:
+        yield client
+
+
+@pytest.fixture
+def index_name(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A name of this test's own; indices whose names begin with it are deleted afterwards."""
+    clients = [
+        request.getfixturevalue(name) for name in ("es", "es_each") if name in request.fixturenames
+    ]
+    name = f"{PREFIX}{uuid.uuid4().hex}"
+    yield name
+    for client in clients:
+        # One by one: Elasticsearch refuses to delete by wildcard.
+        for index in client.indices.get(index=f"{name}*", expand_wildcards="all"):
+            client.indices.delete(index=index)

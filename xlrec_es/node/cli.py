@@ -1,0 +1,185 @@
+"""`xlrec-es node`: a local Elasticsearch without Docker."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from xlrec_es.errors import UsageError
+from xlrec_es.node import NodeInfo, lifecycle
+from xlrec_es.node.distribution import SERVERS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _folder_option(command: F) -> F:
+    return click.option(
+        "--folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="XLREC_NODE_FOLDER",
+        show_envvar=True,
+        help="Where the node keeps its data.  [default: your own data folder]",
+    )(command)
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def node() -> None:
+    """A local Elasticsearch without Docker, for trying and testing; needs Java 17 or newer."""
+
+
+@node.command()
+@_folder_option
+@click.option(
+    "--port",
+    type=click.IntRange(1024, 65535),
+    envvar="XLREC_NODE_PORT",
+    show_envvar=True,
+    help="HTTP port on 127.0.0.1.  [default: the first free one from 9200]",
+)
+@click.option(
+    "--version",
+    type=click.Choice([server.version for server in SERVERS]),
+    envvar="XLREC_NODE_VERSION",
+    show_envvar=True,
+    help="Elasticsearch's version.  [default: the newest that the Java found can run]",
+)
+@click.option(
+    "--heap",
+    default=lifecycle.HEAP,
+    show_default=True,
+    envvar="XLREC_NODE_HEAP",
+    show_envvar=True,
+    help="The server's memory, as 512m or 2g.",
+)
+@click.option(
+    "--setting",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An Elasticsearch setting of your own; may be repeated.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=1),
+    default=lifecycle.START_TIMEOUT_S,
+    show_default=True,
+    help="Seconds until it must answer.",
+)
+@_json_option
+def start(
+    folder: Path | None,
+    port: int | None,
+    version: str | None,
+    heap: str,
+    settings: tuple[str, ...],
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    r"""Start the node and print its URL; one that runs already is left as it is.
+
+    \b
+    Example:
+      xlrec-es node start --folder /tmp/try --heap 512m
+    """
+    with _progress():
+        info = lifecycle.start(
+            folder,
+            port=port,
+            version=version,
+            heap=heap,
+            settings=_parse_settings(settings),
+            timeout_s=timeout_s,
+        )
+    if not info.language_analyzers:
+        click.echo(
+            f"The Java in {info.java} has no compiler, so this node lacks the language analyzers; "
+            "install a JDK to get them.",
+            err=True,
+        )
+    click.echo(_as_json(info) if as_json else info.url)
+
+
+@node.command()
+@_folder_option
+def stop(folder: Path | None) -> None:
+    """Stop the node. Its data stay; to be rid of them, delete its folder."""
+    ran = lifecycle.stop(folder)
+    click.echo("stopped" if ran else "it was not running")
+
+
+@node.command()
+@_folder_option
+@_json_option
+@click.pass_context
+def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
+    """Say whether the node runs; the exit code is 0 if it answers and 1 if not."""
+    found = lifecycle.status(folder)
+    if as_json:
+        details = json.loads(_as_json(found.info)) if found.info else {}
+        click.echo(json.dumps({"state": found.state, **details}))
+    elif found.info:
+        info = found.info
+        click.echo(f"running at {info.url} (Elasticsearch {info.version}, process {info.pid})")
+    else:
+        click.echo(found.state)
+    if found.info is None:
+        ctx.exit(1)
+
+
+@node.command()
+@_folder_option
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="How many of the last lines to print.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what comes, until Ctrl-C.")
+def logs(folder: Path | None, lines: int, follow: bool) -> None:
+    """Print the end of what the server logged since its last start."""
+    for line in lifecycle.logs(folder, lines=lines):
+        click.echo(line)
+    if follow:
+        for text in lifecycle.follow(folder):
+            click.echo(text, nl=False)
+
+
+def _parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    settings = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise UsageError(f"{pair!r} is not a setting; write it as NAME=VALUE")
+        settings[name] = value
+    return settings
+
+
+def _as_json(info: NodeInfo) -> str:
+    return json.dumps(asdict(info), default=str)
+
+
+@contextmanager
+def _progress() -> Iterator[None]:
+    """Show what the installation logs (downloads take a while) to people, on standard error."""
+    logger = logging.getLogger("xlrec_es.node")
+    handler = logging.StreamHandler(sys.stderr)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
