@@ -39,6 +39,7 @@ def test_no_module_of_the_query_side_imports_the_worker_or_its_libraries() -> No
 import importlib, json, pkgutil, sys
 import xlrec_es
 names = [m.name for m in pkgutil.walk_packages(xlrec_es.__path__, "xlrec_es.")]
+names = [name for name in names if not name.endswith("__main__")]  # importing one runs it
 for name in names:
     importlib.import_module(name)
 print(json.dumps([names, sorted(sys.modules)]))
