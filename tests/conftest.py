@@ -18,6 +18,8 @@ from xlrec_es.node import running
 from xlrec_es.node.distribution import SERVERS
 from xlrec_es.node.java import find_javas
 
+pytest_plugins = ["tiny_model"]
+
 PREFIX = "xlrec-test-"
 HEAP = "512m"
 GIVEN_URL = os.environ.get("XLREC_ES_TEST_URL")
@@ -28,14 +30,11 @@ for name in [name for name in os.environ if name.startswith("XLREC_") and name !
 
 
 def testable_versions() -> list[str]:
-    """The servers to test against, newest first; each on the Java of its own time."""
-    releases = {java.release for java in find_javas()}
-    newest, oldest = SERVERS
-    versions = [newest.version] if max(releases, default=0) >= newest.java else []
-    if any(oldest.java <= release < newest.java for release in releases):
-        versions.append(oldest.version)
-    # Without Java the newest is tried all the same, and fails.
-    return versions or [newest.version]
+    """The servers that this machine's Javas can run, newest first."""
+    newest = max((java.release for java in find_javas()), default=0)
+    able = [server.version for server in SERVERS if newest >= server.java]
+    # Without Java the tests try all the same, and fail.
+    return able or [SERVERS[0].version]
 
 
 VERSIONS = [] if GIVEN_URL else testable_versions()
