@@ -22,7 +22,7 @@ from rich.table import Table
 
 from xlrec_es import __version__, demo, node, query
 from xlrec_es.client import Connection, connect
-from xlrec_es.errors import UsageError
+from xlrec_es.errors import UnknownItems, UsageError
 from xlrec_es.node.cli import node as node_commands
 from xlrec_es.node.folder import default_folder
 from xlrec_es.options import XlrecGroup, config_option, connection_options
@@ -157,12 +157,14 @@ def _all_given(option: str, pairs: dict[str, float | None]) -> dict[str, float]:
 @main.command()
 @_history_options
 @click.option("--size", "-n", default=10, show_default=True, help="How many recommendations.")
+@click.option("--skip-unknown", is_flag=True, help="Go on without the IDs that nothing has.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def recommend(
     recommender: Recommender,
     history: History,
     languages: list[str] | None,
     size: int,
+    skip_unknown: bool,
     as_json: bool,
 ) -> None:
     """Recommend documents in other languages to whoever liked these IDs.
@@ -170,8 +172,12 @@ def recommend(
     Example: xlrec-es recommend -i xlrec-demo -l ja -l de gimp inkscape
     """
     result = recommender.recommend(history, languages=languages, size=size)
-    if result.unknown_items:
-        click.echo(f"not in the index, skipped: {', '.join(result.unknown_items)}", err=True)
+    if result.unknown_items and not skip_unknown:
+        raise UnknownItems(
+            f"no work or document has the id {', '.join(map(repr, result.unknown_items))}; "
+            "correct it, or give --skip-unknown",
+            items=result.unknown_items,
+        )
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, indent=2))
         return

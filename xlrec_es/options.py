@@ -6,9 +6,10 @@ The TOML file has a table `[connection]`, and one for each command: `[recommend]
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -135,16 +136,26 @@ class _Misuse(click.ClickException):
 
 
 class XlrecGroup(click.Group):
-    """A group of commands that ends every `XlrecError` as one sentence and an exit code."""
+    """A group of commands that ends every `XlrecError` as one sentence and an exit code.
+
+    People need not see a traceback of what they can mend themselves.
+    """
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401
+        """Read the options, among them `--config`."""
+        with _one_sentence():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        """Run the command.
-
-        Raises:
-            ClickException: In place of an XlrecError, which people need not see as a traceback.
-        """
-        try:
+        """Run the command."""
+        with _one_sentence():
             return super().invoke(ctx)
-        except XlrecError as error:
-            kind = _Misuse if isinstance(error, UsageError) else click.ClickException
-            raise kind(str(error)) from error
+
+
+@contextlib.contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except XlrecError as error:
+        kind = _Misuse if isinstance(error, UsageError) else click.ClickException
+        raise kind(str(error)) from error

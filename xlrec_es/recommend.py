@@ -60,6 +60,12 @@ class Options:
             raise UsageError("the temperature must be above zero, and max_interests at least 1")
         if isinstance(self.mix, str) and self.mix not in (fusion.EQUAL, fusion.AUTO):
             raise UsageError(f"mix is {self.mix!r}; use equal, auto, or a part by language")
+        if not isinstance(self.mix, str):
+            for language, part in self.mix.items():
+                if not (0 < part < float("inf")):
+                    raise UsageError(
+                        f"the part of {language!r} is {part}; give a finite number above zero"
+                    )
         for leg, weight in (self.weights or {}).items():
             if leg not in LEGS or not (0 <= weight < float("inf")):
                 raise UsageError(

@@ -28,9 +28,10 @@ class Interaction:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.item:
+        if not isinstance(self.item, str) or not self.item:
             raise UsageError(
-                "an interaction needs the id of a work or a document; this one is empty"
+                "an interaction needs the id of a work or a document, a text that is not empty; "
+                f"this one is {self.item!r}"
             )
         if not (0 < self.weight < float("inf")):
             raise UsageError(

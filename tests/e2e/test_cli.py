@@ -1,0 +1,184 @@
+"""`xlrec-es` as people call it: what is wrong ends in one clear sentence and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from catalogue import write_catalogue
+from xlrec_es.node import running
+
+
+def xlrec_es(
+    *arguments: str, stdin: str | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "xlrec_es", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def catalogue(es: Elasticsearch, es_url: str, index_name: str) -> list[str]:
+    """The options that name a catalogue."""
+    write_catalogue(es, index_name)
+    return ["--url", es_url, "--index", index_name]
+
+
+def test_recommend_prints_a_table_and_json(catalogue: list[str]) -> None:
+    table = xlrec_es("recommend", *catalogue, "-l", "ja", "-n", "3", "chess-3", COLUMNS="200")
+    assert table.returncode == 0, table.stderr
+    assert "Chess" in table.stdout
+    assert "dense (1)" in table.stdout
+    assert "no lexical leg for ja" in table.stderr
+    printed = xlrec_es("recommend", *catalogue, "-l", "ja", "-n", "3", "--json", "chess-3")
+    items = json.loads(printed.stdout)["items"]
+    assert [item["language"] for item in items] == ["ja"] * 3
+    assert items[0]["reasons"][0]["item"] == "chess-3"
+
+
+def test_a_history_comes_from_a_file_or_standard_input(
+    catalogue: list[str], tmp_path: Path
+) -> None:
+    history = json.dumps(["chess-3", {"item": "cooking-3", "weight": 50}])
+    file = tmp_path / "history.json"
+    file.write_text(history)
+    for source, stdin in ((str(file), None), ("-", history)):
+        done = xlrec_es(
+            "recommend",
+            *catalogue,
+            "--history",
+            source,
+            "-l",
+            "ja",
+            "-n",
+            "2",
+            "--json",
+            stdin=stdin,
+        )
+        works = [item["work"] for item in json.loads(done.stdout)["items"]]
+        assert all(work.startswith("cooking") for work in works), done.stderr
+
+
+def test_options_come_from_toml_then_environment_then_command_line(
+    catalogue: list[str], tmp_path: Path
+) -> None:
+    _, url, _, index = catalogue
+    config = tmp_path / "xlrec.toml"
+    config.write_text(f'[connection]\nurl = "{url}"\n[recommend]\nindex = "{index}"\nsize = 2\n')
+    from_file = xlrec_es("--config", str(config), "recommend", "--json", "chess-3")
+    assert len(json.loads(from_file.stdout)["items"]) == 2, from_file.stderr
+    over = xlrec_es("recommend", "-n", "1", "--json", "chess-3", XLREC_CONFIG=str(config))
+    assert len(json.loads(over.stdout)["items"]) == 1
+    environment = xlrec_es("recommend", "chess-3", XLREC_CONFIG=str(config), XLREC_INDEX="nope")
+    assert "nope" in environment.stderr
+
+
+def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
+    text = xlrec_es("query", *catalogue, "-l", "ja", "chess-0")
+    assert text.stdout.startswith("# ja: dense, interest 1\nPOST /")
+    requests = json.loads(xlrec_es("query", *catalogue, "-f", "json", "chess-0").stdout)
+    assert {"language", "leg", "interest", "body"} == set(requests[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["-l", "klingon", "chess-3"], 2, "'klingon' is not a language tag"),
+        (["-l", "ko", "chess-3"], 2, "has no documents in 'ko'; it has: de, en, ja"),
+        (["-l", "ja=many", "chess-3"], 2, "'many' is not a number"),
+        (["-l", "ja=.5", "-l", "de", "chess-3"], 2, "every --language a part"),
+        (["-l", "ja=-1", "chess-3"], 2, "above zero"),
+        (["-l", "ja=nan", "chess-3"], 2, "above zero"),
+        (["who?"], 1, "no work or document with the id 'who?'"),
+        (["chess-3", "who?"], 1, "the id 'who?'; correct it, or give --skip-unknown"),
+        ([], 2, "the history is empty"),
+        ([""], 2, "this one is ''"),
+        (["-n", "0", "chess-3"], 2, "at least 1"),
+        (["-w", "dens=1", "chess-3"], 2, "dens"),
+        (["-w", "dense", "chess-3"], 2, "needs a number: dense=0.5"),
+        (["--history", "nowhere.json"], 2, "nowhere.json"),
+        (["--index", "nope", "chess-3"], 1, "no such index [nope]"),
+        (["--index", "a,b", "chess-3"], 1, "no such index"),
+        (["--url", "http://127.0.0.1:9", "chess-3"], 1, "no Elasticsearch at http://127.0.0.1:9"),
+        (["--url", "localhost", "chess-3"], 2, "cannot connect to 'localhost'"),
+        (["--api-key", "k", "--username", "u", "--password", "p", "chess-3"], 2, "not both"),
+        (["--username", "u", "chess-3"], 2, "both a user name and a password"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(
+    catalogue: list[str], arguments: list[str], code: int, sentence: str
+) -> None:
+    done = xlrec_es("recommend", *catalogue, *arguments)
+    assert done.returncode == code, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        "",
+        "{",
+        '"id"x',
+        "5",
+        '[{"id": "a"}]',
+        "[5]",
+        '[{"item": "a", "weight": "x"}]',
+        '[{"item": "a", "weight": -1}]',
+        '[{"item": 5}]',
+        "[]",
+        '[""]',
+    ],
+)
+def test_a_history_of_the_wrong_form_is_refused(catalogue: list[str], history: str) -> None:
+    done = xlrec_es("recommend", *catalogue, "--history", "-", stdin=history)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") <= 4
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["no = toml = here", 'url = "outside of a table"'])
+def test_a_wrong_toml_file_is_named(tmp_path: Path, text: str) -> None:
+    config = tmp_path / "xlrec.toml"
+    config.write_text(text)
+    done = xlrec_es("--config", str(config), "recommend", "-i", "a", "b")
+    assert done.returncode == 2
+    assert "xlrec.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_unknown_ids_can_be_skipped(catalogue: list[str]) -> None:
+    done = xlrec_es("recommend", *catalogue, "--skip-unknown", "--json", "chess-3", "who?")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["unknown_items"] == ["who?"]
+
+
+@pytest.mark.slow
+def test_a_wrong_password_is_named() -> None:
+    with running(settings={"xpack.security.enabled": "true"}) as node:
+        done = xlrec_es(
+            "recommend",
+            "--url",
+            node.url,
+            "-i",
+            "a",
+            "b",
+            XLREC_USERNAME="elastic",
+            XLREC_PASSWORD="wrong-and-secret",
+        )
+    assert done.returncode == 1
+    assert "does not accept these credentials" in done.stderr
+    assert "wrong-and-secret" not in done.stderr
