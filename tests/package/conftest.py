@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 def build(*arguments: str, into: Path) -> None:
     # Without isolation: hatchling is among the tests' dependencies, and nothing is downloaded.
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", into, *arguments, ROOT]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(into), *arguments]
+    done = subprocess.run([*command, ROOT], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
