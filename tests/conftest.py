@@ -18,7 +18,7 @@ from xlrec_es.node import running
 from xlrec_es.node.distribution import SERVERS
 from xlrec_es.node.java import find_javas
 
-pytest_plugins = ["tiny_model"]
+pytest_plugins = ["no_skips", "tiny_model"]
 
 PREFIX = "xlrec-test-"
 HEAP = "512m"
@@ -27,6 +27,7 @@ GIVEN_URL = os.environ.get("XLREC_ES_TEST_URL")
 # What a developer has set for daily work is not what the tests are about; the cache may stay.
 for name in [name for name in os.environ if name.startswith("XLREC_") and name != "XLREC_CACHE"]:
     del os.environ[name]
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may depend on what a model hub serves today
 
 
 def testable_versions() -> list[str]:

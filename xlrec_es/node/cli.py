@@ -108,6 +108,12 @@ def start(
             "install a JDK to get them.",
             err=True,
         )
+    if info.username and not as_json:
+        click.echo(
+            f"Log in as {info.username}; the password and the certificate's path are printed by: "
+            "xlrec-es node status --json",
+            err=True,
+        )
     click.echo(_as_json(info) if as_json else info.url)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from xlrec_es.errors import ConfigError
 from xlrec_es.node.folder import NodeFolder
 
-# Where the node lives and listens is for this program to say.
+# Where the node lives and listens, and with which certificate, is for this program to say.
 _OURS = {
     "path.data",
     "path.logs",
@@ -22,6 +22,9 @@ _OURS = {
     "transport.host",
     "transport.bind_host",
     "node.portsfile",
+    "xpack.security.http.ssl.certificate",
+    "xpack.security.http.ssl.key",
+    "xpack.security.http.ssl.keystore.path",
 }
 
 _DEFAULTS = {

@@ -38,6 +38,7 @@ class Record:
         language_analyzers: Whether the server has them.
         port: The HTTP port that was asked for, or None.
         settings: Elasticsearch settings that were asked for.
+        password: Of the user `security.USERNAME`, if security is switched on.
     """
 
     version: str
@@ -45,6 +46,7 @@ class Record:
     language_analyzers: bool
     port: int | None
     settings: Mapping[str, str]
+    password: str | None
 
 
 def default_folder() -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import elasticsearch
 
 from xlrec_es.client import Connection, connect
+from xlrec_es.node import security
 from xlrec_es.node.folder import NodeFolder
 
 
@@ -25,6 +26,9 @@ class NodeInfo:
         java: The folder of the Java that runs it.
         language_analyzers: Whether it has `german`, `cjk` and the other language analyzers; they
             are missing where Java came without a compiler.
+        username: Who may do everything, if the settings switch security on.
+        password: Theirs.
+        ca_certs: The certificate to trust (PEM), if the settings switch TLS on.
     """
 
     url: str
@@ -33,11 +37,19 @@ class NodeInfo:
     pid: int
     java: Path
     language_analyzers: bool
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_certs: Path | None = None
 
     @property
     def connection(self) -> Connection:
         """For `xlrec_es.client.connect`."""
-        return Connection(self.url)
+        return Connection(
+            self.url,
+            username=self.username,
+            password=self.password,
+            ca_certs=str(self.ca_certs) if self.ca_certs else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +67,24 @@ class NodeStatus:
 
 def describe(node: NodeFolder) -> NodeInfo | None:
     """The node, once it listens; None before."""
+    address = node.ports.read_text("utf-8").strip() if node.ports.exists() else ""
     record = node.read()
+    if record is None or not address:
+        return None
     servers = node.processes(node.server_mark)
-    if record is None or not servers or not node.ports.exists():
+    if not servers:  # it has ended, and left the file
         return None
-    address = node.ports.read_text("utf-8").strip()
-    if not address:  # the server has made the file and not yet filled it
-        return None
+    tls = security.wants_certificate(record.settings)
     return NodeInfo(
-        url=f"http://{address.splitlines()[0]}",
+        url=f"{'https' if tls else 'http'}://{address.splitlines()[0]}",
         folder=node.path,
         version=record.version,
         pid=servers[0].pid,
         java=Path(record.java),
         language_analyzers=record.language_analyzers,
+        username=security.USERNAME if record.password else None,
+        password=record.password,
+        ca_certs=node.path / "config" / security.CERTIFICATE if tls else None,
     )
 
 

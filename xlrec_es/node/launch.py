@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xlrec_es.errors import NodeError
-from xlrec_es.node import configuration
+from xlrec_es.node import configuration, security
 from xlrec_es.node.account import Account, readable_by, server_account
 from xlrec_es.node.distribution import Installation, choose, install
 from xlrec_es.node.folder import NodeFolder, Record, default_folder
@@ -72,13 +72,10 @@ def launch(
             node.kill()  # left by a crash
             installation = _install(node, options, account)
             _check_port(options.port)
-            node.prepare(installation.home)
-            configuration.write(
-                node, heap=options.heap, port=options.port, settings=options.settings
-            )
+            password = _configure(node, installation, options)
             if account is not None:
                 node.hand_over(account)
-            node.write(lock, _record(installation, options))
+            node.write(lock, _record(installation, options, password))
             task = _task(node, installation, account, owner)
             return spawn(task, node.supervisor_mark, lock=lock, output=node.console)
         finally:
@@ -128,7 +125,7 @@ def check_agreement(node: NodeFolder, options: Options) -> None:
     for name, wanted, has in (
         ("port", options.port, record.port),
         ("version", options.version, record.version),
-        ("settings", options.settings or None, record.settings),
+        ("settings", dict(options.settings) or None, record.settings),
     ):
         if wanted is not None and wanted != has:
             raise NodeError(
@@ -180,13 +177,25 @@ def _check_port(port: int | None) -> None:
             ) from error
 
 
-def _record(installation: Installation, options: Options) -> Record:
+def _configure(node: NodeFolder, installation: Installation, options: Options) -> str | None:
+    """Write the configuration; returns the password if the node has security switched on."""
+    node.prepare(installation.home)
+    config = node.path / "config"
+    settings = dict(options.settings)
+    if security.wants_certificate(settings):
+        settings |= security.add_certificate(config, installation.home, installation.java)
+    configuration.write(node, heap=options.heap, port=options.port, settings=settings)
+    return security.add_user(config) if security.wants_user(settings) else None
+
+
+def _record(installation: Installation, options: Options, password: str | None) -> Record:
     return Record(
         version=installation.server.version,
         java=str(installation.java.home),
         language_analyzers=installation.has_language_analyzers,
         port=options.port,
         settings=dict(options.settings),
+        password=password,
     )
 
 
