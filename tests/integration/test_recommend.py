@@ -4,9 +4,9 @@ import json
 import re
 
 import pytest
-from catalogue import FINGERPRINT, LANGUAGES, document, topics_of, write_catalogue
 from elasticsearch import Elasticsearch
 
+from catalogue import FINGERPRINT, LANGUAGES, document, topics_of, write_catalogue
 from xlrec_es import Connection, History, Interaction, Options, Recommender, SearchOptions, connect
 from xlrec_es.client import friendly_errors, probe
 from xlrec_es.encoder import Fingerprint
