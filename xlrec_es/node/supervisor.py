@@ -88,8 +88,6 @@ def supervise(task: Task) -> None:
     signal.signal(signal.SIGTERM, stop)
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    if _is_gone(task.owner):
-        return
     launcher = _launch(task)
     try:
         while launcher.poll() is None and not told_to_stop and not _is_gone(task.owner):
