@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.calibration import Calibration
 from xlrec_es.encoder import Fingerprint
 from xlrec_es.indices import IndexMeta, LiveIndex, create_first_version
+from xlrec_es.query import feature_name
 
 DIMS = 32
 TOPICS = ("chess", "astronomy", "painting", "cooking")
@@ -42,6 +43,7 @@ def document(topic: str, number: int, language: str) -> dict[str, object]:
     return {
         "title": f"{topic.title()} {number}",
         "brand": f"brand{number % 2}",
+        "price": number,
         "xlrec": {
             "work": work,
             "language": language,
@@ -49,6 +51,10 @@ def document(topic: str, number: int, language: str) -> dict[str, object]:
             "embedding": work_vector(topic, number).tolist(),
             "text": {language: text},
             "fingerprint": FINGERPRINT.digest,
+            "popularity": number / WORKS_PER_TOPIC,
+            "indicators": {
+                feature_name(f"{topic}-{other}"): 1 + other for other in range(WORKS_PER_TOPIC)
+            },
         },
     }
 
@@ -77,6 +83,7 @@ def write_catalogue(
         title_field="title",
     )
     live = create_first_version(client, name, meta, {"number_of_shards": 1})
+    client.indices.put_mapping(index=live.name, properties={"brand": {"type": "keyword"}})
     operations: list[dict[str, object]] = []
     for id_, body in {**documents(), **(extra or {})}.items():
         operations += [{"index": {"_index": live.name, "_id": id_}}, body]

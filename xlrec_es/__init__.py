@@ -2,8 +2,10 @@
 
 from xlrec_es.client import Connection, connect
 from xlrec_es.errors import XlrecError
-from xlrec_es.query import SearchOptions
-from xlrec_es.recommend import Options, Recommender
+from xlrec_es.history import WeightRules
+from xlrec_es.plan import Options
+from xlrec_es.query import Boost, SearchOptions
+from xlrec_es.recommend import AsyncRecommender, Recommender
 from xlrec_es.types import (
     History,
     Interaction,
@@ -16,6 +18,8 @@ from xlrec_es.types import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncRecommender",
+    "Boost",
     "Connection",
     "History",
     "Interaction",
@@ -26,6 +30,7 @@ __all__ = [
     "Recommendations",
     "Recommender",
     "SearchOptions",
+    "WeightRules",
     "XlrecError",
     "__version__",
     "connect",

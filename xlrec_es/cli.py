@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,13 +21,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from xlrec_es import __version__, demo, node, query
+from xlrec_es import __version__, console, demo, node
 from xlrec_es.client import Connection, connect
-from xlrec_es.errors import UnknownItems, UsageError
+from xlrec_es.errors import EmptyHistory, UnknownItems, UsageError
 from xlrec_es.node.cli import node as node_commands
 from xlrec_es.node.folder import default_folder
 from xlrec_es.options import XlrecGroup, config_option, connection_options
-from xlrec_es.recommend import Options, Plan, Recommender
+from xlrec_es.plan import Options
+from xlrec_es.recommend import Recommender
 from xlrec_es.types import History, Interaction, Recommendations
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,8 +53,9 @@ def _history_options(command: F) -> F:
         "history_file",
         type=click.File("rb"),
         help='JSON file with the history, - for standard input: ["id", {"item": "id", '
-        '"weight": 2.0}, ...].',
+        '"event": "like", "rating": 4, "time": "2026-11-24T12:00:00Z"}, ...].',
     )
+    @click.option("--cold", is_flag=True, help="Serve somebody of whom nothing is known.")
     @click.option(
         "--index",
         "-i",
@@ -91,6 +94,7 @@ def _history_options(command: F) -> F:
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
         connection: Connection,
         items: tuple[str, ...],
+        cold: bool,
         history_file: Any | None,  # noqa: ANN401 - click.File gives any of several file types
         index: str,
         languages: tuple[str, ...],
@@ -98,9 +102,14 @@ def _history_options(command: F) -> F:
         weights: tuple[str, ...],
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        interactions = [Interaction(item) for item in items]
+        history = History.of(items)
         if history_file is not None:
-            interactions += _parse_history(history_file.read())
+            history = _joined(history, _parse_history(history_file.read()))
+        if not history.interactions and not cold:
+            raise EmptyHistory(
+                "the history is empty; give at least one work or document id, or --cold for "
+                "somebody of whom nothing is known"
+            )
         parts = _parse_pairs("--language", languages)
         quotas = {tag: part for tag, part in parts.items() if part is not None}
         if quotas and len(quotas) < len(parts):
@@ -114,7 +123,7 @@ def _history_options(command: F) -> F:
         return command(
             *args,
             recommender=recommender,
-            history=History(tuple(interactions)),
+            history=history,
             languages=list(parts) or None,
             **kwargs,
         )
@@ -122,17 +131,28 @@ def _history_options(command: F) -> F:
     return connection_options(wrapper)  # type: ignore[return-value]
 
 
-def _parse_history(text: bytes) -> list[Interaction]:
+def _joined(one: History, other: History) -> History:
+    return History(one.interactions + other.interactions, one.texts + other.texts)
+
+
+def _parse_history(text: bytes) -> History:
+    """A JSON list of ids and of objects with the fields of `Interaction`."""
     try:
         entries = orjson.loads(text)
-        return [
-            Interaction(entry) if isinstance(entry, str) else Interaction(**entry)
-            for entry in entries
-        ]
-    except (orjson.JSONDecodeError, TypeError) as error:
+        return History(tuple(_parse_interaction(entry) for entry in entries))
+    except (orjson.JSONDecodeError, TypeError, ValueError) as error:
         raise UsageError(
-            'the history must be JSON such as ["id", {"item": "id", "weight": 2.0}]: ' + str(error)
+            'the history must be JSON such as ["id", {"item": "id", "event": "like", '
+            f'"time": "2026-11-24T12:00:00Z"}}]: {error}'
         ) from error
+
+
+def _parse_interaction(entry: Any) -> Interaction:  # noqa: ANN401 - whatever the JSON holds
+    if isinstance(entry, str):
+        return Interaction(entry)
+    if isinstance(entry, dict) and "time" in entry:
+        entry = {**entry, "time": datetime.fromisoformat(entry["time"])}
+    return Interaction(**entry)
 
 
 def _parse_pairs(option: str, texts: tuple[str, ...]) -> dict[str, float | None]:
@@ -205,24 +225,28 @@ def recommendations_table(result: Recommendations) -> Table:
     "--format",
     "-f",
     "form",
-    type=click.Choice(["console", "json"]),
+    type=click.Choice(console.FORMS),
     default="console",
     show_default=True,
-    help="For Kibana's console, or one JSON array of {language, leg, body}.",
+    help="For Kibana's console, curl or Python, or one JSON array of {language, leg, body}.",
 )
+@click.option("--short", is_flag=True, help="Cut vectors short, for reading.")
 def print_query(
-    recommender: Recommender, history: History, languages: list[str] | None, form: str
+    recommender: Recommender,
+    history: History,
+    languages: list[str] | None,
+    form: str,
+    short: bool,
 ) -> None:
     """Print the searches that `recommend` would send.
 
     Example: xlrec-es query -i xlrec-demo -l ja gimp inkscape
     """
-    plan: Plan = recommender.plan(history, languages=languages)
-    if form == "console":
-        click.echo(query.to_console(plan.requests, plan.live.name))
-    else:
-        requests = [dataclasses.asdict(request) for request in plan.requests]
-        click.echo(json.dumps(requests, ensure_ascii=False))
+    plan = recommender.plan(history, languages=languages)
+    text = console.render(
+        plan.requests, index=plan.live.name, url=recommender.url, form=form, shorten=short
+    )
+    click.echo(text)
 
 
 @main.command("demo")

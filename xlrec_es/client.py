@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import elasticsearch
-from elasticsearch import Elasticsearch
+from elasticsearch import AsyncElasticsearch, Elasticsearch
 from elasticsearch.serializer import OrjsonSerializer
 
 from xlrec_es.errors import (
@@ -96,7 +96,7 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
 
 
 @contextmanager
-def friendly_errors(client: Elasticsearch) -> Iterator[None]:
+def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None]:
     """Turn the client's exceptions into this project's, with the next step.
 
     Raises:
@@ -121,6 +121,11 @@ def friendly_errors(client: Elasticsearch) -> Iterator[None]:
         raise ClusterUnreachable(f"{nodes} answers, but it is not Elasticsearch") from error
     except elasticsearch.ApiError as error:
         raise ClusterError(f"{nodes} answered {error.status_code}: {reason_of(error)}") from error
+    except elasticsearch.ConnectionTimeout as error:
+        raise ClusterUnreachable(
+            f"{nodes} did not answer in time; give it more (--timeout, XLREC_TIMEOUT), "
+            "or see what keeps it busy"
+        ) from error
     except elasticsearch.TransportError as error:
         raise ClusterUnreachable(
             f"no Elasticsearch at {nodes} ({error.message.split(chr(10))[0]}); "

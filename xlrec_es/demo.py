@@ -108,10 +108,11 @@ def play(client: Elasticsearch) -> list[Scene]:
     scenes = []
     for person in json.loads((_SAMPLE / "histories.json").read_text("utf-8")):
         likes, languages = tuple(person["likes"]), tuple(person["languages"])
-        plan = recommender.plan(History.of(likes), languages=languages)
-        titles = tuple(plan.profile.titles[work] for work in likes)
-        result = recommender.send(plan, size=SIZE)
-        scenes.append(Scene(person["person"], likes, titles, languages, result))
+        history = History.of(likes)
+        titles = recommender.plan(history, languages=languages).profile.titles
+        result = recommender.recommend(history, languages=languages, size=SIZE)
+        shown = tuple(titles[work] for work in likes)
+        scenes.append(Scene(person["person"], likes, shown, languages, result))
     return scenes
 
 

@@ -1,14 +1,20 @@
 """From ranked lists to one ranked list, with each one's share. Pure.
 
 Three steps: the interests of a language become one dense list (`soft_maximum`), the legs of all
-languages become one scored list (`fuse`), and seats are given to languages (`select`).
+languages become one scored list (`fuse`, or `reciprocal_rank`), and seats are given to languages
+(`select`), after `diversify` if that is wanted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xlrec_es.types import Vector
 
 AUTO = "auto"
 EQUAL = "equal"
@@ -113,22 +119,110 @@ def fuse(
     Returns:
         Every document of a leg whose weight is above zero; best first, equal scores by id.
     """
+    scales = {key: _scale(lists, key, comparable) for key in lists}
+
+    def normalised(language: str, leg: str, _rank: int, hit: Hit) -> float:
+        low, width = scales[language, leg]
+        return (hit.score - low) / width
+
+    return _combine(lists, weights, normalised)
+
+
+def reciprocal_rank(
+    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    weights: Mapping[str, float],
+    *,
+    rank_constant: int = 60,
+) -> list[Fused]:
+    """Add up 1 / (rank_constant + rank), scaled so that the first place of every leg gives 1.
+
+    Source: Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms Condorcet and
+    individual Rank Learning Methods" (https://doi.org/10.1145/1571941.1572114).
+
+    Args:
+        lists: As for `fuse`.
+        weights: As for `fuse`.
+        rank_constant: Above zero; the higher, the less the first places count.
+
+    Returns:
+        As for `fuse`.
+    """
+
+    def reciprocal(_language: str, _leg: str, rank: int, _hit: Hit) -> float:
+        return (rank_constant + 1) / (rank_constant + rank)
+
+    return _combine(lists, weights, reciprocal)
+
+
+def _combine(
+    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    weights: Mapping[str, float],
+    value: Callable[[str, str, int, Hit], float],
+) -> list[Fused]:
+    """The weighted mean of a value of each hit, over the legs that have hits."""
     present = {leg for (_, leg), hits in lists.items() if hits and weights.get(leg, 0) > 0}
     total = sum(weights[leg] for leg in present)
-    scales = {key: _scale(lists, key, comparable) for key in lists}
     found: dict[tuple[str, str], dict[str, tuple[int, Hit]]] = {}
     for (language, leg), hits in lists.items():
         if leg in present:
             for rank, hit in enumerate(hits, 1):
                 found.setdefault((language, hit.id), {})[leg] = (rank, hit)
-    fused = []
-    for (language, document), legs in found.items():
-        parts = {}
-        for leg, (_, hit) in legs.items():
-            low, width = scales[language, leg]
-            parts[leg] = weights[leg] / total * (hit.score - low) / width
-        fused.append(_fused(document, language, legs, parts))
-    return sorted(fused, key=lambda candidate: (-candidate.score, candidate.id))
+    fused = [
+        _fused(
+            document,
+            language,
+            legs,
+            {
+                leg: weights[leg] / total * value(language, leg, rank, hit)
+                for leg, (rank, hit) in legs.items()
+            },
+        )
+        for (language, document), legs in found.items()
+    ]
+    return in_order(fused)
+
+
+def in_order(candidates: Iterable[Fused]) -> list[Fused]:
+    """Best first; equal scores by id."""
+    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.id))
+
+
+def boosted(candidates: Iterable[Fused], factors: Mapping[str, float]) -> list[Fused]:
+    """The candidates with their scores multiplied by a factor by document id, in new order."""
+    return in_order(replace(c, score=c.score * factors.get(c.id, 1.0)) for c in candidates)
+
+
+def diversify(
+    candidates: Sequence[Fused], vectors: Mapping[str, Vector], *, strength: float
+) -> list[Fused]:
+    """Order the candidates anew, so that one that resembles those before it comes later.
+
+    Each next one has the highest (1 - strength) x score - strength x its highest cosine to those
+    taken. Scores stay what they were.
+
+    Source: Carbonell and Goldstein 1998, "The Use of MMR, Diversity-Based Reranking for Reordering
+    Documents and Producing Summaries" (https://doi.org/10.1145/290941.291025).
+
+    Args:
+        candidates: Best first.
+        vectors: Shape (dims,), unit length, by document id; one without a vector resembles nothing.
+        strength: 0 (leave the order) to 1 (look at nothing but the differences).
+    """
+    if strength == 0 or not candidates:
+        return list(candidates)
+    dims = len(next(iter(vectors.values()), np.zeros(1, np.float32)))
+    rows = np.stack([vectors.get(c.id, np.zeros(dims, np.float32)) for c in candidates])
+    scores = np.asarray([candidate.score for candidate in candidates])
+    nearest = np.zeros(len(candidates))
+    left = np.ones(len(candidates), bool)
+    order: list[int] = []
+    while left.any():
+        value = np.where(left, (1 - strength) * scores - strength * nearest, -np.inf)
+        best = int(np.argmax(value))
+        order.append(best)
+        left[best] = False
+        nearest = np.maximum(nearest, rows @ rows[best])
+    return [candidates[row] for row in order]
 
 
 def _scale(
@@ -178,40 +272,70 @@ def select(
     works: Mapping[str, str],
     *,
     size: int,
-    languages: Sequence[str],
-    mix: str | Mapping[str, float],
+    seats: Mapping[str, int],
+    values: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    caps: Mapping[str, int] | None = None,
 ) -> list[Fused]:
-    """Take the best candidates, so many of each language, each work once.
+    """Take candidates in order, so many of each language, each work once.
 
     Args:
-        candidates: Best first.
+        candidates: In the order in which they are wanted.
         works: Work id by document id.
         size: How many to take.
-        languages: Target languages.
-        mix: `auto`: by score alone. `equal`, or a part by language: that many seats of each
-            language; seats that a language cannot fill go to the best of the others.
+        seats: Seats by language (`allocate`); those that a language cannot fill go to the next
+            candidates of the others.
+        values: The values of each capped field, by field and document id.
+        caps: At most so many of each value, by field.
 
     Returns:
-        Best first, at most `size`.
+        At most `size`, in the order of `candidates`.
     """
-    if mix == AUTO:
-        seats = dict.fromkeys(languages, size)
-    else:
-        parts = dict.fromkeys(languages, 1.0) if isinstance(mix, str) else mix
-        seats = allocate(parts, size)
+    free = dict(seats)
+    used: Counter[tuple[str, str]] = Counter()
     taken: dict[str, Fused] = {}
+
+    def labels(candidate: Fused) -> list[tuple[str, str]]:
+        return [
+            (field, value)
+            for field in caps or {}
+            for value in (values or {}).get(field, {}).get(candidate.id, ())
+        ]
+
+    def take(candidate: Fused) -> bool:
+        mine = labels(candidate)
+        full = any(used[label] >= (caps or {})[label[0]] for label in mine)
+        if full or works[candidate.id] in taken or len(taken) >= size:
+            return False
+        taken[works[candidate.id]] = candidate
+        used.update(mine)
+        return True
+
     passed_over = []
     for candidate in candidates:
-        work = works[candidate.id]
-        if work not in taken and seats.get(candidate.language, 0) > 0 and len(taken) < size:
-            taken[work] = candidate
-            seats[candidate.language] -= 1
+        if free.get(candidate.language, 0) > 0 and take(candidate):
+            free[candidate.language] -= 1
         else:
             passed_over.append(candidate)
     for candidate in passed_over:
-        if len(taken) < size:
-            taken.setdefault(works[candidate.id], candidate)
-    return sorted(taken.values(), key=lambda candidate: (-candidate.score, candidate.id))
+        take(candidate)
+    place = {candidate.id: number for number, candidate in enumerate(candidates)}
+    return sorted(taken.values(), key=lambda candidate: place[candidate.id])
+
+
+def share_out(
+    languages: Sequence[str], mix: str | Mapping[str, float], size: int
+) -> dict[str, int]:
+    """Seats by language.
+
+    Args:
+        languages: Target languages.
+        mix: `auto`: by score alone, so each language may fill all of them; `equal`; or a part by
+            language.
+        size: Seats in all.
+    """
+    if mix == AUTO:
+        return dict.fromkeys(languages, size)
+    return allocate(dict.fromkeys(languages, 1.0) if isinstance(mix, str) else mix, size)
 
 
 def allocate(parts: Mapping[str, float], size: int) -> dict[str, int]:

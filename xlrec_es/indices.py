@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.calibration import Calibration
 from xlrec_es.client import friendly_errors
-from xlrec_es.encoder import Fingerprint
+from xlrec_es.encoder import Encoder, Fingerprint
 from xlrec_es.errors import FingerprintMismatch, IndexNotFound, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.mappings import SCHEMA, index_body, text_fields
 
@@ -91,14 +91,25 @@ def find_live(client: Elasticsearch, name: str) -> LiveIndex:
         ClusterError: The cluster does not answer, or refuses.
     """
     with friendly_errors(client):
-        found = client.indices.get_mapping(index=name, expand_wildcards="open").body
-    if not found:
+        answer = client.indices.get_mapping(index=name, expand_wildcards="open").body
+    return read_live(name, answer)
+
+
+def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
+    """Read the answer to `GET <name>/_mapping`.
+
+    Raises:
+        IndexNotFound: As for `find_live`.
+        IndexUnusable: As for `find_live`.
+        NotAnXlrecIndex: As for `find_live`.
+    """
+    if not answer:
         raise IndexNotFound(f"no index [{name}]; make it with: xlrec-ingest run")
-    if len(found) > 1:
+    if len(answer) > 1:
         raise IndexUnusable(
-            f"{name!r} stands for {len(found)} indices ({', '.join(sorted(found))}); name one"
+            f"{name!r} stands for {len(answer)} indices ({', '.join(sorted(answer))}); name one"
         )
-    [(physical, body)] = found.items()
+    [(physical, body)] = answer.items()
     meta = body["mappings"].get("_meta", {}).get("xlrec")
     if meta is None:
         raise NotAnXlrecIndex(
@@ -148,6 +159,17 @@ def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> Live
             index=live.name, meta={"xlrec": meta.to_meta()}, properties=fields
         )
     return replace(live, meta=meta)
+
+
+def check_encoder(live: LiveIndex, encoder: Encoder) -> None:
+    """Refuse to compare a text with vectors of another encoder.
+
+    Raises:
+        FingerprintMismatch: The index's vectors were made by another encoder.
+    """
+    names = ("model", "revision", "dims", "pooling", "prefix")
+    mine = replace(live.meta.fingerprint, **{name: getattr(encoder, name) for name in names})
+    check_fingerprint(live, mine)
 
 
 def check_fingerprint(live: LiveIndex, mine: Fingerprint) -> None:

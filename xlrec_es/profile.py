@@ -11,11 +11,12 @@ from xlrec_es.types import Vector
 
 # One interest for each work measured best (README, "Design"): only long histories are clustered.
 MAX_INTERESTS = 32
+PUSH = 0.5
 _CLUSTER_ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class LikedDocument:
+class HistoryDocument:
     """A document of the index that stands for one work of a history.
 
     Attributes:
@@ -40,7 +41,8 @@ class Interest:
     Attributes:
         vector: Shape (dims,), unit length.
         weight: Its part of the whole taste; the weights of a profile add up to 1.
-        members: The works that made it and each one's part in it; the parts add up to 1.
+        members: The works (or free texts) that made it and each one's part in it; the parts add up
+            to 1.
     """
 
     vector: Vector
@@ -53,59 +55,81 @@ class Profile:
     """What the query builder needs to know of a person.
 
     Attributes:
-        interests: Heaviest first.
-        works: Every work of the history, for leaving out what was seen. Sorted.
+        interests: Heaviest first; empty for a person who is not known to like anything.
+        liked: Part by liked work; the parts add up to 1. For the collaborative leg.
+        seen: Every work of the history, liked or not, for leaving out what was seen. Sorted.
         titles: A title by work, for explanations.
-        documents: Work by document id, by language: the history's texts, for the lexical leg.
+        texts: The liked works' documents by language, work by document id, the heaviest works
+            first: for the lexical leg.
     """
 
     interests: tuple[Interest, ...]
-    works: tuple[str, ...]
+    liked: Mapping[str, float]
+    seen: tuple[str, ...]
     titles: Mapping[str, str | None]
-    documents: Mapping[str, Mapping[str, str]]
+    texts: Mapping[str, Mapping[str, str]]
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages of what was liked."""
+        return frozenset(self.texts)
 
 
 def build_profile(
-    documents: Sequence[LikedDocument],
+    documents: Sequence[HistoryDocument],
     weights: Mapping[str, float],
     *,
+    free_texts: Mapping[str, Vector] | None = None,
     max_interests: int = MAX_INTERESTS,
+    push: float = PUSH,
 ) -> Profile:
     """Build the profile of a history; the order of the documents does not matter.
 
     Args:
-        documents: Every rendition of every work of the history, at least one.
-        weights: How much each work says about the taste, above zero.
-        max_interests: Up to so many works are an interest each; more are clustered into so many.
-            1 makes the weighted mean vector, the usual baseline.
-
-    Raises:
-        ValueError: No documents, or a work without a weight.
+        documents: Every rendition of every work of the history.
+        weights: Signed weight by work: above zero liked, below disliked. A work without a weight
+            counts as seen, and no more.
+        free_texts: Vector by text, shape (dims,), calibrated, unit length: what the person said
+            they like. Each weighs as much as the heaviest work.
+        max_interests: Up to so many works and texts are an interest each; more are clustered into
+            so many. 1 makes the weighted mean vector, the usual baseline.
+        push: How far interests are pushed away from what was disliked, 0..1: that part of their
+            overlap with it is taken out. Source: Rocchio 1971, "Relevance Feedback in Information
+            Retrieval".
     """
-    if not documents:
-        raise ValueError("a profile needs at least one document")
     documents = sorted(documents, key=lambda document: document.id)
-    works = sorted({document.work for document in documents})
-    missing = [work for work in works if work not in weights]
-    if missing:
-        raise ValueError(f"no weight for {missing[0]!r}")
-    vectors = np.stack([_work_vector(documents, work) for work in works])  # (n_works, dims)
-    mass = np.asarray([weights[work] for work in works], np.float64)
-    mass /= mass.sum()
-    groups = _cluster(vectors, mass, max_interests)
-    interests = [_interest(vectors, mass, group, works) for group in groups]
-    by_language: dict[str, dict[str, str]] = {}
-    for document in documents:
-        by_language.setdefault(document.language, {})[document.id] = document.work
+    seen = sorted({document.work for document in documents})
+    vectors = {work: _work_vector(documents, work) for work in seen}
+    liked = {work: weights[work] for work in seen if weights.get(work, 0) > 0}
+    disliked = {work: -weights[work] for work in seen if weights.get(work, 0) < 0}
+    heaviest = max(liked.values(), default=1.0)
+    mass = {**liked, **dict.fromkeys(sorted(free_texts or {}), heaviest)}
+    interests = _interests({**vectors, **(free_texts or {})}, mass, max_interests)
+    if disliked:
+        pulls = [weight * vectors[work] for work, weight in disliked.items()]
+        away = _unit(np.sum(pulls, axis=0))
+        interests = [_pushed(interest, away, push) for interest in interests]
+    by_weight = sorted(liked, key=lambda work: (-liked[work], work))
+    texts: dict[str, dict[str, str]] = {}
+    for work in by_weight:
+        for document in documents:
+            if document.work == work:
+                texts.setdefault(document.language, {})[document.id] = work
     return Profile(
         interests=tuple(sorted(interests, key=lambda i: (-i.weight, sorted(i.members)))),
-        works=tuple(works),
+        liked=_parts(liked),
+        seen=tuple(seen),
         titles={document.work: document.title for document in reversed(documents)},
-        documents=by_language,
+        texts=texts,
     )
 
 
-def _work_vector(documents: Sequence[LikedDocument], work: str) -> Vector:
+def _parts(weights: Mapping[str, float]) -> dict[str, float]:
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def _work_vector(documents: Sequence[HistoryDocument], work: str) -> Vector:
     """The mean direction of a work's renditions, shape (dims,)."""
     return _unit(
         np.mean([document.vector for document in documents if document.work == work], axis=0)
@@ -118,14 +142,36 @@ def _unit(vector: Vector) -> Vector:
     return (vector / length if length > 1e-6 else vector).astype(np.float32)
 
 
+def _pushed(interest: Interest, away: Vector, push: float) -> Interest:
+    """The interest without a part of what it has in common with what was disliked."""
+    overlap = max(0.0, float(interest.vector @ away))
+    vector = _unit(interest.vector - push * overlap * away)
+    return Interest(vector, interest.weight, interest.members)
+
+
+def _interests(
+    vectors: Mapping[str, Vector], mass: Mapping[str, float], max_interests: int
+) -> list[Interest]:
+    if not mass:
+        return []
+    names = sorted(mass)
+    matrix = np.stack([vectors[name] for name in names])  # (n, dims)
+    weights = np.asarray([mass[name] for name in names], np.float64)
+    weights /= weights.sum()
+    return [
+        _interest(matrix, weights, group, names)
+        for group in _cluster(matrix, weights, max_interests)
+    ]
+
+
 def _interest(
-    vectors: Vector, mass: np.ndarray, group: np.ndarray, works: Sequence[str]
+    vectors: Vector, mass: np.ndarray, group: np.ndarray, names: Sequence[str]
 ) -> Interest:
     weight = float(mass[group].sum())
     return Interest(
         vector=_unit(mass[group] @ vectors[group]),
         weight=weight,
-        members={works[index]: float(mass[index]) / weight for index in group},
+        members={names[index]: float(mass[index]) / weight for index in group},
     )
 
 
@@ -141,13 +187,13 @@ def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.nd
     if len(vectors) <= max_clusters:
         return [np.asarray([row]) for row in range(len(vectors))]
     seeds = [int(np.argmax(mass))]
-    nearest = vectors @ vectors[seeds[0]]  # (n_works,)
+    nearest = vectors @ vectors[seeds[0]]  # (n,)
     while len(seeds) < max_clusters:
         seeds.append(int(np.argmin(nearest)))
         nearest = np.maximum(nearest, vectors @ vectors[seeds[-1]])
     centres = vectors[seeds]  # (max_clusters, dims)
     for _ in range(_CLUSTER_ROUNDS):
-        assigned = np.argmax(vectors @ centres.T, axis=1)  # (n_works,)
+        assigned = np.argmax(vectors @ centres.T, axis=1)  # (n,)
         # A centre that lost all its works keeps its place.
         moved = np.stack(
             [

@@ -2,40 +2,97 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xlrec_es.errors import UsageError
 from xlrec_es.profile import Profile
 
 DENSE = "dense"
 LEXICAL = "lexical"
-LEGS = (DENSE, LEXICAL)
+COLLABORATIVE = "collaborative"
+POPULARITY = "popularity"
+LEGS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
 
 WORK_FIELD = "xlrec.work"
 LANGUAGE_FIELD = "xlrec.language"
 VECTOR_FIELD = "xlrec.embedding"
+INDICATORS_FIELD = "xlrec.indicators"
+POPULARITY_FIELD = "xlrec.popularity"
 
-MAX_HISTORY_DOCUMENTS = 10_000
-"""Elasticsearch's own `index.max_result_window`."""
+MAX_HITS = 10_000
+"""Elasticsearch's own `index.max_result_window`, and its limit for `num_candidates`."""
+
+_BOOST = "boost:"
+
+
+def feature_name(work: str) -> str:
+    """Placeholder until the escaping lands."""
+    return work
+
+
+@dataclass(frozen=True, slots=True)
+class Boost:
+    """A business rule: what matches a query is worth more, or less.
+
+    Attributes:
+        query: Any Elasticsearch query.
+        factor: The fused score of what matches is multiplied by it; above zero.
+    """
+
+    query: Mapping[str, Any]
+    factor: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.factor < math.inf):
+            raise UsageError(f"the factor of a boost is {self.factor}; use a number above zero")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How deep each search goes.
+    """How deep each search goes, and where.
 
     Attributes:
         candidates: `k`: hits of each search.
-        num_candidates: What HNSW looks at for them, per shard; Elasticsearch allows 10,000.
+        num_candidates: What HNSW looks at for them, per shard; at most 10,000.
+        exact: Look at all: exact where a language and the filters leave at most 10,000 documents
+            of a shard, for Elasticsearch then compares every one of them.
+        oversample: With quantised vectors: how many times `candidates` are compared again by their
+            full vectors; None leaves it to the index.
+        min_similarity: Calibrated cosine that a hit of the dense leg must reach; None: any.
         query_terms: Most telling terms that the lexical leg takes from the history's texts.
+        query_texts: How many of the history's texts it reads, those of the heaviest works.
+        filters: Elasticsearch queries that each result must match: in stock, price, market ...
+        boosts: See `Boost`.
+        caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
         source: The user's own fields that come back with each hit.
     """
 
     candidates: int = 100
     num_candidates: int = 200
+    exact: bool = False
+    oversample: float | None = None
+    min_similarity: float | None = None
     query_terms: int = 25
+    query_texts: int = 20
+    filters: tuple[Mapping[str, Any], ...] = ()
+    boosts: tuple[Boost, ...] = ()
+    caps: Mapping[str, int] | None = None
     source: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
+            raise UsageError(
+                f"candidates is {self.candidates} and num_candidates {self.num_candidates}; use "
+                f"1 <= candidates <= num_candidates <= {MAX_HITS}"
+            )
+        if self.min_similarity is not None and not -1 <= self.min_similarity <= 1:
+            raise UsageError(f"min_similarity is {self.min_similarity}; a cosine is -1 to 1")
+        for field, most in (self.caps or {}).items():
+            if most < 1:
+                raise UsageError(f"the cap of {field!r} is {most}; use at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +101,7 @@ class SearchRequest:
 
     Attributes:
         language: Target language.
-        leg: `dense` or `lexical`.
+        leg: One of `LEGS`.
         interest: Number of the profile's interest, for `dense`.
         body: For `POST <index>/_search`.
     """
@@ -69,10 +126,26 @@ def history_body(ids: Sequence[str], works: Sequence[str], *, title: str | None)
                 "should": [{"ids": {"values": list(ids)}}, {"terms": {WORK_FIELD: list(works)}}]
             }
         },
-        "size": MAX_HISTORY_DOCUMENTS,
+        "size": MAX_HITS,
         "_source": [title] if title else False,
         # Vectors are left out of _source on 9.2 and later, and are always to be had as a field.
         "fields": [WORK_FIELD, LANGUAGE_FIELD, VECTOR_FIELD],
+        "track_total_hits": False,
+    }
+
+
+def details_body(ids: Sequence[str], *, vectors: bool) -> dict[str, Any]:
+    """The search for what explains, or diversifies, documents already found.
+
+    Args:
+        ids: Ids of documents.
+        vectors: Whether their vectors are wanted, besides their indicators.
+    """
+    return {
+        "query": {"ids": {"values": list(ids)}},
+        "size": len(ids),
+        "_source": False,
+        "fields": [INDICATORS_FIELD, *([VECTOR_FIELD] if vectors else [])],
         "track_total_hits": False,
     }
 
@@ -85,18 +158,18 @@ def build_requests(
     index: str,
     options: SearchOptions,
 ) -> tuple[SearchRequest, ...]:
-    """The searches of a profile: for each target language, one per interest and one lexical.
+    """The searches of a profile: each target language by itself, leg by leg.
 
-    Each language is searched by itself, so that its documents compete with each other and not with
-    another language's. The lexical leg is left out for a language in which the history has no text,
-    for BM25 cannot cross a language border.
+    So its documents compete with each other and not with another language's. A leg that cannot
+    say anything is left out: BM25 for a language in which the history has no text (it cannot cross
+    a language border), and all but popularity for a person who is not known to like anything.
 
     Args:
         profile: Whom to serve.
         languages: Target languages.
         legs: Which of `LEGS`.
         index: Where the history's documents are.
-        options: How deep.
+        options: How deep, and where.
     """
     requests = []
     for language in languages:
@@ -107,30 +180,38 @@ def build_requests(
                 )
                 for number in range(len(profile.interests))
             ]
-        if LEXICAL in legs and language in profile.documents:
+        if LEXICAL in legs and language in profile.texts:
             body = lexical_body(profile, language, index, options)
             requests.append(SearchRequest(language, LEXICAL, None, body))
+        if COLLABORATIVE in legs and profile.liked:
+            body = collaborative_body(profile, language, options)
+            requests.append(SearchRequest(language, COLLABORATIVE, None, body))
+        if POPULARITY in legs:
+            body = popularity_body(profile, language, options)
+            requests.append(SearchRequest(language, POPULARITY, None, body))
     return tuple(requests)
 
 
 def dense_body(
     profile: Profile, interest: int, language: str, options: SearchOptions
 ) -> dict[str, Any]:
-    """The approximate kNN search of one interest among one language's unseen documents.
+    """The kNN search of one interest among one language's unseen documents.
 
-    Source: https://www.elastic.co/docs/solutions/search/vector/knn
+    Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-knn-query
     """
-    return {
-        "knn": {
-            "field": VECTOR_FIELD,
-            # float32 written as decimal: six digits after the point are more than int8 keeps.
-            "query_vector": [round(float(x), 6) for x in profile.interests[interest].vector],
-            "k": options.candidates,
-            "num_candidates": max(options.num_candidates, options.candidates),
-            "filter": _unseen(profile, language),
-        },
-        **_hits(options),
+    knn: dict[str, Any] = {
+        "field": VECTOR_FIELD,
+        # float32 written as decimal: six digits after the point are more than int8 keeps.
+        "query_vector": [round(x, 6) for x in profile.interests[interest].vector.tolist()],
+        "k": options.candidates,
+        "num_candidates": MAX_HITS if options.exact else options.num_candidates,
+        "filter": {"bool": _unseen(profile, language, options)},
     }
+    if options.min_similarity is not None:
+        knn["similarity"] = options.min_similarity
+    if options.oversample is not None:
+        knn["rescore_vector"] = {"oversample": options.oversample}
+    return {"query": _boosted({"knn": knn}, {}, options), **_hits(options)}
 
 
 def lexical_body(
@@ -141,36 +222,75 @@ def lexical_body(
     `more_like_this` picks the terms that tell most (tf-idf) and leaves out those texts themselves.
     Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-mlt-query
     """
-    return {
-        "query": {
-            "bool": {
-                "must": {
-                    "more_like_this": {
-                        "fields": [f"xlrec.text.{language}"],
-                        "like": [
-                            {"_index": index, "_id": document}
-                            for document in sorted(profile.documents[language])
-                        ],
-                        "min_term_freq": 1,
-                        "min_doc_freq": 2,
-                        "max_query_terms": options.query_terms,
-                        "minimum_should_match": "1",
-                    }
-                },
-                **_unseen(profile, language)["bool"],
-            }
-        },
-        **_hits(options),
-    }
-
-
-def _unseen(profile: Profile, language: str) -> dict[str, Any]:
-    return {
-        "bool": {
-            "filter": [{"term": {LANGUAGE_FIELD: language}}],
-            "must_not": [{"terms": {WORK_FIELD: list(profile.works)}}],
+    texts = list(profile.texts[language])[: options.query_texts]
+    query = {
+        "more_like_this": {
+            "fields": [f"xlrec.text.{language}"],
+            "like": [{"_index": index, "_id": document} for document in texts],
+            "min_term_freq": 1,
+            "min_doc_freq": 2,
+            "max_query_terms": options.query_terms,
+            "minimum_should_match": "1",
         }
     }
+    unseen = _unseen(profile, language, options)
+    return {"query": _boosted(query, unseen, options), **_hits(options)}
+
+
+def collaborative_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
+    """The search for what the history's works speak for: a weighted sum of indicators, exact.
+
+    Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-sparse-vector-query
+    """
+    query = {
+        "sparse_vector": {
+            "field": INDICATORS_FIELD,
+            "query_vector": {feature_name(work): part for work, part in profile.liked.items()},
+        }
+    }
+    unseen = _unseen(profile, language, options)
+    return {"query": _boosted(query, unseen, options), **_hits(options)}
+
+
+def popularity_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
+    """The search for what most people like."""
+    query = {
+        "function_score": {
+            "query": {"bool": {"filter": [{"exists": {"field": POPULARITY_FIELD}}]}},
+            "field_value_factor": {"field": POPULARITY_FIELD},
+            "boost_mode": "replace",
+        }
+    }
+    unseen = _unseen(profile, language, options)
+    return {"query": _boosted(query, unseen, options), **_hits(options)}
+
+
+def _unseen(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
+    return {
+        "filter": [{"term": {LANGUAGE_FIELD: language}}, *options.filters],
+        "must_not": [{"terms": {WORK_FIELD: list(profile.seen)}}],
+    }
+
+
+def _boosted(
+    query: Mapping[str, Any], unseen: Mapping[str, Any], options: SearchOptions
+) -> dict[str, Any]:
+    """The query, and beside it, without a score, the boosts: hits say which of them they match."""
+    marks = [
+        {"constant_score": {"filter": boost.query, "boost": 0, "_name": f"{_BOOST}{number}"}}
+        for number, boost in enumerate(options.boosts)
+    ]
+    return {"bool": {"must": [query], **unseen, **({"should": marks} if marks else {})}}
+
+
+def boost_of(hit: Mapping[str, Any], options: SearchOptions) -> float:
+    """The product of the factors of the boosts that a hit matches."""
+    numbers = [
+        int(name.removeprefix(_BOOST))
+        for name in hit.get("matched_queries", ())
+        if name.startswith(_BOOST)
+    ]
+    return math.prod(options.boosts[number].factor for number in numbers)
 
 
 def _hits(options: SearchOptions) -> dict[str, Any]:
@@ -178,25 +298,20 @@ def _hits(options: SearchOptions) -> dict[str, Any]:
         "size": options.candidates,
         "collapse": {"field": WORK_FIELD},
         "_source": list(options.source) or False,
-        "fields": [WORK_FIELD],
+        "fields": [WORK_FIELD, *(options.caps or {})],
         "track_total_hits": False,
     }
 
 
-def to_msearch(requests: Sequence[SearchRequest], index: str) -> list[Mapping[str, Any]]:
-    """The lines of one `_msearch`: a header and a body for each search."""
-    return [line for request in requests for line in ({"index": index}, request.body)]
+def to_msearch(
+    requests: Sequence[SearchRequest], index: str, *, timeout_s: float
+) -> list[Mapping[str, Any]]:
+    """The lines of one `_msearch`: a header and a body for each search.
 
-
-def to_console(requests: Sequence[SearchRequest], index: str) -> str:
-    """The searches as text for Kibana's console, each to be run as it stands."""
-    return "\n\n".join(
-        f"# {_caption(request)}\nPOST /{index}/_search\n"
-        + json.dumps(request.body, ensure_ascii=False, separators=(", ", ": "))
-        for request in requests
-    )
-
-
-def _caption(request: SearchRequest) -> str:
-    which = f", interest {request.interest + 1}" if request.interest is not None else ""
-    return f"{request.language}: {request.leg}{which}"
+    Args:
+        requests: The searches.
+        index: Where they are sent.
+        timeout_s: Seconds after which a search answers with what it has.
+    """
+    limit = {"timeout": f"{max(1, int(timeout_s * 1000))}ms"}
+    return [line for request in requests for line in ({"index": index}, {**request.body, **limit})]

@@ -1,102 +1,165 @@
-"""Recommendations for a history, out of one `_msearch`."""
+"""Recommendations for a history, out of one `_msearch`.
+
+What is asked, and what is made of the answers, stands once, in generators that yield a `Call` and
+are sent its answer. `Recommender` and `AsyncRecommender` only carry calls to Elasticsearch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import functools
+import itertools
+import operator
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
-import numpy as np
-from elasticsearch import Elasticsearch
+from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from xlrec_es import fusion
 from xlrec_es.client import friendly_errors
-from xlrec_es.errors import SearchFailed, UnknownItems, UnknownLanguage, UsageError
-from xlrec_es.indices import LiveIndex, find_live
-from xlrec_es.languages import normalize
-from xlrec_es.profile import MAX_INTERESTS, LikedDocument, Profile, build_profile
-from xlrec_es.query import (
-    DENSE,
-    LANGUAGE_FIELD,
-    LEGS,
-    LEXICAL,
-    VECTOR_FIELD,
-    WORK_FIELD,
-    SearchOptions,
-    SearchRequest,
-    build_requests,
-    history_body,
-    to_msearch,
+from xlrec_es.encoder import Encoder
+from xlrec_es.errors import (
+    ClusterError,
+    ClusterUnreachable,
+    IndexNotFound,
+    UsageError,
+    XlrecError,
 )
-from xlrec_es.types import History, LegScore, Reason, Recommendation, Recommendations
+from xlrec_es.indices import LiveIndex, check_encoder, read_live
+from xlrec_es.plan import Options, Plan, make_plan, read_documents
+from xlrec_es.query import details_body, history_body, to_msearch
+from xlrec_es.results import finish, rank, shortlist
+from xlrec_es.types import History, Recommendations, Vector
 
-WEIGHTS = {DENSE: 0.8, LEXICAL: 0.2}
-"""Fusion weights where the index has none of its own in `_meta.xlrec.weights`."""
+T = TypeVar("T")
 
-MAX_REASONS = 3
+DESCRIPTION_LIFE_S = 30.0
+"""How long what an index says of itself is believed; a swapped alias is noticed sooner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How recommendations are made.
-
-    Attributes:
-        max_interests: See `profile.build_profile`.
-        temperature: See `fusion.soft_maximum`; in units of cosine.
-        weights: Fusion weight by leg; None for the index's own, else `WEIGHTS`. A leg of weight 0,
-            or without a weight, is not searched.
-        mix: `equal`, `auto`, or a part by language: see `fusion.select`.
-        search: How deep each search goes.
-    """
-
-    max_interests: int = MAX_INTERESTS
-    temperature: float = 0.1
-    weights: Mapping[str, float] | None = None
-    mix: str | Mapping[str, float] = fusion.EQUAL
-    search: SearchOptions = field(default_factory=SearchOptions)
-
-    def __post_init__(self) -> None:
-        if self.temperature <= 0 or self.max_interests < 1:
-            raise UsageError("the temperature must be above zero, and max_interests at least 1")
-        if isinstance(self.mix, str) and self.mix not in (fusion.EQUAL, fusion.AUTO):
-            raise UsageError(f"mix is {self.mix!r}; use equal, auto, or a part by language")
-        if not isinstance(self.mix, str):
-            for language, part in self.mix.items():
-                if not (0 < part < float("inf")):
-                    raise UsageError(
-                        f"the part of {language!r} is {part}; give a finite number above zero"
-                    )
-        for leg, weight in (self.weights or {}).items():
-            if leg not in LEGS or not (0 <= weight < float("inf")):
-                raise UsageError(
-                    f"weight {leg}={weight}: use finite weights of at least 0 for: "
-                    + ", ".join(LEGS)
-                )
-        if self.weights is not None and not any(self.weights.values()):
-            raise UsageError("all weights are 0; give at least one leg a weight")
+MSEARCH = "msearch"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that is known before the searches are sent.
+class Call:
+    """One request: a method of the client, by its dotted name, and its arguments."""
 
-    Attributes:
-        live: The index.
-        profile: The person.
-        languages: Target languages.
-        requests: The searches.
-        weights: Fusion weight by leg.
-        unknown_items: Ids of the history that no document has.
-        notes: What was left out and why.
-    """
+    method: str
+    arguments: Mapping[str, Any]
 
-    live: LiveIndex
-    profile: Profile
-    languages: tuple[str, ...]
-    requests: tuple[SearchRequest, ...]
-    weights: Mapping[str, float]
-    unknown_items: tuple[str, ...]
-    notes: tuple[str, ...]
+
+Steps = Generator[Call, Mapping[str, Any], T]
+
+
+class _Core:
+    """What both recommenders know and do, without a client."""
+
+    def __init__(
+        self,
+        index: str,
+        options: Options | None,
+        encoder: Encoder | None,
+        timeout_s: float,
+    ) -> None:
+        if not timeout_s > 0:
+            raise UsageError(f"timeout_s is {timeout_s}; use seconds above 0")
+        self.index = index
+        self.options = options or Options()
+        self.encoder = encoder
+        self.timeout_s = timeout_s
+        self._live: LiveIndex | None = None
+        self._read_at = 0.0
+
+    def recommend(
+        self, history: History, languages: Iterable[str] | None, size: int
+    ) -> Steps[Recommendations]:
+        """Plan, search, and fetch details where they are needed."""
+        if size < 1:
+            raise UsageError(f"size is {size}; ask for at least 1")
+        targets = None if languages is None else list(languages)
+        try:
+            plan = yield from self.plan(history, targets)
+            return (yield from self._search(plan, size))
+        except IndexNotFound:
+            # The version that was live a moment ago has been pruned: read the alias anew, once.
+            if self._live is None:
+                raise
+            self._live = None
+            plan = yield from self.plan(history, targets)
+            return (yield from self._search(plan, size))
+
+    def plan(self, history: History, languages: Iterable[str] | None) -> Steps[Plan]:
+        """Read the history's documents and decide on the searches."""
+        live = yield from self.live()
+        free_texts = self._encode(history, live)
+        hits: list[Mapping[str, Any]] = []
+        items = list(history.items)
+        if items:
+            hits = yield from self._history_hits(live, items, items)
+            if any(hit["_index"] != live.name for hit in hits):
+                # The alias was swapped: these vectors are another encoder's, perhaps.
+                self._live = None
+                live = yield from self.live()
+                free_texts = self._encode(history, live)
+            documents = read_documents(hits, live.meta.title_field)
+            # A document's id does not say of which work it is a rendition: fetch the others too.
+            works = {document.work for document in documents}
+            if not works <= set(items):
+                hits = yield from self._history_hits(live, [], sorted(works))
+        return make_plan(
+            live,
+            history,
+            read_documents(hits, live.meta.title_field),
+            free_texts=free_texts,
+            languages=languages,
+            options=self.options,
+        )
+
+    def live(self) -> Steps[LiveIndex]:
+        """The index behind the name, asked again after a while."""
+        if self._live is None or time.monotonic() - self._read_at > DESCRIPTION_LIFE_S:
+            arguments = {"index": self.index, "expand_wildcards": "open"}
+            answer = yield Call("indices.get_mapping", arguments)
+            self._live = read_live(self.index, answer)
+            self._read_at = time.monotonic()
+        return self._live
+
+    def _history_hits(
+        self, live: LiveIndex, ids: Sequence[str], works: Sequence[str]
+    ) -> Steps[list[Mapping[str, Any]]]:
+        body = history_body(ids, works, title=live.meta.title_field)
+        answer = yield Call("search", {"index": self.index, "body": body})
+        hits: list[Mapping[str, Any]] = answer["hits"]["hits"]
+        return hits
+
+    def _search(self, plan: Plan, size: int) -> Steps[Recommendations]:
+        if not plan.requests:
+            return finish(rank(plan, [], self.options), plan, self.options, size=size)
+        searches = to_msearch(plan.requests, plan.live.name, timeout_s=self.timeout_s)
+        answer = yield Call(MSEARCH, {"searches": searches})
+        ranking = rank(plan, answer["responses"], self.options)
+        wanted = shortlist(ranking, plan, self.options, size=size)
+        details: list[Mapping[str, Any]] = []
+        if wanted:
+            body = details_body(wanted, vectors=self.options.diversity > 0)
+            answer = yield Call("search", {"index": plan.live.name, "body": body})
+            details = answer["hits"]["hits"]
+        return finish(ranking, plan, self.options, size=size, details=details)
+
+    def _encode(self, history: History, live: LiveIndex) -> dict[str, Vector]:
+        if not history.texts:
+            return {}
+        if self.encoder is None:
+            raise UsageError(
+                "free texts need the encoder that made the index: give the recommender one "
+                "(`ingest.encoder.load_encoder`)"
+            )
+        check_encoder(live, self.encoder)
+        vectors = self.encoder.encode(history.texts)  # (n_texts, dims)
+        # Nobody says in which language a person writes: the mean over all of them is taken out.
+        unknown = [""] * len(history.texts)
+        calibrated = live.meta.calibration.apply(vectors, unknown)
+        return dict(zip(history.texts, calibrated, strict=True))
 
 
 class Recommender:
@@ -108,7 +171,13 @@ class Recommender:
     """
 
     def __init__(
-        self, client: Elasticsearch, index: str, *, options: Options | None = None
+        self,
+        client: Elasticsearch,
+        index: str,
+        *,
+        options: Options | None = None,
+        encoder: Encoder | None = None,
+        timeout_s: float = 10.0,
     ) -> None:
         """Nothing is sent yet.
 
@@ -116,10 +185,16 @@ class Recommender:
             client: See `client.connect`.
             index: Alias or index that `xlrec-ingest run` made.
             options: How recommendations are made.
+            encoder: The encoder that made the index; for free texts only.
+            timeout_s: Seconds that one whole call may take.
         """
         self._client = client
-        self._index = index
-        self._options = options or Options()
+        self._core = _Core(index, options, encoder, timeout_s)
+
+    @property
+    def url(self) -> str:
+        """Address of the cluster, without credentials."""
+        return next(iter(self._client.transport.node_pool.all())).base_url
 
     def recommend(
         self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
@@ -127,9 +202,9 @@ class Recommender:
         """Recommend documents in other languages to whoever has this history.
 
         Args:
-            history: What the person liked. Ids that the index does not have are skipped and named
-                in the result.
-            languages: Target languages; None for all of the index but those of the history.
+            history: What the person did. Ids that the index does not have are skipped and named in
+                the result. Without anything liked, what most people like is recommended.
+            languages: Target languages; None for all of the index but those of what was liked.
             size: How many, over all languages.
 
         Returns:
@@ -138,28 +213,29 @@ class Recommender:
         Raises:
             UnknownItems: The index has no document of the whole history.
             UnknownLanguage: Not a language tag, or none of the index's languages.
-            UsageError: `size` is not at least 1.
+            UsageError: `size` is not at least 1; an event without a weight; a free text without an
+                encoder.
             IndexNotFound: No such index.
-            SearchFailed: A search failed.
-            ClusterError: Elasticsearch is out of reach, or refuses.
+            SearchFailed: Every search failed.
+            ClusterUnreachable: Elasticsearch is out of reach, or `timeout_s` is over.
+            ClusterError: Elasticsearch refuses.
         """
-        return self.send(self.plan(history, languages=languages), size=size)
+        return self._run(self._core.recommend(history, languages, size))
 
-    def send(self, plan: Plan, *, size: int = 10) -> Recommendations:
-        """Send the searches of a plan.
+    def similar(
+        self, item: str, *, languages: Iterable[str] | None = None, size: int = 10
+    ) -> Recommendations:
+        """Documents in other languages that are like one work or document.
 
         Args:
-            plan: See `plan`.
+            item: Work id or document id.
+            languages: As for `recommend`.
             size: As for `recommend`.
 
         Raises:
             XlrecError: As for `recommend`.
         """
-        if size < 1:
-            raise UsageError(f"size is {size}; ask for at least 1")
-        with friendly_errors(self._client):
-            answer = self._client.msearch(searches=to_msearch(plan.requests, plan.live.name)).body
-        return merge(plan, _check(plan, answer["responses"]), self._options, size=size)
+        return self.recommend(History.of([item]), languages=languages, size=size)
 
     def plan(self, history: History, *, languages: Iterable[str] | None = None) -> Plan:
         """Read the history's documents and build the searches, without sending them.
@@ -171,222 +247,180 @@ class Recommender:
         Raises:
             XlrecError: As for `recommend`.
         """
-        live = find_live(self._client, self._index)
-        targets = _check_languages(languages, live)
-        documents, unknown = self._read_history(live, history)
-        profile = build_profile(
-            documents,
-            _work_weights(history, documents),
-            max_interests=self._options.max_interests,
+        return self._run(self._core.plan(history, languages))
+
+    def recommend_many(
+        self,
+        histories: Iterable[History],
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        batch: int = 16,
+    ) -> Iterator[Recommendations | XlrecError]:
+        """Recommend to many persons, the searches of a batch of them in each request.
+
+        Args:
+            histories: One for each person; read as they are needed.
+            languages: As for `recommend`.
+            size: As for `recommend`.
+            batch: Persons in a request.
+
+        Yields:
+            For each person in order, what `recommend` would return, or the error that it would
+            raise for this person's history.
+
+        Raises:
+            ClusterError: As for `recommend`; it ends the batch, for it would meet the others too.
+        """
+        targets = None if languages is None else list(languages)
+        persons = iter(histories)
+        while some := list(itertools.islice(persons, batch)):
+            self._run(self._core.live())  # once, for all of them
+            yield from self._run_many([self._core.recommend(h, targets, size) for h in some])
+
+    def _run(self, steps: Steps[T]) -> T:
+        deadline = time.monotonic() + self._core.timeout_s
+        resume: Callable[[], Call] = functools.partial(next, steps)
+        while True:
+            try:
+                call = resume()
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            try:
+                resume = functools.partial(steps.send, self._send(call, deadline))
+            except IndexNotFound as error:
+                resume = functools.partial(steps.throw, error)
+
+    def _run_many(self, people: Sequence[Steps[T]]) -> list[T | XlrecError]:
+        """Step through several persons together, all their searches of a round in one request."""
+        deadline = time.monotonic() + self._core.timeout_s
+        results: list[T | XlrecError | None] = [None] * len(people)
+        answers: dict[int, Mapping[str, Any] | None] = dict.fromkeys(range(len(people)))
+        while answers:
+            calls: dict[int, Call] = {}
+            for number, answer in answers.items():
+                try:
+                    steps = people[number]
+                    calls[number] = next(steps) if answer is None else steps.send(answer)
+                except StopIteration as done:
+                    results[number] = done.value
+                except ClusterError:
+                    raise
+                except XlrecError as error:
+                    results[number] = error
+            answers = self._send_together(calls, deadline)
+        return results  # type: ignore[return-value] # every person has ended
+
+    def _send_together(
+        self, calls: Mapping[int, Call], deadline: float
+    ) -> dict[int, Mapping[str, Any] | None]:
+        searches = {number: _as_searches(call) for number, call in calls.items()}
+        lines = [line for mine in searches.values() for line in mine]
+        if not lines:
+            return {}
+        whole = self._send(Call(MSEARCH, {"searches": lines}), deadline)["responses"]
+        answers: dict[int, Mapping[str, Any] | None] = {}
+        for number, mine in searches.items():
+            part, whole = whole[: len(mine) // 2], whole[len(mine) // 2 :]
+            answers[number] = {"responses": part} if calls[number].method == MSEARCH else part[0]
+        return answers
+
+    def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
+        client = self._client.options(request_timeout=_left(deadline, self._core.timeout_s))
+        with friendly_errors(client):
+            answer = operator.attrgetter(call.method)(client)(**call.arguments).body
+        return cast("Mapping[str, Any]", answer)
+
+
+class AsyncRecommender:
+    """`Recommender` for asyncio: the same answers, from the same code."""
+
+    def __init__(
+        self,
+        client: AsyncElasticsearch,
+        index: str,
+        *,
+        options: Options | None = None,
+        encoder: Encoder | None = None,
+        timeout_s: float = 10.0,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            client: An asynchronous client; needs aiohttp: pip install 'elasticsearch[async]'.
+            index: As for `Recommender`.
+            options: As for `Recommender`.
+            encoder: As for `Recommender`; it blocks the event loop while it runs.
+            timeout_s: As for `Recommender`.
+        """
+        self._client = client
+        self._core = _Core(index, options, encoder, timeout_s)
+
+    async def recommend(
+        self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
+    ) -> Recommendations:
+        """As `Recommender.recommend`.
+
+        Args:
+            history: As there.
+            languages: As there.
+            size: As there.
+
+        Raises:
+            XlrecError: As there.
+        """
+        return await self._run(self._core.recommend(history, languages, size))
+
+    async def similar(
+        self, item: str, *, languages: Iterable[str] | None = None, size: int = 10
+    ) -> Recommendations:
+        """As `Recommender.similar`.
+
+        Args:
+            item: As there.
+            languages: As there.
+            size: As there.
+
+        Raises:
+            XlrecError: As there.
+        """
+        return await self.recommend(History.of([item]), languages=languages, size=size)
+
+    async def _run(self, steps: Steps[T]) -> T:
+        deadline = time.monotonic() + self._core.timeout_s
+        resume: Callable[[], Call] = functools.partial(next, steps)
+        while True:
+            try:
+                call = resume()
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            try:
+                resume = functools.partial(steps.send, await self._send(call, deadline))
+            except IndexNotFound as error:
+                resume = functools.partial(steps.throw, error)
+
+    async def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
+        client = self._client.options(request_timeout=_left(deadline, self._core.timeout_s))
+        with friendly_errors(client):
+            answer = await operator.attrgetter(call.method)(client)(**call.arguments)
+        return cast("Mapping[str, Any]", answer.body)
+
+
+def _as_searches(call: Call) -> Sequence[Mapping[str, Any]]:
+    """The lines that ask the same in an `_msearch`."""
+    if call.method == MSEARCH:
+        lines: Sequence[Mapping[str, Any]] = call.arguments["searches"]
+        return lines
+    return [{"index": call.arguments["index"]}, call.arguments["body"]]
+
+
+def _left(deadline: float, timeout_s: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise ClusterUnreachable(
+            f"Elasticsearch did not answer within {timeout_s:g} s; give the call more time "
+            "(timeout_s), or the cluster less to do"
         )
-        if targets is None:
-            targets = (
-                tuple(
-                    language
-                    for language in live.meta.languages
-                    if language not in profile.documents
-                )
-                or live.meta.languages
-            )
-        weights = self._options.weights or live.meta.weights or WEIGHTS
-        legs = [leg for leg in LEGS if weights.get(leg, 0) > 0]
-        requests = build_requests(
-            profile,
-            languages=targets,
-            legs=legs,
-            index=live.name,
-            options=_with_title(self._options.search, live.meta.title_field),
-        )
-        return Plan(
-            live, profile, targets, requests, weights, unknown, _notes(profile, targets, legs)
-        )
-
-    def _read_history(
-        self, live: LiveIndex, history: History
-    ) -> tuple[list[LikedDocument], tuple[str, ...]]:
-        """The documents of the history's works, and the ids that nothing has."""
-        items = list(dict.fromkeys(interaction.item for interaction in history.interactions))
-        documents = self._search_history(live, items, items)
-        # A document's id does not say of which work it is a rendition: fetch the others too.
-        works = {document.work for document in documents}
-        if not works <= set(items):
-            documents = self._search_history(live, [], sorted(works))
-        known = {document.work for document in documents} | {document.id for document in documents}
-        unknown = tuple(item for item in items if item not in known)
-        if not documents:
-            raise UnknownItems(
-                f"{live.name} has no work or document with the id "
-                + " or ".join(repr(item) for item in unknown[:5]),
-                items=unknown,
-            )
-        return documents, unknown
-
-    def _search_history(
-        self, live: LiveIndex, ids: Sequence[str], works: Sequence[str]
-    ) -> list[LikedDocument]:
-        title = live.meta.title_field
-        with friendly_errors(self._client):
-            answer = self._client.search(
-                index=live.name, body=history_body(ids, works, title=title)
-            ).body
-        return [
-            LikedDocument(
-                id=hit["_id"],
-                work=hit["fields"][WORK_FIELD][0],
-                language=hit["fields"][LANGUAGE_FIELD][0],
-                title=_title(hit, title),
-                vector=np.asarray(hit["fields"][VECTOR_FIELD], np.float32),
-            )
-            for hit in answer["hits"]["hits"]
-            if VECTOR_FIELD in hit.get("fields", {})
-        ]
-
-
-def merge(
-    plan: Plan, responses: Sequence[Mapping[str, Any]], options: Options, *, size: int
-) -> Recommendations:
-    """Turn the answers into one list. Pure.
-
-    Args:
-        plan: What was asked.
-        responses: One answer of Elasticsearch for each of `plan.requests`.
-        options: How recommendations are made.
-        size: How many, over all languages.
-    """
-    hits = {hit["_id"]: hit for response in responses for hit in response["hits"]["hits"]}
-    works = {document: hit["fields"][WORK_FIELD][0] for document, hit in hits.items()}
-    candidates = fusion.fuse(
-        _leg_lists(plan, responses, options), plan.weights, comparable=frozenset({DENSE})
-    )
-    chosen = fusion.select(candidates, works, size=size, languages=plan.languages, mix=options.mix)
-    return Recommendations(
-        tuple(_recommendation(candidate, hits[candidate.id], plan) for candidate in chosen),
-        plan.unknown_items,
-        plan.notes,
-    )
-
-
-def _leg_lists(
-    plan: Plan, responses: Sequence[Mapping[str, Any]], options: Options
-) -> dict[tuple[str, str], list[fusion.Hit]]:
-    """One list for each language and leg, best first."""
-    dense: dict[str, list[dict[str, float]]] = {}
-    lists = {}
-    for request, response in zip(plan.requests, responses, strict=True):
-        scores = {hit["_id"]: hit["_score"] for hit in response["hits"]["hits"]}
-        if request.leg == DENSE:
-            # Elasticsearch scores a dot product as (1 + cosine) / 2.
-            cosines = {document: 2 * score - 1 for document, score in scores.items()}
-            dense.setdefault(request.language, []).append(cosines)
-        else:
-            lists[request.language, request.leg] = _lexical_hits(plan, request.language, scores)
-    interests = plan.profile.interests
-    for language, cosines_by_interest in dense.items():
-        lists[language, DENSE] = fusion.soft_maximum(
-            cosines_by_interest,
-            [interest.weight for interest in interests],
-            [interest.members for interest in interests],
-            temperature=options.temperature,
-        )
-    return lists
-
-
-def _lexical_hits(plan: Plan, language: str, scores: Mapping[str, float]) -> list[fusion.Hit]:
-    """BM25 does not say which of the history's texts a term came from: they speak alike."""
-    works = sorted(set(plan.profile.documents[language].values()))
-    speakers = {work: 1 / len(works) for work in works}
-    return [
-        fusion.Hit(document, score, speakers)
-        for document, score in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
-    ]
-
-
-def _recommendation(candidate: fusion.Fused, hit: Mapping[str, Any], plan: Plan) -> Recommendation:
-    title = plan.live.meta.title_field
-    speakers = sorted(candidate.speakers.items(), key=lambda pair: (-pair[1], pair[0]))
-    return Recommendation(
-        id=candidate.id,
-        work=hit["fields"][WORK_FIELD][0],
-        language=candidate.language,
-        score=candidate.score,
-        title=_title(hit, title),
-        legs={
-            leg: LegScore(rank, candidate.leg_scores[leg], candidate.shares[leg])
-            for leg, rank in sorted(candidate.ranks.items())
-        },
-        reasons=tuple(
-            Reason(work, plan.profile.titles[work], share) for work, share in speakers[:MAX_REASONS]
-        ),
-        source=hit.get("_source", {}),
-    )
-
-
-def _title(hit: Mapping[str, Any], field_path: str | None) -> str | None:
-    """The title field of a hit; the path may be dotted."""
-    value: Any = hit.get("_source", {})
-    for name in (field_path or "").split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else None
-
-
-def _with_title(options: SearchOptions, title: str | None) -> SearchOptions:
-    """The same options, with the title among the fields that come back."""
-    if title is None or title in options.source:
-        return options
-    return SearchOptions(
-        options.candidates, options.num_candidates, options.query_terms, (*options.source, title)
-    )
-
-
-def _work_weights(history: History, documents: Sequence[LikedDocument]) -> dict[str, float]:
-    """Weight by work: interactions by document id and by work id add up."""
-    work_of = {document.id: document.work for document in documents}
-    works = set(work_of.values())
-    weights: dict[str, float] = {}
-    for interaction in history.interactions:
-        item = interaction.item
-        work = item if item in works else work_of.get(item)
-        if work is not None:
-            weights[work] = weights.get(work, 0.0) + interaction.weight
-    return weights
-
-
-def _check_languages(languages: Iterable[str] | None, live: LiveIndex) -> tuple[str, ...] | None:
-    """The target languages as the index spells them, each once."""
-    if languages is None:
-        return None
-    wanted = tuple(dict.fromkeys(normalize(language) for language in languages))
-    for language in wanted:
-        if language not in live.meta.languages:
-            raise UnknownLanguage(
-                f"{live.name} has no documents in {language!r}; it has: "
-                + ", ".join(live.meta.languages)
-            )
-    if not wanted:
-        raise UsageError("no target language; name at least one, or leave them out for all")
-    return wanted
-
-
-def _notes(profile: Profile, languages: Sequence[str], legs: Sequence[str]) -> tuple[str, ...]:
-    without = [language for language in languages if language not in profile.documents]
-    if LEXICAL in legs and without:
-        return (
-            f"no lexical leg for {', '.join(without)}: the history has no text in "
-            + ("it" if len(without) == 1 else "them"),
-        )
-    return ()
-
-
-def _check(plan: Plan, responses: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    for request, response in zip(plan.requests, responses, strict=True):
-        if "error" in response:
-            cause = (response["error"].get("root_cause") or [response["error"]])[0]
-            raise SearchFailed(
-                f"the {request.leg} search for {request.language} failed: {cause.get('reason')}"
-            )
-        if response["timed_out"] or response["_shards"]["failed"]:
-            raise SearchFailed(
-                f"the {request.leg} search for {request.language} reached only "
-                f"{response['_shards']['successful']} of {response['_shards']['total']} shards"
-            )
-    return responses
+    return left

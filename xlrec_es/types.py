@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xlrec_es.errors import EmptyHistory, UsageError
+from xlrec_es.errors import UsageError
 
 Vector = NDArray[np.float32]
 """Shape (dims,) or (n, dims), float32."""
@@ -21,11 +23,19 @@ class Interaction:
 
     Attributes:
         item: A work id or a document id.
-        weight: How much it says about the person's taste, above zero; 1 is a plain view.
+        event: What the person did: `view`, `purchase` ...; see `history.EVENT_WEIGHTS`.
+        weight: In place of the event's weight; below zero: the person did not like it.
+        rating: In any unit; it is compared with the person's other ratings only.
+        time: When; all times of a history have a time zone, or none of them.
+        dwell_s: Seconds that the person stayed.
     """
 
     item: str
-    weight: float = 1.0
+    event: str = "view"
+    weight: float | None = None
+    rating: float | None = None
+    time: datetime | None = None
+    dwell_s: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.item, str) or not self.item:
@@ -33,26 +43,45 @@ class Interaction:
                 "an interaction needs the id of a work or a document, a text that is not empty; "
                 f"this one is {self.item!r}"
             )
-        if not (0 < self.weight < float("inf")):
+        for name, number in (("weight", self.weight), ("rating", self.rating)):
+            if number is not None and not math.isfinite(number):
+                raise UsageError(f"the {name} of {self.item!r} is {number}; give a finite number")
+        if self.weight == 0:
+            raise UsageError(f"the weight of {self.item!r} is 0, which says nothing; leave it out")
+        if self.dwell_s is not None and not (0 <= self.dwell_s < math.inf):
             raise UsageError(
-                f"the weight of {self.item!r} is {self.weight}; give a finite number above zero"
+                f"the dwell time of {self.item!r} is {self.dwell_s} s; give at least 0"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What one person did, oldest first."""
+    """What one person did, in any order, and what they said they like.
 
-    interactions: tuple[Interaction, ...]
+    Attributes:
+        interactions: With works or documents of the index.
+        texts: Free texts in any language ("I like board games"); an encoder is needed for them.
+    """
+
+    interactions: tuple[Interaction, ...] = ()
+    texts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.interactions:
-            raise EmptyHistory("the history is empty; give at least one work or document id")
+        aware = {i.time.tzinfo is not None for i in self.interactions if i.time is not None}
+        if len(aware) > 1:
+            raise UsageError("some times of the history have a time zone and some have none")
+        if any(not text.strip() for text in self.texts):
+            raise UsageError("one of the texts is empty; leave it out")
 
     @classmethod
     def of(cls, items: Iterable[str]) -> History:
         """A history of plain views of these works or documents."""
         return cls(tuple(Interaction(item) for item in items))
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The ids, each once, in order."""
+        return tuple(dict.fromkeys(interaction.item for interaction in self.interactions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +145,16 @@ class Recommendations:
 
     Attributes:
         items: Best first.
+        index: The physical index that answered.
+        fingerprint: Digest of what made its vectors.
         unknown_items: Ids of the history that no document of the index has.
         notes: What was left out and why, in sentences for people.
+        degraded: What failed or came late, in sentences; empty if all is well.
     """
 
     items: tuple[Recommendation, ...]
+    index: str
+    fingerprint: str
     unknown_items: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()

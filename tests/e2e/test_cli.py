@@ -138,7 +138,7 @@ def test_bad_input_ends_in_one_sentence(
         '[{"id": "a"}]',
         "[5]",
         '[{"item": "a", "weight": "x"}]',
-        '[{"item": "a", "weight": -1}]',
+        '[{"item": "a", "weight": 0}]',
         '[{"item": 5}]',
         "[]",
         '[""]',

@@ -1,27 +1,64 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from catalogue import FINGERPRINT, LANGUAGES, document, topics_of, write_catalogue
-from xlrec_es import Connection, History, Interaction, Options, Recommender, SearchOptions, connect
+from catalogue import (
+    DIMS,
+    FINGERPRINT,
+    LANGUAGES,
+    document,
+    topics_of,
+    work_vector,
+    write_catalogue,
+)
+from xlrec_es import (
+    AsyncRecommender,
+    Boost,
+    Connection,
+    History,
+    Interaction,
+    Options,
+    Recommendations,
+    Recommender,
+    SearchOptions,
+    connect,
+)
 from xlrec_es.client import friendly_errors, probe
+from xlrec_es.console import render
 from xlrec_es.encoder import Fingerprint
 from xlrec_es.errors import (
     ClusterUnreachable,
     FingerprintMismatch,
     IndexNotFound,
     NotAnXlrecIndex,
+    SearchFailed,
     UnknownItems,
     UnknownLanguage,
     UsageError,
 )
 from xlrec_es.indices import check_fingerprint, find_live, update_meta
-from xlrec_es.query import to_console
+from xlrec_es.query import LEGS, to_msearch
+from xlrec_es.results import finish, rank
 
+EVERYTHING = Options(
+    weights=dict.fromkeys(LEGS, 1.0),
+    search=SearchOptions(
+        exact=True,
+        oversample=2.0,
+        min_similarity=-0.9,
+        filters=({"range": {"price": {"lte": 200}}},),
+        boosts=(Boost({"term": {"brand": "brand1"}}, 1.5),),
+        caps={"brand": 3},
+        source=("brand", "price"),
+    ),
+)
 ODD_IDS = ['quo"te', "bra}ce", "comma,comma", "sla/sh", "dot.dot", "ünï日本", "x" * 512, "* OR *"]
 
 
@@ -92,7 +129,7 @@ def test_quotas_are_seats(catalogue: Elasticsearch, index_name: str) -> None:
 
 def test_weights_pull_towards_what_weighs_more(catalogue: Elasticsearch, index_name: str) -> None:
     recommender = Recommender(catalogue, index_name)
-    history = History((Interaction("chess-3", 1.0), Interaction("cooking-3", 50.0)))
+    history = History((Interaction("chess-3", weight=1.0), Interaction("cooking-3", weight=50.0)))
     result = recommender.recommend(history, languages=["ja"], size=3)
     assert topics_of([item.work for item in result.items]) == ["cooking"] * 3
 
@@ -132,8 +169,11 @@ def test_no_language_and_no_place_are_refused(catalogue: Elasticsearch, index_na
 
 
 def test_every_printed_body_runs_as_printed(catalogue: Elasticsearch, index_name: str) -> None:
-    plan = Recommender(catalogue, index_name).plan(History.of(["chess-0", 'quo"te']))
-    text = to_console(plan.requests, plan.live.name)
+    plan = Recommender(catalogue, index_name, options=EVERYTHING).plan(
+        History.of(["chess-0", 'quo"te'])
+    )
+    assert {request.leg for request in plan.requests} == set(LEGS)
+    text = render(plan.requests, index=plan.live.name, url="http://es")
     searches = re.findall(r"^POST /(\S+)/_search\n(.+)$", text, re.MULTILINE)
     assert len(searches) == len(plan.requests) > 2
     for index, body in searches:
@@ -146,6 +186,213 @@ def test_source_fields_come_back(catalogue: Elasticsearch, index_name: str) -> N
         History.of(["chess-3"]), languages=["ja"], size=1
     )
     assert set(result.items[0].source) == {"brand", "title"}
+
+
+def chess(**options: object) -> Options:
+    return Options(search=SearchOptions(**options), mix="auto")  # type: ignore[arg-type]
+
+
+def test_filters_hold_in_every_leg(catalogue: Elasticsearch, index_name: str) -> None:
+    for leg in LEGS:
+        options = Options(
+            weights={leg: 1.0},
+            search=SearchOptions(filters=({"range": {"price": {"gte": 7}}},), source=("price",)),
+        )
+        result = Recommender(catalogue, index_name, options=options).recommend(
+            History.of(["chess-0"]), languages=LANGUAGES
+        )
+        assert result.items or leg == "lexical"
+        assert all(item.source["price"] >= 7 for item in result.items)
+
+
+def test_a_boost_reorders_and_keeps_scores_of_legs(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    boost = Boost({"term": {"brand": "brand1"}}, 100.0)
+    result = Recommender(
+        catalogue, index_name, options=chess(boosts=(boost,), source=("brand",))
+    ).recommend(History.of(["chess-3"]), languages=["ja"], size=4)
+    assert [item.source["brand"] for item in result.items] == ["brand1"] * 4
+    assert all(-1 <= item.legs["dense"].score <= 1 for item in result.items if "dense" in item.legs)
+
+
+def test_caps_and_threshold(catalogue: Elasticsearch, index_name: str) -> None:
+    capped = Recommender(
+        catalogue, index_name, options=chess(caps={"brand": 2}, source=("brand",))
+    ).recommend(History.of(["chess-3"]), languages=["ja"], size=10)
+    brands = [item.source["brand"] for item in capped.items]
+    assert sorted(brands) == ["brand0", "brand0", "brand1", "brand1"]
+    near = Recommender(
+        catalogue,
+        index_name,
+        options=Options(weights={"dense": 1.0}, search=SearchOptions(min_similarity=0.6)),
+    ).recommend(History.of(["chess-3"]), languages=["ja"], size=20)
+    assert 1 <= len(near.items) < 10
+    assert set(topics_of([item.work for item in near.items])) == {"chess"}
+
+
+def test_collaborative_leg_follows_the_indicators_and_names_who_spoke(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    options = Options(weights={"collaborative": 1.0})
+    result = Recommender(catalogue, index_name, options=options).recommend(
+        History.of(["painting-1", "painting-8", "chess-3"]), languages=["en"], size=5
+    )
+    assert topics_of([item.work for item in result.items])[:4] == ["painting"] * 4
+    # Indicator weights are 2 for painting-1 and 9 for painting-8; chess-3 says nothing here.
+    [eight, one] = result.items[0].reasons
+    assert (eight.item, one.item) == ("painting-8", "painting-1")
+    assert eight.share == pytest.approx(9 / 11, abs=0.01)
+    assert one.share == pytest.approx(2 / 11, abs=0.01)
+
+
+def test_somebody_unknown_gets_what_most_people_like(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    result = Recommender(catalogue, index_name).recommend(History(), languages=["ja"], size=3)
+    assert [list(item.legs) for item in result.items] == [["popularity"]] * 3
+    assert {item.work.rpartition("-")[2] for item in result.items} == {"8"}
+    assert "most people like" in result.notes[0]
+
+
+def test_dislikes_are_never_recommended_and_do_not_empty_the_result(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    history = History((Interaction("chess-3", "like"), Interaction("astronomy-3", "dislike")))
+    result = Recommender(catalogue, index_name).recommend(history, languages=["ja"], size=20)
+    assert len(result.items) == 20
+    assert "astronomy-3" not in {item.work for item in result.items}
+    assert topics_of([result.items[0].work]) == ["chess"]
+    only = History((Interaction("chess-3", "dislike"),))
+    assert Recommender(catalogue, index_name).recommend(only, languages=["ja"]).items
+
+
+def test_diversity_mixes_topics(catalogue: Elasticsearch, index_name: str) -> None:
+    def topics(diversity: float) -> int:
+        options = Options(weights={"dense": 1.0}, diversity=diversity)
+        result = Recommender(catalogue, index_name, options=options).recommend(
+            History.of(["chess-3"]), languages=["ja"], size=4
+        )
+        return len(set(topics_of([item.work for item in result.items])))
+
+    assert topics(0.0) == 1
+    assert topics(0.9) > 1
+
+
+def test_rrf_is_offered(catalogue: Elasticsearch, index_name: str) -> None:
+    options = Options(fusion="rrf", weights={"dense": 1.0})
+    result = Recommender(catalogue, index_name, options=options).recommend(
+        History.of(["chess-3"]), languages=["ja"], size=2
+    )
+    assert [item.score for item in result.items] == pytest.approx([1, 61 / 62])
+
+
+def test_many_persons_get_what_each_would_get_alone(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    recommender = Recommender(catalogue, index_name)
+    histories = [
+        History.of(["chess-3"]),
+        History.of(["nobody knows me"]),
+        History.of(["chess-0@ja", "cooking-1"]),
+        History(),
+        History.of([f"astronomy-{n}" for n in range(10)]),
+    ]
+    together = list(recommender.recommend_many(histories, size=5, batch=3))
+    assert len(together) == len(histories)
+    assert isinstance(together[1], UnknownItems)
+    for history, result in zip(histories, together, strict=True):
+        if isinstance(result, Recommendations):
+            assert result == recommender.recommend(history, size=5)
+
+
+def test_asynchronous_answers_are_the_same(catalogue: Elasticsearch, index_name: str) -> None:
+    history = History.of(["chess-0@ja", "cooking-1"])
+    url = Recommender(catalogue, index_name).url
+
+    async def ask() -> tuple[Recommendations, Recommendations]:
+        async with AsyncElasticsearch(url) as client:
+            recommender = AsyncRecommender(client, index_name)
+            return await recommender.recommend(history), await recommender.similar("chess-3")
+
+    recommended, similar = asyncio.run(ask())
+    recommender = Recommender(catalogue, index_name)
+    assert recommended == recommender.recommend(history)
+    assert similar == recommender.similar("chess-3")
+
+
+class OneTopicEncoder:
+    """Encodes every text as a topic's vector; claims what the catalogue's fingerprint says."""
+
+    model, revision, dims, pooling, prefix, max_tokens = "test catalogue", "1", DIMS, "none", "", 9
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([work_vector(text, 0) for text in texts])
+
+
+def test_free_text_is_encoded_and_named_as_reason(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    history = History(texts=("cooking",))
+    recommender = Recommender(catalogue, index_name, encoder=OneTopicEncoder())
+    result = recommender.recommend(history, languages=["ja", "en"], size=4)
+    assert topics_of([item.work for item in result.items]) == ["cooking"] * 4
+    assert result.items[0].reasons[0].item == "cooking"
+    with pytest.raises(UsageError, match="need the encoder"):
+        Recommender(catalogue, index_name).recommend(history)
+    other = OneTopicEncoder()
+    other.revision = "2"
+    with pytest.raises(FingerprintMismatch, match="revision is '2' here"):
+        Recommender(catalogue, index_name, encoder=other).recommend(history)
+
+
+def test_a_swapped_alias_is_noticed(catalogue: Elasticsearch, index_name: str) -> None:
+    recommender = Recommender(catalogue, index_name)
+    history = History.of(["chess-3"])
+    assert recommender.recommend(history).index == f"{index_name}-xlrec-v1"
+    write_catalogue(catalogue, f"{index_name}-second")
+    second = f"{index_name}-second-xlrec-v1"
+    catalogue.indices.update_aliases(
+        actions=[
+            {"remove": {"index": f"{index_name}-xlrec-v1", "alias": index_name}},
+            {"add": {"index": second, "alias": index_name}},
+        ]
+    )
+    assert recommender.recommend(history).index == second
+    # The version that a recommender remembers is pruned, and this person has no history to tell.
+    catalogue.indices.delete(index=f"{index_name}-xlrec-v1")
+    stale = Recommender(catalogue, index_name)
+    stale.recommend(history)
+    write_catalogue(catalogue, f"{index_name}-third")
+    catalogue.indices.update_aliases(
+        actions=[
+            {"remove_index": {"index": second}},
+            {"add": {"index": f"{index_name}-third-xlrec-v1", "alias": index_name}},
+        ]
+    )
+    assert stale.recommend(History()).index == f"{index_name}-third-xlrec-v1"
+
+
+def test_searches_that_fail_are_named(catalogue: Elasticsearch, index_name: str) -> None:
+    no_range_of_vectors = SearchOptions(filters=({"range": {"xlrec.embedding": {"gte": 1}}},))
+    recommender = Recommender(catalogue, index_name, options=Options(search=no_range_of_vectors))
+    with pytest.raises(SearchFailed, match=r"the \w+ search for de failed: .*dense_vector"):
+        recommender.recommend(History.of(["chess-2"]), languages=["de"])
+
+
+def test_one_search_that_failed_degrades_the_answer(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    plan = Recommender(catalogue, index_name).plan(History.of(["chess-3"]), languages=["ja"])
+    searches = to_msearch(plan.requests, plan.live.name, timeout_s=10)
+    assert [request.leg for request in plan.requests] == ["dense", "collaborative"]
+    searches[1]["query"]["bool"]["must"][0]["knn"]["query_vector"] = [1.0]  # type: ignore[index]
+    answers = catalogue.msearch(searches=searches)["responses"]
+    result = finish(rank(plan, answers, Options()), plan, Options(), size=5)
+    assert [list(item.legs) for item in result.items] == [["collaborative"]] * 5
+    [sentence] = result.degraded
+    assert sentence.startswith("the dense search for ja failed: ")
+    assert "dimension" in sentence
 
 
 def test_what_is_not_an_index_of_ours_is_named(es_each: Elasticsearch, index_name: str) -> None:

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xlrec_es.fusion import Hit, allocate, fuse, select, soft_maximum
+from xlrec_es.fusion import (
+    Fused,
+    Hit,
+    allocate,
+    boosted,
+    diversify,
+    fuse,
+    reciprocal_rank,
+    select,
+    share_out,
+    soft_maximum,
+)
 
 IDS = [f"d{i}" for i in range(8)]
 LANGUAGES = ["de", "ja", "zh"]
@@ -137,7 +150,7 @@ class TestSelect:
     ) -> None:
         candidates = self.candidates(lists)
         works = {item.id: item.id for item in candidates}
-        chosen = select(candidates, works, size=size, languages=LANGUAGES, mix=mix)
+        chosen = select(candidates, works, size=size, seats=share_out(LANGUAGES, mix, size))
         assert len({works[item.id] for item in chosen}) == len(chosen)
         assert len(chosen) == min(size, len(candidates))
         if mix == "auto":
@@ -155,16 +168,83 @@ class TestSelect:
             ("ja", "dense"): hits({"a-ja": 0.8, "c-ja": 0.2}),
         }
         works = {"a-de": "a", "a-ja": "a", "b-de": "b", "c-ja": "c"}
-        chosen = select(self.candidates(lists), works, size=2, languages=["de", "ja"], mix="equal")
+        chosen = select(self.candidates(lists), works, size=2, seats={"de": 1, "ja": 1})
         assert [item.id for item in chosen] == ["a-de", "c-ja"]
 
     def test_a_language_without_candidates_gives_its_seats_away(self) -> None:
         lists = {("de", "dense"): hits({"a": 0.9, "b": 0.5, "c": 0.1})}
         works = {document: document for document in "abc"}
-        chosen = select(
-            self.candidates(lists), works, size=3, languages=["de", "ja"], mix={"de": 1, "ja": 2}
-        )
+        chosen = select(self.candidates(lists), works, size=3, seats={"de": 1, "ja": 2})
         assert [item.id for item in chosen] == ["a", "b", "c"]
+
+    def test_caps_hold_over_languages_and_when_seats_are_given_away(self) -> None:
+        lists = {
+            ("de", "dense"): hits({"a": 0.9, "b": 0.8, "c": 0.1}),
+            ("ja", "dense"): hits({"x": 0.85, "y": 0.2}),
+        }
+        works = {document: document for document in "abcxy"}
+        brands = {"a": ["acme"], "b": ["acme"], "x": ["acme", "other"], "y": [], "c": ["other"]}
+        chosen = select(
+            self.candidates(lists),
+            works,
+            size=5,
+            seats={"de": 3, "ja": 2},
+            values={"brand": brands},
+            caps={"brand": 1},
+        )
+        assert [item.id for item in chosen] == ["a", "y", "c"]
+
+
+class TestReciprocalRank:
+    def test_by_hand(self) -> None:
+        lists = {
+            ("de", "dense"): hits({"a": 0.9, "b": 0.5}),
+            ("de", "lexical"): hits({"b": 9.0}),
+        }
+        fused = reciprocal_rank(lists, {"dense": 1.0, "lexical": 1.0}, rank_constant=60)
+        scores = {item.id: item.score for item in fused}
+        assert scores == {"a": pytest.approx(0.5), "b": pytest.approx((61 / 62 + 1) / 2)}
+        assert [item.id for item in fused] == ["b", "a"]
+
+    @given(leg_lists())
+    def test_looks_at_nothing_but_ranks(self, lists: dict[tuple[str, str], list[Hit]]) -> None:
+        weights = {"dense": 0.6, "lexical": 0.4}
+        stretched = {
+            key: [Hit(h.id, 100 - n, h.speakers) for n, h in enumerate(found)]
+            for key, found in lists.items()
+        }
+        one = reciprocal_rank(lists, weights)
+        other = reciprocal_rank(stretched, weights)
+        assert [(i.id, i.score) for i in one] == [(i.id, i.score) for i in other]
+
+
+def candidate(document: str, score: float) -> Fused:
+    return Fused(document, "de", score, {"dense": 1}, {"dense": 0.5}, {"dense": 1.0}, {})
+
+
+class TestDiversify:
+    vectors: ClassVar = {
+        "a": np.asarray([1, 0], np.float32),
+        "a2": np.asarray([0.999, 0.045], np.float32),
+        "b": np.asarray([0, 1], np.float32),
+    }
+
+    def test_a_near_copy_comes_later(self) -> None:
+        candidates = [candidate("a", 1.0), candidate("a2", 0.9), candidate("b", 0.5)]
+        order = [item.id for item in diversify(candidates, self.vectors, strength=0.5)]
+        assert order == ["a", "b", "a2"]
+
+    @given(st.permutations(["a", "a2", "b", "no vector"]), st.floats(0, 1))
+    def test_is_a_permutation_and_0_leaves_the_order(self, ids: list[str], strength: float) -> None:
+        candidates = [candidate(id_, 1 / (n + 1)) for n, id_ in enumerate(ids)]
+        assert diversify(candidates, self.vectors, strength=0) == candidates
+        found = diversify(candidates, self.vectors, strength=strength)
+        assert sorted(item.id for item in found) == sorted(ids)
+
+
+def test_boosts_multiply_and_reorder() -> None:
+    found = boosted([candidate("a", 0.8), candidate("b", 0.5)], {"b": 2.0})
+    assert [(item.id, item.score) for item in found] == [("b", 1.0), ("a", 0.8)]
 
 
 class TestAllocate:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from xlrec_es.profile import LikedDocument, Profile, build_profile
+from xlrec_es.console import FORMS, render, shortened
+from xlrec_es.errors import UsageError
+from xlrec_es.profile import HistoryDocument, Profile, build_profile
 from xlrec_es.query import (
+    LEGS,
+    Boost,
     SearchOptions,
     SearchRequest,
     build_requests,
+    details_body,
     history_body,
-    to_console,
     to_msearch,
 )
 
@@ -24,9 +30,9 @@ ODD_ID = 'quote" brace} back\\slash ünï日本 \t'
 
 def profile() -> Profile:
     documents = [
-        LikedDocument("gimp@de", "gimp", "de", "GIMP", np.asarray([1, 0, 0], np.float32)),
-        LikedDocument("gimp@ja", "gimp", "ja", "GIMP", np.asarray([1, 0, 0], np.float32)),
-        LikedDocument(ODD_ID, ODD_ID, "de", None, np.asarray([0, 0.6, 0.8], np.float32)),
+        HistoryDocument("gimp@de", "gimp", "de", "GIMP", np.asarray([1, 0, 0], np.float32)),
+        HistoryDocument("gimp@ja", "gimp", "ja", "GIMP", np.asarray([1, 0, 0], np.float32)),
+        HistoryDocument(ODD_ID, ODD_ID, "de", None, np.asarray([0, 0.6, 0.8], np.float32)),
     ]
     return build_profile(documents, {"gimp": 3.0, ODD_ID: 1.0})
 
@@ -44,6 +50,24 @@ def requests(**changes: object) -> tuple[SearchRequest, ...]:
 
 def golden_bodies() -> dict[str, object]:
     return {
+        "details": details_body(["a", ODD_ID], vectors=True),
+        "everything": [
+            {"leg": r.leg, "body": r.body}
+            for r in requests(
+                languages=["ja"],
+                legs=LEGS,
+                options=SearchOptions(
+                    candidates=20,
+                    num_candidates=50,
+                    exact=True,
+                    oversample=2.0,
+                    min_similarity=0.25,
+                    filters=({"term": {"in_stock": True}}, {"range": {"price": {"lte": 9}}}),
+                    boosts=(Boost({"term": {"brand": "acme"}}, 1.5),),
+                    caps={"brand": 2},
+                ),
+            )[1:]
+        ],
         "history": history_body(["a", ODD_ID], ["a"], title="title"),
         "requests": [
             {"language": r.language, "leg": r.leg, "interest": r.interest, "body": r.body}
@@ -81,29 +105,77 @@ def test_every_search_leaves_seen_works_out_and_keeps_to_its_language() -> None:
         assert json.dumps({"term": {"xlrec.language": request.language}}) in body
 
 
-def test_num_candidates_is_never_below_k() -> None:
-    [request] = requests(
-        languages=["zh"],
-        legs=("dense",),
-        options=SearchOptions(candidates=300, num_candidates=50),
-    )[:1]
-    assert request.body["knn"]["num_candidates"] == 300
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"candidates": 0},
+        {"candidates": 300, "num_candidates": 200},
+        {"num_candidates": 10_001},
+        {"min_similarity": 1.5},
+        {"caps": {"brand": 0}},
+    ],
+)
+def test_options_that_elasticsearch_would_refuse_are_named(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"use|cosine"):
+        SearchOptions(**wrong)  # type: ignore[arg-type]
 
 
-def test_msearch_alternates_header_and_body() -> None:
-    lines = to_msearch(requests(), "apps")
+@pytest.mark.parametrize("factor", [0, -1, float("nan"), float("inf")])
+def test_boosts_are_above_zero(factor: float) -> None:
+    with pytest.raises(UsageError, match="above zero"):
+        Boost({"match_all": {}}, factor)
+
+
+def test_who_likes_nothing_is_asked_for_popularity_only() -> None:
+    cold = build_profile([], {})
+    found = build_requests(
+        cold, languages=["ja", "zh"], legs=LEGS, index="apps", options=SearchOptions()
+    )
+    assert [(r.language, r.leg) for r in found] == [("ja", "popularity"), ("zh", "popularity")]
+
+
+def test_msearch_alternates_header_and_body_with_its_time_limit() -> None:
+    lines = to_msearch(requests(), "apps", timeout_s=1.5)
     assert lines[0::2] == [{"index": "apps"}] * 5
-    assert lines[1::2] == [request.body for request in requests()]
+    assert lines[1::2] == [{**request.body, "timeout": "1500ms"} for request in requests()]
 
 
 def test_console_text_is_a_line_of_json_below_each_request_line() -> None:
-    blocks = to_console(requests(), "apps").split("\n\n")
+    text = render(requests(), index="apps", url="http://es:9200")
+    blocks = text.split("\n\n")
     assert len(blocks) == 5
     for block, request in zip(blocks, requests(), strict=True):
         caption, verb, body = block.split("\n")
         assert caption.startswith(f"# {request.language}: {request.leg}")
         assert verb == "POST /apps/_search"
         assert json.loads(body) == json.loads(json.dumps(request.body))
+
+
+def test_curl_lines_survive_a_shell() -> None:
+    text = render(requests(), index="apps", url="http://es:9200", form="curl")
+    for block, request in zip(text.split("\n\n"), requests(), strict=True):
+        words = shlex.split(block.partition("\n")[2])
+        assert words[:4] == ["curl", "-s", "-H", "Content-Type: application/json"]
+        assert words[4:6] == ["http://es:9200/apps/_search", "-d"]
+        assert json.loads(words[6]) == json.loads(json.dumps(request.body))
+
+
+def test_python_text_is_python_and_json_is_json() -> None:
+    ast.parse(render(requests(), index="apps", url="http://es:9200", form="python"))
+    found = json.loads(render(requests(), index="apps", url="http://es:9200", form="json"))
+    assert [entry["body"] for entry in found] == [
+        json.loads(json.dumps(request.body)) for request in requests()
+    ]
+
+
+def test_short_bodies_keep_all_but_the_vector() -> None:
+    body = requests()[0].body
+    short = shortened(body)
+    assert short["query"]["bool"]["must"][0]["knn"].pop("query_vector") == [1.0, 0.0, 0.0, "..."]
+    assert len(body["query"]["bool"]["must"][0]["knn"]["query_vector"]) == 3
+    for form in FORMS:
+        text = render(requests(), index="a", url="http://es", form=form, shorten=True)
+        assert "..." in text
 
 
 if __name__ == "__main__":

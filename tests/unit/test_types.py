@@ -1,22 +1,35 @@
 from __future__ import annotations
 
 import pickle
+from datetime import UTC, datetime
 
 import pytest
 
 from xlrec_es import History, Interaction, Options
-from xlrec_es.errors import EmptyHistory, FingerprintMismatch, UnknownItems, UsageError
+from xlrec_es.errors import FingerprintMismatch, UnknownItems, UsageError
 
 
-def test_an_empty_history_is_refused() -> None:
-    with pytest.raises(EmptyHistory, match="at least one"):
-        History(())
+@pytest.mark.parametrize("weight", [0, float("nan"), float("inf")])
+def test_weights_are_finite_and_say_something(weight: float) -> None:
+    with pytest.raises(UsageError, match="weight"):
+        Interaction("a", weight=weight)
 
 
-@pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf")])
-def test_weights_are_finite_and_above_zero(weight: float) -> None:
-    with pytest.raises(UsageError, match="above zero"):
-        Interaction("a", weight)
+@pytest.mark.parametrize("wrong", [{"rating": float("nan")}, {"dwell_s": -1}, {"dwell_s": 1e999}])
+def test_numbers_of_an_interaction_are_checked(wrong: dict) -> None:
+    with pytest.raises(UsageError, match="'a'"):
+        Interaction("a", **wrong)
+
+
+def test_times_with_and_without_a_zone_do_not_mix() -> None:
+    now = datetime(2026, 11, 24)
+    with pytest.raises(UsageError, match="time zone"):
+        History((Interaction("a", time=now), Interaction("b", time=now.replace(tzinfo=UTC))))
+
+
+def test_an_empty_text_is_refused() -> None:
+    with pytest.raises(UsageError, match="empty"):
+        History(texts=(" ",))
 
 
 @pytest.mark.parametrize(
@@ -29,6 +42,11 @@ def test_weights_are_finite_and_above_zero(weight: float) -> None:
         ({"weights": {"dense": -1}}, "at least 0"),
         ({"weights": {"dense": float("nan")}}, "finite"),
         ({"weights": {"dense": 0}}, "all weights are 0"),
+        ({"mix": {"ja": 0}}, "above zero"),
+        ({"push": 2}, "push"),
+        ({"diversity": -0.1}, "diversity"),
+        ({"fusion": "sum"}, "weighted or rrf"),
+        ({"rank_constant": 0}, "rank_constant"),
     ],
 )
 def test_options_that_make_no_sense_are_named(wrong: dict, message: str) -> None:

@@ -1,0 +1,254 @@
+"""What is decided before a search is sent: options, target languages, the searches. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from xlrec_es.errors import UnknownItems, UnknownLanguage, UsageError
+from xlrec_es.fusion import AUTO, EQUAL
+from xlrec_es.history import WeightRules, weigh
+from xlrec_es.indices import LiveIndex
+from xlrec_es.languages import normalize
+from xlrec_es.profile import MAX_INTERESTS, PUSH, HistoryDocument, Profile, build_profile
+from xlrec_es.query import (
+    COLLABORATIVE,
+    DENSE,
+    LANGUAGE_FIELD,
+    LEGS,
+    LEXICAL,
+    POPULARITY,
+    VECTOR_FIELD,
+    WORK_FIELD,
+    SearchOptions,
+    SearchRequest,
+    build_requests,
+)
+from xlrec_es.types import History, Vector
+
+WEIGHTS: Mapping[str, float] = {DENSE: 0.3, LEXICAL: 0.1, COLLABORATIVE: 0.6}
+"""Fusion weights where the index has none of its own in `_meta.xlrec.weights`."""
+
+COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
+"""For a person who is not known to like anything."""
+
+WEIGHTED = "weighted"
+RECIPROCAL_RANK = "rrf"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How recommendations are made.
+
+    Attributes:
+        rules: What each interaction weighs.
+        max_interests: See `profile.build_profile`.
+        push: See `profile.build_profile`.
+        temperature: See `fusion.soft_maximum`; in units of cosine.
+        weights: Fusion weight by leg; None for the index's own, else `WEIGHTS`. A leg of weight 0,
+            or without a weight, is not searched.
+        fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
+        rank_constant: For `rrf`.
+        mix: `equal`, `auto`, or a part by language: see `fusion.share_out`.
+        diversity: See `fusion.diversify`; 0 leaves the order.
+        explain: Ask which history items spoke through the collaborative leg, in a request of its
+            own for the documents that were chosen.
+        search: How deep each search goes, and where.
+    """
+
+    rules: WeightRules = field(default_factory=WeightRules)
+    max_interests: int = MAX_INTERESTS
+    push: float = PUSH
+    temperature: float = 0.1
+    weights: Mapping[str, float] | None = None
+    fusion: str = WEIGHTED
+    rank_constant: int = 60
+    mix: str | Mapping[str, float] = EQUAL
+    diversity: float = 0.0
+    explain: bool = True
+    search: SearchOptions = field(default_factory=SearchOptions)
+
+    def __post_init__(self) -> None:
+        _check(self.temperature > 0, f"temperature is {self.temperature}; use a cosine above 0")
+        _check(self.max_interests >= 1, f"max_interests is {self.max_interests}; use at least 1")
+        _check(0 <= self.push <= 1, f"push is {self.push}; use 0 to 1")
+        _check(0 <= self.diversity <= 1, f"diversity is {self.diversity}; use 0 to 1")
+        _check(self.rank_constant > 0, f"rank_constant is {self.rank_constant}; use 1 or more")
+        _check(
+            self.fusion in (WEIGHTED, RECIPROCAL_RANK),
+            f"fusion is {self.fusion!r}; use {WEIGHTED} or {RECIPROCAL_RANK}",
+        )
+        if isinstance(self.mix, str):
+            _check(
+                self.mix in (EQUAL, AUTO),
+                f"mix is {self.mix!r}; use {EQUAL}, {AUTO}, or a part by language",
+            )
+        else:
+            for language, part in self.mix.items():
+                _check(
+                    0 < part < math.inf,
+                    f"the part of {language!r} is {part}; give a finite number above zero",
+                )
+        if self.weights is not None:
+            _check_weights(self.weights)
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise UsageError(otherwise)
+
+
+def _check_weights(weights: Mapping[str, float]) -> None:
+    for leg, weight in weights.items():
+        _check(
+            leg in LEGS and 0 <= weight < math.inf,
+            f"weight {leg}={weight}: use finite weights of at least 0 for {', '.join(LEGS)}",
+        )
+    _check(any(weights.values()), "all weights are 0; give at least one leg a weight")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is known before the searches are sent.
+
+    Attributes:
+        live: The index.
+        profile: The person.
+        languages: Target languages.
+        requests: The searches.
+        weights: Fusion weight by leg.
+        unknown_items: Ids of the history that no document has.
+        notes: What was left out and why.
+    """
+
+    live: LiveIndex
+    profile: Profile
+    languages: tuple[str, ...]
+    requests: tuple[SearchRequest, ...]
+    weights: Mapping[str, float]
+    unknown_items: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def make_plan(
+    live: LiveIndex,
+    history: History,
+    documents: Sequence[HistoryDocument],
+    *,
+    free_texts: Mapping[str, Vector],
+    languages: Iterable[str] | None,
+    options: Options,
+) -> Plan:
+    """Decide everything that can be decided from the history's documents.
+
+    Args:
+        live: The index.
+        history: What the person did.
+        documents: Every rendition of its works that the index has.
+        free_texts: Calibrated vector by free text of the history.
+        languages: Target languages; None for all of the index but those of what was liked.
+        options: How.
+
+    Raises:
+        UnknownItems: The history names items, and the index has none of them.
+        UnknownLanguage: Not a language tag, or none of the index's languages.
+        UsageError: An event without a weight.
+    """
+    known = {document.work for document in documents} | {document.id for document in documents}
+    unknown = tuple(item for item in history.items if item not in known)
+    if unknown and not documents and not history.texts:
+        raise UnknownItems(
+            f"{live.name} has no work or document with the id "
+            + " or ".join(repr(item) for item in unknown[:5]),
+            items=unknown,
+        )
+    profile = build_profile(
+        documents,
+        _work_weights(weigh(history, options.rules), documents),
+        free_texts=free_texts,
+        max_interests=options.max_interests,
+        push=options.push,
+    )
+    targets = _targets(languages, live, profile)
+    weights = options.weights or live.meta.weights or WEIGHTS
+    notes = []
+    if not profile.interests:
+        weights = COLD_WEIGHTS
+        notes.append("nothing is known that this person likes: what most people like is shown")
+    legs = [leg for leg in LEGS if weights.get(leg, 0) > 0]
+    without = [language for language in targets if language not in profile.texts]
+    if LEXICAL in legs and without:
+        notes.append(f"no lexical leg for {', '.join(without)}: the history has no text in them")
+    requests = build_requests(
+        profile,
+        languages=targets,
+        legs=legs,
+        index=live.name,
+        options=_with_title(options.search, live.meta.title_field),
+    )
+    return Plan(live, profile, targets, requests, weights, unknown, tuple(notes))
+
+
+def read_documents(
+    hits: Iterable[Mapping[str, Any]], title_field: str | None
+) -> list[HistoryDocument]:
+    """The documents that answer `query.history_body`; one without a vector is left out."""
+    return [
+        HistoryDocument(
+            id=hit["_id"],
+            work=hit["fields"][WORK_FIELD][0],
+            language=hit["fields"][LANGUAGE_FIELD][0],
+            title=title_of(hit, title_field),
+            vector=np.asarray(hit["fields"][VECTOR_FIELD], np.float32),
+        )
+        for hit in hits
+        if VECTOR_FIELD in hit.get("fields", {})
+    ]
+
+
+def title_of(hit: Mapping[str, Any], path: str | None) -> str | None:
+    """The title field of a hit; the path may be dotted."""
+    value: Any = hit.get("_source", {})
+    for name in (path or "").split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _with_title(options: SearchOptions, title: str | None) -> SearchOptions:
+    if title is None or title in options.source:
+        return options
+    return replace(options, source=(*options.source, title))
+
+
+def _work_weights(
+    weights: Mapping[str, float], documents: Sequence[HistoryDocument]
+) -> dict[str, float]:
+    """Weight by work: what was said of its documents and of itself adds up."""
+    work_of = {document.id: document.work for document in documents}
+    works = set(work_of.values())
+    by_work: dict[str, float] = {}
+    for item, weight in weights.items():
+        work = item if item in works else work_of.get(item)
+        if work is not None:
+            by_work[work] = by_work.get(work, 0.0) + weight
+    return by_work
+
+
+def _targets(languages: Iterable[str] | None, live: LiveIndex, profile: Profile) -> tuple[str, ...]:
+    """The target languages as the index spells them, each once."""
+    has = live.meta.languages
+    if languages is None:
+        return tuple(language for language in has if language not in profile.languages) or has
+    wanted = tuple(dict.fromkeys(normalize(language) for language in languages))
+    for language in wanted:
+        if language not in has:
+            raise UnknownLanguage(
+                f"{live.name} has no documents in {language!r}; it has: {', '.join(has)}"
+            )
+    if not wanted:
+        raise UsageError("no target language; name at least one, or leave them out for all")
+    return wanted
