@@ -13,15 +13,13 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
+from nodes import HEAP, LEFT_OUT, VERSIONS
 from xlrec_es.client import Connection, connect
 from xlrec_es.node import running
-from xlrec_es.node.distribution import SERVERS
-from xlrec_es.node.java import find_javas
 
 pytest_plugins = ["no_skips", "tiny_model"]
 
 PREFIX = "xlrec-test-"
-HEAP = "512m"
 GIVEN_URL = os.environ.get("XLREC_ES_TEST_URL")
 
 # What a developer has set for daily work is not what the tests are about; the cache may stay.
@@ -30,22 +28,10 @@ for name in [name for name in os.environ if name.startswith("XLREC_") and name !
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may depend on what a model hub serves today
 
 
-def testable_versions() -> list[str]:
-    """The servers that this machine's Javas can run, newest first."""
-    newest = max((java.release for java in find_javas()), default=0)
-    able = [server.version for server in SERVERS if newest >= server.java]
-    # Without Java the tests try all the same, and fail.
-    return able or [SERVERS[0].version]
-
-
-VERSIONS = [] if GIVEN_URL else testable_versions()
-
-
 def pytest_report_header() -> str:
     if GIVEN_URL:
         return f"elasticsearch: {GIVEN_URL} (XLREC_ES_TEST_URL)"
-    left_out = [server.version for server in SERVERS if server.version not in VERSIONS]
-    note = f"; without a Java for {', '.join(left_out)}" if left_out else ""
+    note = f"; no Java for {', '.join(LEFT_OUT)}" if LEFT_OUT else ""
     return f"elasticsearch: {', '.join(VERSIONS)}{note}"
 
 
@@ -72,10 +58,11 @@ def es(es_url: str) -> Iterator[Elasticsearch]:
         yield client
 
 
-@pytest.fixture(params=["es_url", "oldest_es_url"][: max(1, len(VERSIONS))], ids=VERSIONS or None)
+@pytest.fixture(params=["given"] if GIVEN_URL else VERSIONS)
 def es_each(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
     """One client after another: every version of Elasticsearch that can be tested here."""
-    url = request.getfixturevalue(request.param)
+    newest = request.param in ("given", VERSIONS[0])
+    url = request.getfixturevalue("es_url" if newest else "oldest_es_url")
     with contextlib.closing(connect(Connection(url))) as client:
         yield client
 

@@ -20,12 +20,14 @@ from pathlib import Path
 import elasticsearch
 import psutil
 import pytest
+from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from conftest import HEAP, VERSIONS
+from nodes import HEAP, VERSIONS
+from xlrec_es.cli import main
 from xlrec_es.client import Connection, available_analyzers, connect
 from xlrec_es.errors import NodeError
-from xlrec_es.node import NodeInfo, launch, logs, running, start, status, stop
+from xlrec_es.node import NodeInfo, java, launch, logs, running, start, status, stop
 from xlrec_es.node.account import Account, server_account
 from xlrec_es.node.distribution import SERVERS, choose, fetch, install
 from xlrec_es.node.java import find_javas
@@ -196,8 +198,8 @@ def test_an_ordinary_user_runs_the_server_as_itself(place: Path) -> None:
         prefix += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
         os.chown(place, account.uid, account.gid)
         # A cache that it can read.
-        server, java = choose(find_javas(account=account))
-        prefix += ["env", f"XLREC_CACHE={install(server, java, account).home.parents[1]}"]
+        server, jdk = choose(find_javas(account=account))
+        prefix += ["env", f"XLREC_CACHE={install(server, jdk, account).home.parents[1]}"]
     owner = start_owner(place, *prefix)
     assert owner.stdout is not None
     folder = Path(owner.stdout.readline().split()[1])
@@ -214,8 +216,8 @@ def test_an_ordinary_user_runs_the_server_as_itself(place: Path) -> None:
 def test_without_a_compiler_the_node_starts_and_says_what_it_lacks(place: Path) -> None:
     runtime = place / "jre"
     (runtime / "bin").mkdir(parents=True)
-    _, java = choose(find_javas(account=server_account()))
-    (runtime / "bin" / "java").symlink_to(java.home / "bin" / "java")
+    _, jdk = choose(find_javas(account=server_account()))
+    (runtime / "bin" / "java").symlink_to(jdk.home / "bin" / "java")
     started = subprocess.run(
         command("start", "--folder", place / "node", "--heap", HEAP, "--json"),
         env={**os.environ, "ES_JAVA_HOME": str(runtime)},
@@ -281,6 +283,23 @@ def test_a_port_that_is_taken_is_refused(place: Path) -> None:
         with pytest.raises(NodeError, match=f"port {port} is not free"):
             start(place / "node", port=port)
     assert processes_at(place) == []
+
+
+def test_without_java_one_sentence_says_what_to_do(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(java, "_SYSTEM_FOLDERS", ())
+    for variable in ("ES_JAVA_HOME", "JAVA_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PATH", "")
+    folder = ["--folder", str(place / "node")]
+    refused = CliRunner().invoke(main, ["node", "start", *folder])
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: Elasticsearch 8.19.0 needs Java 17 or newer; found: ")
+    assert refused.output.count("\n") == 1
+    # The folder is in nobody's way afterwards.
+    assert CliRunner().invoke(main, ["node", "status", *folder]).output == "stopped\n"
+    assert CliRunner().invoke(main, ["node", "logs", *folder]).output == ""
 
 
 def test_a_folder_that_the_server_cannot_enter_is_refused(

@@ -29,15 +29,15 @@ def java(tmp_path: Path) -> Callable[..., Java]:
 @pytest.mark.parametrize(
     ("releases", "version", "expected"),
     [
-        ([25, 17], None, ("9.5.0", 25)),
-        ([25, 21, 17], None, ("9.5.0", 21)),
+        ([17, 25], None, ("9.5.0", 25)),
+        ([25, 21], None, ("9.5.0", 25)),
         ([17], None, ("8.19.0", 17)),
         ([20, 11], None, ("8.19.0", 20)),
-        ([25, 17], "8.19.0", ("8.19.0", 17)),
+        ([17, 25], "8.19.0", ("8.19.0", 17)),
         ([25], "8.19.0", ("8.19.0", 25)),
     ],
 )
-def test_the_newest_server_on_the_oldest_java_that_runs_it(
+def test_the_newest_server_on_the_first_java_that_runs_it(
     java: Callable[..., Java], releases: list[int], version: str | None, expected: tuple[str, int]
 ) -> None:
     server, chosen = choose([java(release) for release in releases], version)

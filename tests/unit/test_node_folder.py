@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,15 +64,11 @@ def test_the_lock_lives_as_long_as_a_process_that_inherited_it(node: NodeFolder)
 
 def test_the_record_survives_a_node_with_more_to_say(claimed: tuple[NodeFolder, int]) -> None:
     node, lock = claimed
-    longer = Record(**{**vars_of(RECORD), "settings": {"x" * 100: "y" * 100}})
+    longer = replace(RECORD, settings={"x" * 100: "y" * 100})
     node.write(lock, longer)
     assert node.read() == longer
     node.write(lock, RECORD)
     assert node.read() == RECORD
-
-
-def vars_of(record: Record) -> dict[str, object]:
-    return {name: getattr(record, name) for name in Record.__dataclass_fields__}
 
 
 def test_a_record_that_was_cut_off_counts_as_none(claimed: tuple[NodeFolder, int]) -> None:

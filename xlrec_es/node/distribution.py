@@ -71,11 +71,10 @@ class Installation:
 def choose(javas: Sequence[Java], version: str | None = None) -> tuple[Server, Java]:
     """The newest server that one of the Javas can run, and the Java to run it with.
 
-    A JDK goes before a JRE, since the language analyzers need a compiler. Among several, the oldest
-    that will do is taken: a server is tested with the Javas of its own time.
+    A JDK goes before a JRE, since the language analyzers need a compiler.
 
     Args:
-        javas: What this machine has.
+        javas: What this machine has, best first.
         version: Take this server; None takes the newest possible.
 
     Raises:
@@ -89,7 +88,7 @@ def choose(javas: Sequence[Java], version: str | None = None) -> tuple[Server, J
         )
     for server in servers:
         if able := [java for java in javas if java.release >= server.java]:
-            return server, min(able, key=lambda java: (java.compiler is None, java.release))
+            return server, min(able, key=lambda java: java.compiler is None)
     oldest = servers[-1]
     found = ", ".join(f"{java.release} in {java.home}" for java in javas) or "none"
     raise NodeError(

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -177,6 +178,14 @@ class NodeFolder:
         # What is in a folder goes first: nothing is looked up in a folder that is given away.
         for path in (*config.rglob("*"), *folders):
             os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+    def last_lines(self, count: int) -> list[str]:
+        """The end of the console; nothing if no server was ever started."""
+        try:
+            with self.console.open(encoding="utf-8", errors="replace") as file:
+                return [line.rstrip("\n") for line in deque(file, maxlen=count)]
+        except FileNotFoundError:
+            return []
 
     def processes(self, *marks: str) -> list[psutil.Process]:
         """The processes that carry one of the marks; by default all processes of this node.

@@ -46,8 +46,8 @@ def find_javas(
 ) -> tuple[Java, ...]:
     """Every Java that starts, in the order in which it should be tried.
 
-    ES_JAVA_HOME is Elasticsearch's own variable and decides alone; then come JAVA_HOME, the
-    system's folders and PATH.
+    ES_JAVA_HOME is Elasticsearch's own variable and decides alone. Otherwise JAVA_HOME comes first,
+    then the system's, oldest first since a server is tested with the Javas of its time, then PATH.
 
     Args:
         environment: Environment variables.
@@ -64,22 +64,22 @@ def find_javas(
             )
         return (java,)
     found: dict[Path, Java] = {}
-    for home in _candidates(environment):
-        resolved = home.resolve()
-        if resolved in found or (account is not None and not account.may_enter(resolved)):
-            continue
-        if java := _ask(resolved):
-            found[resolved] = java
+    for source in _sources(environment):
+        homes = {home.resolve() for home in source} - found.keys()
+        if account is not None:
+            homes = {home for home in homes if account.may_enter(home)}
+        javas = [java for java in map(_ask, sorted(homes)) if java is not None]
+        found |= {java.home: java for java in sorted(javas, key=lambda java: java.release)}
     return tuple(found.values())
 
 
-def _candidates(environment: Mapping[str, str]) -> Iterator[Path]:
+def _sources(environment: Mapping[str, str]) -> Iterator[list[Path]]:
+    """Places to look in, each with what may be there."""
     if home := environment.get("JAVA_HOME"):
-        yield Path(home)
-    for pattern in _SYSTEM_FOLDERS:
-        yield from sorted(Path("/").glob(pattern.removeprefix("/")))
+        yield [Path(home)]
+    yield [home for folder in _SYSTEM_FOLDERS for home in Path("/").glob(folder.lstrip("/"))]
     if executable := shutil.which("java", path=environment.get("PATH", "")):
-        yield Path(executable).resolve().parents[1]
+        yield [Path(executable).resolve().parents[1]]
 
 
 def _ask(home: Path) -> Java | None:

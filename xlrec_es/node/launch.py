@@ -78,6 +78,8 @@ def launch(
             node.write(lock, _record(installation, options, password))
             task = _task(node, installation, account, owner)
             return spawn(task, node.supervisor_mark, lock=lock, output=node.console)
+        except OSError as error:
+            raise NodeError(f"cannot prepare a node in {node.path}: {error}") from error
         finally:
             os.close(lock)
 
@@ -108,7 +110,7 @@ def wait_until_ready(node: NodeFolder, timeout_s: float) -> NodeInfo:
 
 def last_words(node: NodeFolder) -> str:
     """The lines of the console that most likely say why the server ended, indented."""
-    lines = node.console.read_text("utf-8", errors="replace").splitlines()
+    lines = node.last_lines(200)
     telling = [line for line in lines if _TELLING.search(line) and not _STACK.match(line)]
     return "\n".join(f"  {line.strip()}" for line in (telling or lines)[-6:])
 

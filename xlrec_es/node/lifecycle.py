@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -152,9 +151,7 @@ def logs(folder: Path | None = None, *, lines: int = 50) -> list[str]:
     Raises:
         NodeError: The folder is no node's.
     """
-    node = _existing(folder)
-    with node.console.open(encoding="utf-8", errors="replace") as file:
-        return [line.rstrip("\n") for line in deque(file, maxlen=lines)]
+    return _existing(folder).last_lines(lines)
 
 
 def follow(folder: Path | None = None) -> Iterator[str]:
