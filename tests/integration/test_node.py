@@ -108,7 +108,13 @@ def test_life_of_a_node(place: Path) -> None:
     again = start(folder, heap=HEAP)
     with client_of(again) as client:
         assert client.get(index="kept", id="1")["_source"] == {"a": 1}
+    follower = subprocess.Popen(
+        command("logs", "--folder", folder, "-n", "1", "-f"), stdout=subprocess.PIPE, text=True
+    )
+    assert follower.stdout is not None
+    follower.stdout.readline()
     assert run("stop", "--folder", folder).stdout == "stopped\n"
+    assert "closed" in follower.communicate(timeout=30)[0].splitlines()[-1]
     assert processes_at(place) == []
     assert run("stop", "--folder", folder).stdout == "it was not running\n"
     assert "closed" in logs(folder, lines=1)[0]  # it was let to close its indices

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from xlrec_es.errors import NodeError
+from xlrec_es.errors import MissingExtra, NodeError
 from xlrec_es.node import distribution
 from xlrec_es.node.account import Account
 from xlrec_es.node.distribution import SERVERS, Server, choose, fetch
+from xlrec_es.node.folder import NodeFolder
 from xlrec_es.node.java import Java
 
 
@@ -132,3 +134,12 @@ def test_homes_leave_a_cache_that_the_account_cannot_enter(
     stranger = Account("a stranger", 54321, 54321)
     assert distribution._homes(None) == tmp_path / "private" / "cache" / "elasticsearch"
     assert distribution._homes(stranger) == Path("/var/cache/xlrec-es/elasticsearch")
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("jgo.maven", "psutil"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtra, match=r"pip install 'xlrec-es\[node\]'"):
+        fetch(GOOD, tmp_path)
+    with pytest.raises(MissingExtra, match=r"pip install 'xlrec-es\[node\]'"):
+        NodeFolder.at(tmp_path).processes()

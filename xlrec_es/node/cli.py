@@ -154,14 +154,15 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     show_default=True,
     help="How many of the last lines to print.",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on printing what comes, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Go on printing until the node ends, or Ctrl-C.")
 def logs(folder: Path | None, lines: int, follow: bool) -> None:
     """Print the end of what the server logged since its last start."""
+    if follow:
+        for text in lifecycle.follow(folder, lines=lines):
+            click.echo(text, nl=False)
+        return
     for line in lifecycle.logs(folder, lines=lines):
         click.echo(line)
-    if follow:
-        for text in lifecycle.follow(folder):
-            click.echo(text, nl=False)
 
 
 def _parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:

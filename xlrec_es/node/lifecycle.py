@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -154,20 +155,22 @@ def logs(folder: Path | None = None, *, lines: int = 50) -> list[str]:
     return _existing(folder).last_lines(lines)
 
 
-def follow(folder: Path | None = None) -> Iterator[str]:
-    """What the server prints from now on, in pieces, until the node ends.
+def follow(folder: Path | None = None, *, lines: int = 50) -> Iterator[str]:
+    """As `logs`, and then whatever the server prints until it ends, in pieces.
 
     Raises:
         NodeError: The folder is no node's.
     """
     node = _existing(folder)
+    if not node.console.exists():
+        return
     with node.console.open(encoding="utf-8", errors="replace") as file:
-        file.seek(0, os.SEEK_END)
-        while node.is_locked():
-            if text := file.read():
-                yield text
-            else:
-                time.sleep(_POLL_S)
+        yield "".join(deque(file, maxlen=lines))
+        runs = True
+        while runs:
+            runs = node.is_locked()  # before reading, so that the last words are read too
+            yield file.read()
+            time.sleep(_POLL_S)
 
 
 def _existing(folder: Path | None) -> NodeFolder:
