@@ -1,9 +1,30 @@
-"""`xlrec-ingest`: the worker."""
+"""`xlrec-ingest`: the worker.
+
+What needs torch is imported where it is used: `--help` and a mistake in the options are quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
+import orjson
+from rich.console import Console
 
+from ingest.options import EncoderOptions, encoder_options
 from xlrec_es import __version__
-from xlrec_es.options import XlrecGroup, config_option
+from xlrec_es.calibration import METHODS
+from xlrec_es.client import Connection
+from xlrec_es.options import XlrecGroup, config_option, connection_options
+
+REJECTED = 3
+"""Exit code of a run that came to its end and set something aside."""
 
 
 @click.group(cls=XlrecGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -11,3 +32,118 @@ from xlrec_es.options import XlrecGroup, config_option
 @config_option
 def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
+
+
+@main.command()
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "--index",
+    "-i",
+    required=True,
+    envvar="XLREC_INDEX",
+    show_envvar=True,
+    help="Alias of the index; it is made where there is none.",
+)
+@click.option(
+    "--field",
+    "-f",
+    "assignments",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help="Which field of a record is its id, language, title, text (several: text=a,b), work, "
+    "popularity, or translations. Dotted for objects in objects. Repeatable; a TOML file has a "
+    "table [fields].  [default: fields of these names; text=summary,description,text]",
+)
+@click.option(
+    "--calibration",
+    type=click.Choice(METHODS),
+    help="How the languages are brought together.  [default: the index's own; centre if new]",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for what cannot be indexed, written anew by each run.  [default: "
+    "INPUT.rejects.jsonl]",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@encoder_options
+@connection_options
+@click.pass_context
+def run(
+    ctx: click.Context,
+    source: str,
+    index: str,
+    assignments: tuple[str, ...],
+    calibration: str | None,
+    rejects: Path | None,
+    quiet: bool,
+    as_json: bool,
+    model: str,
+    encoder: EncoderOptions,
+    connection: Connection,
+) -> None:
+    r"""Encode INPUT and write it into an index.
+
+    INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
+    an id, a text, and whatever else; all of it is kept. A record in several languages has them in
+    an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}.
+
+    Documents that are in the index already, unchanged, are passed over. Exit code 3: done, but some
+    records were set aside.
+
+    \b
+    Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
+    """
+    from ingest.fields import FieldMap, parse_assignments
+    from ingest.job import Job
+    from ingest.run import run as run_job
+    from ingest.summary import table
+
+    declared = (ctx.default_map or {}).get("fields", {})
+    job = Job(
+        index=index,
+        source=source,
+        fields=FieldMap.from_mapping({**declared, **parse_assignments(assignments)}),
+        calibration=calibration,
+        model=model,
+        encoder=encoder,
+        rejects=rejects,
+    )
+    with _stoppable():
+        done = run_job(job, connection, show_progress=not quiet)
+    for warning in done["warnings"]:
+        click.echo(f"Warning: {warning}.", err=True)
+    if as_json:
+        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+    else:
+        Console().print(table(done))
+    if done["rejected"]:
+        ctx.exit(REJECTED)
+
+
+class _Stopped(BaseException):
+    """A signal asked the run to end; not an Exception, so that nothing takes it for a failure."""
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """End on Ctrl-C and SIGTERM with one sentence."""
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        raise _Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except _Stopped as error:
+        number = signal.Signals(error.args[0])
+        click.echo(
+            f"Stopped by {number.name}. What was acknowledged is in the index; "
+            "the same command goes on from there.",
+            err=True,
+        )
+        sys.exit(128 + number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

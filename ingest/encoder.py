@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest import models
+from ingest.options import DEFAULTS, EMBEDDED, EncoderOptions
 from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.types import Vector
 
 try:
     import torch
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
@@ -26,46 +23,16 @@ try:
 except ImportError as error:
     raise MissingExtra.named("ingest", "Encoding texts") from error
 
-EMBEDDED = "embedded"
-"""The name that stands for the model of `ingest.embedded`."""
-
-MAX_TOKENS = 128
-DEVICES = ("auto", "cuda", "mps", "cpu")
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
 
-# What a model is made of. Everything else of a repository stays there: pickled weights, which can
-# run code when they are read, other runtimes' weights, and code.
-_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
-_HUB_FILES_NOT_NEEDED = ["onnx/*", "openvino/*"]
-_MODEL_FILE = re.compile(r"\.(json|safetensors|txt|model|jinja)$")
-
 # Padded tokens in one forward pass. Measured on the CPU (2 cores, 12 layers of 384): 512 to 1,024
 # is best, 4,096 takes 20% longer. A GPU needs far more to be busy.
 _CPU_BATCH_TOKENS = 1024
 _GPU_BATCH_TOKENS = 32768
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderOptions:
-    """How a model is loaded and run.
-
-    Attributes:
-        prefix: What is put before each text; None for the model's own query prompt.
-        max_tokens: Longest text in tokens, prefix included; the model's own limit if that is lower.
-        device: One of `DEVICES`; `auto` takes CUDA, else MPS, else the CPU.
-        dtype: A key of `DTYPES`, or `auto`: bfloat16 where the device computes in it, else float32.
-        batch_tokens: Padded tokens in one forward pass; None for a value that suits the device.
-    """
-
-    prefix: str | None = None
-    max_tokens: int = MAX_TOKENS
-    device: str = "auto"
-    dtype: str = "auto"
-    batch_tokens: int | None = None
 
 
 class SentenceTransformerEncoder:
@@ -80,7 +47,7 @@ class SentenceTransformerEncoder:
         *,
         model: str,
         revision: str,
-        options: EncoderOptions = EncoderOptions(),
+        options: EncoderOptions = DEFAULTS,
     ) -> None:
         self._transformer = transformer
         self.model = model
@@ -193,7 +160,7 @@ class SentenceTransformerEncoder:
 def load_encoder(
     model: str = EMBEDDED,
     *,
-    options: EncoderOptions = EncoderOptions(),
+    options: EncoderOptions = DEFAULTS,
 ) -> SentenceTransformerEncoder:
     """Load a model.
 
@@ -206,21 +173,11 @@ def load_encoder(
         MissingExtra: The embedded model's package is not installed.
     """
     transformers_logging.disable_progress_bar()
-    if model == EMBEDDED:
-        from ingest import embedded  # costs imports that other models do not need
-
-        folder, name, revision = embedded.checkpoint(), embedded.MODEL_NAME, embedded.REVISION
-    elif Path(model).expanduser().is_dir():
-        folder = Path(model).expanduser()
-        name, revision = folder.resolve().name, _hash_model(folder)
-    else:
-        folder = _download(model)
-        name, revision = model, folder.name
-    _refuse_pickles(folder, name)
+    found = models.find(model)
     device = choose_device(options.device)
     try:
         transformer = SentenceTransformer(
-            str(folder),
+            str(found.folder),
             device=device,
             trust_remote_code=False,
             local_files_only=True,
@@ -229,7 +186,9 @@ def load_encoder(
     except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise EncoderError(f"cannot load the model {model!r}: {reason}") from error
-    return SentenceTransformerEncoder(transformer, model=name, revision=revision, options=options)
+    return SentenceTransformerEncoder(
+        transformer, model=found.name, revision=found.revision, options=options
+    )
 
 
 def choose_device(wanted: str) -> str:
@@ -270,45 +229,6 @@ def choose_dtype(wanted: str, device: str) -> torch.dtype:
     else:
         fast = False
     return torch.bfloat16 if fast else torch.float32
-
-
-def _download(model: str) -> Path:
-    """The folder of a hub model; its name is the commit."""
-    try:
-        return Path(
-            snapshot_download(
-                model, allow_patterns=_HUB_FILES, ignore_patterns=_HUB_FILES_NOT_NEEDED
-            )
-        )
-    except (OSError, HFValidationError) as error:  # the hub's errors are OSErrors
-        reason = str(error).strip().partition("\n")[0]
-        raise EncoderError(
-            f"{model!r} is no folder here, and cannot be had from the Hugging Face hub: {reason} "
-            f"Check the name and the network, or use --model {EMBEDDED}"
-        ) from error
-
-
-def _refuse_pickles(folder: Path, model: str) -> None:
-    has_config = (folder / "modules.json").is_file() or (folder / "config.json").is_file()
-    if not has_config:
-        raise EncoderError(f"{folder} is not a model: it has no modules.json and no config.json")
-    folders = {path.parent for path in folder.rglob("*.safetensors")}
-    pickled = [p for p in folder.rglob("pytorch_model*.bin") if p.parent not in folders]
-    if pickled or not folders:
-        raise EncoderError(
-            f"{model} has no safetensors weights; pickled weights can run code when they are read, "
-            "and are refused. Convert them: AutoModel.from_pretrained(...).save_pretrained(...)"
-        )
-
-
-def _hash_model(folder: Path) -> str:
-    """Sixteen hexadecimal digits that stand for weights, tokenizer and configuration."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if _MODEL_FILE.search(path.name)):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return f"sha256-{digest.hexdigest()[:16]}"
 
 
 def _default_prefix(transformer: SentenceTransformer, model: str, options: EncoderOptions) -> str:

@@ -31,7 +31,7 @@ def load_config(path: Path, group: click.Group) -> dict[str, Any]:
         group: The commands whose tables the file may have.
 
     Returns:
-        Defaults by command; keys of `[connection]` go to every command.
+        Defaults by command; keys of `[connection]`, and `[fields]` as a whole, go to every command.
 
     Raises:
         ConfigError: Not a TOML file, or a key that stands outside of a table.
@@ -40,12 +40,12 @@ def load_config(path: Path, group: click.Group) -> dict[str, Any]:
         tables = tomllib.loads(path.read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
-    connection = tables.pop("connection", {})
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise ConfigError(f"{path}: {key} stands outside of a table such as [connection]")
+    shared = {**tables.get("connection", {}), "fields": tables.get("fields", {})}
     return {
-        name: {**connection, **{k.replace("-", "_"): v for k, v in tables.get(name, {}).items()}}
+        name: {**shared, **{k.replace("-", "_"): v for k, v in tables.get(name, {}).items()}}
         for name in group.commands
     }
 

@@ -1,0 +1,204 @@
+"""From a record to its documents: one, or one for each language that it carries."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from ingest.detect import LanguageDetector
+from ingest.fields import FieldMap, lookup, without
+from ingest.recipe import Recipe
+from ingest.types import Document, Fields, Record, Rejection
+from xlrec_es.errors import UnknownLanguage
+from xlrec_es.languages import normalize
+
+DECLARED, DETECTED = "declared", "detected"
+OWN_FIELD = "xlrec"
+MAX_ID_BYTES = 512  # Elasticsearch's own limit
+MAX_POPULARITY = 1e9
+"""The count that `xlrec.popularity` 1 stands for: fixed, so that later runs agree with earlier."""
+
+
+class _Unfit(ValueError):
+    """Why a record makes no document."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A document to be.
+
+    Attributes:
+        id: Of the record.
+        tag: Its language as declared, or None.
+        texts: The object that holds its texts.
+        source: The user's fields that it gets.
+        is_rendition: Whether it is one of several in the record.
+    """
+
+    id: str
+    tag: Any
+    texts: Any
+    source: Fields
+    is_rendition: bool
+
+    @property
+    def document_id(self) -> str:
+        """Id of the document, as far as it is known."""
+        return f"{self.id}@{self.tag}" if self.is_rendition else self.id
+
+
+class DocumentBuilder:
+    """Makes documents out of records.
+
+    A record in one language keeps its id and its fields. One that carries several languages becomes
+    a document `<id>@<language>` for each of them. It has the fields of that language, and those of
+    the record that are no text: neither the other translations, nor the record's own language,
+    title, and text. If the record declares a language and has a text of its own, that is one more
+    rendition. Renditions share `xlrec.work`.
+    """
+
+    def __init__(self, fields: FieldMap, recipe: Recipe, detector: LanguageDetector) -> None:
+        self._fields = fields
+        self._recipe = recipe
+        self._detector = detector
+
+    def build(self, record: Record) -> Iterator[Document | Rejection]:
+        """The record's documents, and why there are not more of them."""
+        try:
+            drafts = self._drafts(record.fields)
+        except _Unfit as error:
+            yield Rejection(record.position, "document", str(error), record.fields)
+            return
+        seen: set[str] = set()
+        for draft in drafts:
+            try:
+                document = self._document(record, draft)
+                if document.id in seen:
+                    raise _Unfit(f"{self._fields.translations} has {document.language} twice")
+            except _Unfit as error:
+                rejection = Rejection(record.position, "document", str(error), record.fields)
+                yield replace(rejection, document=draft.document_id)
+            else:
+                seen.add(document.id)
+                yield document
+
+    def _drafts(self, record: Fields) -> list[_Draft]:
+        paths = self._fields
+        if OWN_FIELD in record:
+            raise _Unfit(f"the field {OWN_FIELD} is this program's own; rename or remove it")
+        id_ = _id(lookup(record, paths.id), paths.id)
+        tag = lookup(record, paths.language)
+        translations = lookup(record, paths.translations)
+        if not translations:
+            return [_Draft(id_, tag, record, record, is_rendition=False)]
+        if not isinstance(translations, Mapping):
+            raise _Unfit(f"{paths.translations} is {_kind(translations)}, not an object")
+        own = shared = without(record, paths.translations)
+        for path in (paths.language, *paths.texts):
+            shared = without(shared, path)
+        drafts = []
+        translated = isinstance(tag, str) and tag in translations
+        if tag and not translated and any(_texts(own, paths.texts)):
+            drafts.append(_Draft(id_, tag, own, own, is_rendition=True))
+        for tag, fields in translations.items():
+            source = {**shared, **fields} if isinstance(fields, Mapping) else {}
+            drafts.append(_Draft(id_, tag, fields, source, is_rendition=True))
+        return drafts
+
+    def _document(self, record: Record, draft: _Draft) -> Document:
+        if not isinstance(draft.texts, Mapping):
+            raise _Unfit(f"the translation {draft.tag} is {_kind(draft.texts)}, not an object")
+        text = self._recipe.text(_texts(draft.texts, self._fields.texts))
+        if not text:
+            raise _Unfit(f"no text in {', '.join(self._fields.texts)}")
+        declared = draft.is_rendition or draft.tag not in (None, "")
+        language = _language(draft.tag) if declared else self._detector.detect(text)
+        id_ = _checked(f"{draft.id}@{language}") if draft.is_rendition else draft.id
+        stored: dict[str, Any] = {
+            "id": id_,
+            "work": _work(lookup(record.fields, self._fields.work)) or draft.id,
+            "language": language,
+            "language_source": DECLARED if declared else DETECTED,
+            "text": text,
+            "popularity": _popularity(lookup(record.fields, self._fields.popularity)),
+            "source": draft.source,
+        }
+        return Document(**stored, content_hash=_hash(stored), record=record)
+
+
+def _texts(fields: Fields, paths: Iterable[str]) -> Iterator[str]:
+    """The texts at these paths, in order; a list of texts counts as several."""
+    for path in paths:
+        value = lookup(fields, path)
+        several = value if isinstance(value, list) else [] if value is None else [value]
+        for text in several:
+            if not isinstance(text, str):
+                raise _Unfit(f"{path} is or has {_kind(text)}, not text")
+            yield text
+
+
+def _id(value: object, path: str) -> str:
+    if value is None or value == "":
+        raise _Unfit(f"no id in {path}")
+    if isinstance(value, str):
+        return _checked(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise _Unfit(f"{path} is {_kind(value)}, neither text nor a whole number")
+
+
+def _checked(id_: str) -> str:
+    size = len(id_.encode("utf-8", "surrogatepass"))
+    if size > MAX_ID_BYTES:
+        raise _Unfit(f"the id has {size} bytes; Elasticsearch takes {MAX_ID_BYTES}")
+    return id_
+
+
+def _work(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    raise _Unfit(f"the work is {_kind(value)}, neither text nor a whole number")
+
+
+def _language(tag: object) -> str:
+    if not isinstance(tag, str):
+        raise _Unfit(f"the language is {_kind(tag)}, not text")
+    try:
+        return _normalized(tag)
+    except UnknownLanguage as error:
+        raise _Unfit(str(error)) from error
+
+
+_normalized = lru_cache(maxsize=1024)(normalize)
+
+
+def _popularity(value: object) -> float | None:
+    """A count as 0..1, on a logarithmic scale."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Unfit(f"the popularity is {_kind(value)}, not a number")
+    if value < 0:
+        raise _Unfit(f"the popularity is {value}, below 0")
+    return min(1.0, math.log1p(value) / math.log1p(MAX_POPULARITY))
+
+
+def _kind(value: object) -> str:
+    """What JSON calls it."""
+    if isinstance(value, bool):
+        return "true or false"
+    names = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def _hash(stored: Fields) -> str:
+    canonical = orjson.dumps(stored, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).hexdigest()[:32]

@@ -1,0 +1,95 @@
+"""The options of an encoder, on the command line and as plain data; no torch here."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EMBEDDED = "embedded"
+"""The name that stands for the model of `ingest.embedded`."""
+
+MAX_TOKENS = 128
+DEVICES = ("auto", "cuda", "mps", "cpu")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderOptions:
+    """How a model is loaded and run.
+
+    Attributes:
+        prefix: What is put before each text; None for the model's own query prompt.
+        max_tokens: Longest text in tokens, prefix included; the model's own limit if that is lower.
+        device: One of `DEVICES`; `auto` takes CUDA, else MPS, else the CPU.
+        dtype: One of `DTYPES`; `auto` takes bfloat16 where the device computes in it, else
+            float32.
+        batch_tokens: Padded tokens in one forward pass; None for a value that suits the device.
+    """
+
+    prefix: str | None = None
+    max_tokens: int = MAX_TOKENS
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_tokens: int | None = None
+
+
+DEFAULTS = EncoderOptions()
+
+
+def encoder_options(command: F) -> F:
+    """Give a command the options of an encoder; it receives them as `model` and `encoder`."""
+
+    @click.option(
+        "--model",
+        default=EMBEDDED,
+        show_default=True,
+        help="Encoder: a folder, a name on the Hugging Face hub such as "
+        "intfloat/multilingual-e5-small, or the one that needs no hub.",
+    )
+    @click.option("--prefix", help="Put before each text.  [default: the model's query prompt]")
+    @click.option(
+        "--max-tokens",
+        type=click.IntRange(min=8),
+        default=MAX_TOKENS,
+        show_default=True,
+        help="How far a text is encoded; it is searched as a whole.",
+    )
+    @click.option(
+        "--device",
+        type=click.Choice(DEVICES),
+        default="auto",
+        show_default=True,
+        help="Where the encoder runs.",
+    )
+    @click.option(
+        "--dtype",
+        type=click.Choice(DTYPES),
+        default="auto",
+        show_default=True,
+        help="What it computes in; auto takes bfloat16 where the device has it.",
+    )
+    @click.option(
+        "--batch-tokens",
+        type=click.IntRange(min=1),
+        help="Tokens in one pass.  [default: 1024 on a CPU, 32768 on a GPU]",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        prefix: str | None,
+        max_tokens: int,
+        device: str,
+        dtype: str,
+        batch_tokens: int | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        options = EncoderOptions(prefix, max_tokens, device, dtype, batch_tokens)
+        return command(*args, encoder=options, **kwargs)
+
+    return wrapper  # type: ignore[return-value]

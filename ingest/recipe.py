@@ -1,0 +1,41 @@
+"""The text recipe: what of a record is searched and encoded, and how far it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ingest import clean
+from xlrec_es.calibration import Calibration
+from xlrec_es.encoder import Encoder, Fingerprint
+
+SEPARATOR = "\n"  # between fields; tokenizers take it for a space
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a document's text is made.
+
+    Attributes:
+        fields: Paths of the fields, in order.
+    """
+
+    fields: tuple[str, ...]
+
+    def text(self, values: Iterable[str]) -> str:
+        """Join the fields' values, each of them cleaned; empty ones are left out."""
+        cleaned = (clean.clean(value) for value in values)
+        return SEPARATOR.join(value for value in cleaned if value)
+
+    def fingerprint(self, encoder: Encoder, calibration: Calibration) -> Fingerprint:
+        """What stands for the vectors that this recipe, encoder and calibration make."""
+        return Fingerprint(
+            model=encoder.model,
+            revision=encoder.revision,
+            dims=encoder.dims,
+            pooling=encoder.pooling,
+            prefix=encoder.prefix,
+            recipe=f"{', '.join(self.fields)}; cleaning {clean.VERSION}; "
+            f"first {encoder.max_tokens} tokens",
+            calibration=calibration.name,
+        )

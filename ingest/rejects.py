@@ -1,0 +1,89 @@
+"""The reject file: what was set aside, and why, so that it can be mended and read again."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import orjson
+
+from ingest.types import Rejection
+from xlrec_es.errors import ConfigError, IngestError
+
+_SUFFIX = ".rejects.jsonl"
+
+
+def default_path(source: str) -> Path:
+    """Beside the input, or here if that folder is not ours to write in.
+
+    Args:
+        source: The input as given on the command line; `-` is standard input.
+    """
+    if source == "-":
+        return Path(f"xlrec{_SUFFIX}")
+    beside = Path(f"{source}{_SUFFIX}")
+    return beside if os.access(beside.parent, os.W_OK) else Path(beside.name)
+
+
+class RejectFile:
+    """JSON Lines, one rejection each. Begun anew by each run; there is none if nothing is rejected.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._file: IO[bytes] | None = None
+        try:
+            with path.open("ab"):  # fails now rather than at the first rejection
+                pass
+            path.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write the reject file {path}: {error.strerror}; name one with --rejects"
+            ) from error
+
+    def __enter__(self) -> RejectFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._file:
+            self._file.close()
+
+    def write(self, rejection: Rejection) -> None:
+        """Set one aside.
+
+        Raises:
+            IngestError: The file cannot be written (further).
+        """
+        entry = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "line": rejection.position,
+            "stage": rejection.stage,
+            "reason": rejection.reason,
+            "document": rejection.document,
+            "record": rejection.record,
+        }
+        try:
+            if self._file is None:
+                self._file = self.path.open("wb")
+            self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+            self._file.flush()
+        except OSError as error:
+            raise IngestError(
+                f"cannot write the reject file {self.path}: {error.strerror}"
+            ) from error
+        self.count += 1

@@ -1,0 +1,73 @@
+"""Plain data that travels from the source to the bulk request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Fields = Mapping[str, Any]
+"""A JSON object: the user's own fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One object of the source, as it came.
+
+    Attributes:
+        fields: The user's own fields; nobody changes them.
+        position: Where it stands: the line's number, from 1.
+    """
+
+    fields: Fields
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Something that was set aside.
+
+    Attributes:
+        position: Where the record stands in the source.
+        stage: What refused it: `read`, `document`, `encode` or `write`.
+        reason: Why, in words.
+        record: The record as it came; the raw line where it could not be read.
+        document: Id of the one document refused, where the record makes several.
+    """
+
+    position: int
+    stage: str
+    reason: str
+    record: Fields | str
+    document: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What becomes one Elasticsearch document, but for its vector.
+
+    Attributes:
+        id: Document id.
+        work: Shared by the renditions of a work.
+        language: BCP 47 tag, `und` if unknown.
+        language_source: `declared` or `detected`.
+        text: Clean, not empty: what is searched and encoded.
+        popularity: 0..1, or None if the record does not say.
+        source: The user's own fields.
+        content_hash: Stands for all of the above.
+        record: Where it came from.
+    """
+
+    id: str
+    work: str
+    language: str
+    language_source: str
+    text: str
+    popularity: float | None
+    source: Fields
+    content_hash: str
+    record: Record
+
+    def rejected(self, stage: str, reason: str) -> Rejection:
+        """This document, set aside."""
+        return Rejection(self.record.position, stage, reason, self.record.fields, self.id)

@@ -1,0 +1,120 @@
+"""A proxy in front of a real Elasticsearch that does to bulk requests what networks do."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+Items = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one bulk request.
+
+    Attributes:
+        forward: Whether the server gets it.
+        status: Answered in place of the server's own answer; None for no answer at all.
+        body: Goes with the status.
+        edit: Changes the items of the server's own answer, where there is no `status`.
+        wait_s: Pause before the answer.
+    """
+
+    forward: bool = True
+    status: int | None = None
+    body: bytes = b"{}"
+    edit: Callable[[Items], Items] | None = None
+    wait_s: float = 0.0
+
+
+DROPPED_BEFORE = Fault(forward=False)
+DROPPED_AFTER = Fault()
+
+
+@dataclass
+class FaultProxy:
+    """The proxy: its address, what is to go wrong, and what has passed."""
+
+    url: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    bulk_sizes: list[int] = field(default_factory=list)
+    when: Callable[[bytes], Fault | None] = lambda _body: None
+
+    def next_fault(self, body: bytes) -> Fault | None:
+        """The fault of this bulk request, if any."""
+        self.bulk_sizes.append(body.count(b"\n") // 2)
+        return self.faults.pop(0) if self.faults else self.when(body)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Passes requests on, bulk requests with their faults."""
+
+    protocol_version = "HTTP/1.1"
+    proxy: FaultProxy
+    host: str
+
+    def handle_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        is_bulk = urlsplit(self.path).path.endswith("_bulk")
+        fault = self.proxy.next_fault(body) if is_bulk else None
+        if fault is None:
+            self.reply(*self.forward(body))
+            return
+        answer = self.forward(body) if fault.forward else None
+        time.sleep(fault.wait_s)
+        if fault.status is not None:
+            self.reply(fault.status, {}, fault.body)
+        elif fault.edit and answer:
+            status, headers, content = answer
+            edited = {"items": fault.edit(json.loads(content)["items"])}
+            self.reply(status, headers, json.dumps(edited).encode())
+        else:
+            self.close_connection = True
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+
+    def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        with closing(http.client.HTTPConnection(self.host, timeout=30)) as connection:
+            headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+
+    def reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        kind = "text/html" if body.startswith(b"<") else "application/json"
+        kept = {"x-elastic-product": "Elasticsearch", "content-type": kind}
+        kept |= {k.lower(): v for k, v in headers.items() if k.lower() in kept}
+        self.send_response(status)
+        for name, value in kept.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@contextmanager
+def fault_proxy(target: str) -> Iterator[FaultProxy]:
+    """Run a proxy in front of the Elasticsearch at this URL."""
+    proxy = FaultProxy()
+    handler = type("Bound", (Handler,), {"proxy": proxy, "host": urlsplit(target).netloc})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            server.shutdown()
+            thread.join()

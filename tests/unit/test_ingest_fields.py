@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ingest.fields import FieldMap, lookup, parse_assignments, without
+from xlrec_es.errors import ConfigError
+
+
+def test_names_and_paths() -> None:
+    fields = FieldMap.from_mapping(
+        {"title": "meta.name", "text": ["blurb", "meta.body"], "work": ["isbn"]}
+    )
+    assert (fields.id, fields.title, fields.work) == ("id", "meta.name", "isbn")
+    assert fields.texts == ("meta.name", "blurb", "meta.body")
+
+
+def test_text_may_name_the_title_too() -> None:
+    assert FieldMap.from_mapping({"text": ["title", "text"]}).texts == ("title", "text")
+
+
+def test_assignments_override_a_table() -> None:
+    table: dict[str, Any] = {"title": "name", "id": "sku"}
+    fields = FieldMap.from_mapping({**table, **parse_assignments(["title=label", "text=a, b"])})
+    assert (fields.id, fields.title, fields.text) == ("sku", "label", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ({"tilte": "name"}, "there is no field 'tilte' to map; use id, language, title"),
+        ({"title": 3}, "field title: 3 is not the name of a field"),
+        ({"title": ""}, "is not the name of a field"),
+        ({"text": ["a", 3]}, "is not the name of a field"),
+        ({"id": ["a", "b"]}, "field id: give one name; only text can be several fields"),
+        ({"id": []}, "field id: give one name"),
+    ],
+)
+def test_mistakes_in_a_table(paths: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        FieldMap.from_mapping(paths)
+
+
+@pytest.mark.parametrize("assignment", ["title", ""])
+def test_an_assignment_needs_an_equals_sign(assignment: str) -> None:
+    with pytest.raises(ConfigError, match="write NAME=FIELD"):
+        parse_assignments([assignment])
+
+
+RECORD = {"a": {"b": {"c": 1}, "n": None}, "a.b": 2, "list": [{"x": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("a.b", 2), ("a.b.c", 1), ("a.n", None), ("a.x.y", None), ("list.x", None), ("no", None)],
+)
+def test_lookup(path: str, value: object) -> None:
+    assert lookup(RECORD, path) == value
+
+
+def test_without_copies_what_it_changes() -> None:
+    record = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert without(record, "a.b") == {"a": {"c": 2}, "d": 3}
+    assert without(record, "d") == {"a": {"b": 1, "c": 2}}
+    assert without(record, "x.y") == record
+    assert record == {"a": {"b": 1, "c": 2}, "d": 3}
