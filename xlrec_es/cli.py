@@ -23,7 +23,8 @@ from rich.table import Table
 
 from xlrec_es import __version__, console, demo, node
 from xlrec_es.client import Connection, connect
-from xlrec_es.errors import EmptyHistory, UnknownItems, UsageError
+from xlrec_es.errors import ConfigError, EmptyHistory, UnknownItems, UsageError
+from xlrec_es.events import EventSource, read_history
 from xlrec_es.node.cli import node as node_commands
 from xlrec_es.node.folder import default_folder
 from xlrec_es.options import XlrecGroup, config_option, connection_options
@@ -55,6 +56,12 @@ def _history_options(command: F) -> F:
         help='JSON file with the history, - for standard input: ["id", {"item": "id", '
         '"event": "like", "rating": 4, "time": "2026-11-24T12:00:00Z"}, ...].',
     )
+    @click.option(
+        "--user",
+        help="Read the history of this person from the index of events that the TOML file's table "
+        "[history] describes (or --events names).",
+    )
+    @click.option("--events", "events_index", metavar="INDEX", help="Index of events for --user.")
     @click.option("--cold", is_flag=True, help="Serve somebody of whom nothing is known.")
     @click.option(
         "--index",
@@ -94,6 +101,8 @@ def _history_options(command: F) -> F:
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
         connection: Connection,
         items: tuple[str, ...],
+        user: str | None,
+        events_index: str | None,
         cold: bool,
         history_file: Any | None,  # noqa: ANN401 - click.File gives any of several file types
         index: str,
@@ -105,6 +114,9 @@ def _history_options(command: F) -> F:
         history = History.of(items)
         if history_file is not None:
             history = _joined(history, _parse_history(history_file.read()))
+        client = connect(connection)
+        if user is not None:
+            history = _joined(history, read_history(client, user, _event_source(events_index)))
         if not history.interactions and not cold:
             raise EmptyHistory(
                 "the history is empty; give at least one work or document id, or --cold for "
@@ -119,7 +131,7 @@ def _history_options(command: F) -> F:
             weights=_all_given("--weight", leg_weights) if leg_weights else None,
             mix=quotas or mix,
         )
-        recommender = Recommender(connect(connection), index, options=options)
+        recommender = Recommender(client, index, options=options)
         return command(
             *args,
             recommender=recommender,
@@ -129,6 +141,19 @@ def _history_options(command: F) -> F:
         )
 
     return connection_options(wrapper)  # type: ignore[return-value]
+
+
+def _event_source(index: str | None) -> EventSource:
+    """What `[history]` of the TOML file says, and `--events`."""
+    described = dict((click.get_current_context().default_map or {}).get("history", {}))
+    if index is not None:
+        described["index"] = index
+    if "index" not in described:
+        raise ConfigError("--user needs an index of events: give --events, or [history] index")
+    try:
+        return EventSource(**described)
+    except TypeError as error:
+        raise ConfigError(f"the table [history]: {error}") from error
 
 
 def _joined(one: History, other: History) -> History:

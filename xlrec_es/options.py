@@ -31,7 +31,8 @@ def load_config(path: Path, group: click.Group) -> dict[str, Any]:
         group: The commands whose tables the file may have.
 
     Returns:
-        Defaults by command; keys of `[connection]`, and `[fields]` as a whole, go to every command.
+        Defaults by command; keys of `[connection]`, and `[fields]` and `[history]` as a whole, go
+        to every command.
 
     Raises:
         ConfigError: Not a TOML file, or a key that stands outside of a table.
@@ -43,7 +44,8 @@ def load_config(path: Path, group: click.Group) -> dict[str, Any]:
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise ConfigError(f"{path}: {key} stands outside of a table such as [connection]")
-    shared = {**tables.get("connection", {}), "fields": tables.get("fields", {})}
+    whole = {name: tables.get(name, {}) for name in ("fields", "history")}
+    shared = {**tables.get("connection", {}), **whole}
     return {
         name: {**shared, **{k.replace("-", "_"): v for k, v in tables.get(name, {}).items()}}
         for name in group.commands

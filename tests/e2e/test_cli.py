@@ -86,6 +86,26 @@ def test_options_come_from_toml_then_environment_then_command_line(
     assert "nope" in environment.stderr
 
 
+def test_a_history_comes_from_an_index_of_events(
+    catalogue: list[str], es: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    events = f"{index_name}-events"
+    es.indices.create(index=events, mappings={"properties": {"person": {"type": "keyword"}}})
+    es.index(index=events, document={"person": "ann", "item": "chess-3"}, refresh=True)
+    config = tmp_path / "xlrec.toml"
+    config.write_text(f'[history]\nindex = "{events}"\nuser = "person"\n')
+    arguments = ["recommend", *catalogue, "-l", "ja", "--json", "--user"]
+    done = xlrec_es("--config", str(config), *arguments, "ann")
+    assert json.loads(done.stdout)["items"][0]["reasons"][0]["item"] == "chess-3", done.stderr
+    unknown = xlrec_es("--config", str(config), *arguments, "eve")
+    assert (unknown.returncode, "no event of person 'eve'" in unknown.stderr) == (1, True)
+    nowhere = xlrec_es(*arguments, "ann")
+    assert (nowhere.returncode, "--events" in nowhere.stderr) == (2, True)
+    config.write_text('[history]\nindx = "typo"\n')
+    typo = xlrec_es("--config", str(config), *arguments, "ann", "--events", events)
+    assert (typo.returncode, "indx" in typo.stderr) == (2, True)
+
+
 def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
     text = xlrec_es("query", *catalogue, "-l", "ja", "chess-0")
     assert text.stdout.startswith("# ja: dense, interest 1\nPOST /")
