@@ -13,7 +13,12 @@ from collections.abc import Container
 from html.entities import html5
 from html.parser import HTMLParser
 
-import ftfy
+from xlrec_es.errors import MissingExtra
+
+try:
+    import ftfy
+except ImportError as error:
+    raise MissingExtra.named("ingest", "Cleaning texts") from error
 
 VERSION = 1
 """Part of the text recipe: raise it when the same text would come out differently."""
