@@ -1,0 +1,40 @@
+"""What every learner of indicators takes and gives."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+Works = NDArray[np.int32]
+"""Numbers of works: columns of the likes."""
+
+TOP = 100
+"""Indicators that a work keeps; more measured no better (README, "Design")."""
+
+
+class Learner(Protocol):
+    """Learns which works speak for which from what many persons liked."""
+
+    @property
+    def name(self) -> str:
+        """As on the command line."""
+        ...
+
+    def learn(self, likes: csr_array, works: Works) -> csr_array:
+        """Learn the indicators of some works.
+
+        Args:
+            likes: Shape (n_persons, n_works), float32: how much a person liked a work, above zero;
+                indices sorted. All works, whichever are asked for.
+            works: Those whose indicators are wanted, each once.
+
+        Returns:
+            Shape (len(works), n_works), float32. A row's entries are the works that speak for its
+            work, with their weights: finite, above zero, and never the work itself. Weights of
+            different rows compare: the score of a work for a person is the sum over the person's
+            history.
+        """
+        ...
