@@ -18,6 +18,7 @@ import orjson
 from rich.console import Console
 
 from ingest.options import EncoderOptions, encoder_options
+from ingest.serve_cli import serve
 from xlrec_es import __version__
 from xlrec_es.calibration import METHODS
 from xlrec_es.client import Connection
@@ -32,6 +33,9 @@ REJECTED = 3
 @config_option
 def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
+
+
+main.add_command(serve)
 
 
 @main.command()

@@ -30,6 +30,7 @@ from xlrec_es.node.folder import default_folder
 from xlrec_es.options import XlrecGroup, config_option, connection_options
 from xlrec_es.plan import Options
 from xlrec_es.recommend import Recommender
+from xlrec_es.remote import RemoteEncoder
 from xlrec_es.types import History, Interaction, Recommendations
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,6 +63,18 @@ def _history_options(command: F) -> F:
         "[history] describes (or --events names).",
     )
     @click.option("--events", "events_index", metavar="INDEX", help="Index of events for --user.")
+    @click.option(
+        "--text",
+        "texts",
+        multiple=True,
+        help="What the person says they like, in any language. Repeatable; needs --encoder-url.",
+    )
+    @click.option(
+        "--encoder-url",
+        envvar="XLREC_ENCODER_URL",
+        show_envvar=True,
+        help="Where `xlrec-ingest serve` encodes texts; XLREC_SERVE_TOKEN is its token.",
+    )
     @click.option("--cold", is_flag=True, help="Serve somebody of whom nothing is known.")
     @click.option(
         "--index",
@@ -101,6 +114,8 @@ def _history_options(command: F) -> F:
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
         connection: Connection,
         items: tuple[str, ...],
+        texts: tuple[str, ...],
+        encoder_url: str | None,
         user: str | None,
         events_index: str | None,
         cold: bool,
@@ -111,16 +126,16 @@ def _history_options(command: F) -> F:
         weights: tuple[str, ...],
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        history = History.of(items)
+        history = History(tuple(map(Interaction, items)), texts)
         if history_file is not None:
             history = _joined(history, _parse_history(history_file.read()))
         client = connect(connection)
         if user is not None:
             history = _joined(history, read_history(client, user, _event_source(events_index)))
-        if not history.interactions and not cold:
+        if not (history.interactions or texts or cold):
             raise EmptyHistory(
-                "the history is empty; give at least one work or document id, or --cold for "
-                "somebody of whom nothing is known"
+                "the history is empty; give at least one work or document id, a --text, or --cold "
+                "for somebody of whom nothing is known"
             )
         parts = _parse_pairs("--language", languages)
         quotas = {tag: part for tag, part in parts.items() if part is not None}
@@ -131,7 +146,10 @@ def _history_options(command: F) -> F:
             weights=_all_given("--weight", leg_weights) if leg_weights else None,
             mix=quotas or mix,
         )
-        recommender = Recommender(client, index, options=options)
+        encoder = None
+        if encoder_url:
+            encoder = RemoteEncoder(encoder_url, token=os.environ.get("XLREC_SERVE_TOKEN"))
+        recommender = Recommender(client, index, options=options, encoder=encoder)
         return command(
             *args,
             recommender=recommender,

@@ -151,8 +151,8 @@ class _Core:
             return {}
         if self.encoder is None:
             raise UsageError(
-                "free texts need the encoder that made the index: give the recommender one "
-                "(`ingest.encoder.load_encoder`)"
+                "free texts need the encoder that made the index: start `xlrec-ingest serve` and "
+                "give its address (--encoder-url), or give the Recommender an encoder"
             )
         check_encoder(live, self.encoder)
         vectors = self.encoder.encode(history.texts)  # (n_texts, dims)

@@ -1,0 +1,38 @@
+"""`xlrec-ingest serve`."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+
+from ingest.options import EncoderOptions, encoder_options
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=9600, show_default=True, type=click.IntRange(0, 65535), help="0: any."
+)
+@click.option(
+    "--token",
+    envvar="XLREC_SERVE_TOKEN",
+    show_envvar=True,
+    help="What callers must know; needed on any address but the loopback one.",
+)
+@encoder_options
+def serve(host: str, port: int, token: str | None, model: str, encoder: EncoderOptions) -> None:
+    r"""Encode free texts for query sides without torch, over HTTP.
+
+    \b
+    Example: xlrec-ingest serve --model embedded
+             xlrec-es recommend -i catalogue --text "board games" --encoder-url http://127.0.0.1:9600
+    """
+    from ingest.encoder import load_encoder
+    from ingest.serve import EncoderServer
+
+    loaded = load_encoder(model, options=encoder)
+    with EncoderServer(loaded, host=host, port=port, token=token) as server:
+        click.echo(f"encoding with {loaded.model} at {server.url}; Ctrl-C stops it")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
