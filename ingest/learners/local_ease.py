@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from ingest.learners.ease import REGULARIZATION
 from ingest.learners.protocol import TOP, Works
@@ -95,9 +96,8 @@ class LocalEase:
 def _ridge(left: Floats, right: Floats, device: str) -> Floats:
     """Solve a batch of symmetric systems, shapes (b, m, m) and (b, m) -> (b, m)."""
     if device == "cpu":  # LAPACK alone is three times as fast as torch's batch of them
-        return np.stack(
-            [_solve(matrix, vector) for matrix, vector in zip(left, right, strict=True)]
-        )
+        with threadpool_limits(1):  # threads cost more than they bring to matrices this small
+            return np.stack([_solve(*system) for system in zip(left, right, strict=True)])
     matrices = torch.from_numpy(left).to(device)
     vectors = torch.from_numpy(right).to(device)[..., None]
     solved: Floats = torch.linalg.solve(matrices, vectors)[..., 0].cpu().numpy()

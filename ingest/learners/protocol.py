@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 Works = NDArray[np.int32]
 """Numbers of works: columns of the likes."""
 
-TOP = 100
-"""Indicators that a work keeps; more measured no better (README, "Design")."""
+TOP = 200
+"""Indicators that a work keeps; 100 serve short histories worse (README, "Design")."""
 
 
 class Learner(Protocol):

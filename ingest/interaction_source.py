@@ -1,0 +1,145 @@
+"""Where interactions are read from: CSV, TSV, JSON Lines, Parquet, or an index of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+from elasticsearch import Elasticsearch
+
+from ingest.interactions import COLUMNS, batches_of
+from xlrec_es.client import friendly_errors
+from xlrec_es.errors import ConfigError, SourceError
+
+INDEX_SCHEME = "index:"
+"""Before the name of an index of events, in place of a path."""
+
+_PAGE = 10_000
+_KEEP_ALIVE = "2m"
+
+
+def read(
+    source: str, fields: Mapping[str, str], *, client: Elasticsearch | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Batches of interactions, their columns under the names of `interactions.COLUMNS`.
+
+    Args:
+        source: Path of a file, plain or gzipped, or `index:NAME`.
+        fields: The source's name of each column; a column that is not named has its own name, and
+            may be missing.
+        client: For an index.
+
+    Raises:
+        SourceError: The source cannot be read.
+        ConfigError: Not one of `COLUMNS`.
+        ClusterError: The index cannot be read.
+    """
+    if unknown := set(fields) - set(COLUMNS):
+        raise ConfigError(
+            f"{', '.join(sorted(unknown))} is no column of interactions; they have "
+            f"{', '.join(COLUMNS)}"
+        )
+    names = {name: fields.get(name, name) for name in COLUMNS}
+    if source.startswith(INDEX_SCHEME):
+        if client is None:
+            raise ConfigError("an index of events needs a connection")
+        yield from batches_of(_events(client, source.removeprefix(INDEX_SCHEME), names))
+        return
+    path = Path(source)
+    try:
+        for batch in _open(path):
+            yield _renamed(batch, names, fields)
+    except (OSError, pa.ArrowException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SourceError(f"cannot read {path}: {reason}") from error
+
+
+def _open(path: Path) -> Iterator[pa.RecordBatch]:
+    kind = next((s for s in reversed(path.suffixes) if s != ".gz"), "")
+    if kind in (".parquet", ".pq"):
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield from file.iter_batches()
+    elif kind in (".jsonl", ".ndjson", ".json"):
+        with pa.input_stream(str(path), compression="detect") as stream:
+            yield from pyarrow.json.open_json(stream)
+    elif kind in (".tsv", ".csv"):
+        if path.stat().st_size == 0:
+            return
+        with pa.input_stream(str(path), compression="detect") as stream:
+            yield from pyarrow.csv.open_csv(
+                stream,
+                parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if kind == ".tsv" else ","),
+                # As texts: an id 007 is not 7, and what is no number is counted, not an error.
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(_header(path, kind), pa.string()),
+                    strings_can_be_null=True,
+                ),
+            )
+    else:
+        raise SourceError(
+            f"{path}: interactions are read from .csv, .tsv, .jsonl (these also with .gz), "
+            f".parquet, or {INDEX_SCHEME}NAME"
+        )
+
+
+def _header(path: Path, kind: str) -> list[str]:
+    with pa.input_stream(str(path), compression="detect") as stream:
+        head = stream.read(1 << 16).split(b"\n")[0]
+    row = pa.BufferReader(head.rstrip(b"\r") + b"\n")
+    options = pyarrow.csv.ParseOptions(delimiter="\t" if kind == ".tsv" else ",")
+    names: list[str] = pyarrow.csv.read_csv(row, parse_options=options).column_names
+    return names
+
+
+def _renamed(
+    batch: pa.RecordBatch, names: Mapping[str, str], given: Mapping[str, str]
+) -> pa.RecordBatch:
+    for column, name in given.items():
+        if name not in batch.schema.names:
+            raise SourceError(
+                f"the interactions have no field {name!r} for {column}; they have "
+                f"{', '.join(batch.schema.names)}"
+            )
+    there = {column: name for column, name in names.items() if name in batch.schema.names}
+    if not {"user", "item"} <= set(there):
+        return batch  # the collector says what is missing
+    return pa.RecordBatch.from_arrays([batch.column(n) for n in there.values()], list(there))
+
+
+def _events(
+    client: Elasticsearch, index: str, names: Mapping[str, str]
+) -> Iterator[list[dict[str, Any]]]:
+    """All documents of an index, in pages of a point in time."""
+    with friendly_errors(client):
+        pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
+        try:
+            after = None
+            while True:
+                answer = client.search(
+                    pit={"id": pit, "keep_alive": _KEEP_ALIVE},
+                    size=_PAGE,
+                    sort=["_shard_doc"],
+                    search_after=after,
+                    source=False,
+                    fields=list[Any](names.values()),
+                    track_total_hits=False,
+                )
+                hits = answer["hits"]["hits"]
+                if not hits:
+                    return
+                yield [
+                    {
+                        column: hit["fields"][name][0]
+                        for column, name in names.items()
+                        if name in hit.get("fields", {})
+                    }
+                    for hit in hits
+                ]
+                after, pit = hits[-1]["sort"], answer.get("pit_id", pit)
+        finally:
+            client.close_point_in_time(id=pit)
