@@ -29,7 +29,9 @@ def default_path(source: str) -> Path:
 
 
 class RejectFile:
-    """JSON Lines, one rejection each. Begun anew by each run; there is none if nothing is rejected.
+    """JSON Lines, one rejection each; there is no file if nothing is rejected.
+
+    Entering the context removes the file of an earlier run.
 
     Args:
         path: The file.
@@ -42,16 +44,19 @@ class RejectFile:
         self.path = path
         self.count = 0
         self._file: IO[bytes] | None = None
-        try:
-            with path.open("ab"):  # fails now rather than at the first rejection
+        try:  # fails now rather than at the first rejection
+            is_new = not path.exists()
+            with path.open("ab"):
                 pass
-            path.unlink()
+            if is_new:
+                path.unlink()
         except OSError as error:
             raise ConfigError(
                 f"cannot write the reject file {path}: {error.strerror}; name one with --rejects"
             ) from error
 
     def __enter__(self) -> RejectFile:
+        self.path.unlink(missing_ok=True)  # of an earlier run
         return self
 
     def __exit__(

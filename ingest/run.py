@@ -37,15 +37,17 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
         XlrecError: It cannot be done, or not to the end; all that was acknowledged stays.
     """
     start = time.perf_counter()
+    if not job.index:
+        raise ConfigError("the name of the index is empty")
     source = open_source(job.source)
-    rejects_path = job.rejects or default_path(job.source)
-    if rejects_path.absolute() == source.path:
-        raise ConfigError(f"the reject file {rejects_path} is the input itself")
+    rejects = RejectFile(job.rejects or default_path(job.source))
+    if rejects.path.absolute() == source.path:
+        raise ConfigError(f"the reject file {rejects.path} is the input itself")
     client = connect(connection)
     cluster = Cluster(client, probe(client))
     live = target.find(client, job.index)
     tally = Tally()
-    with RejectFile(rejects_path) as rejects, ProgressBar(shown=show_progress) as observe:
+    with rejects, ProgressBar(shown=show_progress) as observe:
         observe("load", tally, None)
         with tally.timed("load"):
             from ingest.encoder import load_encoder  # brings torch

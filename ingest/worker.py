@@ -212,7 +212,8 @@ class Worker:
                 good.append(row)
                 continue
             reason = (
-                "its vector is its language's mean, so it resembles nothing more than anything"
+                "its vector is its language's mean, which leaves nothing to compare; "
+                "for very few documents use --calibration none"
                 if made[row]
                 else "the encoder made zeros or NaN of it"
             )
