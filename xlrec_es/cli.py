@@ -32,6 +32,7 @@ from xlrec_es.plan import Options
 from xlrec_es.recommend import Recommender
 from xlrec_es.remote import RemoteEncoder
 from xlrec_es.types import History, Interaction, Recommendations
+from xlrec_es.versions_cli import index as index_commands
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +44,7 @@ def main() -> None:
     """Cross-language recommendations inside Elasticsearch."""
 
 
+main.add_command(index_commands)
 main.add_command(node_commands)
 
 

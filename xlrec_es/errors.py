@@ -14,6 +14,7 @@ XlrecError
 ├── IndexUnusable         the index is not what this program needs
 │   ├── IndexNotFound
 │   ├── NotAnXlrecIndex     it has no `_meta.xlrec`
+│   ├── AliasMoved          somebody else swapped meanwhile (``.live``)
 │   └── FingerprintMismatch vectors of another encoder or calibration (``.differences``)
 ├── NodeError             the local Elasticsearch did not start or stop
 ├── IngestError           the worker cannot go on
@@ -90,6 +91,14 @@ class IndexNotFound(IndexUnusable):
 
 class NotAnXlrecIndex(IndexUnusable):
     """The index was not made by this program: it has no `_meta.xlrec`."""
+
+
+class AliasMoved(IndexUnusable):
+    """Somebody else moved the alias between the look at it and the change."""
+
+    def __init__(self, message: str, *, live: str | None = None) -> None:
+        super().__init__(message)
+        self.live = live
 
 
 class FingerprintMismatch(IndexUnusable):

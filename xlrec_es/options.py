@@ -46,10 +46,17 @@ def load_config(path: Path, group: click.Group) -> dict[str, Any]:
             raise ConfigError(f"{path}: {key} stands outside of a table such as [connection]")
     whole = {name: tables.get(name, {}) for name in ("fields", "history")}
     shared = {**tables.get("connection", {}), **whole}
-    return {
-        name: {**shared, **{k.replace("-", "_"): v for k, v in tables.get(name, {}).items()}}
-        for name in group.commands
-    }
+    return _defaults(group, tables, shared)
+
+
+def _defaults(group: click.Group, tables: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+    """Of each command by its name; those of a group's commands stand in the group's table."""
+    found: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        table = {key.replace("-", "_"): value for key, value in tables.get(name, {}).items()}
+        inner = _defaults(command, table, shared) if isinstance(command, click.Group) else {}
+        found[name] = {**shared, **table, **inner}
+    return found
 
 
 def read_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
