@@ -87,7 +87,7 @@ def run(
     encoder: EncoderOptions,
     connection: Connection,
 ) -> None:
-    r"""Encode INPUT and write it into an index.
+    """Encode INPUT and write it into an index.
 
     INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
     an id, a text, and whatever else; all of it is kept. A record in several languages has them in
@@ -98,7 +98,7 @@ def run(
 
     \b
     Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
-    """
+    """  # noqa: D301 - click wants the character itself
     from ingest.fields import FieldMap, parse_assignments
     from ingest.job import Job
     from ingest.run import run as run_job

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ingest.types import Document
 
 PER_LANGUAGE = 500
-"""Enough: the mean of 500 unit vectors is off by less than .05, languages lie .3 apart or more."""
+"""Enough: the mean of 500 is off by .02 (.44 / sqrt 500), and languages lie .14 apart or more,
+measured on an application catalogue in 12 languages."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
