@@ -31,6 +31,7 @@ from xlrec_es.options import XlrecGroup, config_option, connection_options
 from xlrec_es.plan import Options
 from xlrec_es.recommend import Recommender
 from xlrec_es.remote import RemoteEncoder
+from xlrec_es.roles_cli import role as role_command
 from xlrec_es.types import History, Interaction, Recommendations
 from xlrec_es.versions_cli import index as index_commands
 
@@ -46,6 +47,7 @@ def main() -> None:
 
 main.add_command(index_commands)
 main.add_command(node_commands)
+main.add_command(role_command)
 
 
 def _history_options(command: F) -> F:

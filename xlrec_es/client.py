@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,15 @@ from xlrec_es.languages import CANDIDATE_ANALYZERS
 
 MINIMUM_VERSION = (8, 19, 0)
 
+INSECURE = (
+    "the cluster's certificate is not checked: whoever sits in between can read and change "
+    "everything, the credentials too. Give --ca-certs (XLREC_CA_CERTS) in place of --insecure"
+)
+
+
+class InsecureConnectionWarning(UserWarning):
+    """A certificate is not checked because somebody asked for that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -35,6 +45,7 @@ class Connection:
         ca_certs: Path of the certificate authority's certificate (PEM).
         ca_fingerprint: SHA-256 of the certificate authority, hexadecimal, in place of `ca_certs`.
         timeout_s: Seconds that one request may take.
+        insecure: Do not check the cluster's certificate, which is for trials alone.
     """
 
     url: str
@@ -44,6 +55,7 @@ class Connection:
     ca_certs: str | None = None
     ca_fingerprint: str | None = None
     timeout_s: float = 30.0
+    insecure: bool = False
 
     def as_environment(self) -> dict[str, str]:
         """The `XLREC_*` variables that make another process of ours connect alike."""
@@ -55,6 +67,7 @@ class Connection:
             "XLREC_CA_CERTS": self.ca_certs,
             "XLREC_CA_FINGERPRINT": self.ca_fingerprint,
             "XLREC_TIMEOUT": str(self.timeout_s),
+            "XLREC_INSECURE": "1" if self.insecure else None,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -71,6 +84,9 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
         ConfigError: The options contradict each other, or the client refuses them.
     """
     c = connection
+    _check_secrets(c)
+    if c.insecure and (c.ca_certs or c.ca_fingerprint):
+        raise ConfigError("a certificate authority and insecure contradict each other; give one")
     if c.api_key and (c.username or c.password):
         raise ConfigError("give an API key or a user name and password, not both")
     if bool(c.username) != bool(c.password):
@@ -89,10 +105,29 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
         options["ca_certs"] = c.ca_certs
     if c.ca_fingerprint:
         options["ssl_assert_fingerprint"] = c.ca_fingerprint
+    if c.insecure and c.url.startswith("https:"):
+        # The client's own warning would come once for every request.
+        options |= {"verify_certs": False, "ssl_show_warn": False}
+        warnings.warn(INSECURE, InsecureConnectionWarning, stacklevel=2)
     try:
         return Elasticsearch(c.url, **options)  # type: ignore[arg-type]
     except (ValueError, TypeError, OSError) as error:
         raise ConfigError(f"cannot connect to {c.url!r}: {error}") from error
+
+
+def _check_secrets(connection: Connection) -> None:
+    """Refuse what would show a secret in a later message, without showing it here."""
+    if "@" in connection.url:
+        raise ConfigError(
+            "the address has a user name or a password in it, where logs would show it; give "
+            "--username and --password (XLREC_USERNAME, XLREC_PASSWORD)"
+        )
+    key = connection.api_key
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        raise ConfigError(
+            "the API key has characters that no key has, such as spaces or line ends; "
+            "give what Elasticsearch calls `encoded`"
+        )
 
 
 @contextmanager
@@ -112,7 +147,9 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
             "or --username and --password (XLREC_USERNAME, XLREC_PASSWORD)"
         ) from error
     except elasticsearch.AuthorizationException as error:
-        raise PermissionDenied(f"{nodes} refused: {reason_of(error)}") from error
+        reason = reason_of(error)
+        hint = "; what a key needs is printed by: xlrec-es role" if "unauthorized" in reason else ""
+        raise PermissionDenied(f"{nodes} refused: {reason}{hint}") from error
     except elasticsearch.NotFoundError as error:
         raise IndexNotFound(
             f"{reason_of(error)} at {nodes}; make it with: xlrec-ingest run"
@@ -125,6 +162,11 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
         raise ClusterUnreachable(
             f"{nodes} did not answer in time; give it more (--timeout, XLREC_TIMEOUT), "
             "or see what keeps it busy"
+        ) from error
+    except elasticsearch.SSLError as error:
+        raise ClusterUnreachable(
+            f"no secure connection to {nodes} ({error.message.split(chr(10))[0]}); if the cluster "
+            "has an authority of its own, give it: --ca-certs (XLREC_CA_CERTS)"
         ) from error
     except elasticsearch.TransportError as error:
         raise ClusterUnreachable(

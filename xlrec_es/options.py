@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from xlrec_es.client import Connection
+from xlrec_es.client import INSECURE, Connection, InsecureConnectionWarning
 from xlrec_es.errors import ConfigError, UsageError, XlrecError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -120,6 +121,13 @@ def connection_options(command: F) -> F:
         type=click.FloatRange(min=0, min_open=True),
         help="Seconds that one request may take.",
     )
+    @click.option(
+        "--insecure",
+        is_flag=True,
+        envvar="XLREC_INSECURE",
+        show_envvar=True,
+        help="Do not check the cluster's certificate; for trials alone.",
+    )
     @functools.wraps(command)
     def wrapper(  # noqa: PLR0913 - one parameter an option
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
@@ -130,11 +138,15 @@ def connection_options(command: F) -> F:
         ca_certs: str | None,
         ca_fingerprint: str | None,
         timeout_s: float,
+        insecure: bool,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         connection = Connection(
-            url, api_key, username, password, ca_certs, ca_fingerprint, timeout_s
+            url, api_key, username, password, ca_certs, ca_fingerprint, timeout_s, insecure
         )
+        if insecure:
+            click.secho(f"WARNING: {INSECURE}.", fg="red", bold=True, err=True)
+            warnings.simplefilter("ignore", InsecureConnectionWarning)  # said it better
         return command(*args, connection=connection, **kwargs)
 
     return wrapper  # type: ignore[return-value]

@@ -1,0 +1,108 @@
+"""What a key must be allowed, and no more. Pure.
+
+Where Elasticsearch's named privileges allow too much, single actions stand in their place:
+`monitor` on the cluster shows the names of everybody's indices, and `manage` on an index, which is
+the one that allows its mapping to be changed, allows it to be deleted too.
+
+Source: Elasticsearch reference, "Security privileges"; the actions are those that its 403 names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xlrec_es.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one kind of key may do.
+
+    Attributes:
+        commands: What it is enough for.
+        cluster: Privileges on the cluster.
+        index: Privileges on the indices.
+    """
+
+    commands: str
+    cluster: tuple[str, ...]
+    index: tuple[str, ...]
+
+
+_READ = ("read", "view_index_metadata")
+_PROBE = (
+    "cluster:admin/analyze",  # which language analyzers there are
+    "cluster:monitor/nodes/info",  # version and modules
+    "cluster:monitor/xpack/license/get",
+)
+_CAPACITY = (
+    "cluster:monitor/allocation/stats",
+    "cluster:monitor/nodes/stats",  # disks and heaps
+    "cluster:monitor/settings",  # disk watermarks
+)
+_WRITE = (
+    "index",
+    "maintenance",  # refresh
+    "indices:admin/mapping/auto_put",  # fields of the user's own that are new
+    "indices:admin/mapping/put",  # fields of new languages, and `_meta.xlrec`
+)
+
+ROLES = {
+    "reader": Role("xlrec-es recommend, query, index list", (), _READ),
+    "writer": Role(
+        "xlrec-ingest run into an index that exists, and all of reader's", _PROBE, (*_READ, *_WRITE)
+    ),
+    "admin": Role(
+        "xlrec-es index, doctor, the first xlrec-ingest run, and all of writer's",
+        (*_PROBE, *_CAPACITY),
+        (*_READ, *_WRITE, "manage"),
+    ),
+}
+"""By kind."""
+
+
+def index_names(name: str) -> list[str]:
+    """What the physical indices and aliases of an index are called."""
+    return [name, f"{name}-xlrec-*"]
+
+
+def descriptor(kind: str, names: Sequence[str], *, events: str | None = None) -> dict[str, Any]:
+    """A role, as `PUT /_security/role/<role>` takes it, and an API key's `role_descriptors`.
+
+    Args:
+        kind: One of `ROLES`.
+        names: Aliases of indices; a pattern such as `shop-*` stands for several.
+        events: An index of events that histories are read from.
+
+    Raises:
+        UsageError: A name that would open everything.
+    """
+    for name in (*names, *([] if events is None else [events])):
+        if not name.strip("*?.,- "):
+            raise UsageError(f"{name!r} stands for every index; name the one that the key is for")
+    role = ROLES[kind]
+    patterns = [pattern for name in names for pattern in index_names(name)]
+    indices = [{"names": patterns, "privileges": list(role.index)}]
+    if events is not None:
+        indices.append({"names": [events], "privileges": ["read"]})
+    return {"cluster": list(role.cluster), "indices": indices}
+
+
+def role_name(kind: str, names: Sequence[str]) -> str:
+    """What the role is called: `xlrec-shop-reader`."""
+    return f"xlrec-{'-'.join(name.strip('*-') for name in names)}-{kind}"
+
+
+def role_request(name: str, role: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The request that makes the role: its line, and its body."""
+    return f"PUT /_security/role/{name}", role
+
+
+def api_key_request(name: str, role: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The request that makes an API key: its line, and its body.
+
+    The key may do what both the role and whoever makes it may.
+    """
+    return "POST /_security/api_key", {"name": name, "role_descriptors": {name: role}}
