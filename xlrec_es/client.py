@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import elasticsearch
 from elasticsearch import AsyncElasticsearch, Elasticsearch
@@ -91,6 +93,8 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
         raise ConfigError("give an API key or a user name and password, not both")
     if bool(c.username) != bool(c.password):
         raise ConfigError("basic authentication needs both a user name and a password")
+    if c.ca_certs and not Path(c.ca_certs).is_file():
+        raise ConfigError(f"there is no certificate file {c.ca_certs}")
     options: dict[str, object] = {
         "request_timeout": c.timeout_s,
         "max_retries": max_retries,
@@ -100,7 +104,9 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
     if c.api_key:
         options["api_key"] = c.api_key
     if c.username and c.password:
-        options["basic_auth"] = (c.username, c.password)
+        # Not `basic_auth`: the client cannot encode letters outside of ASCII.
+        credentials = f"{c.username}:{c.password}".encode()
+        options["headers"] = {"authorization": "Basic " + base64.b64encode(credentials).decode()}
     if c.ca_certs:
         options["ca_certs"] = c.ca_certs
     if c.ca_fingerprint:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gzip
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,6 +27,7 @@ SIZE = 6
 
 _SAMPLE = resources.files("xlrec_es") / "sample"
 _DIGEST = "sample_sha256"
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,20 @@ def _ingest(environment: Mapping[str, str]) -> None:
     with resources.as_file(_SAMPLE / "items.jsonl.gz") as path:
         command = [sys.executable, "-m", "ingest", "run", str(path), "--index", INDEX]
         status = subprocess.run(
-            command, env=environment, stdout=subprocess.DEVNULL, check=False
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=_end_with_parent,
+            check=False,
         ).returncode
     if status:
         raise IngestError(f"the ingest worker stopped with exit code {status}; see above for why")
+
+
+def _end_with_parent() -> None:
+    """Have this process ended when its parent ends, however that comes about; Linux alone can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def play(client: Elasticsearch) -> list[Scene]:
