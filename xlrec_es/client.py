@@ -85,16 +85,8 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
     Raises:
         ConfigError: The options contradict each other, or the client refuses them.
     """
+    _check(connection)
     c = connection
-    _check_secrets(c)
-    if c.insecure and (c.ca_certs or c.ca_fingerprint):
-        raise ConfigError("a certificate authority and insecure contradict each other; give one")
-    if c.api_key and (c.username or c.password):
-        raise ConfigError("give an API key or a user name and password, not both")
-    if bool(c.username) != bool(c.password):
-        raise ConfigError("basic authentication needs both a user name and a password")
-    if c.ca_certs and not Path(c.ca_certs).is_file():
-        raise ConfigError(f"there is no certificate file {c.ca_certs}")
     options: dict[str, object] = {
         "request_timeout": c.timeout_s,
         "max_retries": max_retries,
@@ -134,6 +126,18 @@ def _check_secrets(connection: Connection) -> None:
             "the API key has characters that no key has, such as spaces or line ends; "
             "give what Elasticsearch calls `encoded`"
         )
+
+
+def _check(c: Connection) -> None:
+    _check_secrets(c)
+    if c.insecure and (c.ca_certs or c.ca_fingerprint):
+        raise ConfigError("a certificate authority and insecure contradict each other; give one")
+    if c.api_key and (c.username or c.password):
+        raise ConfigError("give an API key or a user name and password, not both")
+    if bool(c.username) != bool(c.password):
+        raise ConfigError("basic authentication needs both a user name and a password")
+    if c.ca_certs and not Path(c.ca_certs).is_file():
+        raise ConfigError(f"there is no certificate file {c.ca_certs}")
 
 
 @contextmanager
