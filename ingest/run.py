@@ -43,30 +43,30 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
     rejects = RejectFile(job.rejects or default_path(job.source))
     if rejects.path.absolute() == source.path:
         raise ConfigError(f"the reject file {rejects.path} is the input itself")
-    client = connect(connection)
-    cluster = Cluster(client, probe(client))
-    live = target.find(client, job.index)
     tally = Tally()
-    with rejects, ProgressBar(shown=show_progress) as observe:
-        observe("load", tally, None)
-        with tally.timed("load"):
-            from ingest.encoder import load_encoder  # brings torch
+    with connect(connection) as client:
+        cluster = Cluster(client, probe(client))
+        live = target.find(client, job.index)
+        with rejects, ProgressBar(shown=show_progress) as observe:
+            observe("load", tally, None)
+            with tally.timed("load"):
+                from ingest.encoder import load_encoder  # brings torch
 
-            encoder = load_encoder(job.model, options=job.encoder)
-        worker = Worker(
-            job=job,
-            source=source,
-            builder=DocumentBuilder(job.fields, job.recipe, LanguageDetector()),
-            encoder=encoder,
-            cluster=cluster,
-            live=live,
-            rejects=rejects,
-            # Enough for batches of like length, and little enough for the bar to move.
-            window=max(256, encoder.batch_tokens // 4),
-            observe=observe,
-            tally=tally,
-        )
-        written = worker.run()
+                encoder = load_encoder(job.model, options=job.encoder)
+            worker = Worker(
+                job=job,
+                source=source,
+                builder=DocumentBuilder(job.fields, job.recipe, LanguageDetector()),
+                encoder=encoder,
+                cluster=cluster,
+                live=live,
+                rejects=rejects,
+                # Enough for batches of like length, and little enough for the bar to move.
+                window=max(256, encoder.batch_tokens // 4),
+                observe=observe,
+                tally=tally,
+            )
+            written = worker.run()
     return summarize(
         tally,
         index=job.index,
