@@ -28,11 +28,6 @@ MAX_HITS = 10_000
 _BOOST = "boost:"
 
 
-def feature_name(work: str) -> str:
-    """Placeholder until the escaping lands."""
-    return work
-
-
 @dataclass(frozen=True, slots=True)
 class Boost:
     """A business rule: what matches a query is worth more, or less.
@@ -245,7 +240,7 @@ def collaborative_body(profile: Profile, language: str, options: SearchOptions) 
     query = {
         "sparse_vector": {
             "field": INDICATORS_FIELD,
-            "query_vector": {feature_name(work): part for work, part in profile.liked.items()},
+            "query_vector": dict(profile.liked),
         }
     }
     unseen = _unseen(profile, language, options)

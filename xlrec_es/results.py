@@ -19,7 +19,6 @@ from xlrec_es.query import (
     VECTOR_FIELD,
     WORK_FIELD,
     boost_of,
-    feature_name,
 )
 from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations
 
@@ -270,10 +269,7 @@ def _all_speakers(
     """What spoke for a candidate, the collaborative leg by what its indicators really say."""
     if indicators is None or COLLABORATIVE not in candidate.shares:
         return dict(candidate.speakers)
-    spoke = {
-        work: part * indicators.get(feature_name(work), 0.0)
-        for work, part in plan.profile.liked.items()
-    }
+    spoke = {work: part * indicators.get(work, 0.0) for work, part in plan.profile.liked.items()}
     total = sum(spoke.values())
     share = candidate.shares[COLLABORATIVE]
     presumed = _speakers(plan, COLLABORATIVE, candidate.language)

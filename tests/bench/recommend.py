@@ -23,7 +23,7 @@ from xlrec_es.calibration import Calibration
 from xlrec_es.encoder import Fingerprint
 from xlrec_es.indices import IndexMeta, create_first_version
 from xlrec_es.node import running
-from xlrec_es.query import LEGS, feature_name
+from xlrec_es.query import LEGS
 
 DIMS = 384
 CLUSTERS = 500
@@ -54,8 +54,7 @@ def catalogue(count: int) -> Iterator[tuple[str, dict[str, object], np.ndarray]]
                 "text": {language: " ".join(f"word{word}" for word in words)},
                 "popularity": float(rng.random()),
                 "indicators": {
-                    feature_name(f"w{neighbour}"): float(rng.random()) + 0.01
-                    for neighbour in neighbours
+                    f"w{neighbour}": float(rng.random()) + 0.01 for neighbour in neighbours
                 },
             },
         }
