@@ -17,6 +17,7 @@ import click
 import orjson
 from rich.console import Console
 
+from ingest.indicators_cli import indicators
 from ingest.options import EncoderOptions, encoder_options
 from ingest.serve_cli import serve
 from xlrec_es import __version__
@@ -35,6 +36,7 @@ def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
 
 
+main.add_command(indicators)
 main.add_command(serve)
 
 

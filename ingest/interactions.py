@@ -192,7 +192,7 @@ class _Collector:
         matrix = csr_array((rows["weight"] / scale, (persons, rows["work"])), shape=shape)
         matrix.sort_indices()
         counts = np.bincount(rows["work"], self._decay(rows["t"]), minlength=len(self.works))
-        self.report["likes"] = len(rows)
+        self._count("likes", len(rows))
         return Likes(
             csr_array(matrix, dtype=np.float32),
             counts.astype(np.float32),

@@ -101,7 +101,7 @@ class Target:
             == {"content_hash": document.content_hash, "fingerprint": self._fingerprint}
         }
 
-    def operation(self, document: Document, vector: Vector) -> Operation:
+    def operation(self, document: Document, vector: Vector) -> Operation[Document]:
         """What a bulk request needs to write a document.
 
         Args:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from ingest.types import Document
 from xlrec_es.client import friendly_errors, reason_of
 from xlrec_es.errors import MissingExtra, WriteError
 
@@ -52,8 +51,20 @@ class BulkLimits:
     max_wait_s: float = 30.0
 
 
+class Identified(Protocol):
+    """Whatever is written under an id of its own."""
+
+    @property
+    def id(self) -> str:
+        """Document id."""
+        ...
+
+
+D = TypeVar("D", bound=Identified)
+
+
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Generic[D]):
     """One document, ready to be sent.
 
     Attributes:
@@ -61,27 +72,27 @@ class Operation:
         body: The action's line and the document's, in JSON.
     """
 
-    document: Document
+    document: D
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Generic[D]):
     """A document that Elasticsearch will not take, whenever it is sent."""
 
-    document: Document
+    document: D
     reason: str
 
 
 @dataclass(slots=True)
-class _Outcome:
+class _Outcome(Generic[D]):
     """What became of a request's operations; what is in neither list is done."""
 
-    refused: list[Refusal] = field(default_factory=list)
-    again: list[Operation] = field(default_factory=list)
+    refused: list[Refusal[D]] = field(default_factory=list)
+    again: list[Operation[D]] = field(default_factory=list)
     reason: str = ""
 
-    def add(self, other: _Outcome) -> None:
+    def add(self, other: _Outcome[D]) -> None:
         """Take in the outcome of another part of the request."""
         self.refused += other.refused
         self.again += other.again
@@ -108,20 +119,20 @@ class BulkWriter:
         self._index = index
         self._limits = limits or BulkLimits()
 
-    def write(self, operations: Iterable[Operation]) -> list[Refusal]:
+    def write(self, operations: Iterable[Operation[D]]) -> list[Refusal[D]]:
         """Write; every operation that is not returned has been acknowledged.
 
         Raises:
             WriteError: A request does not get through in the time allowed.
             ClusterError: The index is gone, or the credentials do not allow writing.
         """
-        refused = []
+        refused: list[Refusal[D]] = []
         for request in self._requests(operations):
             refused += self._settle(request)
         return refused
 
-    def _requests(self, operations: Iterable[Operation]) -> Iterator[list[Operation]]:
-        request: list[Operation] = []
+    def _requests(self, operations: Iterable[Operation[D]]) -> Iterator[list[Operation[D]]]:
+        request: list[Operation[D]] = []
         size = 0
         for operation in operations:
             if request and (
@@ -135,9 +146,9 @@ class BulkWriter:
         if request:
             yield request
 
-    def _settle(self, operations: list[Operation]) -> list[Refusal]:
+    def _settle(self, operations: list[Operation[D]]) -> list[Refusal[D]]:
         """Send, and send again, until every operation is done or refused."""
-        refused: list[Refusal] = []
+        refused: list[Refusal[D]] = []
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_NotSettled),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=self._limits.max_wait_s),
@@ -160,7 +171,7 @@ class BulkWriter:
             ) from error
         return refused
 
-    def _send(self, operations: Sequence[Operation]) -> _Outcome:
+    def _send(self, operations: Sequence[Operation[D]]) -> _Outcome[D]:
         try:
             answer = self._client.bulk(
                 index=self._index,
@@ -178,7 +189,7 @@ class BulkWriter:
             return _Outcome(again=list(operations), reason=error.message.partition("\n")[0])
         return _account(operations, answer.body)
 
-    def _halve(self, operations: Sequence[Operation], reason: str) -> _Outcome:
+    def _halve(self, operations: Sequence[Operation[D]], reason: str) -> _Outcome[D]:
         """Find what made the whole request fail."""
         if len(operations) == 1:
             return _Outcome(refused=[Refusal(operations[0].document, reason)])
@@ -188,14 +199,14 @@ class BulkWriter:
         return outcome
 
 
-def _account(operations: Sequence[Operation], answer: object) -> _Outcome:
+def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
     """Compare what came back with what was sent, item by item."""
     entries = answer.get("items", ()) if isinstance(answer, Mapping) else ()  # or a page of HTML
     items = [item for entry in entries for item in entry.values()]
     sent = [operation.document.id for operation in operations]
     if [item.get("_id") for item in items] != sent:
         return _Outcome(again=list(operations), reason="an answer that does not fit the request")
-    outcome = _Outcome()
+    outcome: _Outcome[D] = _Outcome()
     for operation, item in zip(operations, items, strict=True):
         error = item.get("error") or {}
         if item["status"] < 300:

@@ -25,6 +25,7 @@ from xlrec_es import __version__, console, demo, node
 from xlrec_es.client import Connection, connect
 from xlrec_es.errors import ConfigError, EmptyHistory, UnknownItems, UsageError
 from xlrec_es.events import EventSource, read_history
+from xlrec_es.indicators_cli import indicators as indicators_commands
 from xlrec_es.node.cli import node as node_commands
 from xlrec_es.node.folder import default_folder
 from xlrec_es.options import XlrecGroup, config_option, connection_options
@@ -46,6 +47,7 @@ def main() -> None:
 
 
 main.add_command(index_commands)
+main.add_command(indicators_commands)
 main.add_command(node_commands)
 main.add_command(role_command)
 

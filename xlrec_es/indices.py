@@ -27,6 +27,8 @@ class IndexMeta:
         title_field: The user's field that holds a document's title, or None.
         weights: Fusion weights by leg; empty for the program's own.
         source: Where the documents came from: whatever the writer wants remembered.
+        indicators: How the indicators were learned, and whether all of them are written; empty
+            before the first time.
     """
 
     fingerprint: Fingerprint
@@ -35,6 +37,7 @@ class IndexMeta:
     title_field: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
+    indicators: Mapping[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
 
     @property
@@ -52,6 +55,7 @@ class IndexMeta:
             "title_field": self.title_field,
             "weights": dict(self.weights),
             "source": dict(self.source),
+            "indicators": dict(self.indicators),
         }
 
     @classmethod
@@ -64,6 +68,7 @@ class IndexMeta:
             title_field=meta.get("title_field"),
             weights=dict(meta.get("weights") or {}),
             source=dict(meta.get("source") or {}),
+            indicators=dict(meta.get("indicators") or {}),
             schema=meta["schema"],
         )
 

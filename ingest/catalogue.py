@@ -1,0 +1,184 @@
+"""The documents of an index, as far as indicators have to do with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch
+
+from xlrec_es.client import friendly_errors
+from xlrec_es.indicators import EVIDENCE_FIELD, PROVENANCE_FIELD, read_indicators
+from xlrec_es.indices import LiveIndex
+from xlrec_es.query import (
+    INDICATORS_FIELD,
+    LANGUAGE_FIELD,
+    POPULARITY_FIELD,
+    VECTOR_FIELD,
+    WORK_FIELD,
+)
+from xlrec_es.types import Vector
+
+_PAGE = 1000
+_KEEP_ALIVE = "5m"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned for a document.
+
+    Attributes:
+        indicators: Weight by work, as `xlrec_es.indicators.storable` makes them.
+        provenance: `own`, `blended`, `borrowed` or `none`.
+        evidence: Persons who liked the work.
+        popularity: 0..1; None if it is not to be touched.
+    """
+
+    indicators: Mapping[str, float]
+    provenance: str
+    evidence: float
+    popularity: float | None
+
+    @property
+    def digest(self) -> str:
+        """Stands for all of it, as Elasticsearch gives it back."""
+        digest = hashlib.sha256(f"{self.provenance}\0".encode())
+        names = sorted(self.indicators)
+        digest.update("\0".join(names).encode())
+        numbers = [*(self.indicators[name] for name in names), self.evidence]
+        popularity = -1.0 if self.popularity is None else self.popularity
+        digest.update(np.array([*numbers, popularity], np.float32).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document of the index.
+
+    Attributes:
+        id: Document id.
+        work: Number of its work.
+        language: BCP 47 tag.
+        title: For people, or None.
+        digest: Of what its indicators are now; see `Learned.digest`.
+    """
+
+    id: str
+    work: int
+    language: str
+    title: str | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All documents and works of an index.
+
+    Attributes:
+        entries: The documents.
+        works: Work ids, sorted.
+        vectors: Shape (n_works, dims): the mean direction of a work's documents, of length 1.
+    """
+
+    entries: Sequence[Entry]
+    works: tuple[str, ...]
+    vectors: Vector
+
+    @property
+    def items(self) -> dict[str, str]:
+        """Work by item: by document id, and by work id, which wins."""
+        by_document = {entry.id: self.works[entry.work] for entry in self.entries}
+        return by_document | dict(zip(self.works, self.works, strict=True))
+
+
+def read_catalogue(
+    client: Elasticsearch, live: LiveIndex, *, with_popularity: bool = True
+) -> Catalogue:
+    """Read all documents, as of one point in time.
+
+    Args:
+        client: Of the cluster.
+        live: The index.
+        with_popularity: Whether popularity is a part of what was learned.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    found: list[tuple[str, str, str, str | None, str]] = []
+    numbers: dict[str, int] = {}
+    sums = np.zeros((0, live.meta.fingerprint.dims), np.float32)
+    for hits in _pages(client, live):
+        for hit in hits:
+            fields = hit["fields"]
+            numbers.setdefault(fields[WORK_FIELD][0], len(numbers))
+            entry = (hit["_id"], fields[WORK_FIELD][0], fields[LANGUAGE_FIELD][0])
+            digest = _stored(fields, with_popularity).digest
+            found.append((*entry, _title(hit, live.meta.title_field), digest))
+        if len(sums) < len(numbers):
+            grown = np.zeros((2 * len(numbers), sums.shape[1]), np.float32)
+            grown[: len(sums)] = sums
+            sums = grown
+        for hit in hits:
+            # Vectors are left out of _source on 9.2 and later, and are always to be had as a field.
+            if vector := hit["fields"].get(VECTOR_FIELD):
+                sums[numbers[hit["fields"][WORK_FIELD][0]]] += np.asarray(vector, np.float32)
+    works = tuple(sorted(numbers))
+    order = [numbers[work] for work in works]
+    places = {work: place for place, work in enumerate(works)}
+    vectors = sums[order]
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.divide(vectors, length, out=vectors, where=length > 1e-6)
+    entries = [Entry(i, places[work], lang, title, d) for i, work, lang, title, d in found]
+    return Catalogue(entries, works, vectors)
+
+
+def _stored(fields: Mapping[str, Any], with_popularity: bool) -> Learned:
+    popularity = fields.get(POPULARITY_FIELD, [None])[0] if with_popularity else None
+    return Learned(
+        read_indicators(fields.get(INDICATORS_FIELD)),
+        fields.get(PROVENANCE_FIELD, [""])[0],
+        fields.get(EVIDENCE_FIELD, [0.0])[0],
+        popularity,
+    )
+
+
+def _pages(client: Elasticsearch, live: LiveIndex) -> Iterator[list[Mapping[str, Any]]]:
+    title = live.meta.title_field
+    body = {
+        "size": _PAGE,
+        "sort": ["_shard_doc"],
+        "_source": [title] if title else False,
+        "fields": [
+            WORK_FIELD,
+            LANGUAGE_FIELD,
+            VECTOR_FIELD,
+            INDICATORS_FIELD,
+            POPULARITY_FIELD,
+            PROVENANCE_FIELD,
+            EVIDENCE_FIELD,
+        ],
+        "track_total_hits": False,
+    }
+    with friendly_errors(client):
+        client.indices.refresh(index=live.name)
+        pit = client.open_point_in_time(index=live.name, keep_alive=_KEEP_ALIVE)["id"]
+        try:
+            while True:
+                answer = client.search(body={**body, "pit": {"id": pit, "keep_alive": _KEEP_ALIVE}})
+                hits = answer["hits"]["hits"]
+                if not hits:
+                    return
+                yield hits
+                body["search_after"] = hits[-1]["sort"]
+        finally:
+            client.close_point_in_time(id=pit)
+
+
+def _title(hit: Mapping[str, Any], field: str | None) -> str | None:
+    value: Any = hit.get("_source")
+    for part in (field or "").split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) else None

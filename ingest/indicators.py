@@ -1,0 +1,256 @@
+"""From interactions to indicators in the documents: learn, transfer, compare, write.
+
+Only what changed is written, as a partial update that leaves vectors, texts and the user's fields
+as they are. `_meta.xlrec.indicators` says which generation is being written and whether it is
+complete: a run that was cut short is known by that, and the same command finishes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import orjson
+from elasticsearch import Elasticsearch
+from scipy.sparse import csr_array
+
+from ingest.catalogue import Catalogue, Entry, Learned, read_catalogue
+from ingest.documents import MAX_POPULARITY
+from ingest.interaction_source import read
+from ingest.interactions import LikeRules, Likes, collect
+from ingest.learners import Learner, LocalEase
+from ingest.transfer import Blend, Transfer
+from ingest.writer import BulkWriter, Operation
+from xlrec_es.client import friendly_errors
+from xlrec_es.errors import SourceError, UsageError
+from xlrec_es.indicators import storable
+from xlrec_es.indices import LiveIndex, find_live, update_meta
+
+EXAMPLES = 3
+_EXAMPLE_NEIGHBOURS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorJob:
+    """What a run is asked to do.
+
+    Attributes:
+        source: Path of the interactions, or `index:NAME`.
+        index: Alias or index whose documents get the indicators.
+        fields: The source's name of each column of the interactions.
+        rules: What counts as liked.
+        learner: How indicators are learned.
+        transfer: How works that few touched borrow them.
+        popularity: Whether `xlrec.popularity` is written too.
+        shard: Number, from 1, and how many: only the works of this part are learned and written.
+        dry_run: Whether nothing is to be written.
+    """
+
+    source: str
+    index: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    rules: LikeRules = field(default_factory=LikeRules)
+    learner: Learner = field(default_factory=LocalEase)
+    transfer: Transfer = field(default_factory=Transfer)
+    popularity: bool = True
+    shard: tuple[int, int] = (1, 1)
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        number, count = self.shard
+        if not 1 <= number <= count:
+            raise UsageError(f"the shard is {number}/{count}; use 1/{count} to {count}/{count}")
+
+
+def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
+    """Learn indicators and write them.
+
+    Returns:
+        The summary, ready to be printed as JSON.
+
+    Raises:
+        SourceError: The interactions cannot be read, or none of them counts.
+        WriteError: Elasticsearch does not take documents.
+        XlrecError: As for `xlrec_es.indices.find_live`.
+    """
+    start = time.perf_counter()
+    live = find_live(client, job.index)
+    catalogue = read_catalogue(client, live, with_popularity=job.popularity)
+    batches = read(job.source, job.fields, client=client)
+    likes = collect(batches, catalogue.items, job.rules, now_s=time.time())
+    if not likes.matrix.nnz:
+        counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())
+        raise SourceError(
+            f"no interaction of {job.source} counts ({counted or 'it is empty'}); nothing is "
+            "written. See that items are ids of works or documents of the index"
+        )
+    blend = learn(job, likes, catalogue)
+    learned = _by_document(job, likes, catalogue, blend)
+    changed = [e for e in catalogue.entries if e.id in learned and learned[e.id].digest != e.digest]
+    generation = _generation(job, likes, catalogue)
+    summary = _summary(job, live, likes, catalogue, learned) | {
+        "generation": generation,
+        "changed": len(changed),
+        "unchanged": len(learned) - len(changed),
+        "examples": examples(catalogue, likes, blend),
+        "refused": [],
+    }
+    if not job.dry_run:
+        summary["refused"] = _write(client, live, job, generation, changed, learned)
+    return summary | {"seconds": round(time.perf_counter() - start, 2)}
+
+
+def learn(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> Blend:
+    """The indicators of all works; of a shard, those of the works it learns and borrows from."""
+    works = np.arange(len(likes.works), dtype=np.int32)
+    own = job.learner.learn(likes.matrix, works)
+    blend = job.transfer.apply(own, likes.persons, catalogue.vectors)
+    indicators = blend.indicators.copy()
+    indicators.data = storable(indicators.data)
+    return replace(blend, indicators=indicators)
+
+
+def _by_document(
+    job: IndicatorJob, likes: Likes, catalogue: Catalogue, blend: Blend
+) -> dict[str, Learned]:
+    number, count = job.shard
+    works = {w: _learned(job, likes, blend, w) for w in range(number - 1, len(likes.works), count)}
+    return {e.id: works[e.work] for e in catalogue.entries if e.work in works}
+
+
+def _learned(job: IndicatorJob, likes: Likes, blend: Blend, work: int) -> Learned:
+    start, end = blend.indicators.indptr[work : work + 2]
+    names = blend.indicators.indices[start:end]
+    weights = blend.indicators.data[start:end]
+    persons = float(likes.persons[work])
+    return Learned(
+        {likes.works[n]: float(w) for n, w in zip(names, weights, strict=True)},
+        str(blend.provenance[work]),
+        persons,
+        float(np.float32(popularity(persons))) if job.popularity else None,
+    )
+
+
+def popularity(persons: float) -> float:
+    """How many liked a work, as 0..1 on the worker's logarithmic scale."""
+    return min(1.0, math.log1p(persons) / math.log1p(MAX_POPULARITY))
+
+
+def _generation(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> str:
+    """Stands for all that the indicators were made of."""
+    made_of = repr((job.learner, job.transfer, job.popularity, likes.works))
+    digest = hashlib.sha256(made_of.encode())
+    matrix = likes.matrix
+    for array in (matrix.indptr, matrix.indices, matrix.data, likes.persons, catalogue.vectors):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _write(
+    client: Elasticsearch,
+    live: LiveIndex,
+    job: IndicatorJob,
+    generation: str,
+    changed: Sequence[Entry],
+    learned: Mapping[str, Learned],
+) -> list[dict[str, str]]:
+    """Write what changed, between two notes in `_meta`; what was refused comes back."""
+    note = {
+        "generation": generation,
+        "complete": False,
+        "model": job.learner.name,
+        "transfer": asdict(job.transfer),
+        "shard": f"{job.shard[0]}/{job.shard[1]}",
+    }
+    live = update_meta(client, live, replace(live.meta, indicators=note))
+    writer = BulkWriter(client, live.name)
+    operations = (update(entry, learned[entry.id], generation) for entry in changed)
+    refused = writer.write(operations)
+    with friendly_errors(client):
+        client.indices.refresh(index=live.name)
+    # Other things of _meta may have changed meanwhile.
+    live = find_live(client, live.name)
+    done = {**note, "complete": not refused}
+    update_meta(client, live, replace(live.meta, indicators=done))
+    return [{"id": refusal.document.id, "reason": refusal.reason} for refusal in refused]
+
+
+def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
+    """The partial update of a document.
+
+    The indicators go as a list of one object, for Elasticsearch merges an object into the one that
+    is there, and works that no longer speak would stay; a list takes the old one's place.
+    """
+    fields: dict[str, Any] = {
+        "indicators": [learned.indicators] if learned.indicators else [],
+        "indicators_from": learned.provenance,
+        "evidence": learned.evidence,
+        "generation": generation,
+    }
+    if learned.popularity is not None:
+        fields["popularity"] = learned.popularity
+    # A document may be written by the worker at the same moment.
+    action = {"update": {"_id": entry.id, "retry_on_conflict": 3}}
+    body = orjson.dumps(action) + b"\n" + orjson.dumps({"doc": {"xlrec": fields}}) + b"\n"
+    return Operation(entry, body)
+
+
+def _summary(
+    job: IndicatorJob,
+    live: LiveIndex,
+    likes: Likes,
+    catalogue: Catalogue,
+    learned: Mapping[str, Learned],
+) -> dict[str, Any]:
+    coverage: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for entry in catalogue.entries:
+        if entry.id in learned:
+            coverage[entry.language][learned[entry.id].provenance] += 1
+    sizes = [len(one.indicators) for one in learned.values()]
+    return {
+        "index": job.index,
+        "version": live.name,
+        "model": job.learner.name,
+        "dry_run": job.dry_run,
+        "interactions": dict(likes.report),
+        "persons": likes.matrix.shape[0],
+        "works": len(likes.works),
+        "documents": len(learned),
+        "indicators": {"sum": sum(sizes), "mean": round(sum(sizes) / max(1, len(sizes)), 1)},
+        "coverage": {language: dict(coverage[language]) for language in sorted(coverage)},
+    }
+
+
+def examples(catalogue: Catalogue, likes: Likes, blend: Blend) -> list[dict[str, Any]]:
+    """For people: what speaks for the works that most persons liked, and for borrowers."""
+    titles: dict[int, str] = {}
+    for entry in catalogue.entries:
+        titles.setdefault(entry.work, f"{entry.title or entry.id} ({entry.language})")
+    return [
+        {
+            "work": titles[work],
+            "indicators": str(blend.provenance[work]),
+            "persons": round(float(likes.persons[work])),
+            "liked by people who liked": [titles[n] for n in _strongest(blend.indicators, work)],
+        }
+        for work in _chosen(likes, blend)
+    ]
+
+
+def _chosen(likes: Likes, blend: Blend) -> Iterator[int]:
+    popular = np.argsort(-likes.persons, kind="stable")
+    yield from (int(work) for work in popular[:EXAMPLES])
+    borrowers = np.flatnonzero(blend.provenance == "borrowed")[:EXAMPLES]
+    yield from (int(work) for work in borrowers)
+
+
+def _strongest(indicators: csr_array, work: int) -> list[int]:
+    start, end = indicators.indptr[work : work + 2]
+    order = np.argsort(-indicators.data[start:end], kind="stable")[:_EXAMPLE_NEIGHBOURS]
+    return [int(n) for n in indicators.indices[start:end][order]]

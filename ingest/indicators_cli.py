@@ -1,0 +1,174 @@
+"""`xlrec-ingest indicators`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from xlrec_es.client import Connection, connect
+from xlrec_es.errors import UsageError
+from xlrec_es.options import connection_options
+
+MODELS = ("local-ease", "ease", "cosine", "llr", "rp3beta")
+DEVICES = ("cpu", "cuda")
+
+
+@click.command()
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "--index", "-i", required=True, envvar="XLREC_INDEX", show_envvar=True, help="Alias or index."
+)
+@click.option(
+    "--field",
+    "-f",
+    "assignments",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help="Which column is user, item, event, rating, weight or time. Repeatable.  [default: "
+    "columns of these names; user and item must be there]",
+)
+@click.option("--model", type=click.Choice(MODELS), default=MODELS[0], show_default=True)
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
+@click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+@click.option(
+    "--half-life",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Days after which a like counts half.  [default: all count alike]",
+)
+@click.option("--min-persons", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--min-works", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--max-works",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Of a person who liked more, a robot perhaps, only the latest so many count.",
+)
+@click.option(
+    "--neighbours",
+    type=click.IntRange(0),
+    help="Works that a work which few have touched borrows from; 0: none.",
+)
+@click.option("--kappa", type=click.FloatRange(min=0), help="Persons that outweigh borrowing.")
+@click.option("--self-weight", type=click.FloatRange(min=0), help="Of the neighbours themselves.")
+@click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
+@click.option("--shard", default="1/1", show_default=True, help="Write this part of the works.")
+@click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@connection_options
+@click.pass_context
+def indicators(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    source: str,
+    index: str,
+    assignments: tuple[str, ...],
+    model: str,
+    device: str,
+    min_rating: float | None,
+    half_life: float | None,
+    min_persons: int,
+    min_works: int,
+    max_works: int,
+    neighbours: int | None,
+    kappa: float | None,
+    self_weight: float | None,
+    keep_popularity: bool,
+    shard: str,
+    dry_run: bool,
+    as_json: bool,
+    connection: Connection,
+) -> None:
+    """Learn from INPUT which works speak for which, and write it into an index's documents.
+
+    INPUT is a .csv, .tsv, .jsonl (also with .gz) or .parquet file of interactions, or index:NAME.
+    Works that few have touched borrow from works like them in any language. Only what changed is
+    written. Exit code 3: done, but some documents were refused.
+
+    Example: xlrec-ingest indicators ratings.tsv --index catalogue --min-rating 7 --dry-run
+    """
+    from ingest.indicators import IndicatorJob, run
+    from ingest.interactions import LikeRules
+    from ingest.learners import LEARNERS, LocalEase
+    from ingest.transfer import Transfer
+
+    given: dict[str, Any] = {"neighbours": neighbours, "kappa": kappa, "self_weight": self_weight}
+    job = IndicatorJob(
+        source=source,
+        index=index,
+        fields=_parse_assignments(assignments),
+        rules=LikeRules(
+            min_rating=min_rating,
+            half_life_days=half_life,
+            min_persons=min_persons,
+            min_works=min_works,
+            max_works=max_works,
+        ),
+        learner=LocalEase(device=device) if model == MODELS[0] else LEARNERS[model](),
+        transfer=replace(Transfer(), **{k: v for k, v in given.items() if v is not None}),
+        popularity=not keep_popularity,
+        shard=_parse_shard(shard),
+        dry_run=dry_run,
+    )
+    with connect(connection) as client:
+        summary = run(client, job)
+    if as_json:
+        click.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+    else:
+        _show(summary)
+    if summary["refused"]:
+        ctx.exit(3)
+
+
+def _parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, column = text.partition("=")
+        if not (name and equals and column):
+            raise UsageError(f"--field {text!r}: write NAME=FIELD, such as item=film_id")
+        pairs[name] = column
+    return pairs
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    number, _, count = text.partition("/")
+    try:
+        return int(number), int(count)
+    except ValueError:
+        raise UsageError(f"--shard {text!r}: write the part and how many, such as 1/4") from None
+
+
+def _show(summary: Mapping[str, Any]) -> None:
+    console = Console()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("index", f"{summary['index']} ({summary['version']})")
+    grid.add_row("model", f"{summary['model']}, generation {summary['generation']}")
+    for reason, count in summary["interactions"].items():
+        grid.add_row(f"  {reason}", str(count))
+    grid.add_row("persons", str(summary["persons"]))
+    sizes = summary["indicators"]
+    grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} indicators each")
+    grid.add_row("  to change" if summary["dry_run"] else "  changed", str(summary["changed"]))
+    grid.add_row("  unchanged", str(summary["unchanged"]))
+    if summary["refused"]:
+        first = summary["refused"][0]
+        grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")
+    grid.add_row("seconds", str(summary["seconds"]))
+    console.print(grid)
+    coverage = Table("language", "own", "blended", "borrowed", "none")
+    for language, counts in summary["coverage"].items():
+        parts = (str(counts.get(p, 0)) for p in ("own", "blended", "borrowed", "none"))
+        coverage.add_row(language, *parts)
+    console.print(coverage)
+    for one in summary["examples"]:
+        names = ", ".join(one["liked by people who liked"]) or "nothing"
+        console.print(
+            f"[bold]{escape(one['work'])}[/bold], {one['indicators']}, {one['persons']} persons, "
+            f"goes to people who liked: {escape(names)}"
+        )

@@ -1,0 +1,153 @@
+"""Indicators for works that few have touched, borrowed from works like them in any language.
+
+A work with few interactions (a new language, a new market) gets the mean of the indicators of its
+nearest warm works, weighed by similarity, and its nearest works themselves, warm or not: whoever
+liked one of those will like it. What it has of its own and what it borrows are blended by evidence:
+own x n/(n + kappa) + borrowed x kappa/(n + kappa), with n the persons who liked it. Vectors are
+calibrated, so that the nearest works may be in any language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
+
+from ingest.learners.protocol import TOP, Works
+from ingest.learners.sparse import Floats, blocks, largest, others, strongest
+from xlrec_es.types import Vector
+
+OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
+_LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Indicators after the transfer.
+
+    Attributes:
+        indicators: Shape (n_works, n_works): of each work in its row.
+        provenance: For each work `own`, `blended`, `borrowed`, or `none` if it has no indicator.
+    """
+
+    indicators: csr_array
+    provenance: NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """How works borrow from their neighbours; the defaults measured best (README, "Design").
+
+    Attributes:
+        neighbours: Warm works that a work borrows from; 0: nothing is borrowed.
+        kappa: Persons that own indicators need to count as much as borrowed ones.
+        self_weight: Sum of the weights of the neighbours themselves, as a part of what the
+            indicators of a warm work add up to.
+        speaking: Nearest works that speak themselves.
+        temperature: Of the soft maximum over cosines that weighs neighbours; near 0, only the
+            nearest counts.
+        min_persons: A work liked by so many is warm.
+        top: Indicators that a work keeps.
+    """
+
+    neighbours: int = 20
+    kappa: float = 3.0
+    self_weight: float = 0.5
+    speaking: int = 50
+    temperature: float = 0.07
+    min_persons: int = 5
+    top: int = TOP
+
+    def apply(self, own: csr_array, persons: Floats, vectors: Vector) -> Blend:
+        """Blend what works have of their own with what they borrow.
+
+        Args:
+            own: Shape (n_works, n_works), as a learner made it.
+            persons: Who liked each work, shape (n_works,).
+            vectors: Shape (n_works, dims), calibrated, of length 1; zeros where there is none.
+        """
+        share = self.kappa / (persons + self.kappa) if self.neighbours else np.zeros(len(persons))
+        needy = np.flatnonzero((share >= _LEAST_SHARE) & vectors.any(axis=1)).astype(np.int32)
+        has_own = np.diff(own.indptr) > 0
+        warm = (persons >= self.min_persons) & has_own
+        borrowed = self._borrow(own, warm, vectors, needy)
+        given = np.zeros(len(persons))
+        given[needy] = share[needy]
+        # A work without anything to borrow keeps its own in full, and the other way round.
+        given[np.diff(borrowed.indptr) == 0] = 0
+        given[~has_own & (given > 0)] = 1
+        mixed = csr_array(diags_array(1 - given) @ own + diags_array(given) @ borrowed)
+        mixed.eliminate_zeros()
+        provenance = np.select(
+            [np.diff(mixed.indptr) == 0, given == 0, given == 1], [NONE, OWN, BORROWED], BLENDED
+        )
+        return Blend(strongest(csr_array(mixed, dtype=np.float32), top=self.top), provenance)
+
+    def _borrow(
+        self, own: csr_array, warm: NDArray[np.bool_], vectors: Vector, needy: Works
+    ) -> csr_array:
+        """Borrowed indicators of the needy works, shape (n_works, n_works); other rows empty."""
+        n_works = len(vectors)
+        everybody = np.asarray(vectors.any(axis=1))
+        lent = nearest(vectors, needy, among=warm, k=self.neighbours)
+        speakers = nearest(vectors, needy, among=everybody, k=self.speaking)
+        means = csr_array(_softmax(lent, self.temperature) @ own)
+        # On the scale of the learner's weights, whichever learner it is.
+        typical = float(own.sum() / max(1, int((np.diff(own.indptr) > 0).sum()))) or 1.0
+        speaking = _softmax(speakers, self.temperature) * np.float32(self.self_weight * typical)
+        rows = others(csr_array(means + speaking), needy)
+        spread = csr_array(
+            (np.ones(len(needy), np.float32), (needy, np.arange(len(needy)))),
+            shape=(n_works, len(needy)),
+        )
+        return csr_array(spread @ rows)
+
+
+def nearest(vectors: Vector, works: Works, *, among: NDArray[np.bool_], k: int) -> csr_array:
+    """The k nearest works of some works by cosine, exact, in blocks.
+
+    Args:
+        vectors: Shape (n_works, dims), unit rows; zero rows are near nothing.
+        works: Whose neighbours.
+        among: Which works can be neighbours, shape (n_works,).
+        k: How many; fewer if there are not so many. A work is not its own neighbour.
+
+    Returns:
+        Shape (len(works), n_works): cosine by neighbour.
+    """
+    candidates = np.flatnonzero(among).astype(np.int32)
+    pool = vectors[candidates]  # (n_candidates, dims)
+    columns, values, counts = [], [], []
+    for block in blocks(works, max(1, len(candidates))):
+        cosines = vectors[block] @ pool.T  # (b, n_candidates)
+        cosines[block[:, None] == candidates[None]] = -np.inf
+        for row in cosines:
+            best = largest(row, k)
+            best = best[row[best] > -np.inf]
+            columns.append(candidates[best])
+            values.append(row[best])
+            counts.append(len(best))
+    indptr = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
+    return csr_array(
+        (
+            np.concatenate([np.empty(0, np.float32), *values]),
+            np.concatenate([np.empty(0, np.int32), *columns]),
+            indptr,
+        ),
+        shape=(len(works), len(vectors)),
+    )
+
+
+def _softmax(cosines: csr_array, temperature: float) -> csr_array:
+    """Weights that add up to 1 in each row that has any."""
+    rows = np.repeat(np.arange(cosines.shape[0]), np.diff(cosines.indptr))
+    # Relative to the nearest, so that nothing overflows.
+    tops = np.full(cosines.shape[0], -1.0)
+    np.maximum.at(tops, rows, cosines.data)
+    weights = np.exp((cosines.data - tops[rows]) / temperature)
+    weights /= np.bincount(rows, weights, minlength=cosines.shape[0])[rows]
+    return csr_array(
+        (weights.astype(np.float32), cosines.indices, cosines.indptr), shape=cosines.shape
+    )

@@ -1,0 +1,289 @@
+"""Indicators learned from interactions, written into documents of real nodes, and served."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from elasticsearch import Elasticsearch
+
+from catalogue import DIMS, FINGERPRINT, LANGUAGES, TOPICS, WORKS_PER_TOPIC, write_catalogue
+from ingest.catalogue import Entry, read_catalogue
+from ingest.cli import main as ingest_main
+from ingest.indicators import IndicatorJob, learn, run
+from ingest.interaction_source import read
+from ingest.interactions import LikeRules, collect
+from ingest.learners import LocalEase
+from ingest.transfer import Transfer
+from ingest.writer import Operation
+from xlrec_es.cli import main as xlrec_main
+from xlrec_es.errors import SourceError
+from xlrec_es.indicators import show
+from xlrec_es.indices import find_live
+
+COLD = "chess-9"
+NAMES = ["a.b", "a..b", ".a", "a.", " ", 'a"b', "a'b", "日本語🎉", "a\0b", "a\nb", "a\\b", "*", "é"]
+NAMES += ["e\u0301", "k" * 512, "日" * 170]
+
+
+@pytest.fixture
+def likes(tmp_path: Path) -> Path:
+    """Who likes a topic likes most of it; nobody has met one work."""
+    rng = np.random.default_rng(0)
+    lines = ["user\titem"]
+    for person in range(200):
+        topic = TOPICS[person % len(TOPICS)]
+        works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if rng.random() < 0.6]
+        lines += [f"p{person}\t{work}" for work in works if work != COLD]
+    path = tmp_path / "likes.tsv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def job(likes: Path, name: str, **options: object) -> IndicatorJob:
+    learner = LocalEase(regularization=10, top=20)
+    transfer = Transfer(neighbours=5, speaking=5, top=20)
+    plain = IndicatorJob(str(likes), name, learner=learner, transfer=transfer)
+    return dataclasses.replace(plain, **options)  # type: ignore[arg-type]
+
+
+def documents(client: Elasticsearch, index: str) -> dict[str, dict[str, Any]]:
+    """All documents, vectors and all, by id; version and source apart from what is learned."""
+    body = {"size": 1000, "version": True, "fields": ["xlrec.embedding", "xlrec.indicators"]}
+    hits = client.search(index=index, body=body)["hits"]["hits"]
+    found = {}
+    for hit in hits:
+        source = hit["_source"]
+        own = {k: v for k, v in source["xlrec"].items() if k not in ("embedding", "indicators")}
+        learned = {
+            name: own.pop(name, None)
+            for name in ("indicators_from", "evidence", "generation", "popularity")
+        }
+        vector = np.array(hit["fields"]["xlrec.embedding"], np.float32).tobytes()
+        found[hit["_id"]] = {
+            "version": hit["_version"],
+            "kept": {**source, "xlrec": own, "vector": vector},
+            "learned": learned,
+            "indicators": hit["fields"].get("xlrec.indicators", [{}])[0],
+        }
+    return found
+
+
+def test_vectors_texts_and_fields_stay_byte_for_byte(
+    es_each: Elasticsearch, index_name: str, likes: Path
+) -> None:
+    live = write_catalogue(es_each, index_name)
+    before = documents(es_each, live.name)
+    summary = run(es_each, job(likes, index_name))
+    after = documents(es_each, live.name)
+    assert summary["changed"] == len(before) == len(after)
+    assert summary["refused"] == []
+    for id_, document in after.items():
+        assert document["kept"] == before[id_]["kept"]
+        assert document["learned"]["generation"] == summary["generation"]
+    meta = find_live(es_each, index_name).meta
+    assert meta.indicators["complete"]
+    assert meta.indicators["generation"] == summary["generation"]
+    assert meta.fingerprint == FINGERPRINT
+
+
+def test_renditions_share_and_languages_do_not_matter(
+    es: Elasticsearch, index_name: str, likes: Path
+) -> None:
+    live = write_catalogue(es, index_name)
+    run(es, job(likes, index_name))
+    found = documents(es, live.name)
+    renditions = [found[f"chess-0@{language}"]["indicators"] for language in LANGUAGES]
+    assert renditions[0] == renditions[1] == renditions[2]
+    speakers = sorted(renditions[0], key=renditions[0].__getitem__)[-3:]
+    assert all(work.startswith("chess-") for work in speakers)
+
+
+def test_a_work_that_nobody_has_met_borrows(
+    es: Elasticsearch, index_name: str, likes: Path
+) -> None:
+    live = write_catalogue(es, index_name)
+    run(es, job(likes, index_name))
+    cold = documents(es, live.name)[COLD]
+    assert cold["learned"]["indicators_from"] == "borrowed"
+    assert cold["learned"]["evidence"] == 0
+    assert max(cold["indicators"], key=cold["indicators"].__getitem__).startswith("chess-")
+    run(es, job(likes, index_name, transfer=Transfer(neighbours=0)))
+    cold = documents(es, live.name)[COLD]
+    assert cold["learned"]["indicators_from"] == "none"
+    assert cold["indicators"] == {}
+
+
+def test_only_what_changed_is_written_and_what_is_gone_has_no_effect(
+    es_each: Elasticsearch, index_name: str, likes: Path
+) -> None:
+    live = write_catalogue(es_each, index_name)
+    first = run(es_each, job(likes, index_name))
+    before = documents(es_each, live.name)
+    again = run(es_each, job(likes, index_name))
+    assert again["changed"] == 0
+    assert again["generation"] == first["generation"]
+    assert documents(es_each, live.name) == before
+    lines = likes.read_text().splitlines()
+    likes.write_text("\n".join(line for line in lines if "cooking" not in line) + "\n")
+    third = run(es_each, job(likes, index_name, transfer=Transfer(neighbours=0)))
+    found = documents(es_each, live.name)
+    assert third["generation"] != first["generation"]
+    for id_, document in found.items():
+        if id_.startswith("cooking"):
+            assert document["indicators"] == {}
+            assert document["learned"]["evidence"] == document["learned"]["popularity"] == 0
+        else:
+            assert not any(name.startswith("cooking") for name in document["indicators"])
+
+
+def test_a_run_that_was_cut_short_is_known_and_finished(
+    es: Elasticsearch, index_name: str, likes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = write_catalogue(es, index_name)
+    some = 20
+
+    def half(_writer: object, operations: Iterable[Operation[Entry]]) -> None:
+        body = b"".join(operation.body for operation in itertools.islice(operations, some))
+        es.bulk(index=live.name, operations=body, refresh=True)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingest.indicators.BulkWriter.write", half)
+        with pytest.raises(KeyboardInterrupt):
+            run(es, job(likes, index_name))
+    assert not find_live(es, index_name).meta.indicators["complete"]
+    assert not show(es, index_name, "chess-1").complete
+    summary = run(es, job(likes, index_name))
+    assert summary["unchanged"] == some
+    assert show(es, index_name, "chess-1").complete
+
+
+def test_shards_together_are_the_whole(es: Elasticsearch, index_name: str, likes: Path) -> None:
+    live = write_catalogue(es, index_name)
+    run(es, job(likes, index_name))
+    whole = documents(es, live.name)
+    other = write_catalogue(es, f"{index_name}-shards")
+    counts = [
+        run(es, job(likes, f"{index_name}-shards", shard=(n, 3)))["changed"] for n in (1, 2, 3)
+    ]
+    assert sum(counts) == len(whole)
+    assert min(counts) > 0
+    parts = documents(es, other.name)
+    assert {i: d["indicators"] for i, d in parts.items()} == {
+        i: d["indicators"] for i, d in whole.items()
+    }
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_any_work_id_is_a_feature_name(
+    es_each: Elasticsearch, index_name: str, tmp_path: Path, whole: bool
+) -> None:
+    """Written, searched, read back and updated, whatever is in it."""
+    vector = [1.0] + [0.0] * (DIMS - 1)
+    extra = {
+        f"doc{number}": {
+            "title": repr(name),
+            "xlrec": {"work": name, "language": "en", "embedding": vector},
+        }
+        for number, name in enumerate(NAMES)
+    }
+    write_catalogue(es_each, index_name, extra)
+    rows = [{"user": f"p{p}", "item": name} for p in range(5) for name in NAMES if whole or p]
+    path = tmp_path / "likes.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    for regularization in (1, 2):  # the second time, over what is there
+        learner = LocalEase(regularization=regularization)
+        run(es_each, job(path, index_name, learner=learner, transfer=Transfer(neighbours=0)))
+    for name in NAMES:
+        body = {"sparse_vector": {"field": "xlrec.indicators", "query_vector": {name: 1.0}}}
+        hits = es_each.search(index=index_name, query=body, size=100)["hits"]["hits"]
+        assert {hit["_id"] for hit in hits} == {f"doc{n}" for n, o in enumerate(NAMES) if o != name}
+        spoken = show(es_each, index_name, name, size=100).spoken_for_by
+        assert {neighbour.work for neighbour in spoken} == set(NAMES) - {name}
+
+
+def test_what_is_served_is_what_was_learned(
+    es_each: Elasticsearch, index_name: str, likes: Path
+) -> None:
+    live = write_catalogue(es_each, index_name)
+    work_job = job(likes, index_name)
+    run(es_each, work_job)
+    catalogue = read_catalogue(es_each, live)
+    found = collect(read(str(likes), {}), catalogue.items, LikeRules(), now_s=0)
+    indicators = learn(work_job, found, catalogue).indicators
+    history = ["chess-1", "chess-2", "painting-4"]
+    query = {"sparse_vector": {"field": "xlrec.indicators", "query_vector": {}}}
+    query["sparse_vector"]["query_vector"] = dict.fromkeys(history, 1 / 3)
+    hits = es_each.search(
+        index=live.name, query=query, size=1000, fields=["xlrec.work"], source=False
+    )["hits"]["hits"]
+    columns = [catalogue.works.index(work) for work in history]
+    scores = indicators[:, columns].sum(axis=1) / 3
+    served = {hit["fields"]["xlrec.work"][0]: hit["_score"] for hit in hits}
+    expected = dict(zip(catalogue.works, scores, strict=True))
+    assert served.keys() == {work for work, score in expected.items() if score > 0}
+    for work, score in served.items():
+        assert score == pytest.approx(expected[work], rel=1e-5)
+
+
+def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: Path) -> None:
+    live = write_catalogue(es, index_name)
+    arguments = ["indicators", str(likes), "--index", index_name, "--url", es_url]
+    before = documents(es, live.name)
+    dry = CliRunner().invoke(ingest_main, [*arguments, "--dry-run", "--json"])
+    assert dry.exit_code == 0, dry.output
+    assert json.loads(dry.stdout)["changed"] == len(before)
+    assert documents(es, live.name) == before
+    done = CliRunner().invoke(ingest_main, arguments)
+    assert done.exit_code == 0, done.output
+    assert "goes to people who liked" in done.output
+    shown = CliRunner().invoke(
+        xlrec_main, ["indicators", "show", COLD, "--index", index_name, "--url", es_url]
+    )
+    assert shown.exit_code == 0, shown.output
+    assert "borrowed" in shown.output
+    asked = ["indicators", "show", "no such", "--index", index_name, "--url", es_url]
+    assert "no document or work" in CliRunner().invoke(xlrec_main, asked).output
+    bad = CliRunner().invoke(ingest_main, [*arguments, "--shard", "4/3"])
+    assert bad.exit_code == 2
+    assert "use 1/3 to 3/3" in bad.output
+
+
+def test_interactions_out_of_an_index(es_each: Elasticsearch, index_name: str, likes: Path) -> None:
+    write_catalogue(es_each, index_name)
+    events = f"{index_name}-events"
+    mapping = {"properties": {"who": {"type": "keyword"}, "what": {"type": "keyword"}}}
+    es_each.indices.create(index=events, mappings=mapping)
+    lines = [line.split("\t") for line in likes.read_text().splitlines()[1:]]
+    operations = [
+        part for who, what in lines for part in ({"index": {}}, {"who": who, "what": what})
+    ]
+    es_each.bulk(index=events, operations=operations, refresh=True)
+    fields = {"user": "who", "item": "what"}
+    from_index = run(es_each, job(Path(f"index:{events}"), index_name, fields=fields))
+    from_file = run(es_each, job(likes, index_name))
+    assert from_index["interactions"] == from_file["interactions"]
+    assert from_index["persons"] == from_file["persons"]
+
+
+def test_interactions_that_do_not_fit_change_nothing(
+    es: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    live = write_catalogue(es, index_name)
+    before = documents(es, live.name)
+    path = tmp_path / "other.csv"
+    path.write_text("user,item\n1,nothing of ours\n")
+    with pytest.raises(SourceError, match="unknown item: 1"):
+        run(es, job(path, index_name))
+    path.write_text("")
+    with pytest.raises(SourceError, match="it is empty"):
+        run(es, job(path, index_name))
+    assert documents(es, live.name) == before

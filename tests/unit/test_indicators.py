@@ -1,0 +1,160 @@
+"""Transfer, rounding and partial updates, without a cluster."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from ingest.catalogue import Entry, Learned
+from ingest.indicators import popularity, update
+from ingest.transfer import Transfer, nearest
+from xlrec_es.indicators import read_indicators, storable
+
+positive = st.floats(min_value=2.0**-125, max_value=2.0**126, width=32)
+
+
+@given(st.lists(positive, min_size=1))
+def test_rounded_weights_have_nine_bits_and_are_near(weights: list[float]) -> None:
+    exact = np.array(weights, np.float32)
+    rounded = storable(exact)
+    assert not (rounded.view(np.uint32) & 0x7FFF).any()  # what Lucene cuts off
+    assert (np.abs(rounded - exact) <= exact / 512).all()
+    np.testing.assert_array_equal(storable(rounded), rounded)
+
+
+def test_weights_too_small_to_be_written_become_the_smallest_that_can() -> None:
+    assert storable(np.array([1e-44, 0], np.float32)).tolist() == [np.finfo(np.float32).tiny] * 2
+
+
+def test_indicators_are_read_in_either_form() -> None:
+    assert read_indicators({"a.b": 1.0}) == {"a.b": 1.0}
+    assert read_indicators([{"a.b": 1.0}]) == {"a.b": 1.0}
+    assert read_indicators([]) == read_indicators(None) == {}
+
+
+# Works 0 to 3 are of one kind, and 4 and 5 of another; 3 and 5 are cold.
+VECTORS = np.array(
+    [[1, 0, 0.1], [1, 0.1, 0], [1, 0, 0], [1, 0.05, 0.05], [0, 1, 0], [0, 1, 0.05]], np.float32
+)
+VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
+PERSONS = np.array([50, 40, 2, 0, 30, 0], np.float32)
+
+
+def own() -> csr_array:
+    weights = np.zeros((6, 6), np.float32)
+    weights[0, [1, 4]] = 0.6, 0.2
+    weights[1, [0, 2]] = 0.5, 0.1
+    weights[2, 0] = 0.4
+    weights[4, 0] = 0.3
+    return csr_array(weights)
+
+
+def test_cold_works_borrow_from_their_neighbours_and_warm_ones_hardly() -> None:
+    blend = Transfer(neighbours=2).apply(own(), PERSONS, VECTORS)
+    found = blend.indicators.toarray()
+    assert blend.provenance.tolist() == [
+        "blended",
+        "blended",
+        "blended",
+        "borrowed",
+        "blended",
+        "borrowed",
+    ]
+    assert found[3].argmax() in (0, 1, 2)
+    assert found[5, 4] > 0  # its only neighbour speaks itself
+    assert found[5, 0] > 0  # and lends what speaks for it
+    np.testing.assert_allclose(found[0, 1], 0.6, rtol=0.2)
+    assert found.diagonal().sum() == 0
+
+
+def test_blending_is_by_evidence() -> None:
+    """own x n/(n + kappa) + borrowed x kappa/(n + kappa), with nothing borrowed but speakers."""
+    shares = []
+    for persons in (0, 3, 27):
+        counts = np.array([50, 40, persons, 0, 30, 0], np.float32)
+        transfer = Transfer(neighbours=1, kappa=3, self_weight=0, min_persons=35)
+        row = transfer.apply(own(), counts, VECTORS).indicators.toarray()[2]
+        lent = own().toarray()[[0, 1]]  # of its two warm neighbours it takes the nearest
+        expected = [
+            persons / (persons + 3) * own().toarray()[2] + 3 / (persons + 3) * one for one in lent
+        ]
+        expected = [np.where(np.arange(6) == 2, 0, e) for e in expected]
+        shares.append(min(np.abs(row - e).max() for e in expected))
+    assert max(shares) < 1e-6
+
+
+def test_nobody_borrows_from_works_without_vectors_or_with_neighbours_switched_off() -> None:
+    blind = VECTORS.copy()
+    blind[3] = 0
+    blend = Transfer().apply(own(), PERSONS, blind)
+    assert blend.provenance[3] == "none"
+    off = Transfer(neighbours=0).apply(own(), PERSONS, VECTORS)
+    np.testing.assert_array_equal(off.indicators.toarray(), own().toarray())
+    assert off.provenance.tolist() == ["own", "own", "own", "none", "own", "none"]
+
+
+def test_without_a_single_warm_work_neighbours_still_speak() -> None:
+    blend = Transfer().apply(csr_array((6, 6), dtype=np.float32), PERSONS * 0, VECTORS)
+    assert set(blend.provenance) == {"borrowed"}
+    assert np.isfinite(blend.indicators.data).all()
+
+
+def test_nearest_is_exact_and_leaves_out_the_work_itself() -> None:
+    vectors = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    among = np.arange(200) % 3 > 0
+    works = np.array([5, 3, 77], np.int32)
+    found = nearest(vectors, works, among=among, k=7).toarray()
+    for row, work in zip(found, works, strict=True):
+        cosines = np.where(among & (np.arange(200) != work), vectors @ vectors[work], -2)
+        expected = np.sort(np.argsort(-cosines)[:7])
+        assert np.flatnonzero(row).tolist() == expected.tolist()
+        np.testing.assert_allclose(row[expected], cosines[expected], rtol=1e-5)
+
+
+def test_popularity_is_logarithmic_and_ends_at_one() -> None:
+    assert popularity(0) == 0
+    assert 0 < popularity(1) < popularity(100) < popularity(1e9) == 1
+    assert popularity(1e12) == 1
+
+
+ENTRY = Entry("doc", 0, "en", None, "")
+
+
+def test_an_update_replaces_the_indicators_that_are_there() -> None:
+    """A list takes the old one's place; an object would be merged into it."""
+    learned = Learned({"a.b": 0.5}, "own", 3, 0.25)
+    action, body = map(json.loads, update(ENTRY, learned, "gen").body.splitlines())
+    assert action == {"update": {"_id": "doc", "retry_on_conflict": 3}}
+    assert body["doc"]["xlrec"] == {
+        "indicators": [{"a.b": 0.5}],
+        "indicators_from": "own",
+        "evidence": 3,
+        "generation": "gen",
+        "popularity": 0.25,
+    }
+    nothing = Learned({}, "none", 0, None)
+    _, body = map(json.loads, update(ENTRY, nothing, "gen").body.splitlines())
+    assert body["doc"]["xlrec"]["indicators"] == []
+    assert "popularity" not in body["doc"]["xlrec"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Learned({"a": 0.5, "b": 1.5}, "own", 3, 0.25),
+        Learned({"a": 0.5}, "own", 3, 0.25),
+        Learned({"a": 0.5, "b": 1}, "blended", 3, 0.25),
+        Learned({"a": 0.5, "b": 1}, "own", 4, 0.25),
+        Learned({"a": 0.5, "b": 1}, "own", 3, None),
+    ],
+)
+def test_the_digest_tells_what_changed(other: Learned) -> None:
+    learned = Learned({"a": 0.5, "b": 1}, "own", 3, 0.25)
+    assert learned.digest == Learned({"b": 1, "a": 0.5}, "own", 3, 0.25).digest
+    assert learned.digest != other.digest
