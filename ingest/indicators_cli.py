@@ -34,16 +34,41 @@ DEVICES = ("cpu", "cuda")
     help="Which column is user, item, event, rating, weight or time. Repeatable.  [default: "
     "columns of these names; user and item must be there]",
 )
-@click.option("--model", type=click.Choice(MODELS), default=MODELS[0], show_default=True)
-@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
+@click.option(
+    "--model",
+    type=click.Choice(MODELS),
+    default=MODELS[0],
+    show_default=True,
+    help="How is learned. local-ease: ridge regressions on each work's neighbours; ease: on all "
+    "works, for small catalogues; cosine, llr (log-likelihood), rp3beta: co-occurrence, weighed.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default="cpu",
+    show_default=True,
+    help="Where local-ease solves its regressions.",
+)
 @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
 @click.option(
     "--half-life",
     type=click.FloatRange(min=0, min_open=True),
     help="Days after which a like counts half.  [default: all count alike]",
 )
-@click.option("--min-persons", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--min-works", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--min-persons",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Works liked by fewer persons are left out.",
+)
+@click.option(
+    "--min-works",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Persons who liked fewer works are left out.",
+)
 @click.option(
     "--max-works",
     type=click.IntRange(1),

@@ -27,7 +27,14 @@ def indicators() -> None:
 @click.option(
     "--index", "-i", required=True, envvar="XLREC_INDEX", show_envvar=True, help="Alias or index."
 )
-@click.option("--size", "-n", default=10, show_default=True, type=click.IntRange(1, 100))
+@click.option(
+    "--size",
+    "-n",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="How many in each table.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @connection_options
 def show(item: str, index: str, size: int, as_json: bool, connection: Connection) -> None:
