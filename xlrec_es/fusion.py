@@ -125,13 +125,14 @@ def fuse(
         low, width = scales[language, leg]
         return (hit.score - low) / width
 
-    return _combine(lists, weights, normalised)
+    return _combine(lists, weights, comparable, normalised)
 
 
 def reciprocal_rank(
     lists: Mapping[tuple[str, str], Sequence[Hit]],
     weights: Mapping[str, float],
     *,
+    comparable: frozenset[str],
     rank_constant: int = 60,
 ) -> list[Fused]:
     """Add up 1 / (rank_constant + rank), scaled so that the first place of every leg gives 1.
@@ -142,6 +143,7 @@ def reciprocal_rank(
     Args:
         lists: As for `fuse`.
         weights: As for `fuse`.
+        comparable: As for `fuse`.
         rank_constant: Above zero; the higher, the less the first places count.
 
     Returns:
@@ -151,17 +153,27 @@ def reciprocal_rank(
     def reciprocal(_language: str, _leg: str, rank: int, _hit: Hit) -> float:
         return (rank_constant + 1) / (rank_constant + rank)
 
-    return _combine(lists, weights, reciprocal)
+    return _combine(lists, weights, comparable, reciprocal)
 
 
 def _combine(
     lists: Mapping[tuple[str, str], Sequence[Hit]],
     weights: Mapping[str, float],
+    comparable: frozenset[str],
     value: Callable[[str, str, int, Hit], float],
 ) -> list[Fused]:
-    """The weighted mean of a value of each hit, over the legs that have hits."""
+    """The weighted mean of a value of each hit, over the legs that have hits.
+
+    A leg that cannot be compared over languages counts only in the languages in which it has hits:
+    a language in which the history has no text must not fall behind for that.
+    """
     present = {leg for (_, leg), hits in lists.items() if hits and weights.get(leg, 0) > 0}
-    total = sum(weights[leg] for leg in present)
+    everywhere = sum(weights[leg] for leg in present & comparable)
+    totals = {
+        language: everywhere
+        + sum(weights[leg] for leg in present - comparable if lists.get((language, leg)))
+        for language, _ in lists
+    }
     found: dict[tuple[str, str], dict[str, tuple[int, Hit]]] = {}
     for (language, leg), hits in lists.items():
         if leg in present:
@@ -173,7 +185,7 @@ def _combine(
             language,
             legs,
             {
-                leg: weights[leg] / total * value(language, leg, rank, hit)
+                leg: weights[leg] / totals[language] * value(language, leg, rank, hit)
                 for leg, (rank, hit) in legs.items()
             },
         )

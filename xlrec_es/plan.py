@@ -63,7 +63,7 @@ class Options:
     rules: WeightRules = field(default_factory=WeightRules)
     max_interests: int = MAX_INTERESTS
     push: float = PUSH
-    temperature: float = 0.1
+    temperature: float = 0.05
     weights: Mapping[str, float] | None = None
     fusion: str = WEIGHTED
     rank_constant: int = 60

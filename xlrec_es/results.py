@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,11 +36,13 @@ class Ranking:
 
     Attributes:
         candidates: Best first.
+        fair: The same by those legs alone that can be compared over languages.
         hits: Elasticsearch's hit by document id.
         degraded: What failed or came late, in sentences.
     """
 
     candidates: list[fusion.Fused]
+    fair: list[fusion.Fused]
     hits: Mapping[str, Answer]
     degraded: tuple[str, ...]
 
@@ -64,18 +67,21 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     usable, degraded = _usable(plan, answers)
     hits = {hit["_id"]: hit for answer in usable for hit in answer["hits"]["hits"]}
     lists = _leg_lists(plan, usable, options)
-    if options.fusion == RECIPROCAL_RANK:
-        candidates = fusion.reciprocal_rank(
-            lists, plan.weights, rank_constant=options.rank_constant
-        )
-    else:
-        # BM25 alone means nothing from one language to the next.
-        comparable = frozenset(plan.weights) - {LEXICAL}
-        candidates = fusion.fuse(lists, plan.weights, comparable=comparable)
-    if options.search.boosts:
-        factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}
-        candidates = fusion.boosted(candidates, factors)
-    return Ranking(candidates, hits, degraded)
+    factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}
+    # BM25 alone means nothing from one language to the next.
+    comparable = frozenset(plan.weights) - {LEXICAL}
+
+    def fuse(some: Mapping[tuple[str, str], Sequence[fusion.Hit]]) -> list[fusion.Fused]:
+        if options.fusion == RECIPROCAL_RANK:
+            fused = fusion.reciprocal_rank(
+                some, plan.weights, comparable=comparable, rank_constant=options.rank_constant
+            )
+        else:
+            fused = fusion.fuse(some, plan.weights, comparable=comparable)
+        return fusion.boosted(fused, factors)
+
+    fair = fuse({key: found for key, found in lists.items() if key[1] in comparable})
+    return Ranking(fuse(lists), fair, hits, degraded)
 
 
 def shortlist(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> list[str]:
@@ -206,19 +212,19 @@ def _choose(
     size: int,
 ) -> list[fusion.Fused]:
     caps = options.search.caps or {}
-    return fusion.select(
-        candidates,
-        ranking.works,
-        size=size,
-        seats=fusion.share_out(plan.languages, options.mix, size),
-        values={
-            field: {
-                document: hit["fields"].get(field, ()) for document, hit in ranking.hits.items()
-            }
-            for field in caps
-        },
-        caps=caps,
-    )
+    values = {
+        field: {document: hit["fields"].get(field, ()) for document, hit in ranking.hits.items()}
+        for field in caps
+    }
+
+    def select(some: Sequence[fusion.Fused], seats: Mapping[str, int]) -> list[fusion.Fused]:
+        return fusion.select(some, ranking.works, size=size, seats=seats, values=values, caps=caps)
+
+    seats = fusion.share_out(plan.languages, options.mix, size)
+    if options.mix == fusion.AUTO and ranking.fair:
+        # As many of each language as there are among the best by what can be compared.
+        seats = Counter(candidate.language for candidate in select(ranking.fair, seats))
+    return select(candidates, seats)
 
 
 def _vectors(details: Sequence[Answer]) -> dict[str, np.ndarray]:

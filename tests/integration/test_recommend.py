@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -214,6 +215,19 @@ def test_a_boost_reorders_and_keeps_scores_of_legs(
     ).recommend(History.of(["chess-3"]), languages=["ja"], size=4)
     assert [item.source["brand"] for item in result.items] == ["brand1"] * 4
     assert all(-1 <= item.legs["dense"].score <= 1 for item in result.items if "dense" in item.legs)
+
+
+def test_the_lexical_leg_does_not_draw_seats_to_the_historys_language(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    def seats(**weights: float) -> Counter[str]:
+        options = Options(weights=weights, mix="auto")
+        result = Recommender(catalogue, index_name, options=options).recommend(
+            History.of(["chess-3", "chess-6"]), languages=LANGUAGES, size=8
+        )
+        return Counter(item.language for item in result.items)
+
+    assert seats(dense=0.5, lexical=0.5) == seats(dense=1.0)
 
 
 def test_caps_and_threshold(catalogue: Elasticsearch, index_name: str) -> None:

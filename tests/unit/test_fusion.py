@@ -139,6 +139,16 @@ class TestFuse:
         fused = fuse(bm25, {"lexical": 1.0}, comparable=COMPARABLE)
         assert [item.score for item in fused[:2]] == pytest.approx([1, 1])
 
+    def test_a_language_without_lexical_hits_does_not_fall_behind(self) -> None:
+        lists = {
+            ("de", "dense"): hits({"a": 0.8, "b": 0.4}),
+            ("de", "lexical"): hits({"b": 5.0}),
+            ("ja", "dense"): hits({"x": 0.8, "y": 0.4}),
+        }
+        fused = fuse(lists, {"dense": 0.5, "lexical": 0.5}, comparable=COMPARABLE)
+        scores = {item.id: item.score for item in fused}
+        assert scores == {"x": 1, "y": 0, "a": 0.5, "b": 0.5}
+
 
 class TestSelect:
     def candidates(self, lists: dict[tuple[str, str], list[Hit]]) -> list:
@@ -201,7 +211,9 @@ class TestReciprocalRank:
             ("de", "dense"): hits({"a": 0.9, "b": 0.5}),
             ("de", "lexical"): hits({"b": 9.0}),
         }
-        fused = reciprocal_rank(lists, {"dense": 1.0, "lexical": 1.0}, rank_constant=60)
+        fused = reciprocal_rank(
+            lists, {"dense": 1.0, "lexical": 1.0}, comparable=COMPARABLE, rank_constant=60
+        )
         scores = {item.id: item.score for item in fused}
         assert scores == {"a": pytest.approx(0.5), "b": pytest.approx((61 / 62 + 1) / 2)}
         assert [item.id for item in fused] == ["b", "a"]
@@ -213,8 +225,8 @@ class TestReciprocalRank:
             key: [Hit(h.id, 100 - n, h.speakers) for n, h in enumerate(found)]
             for key, found in lists.items()
         }
-        one = reciprocal_rank(lists, weights)
-        other = reciprocal_rank(stretched, weights)
+        one = reciprocal_rank(lists, weights, comparable=COMPARABLE)
+        other = reciprocal_rank(stretched, weights, comparable=COMPARABLE)
         assert [(i.id, i.score) for i in one] == [(i.id, i.score) for i in other]
 
 
