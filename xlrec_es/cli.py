@@ -23,6 +23,7 @@ from rich.table import Table
 
 from xlrec_es import __version__, console, demo, node
 from xlrec_es.client import Connection, connect
+from xlrec_es.doctor_cli import doctor as doctor_command
 from xlrec_es.errors import ConfigError, EmptyHistory, UnknownItems, UsageError
 from xlrec_es.events import EventSource, read_history
 from xlrec_es.indicators_cli import indicators as indicators_commands
@@ -46,6 +47,7 @@ def main() -> None:
     """Cross-language recommendations inside Elasticsearch."""
 
 
+main.add_command(doctor_command)
 main.add_command(index_commands)
 main.add_command(indicators_commands)
 main.add_command(node_commands)

@@ -250,18 +250,30 @@ def available_analyzers(client: Elasticsearch) -> frozenset[str]:
 
 def _version_and_modules(client: Elasticsearch) -> tuple[tuple[int, int, int], frozenset[str]]:
     try:
-        nodes = client.nodes.info(
-            metric="plugins",
-            filter_path="nodes.*.version,nodes.*.modules.name,nodes.*.plugins.name",
-        )["nodes"].values()
+        versions, modules = node_versions(client)
     except elasticsearch.AuthorizationException:
         return _parse_version(client.info()["version"]["number"]), frozenset()
+    return min(versions), modules
+
+
+def node_versions(
+    client: Elasticsearch,
+) -> tuple[list[tuple[int, int, int]], frozenset[str]]:
+    """The version of each node, and the modules and plugins that all of them have.
+
+    Raises:
+        elasticsearch.ApiError: The cluster refuses; see `friendly_errors`.
+    """
+    nodes = client.nodes.info(
+        metric="plugins",
+        filter_path="nodes.*.version,nodes.*.modules.name,nodes.*.plugins.name",
+    )["nodes"].values()
     versions = [_parse_version(node["version"]) for node in nodes]
     modules = [
         {part["name"] for part in (*node.get("modules", ()), *node.get("plugins", ()))}
         for node in nodes
     ]
-    return min(versions), frozenset(set.intersection(*modules))
+    return versions, frozenset(set.intersection(*modules))
 
 
 def _parse_version(text: str) -> tuple[int, int, int]:

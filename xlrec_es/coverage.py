@@ -67,10 +67,15 @@ def measure(client: Elasticsearch, versions: Versions) -> list[VersionStatus]:
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    return [_measure(client, versions, version) for version in versions.found]
+    return [measure_version(client, versions, version) for version in versions.found]
 
 
-def _measure(client: Elasticsearch, versions: Versions, version: Version) -> VersionStatus:
+def measure_version(client: Elasticsearch, versions: Versions, version: Version) -> VersionStatus:
+    """Count what is in one version.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
     state = versions.state(version)
     try:
         fingerprint = version.described().meta.fingerprint

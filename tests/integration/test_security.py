@@ -236,6 +236,35 @@ def test_each_key_is_enough_for_its_commands(
         delete_shop(secured)
 
 
+@pytest.mark.parametrize(
+    ("kind", "purpose", "problems"),
+    [
+        ("reader", "reader", []),
+        ("reader", "admin", ["not enough for writer", "not enough for admin"]),
+        ("writer", "writer", []),
+        ("writer", "admin", ["not enough for admin"]),
+        ("admin", "admin", []),
+    ],
+)
+def test_the_doctor_knows_what_a_key_is_enough_for(
+    shop: Secured, kind: str, purpose: str, problems: list[str]
+) -> None:
+    done = shop.run(kind, "doctor", "--index", "shop", "--for", purpose, "--json")
+    assert done.exit_code == bool(problems), done.output
+    findings = json.loads(done.stdout)
+    found = [f["message"].partition(" (")[0] for f in findings if f["level"] == "problem"]
+    assert found == problems
+    unseen = [f["topic"] for f in findings if "cannot be looked at" in f["message"]]
+    assert (
+        unseen
+        == {
+            "reader": ["version", "licence", "analyzers", "documents", "disk"],
+            "writer": ["documents", "disk"],
+            "admin": [],
+        }[kind]
+    )
+
+
 def test_an_admin_adopts(secured: Secured) -> None:
     secured.client.index(index="shop", document={"title": "x"}, refresh=True)
     try:
