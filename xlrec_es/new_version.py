@@ -52,7 +52,8 @@ def plan_version(
     Raises:
         NotAnXlrecIndex: No `meta`, and this program did not make `like`.
     """
-    meta = meta or like.described().meta
+    # The documents to come bring no indicators along.
+    meta = meta or replace(like.described().meta, indicators={})
     meta = replace(meta, source={**meta.source, "made_like": like.index})
     body = index_body(
         dims=meta.fingerprint.dims,

@@ -50,9 +50,11 @@ _WRITE = (
 )
 
 ROLES = {
-    "reader": Role("xlrec-es recommend, query, index list", (), _READ),
+    "reader": Role("xlrec-es recommend, query, indicators, index list", (), _READ),
     "writer": Role(
-        "xlrec-ingest run into an index that exists, and all of reader's", _PROBE, (*_READ, *_WRITE)
+        "xlrec-ingest run and indicators on an index that exists, and all of reader's",
+        _PROBE,
+        (*_READ, *_WRITE),
     ),
     "admin": Role(
         "xlrec-es index, doctor, the first xlrec-ingest run, and all of writer's",

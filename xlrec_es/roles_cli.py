@@ -38,8 +38,8 @@ def role(kind: str, names: tuple[str, ...], events: str | None, form: str, conso
     r"""Print the least that a key must be allowed. Nothing is sent.
 
     \b
-    reader  recommend, query, index list
-    writer  and xlrec-ingest run, into an index that exists
+    reader  recommend, query, indicators, index list
+    writer  and xlrec-ingest run and indicators, on an index that exists
     admin   and index create, status, swap, rollback, prune, adopt; doctor; the first run
 
     \b

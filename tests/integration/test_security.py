@@ -56,11 +56,17 @@ class Secured:
         return replace(self.connection, username=None, password=None, api_key=self.keys[kind])
 
     def run(self, kind: str, *arguments: str, **variables: str) -> Result:
-        """`xlrec-es` or `xlrec-ingest` with a key of this kind."""
-        name, *rest = arguments
-        program = ingest.cli.main if name == "run" else xlrec_es.cli.main
-        environment = {**self.as_(kind).as_environment(), "COLUMNS": "200", **variables}
-        return CliRunner().invoke(program, [name, *rest], env=environment)
+        """`xlrec-es` with a key of this kind."""
+        return CliRunner().invoke(
+            xlrec_es.cli.main, arguments, env=self._environment(kind) | variables
+        )
+
+    def ingest(self, kind: str, *arguments: str) -> Result:
+        """`xlrec-ingest` with a key of this kind."""
+        return CliRunner().invoke(ingest.cli.main, arguments, env=self._environment(kind))
+
+    def _environment(self, kind: str) -> dict[str, str]:
+        return {**self.as_(kind).as_environment(), "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +211,7 @@ def ingested(secured: Secured, kind: str, folder: Path, model: Path, index: str)
     source = folder / "items.jsonl"
     source.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
     arguments = ("--index", index, "--model", str(model), "--json", "--quiet")
-    return secured.run(kind, "run", str(source), *arguments)
+    return secured.ingest(kind, "run", str(source), *arguments)
 
 
 def test_each_key_is_enough_for_its_commands(
@@ -263,6 +269,17 @@ def test_the_doctor_knows_what_a_key_is_enough_for(
             "admin": [],
         }[kind]
     )
+
+
+def test_a_writer_brings_indicators_that_a_reader_reads(shop: Secured, tmp_path: Path) -> None:
+    lines = [f"p{person},chess-{n}" for person in range(9) for n in range(9) if n != person]
+    likes = tmp_path / "likes.csv"
+    likes.write_text("user,item\n" + "\n".join(lines) + "\n")
+    arguments = ("indicators", str(likes), "--index", "shop")
+    refused = shop.ingest("reader", *arguments)
+    assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
+    good(shop.ingest("writer", *arguments))
+    assert "chess" in good(shop.run("reader", "indicators", "show", "chess-3", "-i", "shop"))
 
 
 def test_an_admin_adopts(secured: Secured) -> None:

@@ -19,6 +19,7 @@ META = IndexMeta(
     Calibration.none(),
     {"de": "german"},
     source={"input": "items.jsonl"},
+    indicators={"learner": "ease"},
 )
 OURS = {
     "mappings": {
@@ -121,6 +122,7 @@ def test_a_new_version_has_the_users_own_fields_and_settings() -> None:
     assert mappings["_meta"]["team"] == "search"
     meta = IndexMeta.from_meta(mappings["_meta"]["xlrec"])
     assert meta.fingerprint == META.fingerprint
+    assert meta.indicators == {}  # it has none yet
     assert meta.source == {"input": "items.jsonl", "made_like": "shop-xlrec-v7"}
     assert settings["number_of_shards"] == "3"
     assert settings["number_of_replicas"] == 2
