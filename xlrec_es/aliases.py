@@ -75,6 +75,7 @@ def plan_swap(versions: Versions, target: Version) -> AliasChange:
     if previous is not None:
         actions.append(_remove(previous.index, previous_alias(name)))
     if live is not None:
+        # So too if the alias went elsewhere and came back since: then another index holds this one.
         actions.append(_add(live.index, previous_alias(name), {"is_write_index": True}))
     return AliasChange(name, tuple(actions), live.index if live else None, target.index)
 

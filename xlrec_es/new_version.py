@@ -113,10 +113,9 @@ def check_adoptable(versions: Versions) -> bool:
 def adopt(client: Elasticsearch, versions: Versions) -> Version:
     """Turn the index `<name>` into the alias `<name>` of `<name>-xlrec-v0`, with all its documents.
 
-    Its files are linked, not copied (`_clone`), so this takes seconds. Searches go on all the time.
-    Writes are refused (403 `cluster_block_exception`) from the clone to the swap, so that none is
-    lost. What
-    Elasticsearch refuses leaves the index as it was.
+    Its files are linked, not copied (`_clone`), so this takes about a second. Searches go on.
+    Writes are refused (403 `cluster_block_exception`) from before the clone until after the swap,
+    so that none is lost. What Elasticsearch refuses leaves the index as it was.
 
     Raises:
         IndexUnusable: As for `check_adoptable`; or the clone does not have all documents.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
-from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch import ApiError, BadRequestError, Elasticsearch
 from elasticsearch.exceptions import AuthorizationException
 
 from catalogue import FINGERPRINT, documents, write_catalogue
@@ -82,6 +83,32 @@ def test_of_two_people_who_swap_at_once_one_wins(es_each: Elasticsearch, index_n
     assert after.live is not None
     assert after.previous is not None
     assert (after.live.index, after.previous.index) == (won[0], f"{index_name}-xlrec-v1")
+
+
+def test_no_query_fails_while_the_alias_moves(es_each: Elasticsearch, index_name: str) -> None:
+    write_catalogue(es_each, index_name)
+    new = add_version(es_each, index_name)
+    seen = read_versions(es_each, index_name)
+    change_aliases(es_each, plan_swap(seen, seen.named(new)))
+    counts, failures, done = set(), [], threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            try:
+                counts.add(es_each.count(index=index_name)["count"])
+            except ApiError as error:
+                failures.append(error)
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    for _ in range(20):
+        change_aliases(es_each, plan_rollback(read_versions(es_each, index_name)))
+    done.set()
+    for asker in askers:
+        asker.join()
+    assert failures == []
+    assert counts == {1, len(documents())}  # one version or the other, never both, never none
 
 
 def test_where_nothing_is_live_the_second_is_told_too(
@@ -197,6 +224,33 @@ def test_an_index_is_adopted_with_all_it_has(es_each: Elasticsearch, index_name:
     assert plan_prune(read_versions(es_each, index_name)) is None
     change_aliases(es_each, plan_rollback(read_versions(es_each, index_name)))
     assert es_each.count(index=index_name)["count"] == 21
+
+
+def test_an_adoption_loses_no_write(es_each: Elasticsearch, index_name: str) -> None:
+    own_index(es_each, index_name)
+    acknowledged, refused, done = [], [], threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            try:
+                es_each.index(index=index_name, id=f"w{number}", document={"brand": "a"})
+                acknowledged.append(f"w{number}")
+            except ApiError as error:
+                refused.append(error.error)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    new_version.adopt(es_each, read_versions(es_each, index_name))
+    before = len(acknowledged)
+    while len(acknowledged) == before and writer.is_alive():
+        time.sleep(0.01)  # writes go on after it
+    done.set()
+    writer.join()
+    es_each.indices.refresh(index=index_name)
+    assert es_each.count(index=index_name)["count"] == 20 + len(acknowledged)
+    assert set(refused) <= {"cluster_block_exception"}
 
 
 def test_an_adoption_that_is_refused_leaves_the_index_as_it_was(
