@@ -100,7 +100,7 @@ def run(
 
     \b
     Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
-    """  # noqa: D301 - click wants the character itself
+    """
     from ingest.fields import FieldMap, parse_assignments
     from ingest.job import Job
     from ingest.run import run as run_job

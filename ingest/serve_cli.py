@@ -22,7 +22,7 @@ from ingest.options import EncoderOptions, encoder_options
 )
 @encoder_options
 def serve(host: str, port: int, token: str | None, model: str, encoder: EncoderOptions) -> None:
-    r"""Encode free texts for query sides without torch, over HTTP.
+    """Encode free texts for query sides without torch, over HTTP.
 
     \b
     Example: xlrec-ingest serve --model embedded

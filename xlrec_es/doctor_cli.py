@@ -50,7 +50,7 @@ def doctor(
     as_json: bool,
     connection: Connection,
 ) -> None:
-    r"""Look at the cluster, the key and the index, and say what to do. Nothing is changed.
+    """Look at the cluster, the key and the index, and say what to do. Nothing is changed.
 
     Exit code 1: there is a problem. Warnings leave it at 0.
 

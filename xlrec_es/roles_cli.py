@@ -35,7 +35,7 @@ _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
 )
 @click.option("--console", is_flag=True, help="The whole request, for Kibana's console.")
 def role(kind: str, names: tuple[str, ...], events: str | None, form: str, console: bool) -> None:
-    r"""Print the least that a key must be allowed. Nothing is sent.
+    """Print the least that a key must be allowed. Nothing is sent.
 
     \b
     reader  recommend, query, indicators, index list

@@ -134,7 +134,7 @@ def create(
     replicas: int | None,
     dry_run: bool,
 ) -> None:
-    r"""Make the next version of NAME, empty and behind no alias, and print its name.
+    """Make the next version of NAME, empty and behind no alias, and print its name.
 
     The very first version is made by `xlrec-ingest run`, which knows the encoder.
 

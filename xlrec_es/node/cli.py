@@ -87,7 +87,7 @@ def start(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    r"""Start the node and print its URL; one that runs already is left as it is.
+    """Start the node and print its URL; one that runs already is left as it is.
 
     \b
     Example:
