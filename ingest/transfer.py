@@ -54,10 +54,10 @@ class Transfer:
 
     neighbours: int = 20
     kappa: float = 3.0
-    self_weight: float = 0.5
+    self_weight: float = 1.0
     speaking: int = 50
-    temperature: float = 0.07
-    min_persons: int = 5
+    temperature: float = 0.1
+    min_persons: int = 1
     top: int = TOP
 
     def apply(self, own: csr_array, persons: Floats, vectors: Vector) -> Blend:

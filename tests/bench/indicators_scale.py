@@ -1,0 +1,93 @@
+"""How local EASE grows with the catalogue: time per work, and memory, against exact EASE.
+
+    python tests/bench/indicators_scale.py [--works 5000 10000 20000 40000 80000] [--exact 20000]
+
+Synthetic likes: four persons a work, popularity and length of histories by power laws, tastes in
+clusters. Each size is measured in a process of its own, for its peak memory; the time per work is processor
+time, which other work on the machine does not change. Prints a JSON line for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import resource
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ingest.learners import LEARNERS
+
+LIKES_PER_PERSON = 16
+CLUSTER = 250  # works
+
+
+@dataclass(frozen=True)
+class Measured:
+    model: str
+    works: int
+    likes: int
+    seconds: float
+    cpu_ms_per_work: float
+    peak_gb: float
+    before_gb: float
+
+
+def synthetic_likes(n_works: int) -> csr_array:
+    rng = np.random.default_rng(n_works)
+    n_persons = 4 * n_works
+    lengths = np.minimum(500, 4 + rng.pareto(1.5, n_persons) * LIKES_PER_PERSON / 3).astype(int)
+    persons = np.repeat(np.arange(n_persons), lengths)
+    n_clusters = max(1, n_works // CLUSTER)
+    # Most likes of a person are in a cluster or two; in it, the first works are liked by most.
+    home = rng.integers(0, n_clusters, (n_persons, 2))[persons, rng.integers(0, 2, len(persons))]
+    away = rng.random(len(persons)) < 0.1
+    clusters = np.where(away, rng.integers(0, n_clusters, len(persons)), home)
+    place = np.minimum((rng.pareto(0.6, len(persons)) * 4).astype(np.int64), 10**9) % CLUSTER
+    works = (clusters * CLUSTER + place) % n_works
+    likes = csr_array(
+        (np.ones(len(works), np.float32), (persons, works)), shape=(n_persons, n_works)
+    )
+    likes.data[:] = 1
+    likes.sort_indices()
+    return likes
+
+
+def peak_gb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+
+
+def measure(model: str, n_works: int) -> Measured:
+    likes = synthetic_likes(n_works)
+    before = peak_gb()
+    start, busy = time.perf_counter(), time.process_time()
+    LEARNERS[model]().learn(likes, np.arange(n_works, dtype=np.int32))
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
+    return Measured(
+        model,
+        n_works,
+        likes.nnz,
+        round(seconds, 1),
+        round(1000 * busy / n_works, 3),
+        round(peak_gb(), 2),
+        round(before, 2),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--works", type=int, nargs="+", default=[5000, 10000, 20000, 40000, 80000])
+    parser.add_argument("--exact", type=int, default=20_000, help="Largest size for exact EASE.")
+    args = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    for n_works in args.works:
+        for model in ("local-ease", "ease") if n_works <= args.exact else ("local-ease",):
+            with context.Pool(1) as pool:
+                print(json.dumps(asdict(pool.apply(measure, (model, n_works)))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
