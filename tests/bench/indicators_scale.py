@@ -3,8 +3,8 @@
     python tests/bench/indicators_scale.py [--works 5000 10000 20000 40000 80000] [--exact 20000]
 
 Synthetic likes: four persons a work, popularity and length of histories by power laws, tastes in
-clusters. Each size is measured in a process of its own, for its peak memory; the time per work is processor
-time, which other work on the machine does not change. Prints a JSON line for each.
+clusters. Each size is measured in a process of its own, for its peak memory; the time per work is
+processor time, which other work on the machine hardly changes. Prints a JSON line for each.
 """
 
 from __future__ import annotations
