@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import orjson
 from elasticsearch import Elasticsearch
-from scipy.sparse import csr_array
 
 from ingest.catalogue import Catalogue, Entry, Learned, read_catalogue
 from ingest.documents import MAX_POPULARITY
@@ -237,7 +236,7 @@ def examples(catalogue: Catalogue, likes: Likes, blend: Blend) -> list[dict[str,
             "work": titles[work],
             "indicators": str(blend.provenance[work]),
             "persons": round(float(likes.persons[work])),
-            "liked by people who liked": [titles[n] for n in _strongest(blend.indicators, work)],
+            "liked by people who liked": [titles[n] for n in _strongest(blend, work)],
         }
         for work in _chosen(likes, blend)
     ]
@@ -250,7 +249,7 @@ def _chosen(likes: Likes, blend: Blend) -> Iterator[int]:
     yield from (int(work) for work in borrowers)
 
 
-def _strongest(indicators: csr_array, work: int) -> list[int]:
-    start, end = indicators.indptr[work : work + 2]
-    order = np.argsort(-indicators.data[start:end], kind="stable")[:_EXAMPLE_NEIGHBOURS]
-    return [int(n) for n in indicators.indices[start:end][order]]
+def _strongest(blend: Blend, work: int) -> list[int]:
+    start, end = blend.indicators.indptr[work : work + 2]
+    order = np.argsort(-blend.indicators.data[start:end], kind="stable")[:_EXAMPLE_NEIGHBOURS]
+    return [int(n) for n in blend.indicators.indices[start:end][order]]
