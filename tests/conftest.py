@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -21,6 +22,11 @@ pytest_plugins = ["no_skips", "tiny_model"]
 
 PREFIX = "xlrec-test-"
 GIVEN_URL = os.environ.get("XLREC_ES_TEST_URL")
+
+# A run under nohup or in the background has these ignored, and so has every process that it starts:
+# a test that sends one to a child would wait for ever.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What a developer has set for daily work is not what the tests are about; the cache may stay.
 for name in [name for name in os.environ if name.startswith("XLREC_") and name != "XLREC_CACHE"]:
