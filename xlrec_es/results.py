@@ -11,6 +11,7 @@ import numpy as np
 
 from xlrec_es import fusion
 from xlrec_es.errors import IndexNotFound, SearchFailed
+from xlrec_es.indicators import read_indicators
 from xlrec_es.plan import RECIPROCAL_RANK, Options, Plan, title_of
 from xlrec_es.query import (
     COLLABORATIVE,
@@ -238,7 +239,7 @@ def _vectors(details: Sequence[Answer]) -> dict[str, np.ndarray]:
 def _indicators(details: Sequence[Answer]) -> dict[str, Mapping[str, float]]:
     """Indicators by document id, by feature name."""
     return {
-        hit["_id"]: hit["fields"][INDICATORS_FIELD][0]
+        hit["_id"]: read_indicators(hit["fields"][INDICATORS_FIELD])
         for hit in details
         if INDICATORS_FIELD in hit.get("fields", {})
     }
