@@ -15,6 +15,9 @@ EMBEDDED = "embedded"
 """The name that stands for the model of `ingest.embedded`."""
 
 MAX_TOKENS = 128
+"""Measured on an application catalogue, each application in one of 12 languages (titles, summaries
+and descriptions): recall@50 of other languages is .342 with 32 tokens, .370 with 64, .392 with 128
+and .390 with 256; from 64 on, the time grows with the tokens."""
 DEVICES = ("auto", "cuda", "mps", "cpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
