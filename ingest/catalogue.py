@@ -19,6 +19,7 @@ from xlrec_es.query import (
     POPULARITY_FIELD,
     VECTOR_FIELD,
     WORK_FIELD,
+    title_of,
 )
 from xlrec_es.types import Vector
 
@@ -116,7 +117,7 @@ def read_catalogue(
             numbers.setdefault(fields[WORK_FIELD][0], len(numbers))
             entry = (hit["_id"], fields[WORK_FIELD][0], fields[LANGUAGE_FIELD][0])
             digest = _stored(fields, with_popularity).digest
-            found.append((*entry, _title(hit, live.meta.title_field), digest))
+            found.append((*entry, title_of(hit, live.meta.title_field), digest))
         if len(sums) < len(numbers):
             grown = np.zeros((2 * len(numbers), sums.shape[1]), np.float32)
             grown[: len(sums)] = sums
@@ -175,10 +176,3 @@ def _pages(client: Elasticsearch, live: LiveIndex) -> Iterator[list[Mapping[str,
                 body["search_after"] = hits[-1]["sort"]
         finally:
             client.close_point_in_time(id=pit)
-
-
-def _title(hit: Mapping[str, Any], field: str | None) -> str | None:
-    value: Any = hit.get("_source")
-    for part in (field or "").split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value if isinstance(value, str) else None

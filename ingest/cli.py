@@ -23,7 +23,7 @@ from ingest.serve_cli import serve
 from xlrec_es import __version__
 from xlrec_es.calibration import METHODS
 from xlrec_es.client import Connection
-from xlrec_es.options import XlrecGroup, config_option, connection_options
+from xlrec_es.options import XlrecGroup, config_option, connection_options, index_option
 
 REJECTED = 3
 """Exit code of a run that came to its end and set something aside."""
@@ -42,14 +42,7 @@ main.add_command(serve)
 
 @main.command()
 @click.argument("source", metavar="INPUT")
-@click.option(
-    "--index",
-    "-i",
-    required=True,
-    envvar="XLREC_INDEX",
-    show_envvar=True,
-    help="Alias of the index; it is made where there is none.",
-)
+@index_option("Alias of the index; it is made where there is none.")
 @click.option(
     "--field",
     "-f",

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from xlrec_es.client import Connection, connect
 from xlrec_es.errors import UsageError
-from xlrec_es.options import connection_options
+from xlrec_es.options import connection_options, index_option
 
 MODELS = ("local-ease", "ease", "cosine", "llr", "rp3beta")
 DEVICES = ("cpu", "cuda")
@@ -22,9 +22,7 @@ DEVICES = ("cpu", "cuda")
 
 @click.command()
 @click.argument("source", metavar="INPUT")
-@click.option(
-    "--index", "-i", required=True, envvar="XLREC_INDEX", show_envvar=True, help="Alias or index."
-)
+@index_option()
 @click.option(
     "--field",
     "-f",

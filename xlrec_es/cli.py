@@ -29,7 +29,7 @@ from xlrec_es.events import EventSource, read_history
 from xlrec_es.indicators_cli import indicators as indicators_commands
 from xlrec_es.node.cli import node as node_commands
 from xlrec_es.node.folder import default_folder
-from xlrec_es.options import XlrecGroup, config_option, connection_options
+from xlrec_es.options import XlrecGroup, config_option, connection_options, index_option
 from xlrec_es.plan import Options
 from xlrec_es.recommend import Recommender
 from xlrec_es.remote import RemoteEncoder
@@ -84,14 +84,7 @@ def _history_options(command: F) -> F:
         help="Where `xlrec-ingest serve` encodes texts; XLREC_SERVE_TOKEN is its token.",
     )
     @click.option("--cold", is_flag=True, help="Serve somebody of whom nothing is known.")
-    @click.option(
-        "--index",
-        "-i",
-        required=True,
-        envvar="XLREC_INDEX",
-        show_envvar=True,
-        help="Alias or index.",
-    )
+    @index_option()
     @click.option(
         "--language",
         "-l",

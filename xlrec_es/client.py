@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import elasticsearch
 from elasticsearch import AsyncElasticsearch, Elasticsearch
@@ -189,9 +190,15 @@ def reason_of(error: elasticsearch.ApiError) -> str:
     """The sentence that Elasticsearch gives as the cause of an error."""
     body = error.body
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        causes = body["error"].get("root_cause") or [body["error"]]
-        return str(causes[0].get("reason") or body["error"].get("reason") or error.message)
+        cause = root_cause(body["error"])
+        return str(cause.get("reason") or body["error"].get("reason") or error.message)
     return str(error.message)
+
+
+def root_cause(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first cause of an error as Elasticsearch writes it, or the error itself."""
+    causes: list[Mapping[str, Any]] = error.get("root_cause") or [error]
+    return causes[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def fuse(
     Returns:
         Every document of a leg whose weight is above zero; best first, equal scores by id.
     """
-    scales = {key: _scale(lists, key, comparable) for key in lists}
+    scales = _scales(lists, comparable)
 
     def normalised(language: str, leg: str, _rank: int, hit: Hit) -> float:
         low, width = scales[language, leg]
@@ -237,19 +237,22 @@ def diversify(
     return [candidates[row] for row in order]
 
 
-def _scale(
-    lists: Mapping[tuple[str, str], Sequence[Hit]],
-    key: tuple[str, str],
-    comparable: frozenset[str],
-) -> tuple[float, float]:
-    """The lowest score, and the way from there to the highest."""
-    language, leg = key
-    if leg in comparable:
-        scores = [hit.score for (_, other), hits in lists.items() if other == leg for hit in hits]
-        low = min(scores, default=0.0)
-    else:
-        scores = [hit.score for hit in lists[language, leg]]
-        low = 0.0
+def _scales(
+    lists: Mapping[tuple[str, str], Sequence[Hit]], comparable: frozenset[str]
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """Of each list, the lowest score that counts, and the way from there to the highest."""
+    over_all: dict[str, list[float]] = {leg: [] for leg in comparable}
+    for (_, leg), hits in lists.items():
+        if leg in comparable:
+            over_all[leg] += [hit.score for hit in hits]
+    shared = {leg: _scale(scores, min(scores, default=0.0)) for leg, scores in over_all.items()}
+    return {
+        key: shared[key[1]] if key[1] in comparable else _scale([hit.score for hit in hits], 0.0)
+        for key, hits in lists.items()
+    }
+
+
+def _scale(scores: Sequence[float], low: float) -> tuple[float, float]:
     width = max(scores, default=0.0) - low
     # One candidate, or all alike: the whole weight for each.
     return (low, width) if width > 0 else (low - 1.0, 1.0)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xlrec_es.client import friendly_errors
 from xlrec_es.errors import UnknownItems
 from xlrec_es.indices import find_live
-from xlrec_es.query import INDICATORS_FIELD, LANGUAGE_FIELD, WORK_FIELD
+from xlrec_es.query import INDICATORS_FIELD, LANGUAGE_FIELD, WORK_FIELD, title_of
 from xlrec_es.types import Vector
 
 PROVENANCE_FIELD = "xlrec.indicators_from"
@@ -140,7 +140,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
     return Indicators(
         id=hit["_id"],
         work=work,
-        title=_title(hit, title),
+        title=title_of(hit, title),
         language=fields[LANGUAGE_FIELD][0],
         provenance=fields.get(PROVENANCE_FIELD, [None])[0],
         evidence=float(fields.get(EVIDENCE_FIELD, [0.0])[0]),
@@ -202,11 +202,4 @@ def _neighbour(
     work: str, hit: Mapping[str, Any] | None, title: str | None, weight: float
 ) -> Neighbour:
     language = hit["fields"][LANGUAGE_FIELD][0] if hit else None
-    return Neighbour(work, _title(hit, title) if hit else None, language, weight)
-
-
-def _title(hit: Mapping[str, Any], field: str | None) -> str | None:
-    value: Any = hit.get("_source")
-    for part in (field or "").split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value if isinstance(value, str) else None
+    return Neighbour(work, title_of(hit, title) if hit else None, language, weight)

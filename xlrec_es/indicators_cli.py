@@ -14,7 +14,7 @@ from rich.table import Table
 from xlrec_es.client import Connection, connect
 from xlrec_es.indicators import Neighbour
 from xlrec_es.indicators import show as read
-from xlrec_es.options import connection_options
+from xlrec_es.options import connection_options, index_option
 
 
 @click.group()
@@ -24,9 +24,7 @@ def indicators() -> None:
 
 @indicators.command()
 @click.argument("item", metavar="ID")
-@click.option(
-    "--index", "-i", required=True, envvar="XLREC_INDEX", show_envvar=True, help="Alias or index."
-)
+@index_option()
 @click.option(
     "--size",
     "-n",

@@ -78,6 +78,13 @@ config_option = click.option(
 )
 
 
+def index_option(help_text: str = "Alias or index.") -> Callable[[F], F]:
+    """The option that names the index a command works on; the command receives it as `index`."""
+    return click.option(
+        "--index", "-i", required=True, envvar="XLREC_INDEX", show_envvar=True, help=help_text
+    )
+
+
 def connection_options(command: F) -> F:
     """Give a command the options of a connection; it receives them as `connection`."""
 

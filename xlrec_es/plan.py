@@ -27,6 +27,7 @@ from xlrec_es.query import (
     SearchOptions,
     SearchRequest,
     build_requests,
+    title_of,
 )
 from xlrec_es.types import History, Vector
 
@@ -208,14 +209,6 @@ def read_documents(
         for hit in hits
         if VECTOR_FIELD in hit.get("fields", {})
     ]
-
-
-def title_of(hit: Mapping[str, Any], path: str | None) -> str | None:
-    """The title field of a hit; the path may be dotted."""
-    value: Any = hit.get("_source", {})
-    for name in (path or "").split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else None
 
 
 def _with_title(options: SearchOptions, title: str | None) -> SearchOptions:

@@ -298,6 +298,14 @@ def _hits(options: SearchOptions) -> dict[str, Any]:
     }
 
 
+def title_of(hit: Mapping[str, Any], path: str | None) -> str | None:
+    """The title field of a hit; the path may be dotted."""
+    value: Any = hit.get("_source", {})
+    for name in (path or "").split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
 def to_msearch(
     requests: Sequence[SearchRequest], index: str, *, timeout_s: float
 ) -> list[Mapping[str, Any]]:

@@ -27,6 +27,7 @@ from xlrec_es.errors import (
 )
 from xlrec_es.indices import LiveIndex, check_encoder, read_live
 from xlrec_es.plan import Options, Plan, make_plan, read_documents
+from xlrec_es.profile import HistoryDocument
 from xlrec_es.query import details_body, history_body, to_msearch
 from xlrec_es.results import finish, rank, shortlist
 from xlrec_es.types import History, Recommendations, Vector
@@ -91,8 +92,7 @@ class _Core:
     def plan(self, history: History, languages: Iterable[str] | None) -> Steps[Plan]:
         """Read the history's documents and decide on the searches."""
         live = yield from self.live()
-        free_texts = self._encode(history, live)
-        hits: list[Mapping[str, Any]] = []
+        documents: list[HistoryDocument] = []
         items = list(history.items)
         if items:
             hits = yield from self._history_hits(live, items, items)
@@ -100,17 +100,17 @@ class _Core:
                 # The alias was swapped: these vectors are another encoder's, perhaps.
                 self._live = None
                 live = yield from self.live()
-                free_texts = self._encode(history, live)
             documents = read_documents(hits, live.meta.title_field)
             # A document's id does not say of which work it is a rendition: fetch the others too.
             works = {document.work for document in documents}
             if not works <= set(items):
                 hits = yield from self._history_hits(live, [], sorted(works))
+                documents = read_documents(hits, live.meta.title_field)
         return make_plan(
             live,
             history,
-            read_documents(hits, live.meta.title_field),
-            free_texts=free_texts,
+            documents,
+            free_texts=self._encode(history, live),
             languages=languages,
             options=self.options,
         )

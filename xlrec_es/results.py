@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from xlrec_es import fusion
+from xlrec_es.client import root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.indicators import read_indicators
-from xlrec_es.plan import RECIPROCAL_RANK, Options, Plan, title_of
+from xlrec_es.plan import RECIPROCAL_RANK, Options, Plan
 from xlrec_es.query import (
     COLLABORATIVE,
     DENSE,
@@ -21,6 +22,7 @@ from xlrec_es.query import (
     VECTOR_FIELD,
     WORK_FIELD,
     boost_of,
+    title_of,
 )
 from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations
 
@@ -39,18 +41,15 @@ class Ranking:
         candidates: Best first.
         fair: The same by those legs alone that can be compared over languages.
         hits: Elasticsearch's hit by document id.
+        works: Work by document id.
         degraded: What failed or came late, in sentences.
     """
 
     candidates: list[fusion.Fused]
     fair: list[fusion.Fused]
     hits: Mapping[str, Answer]
+    works: Mapping[str, str]
     degraded: tuple[str, ...]
-
-    @property
-    def works(self) -> dict[str, str]:
-        """Work by document id."""
-        return {document: hit["fields"][WORK_FIELD][0] for document, hit in self.hits.items()}
 
 
 def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
@@ -68,7 +67,6 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     usable, degraded = _usable(plan, answers)
     hits = {hit["_id"]: hit for answer in usable for hit in answer["hits"]["hits"]}
     lists = _leg_lists(plan, usable, options)
-    factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
 
@@ -79,10 +77,17 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
             )
         else:
             fused = fusion.fuse(some, plan.weights, comparable=comparable)
+        if not options.search.boosts:
+            return fused
+        factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}
         return fusion.boosted(fused, factors)
 
-    fair = fuse({key: found for key, found in lists.items() if key[1] in comparable})
-    return Ranking(fuse(lists), fair, hits, degraded)
+    candidates = fuse(lists)
+    alike = {key: found for key, found in lists.items() if key[1] in comparable}
+    # Only a shared list needs it (`_choose`), and only beside a leg that cannot be compared.
+    fair = fuse(alike) if options.mix == fusion.AUTO and len(alike) < len(lists) else candidates
+    works = {document: hit["fields"][WORK_FIELD][0] for document, hit in hits.items()}
+    return Ranking(candidates, fair, hits, works, degraded)
 
 
 def shortlist(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> list[str]:
@@ -139,7 +144,7 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
     for request, answer in zip(plan.requests, answers, strict=True):
         what = f"the {request.leg} search for {request.language}"
         if "error" in answer:
-            cause = (answer["error"].get("root_cause") or [answer["error"]])[0]
+            cause = root_cause(answer["error"])
             if cause.get("type") == "index_not_found_exception":
                 raise IndexNotFound(f"{plan.live.name} has just been deleted")
             degraded.append(f"{what} failed: {cause.get('reason')}")
