@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from elasticsearch import Elasticsearch
 
+from xlrec_es import scan
 from xlrec_es.client import friendly_errors
 from xlrec_es.indicators import EVIDENCE_FIELD, PROVENANCE_FIELD, read_indicators
 from xlrec_es.indices import LiveIndex
@@ -22,9 +23,6 @@ from xlrec_es.query import (
     title_of,
 )
 from xlrec_es.types import Vector
-
-_PAGE = 1000
-_KEEP_ALIVE = "5m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +147,6 @@ def _stored(fields: Mapping[str, Any], with_popularity: bool) -> Learned:
 def _pages(client: Elasticsearch, live: LiveIndex) -> Iterator[list[Mapping[str, Any]]]:
     title = live.meta.title_field
     body = {
-        "size": _PAGE,
-        "sort": ["_shard_doc"],
         "_source": [title] if title else False,
         "fields": [
             WORK_FIELD,
@@ -161,18 +157,7 @@ def _pages(client: Elasticsearch, live: LiveIndex) -> Iterator[list[Mapping[str,
             PROVENANCE_FIELD,
             EVIDENCE_FIELD,
         ],
-        "track_total_hits": False,
     }
     with friendly_errors(client):
         client.indices.refresh(index=live.name)
-        pit = client.open_point_in_time(index=live.name, keep_alive=_KEEP_ALIVE)["id"]
-        try:
-            while True:
-                answer = client.search(body={**body, "pit": {"id": pit, "keep_alive": _KEEP_ALIVE}})
-                hits = answer["hits"]["hits"]
-                if not hits:
-                    return
-                yield hits
-                body["search_after"] = hits[-1]["sort"]
-        finally:
-            client.close_point_in_time(id=pit)
+    yield from scan.pages(client, live.name, body)

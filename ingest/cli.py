@@ -54,6 +54,12 @@ main.add_command(serve)
     "table [fields].  [default: fields of these names; text=summary,description,text]",
 )
 @click.option(
+    "--query",
+    default="",
+    metavar="JSON",
+    help="Which documents of index:NAME, as an Elasticsearch query; @FILE reads it from a file.",
+)
+@click.option(
     "--calibration",
     type=click.Choice(METHODS),
     help="How the languages are brought together.  [default: the index's own; centre if new]",
@@ -74,6 +80,7 @@ def run(
     source: str,
     index: str,
     assignments: tuple[str, ...],
+    query: str,
     calibration: str | None,
     rejects: Path | None,
     quiet: bool,
@@ -87,6 +94,9 @@ def run(
     INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
     an id, a text, and whatever else; all of it is kept. A record in several languages has them in
     an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}.
+
+    INPUT may be a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
+    the same cluster, whose ids, fields and mapping are kept.
 
     Documents that are in the index already, unchanged, are passed over. Exit code 3: done, but some
     records were set aside.
@@ -104,6 +114,7 @@ def run(
         index=index,
         source=source,
         fields=FieldMap.from_mapping({**declared, **parse_assignments(assignments)}),
+        query=query,
         calibration=calibration,
         model=model,
         encoder=encoder,

@@ -20,6 +20,7 @@ from xlrec_es.languages import normalize
 
 DECLARED, DETECTED = "declared", "detected"
 OWN_FIELD = "xlrec"
+DEFAULT_ID = "id"
 MAX_ID_BYTES = 512  # Elasticsearch's own limit
 MAX_POPULARITY = 1e9
 """The count that `xlrec.popularity` 1 stands for: fixed, so that later runs agree with earlier."""
@@ -71,7 +72,7 @@ class DocumentBuilder:
     def build(self, record: Record) -> Iterator[Document | Rejection]:
         """The record's documents, and why there are not more of them."""
         try:
-            drafts = self._drafts(record.fields)
+            drafts = self._drafts(record)
         except _Unfit as error:
             yield Rejection(record.position, "document", str(error), record.fields)
             return
@@ -88,11 +89,19 @@ class DocumentBuilder:
                 seen.add(document.id)
                 yield document
 
-    def _drafts(self, record: Fields) -> list[_Draft]:
-        paths = self._fields
+    def _id(self, record: Record) -> str:
+        if self._fields.id is None and record.id is not None:
+            return record.id
+        path = self._fields.id or DEFAULT_ID
+        return _id(lookup(record.fields, path), path)
+
+    def _drafts(self, whole: Record) -> list[_Draft]:
+        paths, record = self._fields, whole.fields
         if OWN_FIELD in record:
             raise _Unfit(f"the field {OWN_FIELD} is this program's own; rename or remove it")
-        id_ = _id(lookup(record, paths.id), paths.id)
+        id_ = self._id(whole)
+        if whole.own:  # a document of ours already, in one language
+            return [_Draft(id_, whole.own.get("language"), record, record, is_rendition=False)]
         tag = lookup(record, paths.language)
         translations = lookup(record, paths.translations)
         if not translations:
@@ -120,11 +129,12 @@ class DocumentBuilder:
         declared = draft.is_rendition or draft.tag not in (None, "")
         language = _language(draft.tag) if declared else self._detector.detect(text)
         id_ = _checked(f"{draft.id}@{language}") if draft.is_rendition else draft.id
+        own = record.own or {}
         stored: dict[str, Any] = {
             "id": id_,
-            "work": _work(lookup(record.fields, self._fields.work)) or draft.id,
+            "work": own.get("work") or _work(lookup(record.fields, self._fields.work)) or draft.id,
             "language": language,
-            "language_source": DECLARED if declared else DETECTED,
+            "language_source": own.get("language_source") or (DECLARED if declared else DETECTED),
             "text": text,
             "popularity": _popularity(lookup(record.fields, self._fields.popularity)),
             "source": draft.source,

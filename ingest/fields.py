@@ -15,7 +15,8 @@ class FieldMap:
     """Where a record keeps what. Paths may be dotted: `meta.title`.
 
     Attributes:
-        id: The document's id: text or a whole number.
+        id: The document's id: text or a whole number. None is the id that the source itself has
+            for a record (an index), or else the field `id`.
         language: BCP 47 tag; where it is missing, the language is detected.
         title: Text, first in what is searched and encoded.
         text: More of it, in this order: text, or a list of texts.
@@ -24,7 +25,7 @@ class FieldMap:
         translations: An object with one object of fields (title, text ...) for each language.
     """
 
-    id: str = "id"
+    id: str | None = None
     language: str = "language"
     title: str = "title"
     text: tuple[str, ...] = ("summary", "description", "text")

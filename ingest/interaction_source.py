@@ -13,14 +13,11 @@ import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
 from ingest.interactions import COLUMNS, batches_of
-from xlrec_es.client import friendly_errors
+from ingest.source import INDEX_SCHEME
+from xlrec_es import scan
 from xlrec_es.errors import ConfigError, SourceError
 
-INDEX_SCHEME = "index:"
-"""Before the name of an index of events, in place of a path."""
-
-_PAGE = 10_000
-_KEEP_ALIVE = "2m"
+_PAGE = 10_000  # of nothing but numbers and ids
 
 
 def read(
@@ -115,31 +112,13 @@ def _events(
     client: Elasticsearch, index: str, names: Mapping[str, str]
 ) -> Iterator[list[dict[str, Any]]]:
     """All documents of an index, in pages of a point in time."""
-    with friendly_errors(client):
-        pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
-        try:
-            after = None
-            while True:
-                answer = client.search(
-                    pit={"id": pit, "keep_alive": _KEEP_ALIVE},
-                    size=_PAGE,
-                    sort=["_shard_doc"],
-                    search_after=after,
-                    source=False,
-                    fields=list[Any](names.values()),
-                    track_total_hits=False,
-                )
-                hits = answer["hits"]["hits"]
-                if not hits:
-                    return
-                yield [
-                    {
-                        column: hit["fields"][name][0]
-                        for column, name in names.items()
-                        if name in hit.get("fields", {})
-                    }
-                    for hit in hits
-                ]
-                after, pit = hits[-1]["sort"], answer.get("pit_id", pit)
-        finally:
-            client.close_point_in_time(id=pit)
+    body = {"_source": False, "fields": list(names.values())}
+    for hits in scan.pages(client, index, body, page=_PAGE):
+        yield [
+            {
+                column: hit["fields"][name][0]
+                for column, name in names.items()
+                if name in hit.get("fields", {})
+            }
+            for hit in hits
+        ]

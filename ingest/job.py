@@ -17,9 +17,10 @@ class Job:
     """What a run is asked to do.
 
     Attributes:
-        source: Path of the input; `-` is standard input.
+        source: Path of the input; `-` is standard input, `index:NAME` an index.
         index: Name of the index: an alias, made if it is not there.
         fields: Which field is what.
+        query: Chooses a part of an index; see `ingest.source.open_source`.
         calibration: `none` or `centre`; None for the index's own, `centre` if it is new.
         model: A folder, a name on the Hugging Face hub, or `embedded`.
         encoder: How the model is run.
@@ -30,6 +31,7 @@ class Job:
     source: str
     index: str
     fields: FieldMap = field(default_factory=FieldMap)
+    query: str = ""
     calibration: str | None = None
     model: str = EMBEDDED
     encoder: EncoderOptions = DEFAULTS

@@ -14,6 +14,7 @@ from elasticsearch import Elasticsearch
 from ingest import target, vectors
 from ingest.job import Job
 from ingest.sample import SampledText
+from ingest.source import Source
 from ingest.target import Target
 from xlrec_es.calibration import Calibration
 from xlrec_es.client import Capabilities
@@ -56,7 +57,7 @@ def open_index(job: Job, live: LiveIndex, *, encoder: Encoder, cluster: Cluster)
 def create_index(
     job: Job,
     *,
-    made_from: str,
+    source: Source,
     languages: Iterable[str],
     calibration: Calibration,
     encoder: Encoder,
@@ -66,7 +67,7 @@ def create_index(
 
     Args:
         job: What is to be done.
-        made_from: The source's name, to be remembered in the index.
+        source: Its name is remembered in the index; its fields are carried over if it is one.
         languages: Each gets a text field.
         calibration: Of the vectors to be written.
         encoder: Makes them.
@@ -80,9 +81,9 @@ def create_index(
         calibration=calibration,
         analyzers=target.choose_analyzers(languages, cluster.capabilities.analyzers),
         title_field=job.fields.title,
-        source={"input": made_from, "fields": asdict(job.fields)},
+        source={"input": source.name, "fields": asdict(job.fields)},
     )
-    live = create_first_version(cluster.client, job.index, meta)
+    live = create_first_version(cluster.client, job.index, meta, like=source.like)
     return Target(cluster.client, live, cluster.capabilities)
 
 

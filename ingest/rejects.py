@@ -10,6 +10,7 @@ from typing import IO
 
 import orjson
 
+from ingest.source import INDEX_SCHEME
 from ingest.types import Rejection
 from xlrec_es.errors import ConfigError, IngestError
 
@@ -22,9 +23,11 @@ def default_path(source: str) -> Path:
     Args:
         source: The input as given on the command line; `-` is standard input.
     """
+    if source.startswith(INDEX_SCHEME):
+        return Path(f"{source.removeprefix(INDEX_SCHEME)}{_SUFFIX}")
     if source == "-":
         return Path(f"xlrec{_SUFFIX}")
-    beside = Path(f"{source}{_SUFFIX}")
+    beside = Path(f"{Path(source)}{_SUFFIX}")  # a folder may be named with a slash at the end
     return beside if os.access(beside.parent, os.W_OK) else Path(beside.name)
 
 

@@ -39,12 +39,12 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
     start = time.perf_counter()
     if not job.index:
         raise ConfigError("the name of the index is empty")
-    source = open_source(job.source)
     rejects = RejectFile(job.rejects or default_path(job.source))
-    if rejects.path.absolute() == source.path:
-        raise ConfigError(f"the reject file {rejects.path} is the input itself")
     tally = Tally()
     with connect(connection) as client:
+        source = open_source(job.source, client=client, query=job.query)
+        if rejects.path.absolute() == source.path:
+            raise ConfigError(f"the reject file {rejects.path} is the input itself")
         cluster = Cluster(client, probe(client))
         live = target.find(client, job.index)
         with rejects, ProgressBar(shown=show_progress) as observe:

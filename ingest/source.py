@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import sys
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol
 
-import orjson
+from elasticsearch import Elasticsearch
 
+from ingest.jsonl_source import JsonlSource
 from ingest.types import Record, Rejection
-from xlrec_es.errors import SourceError
+from xlrec_es.errors import ConfigError
 
-MAX_LINE_BYTES = 32 * 1024 * 1024
-"""A longer line is set aside: memory stays bounded, and Elasticsearch would not take it."""
+INDEX_SCHEME = "index:"
+"""Before the name of an index, in place of a path."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_EXCERPT_BYTES = 1000
+_PARQUET_MAGIC = b"PAR1"
 
 
 class Source(Protocol):
@@ -32,8 +26,20 @@ class Source(Protocol):
         """For people: the file's name."""
 
     @property
+    def path(self) -> Path | None:
+        """Of the file or folder; None if it is neither."""
+
+    @property
     def rereadable(self) -> bool:
         """Whether `records` may be called more than once."""
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a position means the same in another process, later on."""
+
+    @property
+    def like(self) -> Mapping[str, Any] | None:
+        """`mappings` and flat `settings` of the index that the records are from, or None."""
 
     @property
     def fraction(self) -> float | None:
@@ -43,7 +49,8 @@ class Source(Protocol):
         """Read on.
 
         Args:
-            after: Position of the last record that is done with; 0 for the beginning.
+            after: Position of the last record that is done with; 0 for the beginning, and for
+                whatever is not `resumable`.
 
         Yields:
             Records, and what is no record, in the order of the source.
@@ -53,12 +60,32 @@ class Source(Protocol):
         """
 
 
-def open_source(path: str) -> JsonlSource:
-    """The source that a path of the command line stands for; `-` is standard input.
+def open_source(path: str, *, client: Elasticsearch | None = None, query: str = "") -> Source:
+    """The source that an argument of the command line stands for.
+
+    Args:
+        path: Of a file of JSON Lines or Parquet, told apart by their content; of a folder of
+            Parquet files; `-` for standard input; or `index:NAME`.
+        client: Where the index is.
+        query: Chooses a part of the index: an Elasticsearch query in JSON, or `@FILE`.
 
     Raises:
         SourceError: It cannot be opened.
+        ConfigError: The query is none, or there is one but no index.
+        ClusterError: The index cannot be read.
     """
+    if path.startswith(INDEX_SCHEME):
+        if client is None:
+            raise ConfigError("an index as the source needs a connection")
+        from ingest.index_source import IndexSource, parse_query
+
+        return IndexSource(client, path.removeprefix(INDEX_SCHEME), parse_query(query))
+    if query:
+        raise ConfigError(f"--query chooses from an index; give {INDEX_SCHEME}NAME as the input")
+    if _is_parquet(path):
+        from ingest.parquet_source import ParquetSource  # takes .2 s to import
+
+        return ParquetSource(path)
     source = JsonlSource(path)
     if source.rereadable:
         with source.open():  # fails now rather than after the model has been loaded
@@ -66,89 +93,14 @@ def open_source(path: str) -> JsonlSource:
     return source
 
 
-class JsonlSource:
-    """JSON Lines: one object a line, in UTF-8. Compressed by gzip or not, as its content says.
-
-    Args:
-        path: Of the file; `-` is standard input.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.name = "standard input" if path == "-" else path
-        self.rereadable = path != "-" and not Path(path).is_fifo()
-        self.path = None if path == "-" else Path(path).absolute()
-        self._file: io.BufferedReader | None = None
-        self._size = self.path.stat().st_size if self.path and self.path.is_file() else 0
-
-    @property
-    def fraction(self) -> float | None:
-        """How much of the file has been read, 0..1; None for standard input."""
-        if self._file is None or self._file.closed or not self._size:
-            return None
-        return min(1.0, self._file.raw.tell() / self._size)
-
-    @contextmanager
-    def open(self) -> Iterator[io.BufferedIOBase]:
-        """The uncompressed bytes.
-
-        Raises:
-            SourceError: It cannot be read.
-        """
-        try:
-            if self.path is None:
-                yield from _uncompressed(cast("io.BufferedReader", sys.stdin.buffer))
-                return
-            with self.path.open("rb") as self._file:
-                yield from _uncompressed(self._file)
-        except OSError as error:  # gzip's own errors too
-            raise SourceError(f"cannot read {self.name}: {error.strerror or error}") from error
-        except (EOFError, zlib.error) as error:
-            raise SourceError(f"cannot read {self.name}: its gzip stream is damaged") from error
-
-    def records(self, after: int = 0) -> Iterator[Record | Rejection]:
-        """See `Source.records`; positions are line numbers. Empty lines are passed over."""
-        with self.open() as file:
-            for number, line, complete in _lines(file):
-                if number <= after:
-                    continue
-                if number == 1:
-                    line = line.removeprefix(_BYTE_ORDER_MARK)
-                if not complete:
-                    reason = f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB"
-                    yield Rejection(number, "read", reason, _readable(line[:_EXCERPT_BYTES]))
-                elif line.strip():
-                    yield _parse(line, number)
-
-
-def _uncompressed(file: io.BufferedReader) -> Iterator[io.BufferedIOBase]:
-    if file.peek(2).startswith(_GZIP_MAGIC):
-        with gzip.open(file) as content:
-            yield content
-    else:
-        yield file
-
-
-def _lines(file: io.BufferedIOBase) -> Iterator[tuple[int, bytes, bool]]:
-    """Number, content, and whether that is all of it."""
-    number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        complete = len(line) <= MAX_LINE_BYTES or line.endswith(b"\n")
-        yield number, line, complete
-        while not complete:  # pass over the rest, in pieces
-            rest = file.readline(MAX_LINE_BYTES)
-            complete = not rest or rest.endswith(b"\n")
-
-
-def _parse(line: bytes, number: int) -> Record | Rejection:
+def _is_parquet(path: str) -> bool:
+    found = Path(path)
+    if found.is_dir():
+        return any(found.rglob("*.parquet"))
+    if path == "-" or not found.is_file():
+        return False
     try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return Rejection(number, "read", f"not JSON: {error.msg}", _readable(line))
-    if not isinstance(fields, dict):
-        return Rejection(number, "read", "not a JSON object", _readable(line))
-    return Record(fields, number)
-
-
-def _readable(line: bytes) -> str:
-    return line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+        with found.open("rb") as file:
+            return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+    except OSError:
+        return False  # whoever opens it next says why

@@ -17,10 +17,14 @@ class Record:
     Attributes:
         fields: The user's own fields; nobody changes them.
         position: Where it stands: the line's number, from 1.
+        id: The id that the source itself has for it; None where it is one of the fields.
+        own: What an index of this program's says of it: language, work ...; None from elsewhere.
     """
 
     fields: Fields
     position: int
+    id: str | None = None
+    own: Fields | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ class Worker:
             )
         return create_index(
             self.job,
-            made_from=self.source.name,
+            source=self.source,
             languages={text.language for text in sampled},
             calibration=calibration,
             encoder=self.encoder,

@@ -263,6 +263,15 @@ def _version_and_modules(client: Elasticsearch) -> tuple[tuple[int, int, int], f
     return min(versions), modules
 
 
+def server_version(client: Elasticsearch) -> tuple[int, int, int]:
+    """The oldest node's version.
+
+    Raises:
+        elasticsearch.ApiError: The cluster refuses; see `friendly_errors`.
+    """
+    return _version_and_modules(client)[0]
+
+
 def node_versions(
     client: Elasticsearch,
 ) -> tuple[list[tuple[int, int, int]], frozenset[str]]:

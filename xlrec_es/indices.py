@@ -12,7 +12,13 @@ from xlrec_es.calibration import Calibration
 from xlrec_es.client import friendly_errors
 from xlrec_es.encoder import Encoder, Fingerprint
 from xlrec_es.errors import FingerprintMismatch, IndexNotFound, IndexUnusable, NotAnXlrecIndex
-from xlrec_es.mappings import SCHEMA, index_body, text_fields
+from xlrec_es.mappings import (
+    SCHEMA,
+    index_body,
+    settings_for_fields,
+    text_fields,
+    with_fields_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +137,34 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
 
 
 def create_first_version(
-    client: Elasticsearch, name: str, meta: IndexMeta, settings: Mapping[str, Any] | None = None
+    client: Elasticsearch,
+    name: str,
+    meta: IndexMeta,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    like: Mapping[str, Any] | None = None,
 ) -> LiveIndex:
     """Create `<name>-xlrec-v1` with the alias `<name>` on it, in one atomic call.
+
+    Args:
+        client: Of the cluster.
+        name: The alias.
+        meta: What the index says of itself.
+        settings: Index settings that win.
+        like: `mappings` and flat `settings` of another index, whose fields this one gets too.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses (the name is taken, say).
     """
     physical = physical_name(name, 1)
+    theirs = like or {"settings": {}, "mappings": {}}
     body = index_body(
         dims=meta.fingerprint.dims,
         analyzers=meta.analyzers,
         meta=meta.to_meta(),
-        settings=settings,
+        settings={**settings_for_fields(theirs["settings"]), **(settings or {})},
     )
+    body = with_fields_of(body, theirs["mappings"])
     with friendly_errors(client):
         client.indices.create(index=physical, aliases={name: {}}, **body)
     return LiveIndex(physical, meta)

@@ -11,6 +11,16 @@ from typing import Any
 SCHEMA = "xlrec.v1"
 """The mapping that new indices get."""
 
+_FOR_FIELDS = (
+    "analysis.",
+    "mapping.",
+    "max_ngram_diff",
+    "max_shingle_diff",
+    "number_of_replicas",
+    "number_of_shards",
+    "similarity.",
+)
+
 
 def load_mapping(schema: str = SCHEMA) -> dict[str, Any]:
     """The shipped mapping of a schema version, as in `mappings/<schema>.json`.
@@ -50,6 +60,30 @@ def index_body(
     body["mappings"]["_meta"] = {"xlrec": dict(meta)}
     body["settings"]["index"].update(settings or {})
     return body
+
+
+def with_fields_of(body: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Add another index's fields to the body that creates an index.
+
+    Args:
+        body: As `index_body` makes it; what it has wins.
+        theirs: Mappings of the other index.
+    """
+    own = body["mappings"]
+    merged = {
+        "properties": {**theirs.get("properties", {}), **own["properties"]},
+        "_meta": {**theirs.get("_meta", {}), **own["_meta"]},
+    }
+    return {**body, "mappings": {**theirs, **own, **merged}}
+
+
+def settings_for_fields(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an index's flat settings those that its fields need, without the prefix `index.`.
+
+    Its life cycle, its pipelines and the places of its shards are its own affair.
+    """
+    names = {name: name.removeprefix("index.") for name in flat}
+    return {short: flat[name] for name, short in names.items() if short.startswith(_FOR_FIELDS)}
 
 
 def text_fields(analyzers: Mapping[str, str]) -> dict[str, Any]:

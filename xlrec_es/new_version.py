@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.client import friendly_errors
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.indices import IndexMeta, physical_name
-from xlrec_es.mappings import index_body
+from xlrec_es.mappings import index_body, with_fields_of
 from xlrec_es.versions import Version, Versions
 
 # What Elasticsearch writes into an index's settings by itself and refuses to be given.
@@ -61,11 +61,7 @@ def plan_version(
         meta=meta.to_meta(),
         settings={**copied_settings(like.body["settings"]), **(settings or {})},
     )
-    theirs = like.body.get("mappings", {})
-    mappings = body["mappings"]
-    properties = {**theirs.get("properties", {}), **mappings["properties"]}
-    described = {**theirs.get("_meta", {}), **mappings["_meta"]}
-    body["mappings"] = {**theirs, "properties": properties, "_meta": described}
+    body = with_fields_of(body, like.body.get("mappings", {}))
     return NewVersion(physical_name(versions.name, versions.next_number), body)
 
 

@@ -12,7 +12,7 @@ def test_names_and_paths() -> None:
     fields = FieldMap.from_mapping(
         {"title": "meta.name", "text": ["blurb", "meta.body"], "work": ["isbn"]}
     )
-    assert (fields.id, fields.title, fields.work) == ("id", "meta.name", "isbn")
+    assert (fields.id, fields.title, fields.work) == (None, "meta.name", "isbn")
     assert fields.texts == ("meta.name", "blurb", "meta.body")
 
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import source as source_module
-from ingest.source import JsonlSource, open_source
+from ingest import jsonl_source
+from ingest.jsonl_source import JsonlSource
+from ingest.source import open_source
 from ingest.types import Record, Rejection
 from xlrec_es.errors import SourceError
 
@@ -85,8 +86,8 @@ def test_a_bad_line_is_set_aside_and_reading_goes_on(
 def test_a_line_that_is_too_long_is_set_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: int, ending: bytes
 ) -> None:
-    monkeypatch.setattr(source_module, "MAX_LINE_BYTES", 100)
-    monkeypatch.setattr(source_module, "_EXCERPT_BYTES", 10)
+    monkeypatch.setattr(jsonl_source, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(jsonl_source, "_EXCERPT_BYTES", 10)
     line = b'{"id": "%s"}' % (b"x" * (89 + extra))  # 100 bytes and extra
     source = write(tmp_path / "items", b'{"id": 1}\n' + line + ending)
     after = b'{"id": 3}\n' if ending else b""

@@ -1,0 +1,115 @@
+"""Records of an index that exists: a team's own, or one that this program made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from elasticsearch import Elasticsearch
+
+from ingest.types import Record, Rejection
+from xlrec_es import scan
+from xlrec_es.client import friendly_errors, server_version
+from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, SourceError
+
+_OWN = "xlrec"
+
+
+class IndexSource:
+    """All documents of an index, or those that a query matches, as of one point in time.
+
+    The user's fields come as they are. Where this program made the index, its own object is no
+    field of the user's: what it says of language and work goes into `Record.own`.
+
+    A point in time dies with its node and cannot be sorted the same way again, so a position means
+    nothing to a later run.
+
+    Args:
+        client: Of its cluster.
+        index: Index, or alias of one index.
+        query: An Elasticsearch query.
+
+    Raises:
+        IndexUnusable: There is no such index, or the alias stands for several.
+        SourceError: The index does not keep what was written into it.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+
+    path = None
+    rereadable = True
+    resumable = False
+
+    def __init__(
+        self, client: Elasticsearch, index: str, query: Mapping[str, Any] | None = None
+    ) -> None:
+        self.name = f"index {index}"
+        self._client = client
+        self._query = query or {"match_all": {}}
+        with friendly_errors(client):
+            found = client.indices.get(index=index, flat_settings=True).body
+            # From 9.2 vectors are left out of _source unless they are asked for.
+            leaves_out_vectors = server_version(client) >= (9, 2, 0)
+        if not found:
+            raise IndexNotFound(f"there is no index {index}")
+        if len(found) > 1:
+            raise IndexUnusable(
+                f"{index} stands for {len(found)} indices ({', '.join(sorted(found))}), whose "
+                "mappings may contradict each other; name one"
+            )
+        [(self._index, body)] = found.items()
+        mappings = body["mappings"]
+        if mappings.get("_source", {}).get("enabled") is False:
+            raise SourceError(f"{self._index} does not store its documents (_source is disabled)")
+        self.like: Mapping[str, Any] | None = body
+        self._is_ours = _OWN in mappings.get("_meta", {})
+        self._source = {"exclude_vectors": False} if leaves_out_vectors else True
+        self._total = 0
+        self._read = 0
+
+    @property
+    def fraction(self) -> float | None:
+        """See `Source.fraction`."""
+        return min(1.0, self._read / self._total) if self._total else None
+
+    def records(self, after: int = 0) -> Iterator[Record | Rejection]:
+        """See `Source.records`; positions count the documents, and hold for this call alone."""
+        with friendly_errors(self._client):
+            # What has been written is read, even if no search has seen it yet.
+            self._client.indices.refresh(index=self._index)
+            self._total = self._client.count(index=self._index, query=self._query)["count"]
+        self._read = 0
+        body = {"query": self._query, "_source": self._source}
+        for hits in scan.pages(self._client, self._index, body):
+            for hit in hits:
+                self._read += 1
+                yield self._record(hit)
+
+    def _record(self, hit: scan.Hit) -> Record:
+        fields = dict(hit["_source"])
+        own = fields.pop(_OWN, None) if self._is_ours else None
+        return Record(fields, self._read, id=hit["_id"], own=own)
+
+
+def parse_query(text: str) -> dict[str, Any] | None:
+    """Read `--query`.
+
+    Args:
+        text: A query in JSON; `@FILE` for one in a file; empty for none.
+
+    Raises:
+        ConfigError: Not a JSON object, or no such file.
+    """
+    if not text:
+        return None
+    try:
+        content = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
+        query = orjson.loads(content)
+    except OSError as error:
+        raise ConfigError(f"--query {text}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(f"--query is not JSON: {error.msg}") from error
+    if not isinstance(query, dict):
+        raise ConfigError('--query is not a query; write an object such as {"term": {"shop": "x"}}')
+    return query

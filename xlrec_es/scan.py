@@ -1,0 +1,61 @@
+"""Read all documents of an index as they are at one point in time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import elasticsearch
+from elasticsearch import Elasticsearch
+
+from xlrec_es.client import friendly_errors
+
+Hit = Mapping[str, Any]
+
+PAGE = 1000
+"""Documents in a page: with vectors and texts some megabytes."""
+
+# How long whoever reads may take over one page. A worker stands still while Elasticsearch is down,
+# and its source waits with it; a longer time holds deleted documents' space for longer, no more.
+_KEEP_ALIVE = "30m"
+
+
+def pages(
+    client: Elasticsearch, index: str, body: Mapping[str, Any], *, page: int = PAGE
+) -> Iterator[list[Hit]]:
+    """All documents, in pages that are not empty.
+
+    Nothing that is written meanwhile is seen, and nothing is seen twice. The order is that of the
+    shards (`_shard_doc`), which costs no sorting.
+
+    Args:
+        client: Of the cluster.
+        index: Index or alias.
+        body: What to ask for: `query`, `_source`, `fields` ...
+        page: Documents in a page, 10,000 at most.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses; or it forgot the point in time,
+            because its node was restarted.
+    """
+    asked = {"sort": ["_shard_doc"], "track_total_hits": False, **body, "size": page}
+    with friendly_errors(client):
+        pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
+    try:
+        while True:
+            with friendly_errors(client):
+                answer = client.search(
+                    body={**asked, "pit": {"id": pit, "keep_alive": _KEEP_ALIVE}},
+                    allow_partial_search_results=False,
+                )
+            hits: list[Hit] = answer["hits"]["hits"]
+            if not hits:
+                return
+            yield hits
+            asked["search_after"] = hits[-1]["sort"]
+            pit = answer.get("pit_id", pit)
+    finally:
+        # It goes by itself after a while, so a failure here is not worth an error.
+        with contextlib.suppress(elasticsearch.ApiError, elasticsearch.TransportError):
+            client.close_point_in_time(id=pit)
