@@ -1,0 +1,126 @@
+"""How far a mean can be trusted: bootstrap intervals, and paired comparisons. Pure.
+
+Persons are drawn, not cases: what one person likes in two languages is no independent evidence.
+
+Sources: percentile bootstrap, Efron and Tibshirani 1993, "An Introduction to the Bootstrap"; test
+by signs turned at random, Smucker, Allan and Carterette 2007, "A Comparison of Statistical
+Significance Tests for Information Retrieval Evaluation"
+(https://doi.org/10.1145/1321440.1321528).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+DRAWS = 2000
+"""Samples of persons; the ends of an interval then move by about a fiftieth of its width."""
+
+_BLOCK = 2_000_000  # numbers in memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean, and where it lies with 95% confidence.
+
+    Attributes:
+        mean: Over the cases; NaN without any.
+        low: 2.5% of the samples lie below.
+        high: 2.5% of the samples lie above.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the mean is above or below zero beyond the noise."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One system against another, on the same cases.
+
+    Attributes:
+        interval: Of the mean of (this - other).
+        p_value: How often the difference would be as large if the two were alike; two-sided.
+    """
+
+    interval: Interval
+    p_value: float
+
+
+def bootstrap(
+    values: NDArray[np.float64], persons: Sequence[str], *, seed: int, draws: int = DRAWS
+) -> Interval:
+    """The mean of the values with its interval.
+
+    Args:
+        values: Shape (n_cases,); NaN is left out.
+        persons: Whose case each is.
+        seed: Same seed and values, same interval.
+        draws: Samples.
+    """
+    sums, counts = _by_person(values, persons)
+    if not len(sums):
+        return Interval(math.nan, math.nan, math.nan)
+    rng = np.random.default_rng(seed)
+    n = len(sums)
+    means = []
+    for size in _blocks(draws, n):
+        times = rng.multinomial(n, np.full(n, 1 / n), size=size)  # (size, n_persons)
+        means.append((times @ sums) / (times @ counts))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
+
+
+def compare(
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    persons: Sequence[str],
+    *,
+    seed: int,
+    draws: int = DRAWS,
+) -> Difference:
+    """Whether one system is better than the other, person by person.
+
+    Args:
+        one: Shape (n_cases,); NaN is left out.
+        other: The same cases.
+        persons: Whose case each is.
+        seed: Same seed and values, same answer.
+        draws: Samples.
+    """
+    interval = bootstrap(one - other, persons, seed=seed, draws=draws)
+    sums, _ = _by_person(one - other, persons)
+    rng = np.random.default_rng(seed)
+    # What differs by rounding alone is as large, too.
+    reached = abs(sums.sum()) - 1e-9
+    as_large = 1  # the difference as it is
+    for size in _blocks(draws, len(sums)):
+        signs = rng.integers(0, 2, (size, len(sums))) * 2 - 1
+        as_large += int((np.abs(signs @ sums) >= reached).sum())
+    return Difference(interval, as_large / (draws + 1))
+
+
+def _by_person(
+    values: NDArray[np.float64], persons: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum and number of each person's values; persons in order of their ids."""
+    there = ~np.isnan(values)
+    names = np.asarray(persons, dtype=object)[there].astype(str)
+    _, numbers = np.unique(names, return_inverse=True)
+    sums = np.bincount(numbers, values[there])
+    return sums, np.bincount(numbers).astype(np.float64)
+
+
+def _blocks(draws: int, persons: int) -> list[int]:
+    """Sizes that add up to `draws`, each small enough for memory."""
+    size = max(1, _BLOCK // max(1, persons))
+    return [min(size, draws - start) for start in range(0, draws, size)]
