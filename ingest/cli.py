@@ -50,8 +50,9 @@ main.add_command(serve)
     multiple=True,
     metavar="NAME=FIELD",
     help="Which field of a record is its id, language, title, text (several: text=a,b), work, "
-    "popularity, or translations. Dotted for objects in objects. Repeatable; a TOML file has a "
-    "table [fields].  [default: fields of these names; text=summary,description,text]",
+    "popularity, or translations. Dotted for objects in objects; title=title_{language} stands for "
+    "title_en, title_de ... Repeatable; a TOML file has a table [fields].  [default: fields of "
+    "these names; text=summary,description,text]",
 )
 @click.option(
     "--query",
@@ -93,7 +94,8 @@ def run(
 
     INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
     an id, a text, and whatever else; all of it is kept. A record in several languages has them in
-    an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}.
+    an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}; or in fields
+    of their own: --field title=title_{language}.
 
     INPUT may be a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
     the same cluster, whose ids, fields and mapping are kept.

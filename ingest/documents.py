@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from ingest.detect import LanguageDetector
-from ingest.fields import FieldMap, lookup, without
+from ingest.fields import PLACEHOLDER, FieldMap, lookup, tags_of, without
 from ingest.recipe import Recipe
 from ingest.types import Document, Fields, Record, Rejection
 from xlrec_es.errors import UnknownLanguage
@@ -38,6 +38,7 @@ class _Draft:
         id: Of the record.
         tag: Its language as declared, or None.
         texts: The object that holds its texts.
+        paths: Where they are in it, in order.
         source: The user's fields that it gets.
         is_rendition: Whether it is one of several in the record.
     """
@@ -45,6 +46,7 @@ class _Draft:
     id: str
     tag: Any
     texts: Any
+    paths: tuple[str, ...]
     source: Fields
     is_rendition: bool
 
@@ -57,11 +59,11 @@ class _Draft:
 class DocumentBuilder:
     """Makes documents out of records.
 
-    A record in one language keeps its id and its fields. One that carries several languages becomes
-    a document `<id>@<language>` for each of them. It has the fields of that language, and those of
-    the record that are no text: neither the other translations, nor the record's own language,
-    title, and text. If the record declares a language and has a text of its own, that is one more
-    rendition. Renditions share `xlrec.work`.
+    A record in one language keeps its id and its fields. One that carries several languages, in
+    fields of their own (`title_en`) or in an object, becomes a document `<id>@<language>` for each
+    of them. It has the fields of that language, and those of the record that are no text: neither
+    the other translations, nor the record's own language, title, and text. If the record declares a
+    language and has a text of its own, that is one more rendition. Renditions share `xlrec.work`.
     """
 
     def __init__(self, fields: FieldMap, recipe: Recipe, detector: LanguageDetector) -> None:
@@ -81,7 +83,7 @@ class DocumentBuilder:
             try:
                 document = self._document(record, draft)
                 if document.id in seen:
-                    raise _Unfit(f"{self._fields.translations} has {document.language} twice")
+                    raise _Unfit(f"the record has {document.language} twice")
             except _Unfit as error:
                 rejection = Rejection(record.position, "document", str(error), record.fields)
                 yield replace(rejection, document=draft.document_id)
@@ -100,32 +102,64 @@ class DocumentBuilder:
         if OWN_FIELD in record:
             raise _Unfit(f"the field {OWN_FIELD} is this program's own; rename or remove it")
         id_ = self._id(whole)
-        if whole.own:  # a document of ours already, in one language
-            return [_Draft(id_, whole.own.get("language"), record, record, is_rendition=False)]
         tag = lookup(record, paths.language)
-        translations = lookup(record, paths.translations)
-        if not translations:
-            return [_Draft(id_, tag, record, record, is_rendition=False)]
+        if whole.own:  # a document of ours already, in one language
+            tag = whole.own.get("language")
+            here = [p for path in paths.texts for p in _paths_in(record, path)]
+            return [_Draft(id_, tag, record, tuple(here), record, is_rendition=False)]
+        if tags := list(dict.fromkeys(t for path in paths.texts for t in tags_of(record, path))):
+            return list(self._by_fields(id_, record, tag, tags))
+        if translations := lookup(record, paths.translations):
+            return list(self._by_object(id_, record, tag, translations))
+        return [_Draft(id_, tag, record, paths.texts, record, is_rendition=False)]
+
+    def _by_fields(
+        self, id_: str, record: Fields, own: object, tags: list[str]
+    ) -> Iterator[_Draft]:
+        """A draft for each language that has fields of its own.
+
+        Text fields without a language belong to the language that the record declares; if it
+        declares none, to all of them.
+        """
+        paths = self._fields.texts
+        plain = [path for path in paths if PLACEHOLDER not in path]
+        own = next((tag for tag in tags if _spelled_alike(tag.replace("_", "-"), own)), own)
+        if isinstance(own, str) and own and own not in tags and any(_texts(record, plain)):
+            tags = [own, *tags]
+        for tag in tags:
+            elsewhere = [_in_language(path, other) for path in paths for other in tags]
+            here = [_in_language(path, tag) for path in paths]
+            if own and tag != own:
+                here = [path for path in here if path not in plain]
+                elsewhere.append(self._fields.language)
+            source = record
+            for path in elsewhere:
+                source = source if path in here else without(source, path)
+            yield _Draft(id_, tag, record, tuple(here), source, is_rendition=True)
+
+    def _by_object(
+        self, id_: str, record: Fields, tag: object, translations: object
+    ) -> Iterator[_Draft]:
+        """A draft for each translation, and one for the record's own language."""
+        paths = self._fields
         if not isinstance(translations, Mapping):
             raise _Unfit(f"{paths.translations} is {_kind(translations)}, not an object")
         own = shared = without(record, paths.translations)
         for path in (paths.language, *paths.texts):
             shared = without(shared, path)
-        drafts = []
         translated = isinstance(tag, str) and tag in translations
         if tag and not translated and any(_texts(own, paths.texts)):
-            drafts.append(_Draft(id_, tag, own, own, is_rendition=True))
+            yield _Draft(id_, tag, own, paths.texts, own, is_rendition=True)
         for tag, fields in translations.items():
             source = {**shared, **fields} if isinstance(fields, Mapping) else {}
-            drafts.append(_Draft(id_, tag, fields, source, is_rendition=True))
-        return drafts
+            yield _Draft(id_, tag, fields, paths.texts, source, is_rendition=True)
 
     def _document(self, record: Record, draft: _Draft) -> Document:
         if not isinstance(draft.texts, Mapping):
             raise _Unfit(f"the translation {draft.tag} is {_kind(draft.texts)}, not an object")
-        text = self._recipe.text(_texts(draft.texts, self._fields.texts))
+        text = self._recipe.text(_texts(draft.texts, draft.paths))
         if not text:
-            raise _Unfit(f"no text in {', '.join(self._fields.texts)}")
+            raise _Unfit(f"no text in {', '.join(draft.paths)}")
         declared = draft.is_rendition or draft.tag not in (None, "")
         language = _language(draft.tag) if declared else self._detector.detect(text)
         id_ = _checked(f"{draft.id}@{language}") if draft.is_rendition else draft.id
@@ -140,6 +174,22 @@ class DocumentBuilder:
             "source": draft.source,
         }
         return Document(**stored, content_hash=_hash(stored), record=record)
+
+
+def _in_language(path: str, tag: str) -> str:
+    return path.replace(PLACEHOLDER, tag)
+
+
+def _paths_in(record: Fields, path: str) -> list[str]:
+    """What a path stands for in a record."""
+    if PLACEHOLDER not in path:
+        return [path]
+    return [_in_language(path, tag) for tag in tags_of(record, path)]
+
+
+def _spelled_alike(tag: str, other: object) -> bool:
+    """Whether two tags are the same but for `EN_us` and `en-US`."""
+    return isinstance(other, str) and tag.lower() == other.lower().replace("_", "-")
 
 
 def _texts(fields: Fields, paths: Iterable[str]) -> Iterator[str]:

@@ -8,11 +8,19 @@ from typing import Any
 
 from ingest.types import Fields
 from xlrec_es.errors import ConfigError
+from xlrec_es.languages import is_tag
+
+PLACEHOLDER = "{language}"
+"""Stands for a language tag in a path."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldMap:
     """Where a record keeps what. Paths may be dotted: `meta.title`.
+
+    A path of `title` or `text` may have `{language}` in it, which stands for any language tag:
+    `title_{language}` is `title_en`, `title_de` ..., `i18n.{language}.name` an object a language.
+    The record then is one document for each language that it has.
 
     Attributes:
         id: The document's id: text or a whole number. None is the id that the source itself has
@@ -48,6 +56,8 @@ class FieldMap:
             several = [path] if isinstance(path, str) else path
             if not isinstance(several, list) or not all(isinstance(p, str) and p for p in several):
                 raise ConfigError(f"field {name}: {path!r} is not the name of a field")
+            for path in several:
+                _check_placeholder(name, path)
             if name == "text":
                 chosen[name] = tuple(several)
             elif len(several) == 1:
@@ -60,6 +70,23 @@ class FieldMap:
     def texts(self) -> tuple[str, ...]:
         """The paths of everything that is searched and encoded, in order."""
         return (self.title, *(path for path in self.text if path != self.title))
+
+    @property
+    def title_field(self) -> str:
+        """The title's path in a document, as `_source` filters understand it: `title_*`."""
+        return self.title.replace(PLACEHOLDER, "*")
+
+
+def _check_placeholder(name: str, path: str) -> None:
+    """Refuse a placeholder where there can be none.
+
+    Raises:
+        ConfigError: It is in the path of something that has no language, or is there twice.
+    """
+    if PLACEHOLDER in path and name not in ("title", "text"):
+        raise ConfigError(f"field {name}: {PLACEHOLDER} can be in the fields of title and text")
+    if path.count(PLACEHOLDER) > 1:
+        raise ConfigError(f"field {name}: {path} has {PLACEHOLDER} twice")
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, list[str]]:
@@ -84,6 +111,26 @@ def lookup(record: Fields, path: str) -> Any:  # noqa: ANN401 - whatever JSON ho
     head, dot, rest = path.partition(".")
     inner = record.get(head)
     return lookup(inner, rest) if dot and isinstance(inner, Mapping) else None
+
+
+def tags_of(record: Fields, path: str) -> list[str]:
+    """The language tags that stand where the path has its placeholder, in the record's order."""
+    before, found, after = path.partition(PLACEHOLDER)
+    if not found:
+        return []
+    outer, _, before_in_name = before.rpartition(".")
+    after_in_name, _, _ = after.partition(".")
+    inner = lookup(record, outer) if outer else record
+    tags = _tags(record, before, after)  # a name that has the dots in it
+    if isinstance(inner, Mapping):
+        tags += _tags(inner, before_in_name, after_in_name)
+    return [t for t in dict.fromkeys(tags) if lookup(record, path.replace(PLACEHOLDER, t))]
+
+
+def _tags(names: Iterable[str], before: str, after: str) -> list[str]:
+    fitting = (name for name in names if name.startswith(before) and name.endswith(after))
+    tags = (name[len(before) : len(name) - len(after)] for name in fitting)
+    return [tag for tag in tags if is_tag(tag)]
 
 
 def without(record: Fields, path: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def create_index(
         fingerprint=job.recipe.fingerprint(encoder, calibration),
         calibration=calibration,
         analyzers=target.choose_analyzers(languages, cluster.capabilities.analyzers),
-        title_field=job.fields.title,
+        title_field=job.fields.title_field,
         source={"input": source.name, "fields": asdict(job.fields)},
     )
     live = create_first_version(cluster.client, job.index, meta, like=source.like)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
 import langcodes
 from langcodes.tag_parser import LanguageTagError
@@ -80,6 +81,16 @@ def normalize(tag: str) -> str:
     raise UnknownLanguage(
         f"{tag!r} is not a language tag; use BCP 47 codes such as en, de, ja or zh-Hant"
     )
+
+
+@lru_cache(maxsize=1024)
+def is_tag(text: str) -> bool:
+    """Whether this is a valid BCP 47 tag."""
+    try:
+        normalize(text)
+    except UnknownLanguage:
+        return False
+    return True
 
 
 def choose_analyzer(language: str, available: Collection[str]) -> str:

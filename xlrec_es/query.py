@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xlrec_es.errors import UsageError
+from xlrec_es.languages import is_tag
 from xlrec_es.profile import Profile
 
 DENSE = "dense"
@@ -299,11 +300,24 @@ def _hits(options: SearchOptions) -> dict[str, Any]:
 
 
 def title_of(hit: Mapping[str, Any], path: str | None) -> str | None:
-    """The title field of a hit; the path may be dotted."""
+    """The title field of a hit; the path may be dotted.
+
+    A `*` in it stands for a language tag: `title_*` is `title_en` or `title_de`, whichever the
+    document has.
+    """
     value: Any = hit.get("_source", {})
     for name in (path or "").split("."):
-        value = value.get(name) if isinstance(value, dict) else None
+        value = _inner(value, name) if isinstance(value, dict) else None
     return value if isinstance(value, str) else None
+
+
+def _inner(value: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    before, star, after = name.partition("*")
+    if not star:
+        return value.get(name)
+    names = (key for key in value if key.startswith(before) and key.endswith(after))
+    fitting = (name for name in names if is_tag(name[len(before) : len(name) - len(after)]))
+    return next((value[name] for name in fitting), None)
 
 
 def to_msearch(

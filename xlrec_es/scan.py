@@ -27,7 +27,9 @@ def pages(
     """All documents, in pages that are not empty.
 
     Nothing that is written meanwhile is seen, and nothing is seen twice. The order is that of the
-    shards (`_shard_doc`), which costs no sorting.
+    shards (`_shard_doc`), which costs no sorting. One request after another: on 40,000 documents of
+    1 kB, 13,000 to 30,000 a second, and slices in 2 or 4 threads were no faster beyond the noise
+    (15,000 to 41,000 on 2 cores), while an encoder takes hundreds.
 
     Args:
         client: Of the cluster.

@@ -14,6 +14,7 @@ from fakes import HashEncoder
 from ingest import target as targets
 from ingest.detect import LanguageDetector
 from ingest.documents import DocumentBuilder
+from ingest.fields import FieldMap
 from ingest.job import Job
 from ingest.prepare import Cluster
 from ingest.rejects import RejectFile
@@ -23,6 +24,8 @@ from ingest.types import Record
 from ingest.worker import Worker
 from xlrec_es.client import probe
 from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, SourceError
+from xlrec_es.recommend import Recommender
+from xlrec_es.types import History
 
 DETECTOR = LanguageDetector()
 VECTOR = [0.1, -2.5, 1e-7]
@@ -107,8 +110,10 @@ def test_what_cannot_be_read_is_told(es: Elasticsearch, index_name: str) -> None
         open_source(f"index:{index_name}-3", client=es)
 
 
-def run(es: Elasticsearch, source: Source, index: str, folder: Path) -> Tally:
-    job = Job(source.name, index)
+def run(
+    es: Elasticsearch, source: Source, index: str, folder: Path, fields: FieldMap | None = None
+) -> Tally:
+    job = Job(source.name, index, fields or FieldMap())
     with RejectFile(folder / "rejects") as rejects:
         worker = Worker(
             job=job,
@@ -175,3 +180,18 @@ def test_an_index_of_ours_comes_without_our_object(
     # Languages, works and hashes are those of the first, although the fields do not tell them.
     run(es_each, open_source(f"index:{index_name}", client=es_each), f"{index_name}-2", tmp_path)
     assert stored(es_each, f"{index_name}-2") == stored(es_each, index_name)
+
+
+def test_fields_of_a_language_are_titles_in_recommendations(
+    es_each: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    items = [
+        {"id": n, "title_en": f"chess {n}", "title_de": f"Schach chess {n}", "title_sort": "x"}
+        for n in range(4)
+    ]
+    path = tmp_path / "items.jsonl"
+    path.write_text("\n".join(map(json.dumps, items)))
+    fields = FieldMap(title="title_{language}")
+    run(es_each, open_source(str(path)), index_name, tmp_path, fields)
+    found = Recommender(es_each, index_name).recommend(History.of(["0"]), languages=["de"])
+    assert {item.title for item in found.items} == {f"Schach chess {n}" for n in (1, 2, 3)}

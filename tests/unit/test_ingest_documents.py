@@ -97,6 +97,79 @@ def test_a_translation_comes_before_the_record_itself() -> None:
     assert one(record).text == "new"
 
 
+BY_FIELD = {"title": "title_{language}", "text": ["i18n.{language}.blurb", "author"]}
+
+
+def test_languages_may_have_fields_of_their_own() -> None:
+    """What stands where the placeholder does, but is no language, is a field like any other."""
+    record = {
+        "id": 7,
+        "title_en": "Tea house",
+        "title_pt_BR": "Casa de chá",
+        "title_sort": "house",
+        "title_fr": "",
+        "author": "Ann",
+        "i18n": {"en": {"blurb": "A game", "pages": 2}, "ja": {"blurb": "茶の遊び"}},
+    }
+    english, portuguese, japanese = build(record, **BY_FIELD)
+    assert isinstance(english, Document)
+    assert isinstance(portuguese, Document)
+    assert isinstance(japanese, Document)
+    assert (english.id, english.text) == ("7@en", "Tea house\nA game\nAnn")
+    assert (portuguese.id, portuguese.text) == ("7@pt-BR", "Casa de chá\nAnn")
+    assert (japanese.id, japanese.text) == ("7@ja", "茶の遊び\nAnn")
+    assert english.work == japanese.work == "7"
+    shared = {"id": 7, "title_sort": "house", "title_fr": "", "author": "Ann"}
+    assert english.source == {
+        **shared,
+        "title_en": "Tea house",
+        "i18n": {"en": {"blurb": "A game", "pages": 2}, "ja": {}},
+    }
+    assert portuguese.source == {
+        **shared,
+        "title_pt_BR": "Casa de chá",
+        "i18n": {"en": {"pages": 2}, "ja": {}},
+    }
+
+
+@pytest.mark.parametrize("tag", ["en", "EN", "de"])
+def test_text_without_a_language_belongs_to_the_one_declared(tag: str) -> None:
+    record = {"id": 7, "language": tag, "title_en": "Tea", "title_fr": "Thé", "author": "Ann"}
+    texts = {}
+    for document in build(record, **BY_FIELD):
+        assert isinstance(document, Document)
+        texts[document.language] = document.text
+        plain = document.language == tag.lower()
+        assert ("author" in document.source) == plain
+        assert ("language" in document.source) == plain
+    expected = {"en": "Tea", "fr": "Thé", "de": ""}
+    expected[tag.lower()] = f"{expected[tag.lower()]}\nAnn".strip()
+    assert texts == {language: text for language, text in expected.items() if text}
+
+
+def test_a_language_that_comes_twice_is_told() -> None:
+    english, rejection = build({"id": 7, "title_en": "Tea", "title_EN": "Tee"}, **BY_FIELD)
+    assert isinstance(english, Document)
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason == "the record has en twice"
+
+
+def test_a_document_of_ours_is_what_it_was() -> None:
+    """Read from an index, a rendition has neither its language nor its work in its fields."""
+    record = {"id": 7, "title_en": "Tea", "title_pt_BR": "Chá", "author": "Ann", "popularity": 3}
+    for document in build(record, **BY_FIELD):
+        assert isinstance(document, Document)
+        own = {
+            "work": document.work,
+            "language": document.language,
+            "language_source": document.language_source,
+        }
+        again = Record(document.source, 1, id=document.id, own=own)
+        [rebuilt] = builder(**BY_FIELD).build(again)
+        assert isinstance(rebuilt, Document)
+        assert replace(rebuilt, record=document.record) == document
+
+
 def test_no_translations_are_none() -> None:
     assert one({"id": "a", "title": "x", "translations": {}}).id == "a"
 
@@ -163,7 +236,7 @@ def test_a_bad_record_is_set_aside_with_its_reason(fields: dict[str, Any], reaso
         ("fr", {"title": 3}, "title is or has a number, not text"),
         ("fr", "Taquin", "the translation fr is text, not an object"),
         ("fr", None, "the translation fr is null, not an object"),
-        ("EN", TITLE, "translations has en twice"),
+        ("EN", TITLE, "the record has en twice"),
         ("x-" + "-".join(["abcdefgh"] * 60), TITLE, "the id has "),
     ],
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingest.fields import FieldMap, lookup, parse_assignments, without
+from ingest.fields import FieldMap, lookup, parse_assignments, tags_of, without
 from xlrec_es.errors import ConfigError
 
 
@@ -35,6 +35,8 @@ def test_assignments_override_a_table() -> None:
         ({"text": ["a", 3]}, "is not the name of a field"),
         ({"id": ["a", "b"]}, "field id: give one name; only text can be several fields"),
         ({"id": []}, "field id: give one name"),
+        ({"id": "id_{language}"}, r"field id: \{language\} can be in the fields of title and text"),
+        ({"text": ["{language}.{language}"]}, r"field text: .* has \{language\} twice"),
     ],
 )
 def test_mistakes_in_a_table(paths: dict[str, Any], message: str) -> None:
@@ -57,6 +59,23 @@ RECORD = {"a": {"b": {"c": 1}, "n": None}, "a.b": 2, "list": [{"x": 1}]}
 )
 def test_lookup(path: str, value: object) -> None:
     assert lookup(RECORD, path) == value
+
+
+@pytest.mark.parametrize(
+    ("record", "path", "tags"),
+    [
+        ({"title_en": "a", "title_de": "b", "title": "c"}, "title_{language}", ["en", "de"]),
+        ({"title_en": "a", "title_fr": None, "title_it": ""}, "title_{language}", ["en"]),
+        ({"title_sort": "a", "title_raw_text": "b"}, "title_{language}", []),
+        ({"en": {"x": "a"}, "de": {"y": "b"}, "fr": "c"}, "{language}.x", ["en"]),
+        ({"t": {"of_en_x": "a"}}, "t.of_{language}_x", ["en"]),
+        ({"t.en": "a", "t": {"de": "b"}}, "t.{language}", ["en", "de"]),
+        ({"t": ["en"]}, "t.{language}", []),
+        ({"title": "a"}, "title", []),
+    ],
+)
+def test_tags_stand_in_names(record: dict[str, Any], path: str, tags: list[str]) -> None:
+    assert tags_of(record, path) == tags
 
 
 def test_without_copies_what_it_changes() -> None:

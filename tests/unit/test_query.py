@@ -21,6 +21,7 @@ from xlrec_es.query import (
     build_requests,
     details_body,
     history_body,
+    title_of,
     to_msearch,
 )
 
@@ -182,3 +183,21 @@ if __name__ == "__main__":
     for name, body in golden_bodies().items():
         text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
         (GOLDEN / f"{name}.json").write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "title"),
+    [
+        ({"title": "Tea"}, "title", "Tea"),
+        ({"meta": {"name": "Tea"}}, "meta.name", "Tea"),
+        ({"title_sort": "x", "title_pt_BR": "Chá"}, "title_*", "Chá"),
+        ({"i18n": {"note": {"name": "x"}, "ja": {"name": "茶"}}}, "i18n.*.name", "茶"),
+        ({"title_sort": "x"}, "title_*", None),
+        ({"title": 3}, "title", None),
+        ({"title": "Tea"}, "title.en", None),
+        ({"title": "Tea"}, None, None),
+        ({}, "title", None),
+    ],
+)
+def test_titles(source: dict[str, object], path: str | None, title: str | None) -> None:
+    assert title_of({"_source": source}, path) == title
