@@ -101,7 +101,8 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         "refused": [],
     }
     if not job.dry_run:
-        summary["refused"] = _write(client, live, job, generation, changed, learned)
+        note = _note(job, likes, generation)
+        summary["refused"] = _write(client, live, note, changed, learned)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
 
 
@@ -151,25 +152,29 @@ def _generation(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> str:
     return digest.hexdigest()[:12]
 
 
+def _note(job: IndicatorJob, likes: Likes, generation: str) -> dict[str, Any]:
+    """What `_meta.xlrec.indicators` says of a run."""
+    return {
+        "generation": generation,
+        "model": job.learner.name,
+        "transfer": asdict(job.transfer),
+        "shard": f"{job.shard[0]}/{job.shard[1]}",
+        "learned_from": dict(likes.read),
+    }
+
+
 def _write(
     client: Elasticsearch,
     live: LiveIndex,
-    job: IndicatorJob,
-    generation: str,
+    note: Mapping[str, Any],
     changed: Sequence[Entry],
     learned: Mapping[str, Learned],
 ) -> list[dict[str, str]]:
     """Write what changed, between two notes in `_meta`; what was refused comes back."""
-    note = {
-        "generation": generation,
-        "complete": False,
-        "model": job.learner.name,
-        "transfer": asdict(job.transfer),
-        "shard": f"{job.shard[0]}/{job.shard[1]}",
-    }
-    live = update_meta(client, live, replace(live.meta, indicators=note))
+    begun = {**note, "complete": False}
+    live = update_meta(client, live, replace(live.meta, indicators=begun))
     writer = BulkWriter(client, live.name)
-    operations = (update(entry, learned[entry.id], generation) for entry in changed)
+    operations = (update(entry, learned[entry.id], note["generation"]) for entry in changed)
     refused = writer.write(operations)
     with friendly_errors(client):
         client.indices.refresh(index=live.name)

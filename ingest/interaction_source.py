@@ -12,10 +12,11 @@ import pyarrow.json
 import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
-from ingest.interactions import COLUMNS, batches_of
+from ingest.interactions import batches_of
 from ingest.source import INDEX_SCHEME
 from xlrec_es import scan
 from xlrec_es.errors import ConfigError, SourceError
+from xlrec_es.likes import COLUMNS
 
 _PAGE = 10_000  # of nothing but numbers and ids
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,7 @@ from scipy.sparse import csr_array
 
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.history import EVENT_WEIGHTS
-
-MAX_WEIGHT = 100.0
-"""A weight above it is taken for a mistake: it would drown all others."""
-
-COLUMNS = ("user", "item", "event", "rating", "weight", "time")
-"""What a batch may have; `user` and `item` it must have."""
+from xlrec_es.likes import MAX_WEIGHT, ids_as_numbers, pairs_digest
 
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _DAY_S = 86_400.0
@@ -68,12 +64,15 @@ class Likes:
         persons: Persons by work, shape (n_works,), float32; older likes count less.
         works: Work ids, in order of the columns.
         report: How many rows came, and how many did not count, by reason.
+        read: Which likes these are: how many, their digest (see `xlrec_es.likes.pairs_digest`),
+            and the time of the latest. An evaluation knows by it what was learned.
     """
 
     matrix: csr_array
     persons: NDArray[np.float32]
     works: tuple[str, ...]
     report: Mapping[str, int]
+    read: Mapping[str, Any] = field(default_factory=dict)
 
 
 def collect(
@@ -111,6 +110,7 @@ class _Collector:
         self._now_s = now_s
         self._users: dict[str, int] = {}
         self._parts: list[NDArray[Any]] = []
+        self._latest_s = -np.inf
         self.report: Counter[str] = Counter()
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -126,7 +126,8 @@ class _Collector:
         rows["user"] = _numbers(columns["user"], self._user)
         rows["work"] = _numbers(columns["item"], lambda item: self._items.get(item, -1))
         rows["weight"] = self._weights(columns, len(batch))
-        rows["t"] = self._days(columns.get("time"), len(batch))
+        times_s = _seconds(columns["time"]) if "time" in columns else np.full(len(batch), np.nan)
+        rows["t"] = self._days(times_s)
         self.report["rows"] += len(batch)
         good = np.ones(len(batch), bool)
         for reason, bad in (
@@ -138,6 +139,7 @@ class _Collector:
             self._count(reason, int((good & bad).sum()))
             good &= ~bad
         self._parts.append(rows[good])
+        self._latest_s = np.fmax.reduce(times_s[good], initial=self._latest_s)
 
     def _user(self, user: str) -> int:
         return self._users.setdefault(user, len(self._users))
@@ -167,11 +169,9 @@ class _Collector:
                 weights[there & (ratings < self._rules.min_rating)] = 0
         return weights
 
-    def _days(self, times: pa.Array | None, size: int) -> NDArray[np.float32]:
+    def _days(self, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
         """Days before now of each row, as a number below zero; NaN without a time."""
-        if times is None:
-            return np.full(size, np.nan, np.float32)
-        days = (_seconds(times) - self._now_s) / _DAY_S
+        days = (times_s - self._now_s) / _DAY_S
         self._count("in the future, taken for now", int((days > 1).sum()))
         clipped: NDArray[np.float32] = np.minimum(days, 0).astype(np.float32)
         return clipped
@@ -183,6 +183,7 @@ class _Collector:
         self._parts.clear()
         rows["weight"] *= self._decay(rows["t"])
         rows = self._each_once(rows)
+        read = self._read(rows)
         rows = self._capped(rows)
         rows = self._without_rare(rows, "work", self._rules.min_persons, "work too rare")
         rows = self._without_rare(rows, "user", self._rules.min_works, "person too short")
@@ -198,7 +199,18 @@ class _Collector:
             counts.astype(np.float32),
             self.works,
             dict(self.report),
+            read,
         )
+
+    def _read(self, rows: NDArray[Any]) -> dict[str, Any]:
+        """Which likes these are, before any is left out as too rare or too many."""
+        persons, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
+        latest = self._latest_s
+        return {
+            "likes": len(rows),
+            "digest": pairs_digest(persons[rows["user"]], works[rows["work"]]),
+            "until": None if np.isinf(latest) else datetime.fromtimestamp(latest, UTC).isoformat(),
+        }
 
     def _decay(self, days: NDArray[np.float32]) -> NDArray[np.float32]:
         """What a like still counts, 0..1; one without a time counts as the latest."""

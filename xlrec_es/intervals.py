@@ -116,7 +116,7 @@ def _by_person(
     there = ~np.isnan(values)
     names = np.asarray(persons, dtype=object)[there].astype(str)
     _, numbers = np.unique(names, return_inverse=True)
-    sums = np.bincount(numbers, values[there])
+    sums = np.bincount(numbers, values[there]).astype(np.float64)
     return sums, np.bincount(numbers).astype(np.float64)
 
 

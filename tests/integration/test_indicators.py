@@ -27,6 +27,7 @@ from xlrec_es.cli import main as xlrec_main
 from xlrec_es.errors import SourceError
 from xlrec_es.indicators import show
 from xlrec_es.indices import find_live
+from xlrec_es.likes import read_likes
 
 COLD = "chess-9"
 NAMES = ["a.b", "a..b", ".a", "a.", " ", 'a"b', "a'b", "日本語🎉", "a\0b", "a\nb", "a\\b", "*", "é"]
@@ -91,6 +92,8 @@ def test_vectors_texts_and_fields_stay_byte_for_byte(
     meta = find_live(es_each, index_name).meta
     assert meta.indicators["complete"]
     assert meta.indicators["generation"] == summary["generation"]
+    items = read_catalogue(es_each, live).items
+    assert meta.indicators["learned_from"]["digest"] == read_likes(likes, items).digest()
     assert meta.fingerprint == FINGERPRINT
 
 
