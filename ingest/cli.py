@@ -18,7 +18,7 @@ import orjson
 from rich.console import Console
 
 from ingest.indicators_cli import indicators
-from ingest.options import EncoderOptions, encoder_options
+from ingest.options import Duplicates, EncoderOptions, duplicate_options, encoder_options
 from ingest.serve_cli import serve
 from xlrec_es import __version__
 from xlrec_es.calibration import METHODS
@@ -60,6 +60,7 @@ main.add_command(serve)
     metavar="JSON",
     help="Which documents of index:NAME, as an Elasticsearch query; @FILE reads it from a file.",
 )
+@duplicate_options
 @click.option(
     "--calibration",
     type=click.Choice(METHODS),
@@ -82,6 +83,7 @@ def run(
     index: str,
     assignments: tuple[str, ...],
     query: str,
+    duplicates: Duplicates,
     calibration: str | None,
     rejects: Path | None,
     quiet: bool,
@@ -117,6 +119,7 @@ def run(
         source=source,
         fields=FieldMap.from_mapping({**declared, **parse_assignments(assignments)}),
         query=query,
+        duplicates=duplicates,
         calibration=calibration,
         model=model,
         encoder=encoder,

@@ -25,6 +25,8 @@ MAX_ID_BYTES = 512  # Elasticsearch's own limit
 MAX_POPULARITY = 1e9
 """The count that `xlrec.popularity` 1 stands for: fixed, so that later runs agree with earlier."""
 
+_HASHED = ("id", "work", "language", "language_source", "text", "popularity", "source")
+
 
 class _Unfit(ValueError):
     """Why a record makes no document."""
@@ -174,6 +176,17 @@ class DocumentBuilder:
             "source": draft.source,
         }
         return Document(**stored, content_hash=_hash(stored), record=record)
+
+
+def declares_work(record: Record, path: str) -> bool:
+    """Whether the record says which work it is of."""
+    return bool(record.own) or lookup(record.fields, path) not in (None, "")
+
+
+def of_work(document: Document, work: str) -> Document:
+    """The same document as a rendition of another work."""
+    stored = {name: getattr(document, name) for name in _HASHED} | {"work": work}
+    return replace(document, work=work, content_hash=_hash(stored))
 
 
 def _in_language(path: str, tag: str) -> str:

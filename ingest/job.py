@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.fields import FieldMap
-from ingest.options import DEFAULTS, EMBEDDED, EncoderOptions
+from ingest.options import DEFAULTS, EMBEDDED, KEEP, Duplicates, EncoderOptions
 from ingest.recipe import Recipe
 
 DEFAULT_CALIBRATION = "centre"
@@ -21,6 +21,7 @@ class Job:
         index: Name of the index: an alias, made if it is not there.
         fields: Which field is what.
         query: Chooses a part of an index; see `ingest.source.open_source`.
+        duplicates: What is done with texts that come more than once.
         calibration: `none` or `centre`; None for the index's own, `centre` if it is new.
         model: A folder, a name on the Hugging Face hub, or `embedded`.
         encoder: How the model is run.
@@ -32,6 +33,7 @@ class Job:
     index: str
     fields: FieldMap = field(default_factory=FieldMap)
     query: str = ""
+    duplicates: Duplicates = KEEP
     calibration: str | None = None
     model: str = EMBEDDED
     encoder: EncoderOptions = DEFAULTS

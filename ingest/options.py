@@ -1,4 +1,4 @@
-"""The options of an encoder, on the command line and as plain data; no torch here."""
+"""The options of the worker's parts, on the command line and as plain data; no torch here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
+
+from xlrec_es.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +45,75 @@ class EncoderOptions:
 
 
 DEFAULTS = EncoderOptions()
+
+
+MODES = ("keep", "drop", "link")
+MAX_NEAR = 0.95
+"""The estimate tells nothing between here and equal, and equal texts are found anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """What is done with texts that come more than once.
+
+    Attributes:
+        mode: One of `MODES`.
+        near: Jaccard similarity of the sets of five characters in a row, from which on texts are
+            duplicates too; None if only equal texts are.
+    """
+
+    mode: str = "keep"
+    near: float | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            ConfigError: It contradicts itself, or the threshold is out of reach.
+        """
+        if self.near is None:
+            return
+        if self.mode == "keep":
+            raise ConfigError("--near-duplicates finds texts for --duplicates drop or link; add it")
+        if not 0 < self.near <= MAX_NEAR:
+            raise ConfigError(f"--near-duplicates {self.near}: give a number up to {MAX_NEAR}")
+
+
+KEEP = Duplicates()
+
+
+def duplicate_options(command: F) -> F:
+    """Give a command the options of duplicates; it receives them as `duplicates`."""
+
+    @click.option(
+        "--duplicates",
+        "mode",
+        type=click.Choice(MODES),
+        default="keep",
+        show_default=True,
+        help="What is done with a text that the input has before, in the same language: keep it, "
+        "drop it, or link it as another rendition of the same work.",
+    )
+    @click.option(
+        "--near-duplicates",
+        "near",
+        type=float,
+        metavar="SIMILARITY",
+        help="Texts that are alike are duplicates too, from this on, such as 0.8: the share of "
+        "strings of five characters that they have in common. Estimated; most are found.",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        mode: str,
+        near: float | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        duplicates = Duplicates(mode, near)
+        duplicates.check()
+        return command(*args, duplicates=duplicates, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
 
 
 def encoder_options(command: F) -> F:

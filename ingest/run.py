@@ -8,6 +8,7 @@ from typing import Any
 from ingest import target
 from ingest.detect import LanguageDetector
 from ingest.documents import DocumentBuilder
+from ingest.duplicates import Deduplicator
 from ingest.job import Job
 from ingest.prepare import Cluster
 from ingest.progress import ProgressBar
@@ -39,6 +40,7 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
     start = time.perf_counter()
     if not job.index:
         raise ConfigError("the name of the index is empty")
+    builder = _builder(job)
     rejects = RejectFile(job.rejects or default_path(job.source))
     tally = Tally()
     with connect(connection) as client:
@@ -56,7 +58,7 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
             worker = Worker(
                 job=job,
                 source=source,
-                builder=DocumentBuilder(job.fields, job.recipe, LanguageDetector()),
+                builder=builder,
                 encoder=encoder,
                 cluster=cluster,
                 live=live,
@@ -67,6 +69,8 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
                 tally=tally,
             )
             written = worker.run()
+    if isinstance(builder, Deduplicator):
+        tally.duplicates = builder.found
     return summarize(
         tally,
         index=job.index,
@@ -75,3 +79,10 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
         rejects=rejects,
         seconds=time.perf_counter() - start,
     )
+
+
+def _builder(job: Job) -> DocumentBuilder | Deduplicator:
+    builder = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
+    if job.duplicates.mode == "keep":
+        return builder
+    return Deduplicator(builder, job.duplicates, job.fields.work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -43,6 +44,7 @@ def summarize(
         "unchanged": tally.unchanged,
         "rejected": tally.rejected,
         "rejects": str(rejects.path) if tally.rejected else None,
+        "duplicates": asdict(tally.duplicates) if tally.duplicates else None,
         "languages": dict(tally.languages.most_common()),
         "detected": dict(tally.detected.most_common()),
         "analyzers": {language: meta.analyzers[language] for language in meta.languages},
@@ -82,6 +84,10 @@ def table(summary: Mapping[str, Any]) -> Table:
         grid.add_row("  unchanged", str(summary["unchanged"]))
     if summary["rejected"]:
         grid.add_row("rejected", f"{summary['rejected']}, see {summary['rejects']}")
+    if found := summary["duplicates"]:
+        grid.add_row("duplicates", f"{found['exact']} equal, {found['near']} alike")
+        for one in found["examples"]:
+            grid.add_row("", f"{one['id']} of {one['of']} ({one['similarity']:.2f})")
     grid.add_row("languages", _counts(summary["languages"]))
     if summary["detected"]:
         grid.add_row("  detected", _counts(summary["detected"]))

@@ -8,6 +8,47 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """One of those found.
+
+    Attributes:
+        id: The document.
+        of: The one before it.
+        similarity: 1 if equal.
+    """
+
+    id: str
+    of: str
+    similarity: float
+
+
+@dataclass(slots=True)
+class Found:
+    """The duplicates that were found in one pass over the source.
+
+    Attributes:
+        exact: Texts equal to one before.
+        near: Texts like one before.
+        examples: The first of both.
+    """
+
+    exact: int = 0
+    near: int = 0
+    examples: list[Duplicate] = field(default_factory=list)
+
+    def add(self, duplicate: Duplicate) -> None:
+        """Count it."""
+        if duplicate.similarity == 1:
+            self.exact += 1
+        else:
+            self.near += 1
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(duplicate)
+
 
 @dataclass(slots=True)
 class Tally:
@@ -20,6 +61,7 @@ class Tally:
         rejected: Records or documents set aside.
         languages: Documents by language.
         detected: Documents by language, where it was not declared.
+        duplicates: What the builder found; None if nobody looked.
         seconds: By stage.
     """
 
@@ -29,6 +71,7 @@ class Tally:
     rejected: int = 0
     languages: Counter[str] = field(default_factory=Counter)
     detected: Counter[str] = field(default_factory=Counter)
+    duplicates: Found | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

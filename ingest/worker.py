@@ -13,7 +13,8 @@ from itertools import chain, islice
 import numpy as np
 
 from ingest import sample, vectors
-from ingest.documents import DETECTED, DocumentBuilder
+from ingest.documents import DETECTED
+from ingest.duplicates import Builder
 from ingest.job import Job
 from ingest.prepare import Cluster, calibrate, create_index, open_index
 from ingest.rejects import RejectFile
@@ -56,7 +57,7 @@ class Worker:
 
     job: Job
     source: Source
-    builder: DocumentBuilder
+    builder: Builder
     encoder: Encoder
     cluster: Cluster
     live: LiveIndex | None

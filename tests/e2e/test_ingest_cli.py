@@ -113,6 +113,19 @@ def test_records_set_aside_make_exit_code_3(run: Program, es: Elasticsearch) -> 
     assert count(es, run.index) == 2
 
 
+def test_duplicates_are_counted_and_shown(run: Program, es: Elasticsearch) -> None:
+    records = [RECORDS[0], {**RECORDS[0], "id": "a2"}, RECORDS[1]]
+    source = run.write("items.jsonl", jsonl(*records))
+    options = ("--duplicates", "link")
+    done = run(source, *run.options, *options)
+    assert done.returncode == 0, done.stderr
+    assert "1 equal, 0 alike" in done.stdout
+    assert "a2 of a (1.00)" in done.stdout
+    assert es.get(index=run.index, id="a2")["_source"]["xlrec"]["work"] == "a"
+    summary = json.loads(run(source, *run.options, *options, "--json").stdout)
+    assert (summary["unchanged"], summary["duplicates"]["exact"]) == (3, 1)
+
+
 def test_a_toml_file_holds_what_stays_the_same(run: Program, es: Elasticsearch) -> None:
     index, url, model = run.options[1::2]
     run.write(
@@ -160,6 +173,8 @@ def failed_with(done: Result | subprocess.CompletedProcess[str], code: int) -> s
         (["items", "--field", "title"], 2, "--field title: write NAME=FIELD, such as title=name"),
         (["items", "--field", "tilte=name"], 2, "there is no field 'tilte' to map; use id, "),
         (["items", "--field", "id=a,b"], 2, "field id: give one name"),
+        (["items", "--near-duplicates", "0.8"], 2, "for --duplicates drop or link; add it"),
+        (["items", "--query", "{}"], 2, "--query chooses from an index; give index:NAME"),
         (["items", "--calibration", "mean"], 2, "'mean' is not one of 'none', 'centre'"),
         (["items", "--device", "tpu"], 2, "'tpu' is not one of"),
         (["items", "--dtype", "int8"], 2, "'int8' is not one of"),
