@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import models
-from ingest.options import DEFAULTS, EMBEDDED, EncoderOptions
+from ingest import models, windows
+from ingest.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
 from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.types import Vector
 
@@ -60,6 +60,7 @@ class SentenceTransformerEncoder:
             transformer.max_seq_length = self.max_tokens
         self.dims = _dims(transformer, model)
         self.pooling = _pooling(transformer)
+        self._window = self._window_size() if options.long_texts == CHUNK else None
         on_cpu = transformer.device.type == "cpu"
         self.batch_tokens = options.batch_tokens or (
             _CPU_BATCH_TOKENS if on_cpu else _GPU_BATCH_TOKENS
@@ -78,6 +79,8 @@ class SentenceTransformerEncoder:
     def encode(self, texts: Sequence[str]) -> Vector:
         """Encode texts; the more at once, the less padding.
 
+        What is beyond `max_tokens` is cut off, or encoded in windows whose vectors are averaged.
+
         Args:
             texts: Texts without the prefix.
 
@@ -88,6 +91,11 @@ class SentenceTransformerEncoder:
         Raises:
             EncoderError: The model failed, or the memory does not hold a single text.
         """
+        if self._window and texts:
+            return self._encode_in_windows(texts, self._window)
+        return self._encode_each(texts)
+
+    def _encode_each(self, texts: Sequence[str]) -> Vector:
         vectors = np.zeros((len(texts), self.dims), np.float32)
         if texts and self._has_tokens:
             for rows, encoded in self._encode_batches(self._tokenize(texts)):
@@ -97,6 +105,31 @@ class SentenceTransformerEncoder:
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, length, out=vectors, where=length > 0)
         return vectors
+
+    def _window_size(self) -> int | None:
+        """Tokens of a text that fit beside the prefix; None where nothing is cut off.
+
+        Raises:
+            EncoderError: There is no room for any, or no telling where a token stands in a text.
+        """
+        if not self._has_tokens:
+            return None
+        if not self._transformer.tokenizer.is_fast:
+            raise EncoderError(
+                f"{self.model} has a tokenizer that does not say where its tokens are in a text; "
+                "use --long-texts truncate"
+            )
+        size = self.max_tokens - len(self._tokenize([""])["input_ids"][0])
+        if size < windows.MIN_SIZE:
+            raise EncoderError(
+                f"the prefix leaves room for {size} of {self.max_tokens} tokens; raise --max-tokens"
+            )
+        return size
+
+    def _encode_in_windows(self, texts: Sequence[str], size: int) -> Vector:
+        pieces = [windows.split(text, self._transformer.tokenizer, size) for text in texts]
+        vectors = self._encode_each([piece for of_text in pieces for piece in of_text])
+        return windows.pool(vectors, [len(of_text) for of_text in pieces])
 
     def _tokenize(self, texts: Sequence[str]) -> dict[str, Any]:
         """Token ids and what else the model wants, by name; lists of one entry a text, unpadded."""

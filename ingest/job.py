@@ -43,7 +43,7 @@ class Job:
     @property
     def recipe(self) -> Recipe:
         """How texts are made."""
-        return Recipe(self.fields.texts)
+        return Recipe(self.fields.texts, self.encoder.long_texts)
 
     @property
     def method(self) -> str:

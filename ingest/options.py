@@ -20,6 +20,8 @@ MAX_TOKENS = 128
 """Measured on an application catalogue, each application in one of 12 languages (titles, summaries
 and descriptions): recall@50 of other languages is .342 with 32 tokens, .370 with 64, .392 with 128
 and .390 with 256; from 64 on, the time grows with the tokens."""
+TRUNCATE, CHUNK = "truncate", "chunk"
+LONG_TEXTS = (TRUNCATE, CHUNK)
 DEVICES = ("auto", "cuda", "mps", "cpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -31,6 +33,8 @@ class EncoderOptions:
     Attributes:
         prefix: What is put before each text; None for the model's own query prompt.
         max_tokens: Longest text in tokens, prefix included; the model's own limit if that is lower.
+        long_texts: One of `LONG_TEXTS`: longer texts are cut off, or encoded in windows of so many
+            tokens and averaged.
         device: One of `DEVICES`; `auto` takes CUDA, else MPS, else the CPU.
         dtype: One of `DTYPES`; `auto` takes bfloat16 where the device computes in it, else
             float32.
@@ -39,6 +43,7 @@ class EncoderOptions:
 
     prefix: str | None = None
     max_tokens: int = MAX_TOKENS
+    long_texts: str = TRUNCATE
     device: str = "auto"
     dtype: str = "auto"
     batch_tokens: int | None = None
@@ -135,6 +140,14 @@ def encoder_options(command: F) -> F:
         help="How far a text is encoded; it is searched as a whole.",
     )
     @click.option(
+        "--long-texts",
+        type=click.Choice(LONG_TEXTS),
+        default=TRUNCATE,
+        show_default=True,
+        help="Cut off what is beyond, or encode all of it in windows of so many tokens and average "
+        "their vectors.",
+    )
+    @click.option(
         "--device",
         type=click.Choice(DEVICES),
         default="auto",
@@ -158,12 +171,13 @@ def encoder_options(command: F) -> F:
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
         prefix: str | None,
         max_tokens: int,
+        long_texts: str,
         device: str,
         dtype: str,
         batch_tokens: int | None,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        options = EncoderOptions(prefix, max_tokens, device, dtype, batch_tokens)
+        options = EncoderOptions(prefix, max_tokens, long_texts, device, dtype, batch_tokens)
         return command(*args, encoder=options, **kwargs)
 
     return wrapper  # type: ignore[return-value]

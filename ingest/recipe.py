@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingest import clean
+from ingest.options import CHUNK, TRUNCATE
 from xlrec_es.calibration import Calibration
 from xlrec_es.encoder import Encoder, Fingerprint
 
@@ -18,9 +19,11 @@ class Recipe:
 
     Attributes:
         fields: Paths of the fields, in order.
+        long_texts: One of `ingest.options.LONG_TEXTS`.
     """
 
     fields: tuple[str, ...]
+    long_texts: str = TRUNCATE
 
     def text(self, values: Iterable[str]) -> str:
         """Join the fields' values, each of them cleaned; empty ones are left out."""
@@ -29,13 +32,15 @@ class Recipe:
 
     def fingerprint(self, encoder: Encoder, calibration: Calibration) -> Fingerprint:
         """What stands for the vectors that this recipe, encoder and calibration make."""
+        read = f"first {encoder.max_tokens} tokens"
+        if self.long_texts == CHUNK:
+            read = f"mean of windows of {encoder.max_tokens} tokens"
         return Fingerprint(
             model=encoder.model,
             revision=encoder.revision,
             dims=encoder.dims,
             pooling=encoder.pooling,
             prefix=encoder.prefix,
-            recipe=f"{', '.join(self.fields)}; cleaning {clean.VERSION}; "
-            f"first {encoder.max_tokens} tokens",
+            recipe=f"{', '.join(self.fields)}; cleaning {clean.VERSION}; {read}",
             calibration=calibration.name,
         )

@@ -40,6 +40,8 @@ def test_everything_that_makes_a_vector_is_in_the_fingerprint() -> None:
     encoder = HashEncoder()
     print_ = Recipe(("title", "text")).fingerprint(encoder, Calibration.none())
     assert print_.recipe == "title, text; cleaning 1; first 512 tokens"
+    chunked = Recipe(("title", "text"), "chunk").fingerprint(encoder, Calibration.none())
+    assert chunked.recipe == "title, text; cleaning 1; mean of windows of 512 tokens"
     assert (print_.model, print_.dims, print_.calibration) == (encoder.model, encoder.dims, "none")
     assert (
         print_.digest != Recipe(("text", "title")).fingerprint(encoder, Calibration.none()).digest
