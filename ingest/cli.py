@@ -5,13 +5,7 @@ What needs torch is imported where it is used: `--help` and a mistake in the opt
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 import orjson
@@ -50,9 +44,9 @@ main.add_command(serve)
     multiple=True,
     metavar="NAME=FIELD",
     help="Which field of a record is its id, language, title, text (several: text=a,b), work, "
-    "popularity, or translations. Dotted for objects in objects; title=title_{language} stands for "
-    "title_en, title_de ... Repeatable; a TOML file has a table [fields].  [default: fields of "
-    "these names; text=summary,description,text]",
+    "popularity, translations, or version. Dotted for objects in objects; title=title_{language} "
+    "stands for title_en, title_de ... Repeatable; a TOML file has a table [fields].  [default: "
+    "fields of these names; text=summary,description,text]",
 )
 @click.option(
     "--query",
@@ -72,6 +66,35 @@ main.add_command(serve)
     help="File for what cannot be indexed, written anew by each run.  [default: "
     "INPUT.rejects.jsonl]",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on from the checkpoint of a run of the same input that did not come to its end.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that says how far a run has come.  [default: INPUT.checkpoint.json]",
+)
+@click.option(
+    "--max-rejects",
+    type=click.IntRange(min=0),
+    help="Fail when more is set aside.  [default: any number]",
+)
+@click.option(
+    "--shard",
+    default="1/1",
+    show_default=True,
+    metavar="I/N",
+    help="Index the I-th of N parts, divided by id, for N machines to share the work.",
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds to wait for Elasticsearch if it does not answer at the start.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @encoder_options
@@ -86,6 +109,11 @@ def run(
     duplicates: Duplicates,
     calibration: str | None,
     rejects: Path | None,
+    resume: bool,
+    checkpoint: Path | None,
+    max_rejects: int | None,
+    shard: str,
+    wait_s: float,
     quiet: bool,
     as_json: bool,
     model: str,
@@ -102,8 +130,9 @@ def run(
     INPUT may be a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
     the same cluster, whose ids, fields and mapping are kept.
 
-    Documents that are in the index already, unchanged, are passed over. Exit code 3: done, but some
-    records were set aside.
+    Documents that are in the index already, unchanged, are passed over; where only other fields
+    have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done, but
+    some records were set aside.
 
     \b
     Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
@@ -111,6 +140,8 @@ def run(
     from ingest.fields import FieldMap, parse_assignments
     from ingest.job import Job
     from ingest.run import run as run_job
+    from ingest.shards import Shard
+    from ingest.stopping import end, stoppable
     from ingest.summary import table
 
     declared = (ctx.default_map or {}).get("fields", {})
@@ -124,41 +155,21 @@ def run(
         model=model,
         encoder=encoder,
         rejects=rejects,
+        resume=resume,
+        checkpoint=checkpoint,
+        max_rejects=max_rejects,
+        shard=Shard.parse(shard),
+        wait_s=wait_s,
     )
-    with _stoppable():
-        done = run_job(job, connection, show_progress=not quiet)
+    with stoppable() as stop:
+        done = run_job(job, connection, show_progress=not quiet, stop=stop)
     for warning in done["warnings"]:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:
         click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
     else:
         Console().print(table(done))
+    if not done["complete"]:
+        end(stop, "; all that was encoded is written")
     if done["rejected"]:
         ctx.exit(REJECTED)
-
-
-class _Stopped(BaseException):
-    """A signal asked the run to end; not an Exception, so that nothing takes it for a failure."""
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """End on Ctrl-C and SIGTERM with one sentence."""
-
-    def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        raise _Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except _Stopped as error:
-        number = signal.Signals(error.args[0])
-        click.echo(
-            f"Stopped by {number.name}. What was acknowledged is in the index; "
-            "the same command goes on from there.",
-            err=True,
-        )
-        sys.exit(128 + number)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

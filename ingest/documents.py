@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -14,13 +16,18 @@ import orjson
 from ingest.detect import LanguageDetector
 from ingest.fields import PLACEHOLDER, FieldMap, lookup, tags_of, without
 from ingest.recipe import Recipe
-from ingest.types import Document, Fields, Record, Rejection
+from ingest.types import Deletion, Document, Fields, Record, Rejection
 from xlrec_es.errors import UnknownLanguage
 from xlrec_es.languages import normalize
 
 DECLARED, DETECTED = "declared", "detected"
 OWN_FIELD = "xlrec"
 DEFAULT_ID = "id"
+OPERATION_FIELD, DELETE = "_op", "delete"
+VERSION_STEP = 1_000_000
+"""Elasticsearch versions between two of ours, so that versions are nanoseconds where those of the
+records are milliseconds: each partial update by somebody else (indicators) takes one."""
+_MAX_VERSION = (2**63 - 1) // VERSION_STEP - 1
 MAX_ID_BYTES = 512  # Elasticsearch's own limit
 MAX_POPULARITY = 1e9
 """The count that `xlrec.popularity` 1 stands for: fixed, so that later runs agree with earlier."""
@@ -55,7 +62,19 @@ class _Draft:
     @property
     def document_id(self) -> str:
         """Id of the document, as far as it is known."""
-        return f"{self.id}@{self.tag}" if self.is_rendition else self.id
+        return rendition_id(self.id, self.tag) if self.is_rendition else self.id
+
+
+def record_id(record: Record, fields: FieldMap) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The id that the source has for a record, or that stands in its fields; None without one."""
+    if fields.id is None and record.id is not None:
+        return record.id
+    return lookup(record.fields, fields.id or DEFAULT_ID)
+
+
+def rendition_id(record: str, language: object) -> str:
+    """Id of the document of one language of a record that carries several."""
+    return f"{record}@{language}"
 
 
 class DocumentBuilder:
@@ -66,16 +85,24 @@ class DocumentBuilder:
     of them. It has the fields of that language, and those of the record that are no text: neither
     the other translations, nor the record's own language, title, and text. If the record declares a
     language and has a text of its own, that is one more rendition. Renditions share `xlrec.work`.
+
+    A record with `"_op": "delete"` and an id is a `Deletion`.
     """
+
+    needs_all = False
 
     def __init__(self, fields: FieldMap, recipe: Recipe, detector: LanguageDetector) -> None:
         self._fields = fields
         self._recipe = recipe
         self._detector = detector
 
-    def build(self, record: Record) -> Iterator[Document | Rejection]:
-        """The record's documents, and why there are not more of them."""
+    def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
+        """The record's documents, and why there are not more of them; or what is to go."""
         try:
+            version = self._version(record.fields)
+            if OPERATION_FIELD in record.fields:
+                yield self._deletion(record, version)
+                return
             drafts = self._drafts(record)
         except _Unfit as error:
             yield Rejection(record.position, "document", str(error), record.fields)
@@ -83,7 +110,7 @@ class DocumentBuilder:
         seen: set[str] = set()
         for draft in drafts:
             try:
-                document = self._document(record, draft)
+                document = self._document(record, draft, version)
                 if document.id in seen:
                     raise _Unfit(f"the record has {document.language} twice")
             except _Unfit as error:
@@ -94,10 +121,17 @@ class DocumentBuilder:
                 yield document
 
     def _id(self, record: Record) -> str:
-        if self._fields.id is None and record.id is not None:
-            return record.id
-        path = self._fields.id or DEFAULT_ID
-        return _id(lookup(record.fields, path), path)
+        return _id(record_id(record, self._fields), self._fields.id or DEFAULT_ID)
+
+    def _version(self, record: Fields) -> int:
+        path = self._fields.version
+        return time.time_ns() if path is None else _version(lookup(record, path), path)
+
+    def _deletion(self, record: Record, version: int) -> Deletion:
+        operation = record.fields[OPERATION_FIELD]
+        if operation != DELETE:
+            raise _Unfit(f"{OPERATION_FIELD} is {operation!r}; {DELETE!r} is all that it can be")
+        return Deletion(self._id(record), record, version)
 
     def _drafts(self, whole: Record) -> list[_Draft]:
         paths, record = self._fields, whole.fields
@@ -156,7 +190,7 @@ class DocumentBuilder:
             source = {**shared, **fields} if isinstance(fields, Mapping) else {}
             yield _Draft(id_, tag, fields, paths.texts, source, is_rendition=True)
 
-    def _document(self, record: Record, draft: _Draft) -> Document:
+    def _document(self, record: Record, draft: _Draft, version: int) -> Document:
         if not isinstance(draft.texts, Mapping):
             raise _Unfit(f"the translation {draft.tag} is {_kind(draft.texts)}, not an object")
         text = self._recipe.text(_texts(draft.texts, draft.paths))
@@ -164,7 +198,7 @@ class DocumentBuilder:
             raise _Unfit(f"no text in {', '.join(draft.paths)}")
         declared = draft.is_rendition or draft.tag not in (None, "")
         language = _language(draft.tag) if declared else self._detector.detect(text)
-        id_ = _checked(f"{draft.id}@{language}") if draft.is_rendition else draft.id
+        id_ = _checked(rendition_id(draft.id, language)) if draft.is_rendition else draft.id
         own = record.own or {}
         stored: dict[str, Any] = {
             "id": id_,
@@ -175,7 +209,7 @@ class DocumentBuilder:
             "popularity": _popularity(lookup(record.fields, self._fields.popularity)),
             "source": draft.source,
         }
-        return Document(**stored, content_hash=_hash(stored), record=record)
+        return Document(**stored, content_hash=_hash(stored), record=record, version=version)
 
 
 def declares_work(record: Record, path: str) -> bool:
@@ -231,6 +265,22 @@ def _checked(id_: str) -> str:
     if size > MAX_ID_BYTES:
         raise _Unfit(f"the id has {size} bytes; Elasticsearch takes {MAX_ID_BYTES}")
     return id_
+
+
+def _version(value: object, path: str) -> int:
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError as error:
+            reason = f"the version in {path} is {value!r}, neither a date nor a whole number"
+            raise _Unfit(reason) from error
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        value = round(moment.timestamp() * 1000)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _Unfit(f"the version in {path} is {_kind(value)}, neither a date nor a whole number")
+    if not 0 <= value <= _MAX_VERSION:
+        raise _Unfit(f"the version in {path} is {value}; use 0 to {_MAX_VERSION}")
+    return value * VERSION_STEP
 
 
 def _work(value: object) -> str | None:

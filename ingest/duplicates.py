@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ingest.documents import DocumentBuilder, declares_work, of_work
 from ingest.options import Duplicates
 from ingest.tally import Duplicate, Found
-from ingest.types import Document, Record, Rejection
+from ingest.types import Deletion, Document, Record, Rejection
 from xlrec_es.errors import MissingExtra
 
 _PERMUTATIONS = 128  # similarity is estimated with a standard error of .04 or less
@@ -31,8 +31,12 @@ _SHINGLE = 5  # characters: of any script, with or without spaces between words
 class Builder(Protocol):
     """Makes documents out of records."""
 
-    def build(self, record: Record) -> Iterator[Document | Rejection]:
-        """The record's documents, and why there are not more of them."""
+    @property
+    def needs_all(self) -> bool:
+        """Whether it must see every record, in order, those too that are done with."""
+
+    def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
+        """The record's documents, and why there are not more of them; or what is to go."""
 
 
 class Deduplicator:
@@ -48,6 +52,8 @@ class Deduplicator:
         work_field: Where a record declares its work.
     """
 
+    needs_all = True
+
     def __init__(self, builder: DocumentBuilder, wanted: Duplicates, work_field: str) -> None:
         wanted.check()
         self._builder = builder
@@ -60,7 +66,7 @@ class Deduplicator:
         self._position = 0
         self._seen = _Seen(self._wanted.near)
 
-    def build(self, record: Record) -> Iterator[Document | Rejection]:
+    def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
         """The record's documents, without duplicates or with their works linked."""
         if record.position <= self._position:
             self._start()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import models, windows
+from ingest import long_texts, models
 from ingest.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
 from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.types import Vector
@@ -120,16 +120,16 @@ class SentenceTransformerEncoder:
                 "use --long-texts truncate"
             )
         size = self.max_tokens - len(self._tokenize([""])["input_ids"][0])
-        if size < windows.MIN_SIZE:
+        if size < long_texts.MIN_SIZE:
             raise EncoderError(
                 f"the prefix leaves room for {size} of {self.max_tokens} tokens; raise --max-tokens"
             )
         return size
 
     def _encode_in_windows(self, texts: Sequence[str], size: int) -> Vector:
-        pieces = [windows.split(text, self._transformer.tokenizer, size) for text in texts]
+        pieces = [long_texts.split(text, self._transformer.tokenizer, size) for text in texts]
         vectors = self._encode_each([piece for of_text in pieces for piece in of_text])
-        return windows.pool(vectors, [len(of_text) for of_text in pieces])
+        return long_texts.pool(vectors, [len(of_text) for of_text in pieces])
 
     def _tokenize(self, texts: Sequence[str]) -> dict[str, Any]:
         """Token ids and what else the model wants, by name; lists of one entry a text, unpadded."""

@@ -31,6 +31,8 @@ class FieldMap:
         work: What renditions share; where it is missing, the id.
         popularity: How often it was used, bought, seen ...: a number of at least 0.
         translations: An object with one object of fields (title, text ...) for each language.
+        version: What orders the states of a document: a whole number (a counter, milliseconds) or a
+            date; None: a record is as new as the moment when it is read.
     """
 
     id: str | None = None
@@ -40,6 +42,7 @@ class FieldMap:
     work: str = "work"
     popularity: str = "popularity"
     translations: str = "translations"
+    version: str | None = None
 
     @classmethod
     def from_mapping(cls, paths: Mapping[str, Any]) -> FieldMap:

@@ -24,10 +24,11 @@ from ingest.documents import MAX_POPULARITY
 from ingest.interaction_source import read
 from ingest.interactions import LikeRules, Likes, collect
 from ingest.learners import Learner, LocalEase
+from ingest.shards import Shard
 from ingest.transfer import Blend, Transfer
 from ingest.writer import BulkWriter, Operation
 from xlrec_es.client import friendly_errors
-from xlrec_es.errors import SourceError, UsageError
+from xlrec_es.errors import SourceError
 from xlrec_es.indicators import storable
 from xlrec_es.indices import LiveIndex, find_live, update_meta
 
@@ -47,7 +48,7 @@ class IndicatorJob:
         learner: How indicators are learned.
         transfer: How works that few touched borrow them.
         popularity: Whether `xlrec.popularity` is written too.
-        shard: Number, from 1, and how many: only the works of this part are learned and written.
+        shard: Only the works of this part are learned and written.
         dry_run: Whether nothing is to be written.
     """
 
@@ -58,13 +59,8 @@ class IndicatorJob:
     learner: Learner = field(default_factory=LocalEase)
     transfer: Transfer = field(default_factory=Transfer)
     popularity: bool = True
-    shard: tuple[int, int] = (1, 1)
+    shard: Shard = field(default_factory=Shard)
     dry_run: bool = False
-
-    def __post_init__(self) -> None:
-        number, count = self.shard
-        if not 1 <= number <= count:
-            raise UsageError(f"the shard is {number}/{count}; use 1/{count} to {count}/{count}")
 
 
 def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
@@ -119,8 +115,8 @@ def learn(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> Blend:
 def _by_document(
     job: IndicatorJob, likes: Likes, catalogue: Catalogue, blend: Blend
 ) -> dict[str, Learned]:
-    number, count = job.shard
-    works = {w: _learned(job, likes, blend, w) for w in range(number - 1, len(likes.works), count)}
+    mine = range(job.shard.number - 1, len(likes.works), job.shard.count)
+    works = {w: _learned(job, likes, blend, w) for w in mine}
     return {e.id: works[e.work] for e in catalogue.entries if e.work in works}
 
 
@@ -158,7 +154,7 @@ def _note(job: IndicatorJob, likes: Likes, generation: str) -> dict[str, Any]:
         "generation": generation,
         "model": job.learner.name,
         "transfer": asdict(job.transfer),
-        "shard": f"{job.shard[0]}/{job.shard[1]}",
+        "shard": str(job.shard),
         "learned_from": dict(likes.read),
     }
 
@@ -175,7 +171,7 @@ def _write(
     live = update_meta(client, live, replace(live.meta, indicators=begun))
     writer = BulkWriter(client, live.name)
     operations = (update(entry, learned[entry.id], note["generation"]) for entry in changed)
-    refused = writer.write(operations)
+    refused = writer.write(operations).refused
     with friendly_errors(client):
         client.indices.refresh(index=live.name)
     # Other things of _meta may have changed meanwhile.

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ingest.shards import Shard
 from xlrec_es.client import Connection, connect
 from xlrec_es.errors import UsageError
 from xlrec_es.options import connection_options, index_option
@@ -136,7 +137,7 @@ def indicators(  # noqa: PLR0913 - one parameter an option
         learner=LocalEase(device=device) if model == MODELS[0] else LEARNERS[model](),
         transfer=replace(Transfer(), **{k: v for k, v in given.items() if v is not None}),
         popularity=not keep_popularity,
-        shard=_parse_shard(shard),
+        shard=Shard.parse(shard),
         dry_run=dry_run,
     )
     with connect(connection) as client:
@@ -157,14 +158,6 @@ def _parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--field {text!r}: write NAME=FIELD, such as item=film_id")
         pairs[name] = column
     return pairs
-
-
-def _parse_shard(text: str) -> tuple[int, int]:
-    number, _, count = text.partition("/")
-    try:
-        return int(number), int(count)
-    except ValueError:
-        raise UsageError(f"--shard {text!r}: write the part and how many, such as 1/4") from None
 
 
 def _show(summary: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ingest.fields import FieldMap
 from ingest.options import DEFAULTS, EMBEDDED, KEEP, Duplicates, EncoderOptions
 from ingest.recipe import Recipe
+from ingest.shards import Shard
 
 DEFAULT_CALIBRATION = "centre"
 
@@ -26,6 +27,12 @@ class Job:
         model: A folder, a name on the Hugging Face hub, or `embedded`.
         encoder: How the model is run.
         rejects: File for what cannot be indexed; None for the one beside the input.
+        resume: Whether to go on from the checkpoint of a run that did not come to its end.
+        checkpoint: Its file; None for the one beside the reject file.
+        max_rejects: The run fails when more is set aside; None for any number.
+        shard: Only the records of this part are indexed, by their ids.
+        follow: Whether to wait for more at the end of the source.
+        wait_s: Seconds to wait for Elasticsearch where it does not answer at the start.
         seed: Of the calibration sample.
     """
 
@@ -38,6 +45,12 @@ class Job:
     model: str = EMBEDDED
     encoder: EncoderOptions = DEFAULTS
     rejects: Path | None = None
+    resume: bool = False
+    checkpoint: Path | None = None
+    max_rejects: int | None = None
+    shard: Shard = field(default_factory=Shard)
+    follow: bool = False
+    wait_s: float = 0.0
     seed: int = 0
 
     @property

@@ -44,9 +44,12 @@ class JsonlSource:
     @property
     def fraction(self) -> float | None:
         """How much of the file has been read, 0..1; None for standard input."""
-        if self._file is None or self._file.closed or not self._size:
+        if self._file is None or not self._size:
             return None
-        return min(1.0, self._file.raw.tell() / self._size)
+        try:
+            return min(1.0, self._file.raw.tell() / self._size)
+        except (OSError, ValueError):  # the reading thread has come to the end, and closed it
+            return None
 
     @contextmanager
     def open(self) -> Iterator[io.BufferedIOBase]:
@@ -108,7 +111,7 @@ def _parse(line: bytes, number: int) -> Record | Rejection:
         return Rejection(number, "read", f"not JSON: {error.msg}", _readable(line))
     if not isinstance(fields, dict):
         return Rejection(number, "read", "not a JSON object", _readable(line))
-    return Record(fields, number)
+    return Record(fields, number, size=len(line))
 
 
 def _readable(line: bytes) -> str:

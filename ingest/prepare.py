@@ -6,13 +6,14 @@ The calibration is part of what makes a vector, so it is estimated before the fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from elasticsearch import Elasticsearch
 
 from ingest import target, vectors
 from ingest.job import Job
+from ingest.patience import Patience
 from ingest.sample import SampledText
 from ingest.source import Source
 from ingest.target import Target
@@ -31,10 +32,12 @@ class Cluster:
     Attributes:
         client: Of the cluster.
         capabilities: What it can do.
+        patience: How long a request is sent again while it is in trouble.
     """
 
     client: Elasticsearch
     capabilities: Capabilities
+    patience: Patience = field(default_factory=Patience)
 
 
 def open_index(job: Job, live: LiveIndex, *, encoder: Encoder, cluster: Cluster) -> Target:
@@ -51,7 +54,7 @@ def open_index(job: Job, live: LiveIndex, *, encoder: Encoder, cluster: Cluster)
             differences=[f"calibration is {job.calibration!r} here and {theirs!r} there"],
         )
     check_fingerprint(live, job.recipe.fingerprint(encoder, live.meta.calibration))
-    return Target(cluster.client, live, cluster.capabilities)
+    return Target(cluster.client, live, cluster.capabilities, cluster.patience)
 
 
 def create_index(
@@ -84,7 +87,7 @@ def create_index(
         source={"input": source.name, "fields": asdict(job.fields)},
     )
     live = create_first_version(cluster.client, job.index, meta, like=source.like)
-    return Target(cluster.client, live, cluster.capabilities)
+    return Target(cluster.client, live, cluster.capabilities, cluster.patience)
 
 
 def calibrate(

@@ -34,8 +34,6 @@ def default_path(source: str) -> Path:
 class RejectFile:
     """JSON Lines, one rejection each; there is no file if nothing is rejected.
 
-    Entering the context removes the file of an earlier run.
-
     Args:
         path: The file.
 
@@ -45,7 +43,6 @@ class RejectFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.count = 0
         self._file: IO[bytes] | None = None
         try:  # fails now rather than at the first rejection
             is_new = not path.exists()
@@ -58,18 +55,26 @@ class RejectFile:
                 f"cannot write the reject file {path}: {error.strerror}; name one with --rejects"
             ) from error
 
-    def __enter__(self) -> RejectFile:
-        self.path.unlink(missing_ok=True)  # of an earlier run
-        return self
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._file.tell() if self._file else 0
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._file:
-            self._file.close()
+    def cut(self, size: int) -> None:
+        """Keep so much of the file of an earlier run: 0 to begin anew.
+
+        Raises:
+            IngestError: It cannot be written.
+        """
+        if size == 0:
+            self.path.unlink(missing_ok=True)
+            return
+        try:
+            file = self._open()
+            file.truncate(size)
+            file.seek(size)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def write(self, rejection: Rejection) -> None:
         """Set one aside.
@@ -86,12 +91,40 @@ class RejectFile:
             "record": rejection.record,
         }
         try:
-            if self._file is None:
-                self._file = self.path.open("wb")
-            self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
-            self._file.flush()
+            self._open().write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
         except OSError as error:
-            raise IngestError(
-                f"cannot write the reject file {self.path}: {error.strerror}"
-            ) from error
-        self.count += 1
+            raise self._failure(error) from error
+
+    def sync(self) -> None:
+        """Have all of it on the disk.
+
+        Raises:
+            IngestError: The file cannot be written (further).
+        """
+        try:
+            if self._file is not None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> RejectFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._file:
+            self._file.close()
+
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = self.path.open("r+b" if self.path.exists() else "w+b")
+            self._file.seek(0, os.SEEK_END)
+        return self._file
+
+    def _failure(self, error: OSError) -> IngestError:
+        return IngestError(f"cannot write the reject file {self.path}: {error.strerror}")

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from dataclasses import asdict
 from typing import Any
 
+import orjson
+from elasticsearch import Elasticsearch
+
+from ingest import checkpoint as checkpoints
 from ingest import target
+from ingest.checkpoint import Checkpoint, State
 from ingest.detect import LanguageDetector
 from ingest.documents import DocumentBuilder
 from ingest.duplicates import Deduplicator
 from ingest.job import Job
+from ingest.patience import Patience
 from ingest.prepare import Cluster
 from ingest.progress import ProgressBar
 from ingest.rejects import RejectFile, default_path
-from ingest.source import open_source
+from ingest.source import Source, open_source
+from ingest.stopping import Stop
 from ingest.summary import summarize
 from ingest.tally import Tally
+from ingest.types import Record
 from ingest.worker import Worker
 from xlrec_es.client import Connection, connect, probe
+from xlrec_es.encoder import Encoder
 from xlrec_es.errors import ConfigError
 
 
-def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dict[str, Any]:
+def run(
+    job: Job,
+    connection: Connection,
+    *,
+    encoder: Encoder | None = None,
+    show_progress: bool = False,
+    stop: Stop | None = None,
+) -> dict[str, Any]:
     """Bring a source into an index.
 
     What is cheap to check comes first: the model takes seconds to load.
@@ -29,7 +47,9 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
     Args:
         job: What is to be done.
         connection: To the cluster.
+        encoder: Makes the vectors; None to load the job's model.
         show_progress: Whether to show a bar, if standard error is a terminal.
+        stop: To end the run early: what is encoded is still written and noted.
 
     Returns:
         The summary: see `ingest.summary.summarize`.
@@ -47,14 +67,16 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
         source = open_source(job.source, client=client, query=job.query)
         if rejects.path.absolute() == source.path:
             raise ConfigError(f"the reject file {rejects.path} is the input itself")
-        cluster = Cluster(client, probe(client))
+        cluster = _reach(client, job.wait_s)
         live = target.find(client, job.index)
+        checkpoint = _checkpoint(job, source, rejects)
+        if live is not None:
+            checkpoint.bind(client, live)
+        state = checkpoint.load() if job.resume else State()
         with rejects, ProgressBar(shown=show_progress) as observe:
             observe("load", tally, None)
             with tally.timed("load"):
-                from ingest.encoder import load_encoder  # brings torch
-
-                encoder = load_encoder(job.model, options=job.encoder)
+                encoder = encoder or _load(job)
             worker = Worker(
                 job=job,
                 source=source,
@@ -63,20 +85,23 @@ def run(job: Job, connection: Connection, *, show_progress: bool = False) -> dic
                 cluster=cluster,
                 live=live,
                 rejects=rejects,
+                checkpoint=checkpoint,
+                state=state,
                 # Enough for batches of like length, and little enough for the bar to move.
-                window=max(256, encoder.batch_tokens // 4),
+                window=max(256, getattr(encoder, "batch_tokens", 0) // 4),
                 observe=observe,
                 tally=tally,
+                stop=stop or Stop(),
             )
             written = worker.run()
+        if worker.complete:
+            checkpoint.remove()
     if isinstance(builder, Deduplicator):
         tally.duplicates = builder.found
     return summarize(
-        tally,
-        index=job.index,
-        target=written,
-        encoder=encoder,
-        rejects=rejects,
+        worker,
+        index=written,
+        resumed_after=state.position,
         seconds=time.perf_counter() - start,
     )
 
@@ -86,3 +111,42 @@ def _builder(job: Job) -> DocumentBuilder | Deduplicator:
     if job.duplicates.mode == "keep":
         return builder
     return Deduplicator(builder, job.duplicates, job.fields.work)
+
+
+def _reach(client: Elasticsearch, wait_s: float) -> Cluster:
+    """Ask the cluster what it can do, once it answers."""
+    patience = Patience(retry_s=wait_s, max_wait_s=5.0)
+    return Cluster(client, patience.call(client, lambda: probe(client)))
+
+
+def _load(job: Job) -> Encoder:
+    from ingest.encoder import load_encoder  # brings torch
+
+    return load_encoder(job.model, options=job.encoder)
+
+
+def _checkpoint(job: Job, source: Source, rejects: RejectFile) -> Checkpoint:
+    """The run's checkpoint, and what of the job must be the same for another to go on."""
+    if not source.rereadable:
+        if job.resume:
+            raise ConfigError(
+                f"{source.name} can be read but once, so there is nothing to go on from; run "
+                "without --resume: what is in the index is passed over"
+            )
+        return Checkpoint(None)
+    if not source.resumable:  # from the beginning: what is in the index is passed over
+        return Checkpoint(None)
+    identity = {
+        "source": source.name,
+        "source's beginning": _beginning(source),
+        "fields": {name: str(path) for name, path in asdict(job.fields).items()},
+        "shard": str(job.shard),
+    }
+    return Checkpoint(job.checkpoint or checkpoints.default_path(rejects.path), identity)
+
+
+def _beginning(source: Source) -> str:
+    """Tells whether it is the same file as before: it may have grown, but not be another."""
+    first = next(iter(source.records()), None)
+    content = first.fields if isinstance(first, Record) else first and first.record
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]

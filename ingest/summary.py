@@ -4,46 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
-from ingest.rejects import RejectFile
-from ingest.tally import Tally
+from ingest.tally import INDEXING
 from ingest.target import Target
-
-if TYPE_CHECKING:  # brings torch
-    from ingest.encoder import SentenceTransformerEncoder
+from ingest.worker import Worker
 
 
 def summarize(
-    tally: Tally,
-    *,
-    index: str,
-    target: Target,
-    encoder: SentenceTransformerEncoder,
-    rejects: RejectFile,
-    seconds: float,
+    worker: Worker, *, index: Target, resumed_after: int, seconds: float
 ) -> dict[str, Any]:
     """The summary, ready to be printed as JSON.
 
     Args:
-        tally: What has happened.
-        index: The name that was asked for.
-        target: What it stands for.
-        encoder: What made the vectors.
-        rejects: Where the rejections are.
+        worker: What has worked.
+        index: What it wrote into.
+        resumed_after: Position of the record that an earlier run had come to; 0 for none.
         seconds: All of the run, the loading of the model included.
     """
-    meta = target.live.meta
+    tally, meta, encoder = worker.tally, index.live.meta, worker.encoder
+    slowest = tally.bottleneck(worker.limits.max_requests)
     return {
-        "index": index,
-        "version": target.live.name,
+        "index": worker.job.index,
+        "version": index.live.name,
+        "complete": worker.complete,
+        "resumed_after": resumed_after,
         "documents": tally.documents,
         "indexed": tally.indexed,
         "unchanged": tally.unchanged,
+        "superseded": tally.superseded,
+        "deleted": tally.deleted,
+        "encoded": tally.encoded,
         "rejected": tally.rejected,
-        "rejects": str(rejects.path) if tally.rejected else None,
+        "rejects": str(worker.rejects.path) if tally.rejected else None,
         "duplicates": asdict(tally.duplicates) if tally.duplicates else None,
         "languages": dict(tally.languages.most_common()),
         "detected": dict(tally.detected.most_common()),
@@ -53,12 +48,14 @@ def summarize(
             "model": encoder.model,
             "revision": encoder.revision,
             "dims": encoder.dims,
-            "device": encoder.device,
-            "dtype": encoder.dtype,
+            "device": getattr(encoder, "device", None),
+            "dtype": getattr(encoder, "dtype", None),
         },
+        "retries": worker.writer.retries if worker.writer else 0,
+        "bottleneck": slowest and {"stage": slowest[0], "busy": round(slowest[1], 2)},
         "seconds": {stage: round(spent, 2) for stage, spent in tally.seconds.items()}
         | {"total": round(seconds, 2)},
-        "warnings": list(warnings_of(target)),
+        "warnings": list(warnings_of(index)),
     }
 
 
@@ -80,8 +77,9 @@ def table(summary: Mapping[str, Any]) -> Table:
     grid.add_row("encoder", f"{encoder['model']} on {encoder['device']}, {encoder['dtype']}")
     grid.add_row("documents", str(summary["documents"]))
     grid.add_row("  indexed", str(summary["indexed"]))
-    if summary["unchanged"]:
-        grid.add_row("  unchanged", str(summary["unchanged"]))
+    for name in ("unchanged", "superseded", "deleted"):
+        if summary[name]:
+            grid.add_row(f"  {name}", str(summary[name]))
     if summary["rejected"]:
         grid.add_row("rejected", f"{summary['rejected']}, see {summary['rejects']}")
     if found := summary["duplicates"]:
@@ -93,8 +91,12 @@ def table(summary: Mapping[str, Any]) -> Table:
         grid.add_row("  detected", _counts(summary["detected"]))
     seconds = dict(summary["seconds"])
     total = seconds.pop("total")
+    seconds.pop(INDEXING, None)  # the time of the four stages that follow it
     stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())
     grid.add_row("seconds", f"{total:.1f} ({stages})")
+    if slowest := summary["bottleneck"]:
+        waited = f"{slowest['stage']}, busy {slowest['busy']:.0%} of the time"
+        grid.add_row("bottleneck", waited)
     return grid
 
 

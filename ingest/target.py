@@ -4,22 +4,46 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.types import Document
+from ingest.documents import rendition_id
+from ingest.patience import NotReady, Patience
+from ingest.types import Deletion, Document, Part
 from ingest.writer import Operation
-from xlrec_es.client import Capabilities, friendly_errors
+from xlrec_es.client import Capabilities
 from xlrec_es.errors import IndexNotFound
 from xlrec_es.indices import LiveIndex, find_live, update_meta
 from xlrec_es.languages import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.types import Vector
 
-_KEPT = ("xlrec.content_hash", "xlrec.fingerprint")
+_IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
+_READ = "docs._id,docs.found,docs.error,docs._source"
+_HEADERS = {"accept": "application/json", "content-type": "application/json"}
+_LEARNED = ("indicators", "indicators_from", "evidence", "generation")
+"""What others than the worker write into a document: see `ingest.indicators`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What stays of a document that has changed.
+
+    Attributes:
+        vector: Shape (dims,), calibrated; None where the text is another now.
+        learned: Fields of `xlrec` that the worker does not make.
+    """
+
+    vector: Vector | None = None
+    learned: Mapping[str, Any] = field(default_factory=dict)
+
+
+NOTHING = Earlier()
+"""Of a document that is new."""
 
 
 def find(client: Elasticsearch, name: str) -> LiveIndex | None:
@@ -46,15 +70,23 @@ class Target:
         client: Of its cluster.
         live: The index.
         capabilities: Of its cluster.
+        patience: How long a request is sent again while the cluster is in trouble.
 
     Attributes:
         live: The index, as it is by now.
     """
 
-    def __init__(self, client: Elasticsearch, live: LiveIndex, capabilities: Capabilities) -> None:
+    def __init__(
+        self,
+        client: Elasticsearch,
+        live: LiveIndex,
+        capabilities: Capabilities,
+        patience: Patience | None = None,
+    ) -> None:
         self.live = live
-        self._client = client
+        self._client = client.options(max_retries=0)
         self._capabilities = capabilities
+        self._patience = patience or Patience()
         self._fingerprint = live.meta.fingerprint.digest
 
     @property
@@ -78,40 +110,108 @@ class Target:
         if new:
             chosen = choose_analyzers(new, self._capabilities.analyzers)
             meta = replace(meta, analyzers={**meta.analyzers, **chosen})
-            self.live = update_meta(self._client, self.live, meta)
+            self.live = self._patience.call(
+                self._client, lambda: update_meta(self._client, self.live, meta)
+            )
 
-    def unchanged(self, documents: Sequence[Document]) -> set[str]:
-        """Ids of the documents that the index has already, just as they are now.
+    def compare(self, documents: Sequence[Document]) -> tuple[set[str], dict[str, Earlier]]:
+        """What the index has of these documents.
+
+        Returns:
+            Ids of those that it has just as they are now, and by id what stays of those that it has
+            in another state.
 
         Raises:
-            ClusterError: The cluster refuses, or does not answer.
+            ClusterError: The cluster refuses, or is in trouble for too long.
         """
-        with friendly_errors(self._client):
-            answer = self._client.mget(
-                index=self.live.name,
-                ids=[document.id for document in documents],
-                source_includes=list(_KEPT),
-                filter_path="docs._id,docs._source",
+        by_id = {document.id: document for document in documents}
+        found = self._read(list(by_id), ",".join(_IDENTITY))
+        unchanged = {
+            id_
+            for id_, own in found.items()
+            if own == {"content_hash": by_id[id_].content_hash, "fingerprint": self._fingerprint}
+        }
+        changed = [id_ for id_ in found if id_ not in unchanged]
+        earlier = self._read(changed, "xlrec") if changed else {}
+        return unchanged, {id_: self._earlier(own, by_id[id_]) for id_, own in earlier.items()}
+
+    def existing(self, deletions: Iterable[Deletion]) -> dict[str, Deletion]:
+        """The deletion of each document that was made of these records, by its id.
+
+        Raises:
+            ClusterError: As for `compare`.
+        """
+        possible = {
+            id_: deletion
+            for deletion in deletions
+            for id_ in (
+                deletion.id,
+                *(rendition_id(deletion.id, tag) for tag in self.live.meta.languages),
             )
-        kept = {found["_id"]: found.get("_source", {}).get("xlrec") for found in answer["docs"]}
+        }
+        found = self._read(list(possible), _IDENTITY[0])
+        return {id_: possible[id_] for id_ in found}
+
+    def _read(self, ids: Sequence[str], includes: str) -> dict[str, dict[str, Any]]:
+        """The object `xlrec`, or the part that is asked for, of each document that exists."""
+        # Not `client.mget`, which does not know the parameter for vectors.
+        parameters = {"_source_includes": includes, "filter_path": _READ}
+        if self._capabilities.hides_vectors:
+            parameters["_source_exclude_vectors"] = "false"
+
+        def send() -> list[dict[str, Any]]:
+            answer = self._client.perform_request(
+                "POST",
+                f"/{self.live.name}/_mget",
+                params=parameters,
+                headers=_HEADERS,
+                body={"ids": ids},
+            )
+            entries: list[dict[str, Any]] = answer.body["docs"]
+            for entry in entries:
+                if "error" in entry:
+                    raise NotReady(entry["error"].get("reason"))
+            return entries
+
         return {
-            document.id
-            for document in documents
-            if kept.get(document.id)
-            == {"content_hash": document.content_hash, "fingerprint": self._fingerprint}
+            entry["_id"]: entry["_source"].get("xlrec", {})
+            for entry in self._patience.call(self._client, send)
+            if entry["found"]
         }
 
-    def operation(self, document: Document, vector: Vector) -> Operation[Document]:
+    def _earlier(self, own: Mapping[str, Any], document: Document) -> Earlier:
+        learned = {name: own[name] for name in _LEARNED if name in own}
+        if learned and document.popularity is None and "popularity" in own:
+            learned["popularity"] = own["popularity"]
+        same_text = own.get("text") == {document.language: document.text}
+        if not same_text or own.get("fingerprint") != self._fingerprint or "embedding" not in own:
+            return Earlier(None, learned)
+        return Earlier(np.asarray(own["embedding"], np.float32), learned)
+
+    def operation(
+        self, document: Document, vector: Vector, earlier: Earlier = NOTHING
+    ) -> Operation[Part]:
         """What a bulk request needs to write a document.
 
         Args:
             document: The document.
             vector: Shape (dims,), calibrated, of length 1.
+            earlier: See `compare`.
         """
-        action = {"index": {"_id": document.id}}
-        fields = {**document.source, "xlrec": self._own_fields(document, vector)}
-        body = orjson.dumps(action) + b"\n" + _dumps(fields) + b"\n"
-        return Operation(document, body)
+        own = {**earlier.learned, **self._own_fields(document, vector)}
+        body = _action("index", document.id, document.version) + _dumps(
+            {**document.source, "xlrec": own}
+        )
+        return Operation(document, body + b"\n")
+
+    def deletion(self, id_: str, deletion: Deletion) -> Operation[Part]:
+        """What a bulk request needs to delete a document.
+
+        Args:
+            id_: Of the document.
+            deletion: Says so.
+        """
+        return Operation(replace(deletion, id=id_), _action("delete", id_, deletion.version))
 
     def _own_fields(self, document: Document, vector: Vector) -> dict[str, Any]:
         own: dict[str, Any] = {
@@ -132,10 +232,17 @@ class Target:
         """Make what has been written visible to searches.
 
         Raises:
-            ClusterError: The cluster refuses, or does not answer.
+            ClusterError: The cluster refuses, or is in trouble for too long.
         """
-        with friendly_errors(self._client):
-            self._client.indices.refresh(index=self.live.name)
+        self._patience.call(
+            self._client, lambda: self._client.indices.refresh(index=self.live.name)
+        )
+
+
+def _action(name: str, id_: str, version: int) -> bytes:
+    # "gte": the same state may be sent again when nobody knows whether it arrived.
+    action = {name: {"_id": id_, "version": version, "version_type": "external_gte"}}
+    return orjson.dumps(action) + b"\n"
 
 
 def _dumps(fields: Mapping[str, Any]) -> bytes:

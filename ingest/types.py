@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Fields = Mapping[str, Any]
@@ -19,12 +19,14 @@ class Record:
         position: Where it stands: the line's number, from 1.
         id: The id that the source itself has for it; None where it is one of the fields.
         own: What an index of this program's says of it: language, work ...; None from elsewhere.
+        size: Bytes that it took there, for memory to be bounded; 0 if nobody knows.
     """
 
     fields: Fields
     position: int
     id: str | None = None
     own: Fields | None = None
+    size: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Document:
         source: The user's own fields.
         content_hash: Stands for all of the above.
         record: Where it came from.
+        version: Orders the states of a document: an older one never overwrites a newer.
     """
 
     id: str
@@ -71,7 +74,31 @@ class Document:
     source: Fields
     content_hash: str
     record: Record
+    version: int = field(compare=False)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This document, set aside."""
         return Rejection(self.record.position, stage, reason, self.record.fields, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A record that says: this is no more.
+
+    Attributes:
+        id: Of the record; all documents that were made of it are to go.
+        record: Where it came from.
+        version: As of `Document`.
+    """
+
+    id: str
+    record: Record
+    version: int
+
+    def rejected(self, stage: str, reason: str) -> Rejection:
+        """This deletion, set aside."""
+        return Rejection(self.record.position, stage, reason, self.record.fields, self.id)
+
+
+Part = Document | Deletion
+"""What is written."""

@@ -1,57 +1,137 @@
-"""Long texts in windows: cut by tokens, each encoded by itself, the vectors averaged."""
+"""Windows: consecutive records, on their way through the pipeline together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from xlrec_es.types import Vector
-
-# A piece may have more tokens than it had in the whole, because its first word begins anew.
-# Measured with XLM-RoBERTa's tokenizer on the sample: one more in a fifth of them, never two.
-_SPARE_TOKENS = 2
-MIN_SIZE = _SPARE_TOKENS + 1
+from ingest.documents import DETECTED
+from ingest.tally import Counts
+from ingest.target import Earlier
+from ingest.types import Deletion, Document, Part, Rejection
+from ingest.writer import Operation
 
 
-def split(text: str, tokenizer: Any, size: int) -> list[str]:  # noqa: ANN401 - transformers is untyped
-    """Cut a text into pieces.
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was made of one record.
+
+    Attributes:
+        position: Of the record.
+        size: Bytes that it took in the source.
+        parts: Documents, rejections, or a deletion.
+    """
+
+    position: int
+    size: int
+    parts: tuple[Document | Deletion | Rejection, ...]
+
+
+@dataclass(slots=True)
+class Window:
+    """Records that travel together; what one stage has found out, the next one needs.
+
+    Attributes:
+        position: Of the last of its records: once the window is settled, all up to there is.
+        size: Bytes of its records in the source.
+        documents: By id; of several states of a document, the last.
+        deletions: What is to go. A window has documents or deletions, not both.
+        rejections: What was set aside so far.
+        counts: What happened to its records so far.
+        earlier: What stays of documents that are in the index in another state, by id.
+        ids: Of its documents when they were compared.
+        operations: What is to be written.
+    """
+
+    position: int = 0
+    size: int = 0
+    documents: dict[str, Document] = field(default_factory=dict)
+    deletions: list[Deletion] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    ids: frozenset[str] = frozenset()
+    operations: list[Operation[Part]] = field(default_factory=list)
+
+    def add(self, built: Built) -> None:
+        """Take in one more record."""
+        self.position = built.position
+        self.size += built.size
+        for part in built.parts:
+            if isinstance(part, Rejection):
+                self.reject(part)
+            elif isinstance(part, Deletion):
+                self.deletions.append(part)
+            else:
+                self._add_document(part)
+
+    def _add_document(self, document: Document) -> None:
+        self.counts.documents += 1
+        self.counts.languages[document.language] += 1
+        if document.language_source == DETECTED:
+            self.counts.detected[document.language] += 1
+        before = self.documents.pop(document.id, None)
+        if before is not None:
+            self.counts.superseded += 1
+            document = document if document.version >= before.version else before
+        self.documents[document.id] = document
+
+    def reject(self, rejection: Rejection) -> None:
+        """Set aside."""
+        self.rejections.append(rejection)
+        self.counts.rejected += 1
+
+    def fields_beyond(self, known: set[str]) -> bool:
+        """Whether documents have values in fields that are not known; from now on they are."""
+        before = len(known)
+        for document in self.documents.values():
+            known.update(_paths(document.source))
+        return len(known) > before
+
+    @property
+    def n_parts(self) -> int:
+        """How much there is to be done, and to be remembered."""
+        return len(self.documents) + len(self.deletions) + len(self.rejections)
+
+
+def _paths(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
+    """Paths of all values that are there, as Elasticsearch's dynamic mapping sees them."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _paths(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _paths(inner, path)
+    elif value is not None:
+        yield path
+
+
+def group(built: Iterable[Built | None], *, n_parts: int, n_bytes: int) -> Iterator[Window]:
+    """Put records into windows.
 
     Args:
-        text: Any text.
-        tokenizer: A fast tokenizer of `transformers`.
-        size: Tokens in a piece, at most; `MIN_SIZE` or more.
-
-    Returns:
-        The pieces, in order; all of the text is in them. At least one.
+        built: Records in the order of the source; None where the next one lets wait for itself.
+        n_parts: A window ends with the record that reaches this.
+        n_bytes: Or this size in the source.
     """
-    offsets = tokenizer(
-        text,
-        add_special_tokens=False,
-        return_offsets_mapping=True,
-        truncation=False,
-        verbose=False,  # or it warns of each text that the model could not take as a whole
-    )["offset_mapping"]
-    if len(offsets) <= size:
-        return [text]
-    starts = [0, *(start for start, _ in offsets[size - _SPARE_TOKENS :: size - _SPARE_TOKENS])]
-    ends = [*starts[1:], len(text)]
-    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    window = Window()
+    for one in built:
+        if one is None or _is_of_another_kind(window, one):
+            if window.position:
+                yield window
+            window = Window()
+        if one is not None:
+            window.add(one)
+            if window.n_parts >= n_parts or window.size >= n_bytes:
+                yield window
+                window = Window()
+    if window.position:
+        yield window
 
 
-def pool(vectors: Vector, counts: Sequence[int]) -> Vector:
-    """Average the vectors of each text's pieces, and bring the mean to length 1.
-
-    Args:
-        vectors: Shape (sum(counts), dims), each row of length 1.
-        counts: Pieces of each text, 1 or more.
-
-    Returns:
-        Shape (len(counts), dims); a row of zeros stays one.
-    """
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
-    summed: Vector = np.add.reduceat(vectors, starts, axis=0)
-    length = np.linalg.norm(summed, axis=1, keepdims=True)
-    np.divide(summed, length, out=summed, where=length > 0)
-    return summed
+def _is_of_another_kind(window: Window, built: Built) -> bool:
+    kinds = {type(part) for part in built.parts}
+    return bool(
+        (window.deletions and Document in kinds) or (window.documents and Deletion in kinds)
+    )

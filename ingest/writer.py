@@ -2,9 +2,9 @@
 
 The client's own helpers lose or repeat documents when a cluster is in trouble, so this is a loop of
 our own. A bulk request has two layers of answers: the request's own status, and one for each item.
-Every item ends as done or as refused with its reason; whatever is neither is sent again, with
-exponential back-off and jitter, until it is or time is up. Sending again is safe: a document is
-written under its own id.
+Every item ends as done, as superseded by a newer one, or as refused with its reason; whatever is
+none of these is sent again, with exponential back-off and jitter, until it is or time is up.
+Sending again is safe: a document is written under its own id and version.
 """
 
 from __future__ import annotations
@@ -16,39 +16,33 @@ from typing import Any, Generic, Protocol, TypeVar
 import elasticsearch
 from elasticsearch import Elasticsearch
 
+from ingest.in_flight import RequestLimit
+from ingest.patience import PASSING_STATUSES, Patience
 from xlrec_es.client import friendly_errors, reason_of
-from xlrec_es.errors import MissingExtra, WriteError
-
-try:
-    import tenacity
-except ImportError as error:
-    raise MissingExtra.named("ingest", "Writing documents") from error
+from xlrec_es.errors import WriteError
 
 # All that is needed to account for an item; the rest of the answer is not sent.
 _ANSWER = ",".join(
     f"items.*.{part}"
     for part in ("_id", "status", "error.type", "error.reason", "error.caused_by.reason")
 )
-_RETRY_STATUSES = frozenset((429, 502, 503, 504))
 _OF_THIS_REQUEST = frozenset((400, 413))
 _FATAL = frozenset((401, 403, 404))
 
 
 @dataclass(frozen=True, slots=True)
 class BulkLimits:
-    """How much is sent at once, and for how long it is sent again.
+    """How much is sent at once.
 
     Attributes:
         max_bytes: Size of a request's body; a larger document goes alone.
         max_items: Documents in a request.
-        retry_s: Seconds after which a request that does not get through ends the run.
-        max_wait_s: Longest pause between two attempts.
+        max_requests: Requests under way at once; fewer while the cluster refuses some.
     """
 
     max_bytes: int = 8 * 1024 * 1024
     max_items: int = 1000
-    retry_s: float = 600.0
-    max_wait_s: float = 30.0
+    max_requests: int = 4
 
 
 class Identified(Protocol):
@@ -85,16 +79,34 @@ class Refusal(Generic[D]):
 
 
 @dataclass(slots=True)
-class _Outcome(Generic[D]):
-    """What became of a request's operations; what is in neither list is done."""
+class Written(Generic[D]):
+    """What became of operations; all others are done.
+
+    Attributes:
+        refused: What Elasticsearch will not take.
+        superseded: How many were older than what the index has.
+    """
 
     refused: list[Refusal[D]] = field(default_factory=list)
+    superseded: int = 0
+
+    def add(self, other: Written[D]) -> None:
+        """Take in what became of others."""
+        self.refused += other.refused
+        self.superseded += other.superseded
+
+
+@dataclass(slots=True)
+class _Outcome(Generic[D]):
+    """What became of a request's operations; what is in neither is done."""
+
+    settled: Written[D] = field(default_factory=Written)
     again: list[Operation[D]] = field(default_factory=list)
     reason: str = ""
 
     def add(self, other: _Outcome[D]) -> None:
         """Take in the outcome of another part of the request."""
-        self.refused += other.refused
+        self.settled.add(other.settled)
         self.again += other.again
         self.reason = other.reason or self.reason
 
@@ -104,32 +116,45 @@ class _NotSettled(Exception):
 
 
 class BulkWriter:
-    """Writes documents into one index.
+    """Writes documents into one index; several threads may use it at once.
 
     Args:
         client: Its own repeats are switched off here: they know nothing of items.
         index: The physical index; it must exist.
-        limits: How much at once, and how long.
+        limits: How much at once.
+        patience: How long something is sent again.
+
+    Attributes:
+        requests: How many are under way, and how large they are.
+        retries: Requests that had to be sent again, wholly or in part.
     """
 
     def __init__(
-        self, client: Elasticsearch, index: str, *, limits: BulkLimits | None = None
+        self,
+        client: Elasticsearch,
+        index: str,
+        *,
+        limits: BulkLimits | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._client = client.options(max_retries=0)
         self._index = index
         self._limits = limits or BulkLimits()
+        self._patience = patience or Patience()
+        self.requests = RequestLimit(self._limits.max_requests)
+        self.retries = 0
 
-    def write(self, operations: Iterable[Operation[D]]) -> list[Refusal[D]]:
-        """Write; every operation that is not returned has been acknowledged.
+    def write(self, operations: Iterable[Operation[D]]) -> Written[D]:
+        """Write; what is not named in the answer has been acknowledged.
 
         Raises:
             WriteError: A request does not get through in the time allowed.
             ClusterError: The index is gone, or the credentials do not allow writing.
         """
-        refused: list[Refusal[D]] = []
+        written: Written[D] = Written()
         for request in self._requests(operations):
-            refused += self._settle(request)
-        return refused
+            written.add(self._settle(request))
+        return written
 
     def _requests(self, operations: Iterable[Operation[D]]) -> Iterator[list[Operation[D]]]:
         request: list[Operation[D]] = []
@@ -146,38 +171,37 @@ class BulkWriter:
         if request:
             yield request
 
-    def _settle(self, operations: list[Operation[D]]) -> list[Refusal[D]]:
+    def _settle(self, operations: list[Operation[D]]) -> Written[D]:
         """Send, and send again, until every operation is done or refused."""
-        refused: list[Refusal[D]] = []
-        attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_NotSettled),
-            wait=tenacity.wait_random_exponential(multiplier=0.5, max=self._limits.max_wait_s),
-            stop=tenacity.stop_after_delay(self._limits.retry_s),
-            reraise=True,
-        )
+        settled: Written[D] = Written()
         try:
-            for attempt in attempts:
+            for attempt in self._patience.retrying(lambda error: isinstance(error, _NotSettled)):
                 with attempt:
                     outcome = self._send(operations)
-                    refused += outcome.refused
+                    settled.add(outcome.settled)
                     operations = outcome.again
                     if operations:
+                        self.retries += 1
+                        self.requests.refused()
                         raise _NotSettled(outcome.reason)
         except _NotSettled as error:
             raise WriteError(
                 f"Elasticsearch has not taken {len(operations)} documents for "
-                f"{self._limits.retry_s:.0f} s, the last time because of: {error}. "
+                f"{self._patience.retry_s:.0f} s, the last time because of: {error}. "
                 "Run this again when it does; documents that are there are passed over"
             ) from error
-        return refused
+        self.requests.succeeded()
+        return settled
 
     def _send(self, operations: Sequence[Operation[D]]) -> _Outcome[D]:
+        body = b"".join(operation.body for operation in operations)
         try:
-            answer = self._client.bulk(
-                index=self._index,
-                operations=b"".join(operation.body for operation in operations),  # type: ignore[arg-type]
-                filter_path=_ANSWER,
-            )
+            with self.requests.slot(len(body)):
+                answer = self._client.bulk(
+                    index=self._index,
+                    operations=body,  # type: ignore[arg-type] # bytes are sent as they are
+                    filter_path=_ANSWER,
+                )
         except elasticsearch.ApiError as error:
             if error.status_code in _OF_THIS_REQUEST:
                 return self._halve(operations, f"{error.status_code}: {reason_of(error)}")
@@ -192,7 +216,7 @@ class BulkWriter:
     def _halve(self, operations: Sequence[Operation[D]], reason: str) -> _Outcome[D]:
         """Find what made the whole request fail."""
         if len(operations) == 1:
-            return _Outcome(refused=[Refusal(operations[0].document, reason)])
+            return _Outcome(Written([Refusal(operations[0].document, reason)]))
         middle = len(operations) // 2
         outcome = self._send(operations[:middle])
         outcome.add(self._send(operations[middle:]))
@@ -202,22 +226,30 @@ class BulkWriter:
 def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
     """Compare what came back with what was sent, item by item."""
     entries = answer.get("items", ()) if isinstance(answer, Mapping) else ()  # or a page of HTML
-    items = [item for entry in entries for item in entry.values()]
+    items = [(action, item) for entry in entries for action, item in entry.items()]
     sent = [operation.document.id for operation in operations]
-    if [item.get("_id") for item in items] != sent:
+    if [item.get("_id") for _, item in items] != sent:
         return _Outcome(again=list(operations), reason="an answer that does not fit the request")
     outcome: _Outcome[D] = _Outcome()
-    for operation, item in zip(operations, items, strict=True):
-        error = item.get("error") or {}
-        if item["status"] < 300:
+    for operation, (action, item) in zip(operations, items, strict=True):
+        error = item.get("error")
+        if error is None:  # done; the status is 404 where what was to be deleted was not there
             continue
-        # A block (disk full, index read-only) is lifted one day; the document is not to blame.
-        if item["status"] in _RETRY_STATUSES or error.get("type") == "cluster_block_exception":
+        # A block (disk full, index read-only) is lifted one day, and a partial update meets another
+        # write only in passing; neither document is to blame.
+        conflict = item["status"] == 409
+        if (
+            item["status"] in PASSING_STATUSES
+            or error.get("type") == "cluster_block_exception"
+            or (conflict and action == "update")
+        ):
             outcome.again.append(operation)
             outcome.reason = f"{item['status']} {error.get('reason', '')}"
+        elif conflict:
+            outcome.settled.superseded += 1
         else:
             reason = f"{item['status']}: {_explain(error)}"
-            outcome.refused.append(Refusal(operation.document, reason))
+            outcome.settled.refused.append(Refusal(operation.document, reason))
     return outcome
 
 

@@ -218,6 +218,11 @@ class Capabilities:
     analyzers: frozenset[str]
 
     @property
+    def hides_vectors(self) -> bool:
+        """Whether vectors are left out of `_source` unless they are asked for (from 9.2)."""
+        return self.version >= (9, 2, 0)
+
+    @property
     def packed_vectors(self) -> bool:
         """Whether vectors may be written as base64 of big-endian float32 (from 9.3)."""
         return self.version >= (9, 3, 0)

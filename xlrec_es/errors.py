@@ -20,7 +20,8 @@ XlrecError
 ├── IngestError           the worker cannot go on
 │   ├── SourceError         the input cannot be read
 │   ├── EncoderError        the model cannot be loaded or run
-│   └── WriteError          Elasticsearch does not take documents
+│   ├── WriteError          Elasticsearch does not take documents
+│   └── TooManyRejects      more was set aside than was allowed
 └── MissingExtra          a part of the program that is not installed
 """
 
@@ -127,6 +128,10 @@ class EncoderError(IngestError):
 
 class WriteError(IngestError):
     """Elasticsearch does not take the documents."""
+
+
+class TooManyRejects(IngestError):
+    """More was set aside than the person allowed."""
 
 
 class MissingExtra(XlrecError):

@@ -21,6 +21,7 @@ from ingest.indicators import IndicatorJob, learn, run
 from ingest.interaction_source import read
 from ingest.interactions import LikeRules, collect
 from ingest.learners import LocalEase
+from ingest.shards import Shard
 from ingest.transfer import Transfer
 from ingest.writer import Operation
 from xlrec_es.cli import main as xlrec_main
@@ -175,7 +176,7 @@ def test_shards_together_are_the_whole(es: Elasticsearch, index_name: str, likes
     whole = documents(es, live.name)
     other = write_catalogue(es, f"{index_name}-shards")
     counts = [
-        run(es, job(likes, f"{index_name}-shards", shard=(n, 3)))["changed"] for n in (1, 2, 3)
+        run(es, job(likes, f"{index_name}-shards", shard=Shard(n, 3)))["changed"] for n in (1, 2, 3)
     ]
     assert sum(counts) == len(whole)
     assert min(counts) > 0

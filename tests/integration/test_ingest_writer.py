@@ -14,23 +14,25 @@ from elasticsearch import Elasticsearch
 from fakes import HashEncoder
 from fault_proxy import DROPPED_AFTER, DROPPED_BEFORE, Fault, FaultProxy, Items, fault_proxy
 from ingest.job import Job
+from ingest.patience import Patience
 from ingest.prepare import Cluster, create_index
+from ingest.source import open_source
 from ingest.target import Target
 from ingest.types import Document, Record
-from ingest.writer import BulkLimits, BulkWriter, Operation
+from ingest.writer import BulkLimits, BulkWriter, Operation, Written
 from xlrec_es.calibration import Calibration
 from xlrec_es.client import Connection, connect, probe
 from xlrec_es.errors import ClusterError, IndexNotFound, WriteError
 
 ENCODER = HashEncoder()
-QUICK = BulkLimits(retry_s=20, max_wait_s=0.2)
+QUICK = Patience(retry_s=20, max_wait_s=0.2)
 
 
 @pytest.fixture
 def target(es: Elasticsearch, index_name: str) -> Target:
     return create_index(
         Job("-", index_name),
-        made_from="test",
+        source=open_source("-", client=es),
         languages=["en"],
         calibration=Calibration.none(),
         encoder=ENCODER,
@@ -47,12 +49,12 @@ def proxy(es_url: str) -> Iterator[FaultProxy]:
 @pytest.fixture
 def writer(proxy: FaultProxy, target: Target) -> Iterator[BulkWriter]:
     with connect(Connection(proxy.url, timeout_s=2)) as client:
-        yield BulkWriter(client, target.live.name, limits=QUICK)
+        yield BulkWriter(client, target.live.name, patience=QUICK)
 
 
 def document(id_: str, **source: Any) -> Document:  # noqa: ANN401
     return Document(
-        id_, id_, "en", "declared", f"text {id_}", None, source, "hash", Record(source, 1)
+        id_, id_, "en", "declared", f"text {id_}", None, source, "hash", Record(source, 1), 1
     )
 
 
@@ -118,7 +120,7 @@ def test_nothing_is_lost_or_double(
     writer: BulkWriter, proxy: FaultProxy, target: Target, es: Elasticsearch, fault: Fault
 ) -> None:
     proxy.faults = [fault, fault]
-    assert writer.write(operations(target, *IDS)) == []
+    assert writer.write(operations(target, *IDS)) == Written()
     assert stored(es, target) == ALL
     assert len(proxy.bulk_sizes) == 3
     assert not proxy.faults
@@ -139,7 +141,7 @@ def test_a_request_that_one_document_spoils_is_halved(
     body = b'{"error": {"root_cause": [{"reason": "poison"}], "reason": "no"}}'
     spoiled = Fault(forward=False, status=status, body=body)
     proxy.when = lambda request: spoiled if b'"id-5"' in request else None
-    [refusal] = writer.write(operations(target, *IDS))
+    [refusal] = writer.write(operations(target, *IDS)).refused
     assert (refusal.document.id, refusal.reason) == ("id-5", f"{status}: poison")
     assert stored(es, target) == {id_: n for id_, n in ALL.items() if id_ != "id-5"}
     assert sorted(proxy.bulk_sizes) == [1, 1, 2, 2, 4, 4, 8]
@@ -149,7 +151,7 @@ def test_an_id_that_elasticsearch_refuses_spoils_nothing_else(
     writer: BulkWriter, target: Target, es: Elasticsearch
 ) -> None:
     """The whole request fails with 400 for it; the builder would not have let it through."""
-    [refusal] = writer.write(operations(target, *IDS[:4], "x" * 513, *IDS[4:]))
+    [refusal] = writer.write(operations(target, *IDS[:4], "x" * 513, *IDS[4:])).refused
     assert "is too long, must be no longer than 512 bytes" in refusal.reason
     assert stored(es, target).keys() == set(IDS)
 
@@ -162,7 +164,7 @@ def test_refused_documents_come_back_with_the_reason(
     bad = target.operation(document("bad", n=1, when="not a date"), ENCODER.encode(["bad"])[0])
     double = target.operation(document("double", n=2), ENCODER.encode(["x"])[0] * 2)
     wrong = target.operation(document("wrong", n=3), np.ones(3, np.float32))
-    refusals = {r.document.id: r.reason for r in writer.write([good, bad, double, wrong])}
+    refusals = {r.document.id: r.reason for r in writer.write([good, bad, double, wrong]).refused}
     assert refusals.keys() == {"bad", "double", "wrong"}
     assert "failed to parse field [when] of type [date]" in refusals["bad"]
     assert "unit-length" in refusals["double"]
@@ -176,18 +178,18 @@ def test_requests_are_bounded_in_bytes_and_items(
     todo = operations(target, *IDS)
     with connect(Connection(proxy.url)) as client:
         by_items = BulkWriter(client, target.live.name, limits=BulkLimits(max_items=3))
-        assert by_items.write(todo) == []
+        assert by_items.write(todo) == Written()
         assert proxy.bulk_sizes == [3, 3, 2]
         four = 4 * max(len(operation.body) for operation in todo)
         by_bytes = BulkWriter(client, target.live.name, limits=BulkLimits(max_bytes=four))
         proxy.bulk_sizes.clear()
-        assert by_bytes.write(todo) == []
+        assert by_bytes.write(todo) == Written()
         assert proxy.bulk_sizes == [4, 4]
         alone = BulkWriter(client, target.live.name, limits=BulkLimits(max_bytes=1))
         proxy.bulk_sizes.clear()
-        assert alone.write(todo) == []
+        assert alone.write(todo) == Written()
         assert proxy.bulk_sizes == [1] * 8
-        assert alone.write([]) == []
+        assert alone.write([]) == Written()
     assert stored(es, target) == ALL
 
 
@@ -203,7 +205,7 @@ def test_a_block_that_is_lifted_is_waited_for(
 
     thread = threading.Thread(target=lift)
     thread.start()
-    assert writer.write(operations(target, *IDS)) == []
+    assert writer.write(operations(target, *IDS)) == Written()
     thread.join()
     assert stored(es, target) == ALL
 
@@ -213,8 +215,8 @@ def test_what_does_not_get_through_in_time_is_an_error(
 ) -> None:
     proxy.when = lambda _: Fault(forward=False, status=429)
     with connect(Connection(proxy.url)) as client:
-        limits = BulkLimits(retry_s=0.5, max_wait_s=0.1)
-        writer = BulkWriter(client, target.live.name, limits=limits)
+        patience = Patience(retry_s=0.5, max_wait_s=0.1)
+        writer = BulkWriter(client, target.live.name, patience=patience)
         with pytest.raises(WriteError, match=r"has not taken 8 documents for .* because of: 429"):
             writer.write(operations(target, *IDS))
     assert stored(es, target) == {}
@@ -222,7 +224,7 @@ def test_what_does_not_get_through_in_time_is_an_error(
 
 def test_no_elasticsearch_is_an_error_in_time(target: Target) -> None:
     with connect(Connection("http://127.0.0.1:9")) as client:
-        writer = BulkWriter(client, "any", limits=BulkLimits(retry_s=0.5, max_wait_s=0.1))
+        writer = BulkWriter(client, "any", patience=Patience(retry_s=0.5, max_wait_s=0.1))
         with pytest.raises(WriteError, match="Connection refused"):
             writer.write(operations(target, "a"))
 

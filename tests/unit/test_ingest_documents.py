@@ -167,7 +167,7 @@ def test_a_document_of_ours_is_what_it_was() -> None:
         again = Record(document.source, 1, id=document.id, own=own)
         [rebuilt] = builder(**BY_FIELD).build(again)
         assert isinstance(rebuilt, Document)
-        assert replace(rebuilt, record=document.record) == document
+        assert replace(rebuilt, record=document.record, version=document.version) == document
 
 
 def test_no_translations_are_none() -> None:

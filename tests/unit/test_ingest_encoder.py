@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from transformers import AutoTokenizer
 
-from ingest import windows
+from ingest import long_texts
 from ingest.encoder import (
     EncoderOptions,
     SentenceTransformerEncoder,
@@ -111,7 +111,7 @@ def test_long_texts_are_the_mean_of_their_windows(tiny_model: Path) -> None:
     tokenizer = SentenceTransformer(str(tiny_model), device="cpu").tokenizer
     long_text = " ".join(TEXTS)
     room = 16 - len(tokenizer("query: ")["input_ids"])
-    pieces = windows.split(long_text, tokenizer, room)
+    pieces = long_texts.split(long_text, tokenizer, room)
     assert len(pieces) > 10
     assert "".join(pieces) == long_text
     assert all(len(tokenizer(f"query: {piece}")["input_ids"]) <= 16 for piece in pieces)
@@ -130,7 +130,7 @@ def test_a_prefix_that_leaves_no_room_for_windows(tiny_model: Path) -> None:
 @given(st.text(max_size=300))
 def test_no_letter_is_lost_between_windows(tiny_model: Path, text: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    assert "".join(windows.split(text, tokenizer, 5)) == text
+    assert "".join(long_texts.split(text, tokenizer, 5)) == text
 
 
 def test_revision_follows_the_weights_and_not_the_place(

@@ -94,6 +94,7 @@ def answers(info: NodeInfo) -> bool:
     with contextlib.closing(connect(connection, max_retries=0)) as client:
         try:
             client.cluster.health(wait_for_status="yellow", timeout="5s")
+            client.license.get()  # 404 until the node has made itself one, a moment later
         except (elasticsearch.ApiError, elasticsearch.TransportError):
             return False
     return True

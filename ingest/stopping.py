@@ -1,0 +1,78 @@
+"""End a run on a signal, so that nothing that was done is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import NoReturn
+
+import click
+from rich.console import Console
+
+DRAIN_S = 25
+"""Service managers and containers kill after 30 s what does not end by itself."""
+
+
+@dataclass(slots=True)
+class Stop:
+    """A wish that a run may end.
+
+    Attributes:
+        requested: Set by whoever wishes it.
+        can_drain: Set by the run while it has something to bring to an end.
+        number: The signal that it came by, if it did.
+    """
+
+    requested: threading.Event = field(default_factory=threading.Event)
+    can_drain: bool = False
+    number: int = 0
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[Stop]:
+    """End on Ctrl-C and SIGTERM: gently at first, at once when asked again or out of time.
+
+    To end at once is safe: the checkpoint is behind what is acknowledged, never ahead of it.
+    """
+    stop = Stop()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if stop.requested.is_set() or not stop.can_drain:
+            stop.number = stop.number or number
+            end(stop, " at once")
+        stop.number = number
+        stop.requested.set()
+        signal.alarm(DRAIN_S)
+        click.echo("\nStopping: what is encoded is still written ...", err=True)
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        end(stop, f" without an answer for {DRAIN_S} s")
+
+    handlers = {signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGALRM: give_up}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield stop
+    finally:
+        signal.alarm(0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end(stop: Stop, how: str) -> NoReturn:
+    """End the process with a sentence, and the exit code of the signal."""
+    Console(stderr=True).show_cursor()  # which the progress bar hides
+    name = signal.Signals(stop.number).name
+    click.echo(
+        f"Stopped by {name}{how}. What was acknowledged is in the index; the same command goes on "
+        "from there, with --resume at once.",
+        err=True,
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(128 + stop.number)  # threads that wait for a network could not be told
