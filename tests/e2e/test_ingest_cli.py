@@ -327,4 +327,4 @@ def test_signals_end_a_run_with_a_sentence(
     *_, first, last = errors.decode().splitlines()
     assert first == "Stopping: what is encoded is still written ..."
     assert last.startswith(f"Stopped by {number.name}; all that was encoded is written. ")
-    assert not output
+    assert b"documents" in output  # the summary of what it got to
