@@ -106,6 +106,28 @@ class Calibration:
         calibrated: Vector = np.divide(moved, length, out=np.zeros_like(moved), where=length > 1e-6)
         return calibrated
 
+    def undo(self, vectors: Vector, languages: Sequence[str]) -> Vector:
+        """The raw vectors that `apply` was given, up to rounding.
+
+        A raw row r has length 1 and lies in the direction c of its calibrated row from the mean m,
+        so r = m + s c, where s is the root above zero of |m + s c| = 1.
+
+        Args:
+            vectors: Shape (n, dims), calibrated.
+            languages: As for `apply`.
+
+        Returns:
+            Shape (n, dims), unit rows.
+        """
+        if self.method == "none" or len(vectors) == 0:
+            return vectors.astype(np.float32, copy=False)
+        centres = np.stack([self.means.get(lang, self.global_mean) for lang in languages])
+        along = np.sum(vectors * centres, axis=1)  # (n,)
+        rest = 1 - np.sum(centres * centres, axis=1)
+        scale = -along + np.sqrt(np.maximum(along**2 + rest, 0))
+        raw: Vector = (centres + scale[:, None] * vectors).astype(np.float32)
+        return raw
+
     def to_meta(self) -> dict[str, Any]:
         """As stored in the index's `_meta.xlrec.calibration`; vectors are base64 of float32."""
         return {

@@ -25,6 +25,7 @@ from xlrec_es import __version__, console, demo, node
 from xlrec_es.client import Connection, connect
 from xlrec_es.doctor_cli import doctor as doctor_command
 from xlrec_es.errors import ConfigError, EmptyHistory, UnknownItems, UsageError
+from xlrec_es.evaluate_cli import evaluate as evaluate_command
 from xlrec_es.events import EventSource, read_history
 from xlrec_es.indicators_cli import indicators as indicators_commands
 from xlrec_es.node.cli import node as node_commands
@@ -34,6 +35,7 @@ from xlrec_es.plan import Options
 from xlrec_es.recommend import Recommender
 from xlrec_es.remote import RemoteEncoder
 from xlrec_es.roles_cli import role as role_command
+from xlrec_es.tune_cli import tune as tune_command
 from xlrec_es.types import History, Interaction, Recommendations
 from xlrec_es.versions_cli import index as index_commands
 
@@ -48,10 +50,12 @@ def main() -> None:
 
 
 main.add_command(doctor_command)
+main.add_command(evaluate_command)
 main.add_command(index_commands)
 main.add_command(indicators_commands)
 main.add_command(node_commands)
 main.add_command(role_command)
+main.add_command(tune_command)
 
 
 def _history_options(command: F) -> F:

@@ -1,23 +1,33 @@
 """Can the works that a person likes in other languages be found from those in one language?
 
 The protocol is README's, "Evaluation": a case is one person and one source language; the history is
-what they liked in it, the targets what they liked in other languages and not in it.
+what they liked in it, the targets what they liked in other languages and not in it. Likes are split
+first: histories come from the training part, targets from what is held out. Pure.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from xlrec_es.metrics import ndcg_at_k, recall_at_k
-from xlrec_es.recommend import Recommender
-from xlrec_es.types import History
+from xlrec_es.errors import SourceError, UsageError
+from xlrec_es.likes import Likes, ids_as_numbers
+from xlrec_es.types import Vector
 
 CROSS = "cross"
 MIXED = "mixed"
+POOLS = (CROSS, MIXED)
+
+BY_TIME = "time"
+AT_RANDOM = "random"
+
+_SAME_TEXT = 0.9995  # cosine of two raw vectors; what differs is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +39,82 @@ class Case:
         source: Source language.
         history: Works liked in the source language. Sorted.
         targets: Works liked in other languages, and not to be had in the source language.
+        seen: What else is known to be liked: in no history, in no list. Sorted.
     """
 
     person: str
     source: str
     history: tuple[str, ...]
     targets: frozenset[str]
+    seen: tuple[str, ...] = ()
+
+    def languages(self, pool: str, all_languages: Collection[str]) -> tuple[str, ...]:
+        """The languages that compete in a pool."""
+        return tuple(lang for lang in all_languages if pool == MIXED or lang != self.source)
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """Means over the cases.
+class Split:
+    """Which likes may be learned from, and which are held out.
 
     Attributes:
-        cases: How many.
-        recall: recall@k.
-        ndcg: nDCG@10.
-        source_share: Part of the top k that is in the source language.
+        method: `time`: what was liked from a moment on is held out; `random`: a part of each
+            person's likes, drawn.
+        training: Shape (n_likes,): True for likes that may be learned from.
+        part: How much is held out, 0..1.
+        seed: Of the draw.
+        cut_off: The moment, in ISO 8601, or None.
     """
 
-    cases: int
-    recall: float
-    ndcg: float
-    source_share: float
+    method: str
+    training: NDArray[np.bool_]
+    part: float
+    seed: int
+    cut_off: str | None = None
+
+
+def split(likes: Likes, *, method: str | None = None, part: float = 0.2, seed: int = 0) -> Split:
+    """Hold likes out.
+
+    Args:
+        likes: Of many persons.
+        method: `time` or `random`; None: by time where every like has one.
+        part: Of the likes (`time`), or of each person's, and at least one of whoever has two.
+        seed: Same seed and likes, same split, whatever the order of the file.
+
+    Raises:
+        UsageError: `part` is not between 0 and 1; by time, and likes have none.
+    """
+    if not 0 < part < 1:
+        raise UsageError(f"the part that is held out is {part}; use a number between 0 and 1")
+    if method is None:
+        method = AT_RANDOM if np.isnan(likes.time).any() else BY_TIME
+    if method == AT_RANDOM:
+        return Split(method, ~_drawn(likes, part, seed), part, seed)
+    without = int(np.isnan(likes.time).sum())
+    if without:
+        raise UsageError(f"{without} of {len(likes)} likes have no time; split them at random")
+    cut_off = float(np.quantile(likes.time, 1 - part, method="higher")) if len(likes) else 0.0
+    moment = datetime.fromtimestamp(cut_off, UTC).isoformat()
+    return Split(method, likes.time < cut_off, part, seed, moment)
+
+
+def _drawn(likes: Likes, part: float, seed: int) -> NDArray[np.bool_]:
+    """The likes of each person that come first in a random order, as many as the part is."""
+    order = np.lexsort((likes.priorities(seed), likes.person))
+    sizes = np.bincount(likes.person, minlength=len(likes.persons))
+    place = np.arange(len(likes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    wanted = np.where(sizes > 1, np.maximum(1, np.rint(part * sizes)), 0)
+    drawn = np.zeros(len(likes), bool)
+    drawn[order] = place < wanted[likes.person[order]]
+    return drawn
 
 
 def make_cases(
     likes: Iterable[tuple[str, str]],
     languages: Mapping[str, Collection[str]],
     *,
+    held_out: Iterable[tuple[str, str]] | None = None,
     min_history: int = 2,
 ) -> list[Case]:
     """All cases with a history and a target.
@@ -65,56 +122,151 @@ def make_cases(
     Args:
         likes: Pairs of person and work.
         languages: The languages that each work of the index is in; likes of others are left out.
+        held_out: Pairs that may be targets, none of them among `likes`; None: all of `likes` may.
         min_history: Shortest history that counts.
 
     Returns:
         Sorted by person and source language.
     """
-    liked: dict[str, set[str]] = defaultdict(set)
-    for person, work in likes:
-        if work in languages:
-            liked[person].add(work)
+    liked = _works_by_person(likes, languages)
+    hidden = liked if held_out is None else _works_by_person(held_out, languages)
     cases = []
     for person, works in sorted(liked.items()):
         for source in sorted({language for work in works for language in languages[work]}):
             history = {work for work in works if source in languages[work]}
-            targets = works - history
+            targets = {work for work in hidden.get(person, ()) if source not in languages[work]}
+            seen = set() if held_out is None else works - history
             if len(history) >= min_history and targets:
-                cases.append(Case(person, source, tuple(sorted(history)), frozenset(targets)))
+                names = tuple(sorted(history))
+                cases.append(Case(person, source, names, frozenset(targets), tuple(sorted(seen))))
     return cases
 
 
-def evaluate(
-    recommender: Recommender,
-    cases: Collection[Case],
+def _works_by_person(
+    pairs: Iterable[tuple[str, str]], languages: Mapping[str, Collection[str]]
+) -> dict[str, set[str]]:
+    works: dict[str, set[str]] = defaultdict(set)
+    for person, work in pairs:
+        if work in languages:
+            works[person].add(work)
+    return works
+
+
+def split_cases(
+    likes: Likes,
+    parts: Split,
+    languages: Mapping[str, Collection[str]],
     *,
-    languages: Collection[str],
-    pool: str = CROSS,
-    k: int = 50,
-) -> Scores:
-    """Send what the recommender sends, and see what comes back.
+    min_history: int = 2,
+    max_persons: int | None = None,
+) -> list[Case]:
+    """The cases of a split.
 
     Args:
-        recommender: What is measured.
-        cases: At least one.
-        languages: Of the index.
-        pool: `cross`: all languages but the source compete; `mixed`: all.
-        k: Length of the lists for recall and share.
+        likes: Of many persons.
+        parts: What is held out.
+        languages: The languages of each work.
+        min_history: Shortest history that counts.
+        max_persons: So many persons with a case are drawn; None: all of them.
 
     Raises:
-        ValueError: No cases.
-        XlrecError: As for `Recommender.recommend`.
+        SourceError: No case: nobody likes works in two languages.
     """
+    pairs = [
+        (likes.persons[person], likes.works[work])
+        for person, work in zip(likes.person, likes.work, strict=True)
+    ]
+    learned = (pair for pair, known in zip(pairs, parts.training, strict=True) if known)
+    hidden = (pair for pair, known in zip(pairs, parts.training, strict=True) if not known)
+    cases = make_cases(learned, languages, held_out=hidden, min_history=min_history)
     if not cases:
-        raise ValueError("no cases: nobody liked works in two languages")
-    recalls, ndcgs, shares = [], [], []
+        raise SourceError(
+            f"nothing to evaluate: of {len(likes.persons)} persons with {len(likes)} likes, none "
+            f"has {min_history} likes in one language and a held-out one in another"
+        )
+    return sampled(cases, max_persons, seed=parts.seed)
+
+
+def sampled(cases: Sequence[Case], max_persons: int | None, *, seed: int) -> list[Case]:
+    """The cases of some persons, drawn by their ids and the seed alone."""
+    persons = draw_order({case.person for case in cases}, seed=seed)
+    some = set(persons[:max_persons])
+    return [case for case in cases if case.person in some]
+
+
+def draw_order(persons: Iterable[str], *, seed: int) -> list[str]:
+    """Persons in a random order that depends on their ids and the seed alone."""
+    names = sorted(set(persons))
+    numbers = ids_as_numbers(f"{seed} {name}" for name in names)
+    return [names[place] for place in np.argsort(numbers, kind="stable")]
+
+
+def target_leaks(cases: Iterable[Case]) -> list[str]:
+    """Cases whose targets are known to the recommender, in sentences; there must be none."""
+    return [
+        f"{sorted(known)[0]!r} is a target of {case.person!r} from {case.source} and among what "
+        "is known of this person"
+        for case in cases
+        if (known := case.targets & {*case.history, *case.seen})
+    ]
+
+
+def without_twins(
+    cases: Sequence[Case], works: Sequence[str], raw: Vector
+) -> tuple[list[Case], int]:
+    """Take away targets whose text is that of a work of the history, word for word.
+
+    Such a target is not recommended but recognised: two records of one thing.
+
+    Args:
+        cases: As `make_cases` makes them.
+        works: Ids, as many as there are rows.
+        raw: Shape (n_works, dims): uncalibrated unit rows, so that one text has one vector in
+            whatever language it is said to be.
+
+    Returns:
+        The cases that still have a target, and how many targets were taken away.
+    """
+    rows = {work: number for number, work in enumerate(works)}
+    kept, removed = [], 0
     for case in cases:
-        targets = [lang for lang in languages if pool == MIXED or lang != case.source]
-        found = recommender.recommend(History.of(case.history), languages=targets, size=k).items
-        ranked = [item.work for item in found]
-        recalls.append(recall_at_k(ranked, case.targets, k))
-        ndcgs.append(ndcg_at_k(ranked, case.targets, 10))
-        shares.append(np.mean([item.language == case.source for item in found]))
-    return Scores(
-        len(cases), float(np.mean(recalls)), float(np.mean(ndcgs)), float(np.mean(shares))
-    )
+        targets = sorted(case.targets)
+        known = raw[[rows[work] for work in (*case.history, *case.seen)]]
+        nearest = (raw[[rows[work] for work in targets]] @ known.T).max(axis=1)
+        own = frozenset(w for w, near in zip(targets, nearest, strict=True) if near < _SAME_TEXT)
+        removed += len(targets) - len(own)
+        if own:
+            kept.append(replace(case, targets=own))
+    return kept, removed
+
+
+CLEAN = "clean"
+LEAKY = "leaky"
+UNKNOWN = "unknown"
+NO_INDICATORS = "none"
+
+
+def indicator_leak(indicators: Mapping[str, Any], likes: Likes, parts: Split) -> str:
+    """Whether the index's indicators have seen the targets.
+
+    Args:
+        indicators: `_meta.xlrec.indicators`.
+        likes: That are evaluated.
+        parts: How they are split.
+
+    Returns:
+        `none`: there are no indicators; `clean`: they were learned from the training part, or from
+        what happened before the cut-off; `leaky`: from all of these likes; `unknown`: from others.
+    """
+    if not indicators:
+        return NO_INDICATORS
+    known = indicators.get("learned_from") or {}
+    if known.get("digest") == likes.digest(parts.training):
+        return CLEAN
+    if known.get("digest") == likes.digest():
+        return LEAKY
+    until = known.get("until")
+    if until and parts.cut_off:
+        before = datetime.fromisoformat(until) < datetime.fromisoformat(parts.cut_off)
+        return CLEAN if before else LEAKY
+    return UNKNOWN

@@ -168,10 +168,11 @@ def _combine(
     a language in which the history has no text must not fall behind for that.
     """
     present = {leg for (_, leg), hits in lists.items() if hits and weights.get(leg, 0) > 0}
-    everywhere = sum(weights[leg] for leg in present & comparable)
+    # Exact sums: a set has no order, and the last digit would change from run to run.
     totals = {
-        language: everywhere
-        + sum(weights[leg] for leg in present - comparable if lists.get((language, leg)))
+        language: math.fsum(
+            weights[leg] for leg in present if leg in comparable or lists.get((language, leg))
+        )
         for language, _ in lists
     }
     found: dict[tuple[str, str], dict[str, tuple[int, Hit]]] = {}

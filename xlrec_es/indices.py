@@ -32,6 +32,7 @@ class IndexMeta:
         analyzers: Analyzer really used, by language.
         title_field: The user's field that holds a document's title, or None.
         weights: Fusion weights by leg; empty for the program's own.
+        tuning: What `xlrec-es tune` found the weights by; empty if it did not.
         source: Where the documents came from: whatever the writer wants remembered.
         indicators: How the indicators were learned, and whether all of them are written; empty
             before the first time.
@@ -42,6 +43,7 @@ class IndexMeta:
     analyzers: Mapping[str, str]
     title_field: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     indicators: Mapping[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
@@ -60,6 +62,7 @@ class IndexMeta:
             "analyzers": dict(self.analyzers),
             "title_field": self.title_field,
             "weights": dict(self.weights),
+            "tuning": dict(self.tuning),
             "source": dict(self.source),
             "indicators": dict(self.indicators),
         }
@@ -73,6 +76,7 @@ class IndexMeta:
             analyzers=dict(meta["analyzers"]),
             title_field=meta.get("title_field"),
             weights=dict(meta.get("weights") or {}),
+            tuning=dict(meta.get("tuning") or {}),
             source=dict(meta.get("source") or {}),
             indicators=dict(meta.get("indicators") or {}),
             schema=meta["schema"],

@@ -29,7 +29,7 @@ from xlrec_es.indices import LiveIndex, check_encoder, read_live
 from xlrec_es.plan import Options, Plan, make_plan, read_documents
 from xlrec_es.profile import HistoryDocument
 from xlrec_es.query import details_body, history_body, to_msearch
-from xlrec_es.results import finish, rank, shortlist
+from xlrec_es.results import Searched, finish, rank, shortlist
 from xlrec_es.types import History, Recommendations, Vector
 
 T = TypeVar("T")
@@ -132,12 +132,21 @@ class _Core:
         hits: list[Mapping[str, Any]] = answer["hits"]["hits"]
         return hits
 
-    def _search(self, plan: Plan, size: int) -> Steps[Recommendations]:
+    def search(self, history: History, languages: Iterable[str] | None) -> Steps[Searched]:
+        """Plan, and search."""
+        plan = yield from self.plan(history, languages)
+        return (yield from self._answers(plan))
+
+    def _answers(self, plan: Plan) -> Steps[Searched]:
         if not plan.requests:
-            return finish(rank(plan, [], self.options), plan, self.options, size=size)
+            return Searched(plan, [])
         searches = to_msearch(plan.requests, plan.live.name, timeout_s=self.timeout_s)
         answer = yield Call(MSEARCH, {"searches": searches})
-        ranking = rank(plan, answer["responses"], self.options)
+        return Searched(plan, answer["responses"])
+
+    def _search(self, plan: Plan, size: int) -> Steps[Recommendations]:
+        searched = yield from self._answers(plan)
+        ranking = rank(plan, searched.answers, self.options)
         wanted = shortlist(ranking, plan, self.options, size=size)
         details: list[Mapping[str, Any]] = []
         if wanted:
@@ -273,10 +282,40 @@ class Recommender:
             ClusterError: As for `recommend`; it ends the batch, for it would meet the others too.
         """
         targets = None if languages is None else list(languages)
-        persons = iter(histories)
-        while some := list(itertools.islice(persons, batch)):
+        yield from self._in_batches(
+            (self._core.recommend(history, targets, size) for history in histories), batch
+        )
+
+    def search_many(
+        self,
+        histories: Iterable[History],
+        *,
+        languages: Iterable[str] | None = None,
+        batch: int = 16,
+    ) -> Iterator[Searched | XlrecError]:
+        """Send the searches of many persons, and leave open what is made of the answers.
+
+        Args:
+            histories: One for each person; read as they are needed.
+            languages: As for `recommend`.
+            batch: Persons in a request.
+
+        Yields:
+            For each person in order, the searches and answers, or the error of this history.
+
+        Raises:
+            ClusterError: As for `recommend_many`.
+        """
+        targets = None if languages is None else list(languages)
+        yield from self._in_batches(
+            (self._core.search(history, targets) for history in histories), batch
+        )
+
+    def _in_batches(self, people: Iterable[Steps[T]], batch: int) -> Iterator[T | XlrecError]:
+        waiting = iter(people)
+        while some := list(itertools.islice(waiting, batch)):
             self._run(self._core.live())  # once, for all of them
-            yield from self._run_many([self._core.recommend(h, targets, size) for h in some])
+            yield from self._run_many(some)
 
     def _run(self, steps: Steps[T]) -> T:
         deadline = time.monotonic() + self._core.timeout_s

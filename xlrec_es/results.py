@@ -34,6 +34,19 @@ Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """Searches that were sent, and their answers.
+
+    Attributes:
+        plan: What was asked.
+        answers: One for each of `plan.requests`.
+    """
+
+    plan: Plan
+    answers: Sequence[Answer]
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """Candidates, fused and in order.
 

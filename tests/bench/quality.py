@@ -1,6 +1,6 @@
 """Recall over language borders from texts alone, on a catalogue of anime, through Elasticsearch.
 
-    python tests/bench/quality.py PATH/TO/anime [--persons 300] [--seed 0] [--interests 32]
+    PYTHONPATH=tests python tests/bench/quality.py PATH/TO/anime [--persons 300] [--seed 0]
 
 Protocol: README, "Evaluation". Each work exists in one language, drawn among those it has; a person
 likes what they rated 7 or more, or watched without a rating. Compares the raw mean vector with the
@@ -16,16 +16,18 @@ import dataclasses
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from elasticsearch import Elasticsearch
 
 from ingest.encoder import load_encoder
-from xlrec_es import Connection, Options, Recommender, SearchOptions, connect
+from measured import measured
+from xlrec_es import Connection, Options, SearchOptions, connect
 from xlrec_es.calibration import Calibration
 from xlrec_es.encoder import Fingerprint
-from xlrec_es.evaluation import CROSS, MIXED, evaluate, make_cases
+from xlrec_es.evaluation import CROSS, MIXED, make_cases
 from xlrec_es.indices import IndexMeta, create_first_version
 from xlrec_es.node import running
 
@@ -111,24 +113,23 @@ def main() -> None:
     with running(heap="1g") as node, connect(Connection(node.url)) as client:
         write(client, "raw", world, raw)
         write(client, "centred", world, centred)
+        usual = Options(mix="auto", search=search)
         systems = {
-            "raw mean vector": Recommender(
-                client,
-                "raw",
-                options=Options(weights={"dense": 1}, max_interests=1, mix="auto", search=search),
-            )
+            "raw mean vector": ("raw", replace(usual, weights={"dense": 1}, max_interests=1)),
+            **{
+                f"default, {interests} interests": (
+                    "centred",
+                    replace(usual, weights={"dense": 0.3, "lexical": 0.1}, max_interests=interests),
+                )
+                for interests in arguments.interests
+            },
         }
-        for interests in arguments.interests:
-            systems[f"default, {interests} interests"] = Recommender(
-                client,
-                "centred",
-                options=Options(max_interests=interests, mix="auto", search=search, explain=False),
-                timeout_s=60,
-            )
         for pool in (CROSS, MIXED):
-            for name, system in systems.items():
-                scores = evaluate(system, cases, languages=LANGUAGES, pool=pool)
-                report[f"{pool}: {name}"] = dataclasses.asdict(scores)
+            for name, (index, options) in systems.items():
+                found = measured(
+                    client, index, cases, options=options, pool=pool, languages=LANGUAGES
+                )
+                report[f"{pool}: {name}"] = dataclasses.asdict(found)
     print(json.dumps(report, indent=2))
 
 

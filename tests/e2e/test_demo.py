@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import os
@@ -17,9 +18,10 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from xlrec_es import Connection, Options, Recommender, SearchOptions, connect
+from measured import measured
+from xlrec_es import Connection, Options, SearchOptions, connect
 from xlrec_es.demo import documents_in
-from xlrec_es.evaluation import MIXED, evaluate, make_cases
+from xlrec_es.evaluation import MIXED, make_cases
 from xlrec_es.indices import find_live
 
 SAMPLE = resources.files("xlrec_es") / "sample"
@@ -131,11 +133,10 @@ def test_calibration_and_soft_maximum_carry_taste_over_the_border(
     rows = (SAMPLE / "interactions.tsv").read_text("utf-8").splitlines()[1:]
     cases = make_cases([tuple(row.split("\t")) for row in rows], languages_of)
     languages = find_live(es, index_name).meta.languages
-    dense = {"weights": {"dense": 1.0}, "mix": "auto", "search": SearchOptions(candidates=60)}
-    raw_mean = Recommender(es, index_name, options=Options(max_interests=1, **dense))
-    default = Recommender(es, "xlrec-demo", options=Options(**dense))
-    baseline = evaluate(raw_mean, cases, languages=languages, pool=MIXED)
-    calibrated = evaluate(default, cases, languages=languages, pool=MIXED)
+    dense = Options(weights={"dense": 1.0}, mix="auto", search=SearchOptions(candidates=60))
+    mean = dataclasses.replace(dense, max_interests=1)
+    baseline = measured(es, index_name, cases, options=mean, pool=MIXED, languages=languages)
+    calibrated = measured(es, "xlrec-demo", cases, options=dense, pool=MIXED, languages=languages)
     print(f"raw mean: {baseline}\ncalibrated soft maximum: {calibrated}")
     assert calibrated.cases == baseline.cases > 200
     assert calibrated.recall >= 1.5 * baseline.recall

@@ -94,3 +94,17 @@ def test_refuses_nothing_and_a_wrong_number_of_languages() -> None:
         Calibration.centre(np.empty((0, 3), np.float32), [])
     with pytest.raises(ValueError, match="1 vectors and 2 languages"):
         Calibration.centre(np.ones((1, 3), np.float32), ["en", "de"])
+
+
+@pytest.mark.parametrize("method", ["centre", "none"])
+def test_undo_gives_the_raw_vectors_back(method: str) -> None:
+    rng = np.random.default_rng(0)
+    languages = ["de", "en", "ja"] * 20
+    corners = {language: rng.normal(size=8) for language in set(languages)}
+    raw = np.stack([corners[language] + 0.3 * rng.normal(size=8) for language in languages])
+    raw = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
+    known = Calibration.centre(raw[:-1], languages[:-1])
+    calibration = known if method == "centre" else Calibration.none()
+    tags = [*languages[:-1], "of which nothing is known"]
+    calibrated = calibration.apply(raw, tags)
+    np.testing.assert_allclose(calibration.undo(calibrated, tags), raw, atol=1e-5)

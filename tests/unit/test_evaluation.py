@@ -1,8 +1,43 @@
 from __future__ import annotations
 
-from xlrec_es.evaluation import Case, make_cases
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xlrec_es.errors import SourceError, UsageError
+from xlrec_es.evaluation import (
+    CLEAN,
+    LEAKY,
+    NO_INDICATORS,
+    UNKNOWN,
+    Case,
+    indicator_leak,
+    make_cases,
+    sampled,
+    split,
+    split_cases,
+    target_leaks,
+    without_twins,
+)
+from xlrec_es.likes import Likes, read_likes
 
 LANGUAGES = {"a": ["de"], "b": ["de"], "c": ["ja"], "d": ["de", "ja"], "e": ["ja"]}
+
+
+@pytest.fixture
+def likes(tmp_path: Path) -> Likes:
+    """Forty persons like all five works, one a day."""
+    rows = [
+        f"p{person},{work},2026-01-{day + 1:02}"
+        for person in range(40)
+        for day, work in enumerate("abcde")
+    ]
+    path = tmp_path / "likes.csv"
+    path.write_text("user,item,time\n" + "\n".join(rows))
+    return read_likes(path, dict(zip("abcde", "abcde", strict=True)))
 
 
 def test_history_is_of_the_source_language_and_targets_are_not_to_be_had_in_it() -> None:
@@ -13,11 +48,120 @@ def test_history_is_of_the_source_language_and_targets_are_not_to_be_had_in_it()
     ]
 
 
-def test_no_target_is_in_its_history() -> None:
-    likes = [(person, work) for person in "pq" for work in LANGUAGES]
-    for case in make_cases(likes, LANGUAGES, min_history=1):
-        assert not case.targets & set(case.history)
+def test_targets_are_held_out_and_what_else_is_known_is_named() -> None:
+    likes = [("p", work) for work in "abc"]
+    held_out = [("p", "d"), ("p", "e"), ("q", "e")]
+    assert make_cases(likes, LANGUAGES, held_out=held_out) == [
+        Case("p", "de", ("a", "b"), frozenset({"e"}), seen=("c",))
+    ]
+
+
+PAIRS = st.sets(st.tuples(st.sampled_from("pqr"), st.sampled_from("abcde")))
+
+
+@given(PAIRS, PAIRS)
+def test_no_target_is_known(likes: set[tuple[str, str]], held_out: set[tuple[str, str]]) -> None:
+    cases = make_cases(likes, LANGUAGES, held_out=held_out - likes, min_history=1)
+    assert target_leaks([*cases, *make_cases(likes, LANGUAGES, min_history=1)]) == []
+
+
+def test_a_planted_target_is_found() -> None:
+    [leak] = target_leaks(
+        [
+            Case("p", "de", ("a", "b"), frozenset({"c"})),
+            Case("q", "de", ("a", "b"), frozenset({"c"}), seen=("c",)),
+        ]
+    )
+    assert "'c' is a target of 'q' from de" in leak
 
 
 def test_short_histories_and_persons_of_one_language_make_no_case() -> None:
     assert make_cases([("p", "a"), ("p", "c"), ("q", "a"), ("q", "b")], LANGUAGES) == []
+
+
+def test_by_time_the_latest_are_held_out(likes: Likes) -> None:
+    parts = split(likes, part=0.4)
+    assert parts.method == "time"
+    assert parts.cut_off == "2026-01-04T00:00:00+00:00"
+    held_out = {likes.works[work] for work in likes.work[~parts.training]}
+    assert held_out == {"d", "e"}
+    assert len(split_cases(likes, parts, LANGUAGES, max_persons=7)) == 7
+
+
+@settings(deadline=None)
+@given(st.integers(0, 5), st.floats(0.05, 0.95))
+def test_at_random_each_person_loses_the_part(seed: int, part: float) -> None:
+    n = 60
+    likes = Likes(
+        ("p", "q"),
+        tuple(f"w{i:02}" for i in range(n)),
+        np.repeat(np.array([0, 1], np.int32), n),
+        np.tile(np.arange(n, dtype=np.int32), 2),
+        np.ones(2 * n, np.float32),
+        np.full(2 * n, np.nan),
+    )
+    parts = split(likes, part=part, seed=seed)
+    assert parts.method == "random"
+    for person in (0, 1):
+        assert (~parts.training)[likes.person == person].sum() == max(1, round(part * n))
+    again = split(likes, part=part, seed=seed)
+    assert (parts.training == again.training).all()
+    assert (parts.training != split(likes, part=part, seed=seed + 1).training).any()
+
+
+def test_what_cannot_be_split_is_named(likes: Likes, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        split(likes, part=1)
+    path = tmp_path / "one.csv"
+    path.write_text("user,item\np,a\np,b\nq,c\n")
+    one_language = read_likes(path, {"a": "a", "b": "b", "c": "c"})
+    with pytest.raises(UsageError, match="3 of 3 likes have no time"):
+        split(one_language, method="time")
+    with pytest.raises(SourceError, match="nothing to evaluate: of 2 persons with 3 likes"):
+        split_cases(one_language, split(one_language), LANGUAGES)
+
+
+def test_persons_are_drawn_by_seed_whatever_their_order() -> None:
+    cases = [Case(f"p{n}", "de", ("a",), frozenset({"c"})) for n in range(50)]
+    drawn = sampled(cases, 10, seed=1)
+    assert {case.person for case in sampled(cases[::-1], 10, seed=1)} == {c.person for c in drawn}
+    assert len(drawn) == 10
+    assert drawn != sampled(cases, 10, seed=2)
+    assert sampled(cases, None, seed=1) == cases
+
+
+def test_a_target_with_the_text_of_a_known_work_is_found() -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.normal(size=(5, 16)).astype(np.float32)
+    raw /= np.linalg.norm(raw, axis=1, keepdims=True)
+    case = Case("p", "de", ("a",), frozenset({"c", "e"}), seen=("b",))
+    assert without_twins([case], "abcde", raw) == ([case], 0)
+    raw[2] = raw[0]  # c is a under another id
+    [kept], removed = without_twins([case], "abcde", raw)
+    assert (kept.targets, removed) == ({"e"}, 1)
+    raw[4] = raw[1]
+    assert without_twins([case], "abcde", raw) == ([], 2)
+
+
+def test_indicators_that_have_seen_the_targets_are_found(likes: Likes) -> None:
+    parts = split(likes, method="random")
+    learned = {"digest": likes.digest(parts.training), "until": None}
+    assert indicator_leak({}, likes, parts) == NO_INDICATORS
+    assert indicator_leak({"learned_from": learned}, likes, parts) == CLEAN
+    leaky = {**learned, "digest": likes.digest()}
+    assert indicator_leak({"learned_from": leaky}, likes, parts) == LEAKY
+    other = {**learned, "digest": "of other likes"}
+    assert indicator_leak({"learned_from": other}, likes, parts) == UNKNOWN
+    assert indicator_leak({"generation": "of an older version"}, likes, parts) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("until", "state"),
+    [("2026-01-03T23:00:00+00:00", CLEAN), ("2026-01-04T02:00:00+00:00", LEAKY), (None, UNKNOWN)],
+)
+def test_what_was_learned_before_the_cut_off_cannot_leak(
+    likes: Likes, until: str | None, state: str
+) -> None:
+    parts = split(likes, part=0.4)
+    learned = {"digest": "of other likes", "until": until}
+    assert indicator_leak({"learned_from": learned}, likes, parts) == state

@@ -1,0 +1,209 @@
+"""Evaluation through a real node: what is measured is what would be served."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from elasticsearch import Elasticsearch
+
+from catalogue import LANGUAGES, TOPICS, WORKS_PER_TOPIC, write_catalogue
+from ingest.cli import main as xlrec_ingest
+from xlrec_es import Recommender
+from xlrec_es.cli import main as xlrec_es
+from xlrec_es.evaluation import POOLS, Case
+from xlrec_es.experiment import RECOMMENDER, Job
+from xlrec_es.leg_scores import LegScores
+from xlrec_es.plan import Options
+from xlrec_es.query import SearchOptions
+from xlrec_es.served import RULES, history_of, searches
+
+SETTINGS = [
+    {"dense": 1.0},
+    {"lexical": 1.0},
+    {"dense": 0.3, "lexical": 0.1, "collaborative": 0.6},
+    {"dense": 0.7, "lexical": 0.7, "collaborative": 0.1, "popularity": 0.2},
+]
+CASES = [
+    Case("renditions", "de", ("chess-0", "chess-1", "cooking-3"), frozenset({"chess-4"})),
+    Case("one language", "ja", ("astronomy-5", "painting-8"), frozenset({"chess-4"})),
+    Case("known", "de", ("chess-3", "chess-6"), frozenset({"chess-4"}), seen=("chess-5",)),
+]
+
+
+@pytest.fixture
+def likes(tmp_path: Path) -> Path:
+    """Each of eighty persons likes most of a topic."""
+    rng = np.random.default_rng(0)
+    lines = ["user\titem"]
+    for person in range(80):
+        topic = TOPICS[person % len(TOPICS)]
+        works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if rng.random() < 0.7]
+        lines += [f"p{person}\t{work}" for work in works]
+    path = tmp_path / "likes.tsv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def invoke(program: Any, *arguments: object) -> str:  # noqa: ANN401 - a click command
+    done = CliRunner().invoke(program, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def evaluate(likes: Path, url: str, index: str, *more: object) -> dict[str, Any]:
+    text = invoke(
+        xlrec_es, "evaluate", likes, "--url", url, "-i", index, "--k", 10, "--json", *more
+    )
+    report: dict[str, Any] = json.loads(text)
+    return report
+
+
+@pytest.mark.parametrize("mix", ["equal", "auto"])
+def test_lists_are_those_of_the_recommender(
+    es_each: Elasticsearch, index_name: str, mix: str
+) -> None:
+    write_catalogue(es_each, index_name)
+    # Few candidates, so that legs do not find the same ones.
+    options = Options(mix=mix, explain=False, search=SearchOptions(candidates=8))
+    found = list(searches(es_each, index_name, CASES, options=options, languages=LANGUAGES))
+    compared = 0
+    for case, scores in zip(CASES, found, strict=True):
+        assert isinstance(scores, LegScores)
+        for pool in POOLS:
+            within = case.languages(pool, LANGUAGES)
+            for weights in SETTINGS:
+                recommender = Recommender(
+                    es_each, index_name, options=replace(options, weights=weights, rules=RULES)
+                )
+                for size in (3, 10, 40):
+                    result = recommender.recommend(history_of(case), languages=within, size=size)
+                    served = tuple((item.work, item.language) for item in result.items)
+                    assert scores.narrowed(within).ranked(weights, mix=mix, size=size) == served
+                    compared += len(served)
+                    assert not {*case.history, *case.seen} & {work for work, _ in served}
+    assert compared > 300
+
+
+def test_same_seed_and_index_same_numbers_to_the_last_digit(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    write_catalogue(es, index_name)
+    first, again = (evaluate(likes, es_url, index_name, "--max-persons", 30) for _ in range(2))
+    del first["seconds"], again["seconds"]
+    assert first == again
+    other = evaluate(likes, es_url, index_name, "--max-persons", 30, "--seed", 1)
+    assert other["pools"] != first["pools"]
+
+
+def test_systems_are_compared_and_taste_is_found(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    live = write_catalogue(es, index_name)
+    report = evaluate(likes, es_url, index_name, "--against", live.name)
+    assert report["cases"] >= report["persons"] > 40
+    for pool in POOLS:
+        systems = report["pools"][pool]["systems"]
+        recall = {name: system["measures"]["recall"] for name, system in systems.items()}
+        assert recall[RECOMMENDER]["low"] > recall["random"]["high"]
+        assert recall[RECOMMENDER]["low"] > recall["popularity"]["high"]
+        assert recall[live.name] == recall[RECOMMENDER], "the same index, evaluated beside itself"
+        assert systems["random"]["recommender is better by"]["recall"]["p_value"] < 0.001
+        pairs = {(pair["source"], pair["target"]) for pair in systems["random"]["pairs"]}
+        assert pairs == {(a, b) for a in LANGUAGES for b in LANGUAGES if a != b}
+    cross, mixed = (report["pools"][pool]["systems"][RECOMMENDER]["measures"] for pool in POOLS)
+    assert cross["source share"]["mean"] == 0 < mixed["source share"]["mean"]
+    assert report["pools"]["mixed"]["source share of the pool"] > 0.4
+
+
+def test_indicators_learned_on_targets_are_found_and_those_of_the_training_part_pass(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    where = ("--url", es_url, "-i", index_name)
+    invoke(xlrec_ingest, "indicators", likes, *where)
+    leaky = evaluate(likes, es_url, index_name)
+    assert leaky["indicators"]["state"] == "leaky"
+    assert any(note.startswith("LEAK") for note in leaky["notes"])
+    training = tmp_path / "training.tsv"
+    invoke(xlrec_es, "evaluate", likes, *where, "--write-training", training)
+    invoke(xlrec_ingest, "indicators", training, *where)
+    honest = evaluate(likes, es_url, index_name)
+    assert honest["indicators"]["state"] == "clean"
+    assert honest["notes"] == []
+    # Another seed holds other likes out, and the training part has seen some of them.
+    assert evaluate(likes, es_url, index_name, "--seed", 1)["indicators"]["state"] == "unknown"
+
+
+def test_results_go_into_an_index_for_kibana(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    write_catalogue(es, index_name)
+    results = f"{index_name}-evaluations"
+    report = evaluate(likes, es_url, index_name, "--write-to", results, "--max-persons", 5)
+    [hit] = es.search(
+        index=results,
+        query={"bool": {"filter": [{"match": {"pool": "cross"}}, {"match": {"system": "random"}}]}},
+    )["hits"]["hits"]
+    expected = report["pools"]["cross"]["systems"]["random"]["measures"]["ndcg@10"]["mean"]
+    assert hit["_source"]["ndcg_at_10"]["mean"] == expected
+
+
+def test_people_get_tables(es: Elasticsearch, es_url: str, index_name: str, likes: Path) -> None:
+    write_catalogue(es, index_name)
+    text = invoke(xlrec_es, "evaluate", likes, "--url", es_url, "-i", index_name, "--k", 5)
+    assert "cross pool" in text
+    assert "mixed pool" in text
+    assert "dense" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("user\titem\n", (), "has no interactions"),
+        ("user\titem\np\tx\n", (), "none of the 1 interactions"),
+        ("user\titem\np\tchess-3\np\tchess-6\n", (), "nothing to evaluate"),
+        (None, ("--k", "31", "--pool", "cross"), "the cross pool for de has 28 works"),
+        (None, ("--field", "item"), "write NAME=FIELD"),
+        (None, ("--split", "time"), "have no time"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    es: Elasticsearch,
+    es_url: str,
+    index_name: str,
+    likes: Path,
+    text: str | None,
+    options: tuple[str, ...],
+    message: str,
+) -> None:
+    write_catalogue(es, index_name)
+    if text is not None:
+        likes.write_text(text)
+    arguments = ["evaluate", str(likes), "--url", es_url, "-i", index_name, *options]
+    done = CliRunner().invoke(xlrec_es, arguments)
+    assert done.exit_code in (1, 2)
+    assert message in " ".join(done.output.split())
+
+
+def test_an_index_of_one_language_is_named(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    live = write_catalogue(es, index_name)
+    foreign = {"bool": {"must_not": [{"term": {"xlrec.language": "de"}}]}}
+    hits = es.search(index=live.name, query=foreign, size=1000)["hits"]["hits"]
+    es.bulk(
+        operations=[{"delete": {"_index": live.name, "_id": hit["_id"]}} for hit in hits],
+        refresh=True,
+    )
+    done = CliRunner().invoke(xlrec_es, ["evaluate", str(likes), "--url", es_url, "-i", index_name])
+    assert "documents in one language only (de)" in done.output
+
+
+def test_the_job_is_written_down(likes: Path) -> None:
+    assert Job(likes, "shop", k=500).options().search.candidates == 500

@@ -1,0 +1,86 @@
+"""Tuning through a real node: what is better is written, what is noise is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from elasticsearch import Elasticsearch
+
+from catalogue import TOPICS, WORKS_PER_TOPIC, write_catalogue
+from ingest.cli import main as xlrec_ingest
+from xlrec_es import History, Recommender
+from xlrec_es.cli import main as xlrec_es
+from xlrec_es.indices import find_live, update_meta
+
+MISLED = {"dense": 0.1, "popularity": 0.9}
+
+
+@pytest.fixture
+def likes(tmp_path: Path) -> Path:
+    """Each of 160 persons likes most of a topic, the popular and the unpopular alike."""
+    rng = np.random.default_rng(0)
+    lines = ["user\titem"]
+    for person in range(160):
+        topic = TOPICS[person % len(TOPICS)]
+        works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if rng.random() < 0.7]
+        lines += [f"p{person}\t{work}" for work in works]
+    path = tmp_path / "likes.tsv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def tune(likes: Path, url: str, index: str, *more: str) -> dict[str, Any]:
+    arguments = ["tune", str(likes), "--url", url, "-i", index, "--k", "3", "--json", *more]
+    done = CliRunner().invoke(xlrec_es, arguments)
+    assert done.exit_code == 0, done.output
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def test_weights_that_mislead_are_replaced_and_served_and_those_that_do_not_stay(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    live = write_catalogue(es, index_name)
+    update_meta(es, live, replace(live.meta, weights=MISLED))
+    tried = tune(likes, es_url, index_name, "--dry-run")
+    assert tried["accepted"]
+    assert not tried["written"]
+    assert find_live(es, index_name).meta.weights == MISLED
+    report = tune(likes, es_url, index_name)
+    assert report["written"]
+    assert report["proposed"] == tried["proposed"], "the same seed and index"
+    assert report["gain on other persons"]["low"] > 0
+    meta = find_live(es, index_name).meta
+    assert meta.weights == {leg: w for leg, w in report["proposed"].items() if w > 0}
+    assert meta.tuning["before"]["popularity"] == 0.9
+    assert meta.tuning["gain"] == report["gain on other persons"]
+    recommended = Recommender(es, index_name).recommend(History.of(["chess-3"]))
+    assert set(recommended.items[0].legs) <= set(meta.weights)
+    again = tune(likes, es_url, index_name)
+    assert not again["accepted"], "what is left to gain is noise"
+    assert find_live(es, index_name).meta.weights == meta.weights
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [(100, "to learn weights takes 20 or more"), (None, "learned from the very likes")],
+)
+def test_what_it_cannot_learn_from_is_refused(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path, lines: int | None, message: str
+) -> None:
+    write_catalogue(es, index_name)
+    where = ["--url", es_url, "-i", index_name]
+    if lines is None:
+        done = CliRunner().invoke(xlrec_ingest, ["indicators", str(likes), *where])
+        assert done.exit_code == 0, done.output
+    else:
+        likes.write_text("\n".join(likes.read_text().splitlines()[:lines]))
+    done = CliRunner().invoke(xlrec_es, ["tune", str(likes), *where, "--k", "3"])
+    assert done.exit_code == 2
+    assert message in " ".join(done.output.split())

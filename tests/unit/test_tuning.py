@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xlrec_es.evaluation import MIXED, Case
+from xlrec_es.leg_scores import COLUMNS, LegScores
+from xlrec_es.tuning import (
+    Objective,
+    coordinate_search,
+    cross_validate,
+    rounded,
+    with_share,
+)
+
+LEGS = ("dense", "lexical", "collaborative")
+START = (0.3, 0.1, 0.6)
+WEIGHTS = st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda w: sum(w) > 0.1)
+
+
+@given(WEIGHTS, st.integers(0, 2), st.floats(0, 1))
+def test_a_share_is_set_and_the_others_keep_their_proportions(
+    weights: list[float], leg: int, share: float
+) -> None:
+    before = rounded(weights)
+    after = with_share(before, leg, share)
+    assert sum(after) == pytest.approx(1, abs=0.003)
+    assert after[leg] == pytest.approx(share, abs=0.002)
+    one, other = (i for i in range(3) if i != leg)
+    assert after[one] * before[other] == pytest.approx(after[other] * before[one], abs=0.003)
+
+
+@given(WEIGHTS)
+def test_the_search_finds_the_top_of_a_hill(top: list[float]) -> None:
+    summit = np.array(rounded(top))
+    found = coordinate_search(lambda w: -float(np.sum((np.array(w) - summit) ** 2)), START)
+    assert np.abs(found - summit).max() < 0.06
+
+
+def test_every_leg_alone_is_tried() -> None:
+    tried = set()
+
+    def flat(weights: tuple[float, ...]) -> float:
+        tried.add(weights)
+        return 0.0
+
+    assert coordinate_search(flat, START) == START
+    assert {(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)} <= tried
+
+
+def objective(n_cases: int) -> tuple[Objective, list[str]]:
+    """Cases in which the dense leg puts the target first, and the lexical leg last."""
+    rng = np.random.default_rng(0)
+    found = Objective(LEGS, measure="recall", k=3, mix="auto")
+    persons = [f"p{number}" for number in range(n_cases)]
+    for person in persons:
+        scores = np.full((10, len(COLUMNS)), math.nan)
+        target = rng.integers(10)
+        scores[:, COLUMNS.index("dense")] = rng.permutation(10) / 10 + 2 * (np.arange(10) == target)
+        scores[:, COLUMNS.index("lexical")] = 11 - 10 * (np.arange(10) == target)
+        works = tuple(f"w{number}" for number in range(10))
+        case = Case(person, "de", ("h",), frozenset({works[target]}))
+        legs = LegScores(works, ("ja",) * 10, scores)
+        found.add(case, [legs.narrowed(case.languages(MIXED, ["ja"]))])
+    return found, persons
+
+
+def test_what_misleads_loses_its_weight() -> None:
+    worth, persons = objective(40)
+    misled = rounded([0.1, 0.9, 0.0])
+    assert worth(misled).mean() < 0.5
+    folds, unseen = cross_validate(worth, persons, misled, seed=0)
+    assert len(folds) == 5
+    assert unseen.mean() == 1
+    assert all(dense > lexical for dense, lexical, _ in folds)
+
+
+def test_no_weights_are_tried_twice() -> None:
+    worth, persons = objective(10)
+    cross_validate(worth, persons, START, seed=0)
+    tried = worth.trials
+    cross_validate(worth, persons, START, seed=0)
+    assert worth.trials == tried > 10

@@ -1,0 +1,315 @@
+"""`xlrec-es evaluate`: how good are recommendations across languages, on a team's own data?"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+from elasticsearch import Elasticsearch
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from xlrec_es.client import Connection, connect, friendly_errors, root_cause
+from xlrec_es.errors import ClusterError, UsageError
+from xlrec_es.evaluation import AT_RANDOM, BY_TIME, POOLS
+from xlrec_es.experiment import Job, Material, gather, run
+from xlrec_es.fusion import AUTO, EQUAL
+from xlrec_es.measures import (
+    COLD,
+    COVERAGE,
+    DIVERSITY,
+    HIT,
+    MRR,
+    NDCG,
+    NOVELTY,
+    POPULARITY,
+    RECALL,
+    SOURCE_SHARE,
+)
+from xlrec_es.options import connection_options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def job_options(command: F) -> F:
+    """Give a command the options of an evaluation; it receives a `Job`."""
+
+    @click.argument(
+        "interactions",
+        type=click.Path(path_type=Path, dir_okay=False),
+    )
+    @click.option(
+        "--index",
+        "-i",
+        required=True,
+        envvar="XLREC_INDEX",
+        show_envvar=True,
+        help="Alias or index.",
+    )
+    @click.option(
+        "--field",
+        "-f",
+        "assignments",
+        multiple=True,
+        metavar="NAME=FIELD",
+        help="Which column is user, item, event, rating, weight or time. Repeatable.  [default: "
+        "columns of these names; user and item must be there]",
+    )
+    @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+    @click.option(
+        "--split",
+        "method",
+        type=click.Choice([BY_TIME, AT_RANDOM]),
+        help="What is held out: all likes from a moment on, or a part of each person's, drawn.  "
+        "[default: time where every like has one]",
+    )
+    @click.option(
+        "--held-out",
+        "part",
+        default=0.2,
+        show_default=True,
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Which part of the likes.",
+    )
+    @click.option("--seed", default=0, show_default=True, help="Same seed, same numbers.")
+    @click.option(
+        "--max-persons",
+        default=500,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="At most so many persons, drawn.",
+    )
+    @click.option(
+        "--min-history",
+        default=2,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="Likes in the source language that a person needs.",
+    )
+    @click.option(
+        "--k",
+        default=50,
+        show_default=True,
+        type=click.IntRange(1, 1000),
+        help="Places that count.",
+    )
+    @click.option(
+        "--pool",
+        type=click.Choice([*POOLS, "both"]),
+        default="both",
+        show_default=True,
+        help="Which languages compete: all but the source (cross), or all (mixed).",
+    )
+    @click.option(
+        "--mix",
+        type=click.Choice([EQUAL, AUTO]),
+        default=AUTO,
+        show_default=True,
+        help="Seats by language: as many for each, or by score alone.",
+    )
+    @functools.wraps(command)
+    def wrapper(  # noqa: PLR0913 - one parameter an option
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        interactions: Path,
+        index: str,
+        assignments: tuple[str, ...],
+        pool: str,
+        min_rating: float | None,
+        method: str | None,
+        part: float,
+        seed: int,
+        max_persons: int,
+        min_history: int,
+        k: int,
+        mix: str,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        job = Job(
+            interactions,
+            index,
+            fields=_parse_assignments(assignments),
+            min_rating=min_rating,
+            method=method,
+            part=part,
+            seed=seed,
+            max_persons=max_persons,
+            min_history=min_history,
+            k=k,
+            pools=POOLS if pool == "both" else (pool,),
+            mix=mix,
+        )
+        return command(*args, job=job, **kwargs)
+
+    return connection_options(wrapper)  # type: ignore[return-value]
+
+
+def _parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, column = text.partition("=")
+        if not (name and equals and column):
+            raise UsageError(f"--field {text!r}: write NAME=FIELD, such as item=film_id")
+        pairs[name] = column
+    return pairs
+
+
+@click.command()
+@job_options
+@click.option("--against", metavar="INDEX", help="Another index, such as the live one, beside it.")
+@click.option(
+    "--write-training",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the likes that are not held out to FILE (.tsv), for xlrec-ingest indicators, and "
+    "evaluate nothing.",
+)
+@click.option(
+    "--write-to", metavar="INDEX", help="Add the results to this index, for Kibana; made if new."
+)
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def evaluate(
+    job: Job,
+    against: str | None,
+    write_training: Path | None,
+    write_to: str | None,
+    as_json: bool,
+    connection: Connection,
+) -> None:
+    """Measure recommendations across languages on INTERACTIONS that are held out.
+
+    INTERACTIONS is a .csv, .tsv or .jsonl file (also with .gz). A person's history are their likes
+    in one language, the targets held-out likes in others. Every list comes from the index, as it
+    would be served, beside each leg alone and simple baselines. Intervals are 95%, over persons.
+
+    The index's indicators must not have seen the targets: the first command writes what may be
+    learned from.
+
+    \b
+    Example: xlrec-es evaluate likes.tsv -i shop --write-training training.tsv
+             xlrec-ingest indicators training.tsv -i shop
+             xlrec-es evaluate likes.tsv -i shop
+    """
+    job = replace(job, against=against)
+    with contextlib.closing(connect(connection)) as client:
+        if write_training is not None:
+            material = gather(client, job)
+            _write_training(write_training, material)
+            click.echo(f"{write_training}: {int(material.parts.training.sum())} likes")
+            return
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("searching", total=None)
+            report = run(client, job, step=lambda n: progress.update(task, advance=1, total=n))
+        if write_to is not None:
+            write_results(client, write_to, report)
+    if as_json:
+        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    else:
+        show(report, Console())
+
+
+def _write_training(path: Path, material: Material) -> None:
+    """A file from which `likes.read_likes` reads the training part."""
+    likes = material.likes
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t")
+        writer.writerow(["user", "item", "weight", "time"])
+        for row in material.parts.training.nonzero()[0]:
+            time = likes.time[row]
+            writer.writerow(
+                [
+                    likes.persons[likes.person[row]],
+                    likes.works[likes.work[row]],
+                    f"{likes.weight[row]:g}",
+                    "" if time != time else datetime.fromtimestamp(time, UTC).isoformat(),
+                ]
+            )
+
+
+def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) -> None:
+    """Add one document for each pool and system, with flat fields that Kibana can draw.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    now = datetime.now(UTC).isoformat()
+    shared = {"@timestamp": now, **{name: report[name] for name in ("index", "cases", "persons")}}
+    job = report["job"]
+    operations: list[dict[str, Any]] = []
+    for pool, found in report["pools"].items():
+        for name, system in found["systems"].items():
+            measures = {key.replace("@", "_at_"): m for key, m in system["measures"].items()}
+            document = {
+                **shared,
+                "fingerprint": report["fingerprint"]["digest"],
+                "k": job["k"],
+                "seed": job["seed"],
+                "pool": pool,
+                "system": name,
+                "coverage": system["coverage"],
+                **{key.replace(" ", "_"): value for key, value in measures.items()},
+            }
+            operations += [{"index": {}}, document]
+    with friendly_errors(client):
+        answer = client.bulk(index=index, operations=operations, refresh=True)
+    refused = [item["index"]["error"] for item in answer["items"] if "error" in item["index"]]
+    if refused:
+        raise ClusterError(f"{index} does not take the results: {root_cause(refused[0])['reason']}")
+
+
+def show(report: Mapping[str, Any], console: Console) -> None:
+    """Print a report for people."""
+    for note in (*report["verdict"], *report["notes"]):
+        console.print(f"- {escape(note)}")
+    parts = report["split"]
+    console.print(
+        f"{report['index']}: {report['cases']} cases of {report['persons']} persons; split by "
+        f"{parts['method']}, {parts['training']} likes to learn from, {parts['held out']} held out"
+    )
+    k = report["job"]["k"]
+    found = {RECALL: f"recall@{k}", NDCG: "nDCG@10", MRR: "MRR", HIT: "hit", COLD: "cold"}
+    for kind, pool in report["pools"].items():
+        share = pool["source share of the pool"]
+        console.print(_table(f"{kind} pool: what is found", pool, found))
+        caption = f"{kind} pool: what lists are like ({share:.0%} of it in the source language)"
+        console.print(_table(caption, pool, _LIKE))
+
+
+_LIKE = {
+    SOURCE_SHARE: "source",
+    NOVELTY: "novelty",
+    DIVERSITY: "diversity",
+    POPULARITY: "popular",
+    COVERAGE: "coverage",
+}
+
+
+def _table(caption: str, pool: Mapping[str, Any], columns: Mapping[str, str]) -> Table:
+    table = Table(title=caption, title_justify="left", box=box.SIMPLE)
+    for name in ("system", *columns.values()):
+        table.add_column(name, no_wrap=True)
+    by_recall = sorted(pool["systems"].items(), key=lambda s: -s[1]["measures"][RECALL]["mean"])
+    for name, system in by_recall:
+        measures = {**system["measures"], COVERAGE: {"mean": system[COVERAGE]}}
+        cells = [_cell(measures[key], ends=key == RECALL) for key in columns]
+        table.add_row(escape(name), *map(escape, cells))
+    return table
+
+
+def _cell(interval: Mapping[str, float | None], *, ends: bool) -> str:
+    mean = interval["mean"]
+    if mean is None:
+        return "-"
+    if not ends:
+        return f"{mean:.3f}"
+    return f"{mean:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"

@@ -1,0 +1,128 @@
+"""Ranked lists out of Elasticsearch for the cases of an evaluation.
+
+Every case is searched once, with every leg and in every language that any pool needs; each setting
+of the fusion, in each pool, is then fused from these answers; see `leg_scores`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.errors import XlrecError
+from xlrec_es.evaluation import Case
+from xlrec_es.history import EVENT_WEIGHTS, WeightRules
+from xlrec_es.leg_scores import LegScores, Ranked
+from xlrec_es.plan import Options
+from xlrec_es.query import LEGS
+from xlrec_es.recommend import Recommender
+from xlrec_es.types import History, Interaction
+
+SEEN = "seen"
+"""The event of a work that is known, and says nothing: it is left out of lists and no more."""
+
+BATCH = 4
+"""Persons in a request: with 32 interests and 12 languages they are 1,600 searches."""
+
+TIMEOUT_S = 120.0
+
+RULES = WeightRules(events={**EVENT_WEIGHTS, SEEN: 0.0})
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Lists of every setting.
+
+    Attributes:
+        lists: By pool and setting, one for each case.
+        degraded: What Elasticsearch did not answer in full, in sentences.
+    """
+
+    lists: Mapping[tuple[str, str], list[Ranked]]
+    degraded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lists.
+
+    Attributes:
+        pools: Some of `evaluation.POOLS`.
+        languages: Of the index.
+        size: Length of the lists.
+    """
+
+    pools: Sequence[str]
+    languages: Collection[str]
+    size: int
+
+
+def history_of(case: Case) -> History:
+    """What the recommender is told of a case: every like weighs the same."""
+    seen = (Interaction(work, SEEN) for work in case.seen)
+    return History((*map(Interaction, case.history), *seen))
+
+
+def searches(
+    client: Elasticsearch,
+    index: str,
+    cases: Sequence[Case],
+    *,
+    options: Options,
+    languages: Collection[str],
+) -> Iterator[LegScores]:
+    """What every leg says of its candidates, for one case after the other.
+
+    Args:
+        client: Of the cluster.
+        index: Alias or index.
+        cases: Whom to search for.
+        options: How; legs are searched that have a weight there, all if there are none.
+        languages: In which.
+
+    Raises:
+        XlrecError: As for `Recommender.recommend`.
+    """
+    every = options.weights or dict.fromkeys(LEGS, 1.0)
+    recommender_options = replace(options, rules=RULES, weights=every)
+    recommender = Recommender(client, index, options=recommender_options, timeout_s=TIMEOUT_S)
+    histories: Iterable[History] = map(history_of, cases)
+    for found in recommender.search_many(histories, languages=languages, batch=BATCH):
+        if isinstance(found, XlrecError):
+            raise found
+        yield LegScores.of(found, recommender_options)
+
+
+def serve(
+    found: Iterable[LegScores],
+    cases: Sequence[Case],
+    settings: Mapping[str, Mapping[str, float]],
+    *,
+    mix: str,
+    wanted: Wanted,
+    step: Callable[[], None] = lambda: None,
+) -> Served:
+    """Rank each case by each setting, in each pool.
+
+    Args:
+        found: See `searches`; of `cases`, in order.
+        cases: Whom to serve.
+        settings: Fusion weights by the setting's name.
+        mix: How languages share a list; see `fusion.share_out`.
+        wanted: Which lists.
+        step: Called after each case.
+    """
+    lists: dict[tuple[str, str], list[Ranked]] = {
+        (pool, name): [] for pool in wanted.pools for name in settings
+    }
+    degraded: dict[str, None] = {}
+    for case, scores in zip(cases, found, strict=True):
+        degraded |= dict.fromkeys(scores.degraded)
+        for pool in wanted.pools:
+            within = scores.narrowed(case.languages(pool, wanted.languages))
+            for name, weights in settings.items():
+                lists[pool, name].append(within.ranked(weights, mix=mix, size=wanted.size))
+        step()
+    return Served(lists, tuple(degraded))

@@ -1,0 +1,86 @@
+"""`xlrec-es tune`: fusion weights for an index, learned from likes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import orjson
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from xlrec_es import tuning
+from xlrec_es.client import Connection, connect
+from xlrec_es.evaluate_cli import job_options
+from xlrec_es.experiment import Job
+from xlrec_es.measures import NDCG, RECALL
+
+
+@click.command()
+@job_options
+@click.option(
+    "--measure",
+    type=click.Choice([RECALL, NDCG]),
+    default=RECALL,
+    show_default=True,
+    help="What is to become better, in the mean over the pools.",
+)
+@click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def tune(job: Job, measure: str, dry_run: bool, as_json: bool, connection: Connection) -> None:
+    """Learn fusion weights from INTERACTIONS, and write them into the index if they are better.
+
+    The split is that of xlrec-es evaluate, and the index's indicators must be learned from its
+    training part. Weights are found by cross-validation on some persons and checked on others; a
+    gain inside the noise is not taken. From then on, whoever asks the index is served by them.
+
+    \b
+    Example: xlrec-es tune likes.tsv -i shop --dry-run
+    """
+    with (
+        contextlib.closing(connect(connection)) as client,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        task = progress.add_task("searching", total=None)
+        report = tuning.run(
+            client,
+            job,
+            measure=measure,
+            dry_run=dry_run,
+            step=lambda n: progress.update(task, advance=1, total=n),
+        )
+    if as_json:
+        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    else:
+        _show(report, Console())
+
+
+def _show(report: Mapping[str, Any], console: Console) -> None:
+    for note in report["notes"]:
+        console.print(f"- {escape(note)}")
+    weights = Table("leg", "before", "proposed", "least", "most", box=box.SIMPLE)
+    for leg, before in report["before"].items():
+        folds = [fold[leg] for fold in report["folds"]]
+        numbers = (before, report["proposed"][leg], min(folds), max(folds))
+        weights.add_row(leg, *(f"{number:.3f}" for number in numbers))
+    console.print(weights)
+    persons = report["persons"]
+    table = Table(f"{report['measure']} on {persons['checking']} other persons", "", box=box.SIMPLE)
+    for name, found in report["on other persons"].items():
+        table.add_row(name, f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]")
+    console.print(table)
+    gain = report["gain on other persons"]
+    text = f"gain {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
+    tried = f"{report['trials']} weights tried on {persons['tuning']} persons"
+    console.print(escape(f"{text}, p = {gain['p_value']:.3f}; {tried}"))
+    if report["written"]:
+        console.print(escape(f"written into {report['index']}"))
+    elif report["accepted"]:
+        console.print("better; nothing is written, as you asked")
+    else:
+        console.print("the gain is inside the noise: the weights stay as they are")
