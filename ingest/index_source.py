@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 
 from ingest.types import Record, Rejection
 from xlrec_es import scan
-from xlrec_es.client import friendly_errors, server_version
+from xlrec_es.client import friendly_errors
 from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, SourceError
 
 _OWN = "xlrec"
@@ -49,8 +49,6 @@ class IndexSource:
         self._query = query or {"match_all": {}}
         with friendly_errors(client):
             found = client.indices.get(index=index, flat_settings=True).body
-            # From 9.2 vectors are left out of _source unless they are asked for.
-            leaves_out_vectors = server_version(client) >= (9, 2, 0)
         if not found:
             raise IndexNotFound(f"there is no index {index}")
         if len(found) > 1:
@@ -64,7 +62,7 @@ class IndexSource:
             raise SourceError(f"{self._index} does not store its documents (_source is disabled)")
         self.like: Mapping[str, Any] | None = body
         self._is_ours = _OWN in mappings.get("_meta", {})
-        self._source = {"exclude_vectors": False} if leaves_out_vectors else True
+        self._source = scan.whole_source(client)
         self._total = 0
         self._read = 0
 

@@ -15,6 +15,7 @@ XlrecError
 │   ├── IndexNotFound
 │   ├── NotAnXlrecIndex     it has no `_meta.xlrec`
 │   ├── AliasMoved          somebody else swapped meanwhile (``.live``)
+│   ├── GateFailed          a new version is not good enough to be swapped in (``.checks``)
 │   └── FingerprintMismatch vectors of another encoder or calibration (``.differences``)
 ├── NodeError             the local Elasticsearch did not start or stop
 ├── IngestError           the worker cannot go on
@@ -28,6 +29,7 @@ XlrecError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class XlrecError(Exception):
@@ -100,6 +102,14 @@ class AliasMoved(IndexUnusable):
     def __init__(self, message: str, *, live: str | None = None) -> None:
         super().__init__(message)
         self.live = live
+
+
+class GateFailed(IndexUnusable):
+    """A new version is not good enough to take the place of the live one."""
+
+    def __init__(self, message: str, *, checks: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.checks = tuple(checks)
 
 
 class FingerprintMismatch(IndexUnusable):

@@ -57,9 +57,9 @@ ROLES = {
         (*_READ, *_WRITE),
     ),
     "admin": Role(
-        "xlrec-es index, doctor, the first xlrec-ingest run, and all of writer's",
+        "xlrec-es index, reindex, doctor, the first xlrec-ingest run, and all of writer's",
         (*_PROBE, *_CAPACITY),
-        (*_READ, *_WRITE, "manage"),
+        (*_READ, *_WRITE, "delete", "manage"),  # documents that were deleted during a reindex
     ),
 }
 """By kind."""

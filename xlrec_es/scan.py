@@ -9,7 +9,7 @@ from typing import Any
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from xlrec_es.client import friendly_errors
+from xlrec_es.client import friendly_errors, server_version
 
 Hit = Mapping[str, Any]
 
@@ -21,8 +21,25 @@ PAGE = 1000
 _KEEP_ALIVE = "30m"
 
 
+def whole_source(client: Elasticsearch) -> dict[str, Any] | bool:
+    """The `_source` to ask for, to get documents with their vectors.
+
+    From 9.2 vectors are left out unless they are asked for, and before, asking is an error.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        return {"exclude_vectors": False} if server_version(client) >= (9, 2, 0) else True
+
+
 def pages(
-    client: Elasticsearch, index: str, body: Mapping[str, Any], *, page: int = PAGE
+    client: Elasticsearch,
+    index: str,
+    body: Mapping[str, Any],
+    *,
+    page: int | None = None,
+    preference: str | None = None,
 ) -> Iterator[list[Hit]]:
     """All documents, in pages that are not empty.
 
@@ -35,15 +52,18 @@ def pages(
         client: Of the cluster.
         index: Index or alias.
         body: What to ask for: `query`, `_source`, `fields` ...
-        page: Documents in a page, 10,000 at most.
+        page: Documents in a page, 10,000 at most; None for `PAGE`.
+        preference: Which shards: `_shards:0`.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses; or it forgot the point in time,
             because its node was restarted.
     """
-    asked = {"sort": ["_shard_doc"], "track_total_hits": False, **body, "size": page}
+    asked = {"sort": ["_shard_doc"], "track_total_hits": False, **body, "size": page or PAGE}
     with friendly_errors(client):
-        pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
+        pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE, preference=preference)[
+            "id"
+        ]
     try:
         while True:
             with friendly_errors(client):

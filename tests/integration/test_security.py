@@ -291,6 +291,15 @@ def test_an_admin_adopts(secured: Secured) -> None:
         delete_shop(secured)
 
 
+def test_an_admin_reindexes(shop: Secured) -> None:
+    arguments = ("reindex", "shop", "--min-recall", "0.5", "--min-overlap", "0.3")
+    assert shop.run("writer", *arguments).exit_code == 1
+    good(shop.run("admin", *arguments, "--no-swap"))
+    shop.client.delete(index="shop", id="chess-3", refresh=True)
+    assert "1 deleted" in good(shop.run("admin", *arguments))
+    assert shop.client.indices.exists_alias(index="shop-xlrec-v2", name="shop")
+
+
 def test_a_role_is_as_good_as_a_key(shop: Secured) -> None:
     role = json.loads(good(shop.run("reader", "role", "reader", "--index", "shop")))
     shop.client.perform_request(

@@ -1,0 +1,98 @@
+"""`xlrec-es reindex` as people call it, and kill it."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from elasticsearch import ApiError, Elasticsearch
+
+from catalogue import LANGUAGES, TOPICS, document, write_catalogue
+from xlrec_es.cli import main
+from xlrec_es.indices import find_live
+from xlrec_es.versions import read_versions
+
+MANY = {
+    f"{topic}-{number}": document(topic, number, LANGUAGES[number % 3])
+    for topic in TOPICS
+    for number in range(100, 600)
+}
+GATE = ("--min-recall", "0.5", "--min-overlap", "0.3")
+
+
+def test_reindex_shows_what_it_would_do_and_does_it(
+    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    changes = tmp_path / "changes.json"
+    changes.write_text('{"settings": {"index": {"refresh_interval": "5s"}}}')
+    arguments = ["reindex", index_name, "--url", es_url, "--shards", "2", "--changes", str(changes)]
+    runner = CliRunner()
+    dry = runner.invoke(main, [*arguments, "--dry-run"])
+    assert dry.exit_code == 0, dry.output
+    assert f"PUT {index_name}-xlrec-v2" in dry.output
+    assert '"number_of_shards": 2' in dry.output
+    assert len(read_versions(es, index_name).found) == 1
+
+    strict = runner.invoke(main, [*arguments, *GATE[:2], "--min-overlap", "1"])
+    if strict.exit_code:  # a few recommendations tie, and need not
+        assert "does not take the place of" in strict.stderr
+        assert "FAILED" in strict.stderr
+        done = runner.invoke(main, [*arguments, *GATE])
+        assert done.exit_code == 0, done.output
+        assert f"{index_name} is {index_name}-xlrec-v2 now" in done.output
+    settings = es.indices.get_settings(index=index_name, flat_settings=True).body
+    assert settings[f"{index_name}-xlrec-v2"]["settings"]["index.refresh_interval"] == "5s"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "is not JSON"), ("[]", "must be an object of"), ('{"x": 1}', "must be an object of")],
+)
+def test_mistakes_in_the_changes(tmp_path: Path, content: str, message: str) -> None:
+    changes = tmp_path / "changes.json"
+    changes.write_text(content)
+    done = CliRunner().invoke(main, ["reindex", "shop", "--changes", str(changes)])
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_goes_on(
+    es: Elasticsearch, es_url: str, index_name: str
+) -> None:
+    write_catalogue(es, index_name, MANY)
+    command = [sys.executable, "-m", "xlrec_es", "reindex", index_name, "--url", es_url, "--json"]
+    rng = random.Random(7)
+    start = time.monotonic()
+    subprocess.run([*command, *GATE, "--no-swap"], check=True, capture_output=True)
+    whole_s = time.monotonic() - start
+    es.indices.delete(index=f"{index_name}-xlrec-v2")
+    for number in range(10):
+        process = subprocess.Popen([*command, *GATE], stdout=subprocess.DEVNULL)
+        try:
+            process.wait(rng.uniform(0.2, 1) * whole_s)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        try:  # somebody writes, if a killed attempt did not leave the index blocked
+            es.index(index=index_name, id=f"late-{number}", document={"title": "late"})
+        except ApiError as error:
+            if error.error != "cluster_block_exception":
+                raise
+    live = find_live(es, index_name)
+    es.indices.refresh(index=index_name)
+    before = es.count(index=index_name)["count"]
+    done = subprocess.run([*command, *GATE], check=True, capture_output=True)
+    report = json.loads(done.stdout)
+    assert report["swapped"]
+    assert find_live(es, index_name).name == report["index"] != live.name
+    es.indices.refresh(index=index_name)
+    assert es.count(index=index_name)["count"] == before

@@ -1,0 +1,360 @@
+"""Reindexing on real nodes of every supported Elasticsearch, beside people who read and write."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from elasticsearch import ApiError, Elasticsearch
+
+from catalogue import LANGUAGES, TOPICS, document, write_catalogue
+from xlrec_es import scan
+from xlrec_es.aliases import change_aliases, plan_rollback, plan_swap
+from xlrec_es.client import probe
+from xlrec_es.copying import Transform, copied_as_is
+from xlrec_es.errors import AliasMoved, GateFailed, IndexUnusable
+from xlrec_es.indices import find_live
+from xlrec_es.reindex import Reindexer, Report, plan
+from xlrec_es.scan import Hit
+from xlrec_es.verify import Limits
+from xlrec_es.versions import read_versions
+
+EXTRA = {
+    f"extra-{topic}-{number}": document(topic, number, LANGUAGES[number % 3])
+    for topic in TOPICS
+    for number in range(100, 200)
+}
+
+
+LIMITS = Limits(recall=0.8)  # hundreds of vectors in four heaps are hard to tell apart in 8 bits
+
+
+def prepare(
+    client: Elasticsearch,
+    name: str,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    transform: Transform | None = None,
+) -> Reindexer:
+    packed = probe(client).packed_vectors
+    planned = plan(read_versions(client, name), changes=changes or {})
+    return Reindexer(client, planned, transform or copied_as_is(packed=packed), limits=LIMITS)
+
+
+def everything(client: Elasticsearch, index: str) -> dict[str, Any]:
+    """All documents with their versions, and what is left out of `_source`."""
+    client.indices.refresh(index=index)
+    body = {
+        "_source": scan.whole_source(client),
+        "version": True,
+        "fields": ["xlrec.embedding", "xlrec.indicators"],
+    }
+    return {
+        hit["_id"]: (hit["_version"], hit["_source"], hit.get("fields"))
+        for hits in scan.pages(client, index, body)
+        for hit in hits
+    }
+
+
+SHARDS = {"settings": {"index": {"number_of_shards": 3}}}
+
+
+def test_a_copy_is_equal_and_live(es_each: Elasticsearch, index_name: str) -> None:
+    live = write_catalogue(es_each, index_name, EXTRA | {"bare": {"title": "x"}})
+    es_each.update(index=index_name, id="bare", doc={"price": 3})  # version 2
+    before = everything(es_each, index_name)
+    report = prepare(es_each, index_name, changes=SHARDS).run()
+    assert (report.source, report.index) == (live.name, f"{index_name}-xlrec-v2")
+    assert (report.copied, report.refused, report.deleted) == (len(before), {}, 0)
+    assert [check.ok for check in report.checks] == [True] * 6
+    now = find_live(es_each, index_name)
+    assert now.name == report.index
+    assert everything(es_each, index_name) == before
+    settings = es_each.indices.get_settings(index=now.name, flat_settings=True)[now.name]
+    assert settings["settings"]["index.number_of_shards"] == "3"
+    assert now.meta.calibration.name == live.meta.calibration.name
+    # Both can be written to, and it can be taken back.
+    for index in (now.name, live.name):
+        es_each.index(index=index, id="after", document={"title": "x"})
+    change_aliases(es_each, plan_rollback(read_versions(es_each, index_name)))
+    assert find_live(es_each, index_name).name == live.name
+    # What was swapped in once is not gone on with.
+    assert not plan(read_versions(es_each, index_name), changes=SHARDS).exists
+
+
+class Traffic:
+    """Writes and reads through the alias, and knows what must be there afterwards."""
+
+    def __init__(self, client: Elasticsearch, name: str) -> None:
+        self.client = client
+        self.name = name
+        self.expected: dict[str, str | None] = {}
+        self.failures: list[Exception] = []
+        self.refused = 0
+        self.writes = 0
+        self._done = threading.Event()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        threads = [threading.Thread(target=self._read)]
+        threads += [threading.Thread(target=self._write, args=(seed,)) for seed in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+            for thread in threads:
+                thread.join()
+
+    def _write(self, seed: int) -> None:
+        """New documents, updates, partial updates and deletions; ids of this thread's own."""
+        rng = random.Random(seed)
+        while not self._done.is_set():
+            id_ = f"t{seed}-{rng.randrange(300)}"
+            title = f"title {rng.random()}"
+            try:
+                if rng.random() < 0.3:
+                    self.client.options(ignore_status=404).delete(index=self.name, id=id_)
+                    self.expected[id_] = None
+                elif rng.random() < 0.5 and self.expected.get(id_):
+                    self.client.update(index=self.name, id=id_, doc={"title": title})
+                    self.expected[id_] = title
+                else:
+                    body = document(rng.choice(TOPICS), rng.randrange(100), rng.choice(LANGUAGES))
+                    self.client.index(index=self.name, id=id_, document={**body, "title": title})
+                    self.expected[id_] = title
+                self.writes += 1
+            except ApiError as error:
+                if error.error != "cluster_block_exception":
+                    self.failures.append(error)
+                self.refused += 1
+                time.sleep(0.05)
+
+    def _read(self) -> None:
+        while not self._done.is_set():
+            try:
+                answer = self.client.search(index=self.name, query={"match": {"title": "chess"}})
+                assert answer["hits"]["total"]["value"] > 0
+            except Exception as error:
+                self.failures.append(error)
+
+    def check(self) -> None:
+        found = everything(self.client, self.name)
+        titles = {id_: source["title"] for id_, (_, source, _) in found.items() if id_[0] == "t"}
+        assert titles == {id_: title for id_, title in self.expected.items() if title}
+
+
+def test_no_write_is_lost_and_no_query_fails(es_each: Elasticsearch, index_name: str) -> None:
+    write_catalogue(es_each, index_name, EXTRA)
+    traffic = Traffic(es_each, index_name)
+    with traffic.running():
+        for _ in range(3):
+            time.sleep(0.3)
+            before = traffic.writes
+            report = prepare(es_each, index_name).run()
+            assert traffic.writes > before
+            assert report.blocked_s < 10
+    assert traffic.failures == []
+    assert find_live(es_each, index_name).name == f"{index_name}-xlrec-v4"
+    assert traffic.writes > 100
+    traffic.check()
+
+
+def broken(change: Callable[[dict[str, Any], int], dict[str, Any] | str]) -> Transform:
+    """A transform that does something to the documents, given their running number."""
+    count = iter(range(10**6))
+
+    def transform(hits: Sequence[Hit]) -> list[dict[str, Any] | str]:
+        return [change(hit["_source"], next(count)) for hit in hits]
+
+    return transform
+
+
+def with_vector(source: dict[str, Any], vector: Sequence[float] | None) -> dict[str, Any]:
+    own = {name: value for name, value in source["xlrec"].items() if name != "embedding"}
+    return {**source, "xlrec": own if vector is None else {**own, "embedding": vector}}
+
+
+def random_vector(source: dict[str, Any], number: int) -> dict[str, Any]:
+    vector = np.random.default_rng(number).normal(size=32)
+    return with_vector(source, (vector / np.linalg.norm(vector)).tolist())
+
+
+SAME_NAME = {"analysis": {"analyzer": {"standard": {"type": "standard", "max_token_length": 2}}}}
+L2 = {"properties": {"embedding": {"similarity": "l2_norm"}}}
+POOR = {"properties": {"embedding": {"index_options": {"m": 2, "ef_construction": 1}}}}
+FAULTS: dict[str, tuple[str, Callable[..., Any] | None, dict[str, Any]]] = {
+    "1% missing": ("counts", lambda s, n: s if n % 100 else "left out", {}),
+    "without vectors": ("vectors", lambda s, n: s if n % 100 else with_vector(s, None), {}),
+    "zero vectors": (
+        "vectors",
+        lambda s, n: s if n % 100 else with_vector(s, [0] * 32),
+        {"mappings": {"properties": {"xlrec": L2}}},
+    ),
+    "long vectors": (
+        "vectors",
+        lambda s, n: s if n % 100 else with_vector(s, [1] * 32),
+        {"mappings": {"properties": {"xlrec": L2}}},
+    ),
+    "another encoder": ("overlap", random_vector, {}),
+    "changed fields": ("fields", lambda s, _: {**s, "price": -1}, {}),
+    "lost fields": ("fields", lambda s, _: {k: v for k, v in s.items() if k != "brand"}, {}),
+    "an analyzer of the same name": (
+        "analyzers",
+        None,
+        {
+            "settings": {
+                "index": {
+                    "analysis": {
+                        "analyzer": {"standard": {"type": "standard", "max_token_length": 2}}
+                    }
+                }
+            }
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_leaves_the_alias_where_it_is(
+    es: Elasticsearch, index_name: str, fault: str
+) -> None:
+    name, change, changes = FAULTS[fault]
+    live = write_catalogue(es, index_name, EXTRA)
+    before = everything(es, index_name)
+    transform = broken(change) if change else None
+    work = prepare(es, index_name, changes=changes, transform=transform)
+    with pytest.raises(GateFailed, match=f"does not take the place of {live.name}.* {name}: ") as f:
+        work.run()
+    assert {check.name for check in f.value.checks if not check.ok} >= {name}
+    assert find_live(es, index_name).name == live.name
+    assert everything(es, index_name) == before
+    es.index(index=index_name, id="after", document={"title": "x"})  # nothing is blocked
+
+
+class Killed(BaseException):
+    """As abrupt as a test can be in the same process."""
+
+
+@pytest.mark.parametrize("pages", [0, 1, 3])
+def test_an_attempt_that_was_cut_off_is_gone_on_with(
+    es_each: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
+    monkeypatch.setattr("xlrec_es.scan.PAGE", 100)
+    write_catalogue(es_each, index_name, EXTRA)
+    whole = copied_as_is(packed=probe(es_each).packed_vectors)
+    left = iter(range(pages))
+
+    def dying(hits: Sequence[Hit]) -> Sequence[Mapping[str, Any] | str]:
+        if next(left, None) is None:
+            raise Killed
+        return whole(hits)
+
+    with pytest.raises(Killed):
+        prepare(es_each, index_name, transform=dying).run()
+    es_each.delete(index=index_name, id="chess-0@de")
+    es_each.update(index=index_name, id="chess-0@en", doc={"title": "new"})
+    es_each.index(index=index_name, id="late", document={"title": "late"})
+    before = everything(es_each, index_name)
+    with pytest.raises(IndexUnusable, match="wanted something else"):
+        prepare(es_each, index_name, changes=SHARDS)
+    work = prepare(es_each, index_name)
+    assert work.plan.exists
+    report = work.run()
+    assert report.index == f"{index_name}-xlrec-v2"
+    assert report.unchanged >= 100 * pages - 2
+    assert everything(es_each, index_name) == before
+
+
+def test_a_block_that_was_left_is_taken_off(
+    es_each: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt that dies between the block and the swap leaves the live version read-only."""
+    write_catalogue(es_each, index_name)
+    work = prepare(es_each, index_name)
+    with monkeypatch.context() as patch:
+        patch.setattr(Reindexer, "_set_block", lambda *_: None)
+
+        def die(*_: object) -> None:
+            raise Killed
+
+        patch.setattr("xlrec_es.reindex.change_aliases", die)
+        patch.setattr(Reindexer, "_remember", _remember_until_blocked)
+        with pytest.raises(Killed):
+            work.run()
+    with pytest.raises(ApiError, match="block"):
+        es_each.index(index=index_name, id="x", document={"title": "x"})
+    prepare(es_each, index_name).run(swap=False)
+    es_each.index(index=index_name, id="x", document={"title": "x"})
+
+
+_remember = Reindexer._remember
+
+
+def _remember_until_blocked(self: Reindexer, **what: object) -> None:
+    if what != {"blocked": False}:
+        _remember(self, **what)
+
+
+def test_whoever_swaps_first_wins(
+    es_each: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_catalogue(es_each, index_name)
+    mine = prepare(es_each, index_name)
+    theirs = write_catalogue(es_each, f"{index_name}-other")
+    seen = read_versions(es_each, index_name, also=theirs.name)
+    change_aliases(es_each, plan_swap(seen, seen.named(theirs.name)))
+    with pytest.raises(AliasMoved, match="somebody else moved"):
+        mine.run()
+    assert find_live(es_each, index_name).name == theirs.name
+
+
+def test_a_language_that_comes_meanwhile(es_each: Elasticsearch, index_name: str) -> None:
+    live = write_catalogue(es_each, index_name)
+    report: list[Report] = []
+    work = prepare(es_each, index_name)
+    work.run(swap=False)
+    es_each.indices.put_mapping(
+        index=live.name,
+        properties={"xlrec": {"properties": {"text": {"properties": {"ko": {"type": "text"}}}}}},
+        meta={
+            "xlrec": {
+                **live.meta.to_meta(),
+                "analyzers": {**live.meta.analyzers, "ko": "standard"},
+            }
+        },
+    )
+    body = document("chess", 50, "ja")
+    body["xlrec"] = {**body["xlrec"], "language": "ko", "text": {"ko": "체스"}}  # type: ignore[dict-item]
+    es_each.index(index=index_name, id="ko", document=body)
+    report.append(prepare(es_each, index_name).run())
+    assert report[0].refused == {}
+    assert "ko" in find_live(es_each, index_name).meta.languages
+
+
+def test_an_analyzer_may_be_changed(es: Elasticsearch, index_name: str) -> None:
+    write_catalogue(es, index_name)
+    mine = {"analyzer": {"mine": {"type": "standard", "max_token_length": 2}}}
+    text = {"text": {"properties": {"de": {"analyzer": "mine"}}}}
+    changes = {
+        "settings": {"index": {"analysis": mine}},
+        "mappings": {"properties": {"xlrec": {"properties": text}}},
+    }
+    prepare(es, index_name, changes=changes).run()
+    assert find_live(es, index_name).meta.analyzers["de"] == "mine"
+    assert es.count(index=index_name, query={"match": {"xlrec.text.de": "ch"}})["count"] > 0
+
+
+def test_what_cannot_be_copied_is_told(es: Elasticsearch, index_name: str) -> None:
+    with pytest.raises(IndexUnusable, match="is live, so there is none to copy"):
+        plan(read_versions(es, index_name))
+    es.indices.create(index=index_name)
+    with pytest.raises(IndexUnusable, match="was not made by xlrec-es"):
+        plan(read_versions(es, index_name))

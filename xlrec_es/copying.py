@@ -1,0 +1,225 @@
+"""Bring what an index has, and what is written into it meanwhile, into another.
+
+Elasticsearch numbers the operations of each shard (`_seq_no`). A round copies the documents whose
+number is above the shard's checkpoint of the round before. What was deleted has no document, and is
+found by comparing ids, when the counts say that something is left over.
+
+Versions are taken over (`external_gte`), so that whoever writes with versions of his own goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch
+
+from xlrec_es import bulk, scan
+from xlrec_es.bulk import Action
+from xlrec_es.client import friendly_errors
+from xlrec_es.scan import Hit
+
+_IDS_PAGE = 10_000
+_MGET = 1000
+
+Transform = Callable[[Sequence[Hit]], Sequence[Mapping[str, Any] | str]]
+"""Makes of each hit the new document's source, or says why there can be none."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been done.
+
+    Attributes:
+        copied: Documents written.
+        unchanged: Documents that were there already.
+        deleted: Documents removed, because the source has them no longer.
+        refused: Why a document could not be written, by id.
+    """
+
+    copied: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class Copier:
+    """Copies from one index into another, into which nobody else writes.
+
+    Args:
+        client: Of the cluster.
+        source: A physical index.
+        target: Another.
+        transform: Makes the documents of the target.
+        observe: Is told after each page.
+    """
+
+    def __init__(
+        self,
+        client: Elasticsearch,
+        source: str,
+        target: str,
+        *,
+        transform: Transform,
+        observe: Callable[[Tally], None] = lambda _: None,
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._target = target
+        self._transform = transform
+        self._observe = observe
+        self._body = {"_source": scan.whole_source(client), "version": True}
+        self.tally = Tally()
+
+    def checkpoint(self) -> dict[str, int]:
+        """By shard, the number up to which every operation is done, and found by `copy_after`."""
+        with friendly_errors(self._client):
+            stats = self._client.indices.stats(index=self._source, level="shards", metric="docs")
+            shards = stats["indices"][self._source]["shards"]
+            # What the checkpoint counts must be visible.
+            self._client.indices.refresh(index=self._source)
+        return {
+            number: copy["seq_no"]["local_checkpoint"]
+            for number, copies in shards.items()
+            for copy in copies
+            if copy["routing"]["primary"]
+        }
+
+    def copy_after(self, done: Mapping[str, int], shards: Sequence[str]) -> int:
+        """Copy what was written after these checkpoints; -1 where there is none.
+
+        Returns:
+            How many documents.
+        """
+        before = self.tally.copied
+        for shard in shards:
+            after = {"range": {"_seq_no": {"gt": done.get(shard, -1)}}}
+            for hits in scan.pages(
+                self._client,
+                self._source,
+                {**self._body, "query": after},
+                preference=f"_shards:{shard}",
+            ):
+                self._write(hits)
+        return self.tally.copied - before
+
+    def copy_missing(self) -> int:
+        """Copy what the target does not have in the source's version: for going on after a crash.
+
+        Returns:
+            How many documents.
+        """
+        before = self.tally.copied
+        body = {"_source": False, "version": True}
+        with friendly_errors(self._client):
+            self._client.indices.refresh(index=self._target)
+        for hits in scan.pages(self._client, self._source, body, page=_MGET):
+            there = self._versions(self._target, [hit["_id"] for hit in hits])
+            missing = [hit for hit in hits if there.get(hit["_id"]) != hit["_version"]]
+            self.tally.unchanged += len(hits) - len(missing)
+            if missing:
+                ids = {"ids": {"values": [hit["_id"] for hit in missing]}}
+                for found in scan.pages(self._client, self._source, {**self._body, "query": ids}):
+                    self._write(found)
+        return self.tally.copied - before
+
+    def remove_deleted(self) -> int:
+        """Remove from the target what the source does not have.
+
+        Returns:
+            How many documents.
+        """
+        if not self.tally.refused and self.count(self._source) == self.count(self._target):
+            return 0  # all of the source is in the target, so there is nothing else in it
+        with friendly_errors(self._client):
+            self._client.indices.refresh(index=[self._source, self._target])
+        removed = 0
+        for hits in scan.pages(self._client, self._target, {"_source": False}, page=_MGET):
+            there = self._versions(self._source, [hit["_id"] for hit in hits])
+            gone = [
+                Action.delete(hit["_id"], **_routing(hit))
+                for hit in hits
+                if hit["_id"] not in there
+            ]
+            bulk.send(self._client, self._target, gone)
+            removed += len(gone)
+        self.tally.deleted += removed
+        return removed
+
+    def count(self, index: str) -> int:
+        """How many documents an index has, unrefreshed ones too."""
+        with friendly_errors(self._client):
+            self._client.indices.refresh(index=index)
+            return int(self._client.count(index=index)["count"])
+
+    def _versions(self, index: str, ids: Sequence[str]) -> dict[str, int]:
+        # Not by mget, which does not find what was written with a routing.
+        body = {"_source": False, "version": True, "query": {"ids": {"values": ids}}}
+        pages = scan.pages(self._client, index, body, page=_IDS_PAGE)
+        return {hit["_id"]: hit["_version"] for hits in pages for hit in hits}
+
+    def _write(self, hits: Sequence[Hit]) -> None:
+        made = list(zip(hits, self._transform(hits), strict=True))
+        actions = {
+            hit["_id"]: Action.index(
+                hit["_id"],
+                source,
+                version=hit["_version"],
+                version_type="external_gte",
+                **_routing(hit),
+            )
+            for hit, source in made
+            if not isinstance(source, str)
+        }
+        refused = {hit["_id"]: source for hit, source in made if isinstance(source, str)}
+        failures = bulk.send(self._client, self._target, actions.values())
+        # A document that was deleted and made anew counts its versions from 1 again.
+        again = {failure.action.id for failure in failures if failure.status == 409}
+        failures = [failure for failure in failures if failure.status != 409]
+        failures += bulk.send(
+            self._client,
+            self._target,
+            (
+                Action.index(hit["_id"], source, **_routing(hit))
+                for hit, source in made
+                if hit["_id"] in again and not isinstance(source, str)
+            ),
+        )
+        refused |= {failure.action.id: failure.reason for failure in failures}
+        for hit in hits:
+            self.tally.refused.pop(hit["_id"], None)  # what was refused may have been mended
+        self.tally.refused |= refused
+        self.tally.copied += len(hits) - len(refused)
+        self._observe(self.tally)
+
+
+def _routing(hit: Hit) -> dict[str, str]:
+    return {"routing": hit["_routing"]} if "_routing" in hit else {}
+
+
+def copied_as_is(*, packed: bool) -> Transform:
+    """The transform that changes nothing.
+
+    Args:
+        packed: Whether the server takes vectors as Base64, which is a quarter of the size.
+    """
+
+    def transform(hits: Sequence[Hit]) -> list[Mapping[str, Any] | str]:
+        return [_packed(hit["_source"]) if packed else hit["_source"] for hit in hits]
+
+    return transform
+
+
+def _packed(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    own = source.get("xlrec")
+    if not isinstance(own, Mapping) or not isinstance(own.get("embedding"), list):
+        return source
+    return {**source, "xlrec": {**own, "embedding": pack(np.asarray(own["embedding"]))}}
+
+
+def pack(vector: np.ndarray) -> str:
+    """Base64 of big-endian float32, as Elasticsearch takes it from 9.3."""
+    return base64.b64encode(vector.astype(">f4").tobytes()).decode()
