@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
+from ingest.patience import Patience
 from ingest.tally import Counts
-from xlrec_es.client import friendly_errors
 from xlrec_es.errors import ConfigError, IngestError
 from xlrec_es.indices import LiveIndex
 
@@ -54,14 +54,15 @@ class Checkpoint:
     identity: dict[str, Any] = field(default_factory=dict)
     _saved_at: float = 0.0
 
-    def bind(self, client: Elasticsearch, live: LiveIndex) -> None:
+    def bind(self, client: Elasticsearch, live: LiveIndex, patience: Patience) -> None:
         """The run is for this very index, and no later one of its name.
 
         Raises:
-            ClusterError: The cluster refuses, or does not answer.
+            ClusterError: The cluster refuses, or is in trouble for too long.
         """
-        with friendly_errors(client):
-            settings = client.indices.get_settings(index=live.name, name="index.uuid")
+        settings = patience.call(
+            client, lambda: client.indices.get_settings(index=live.name, name="index.uuid")
+        )
         uuid = settings[live.name]["settings"]["index"]["uuid"]
         self.identity |= {
             "index": f"{live.name} {uuid}",

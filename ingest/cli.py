@@ -139,6 +139,7 @@ def run(
     """
     from ingest.fields import FieldMap, parse_assignments
     from ingest.job import Job
+    from ingest.progress import ProgressBar
     from ingest.run import run as run_job
     from ingest.shards import Shard
     from ingest.stopping import end, stoppable
@@ -161,8 +162,8 @@ def run(
         shard=Shard.parse(shard),
         wait_s=wait_s,
     )
-    with stoppable() as stop:
-        done = run_job(job, connection, show_progress=not quiet, stop=stop)
+    with stoppable() as stop, ProgressBar(shown=not quiet) as observe:
+        done = run_job(job, connection, observe=observe, stop=stop)
     for warning in done["warnings"]:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:

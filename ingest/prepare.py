@@ -20,7 +20,7 @@ from ingest.target import Target
 from xlrec_es.calibration import Calibration
 from xlrec_es.client import Capabilities
 from xlrec_es.encoder import Encoder
-from xlrec_es.errors import EncoderError, FingerprintMismatch
+from xlrec_es.errors import ClusterError, EncoderError, FingerprintMismatch
 from xlrec_es.indices import IndexMeta, LiveIndex, check_fingerprint, create_first_version
 from xlrec_es.types import Vector
 
@@ -86,7 +86,21 @@ def create_index(
         title_field=job.fields.title_field,
         source={"input": source.name, "fields": asdict(job.fields)},
     )
-    live = create_first_version(cluster.client, job.index, meta, like=source.like)
+    client = cluster.client
+
+    def create() -> LiveIndex:
+        try:
+            return create_first_version(client, job.index, meta, like=source.like)
+        except ClusterError:
+            # By the run of another shard, or by a request whose answer did not arrive.
+            made_meanwhile = target.find(client, job.index)
+            if made_meanwhile is None:
+                raise
+            theirs = made_meanwhile.meta.calibration
+            check_fingerprint(made_meanwhile, job.recipe.fingerprint(encoder, theirs))
+            return made_meanwhile
+
+    live = cluster.patience.call(client, create)
     return Target(cluster.client, live, cluster.capabilities, cluster.patience)
 
 

@@ -19,14 +19,13 @@ from ingest.duplicates import Deduplicator
 from ingest.job import Job
 from ingest.patience import Patience
 from ingest.prepare import Cluster
-from ingest.progress import ProgressBar
 from ingest.rejects import RejectFile, default_path
 from ingest.source import Source, open_source
 from ingest.stopping import Stop
 from ingest.summary import summarize
-from ingest.tally import Tally
+from ingest.tally import Observer, Tally
 from ingest.types import Record
-from ingest.worker import Worker
+from ingest.worker import Worker, no_one
 from xlrec_es.client import Connection, connect, probe
 from xlrec_es.encoder import Encoder
 from xlrec_es.errors import ConfigError
@@ -37,7 +36,7 @@ def run(
     connection: Connection,
     *,
     encoder: Encoder | None = None,
-    show_progress: bool = False,
+    observe: Observer = no_one,
     stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Bring a source into an index.
@@ -48,7 +47,7 @@ def run(
         job: What is to be done.
         connection: To the cluster.
         encoder: Makes the vectors; None to load the job's model.
-        show_progress: Whether to show a bar, if standard error is a terminal.
+        observe: Is told how far it is, see `ingest.progress.ProgressBar`.
         stop: To end the run early: what is encoded is still written and noted.
 
     Returns:
@@ -68,12 +67,12 @@ def run(
         if rejects.path.absolute() == source.path:
             raise ConfigError(f"the reject file {rejects.path} is the input itself")
         cluster = _reach(client, job.wait_s)
-        live = target.find(client, job.index)
+        live = cluster.patience.call(client, lambda: target.find(client, job.index))
         checkpoint = _checkpoint(job, source, rejects)
         if live is not None:
-            checkpoint.bind(client, live)
+            checkpoint.bind(client, live, cluster.patience)
         state = checkpoint.load() if job.resume else State()
-        with rejects, ProgressBar(shown=show_progress) as observe:
+        with rejects:
             observe("load", tally, None)
             with tally.timed("load"):
                 encoder = encoder or _load(job)

@@ -108,7 +108,7 @@ class Worker:
         if self.live is None:
             sampled, built = self._sample(built)
             index = self._create(sampled, built)
-            self.checkpoint.bind(self.cluster.client, index.live)
+            self.checkpoint.bind(self.cluster.client, index.live, self.cluster.patience)
         else:
             index = open_index(self.job, self.live, encoder=self.encoder, cluster=self.cluster)
         with self.tally.timed(INDEXING):

@@ -187,6 +187,64 @@ def test_only_what_has_changed_is_written_again(bench: Bench) -> None:
     assert {id_ for id_ in IDS if before[id_] != after[id_]} == {"a", "f"}
 
 
+def test_what_others_wrote_stays_with_a_document(bench: Bench) -> None:
+    """Indicators and their popularity, whatever changes; the vector, unless the text changes."""
+    bench.run(CATALOGUE)
+    learned = {"indicators": [{"x.y": 1.5}], "indicators_from": "own", "evidence": 3.0,
+               "generation": "g", "popularity": 0.5}  # fmt: skip
+    for id_ in ("a", "f"):
+        bench.es.update(index=bench.index, id=id_, doc={"xlrec": learned}, refresh=True)
+    before = bench.documents()
+    bench.run([{**CATALOGUE[0], "year": 1881}, {"id": "f", "title": "2048 tiles"}])
+    after = bench.documents()
+    for id_ in ("a", "f"):
+        own = after[id_]["xlrec"]
+        assert {name: own.get(name) for name in learned} | {"indicators": None} == {
+            **learned, "indicators": None
+        }  # fmt: skip
+        query = {"sparse_vector": {"field": "xlrec.indicators", "query_vector": {"x.y": 1.0}}}
+        assert id_ in {hit["_id"] for hit in bench.es.search(query=query)["hits"]["hits"]}
+    assert after["a"]["vector"] == before["a"]["vector"]
+    assert after["f"]["vector"] != before["f"]["vector"]
+
+
+def test_of_several_states_in_the_source_the_last_counts(bench: Bench) -> None:
+    states = [{"id": "a", "language": "en", "title": f"state {n}", "n": n} for n in range(40)]
+    tally = bench.run(states, calibration="none")
+    assert bench.documents()["a"]["n"] == 39
+    assert (tally.documents, tally.indexed + tally.superseded) == (40, 40)
+
+
+def test_an_older_version_never_overwrites_a_newer(bench: Bench) -> None:
+    fields = FieldMap(version="changed")
+
+    def state(id_: str, changed: object) -> dict[str, Any]:
+        return {"id": id_, "language": "en", "title": f"{id_} of {changed}", "changed": changed}
+
+    first = [state("a", "2026-02-01"), state("a", "2026-01-01"), state("b", "2026-01-01T10:00:00Z")]
+    tally = bench.run(first, calibration="none", fields=fields)
+    assert (tally.indexed, tally.superseded) == (2, 1)
+    later = [state("a", "2026-01-15"), state("b", "2026-01-01T12:00:00+01:00"), state("c", 7)]
+    tally = bench.run([*later, state("b", "2026-01-02"), state("d", "soon")], fields=fields)
+    # b is an hour newer, by the clock of its zone; "soon" is no date.
+    assert (tally.indexed, tally.superseded, tally.rejected) == (3, 1, 1)
+    titles = {id_: document["title"] for id_, document in bench.documents().items()}
+    assert titles == {"a": "a of 2026-02-01", "b": "b of 2026-01-02", "c": "c of 7"}
+
+
+def test_deletions(bench: Bench) -> None:
+    bench.run(CATALOGUE)
+    gone: list[dict[str, Any]] = [{"_op": "delete", "id": id_} for id_ in ("a", "d", "nowhere")]
+    again = {"id": "a", "language": "en", "title": "A puzzle again"}
+    odd = [{"_op": "delete"}, {"_op": "purge", "id": "c"}]
+    tally = bench.run([*gone, again, {"_op": "delete", "id": 2}, *odd])
+    assert bench.documents().keys() == IDS - {"d@en", "d@ja", "2"}
+    assert bench.documents()["a"]["title"] == "A puzzle again"
+    assert (tally.deleted, tally.indexed, tally.rejected) == (4, 1, 2)
+    reasons = [entry["reason"] for entry in bench.rejects()]
+    assert reasons == ["no id in id", "_op is 'purge'; 'delete' is all that it can be"]
+
+
 def test_a_new_language_gets_its_field(bench: Bench) -> None:
     bench.run(CATALOGUE[:2])
     tally = bench.run([{"id": "ko", "language": "ko", "title": "퍼즐 게임"}])
