@@ -35,6 +35,7 @@ from xlrec_es.plan import Options
 from xlrec_es.recommend import Recommender
 from xlrec_es.reindex_cli import reindex as reindex_command
 from xlrec_es.remote import RemoteEncoder
+from xlrec_es.report_cli import report as report_command
 from xlrec_es.roles_cli import role as role_command
 from xlrec_es.tune_cli import tune as tune_command
 from xlrec_es.types import History, Interaction, Recommendations
@@ -56,6 +57,7 @@ main.add_command(index_commands)
 main.add_command(indicators_commands)
 main.add_command(node_commands)
 main.add_command(reindex_command)
+main.add_command(report_command)
 main.add_command(role_command)
 main.add_command(tune_command)
 

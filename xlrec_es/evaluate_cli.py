@@ -37,7 +37,7 @@ from xlrec_es.measures import (
     RECALL,
     SOURCE_SHARE,
 )
-from xlrec_es.options import connection_options
+from xlrec_es.options import connection_options, index_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,14 +49,7 @@ def job_options(command: F) -> F:
         "interactions",
         type=click.Path(path_type=Path, dir_okay=False),
     )
-    @click.option(
-        "--index",
-        "-i",
-        required=True,
-        envvar="XLREC_INDEX",
-        show_envvar=True,
-        help="Alias or index.",
-    )
+    @index_option()
     @click.option(
         "--field",
         "-f",

@@ -21,6 +21,7 @@ from xlrec_es.evaluation import (
     UNKNOWN,
     Case,
     Split,
+    draw_order,
     indicator_leak,
     split,
     split_cases,
@@ -37,10 +38,14 @@ from xlrec_es.metrics import coverage
 from xlrec_es.plan import WEIGHTS, Options
 from xlrec_es.pool import Pool, mean_directions, read_pool
 from xlrec_es.query import COLLABORATIVE, DENSE, LEXICAL, SearchOptions
-from xlrec_es.served import Wanted, searches, serve
+from xlrec_es.recommend import Recommender
+from xlrec_es.served import RULES, TIMEOUT_S, Wanted, history_of, searches, serve
 
 RECOMMENDER = "recommender"
 MEAN_VECTOR = "mean vector"
+SAMPLES, SHOWN = 3, 10
+"""Persons whose lists are shown, and how far down."""
+
 COMPARED = (RECALL, NDCG)
 """Measures by which systems are compared."""
 
@@ -230,11 +235,13 @@ def run(
         material.pool.works, material.pool.work_vectors(), persons, len(material.likes.persons)
     )
     pools = {kind: _pool_report(job, material, ground, lists, kind) for kind in job.pools}
+    samples = [_sample(client, job, material, lists, number) for number in _sampled(job, material)]
     return {
         **_head(job, material),
         "notes": [*material.notes, *degraded],
         "pools": pools,
         "verdict": verdict(pools),
+        "samples": samples,
         "seconds": round(time.perf_counter() - start, 1),
     }
 
@@ -391,6 +398,56 @@ def _pairs(
             cases, found, languages, job.k
         ).items()
     ]
+
+
+def _sampled(job: Job, material: Material) -> list[int]:
+    """Numbers of the cases that are shown, one of each of the first persons of a draw."""
+    persons = draw_order((case.person for case in material.cases), seed=job.seed)[:SAMPLES]
+    first = {case.person: number for number, case in reversed([*enumerate(material.cases)])}
+    return [first[person] for person in persons]
+
+
+def _sample(
+    client: Elasticsearch,
+    job: Job,
+    material: Material,
+    lists: Mapping[tuple[str, str], list[Ranked]],
+    number: int,
+) -> dict[str, Any]:
+    """One case for people: what is liked, what was held out, and the heads of all lists."""
+    case, titles, kind = material.cases[number], material.pool.titles, job.pools[0]
+    recommender = Recommender(
+        client,
+        material.live.name,
+        options=replace(job.options(), explain=True, rules=RULES),
+        timeout_s=TIMEOUT_S,
+    )
+    languages = case.languages(kind, material.languages)
+    shown = recommender.recommend(history_of(case), languages=languages, size=job.k).items
+    reasons = {
+        item.work: [{"title": r.title or r.item, "share": r.share} for r in item.reasons]
+        for item in shown
+    }
+    return {
+        "person": case.person,
+        "source": case.source,
+        "pool": kind,
+        "likes": [titles[work] for work in case.history],
+        "held out": [titles[work] for work in sorted(case.targets)],
+        "lists": {
+            name: [
+                {
+                    "title": titles[work],
+                    "language": language,
+                    "held out": work in case.targets,
+                    **({"reasons": reasons.get(work, [])} if name == RECOMMENDER else {}),
+                }
+                for work, language in found[number][:SHOWN]
+            ]
+            for (pool, name), found in lists.items()
+            if pool == kind
+        },
+    }
 
 
 def _source_share(material: Material, kind: str) -> float:
