@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ingest.indicators_cli import indicators
 from ingest.options import Duplicates, EncoderOptions, duplicate_options, encoder_options
+from ingest.reindex_cli import reindex
 from ingest.serve_cli import serve
 from xlrec_es import __version__
 from xlrec_es.calibration import METHODS
@@ -31,6 +32,7 @@ def main() -> None:
 
 
 main.add_command(indicators)
+main.add_command(reindex)
 main.add_command(serve)
 
 

@@ -66,8 +66,11 @@ class _Draft:
 
 
 def record_id(record: Record, fields: FieldMap) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """The id that the source has for a record, or that stands in its fields; None without one."""
-    if fields.id is None and record.id is not None:
+    """The id that the source has for a record, or that stands in its fields; None without one.
+
+    A document of ours has its id already: its fields may have that of the record it was made of.
+    """
+    if record.id is not None and (fields.id is None or record.own):
         return record.id
     return lookup(record.fields, fields.id or DEFAULT_ID)
 

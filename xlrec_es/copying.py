@@ -208,12 +208,13 @@ def copied_as_is(*, packed: bool) -> Transform:
     """
 
     def transform(hits: Sequence[Hit]) -> list[Mapping[str, Any] | str]:
-        return [_packed(hit["_source"]) if packed else hit["_source"] for hit in hits]
+        return [packed_source(hit["_source"]) if packed else hit["_source"] for hit in hits]
 
     return transform
 
 
-def _packed(source: Mapping[str, Any]) -> Mapping[str, Any]:
+def packed_source(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same document with its vector as Base64."""
     own = source.get("xlrec")
     if not isinstance(own, Mapping) or not isinstance(own.get("embedding"), list):
         return source

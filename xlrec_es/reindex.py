@@ -114,33 +114,40 @@ def plan(
     meta = replace(meta, source={**meta.source, _NOTE: note})
     new = new_version.plan_version(versions, source, meta=meta)
     new = NewVersion(new.index, _with_analyzers(_merged(new.body, changes or {})))
-    unfinished = _unfinished(versions, meta)
-    new = unfinished or new
+    left = unfinished(versions)
+    if left is not None:
+        _must_want_the_same(left, meta)
+        new = NewVersion(left.index, left.body)
     swap = plan_swap(versions, Version(new.index, None, body=new.body))
-    return Plan(versions, source, new, swap, exists=unfinished is not None)
+    return Plan(versions, source, new, swap, exists=left is not None)
 
 
-def _unfinished(versions: Versions, meta: IndexMeta) -> NewVersion | None:
-    """What an earlier attempt has left.
+def unfinished(versions: Versions) -> Version | None:
+    """What an earlier attempt to copy the live version has left."""
+    if versions.live is None:
+        return None
+    uuid = versions.live.body["settings"]["index.uuid"]
+    for version in reversed(versions.found):
+        if version.is_ours and not version.aliases:
+            note = version.described().meta.source.get(_NOTE) or {}
+            if note.get("uuid") == uuid and not note.get("finished"):
+                return version
+    return None
+
+
+def _must_want_the_same(left: Version, meta: IndexMeta) -> None:
+    """Refuse to go on with something else.
 
     Raises:
-        IndexUnusable: It wanted something else.
+        IndexUnusable: The earlier attempt wanted other vectors or changes.
     """
-    note = meta.source[_NOTE]
-    for version in reversed(versions.found):
-        if not version.is_ours or version.aliases:
-            continue
-        found = version.described().meta
-        theirs = found.source.get(_NOTE) or {}
-        if theirs.get("uuid") != note["uuid"] or theirs.get("finished"):
-            continue
-        if found.fingerprint != meta.fingerprint or theirs.get("changes") != note["changes"]:
-            raise IndexUnusable(
-                f"{version.index} is left of an earlier reindex that wanted something else; go on "
-                f"with its options, or delete it first: DELETE {version.index}"
-            )
-        return NewVersion(version.index, version.body)
-    return None
+    found = left.described().meta
+    same_changes = found.source[_NOTE].get("changes") == meta.source[_NOTE]["changes"]
+    if found.fingerprint != meta.fingerprint or not same_changes:
+        raise IndexUnusable(
+            f"{left.index} is left of an earlier reindex that wanted something else; go on with "
+            f"its options, or delete it first: DELETE {left.index}"
+        )
 
 
 def _merged(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class _Questions:
 def _questions(client: Elasticsearch, index: str, language: str, size: int) -> _Questions | None:
     """Ask for the neighbours of sampled documents; None if the language has no vector."""
     within = {"term": {LANGUAGE_FIELD: language}}
-    hits = _sample(client, index, size, query=within, fields=[VECTOR_FIELD])
+    hits = sample(client, index, size, query=within, fields=[VECTOR_FIELD])
     vectors = [hit["fields"][VECTOR_FIELD] for hit in hits if hit.get("fields")]
     if not vectors:
         return None
@@ -202,7 +202,7 @@ def _questions(client: Elasticsearch, index: str, language: str, size: int) -> _
 def check_fields(client: Elasticsearch, source: str, target: str) -> Check:
     """Compare the user's own fields of sampled documents that did not change meanwhile."""
     whole = scan.whole_source(client)
-    mine = {hit["_id"]: hit for hit in _sample(client, target, _SAMPLED_FIELDS, source=whole)}
+    mine = {hit["_id"]: hit for hit in sample(client, target, _SAMPLED_FIELDS, source=whole)}
     body = {"query": {"ids": {"values": list(mine)}}, "_source": whole, "version": True}
     different, compared = [], 0
     for hits in scan.pages(client, source, body):
@@ -250,7 +250,7 @@ def check_overlap(
     shares = []
     recommenders = [Recommender(client, index.name) for index in (live, target)]
     for language in target.meta.languages:
-        hits = _sample(
+        hits = sample(
             client,
             target.name,
             limits.histories * _HISTORY_WORKS,
@@ -306,7 +306,7 @@ def _without_vector(client: Elasticsearch, index: str) -> int:
         return int(client.count(index=index, query=query)["count"])
 
 
-def _sample(
+def sample(
     client: Elasticsearch,
     index: str,
     size: int,
@@ -331,7 +331,7 @@ def _sample(
 
 def _texts(client: Elasticsearch, index: str, language: str) -> list[str]:
     path = f"xlrec.text.{language}"
-    hits = _sample(client, index, _SAMPLED_TEXTS, query={"exists": {"field": path}}, source=[path])
+    hits = sample(client, index, _SAMPLED_TEXTS, query={"exists": {"field": path}}, source=[path])
     return [hit["_source"]["xlrec"]["text"][language][:_TEXT_CHARACTERS] for hit in hits]
 
 

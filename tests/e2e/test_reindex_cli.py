@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from elasticsearch import ApiError, Elasticsearch
 
 from catalogue import LANGUAGES, TOPICS, document, write_catalogue
+from ingest.cli import main as ingest_main
 from xlrec_es.cli import main
 from xlrec_es.indices import find_live
 from xlrec_es.versions import read_versions
@@ -96,3 +97,29 @@ def test_killed_at_random_moments_it_goes_on(
     assert find_live(es, index_name).name == report["index"] != live.name
     es.indices.refresh(index=index_name)
     assert es.count(index=index_name)["count"] == before
+
+
+def test_another_model(
+    es: Elasticsearch, es_url: str, index_name: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    items = tmp_path / "items.jsonl"
+    words = ["chess", "tea", "puzzle", "house"]
+    lines = [{"id": n, "title": f"{words[n % 4]} {n}", "language": "en"} for n in range(20)]
+    items.write_text("\n".join(map(json.dumps, lines)))
+    options = ["--url", es_url, "--model", str(tiny_model)]
+    runner = CliRunner()
+    ran = runner.invoke(ingest_main, ["run", str(items), "--index", index_name, *options])
+    assert ran.exit_code == 0, ran.output
+    unnamed = runner.invoke(ingest_main, ["reindex", index_name, "--url", es_url])
+    assert (unnamed.exit_code, "name the encoder with --model" in unnamed.stderr) == (2, True)
+    chunked = ["reindex", index_name, *options, "--long-texts", "chunk", *GATE[:2]]
+    dry = runner.invoke(ingest_main, [*chunked, "--dry-run"])
+    assert "mean of windows of 64 tokens" in dry.output
+    done = runner.invoke(ingest_main, [*chunked, "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["copied"], report["swapped"]) == (20, True)
+    assert {check["name"] for check in report["checks"]} == {
+        "counts", "vectors", "recall", "fields", "analyzers", "encoder", "overlap"
+    }  # fmt: skip
+    assert "windows of 64" in find_live(es, index_name).meta.fingerprint.recipe

@@ -1,0 +1,157 @@
+"""Bring the live version to another encoder, recipe or calibration, with no downtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from ingest import sample
+from ingest.detect import LanguageDetector
+from ingest.documents import DocumentBuilder
+from ingest.fields import FieldMap
+from ingest.index_source import IndexSource
+from ingest.options import EncoderOptions
+from ingest.prepare import Cluster, calibrate
+from ingest.recipe import Recipe
+from ingest.reencode import Reencoder
+from ingest.types import Document, Record
+from xlrec_es import reindex as reindexing
+from xlrec_es.calibration import Calibration
+from xlrec_es.encoder import Encoder
+from xlrec_es.errors import IndexUnusable
+from xlrec_es.indices import IndexMeta, LiveIndex
+from xlrec_es.reindex import Observe, Reindexer
+from xlrec_es.verify import Limits
+from xlrec_es.versions import Versions
+
+_WINDOW = 256  # texts of the sample that are encoded together
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the new version is to be.
+
+    Attributes:
+        fields: Names and paths that win over those that the live version was made with.
+        options: Of the encoder.
+        changes: `settings` and `mappings` that win over those of the live version.
+        limits: Of the gate.
+        calibration: `none` or `centre`; None as the live version.
+        seed: Of the calibration sample.
+    """
+
+    fields: Mapping[str, Any]
+    options: EncoderOptions
+    changes: Mapping[str, Any]
+    limits: Limits
+    calibration: str | None = None
+    seed: int = 0
+
+
+def prepare(
+    cluster: Cluster,
+    versions: Versions,
+    wanted: Wanted,
+    *,
+    encoder: Encoder,
+    observe: Observe,
+) -> Reindexer:
+    """Plan it; nothing is changed.
+
+    Args:
+        cluster: Where it is.
+        versions: What there is.
+        wanted: What the new version is to be.
+        encoder: Makes its vectors.
+        observe: Is told how far it is.
+
+    Raises:
+        IndexUnusable: As for `xlrec_es.reindex.plan`; or this program did not make the live one.
+        EncoderError: The model failed.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    if versions.live is None:
+        raise IndexUnusable(f"no version of {versions.name} is live, so there is none to copy")
+    live = versions.live.described()
+    field_map = _field_map(live.meta, wanted.fields)
+    recipe = Recipe(field_map.texts, wanted.options.long_texts)
+    builder = DocumentBuilder(field_map, recipe, LanguageDetector())
+    method = wanted.calibration or live.meta.calibration.method
+    calibration = _known(versions, live, recipe, encoder, method)
+    if calibration is None:
+        observe("calibrate", 0)
+        calibration = _estimate(cluster.client, live, builder, encoder, method, wanted.seed)
+    meta = replace(
+        live.meta,
+        fingerprint=recipe.fingerprint(encoder, calibration),
+        calibration=calibration,
+        title_field=field_map.title_field,
+        source={**live.meta.source, "fields": asdict(field_map)},
+    )
+    plan = reindexing.plan(versions, changes=wanted.changes, meta=meta)
+    transform = Reencoder(builder, encoder, meta, packs_vectors=cluster.capabilities.packed_vectors)
+    return Reindexer(
+        cluster.client,
+        plan,
+        transform,
+        limits=wanted.limits,
+        more_checks=lambda target: transform.check(cluster.client, target),
+        observe=observe,
+    )
+
+
+def _field_map(meta: IndexMeta, given: Mapping[str, Any]) -> FieldMap:
+    """What the live version was made with, but for what is given."""
+    stored = meta.source.get("fields") or {}
+    names = {field.name for field in fields(FieldMap)}
+    known = {
+        name: list(path) if isinstance(path, list | tuple) else path
+        for name, path in stored.items()
+        if name in names and path is not None
+    }
+    return FieldMap.from_mapping({**known, **given})
+
+
+def _known(
+    versions: Versions, live: LiveIndex, recipe: Recipe, encoder: Encoder, method: str
+) -> Calibration | None:
+    """The calibration of the live version, or of an unfinished attempt, if it is of this encoder.
+
+    Whatever else would change with the calibration must not: it would be another fingerprint.
+    """
+    attempt = reindexing.unfinished(versions)
+    for meta in (live.meta, attempt.described().meta if attempt else None):
+        if meta is None or meta.calibration.method != method:
+            continue
+        if recipe.fingerprint(encoder, meta.calibration) == meta.fingerprint:
+            return meta.calibration
+    return None
+
+
+def _estimate(
+    client: Elasticsearch,
+    live: LiveIndex,
+    builder: DocumentBuilder,
+    encoder: Encoder,
+    method: str,
+    seed: int,
+) -> Calibration:
+    if method == "none":
+        return Calibration.none()
+    documents = (
+        document
+        for record in IndexSource(client, live.name).records()
+        if isinstance(record, Record)
+        for document in builder.build(record)
+        if isinstance(document, Document)
+    )
+    sampled = sample.draw(documents, seed=seed)
+    if not sampled:
+        raise IndexUnusable(f"{live.name} has no document with a text, so there is none to encode")
+    found, _ = calibrate(
+        method, sampled, encoder=encoder, window=_WINDOW, progress=lambda _done: None
+    )
+    return found

@@ -1,0 +1,78 @@
+"""`xlrec-ingest reindex`."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+from click.core import ParameterSource
+
+from ingest.options import EncoderOptions, encoder_options
+from xlrec_es.calibration import METHODS
+from xlrec_es.client import Connection, connect, probe
+from xlrec_es.errors import UsageError
+from xlrec_es.options import connection_options
+from xlrec_es.reindex_cli import How, carry_out, progress, reindex_options, show_plan
+from xlrec_es.versions import read_versions
+
+MIN_OVERLAP = 0.1
+"""Another encoder recommends other works; nothing but chance in common is a fault."""
+
+
+@click.command()
+@click.argument("name", envvar="XLREC_INDEX")
+@click.option(
+    "--field",
+    "-f",
+    "assignments",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help="As for `run`.  [default: as the live version]",
+)
+@click.option(
+    "--calibration",
+    type=click.Choice(METHODS),
+    help="How the languages are brought together.  [default: as the live version]",
+)
+@reindex_options(MIN_OVERLAP)
+@encoder_options
+@connection_options
+@click.pass_context
+def reindex(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    name: str,
+    assignments: tuple[str, ...],
+    calibration: str | None,
+    how: How,
+    model: str,
+    encoder: EncoderOptions,
+    connection: Connection,
+) -> None:
+    """Bring the live version of NAME to another encoder, recipe or calibration, with no downtime.
+
+    As xlrec-es reindex, which is for what needs no encoder: the documents of the live version are
+    encoded into a new one, writes that come meanwhile are caught up, the new version is verified
+    and takes the live one's place. Vectors that fit already are copied. What was learned from
+    interactions is kept.
+
+    Example: xlrec-ingest reindex shop --model intfloat/multilingual-e5-base
+    """
+    if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
+        raise UsageError("name the encoder with --model, even if it is to be the live version's")
+    from ingest.encoder import load_encoder
+    from ingest.fields import parse_assignments
+    from ingest.prepare import Cluster
+    from ingest.reindex import Wanted, prepare
+
+    fields = parse_assignments(assignments)
+    wanted = Wanted(fields, encoder, how.changes, how.limits, calibration)
+    with contextlib.closing(connect(connection)) as client:
+        cluster = Cluster(client, probe(client))
+        versions = read_versions(client, name)
+        loaded = load_encoder(model, options=encoder)
+        with progress(shown=not how.quiet) as observe:
+            work = prepare(cluster, versions, wanted, encoder=loaded, observe=observe)
+            if how.dry_run:
+                show_plan(work.plan)
+            else:
+                carry_out(work, how)
