@@ -23,8 +23,9 @@ from rich.table import Table
 from xlrec_es.client import Connection, connect, friendly_errors, root_cause
 from xlrec_es.errors import ClusterError, UsageError
 from xlrec_es.evaluation import AT_RANDOM, BY_TIME, POOLS
-from xlrec_es.experiment import Job, Material, gather, run
+from xlrec_es.experiment import run
 from xlrec_es.fusion import AUTO, EQUAL
+from xlrec_es.material import Job, Material, gather
 from xlrec_es.measures import (
     COLD,
     COVERAGE,

@@ -95,7 +95,9 @@ def _of_list(case: Case, ranked: Ranked, ground: Ground, k: int) -> dict[str, fl
     works = [work for work, _ in ranked]
     cold = {work for work in case.targets if ground.is_cold(work)}
     warm = case.targets - cold
-    popular = [ground.percentiles[work] for work in works]
+    # Another index may have works that this one does not.
+    known = [work for work in works if work in ground.numbers]
+    popular = [ground.percentiles[work] for work in known]
     return {
         RECALL: recall_at_k(works, case.targets, k),
         NDCG: ndcg_at_k(works, case.targets, min(k, 10)),
@@ -104,7 +106,7 @@ def _of_list(case: Case, ranked: Ranked, ground: Ground, k: int) -> dict[str, fl
         COLD: recall_at_k(works, cold, k) if cold else math.nan,
         WARM: recall_at_k(works, warm, k) if warm else math.nan,
         NOVELTY: novelty(works, ground.persons, ground.everybody),
-        DIVERSITY: intra_list_diversity(ground.vectors[[ground.numbers[w] for w in works]]),
+        DIVERSITY: intra_list_diversity(ground.vectors[[ground.numbers[w] for w in known]]),
         SOURCE_SHARE: _mean([float(language == case.source) for _, language in ranked]),
         POPULARITY: _mean(popular),
     }

@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 
 from xlrec_es.errors import MissingExtra, UsageError
-from xlrec_es.experiment import RECOMMENDER
 from xlrec_es.measures import (
     COLD,
     COVERAGE,
@@ -27,6 +26,7 @@ from xlrec_es.measures import (
     SOURCE_SHARE,
     WARM,
 )
+from xlrec_es.systems import RECOMMENDER
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --own: #d2762d; }

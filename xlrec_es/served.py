@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from elasticsearch import Elasticsearch
 
-from xlrec_es.errors import XlrecError
+from xlrec_es.errors import UnknownItems, XlrecError
 from xlrec_es.evaluation import Case
 from xlrec_es.history import EVENT_WEIGHTS, WeightRules
-from xlrec_es.leg_scores import LegScores, Ranked
+from xlrec_es.leg_scores import COLUMNS, LegScores, Ranked
 from xlrec_es.plan import Options
 from xlrec_es.query import LEGS
 from xlrec_es.recommend import Recommender
@@ -90,6 +91,9 @@ def searches(
     recommender = Recommender(client, index, options=recommender_options, timeout_s=TIMEOUT_S)
     histories: Iterable[History] = map(history_of, cases)
     for found in recommender.search_many(histories, languages=languages, batch=BATCH):
+        if isinstance(found, UnknownItems):  # of an index that has other works
+            yield LegScores((), (), np.empty((0, len(COLUMNS))))
+            continue
         if isinstance(found, XlrecError):
             raise found
         yield LegScores.of(found, recommender_options)

@@ -17,7 +17,7 @@ from rich.table import Table
 from xlrec_es import tuning
 from xlrec_es.client import Connection, connect
 from xlrec_es.evaluate_cli import job_options
-from xlrec_es.experiment import Job
+from xlrec_es.material import Job
 from xlrec_es.measures import NDCG, RECALL
 
 

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from xlrec_es.errors import UsageError
 from xlrec_es.evaluation import LEAKY, NO_INDICATORS, Case, draw_order
-from xlrec_es.experiment import LEARN, Job, Material, check_size, gather, plain
+from xlrec_es.experiment import plain
 from xlrec_es.indices import find_live, update_meta
 from xlrec_es.intervals import bootstrap, compare
 from xlrec_es.leg_scores import Values
+from xlrec_es.material import LEARN, Job, Material, check_size, gather
 from xlrec_es.measures import NDCG, RECALL
 from xlrec_es.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.query import COLLABORATIVE, LEGS
@@ -197,7 +198,7 @@ def run(
 
     Raises:
         UsageError: The index's indicators have seen the targets; too few persons.
-        XlrecError: As for `experiment.gather`.
+        XlrecError: As for `material.gather`.
     """
     begun = time.perf_counter()
     material = gather(client, job)

@@ -12,16 +12,17 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import LANGUAGES, TOPICS, WORKS_PER_TOPIC, write_catalogue
+from catalogue import LANGUAGES, TOPICS, WORKS_PER_TOPIC, document, write_catalogue
 from ingest.cli import main as xlrec_ingest
 from xlrec_es import Recommender
 from xlrec_es.cli import main as xlrec_es
 from xlrec_es.evaluation import POOLS, Case
-from xlrec_es.experiment import RECOMMENDER, Job
 from xlrec_es.leg_scores import LegScores
+from xlrec_es.material import Job
 from xlrec_es.plan import Options
 from xlrec_es.query import SearchOptions
 from xlrec_es.served import RULES, history_of, searches
+from xlrec_es.systems import AGAINST, RECOMMENDER
 
 SETTINGS = [
     {"dense": 1.0},
@@ -112,13 +113,30 @@ def test_systems_are_compared_and_taste_is_found(
         recall = {name: system["measures"]["recall"] for name, system in systems.items()}
         assert recall[RECOMMENDER]["low"] > recall["random"]["high"]
         assert recall[RECOMMENDER]["low"] > recall["popularity"]["high"]
-        assert recall[live.name] == recall[RECOMMENDER], "the same index, evaluated beside itself"
+        assert recall[AGAINST] == recall[RECOMMENDER], "the same index, evaluated beside itself"
         assert systems["random"]["recommender is better by"]["recall"]["p_value"] < 0.001
         pairs = {(pair["source"], pair["target"]) for pair in systems["random"]["pairs"]}
         assert pairs == {(a, b) for a in LANGUAGES for b in LANGUAGES if a != b}
     cross, mixed = (report["pools"][pool]["systems"][RECOMMENDER]["measures"] for pool in POOLS)
     assert cross["source share"]["mean"] == 0 < mixed["source share"]["mean"]
     assert report["pools"]["mixed"]["source share of the pool"] > 0.4
+
+
+def test_an_index_with_other_works_is_no_obstacle(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    write_catalogue(es, index_name)
+    write_catalogue(es, f"{index_name}-other", {"new": document("chess", 77, "ja")})
+    cooking = {"bool": {"filter": [{"prefix": {"xlrec.work": "cooking"}}]}}
+    hits = es.search(index=f"{index_name}-other", query=cooking, size=1000)["hits"]["hits"]
+    es.bulk(
+        operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in hits],
+        refresh=True,
+    )
+    report = evaluate(likes, es_url, index_name, "--against", f"{index_name}-other")
+    systems = report["pools"]["cross"]["systems"]
+    gap = systems[AGAINST]["recommender is better by"]["recall"]
+    assert gap["low"] > 0, "a quarter of the persons get nothing from it"
 
 
 def test_indicators_learned_on_targets_are_found_and_those_of_the_training_part_pass(
