@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from elasticsearch import Elasticsearch
@@ -92,3 +93,15 @@ def write_catalogue(
 def topics_of(works: Sequence[str]) -> list[str]:
     """The topic of each work."""
     return [work.rpartition("-")[0] for work in works]
+
+
+def write_likes(path: Path, persons: int, *, also: Sequence[str] = ()) -> Path:
+    """A file of likes: each person likes most works of a topic, popular or not, and `also`."""
+    draw = np.random.default_rng(0)
+    lines = ["user\titem"]
+    for person in range(persons):
+        topic = TOPICS[person % len(TOPICS)]
+        works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if draw.random() < 0.7]
+        lines += [f"p{person}\t{work}" for work in (*works, *also)]
+    path.write_text("\n".join(lines) + "\n")
+    return path

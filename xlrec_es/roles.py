@@ -50,9 +50,9 @@ _WRITE = (
 )
 
 ROLES = {
-    "reader": Role("xlrec-es recommend, query, indicators, index list", (), _READ),
+    "reader": Role("xlrec-es recommend, query, evaluate, indicators, index list", (), _READ),
     "writer": Role(
-        "xlrec-ingest run and indicators on an index that exists, and all of reader's",
+        "xlrec-ingest run and indicators on an index that exists, tune, and all of reader's",
         _PROBE,
         (*_READ, *_WRITE),
     ),

@@ -70,10 +70,13 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
         weights.add_row(leg, *(f"{number:.3f}" for number in numbers))
     console.print(weights)
     persons = report["persons"]
-    table = Table(f"{report['measure']} on {persons['checking']} other persons", "", box=box.SIMPLE)
-    for name, found in report["on other persons"].items():
-        table.add_row(name, f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]")
-    console.print(table)
+    for pool, found in report["on other persons"].items():
+        table = Table(title=f"{pool} pool", title_justify="left", box=box.SIMPLE)
+        table.add_column(f"on {persons['checking']} other persons")
+        table.add_column(report["measure"])
+        for name, worth in found["systems"].items():
+            table.add_row(name, f"{worth['mean']:.3f} [{worth['low']:.3f}, {worth['high']:.3f}]")
+        console.print(table)
     gain = report["gain on other persons"]
     text = f"gain {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
     tried = f"{report['trials']} weights tried on {persons['tuning']} persons"

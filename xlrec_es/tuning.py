@@ -43,13 +43,14 @@ MIN_PERSONS = 20
 SHARES = tuple(np.linspace(0, 1, 11).round(3).tolist())
 STEPS = (0.05, 0.025)
 _DIGITS = 3
-_NOISE = 1e-9
+WORTH_A_MOVE = 0.0005
+"""A move that gains less is not made: a leg that hardly matters would drift anywhere."""
 
 Weights = tuple[float, ...]
 """By leg, adding up to 1."""
 
 Worth = NDArray[np.float64]
-"""Of each case, shape (n_cases,)."""
+"""Shape (n_cases,), or (n_cases, n_pools)."""
 
 
 class Objective:
@@ -75,12 +76,17 @@ class Objective:
         return len(self._known)
 
     def __call__(self, weights: Weights) -> Worth:
-        """What the weights are worth for each case."""
+        """What the weights are worth for each case, in the mean over the pools."""
+        worth: Worth = self.by_pool(weights).mean(axis=1)
+        return worth
+
+    def by_pool(self, weights: Weights) -> Worth:
+        """What the weights are worth for each case in each pool."""
         if weights not in self._known:
             by_leg = dict(zip(self.legs, weights, strict=True))
             self._known[weights] = np.array(
                 [
-                    np.mean([self._one(pool, by_leg, targets) for pool in pools])
+                    [self._one(pool, by_leg, targets) for pool in pools]
                     for pools, targets in zip(self._values, self._targets, strict=True)
                 ]
             )
@@ -108,7 +114,7 @@ def coordinate_search(worth: Callable[[Weights], float], start: Weights) -> Weig
             for leg in range(len(start)):
                 for share in shares_of(best[leg]):
                     candidate = with_share(best, leg, share)
-                    if (value := worth(candidate)) > height + _NOISE:
+                    if (value := worth(candidate)) > height + WORTH_A_MOVE:
                         best, height, moved = candidate, value, True
 
     climb(lambda _: SHARES)
@@ -228,8 +234,8 @@ def run(
         "gain in cross-validation": plain(compare(unseen, tuning(before), persons, seed=job.seed)),
         "gain on other persons": plain(gain),
         "on other persons": {
-            name: plain(bootstrap(checking(weights), others, seed=job.seed))
-            for name, weights in _compared(legs, before, proposed).items()
+            pool: _in_pool(job, legs, checking, number, others, (before, proposed))
+            for number, pool in enumerate(job.pools)
         },
         "accepted": accepted,
         "written": accepted and not dry_run,
@@ -280,10 +286,31 @@ def _fill(
         step(len(cases))
 
 
-def _compared(legs: Sequence[str], before: Weights, proposed: Weights) -> dict[str, Weights]:
-    """The proposal, the present weights, and each leg alone."""
-    alone = {f"{leg} alone": tuple(float(leg == other) for other in legs) for leg in legs}
-    return {"proposed": proposed, "before": before, **alone}
+def _in_pool(
+    job: Job,
+    legs: Sequence[str],
+    objective: Objective,
+    pool: int,
+    persons: Sequence[str],
+    weights: tuple[Weights, Weights],
+) -> dict[str, Any]:
+    """What the present weights, the proposed ones and each leg alone are worth in one pool."""
+    before, proposed = weights
+    alone = {f"{leg} alone": tuple(float(leg == one) for one in legs) for leg in legs}
+    worth = {
+        name: objective.by_pool(some)[:, pool]
+        for name, some in {"proposed": proposed, "before": before, **alone}.items()
+    }
+    best = max(alone, key=lambda name: float(worth[name].mean()))
+    return {
+        "systems": {
+            name: plain(bootstrap(values, persons, seed=job.seed)) for name, values in worth.items()
+        },
+        "best leg": best,
+        "proposed is better than it by": plain(
+            compare(worth["proposed"], worth[best], persons, seed=job.seed)
+        ),
+    }
 
 
 def _write(client: Elasticsearch, material: Material, report: Mapping[str, Any]) -> None:

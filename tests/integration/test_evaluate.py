@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import LANGUAGES, TOPICS, WORKS_PER_TOPIC, document, write_catalogue
+from catalogue import LANGUAGES, document, write_catalogue, write_likes
 from ingest.cli import main as xlrec_ingest
 from xlrec_es import Recommender
 from xlrec_es.cli import main as xlrec_es
@@ -39,16 +38,7 @@ CASES = [
 
 @pytest.fixture
 def likes(tmp_path: Path) -> Path:
-    """Each of eighty persons likes most of a topic."""
-    rng = np.random.default_rng(0)
-    lines = ["user\titem"]
-    for person in range(80):
-        topic = TOPICS[person % len(TOPICS)]
-        works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if rng.random() < 0.7]
-        lines += [f"p{person}\t{work}" for work in works]
-    path = tmp_path / "likes.tsv"
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return write_likes(tmp_path / "likes.tsv", 80)
 
 
 def invoke(program: Any, *arguments: object) -> str:  # noqa: ANN401 - a click command

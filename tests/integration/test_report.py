@@ -9,12 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import TOPICS, WORKS_PER_TOPIC, document, write_catalogue
+from catalogue import document, write_catalogue, write_likes
 from xlrec_es.cli import main as xlrec_es
 from xlrec_es.errors import MissingExtra, UsageError
 from xlrec_es.report import render
@@ -44,14 +43,7 @@ def evaluation(es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path) 
     odd = document("chess", 99, "de")
     odd["title"] = ODD
     write_catalogue(es, index_name, {"chess-99": odd})
-    rng = np.random.default_rng(0)
-    lines = ["user\titem"]
-    for person in range(40):
-        topic = TOPICS[person % len(TOPICS)]
-        works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if rng.random() < 0.7]
-        lines += [f"p{person}\t{work}" for work in (*works, "chess-99")]
-    path = tmp_path / "likes.tsv"
-    path.write_text("\n".join(lines) + "\n")
+    path = write_likes(tmp_path / "likes.tsv", 40, also=["chess-99"])
     return ["evaluate", str(path), "--url", es_url, "-i", index_name, "--k", "9", "--json"]
 
 

@@ -17,9 +17,10 @@ from elasticsearch import Elasticsearch
 
 import ingest.cli
 import xlrec_es.cli
-from catalogue import write_catalogue
+from catalogue import write_catalogue, write_likes
 from nodes import HEAP
 from xlrec_es.client import Connection, connect
+from xlrec_es.indices import find_live, update_meta
 from xlrec_es.node import running
 from xlrec_es.roles import ROLES, descriptor, role_name
 
@@ -280,6 +281,17 @@ def test_a_writer_brings_indicators_that_a_reader_reads(shop: Secured, tmp_path:
     assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
     good(shop.ingest("writer", *arguments))
     assert "chess" in good(shop.run("reader", "indicators", "show", "chess-3", "-i", "shop"))
+
+
+def test_a_reader_evaluates_and_a_writer_tunes(shop: Secured, tmp_path: Path) -> None:
+    likes = str(write_likes(tmp_path / "likes.tsv", 80))
+    live = find_live(shop.client, "shop")
+    update_meta(shop.client, live, replace(live.meta, weights={"dense": 0.1, "popularity": 0.9}))
+    options = (likes, "-i", "shop", "--k", "3", "--json")
+    assert json.loads(good(shop.run("reader", "evaluate", *options)))["persons"] > 40
+    refused = shop.run("reader", "tune", *options)
+    assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
+    assert json.loads(good(shop.run("writer", "tune", *options)))["written"]
 
 
 def test_an_admin_adopts(secured: Secured) -> None:

@@ -52,6 +52,16 @@ def test_every_leg_alone_is_tried() -> None:
     assert {(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)} <= tried
 
 
+def test_a_leg_that_does_not_matter_keeps_its_proportion() -> None:
+    def worth(weights: tuple[float, ...]) -> float:
+        dense, lexical, collaborative = weights
+        return collaborative / (dense + collaborative + 1e-9) + 1e-4 * lexical
+
+    dense, lexical, collaborative = coordinate_search(worth, START)
+    assert dense < 0.1
+    assert lexical / collaborative == pytest.approx(START[1] / START[2], abs=0.01)
+
+
 def objective(n_cases: int) -> tuple[Objective, list[str]]:
     """Cases in which the dense leg puts the target first, and the lexical leg last."""
     rng = np.random.default_rng(0)
