@@ -5,23 +5,14 @@ What needs torch is imported where it is used: `--help` and a mistake in the opt
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
-import orjson
-from rich.console import Console
 
 from ingest.indicators_cli import indicators
-from ingest.options import Duplicates, EncoderOptions, duplicate_options, encoder_options
 from ingest.reindex_cli import reindex
+from ingest.run_cli import replay, run
 from ingest.serve_cli import serve
 from xlrec_es import __version__
-from xlrec_es.calibration import METHODS
-from xlrec_es.client import Connection
-from xlrec_es.options import XlrecGroup, config_option, connection_options, index_option
-
-REJECTED = 3
-"""Exit code of a run that came to its end and set something aside."""
+from xlrec_es.options import XlrecGroup, config_option
 
 
 @click.group(cls=XlrecGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,148 +22,5 @@ def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
 
 
-main.add_command(indicators)
-main.add_command(reindex)
-main.add_command(serve)
-
-
-@main.command()
-@click.argument("source", metavar="INPUT")
-@index_option("Alias of the index; it is made where there is none.")
-@click.option(
-    "--field",
-    "-f",
-    "assignments",
-    multiple=True,
-    metavar="NAME=FIELD",
-    help="Which field of a record is its id, language, title, text (several: text=a,b), work, "
-    "popularity, translations, or version. Dotted for objects in objects; title=title_{language} "
-    "stands for title_en, title_de ... Repeatable; a TOML file has a table [fields].  [default: "
-    "fields of these names; text=summary,description,text]",
-)
-@click.option(
-    "--query",
-    default="",
-    metavar="JSON",
-    help="Which documents of index:NAME, as an Elasticsearch query; @FILE reads it from a file.",
-)
-@duplicate_options
-@click.option(
-    "--calibration",
-    type=click.Choice(METHODS),
-    help="How the languages are brought together.  [default: the index's own; centre if new]",
-)
-@click.option(
-    "--rejects",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File for what cannot be indexed, written anew by each run.  [default: "
-    "INPUT.rejects.jsonl]",
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on from the checkpoint of a run of the same input that did not come to its end.",
-)
-@click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File that says how far a run has come.  [default: INPUT.checkpoint.json]",
-)
-@click.option(
-    "--max-rejects",
-    type=click.IntRange(min=0),
-    help="Fail when more is set aside.  [default: any number]",
-)
-@click.option(
-    "--shard",
-    default="1/1",
-    show_default=True,
-    metavar="I/N",
-    help="Index the I-th of N parts, divided by id, for N machines to share the work.",
-)
-@click.option(
-    "--wait",
-    "wait_s",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    help="Seconds to wait for Elasticsearch if it does not answer at the start.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-@encoder_options
-@connection_options
-@click.pass_context
-def run(
-    ctx: click.Context,
-    source: str,
-    index: str,
-    assignments: tuple[str, ...],
-    query: str,
-    duplicates: Duplicates,
-    calibration: str | None,
-    rejects: Path | None,
-    resume: bool,
-    checkpoint: Path | None,
-    max_rejects: int | None,
-    shard: str,
-    wait_s: float,
-    quiet: bool,
-    as_json: bool,
-    model: str,
-    encoder: EncoderOptions,
-    connection: Connection,
-) -> None:
-    """Encode INPUT and write it into an index.
-
-    INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
-    an id, a text, and whatever else; all of it is kept. A record in several languages has them in
-    an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}; or in fields
-    of their own: --field title=title_{language}.
-
-    INPUT may be a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
-    the same cluster, whose ids, fields and mapping are kept.
-
-    Documents that are in the index already, unchanged, are passed over; where only other fields
-    have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done, but
-    some records were set aside.
-
-    \b
-    Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
-    """
-    from ingest.fields import FieldMap, parse_assignments
-    from ingest.job import Job
-    from ingest.progress import ProgressBar
-    from ingest.run import run as run_job
-    from ingest.shards import Shard
-    from ingest.stopping import end, stoppable
-    from ingest.summary import table
-
-    declared = (ctx.default_map or {}).get("fields", {})
-    job = Job(
-        index=index,
-        source=source,
-        fields=FieldMap.from_mapping({**declared, **parse_assignments(assignments)}),
-        query=query,
-        duplicates=duplicates,
-        calibration=calibration,
-        model=model,
-        encoder=encoder,
-        rejects=rejects,
-        resume=resume,
-        checkpoint=checkpoint,
-        max_rejects=max_rejects,
-        shard=Shard.parse(shard),
-        wait_s=wait_s,
-    )
-    with stoppable() as stop, ProgressBar(shown=not quiet) as observe:
-        done = run_job(job, connection, observe=observe, stop=stop)
-    for warning in done["warnings"]:
-        click.echo(f"Warning: {warning}.", err=True)
-    if as_json:
-        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
-    else:
-        Console().print(table(done))
-    if not done["complete"]:
-        end(stop, "; all that was encoded is written")
-    if done["rejected"]:
-        ctx.exit(REJECTED)
+for command in (run, replay, indicators, reindex, serve):
+    main.add_command(command)

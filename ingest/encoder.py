@@ -50,6 +50,7 @@ class SentenceTransformerEncoder:
         options: EncoderOptions = DEFAULTS,
     ) -> None:
         self._transformer = transformer
+        self.tokens = 0  # so far, for whoever watches
         self.model = model
         self.revision = revision
         self.prefix = _default_prefix(transformer, model, options)
@@ -147,6 +148,7 @@ class SentenceTransformerEncoder:
             Positions of the batch's texts, and their raw vectors.
         """
         lengths = np.array([len(ids) for ids in tokens["input_ids"]])
+        self.tokens += int(lengths.sum())
         order = np.argsort(-lengths, kind="stable")
         start = 0
         while start < len(order):

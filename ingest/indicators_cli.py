@@ -88,7 +88,7 @@ DEVICES = ("cpu", "cuda")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @connection_options
 @click.pass_context
-def indicators(  # noqa: PLR0913 - one parameter an option
+def indicators(
     ctx: click.Context,
     source: str,
     index: str,

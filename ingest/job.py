@@ -32,6 +32,7 @@ class Job:
         max_rejects: The run fails when more is set aside; None for any number.
         shard: Only the records of this part are indexed, by their ids.
         follow: Whether to wait for more at the end of the source.
+        metrics_port: Port of the loopback address for Prometheus; None for none, 0 for any.
         wait_s: Seconds to wait for Elasticsearch where it does not answer at the start.
         seed: Of the calibration sample.
     """
@@ -50,6 +51,7 @@ class Job:
     max_rejects: int | None = None
     shard: Shard = field(default_factory=Shard)
     follow: bool = False
+    metrics_port: int | None = None
     wait_s: float = 0.0
     seed: int = 0
 

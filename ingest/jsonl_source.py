@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,10 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EXCERPT_BYTES = 1000
+_POLL_S = 0.5
+
+Line = tuple[int, bytes, bool]
+"""Number, content, and whether that is all of it."""
 
 
 class JsonlSource:
@@ -29,12 +35,14 @@ class JsonlSource:
 
     Args:
         path: Of the file; `-` is standard input.
+        follow: Wait for more at the end, as `tail -f` does; a line counts once it has its end.
     """
 
     resumable = True
     like = None
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, follow: bool = False) -> None:
+        self._follow = follow
         self.name = "standard input" if path == "-" else path
         self.rereadable = path != "-" and not Path(path).is_fifo()
         self.path = None if path == "-" else Path(path).absolute()
@@ -69,10 +77,14 @@ class JsonlSource:
         except (EOFError, zlib.error) as error:
             raise SourceError(f"cannot read {self.name}: its gzip stream is damaged") from error
 
-    def records(self, after: int = 0) -> Iterator[Record | Rejection]:
+    def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """See `Source.records`; positions are line numbers. Empty lines are passed over."""
         with self.open() as file:
-            for number, line, complete in _lines(file):
+            for found in self._grow(file) if self._follow else _lines(file):
+                if found is None:
+                    yield None
+                    continue
+                number, line, complete = found
                 if number <= after:
                     continue
                 if number == 1:
@@ -81,7 +93,37 @@ class JsonlSource:
                     reason = f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB"
                     yield Rejection(number, "read", reason, _readable(line[:_EXCERPT_BYTES]))
                 elif line.strip():
-                    yield _parse(line, number)
+                    yield parse(line, number)
+
+    def _grow(self, file: io.BufferedIOBase) -> Iterator[Line | None]:
+        """The lines there are, and those to come; None at the end for now.
+
+        Raises:
+            SourceError: It is compressed, or another file has taken its place.
+        """
+        if isinstance(file, gzip.GzipFile):
+            raise SourceError(f"{self.name} is compressed; only plain lines can be followed")
+        number, line, too_long = 0, b"", False
+        while True:
+            line += file.readline(MAX_LINE_BYTES + 1 - len(line))
+            if line.endswith(b"\n") or len(line) > MAX_LINE_BYTES:
+                if not too_long:  # or it is the rest of a line that has been set aside
+                    number += 1
+                    yield number, line, line.endswith(b"\n")
+                line, too_long = b"", not line.endswith(b"\n")
+                continue
+            self._check_is_the_same(file)
+            yield None
+            time.sleep(_POLL_S)
+
+    def _check_is_the_same(self, file: io.BufferedIOBase) -> None:
+        assert self.path  # standard input is not followed
+        mine, now = os.fstat(file.fileno()), self.path.stat()
+        if (mine.st_dev, mine.st_ino) != (now.st_dev, now.st_ino) or now.st_size < file.tell():
+            raise SourceError(
+                f"{self.name} has been cut or replaced by another file; all of the old one is "
+                "indexed: start again for the new one"
+            )
 
 
 def _uncompressed(file: io.BufferedReader) -> Iterator[io.BufferedIOBase]:
@@ -92,8 +134,7 @@ def _uncompressed(file: io.BufferedReader) -> Iterator[io.BufferedIOBase]:
         yield file
 
 
-def _lines(file: io.BufferedIOBase) -> Iterator[tuple[int, bytes, bool]]:
-    """Number, content, and whether that is all of it."""
+def _lines(file: io.BufferedIOBase) -> Iterator[Line]:
     number = 0
     while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -104,7 +145,8 @@ def _lines(file: io.BufferedIOBase) -> Iterator[tuple[int, bytes, bool]]:
             complete = not rest or rest.endswith(b"\n")
 
 
-def _parse(line: bytes, number: int) -> Record | Rejection:
+def parse(line: bytes, number: int) -> Record | Rejection:
+    """Read one line."""
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError as error:

@@ -38,7 +38,7 @@ MIN_OVERLAP = 0.1
 @encoder_options
 @connection_options
 @click.pass_context
-def reindex(  # noqa: PLR0913 - one parameter an option
+def reindex(
     ctx: click.Context,
     name: str,
     assignments: tuple[str, ...],

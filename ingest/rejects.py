@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +31,25 @@ def default_path(source: str) -> Path:
         return Path(f"xlrec{_SUFFIX}")
     beside = Path(f"{Path(source)}{_SUFFIX}")  # a folder may be named with a slash at the end
     return beside if os.access(beside.parent, os.W_OK) else Path(beside.name)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file for what is set aside again, which takes the place of a reject file at the end.
+
+    Until then, and if something fails, the reject file stays as it is.
+
+    Raises:
+        ConfigError: There is no reject file.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no reject file {path}")
+    new = path.with_name(f"{path.name}.new")
+    yield new
+    if new.exists():
+        new.replace(path)
+    else:
+        path.unlink()
 
 
 class RejectFile:

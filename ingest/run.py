@@ -17,6 +17,7 @@ from ingest.detect import LanguageDetector
 from ingest.documents import DocumentBuilder
 from ingest.duplicates import Deduplicator
 from ingest.job import Job
+from ingest.metrics import serve_metrics
 from ingest.patience import Patience
 from ingest.prepare import Cluster
 from ingest.rejects import RejectFile, default_path
@@ -63,7 +64,7 @@ def run(
     rejects = RejectFile(job.rejects or default_path(job.source))
     tally = Tally()
     with connect(connection) as client:
-        source = open_source(job.source, client=client, query=job.query)
+        source = open_source(job.source, client=client, query=job.query, follow=job.follow)
         if rejects.path.absolute() == source.path:
             raise ConfigError(f"the reject file {rejects.path} is the input itself")
         cluster = _reach(client, job.wait_s)
@@ -92,7 +93,8 @@ def run(
                 tally=tally,
                 stop=stop or Stop(),
             )
-            written = worker.run()
+            with serve_metrics(worker, job.metrics_port):
+                written = worker.run()
         if worker.complete:
             checkpoint.remove()
     if isinstance(builder, Deduplicator):

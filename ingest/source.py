@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from elasticsearch import Elasticsearch
 
 from ingest.jsonl_source import JsonlSource
+from ingest.reject_source import SCHEME, RejectSource
 from ingest.types import Record, Rejection
 from xlrec_es.errors import ConfigError
 
@@ -45,7 +46,7 @@ class Source(Protocol):
     def fraction(self) -> float | None:
         """How much has been read since `records` was called, 0..1; None if nobody knows."""
 
-    def records(self, after: int = 0) -> Iterator[Record | Rejection]:
+    def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """Read on.
 
         Args:
@@ -53,14 +54,21 @@ class Source(Protocol):
                 whatever is not `resumable`.
 
         Yields:
-            Records, and what is no record, in the order of the source.
+            Records, and what is no record, in the order of the source; None when the next one is
+            yet to come.
 
         Raises:
             SourceError: The source cannot be read (further).
         """
 
 
-def open_source(path: str, *, client: Elasticsearch | None = None, query: str = "") -> Source:
+def open_source(
+    path: str,
+    *,
+    client: Elasticsearch | None = None,
+    query: str = "",
+    follow: bool = False,
+) -> Source:
     """The source that an argument of the command line stands for.
 
     Args:
@@ -68,10 +76,11 @@ def open_source(path: str, *, client: Elasticsearch | None = None, query: str = 
             Parquet files; `-` for standard input; or `index:NAME`.
         client: Where the index is.
         query: Chooses a part of the index: an Elasticsearch query in JSON, or `@FILE`.
+        follow: Wait for more at the end.
 
     Raises:
         SourceError: It cannot be opened.
-        ConfigError: The query is none, or there is one but no index.
+        ConfigError: The query is none, or there is one but no index; or it cannot be followed.
         ClusterError: The index cannot be read.
     """
     if path.startswith(INDEX_SCHEME):
@@ -80,13 +89,17 @@ def open_source(path: str, *, client: Elasticsearch | None = None, query: str = 
         from ingest.index_source import IndexSource, parse_query
 
         return IndexSource(client, path.removeprefix(INDEX_SCHEME), parse_query(query))
+    if follow and (path.startswith(SCHEME) or path == "-" or _is_parquet(path)):
+        raise ConfigError(f"only a file of JSON Lines grows by lines; {path} cannot be followed")
+    if path.startswith(SCHEME):
+        return RejectSource(path.removeprefix(SCHEME))
     if query:
         raise ConfigError(f"--query chooses from an index; give {INDEX_SCHEME}NAME as the input")
     if _is_parquet(path):
         from ingest.parquet_source import ParquetSource  # takes .2 s to import
 
         return ParquetSource(path)
-    source = JsonlSource(path)
+    source = JsonlSource(path, follow=follow)
     if source.rereadable:
         with source.open():  # fails now rather than after the model has been loaded
             pass

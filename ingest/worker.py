@@ -208,12 +208,17 @@ class Worker:
             return sample.draw(documents, seed=self.job.seed), chain(head, built)
 
     def _first_pass(self) -> Iterator[Document]:
+        found = False
         for number, record in enumerate(self.source.records()):
             if record is None:
-                return  # all that there is so far
+                if found or self.stop.requested.is_set():
+                    return  # all that there is so far
+                continue
             if number % 1000 == 0:
                 self.observe("sample", self.tally, self.source.fraction)
-            yield from _documents(self._build(record))
+            documents = _documents(self._build(record))
+            found = found or bool(documents)
+            yield from documents
 
     def _create(self, sampled: Sequence[SampledText], built: Iterable[Built | None]) -> Target:
         if not sampled:

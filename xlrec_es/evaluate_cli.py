@@ -113,7 +113,7 @@ def job_options(command: F) -> F:
         help="Seats by language: as many for each, or by score alone.",
     )
     @functools.wraps(command)
-    def wrapper(  # noqa: PLR0913 - one parameter an option
+    def wrapper(
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
         interactions: Path,
         index: str,

@@ -94,7 +94,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
         @click.option("--quiet", "-q", is_flag=True, help="No progress.")
         @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
         @functools.wraps(command)
-        def wrapper(  # noqa: PLR0913 - one parameter an option
+        def wrapper(
             *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
             shards: int | None,
             replicas: int | None,

@@ -1,0 +1,241 @@
+"""`xlrec-ingest run` and `replay`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import orjson
+from rich.console import Console
+
+from ingest.options import Duplicates, EncoderOptions, duplicate_options, encoder_options
+from xlrec_es.calibration import METHODS
+from xlrec_es.client import Connection
+from xlrec_es.options import connection_options, index_option
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from ingest.fields import FieldMap
+    from ingest.job import Job
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REJECTED = 3
+"""Exit code of a run that came to its end and set something aside."""
+
+
+def run_options(command: F) -> F:
+    """Give a command the options that every way of indexing has."""
+    options: list[Callable[[Any], Any]] = [
+        index_option("Alias of the index; it is made where there is none."),
+        FIELD,
+        click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
+        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+        encoder_options,
+        connection_options,
+        click.pass_context,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+FIELD = click.option(
+    "--field",
+    "-f",
+    "assignments",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help="Which field of a record is its id, language, title, text (several: text=a,b), work, "
+    "popularity, translations, or version. Dotted for objects in objects; title=title_{language} "
+    "stands for title_en, title_de ... Repeatable; a TOML file has a table [fields].  [default: "
+    "fields of these names; text=summary,description,text]",
+)
+
+
+@click.command()
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "--query",
+    default="",
+    metavar="JSON",
+    help="Which documents of index:NAME, as an Elasticsearch query; @FILE reads it from a file.",
+)
+@duplicate_options
+@click.option(
+    "--calibration",
+    type=click.Choice(METHODS),
+    help="How the languages are brought together.  [default: the index's own; centre if new]",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for what cannot be indexed, written anew by each run.  [default: "
+    "INPUT.rejects.jsonl]",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on from the checkpoint of a run of the same input that did not come to its end.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that says how far a run has come.  [default: INPUT.checkpoint.json]",
+)
+@click.option(
+    "--max-rejects",
+    type=click.IntRange(min=0),
+    help="Fail when more is set aside.  [default: any number]",
+)
+@click.option(
+    "--shard",
+    default="1/1",
+    show_default=True,
+    metavar="I/N",
+    help="Index the I-th of N parts, divided by id, for N machines to share the work.",
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds to wait for Elasticsearch if it does not answer at the start.",
+)
+@click.option("--follow", is_flag=True, help="Wait for more at the end of a file that grows.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Show what happens to Prometheus, on this port of the loopback address.",
+)
+@run_options
+def run(
+    ctx: click.Context,
+    source: str,
+    index: str,
+    assignments: tuple[str, ...],
+    query: str,
+    duplicates: Duplicates,
+    calibration: str | None,
+    rejects: Path | None,
+    resume: bool,
+    checkpoint: Path | None,
+    max_rejects: int | None,
+    shard: str,
+    wait_s: float,
+    follow: bool,
+    metrics_port: int | None,
+    quiet: bool,
+    as_json: bool,
+    model: str,
+    encoder: EncoderOptions,
+    connection: Connection,
+) -> None:
+    """Encode INPUT and write it into an index.
+
+    INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
+    an id, a text, and whatever else; all of it is kept. A record in several languages has them in
+    an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}; or in fields
+    of their own: --field title=title_{language}.
+
+    INPUT may be a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
+    the same cluster, whose ids, fields and mapping are kept.
+
+    Documents that are in the index already, unchanged, are passed over; where only other fields
+    have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done, but
+    some records were set aside.
+
+    \b
+    Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
+    """
+    from ingest.job import Job
+    from ingest.shards import Shard
+
+    job = Job(
+        index=index,
+        source=source,
+        fields=_fields(ctx, assignments),
+        query=query,
+        duplicates=duplicates,
+        calibration=calibration,
+        model=model,
+        encoder=encoder,
+        rejects=rejects,
+        resume=resume,
+        checkpoint=checkpoint,
+        max_rejects=max_rejects,
+        shard=Shard.parse(shard),
+        wait_s=wait_s,
+        follow=follow,
+        metrics_port=metrics_port,
+    )
+    if _execute(job, connection, quiet=quiet, as_json=as_json)["rejected"]:
+        ctx.exit(REJECTED)
+
+
+@click.command()
+@click.argument("rejects", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@run_options
+def replay(
+    ctx: click.Context,
+    rejects: Path,
+    index: str,
+    assignments: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+    model: str,
+    encoder: EncoderOptions,
+    connection: Connection,
+) -> None:
+    """Index what an earlier run has set aside, once the cause is mended.
+
+    FILE is its reject file, or one that you have edited. What is set aside again stays in it; it is
+    gone when nothing is.
+
+    \b
+    Example: xlrec-ingest replay items.jsonl.rejects.jsonl --index catalogue
+    """
+    from ingest.job import Job
+    from ingest.reject_source import SCHEME
+    from ingest.rejects import replaced
+
+    with replaced(rejects) as still:
+        job = Job(
+            index=index,
+            source=f"{SCHEME}{rejects}",
+            fields=_fields(ctx, assignments),
+            model=model,
+            encoder=encoder,
+            rejects=still,
+        )
+        done = _execute(job, connection, quiet=quiet, as_json=as_json)
+    if done["rejected"]:
+        ctx.exit(REJECTED)
+
+
+def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
+    from ingest.fields import FieldMap, parse_assignments
+
+    declared = (ctx.default_map or {}).get("fields", {})
+    return FieldMap.from_mapping({**declared, **parse_assignments(assignments)})
+
+
+def _execute(job: Job, connection: Connection, *, quiet: bool, as_json: bool) -> dict[str, Any]:
+    """Run the job, and print its summary; a signal ends the process here."""
+    from ingest.progress import ProgressBar
+    from ingest.run import run as run_job
+    from ingest.stopping import end, stoppable
+    from ingest.summary import table
+
+    with stoppable() as stop, ProgressBar(shown=not quiet) as observe:
+        done = run_job(job, connection, observe=observe, stop=stop)
+    for warning in done["warnings"]:
+        click.echo(f"Warning: {warning}.", err=True)
+    if as_json:
+        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+    else:
+        Console().print(table(done))
+    if not done["complete"]:
+        end(stop, "; all that was encoded is written")
+    return done
