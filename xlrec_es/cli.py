@@ -39,6 +39,7 @@ from xlrec_es.report_cli import report as report_command
 from xlrec_es.roles_cli import role as role_command
 from xlrec_es.tune_cli import tune as tune_command
 from xlrec_es.types import History, Interaction, Recommendations
+from xlrec_es.variants_cli import compare_logs as compare_logs_command
 from xlrec_es.versions_cli import index as index_commands
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,6 +52,7 @@ def main() -> None:
     """Cross-language recommendations inside Elasticsearch."""
 
 
+main.add_command(compare_logs_command)
 main.add_command(doctor_command)
 main.add_command(evaluate_command)
 main.add_command(index_commands)

@@ -43,6 +43,18 @@ from xlrec_es.options import connection_options, index_option
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def field_option(columns: str) -> Callable[[F], F]:
+    """The option that says which column of a file is which; received as `assignments`."""
+    return click.option(
+        "--field",
+        "-f",
+        "assignments",
+        multiple=True,
+        metavar="NAME=FIELD",
+        help=f"Which column is {columns}. Repeatable.  [default: columns of these names]",
+    )
+
+
 def job_options(command: F) -> F:
     """Give a command the options of an evaluation; it receives a `Job`."""
 
@@ -51,15 +63,7 @@ def job_options(command: F) -> F:
         type=click.Path(path_type=Path, dir_okay=False),
     )
     @index_option()
-    @click.option(
-        "--field",
-        "-f",
-        "assignments",
-        multiple=True,
-        metavar="NAME=FIELD",
-        help="Which column is user, item, event, rating, weight or time. Repeatable.  [default: "
-        "columns of these names; user and item must be there]",
-    )
+    @field_option("user, item, event, rating, weight or time")
     @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
     @click.option(
         "--split",
@@ -132,7 +136,7 @@ def job_options(command: F) -> F:
         job = Job(
             interactions,
             index,
-            fields=_parse_assignments(assignments),
+            fields=parse_assignments(assignments),
             min_rating=min_rating,
             method=method,
             part=part,
@@ -148,12 +152,17 @@ def job_options(command: F) -> F:
     return connection_options(wrapper)  # type: ignore[return-value]
 
 
-def _parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
+def parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
+    """The field of each column.
+
+    Raises:
+        UsageError: Not NAME=FIELD.
+    """
     pairs = {}
     for text in texts:
         name, equals, column = text.partition("=")
         if not (name and equals and column):
-            raise UsageError(f"--field {text!r}: write NAME=FIELD, such as item=film_id")
+            raise UsageError(f"--field {text!r}: write NAME=FIELD, such as user=customer")
         pairs[name] = column
     return pairs
 

@@ -57,7 +57,12 @@ class Difference:
 
 
 def bootstrap(
-    values: NDArray[np.float64], persons: Sequence[str], *, seed: int, draws: int = DRAWS
+    values: NDArray[np.float64],
+    persons: Sequence[str],
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    weights: NDArray[np.float64] | None = None,
 ) -> Interval:
     """The mean of the values with its interval.
 
@@ -66,18 +71,52 @@ def bootstrap(
         persons: Whose case each is.
         seed: Same seed and values, same interval.
         draws: Samples.
+        weights: Shape (n_cases,), above zero: of each value in the mean; None: all alike.
     """
-    sums, counts = _by_person(values, persons)
+    sums, counts = _by_person(values, persons, weights)
     if not len(sums):
         return Interval(math.nan, math.nan, math.nan)
+    means = _sampled_means(sums, counts, seed, draws)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
+
+
+def difference_of_groups(
+    one: tuple[NDArray[np.float64], Sequence[str]],
+    other: tuple[NDArray[np.float64], Sequence[str]],
+    *,
+    seed: int,
+    draws: int = DRAWS,
+) -> Interval:
+    """How far one group's mean is above another's, where no person is in both.
+
+    Args:
+        one: Values, and whose each is.
+        other: Likewise.
+        seed: Same seed and values, same interval.
+        draws: Samples.
+    """
+    groups = [_by_person(values, persons) for values, persons in (one, other)]
+    sampled = [
+        _sampled_means(sums, counts, seed + number, draws)
+        for number, (sums, counts) in enumerate(groups)
+    ]
+    low, high = np.quantile(sampled[0] - sampled[1], [0.025, 0.975])
+    means = [float(sums.sum() / counts.sum()) for sums, counts in groups]
+    return Interval(means[0] - means[1], float(low), float(high))
+
+
+def _sampled_means(
+    sums: NDArray[np.float64], counts: NDArray[np.float64], seed: int, draws: int
+) -> NDArray[np.float64]:
+    """The mean of each sample of persons, shape (draws,)."""
     rng = np.random.default_rng(seed)
     n = len(sums)
     means = []
     for size in _blocks(draws, n):
         times = rng.multinomial(n, np.full(n, 1 / n), size=size)  # (size, n_persons)
         means.append((times @ sums) / (times @ counts))
-    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
-    return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
+    return np.concatenate(means)
 
 
 def compare(
@@ -110,14 +149,17 @@ def compare(
 
 
 def _by_person(
-    values: NDArray[np.float64], persons: Sequence[str]
+    values: NDArray[np.float64],
+    persons: Sequence[str],
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and number of each person's values; persons in order of their ids."""
+    """Weighted sum and weight of each person's values; persons in order of their ids."""
     there = ~np.isnan(values)
+    weight = np.ones(len(values)) if weights is None else weights
     names = np.asarray(persons, dtype=object)[there].astype(str)
     _, numbers = np.unique(names, return_inverse=True)
-    sums = np.bincount(numbers, values[there]).astype(np.float64)
-    return sums, np.bincount(numbers).astype(np.float64)
+    sums = np.bincount(numbers, (values * weight)[there]).astype(np.float64)
+    return sums, np.bincount(numbers, weight[there]).astype(np.float64)
 
 
 def _blocks(draws: int, persons: int) -> list[int]:

@@ -6,25 +6,22 @@ evaluation knows which likes an index's indicators were learned from.
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError
 from xlrec_es.history import EVENT_WEIGHTS
+from xlrec_es.rows import read_rows, text_of
 
 COLUMNS = ("user", "item", "event", "rating", "weight", "time")
 """What a row may have; `user` and `item` it must have."""
@@ -99,11 +96,11 @@ def read_likes(
     persons: dict[str, int] = {}
     report: Counter[str] = Counter()
     found = (array("i"), array("i"), array("f"), array("d"))
-    for row in _rows(path, fields or {}):
+    for row in read_rows(path, COLUMNS, fields or {}, needed=("user", "item")):
         report["rows"] += 1
-        work = of_item.get(_text(row.get("item")), -1)
+        work = of_item.get(text_of(row.get("item")), -1)
         weight = _weight(row, min_rating)
-        if not (_text(row.get("user")) and _text(row.get("item"))):
+        if not (text_of(row.get("user")) and text_of(row.get("item"))):
             report["without user or item"] += 1
         elif work < 0:
             report["unknown item"] += 1
@@ -112,7 +109,7 @@ def read_likes(
         elif not weight > 0:
             report["not liked"] += 1
         else:
-            person = persons.setdefault(_text(row["user"]), len(persons))
+            person = persons.setdefault(text_of(row["user"]), len(persons))
             found[0].append(person)
             found[1].append(work)
             found[2].append(weight)
@@ -188,60 +185,15 @@ def _mixed(persons: NDArray[np.uint64], works: NDArray[np.uint64]) -> NDArray[np
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _rows(path: Path, fields: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-    """Each row, under the names of `COLUMNS`."""
-    names = {name: fields.get(name, name) for name in COLUMNS}
-    checked = False
-    try:
-        for row in _open(path):
-            if not checked:
-                _check_columns(path, row, names, fields)
-                checked = True
-            yield {name: row.get(column) for name, column in names.items()}
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, orjson.JSONDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SourceError(f"cannot read {path}: {reason}") from error
-
-
-def _open(path: Path) -> Iterator[Mapping[str, Any]]:
-    kind = next((s for s in reversed(path.suffixes) if s != ".gz"), "")
-    with path.open("rb") as file:
-        binary: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-        if kind in (".jsonl", ".ndjson", ".json"):
-            yield from (orjson.loads(line) for line in binary if line.strip())
-        elif kind in (".tsv", ".csv"):
-            text = io.TextIOWrapper(binary, "utf-8-sig", newline="")
-            yield from csv.DictReader(text, delimiter="\t" if kind == ".tsv" else ",")
-        else:
-            raise SourceError(
-                f"{path}: interactions are read from .csv, .tsv or .jsonl, plain or with .gz"
-            )
-
-
-def _check_columns(
-    path: Path, row: Mapping[str, Any], names: Mapping[str, str], given: Mapping[str, str]
-) -> None:
-    for column in ("user", "item", *given):
-        if names[column] not in row:
-            raise SourceError(
-                f"{path} has no field {names[column]!r} for {column}, but {', '.join(row)}; say "
-                f"which it is: --field {column}=NAME"
-            )
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
 def _weight(row: Mapping[str, Any], min_rating: float | None) -> float:
     """What a row weighs; zero or below: not liked; NaN: nonsense."""
-    event = _text(row.get("event"))
+    event = text_of(row.get("event"))
     weight = EVENT_WEIGHTS.get(event or "view", 0.0)
-    if _text(row.get("weight")):
+    if text_of(row.get("weight")):
         weight = _number(row["weight"])
         if abs(weight) > MAX_WEIGHT:
             return math.nan
-    if _text(row.get("rating")):
+    if text_of(row.get("rating")):
         rating = _number(row["rating"])
         if math.isnan(rating):
             return rating
@@ -253,7 +205,7 @@ def _weight(row: Mapping[str, Any], min_rating: float | None) -> float:
 def _number(value: object) -> float:
     """A finite number, or NaN."""
     try:
-        number = float(_text(value))
+        number = float(text_of(value))
     except ValueError:
         return math.nan
     return number if math.isfinite(number) else math.nan
@@ -261,7 +213,7 @@ def _number(value: object) -> float:
 
 def _time(row: Mapping[str, Any]) -> float:
     """Seconds since 1970 of a number (seconds or milliseconds) or an ISO 8601 text; NaN: none."""
-    text = _text(row.get("time"))
+    text = text_of(row.get("time"))
     if not text:
         return math.nan
     number = _number(text)

@@ -82,6 +82,12 @@ def test_order_does_not_matter_and_every_pair_does(tmp_path: Path) -> None:
         assert likes.digest(np.arange(len(likes)) != left_out) != likes.digest()
 
 
+def test_a_column_that_there_is_not_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "f.csv", [{"user": "1", "item": "a"}])
+    with pytest.raises(SourceError, match="'film' is no column; there are user, item"):
+        read_likes(path, ITEMS, fields={"film": "item"})
+
+
 def test_columns_of_other_names(tmp_path: Path) -> None:
     path = write(tmp_path / "f.csv", [{"who": "1", "film": "a"}])
     assert pairs(read_likes(path, ITEMS, fields={"user": "who", "item": "film"})) == [("1", "a")]
@@ -98,7 +104,7 @@ def test_columns_of_other_names(tmp_path: Path) -> None:
         ("f.csv", b"user,item\n\xff\xff,a\n", "cannot read"),
         ("f.csv.gz", "user,item\n", "cannot read"),
         ("f.jsonl", "{", "cannot read"),
-        ("f.xlsx", "", "are read from .csv"),
+        ("f.xlsx", "", "rows are read from .csv"),
     ],
 )
 def test_what_cannot_be_read_is_named(
