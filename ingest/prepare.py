@@ -79,10 +79,12 @@ def create_index(
     Raises:
         ClusterError: The cluster refuses, or does not answer.
     """
+    analyzers, segmenters = target.choose_analyzers(languages, cluster.capabilities.analyzers)
     meta = IndexMeta(
         fingerprint=job.recipe.fingerprint(encoder, calibration),
         calibration=calibration,
-        analyzers=target.choose_analyzers(languages, cluster.capabilities.analyzers),
+        analyzers=analyzers,
+        segmenters=segmenters,
         title_field=job.fields.title_field,
         source={"input": source.name, "fields": asdict(job.fields)},
     )

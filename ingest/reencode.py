@@ -15,6 +15,7 @@ from elasticsearch import Elasticsearch
 
 from ingest import vectors
 from ingest.documents import OWN_FIELD, DocumentBuilder
+from ingest.segment import Segmentation
 from ingest.types import Document, Record, Rejection
 from xlrec_es import scan
 from xlrec_es.copying import pack, packed_source
@@ -61,6 +62,7 @@ class Reencoder:
         self._builder = builder
         self._encoder = encoder
         self._meta = meta
+        self._segmentation = Segmentation(meta.segmenters)
         self._packs = packs_vectors
         self.encoded = 0
         self.kept = 0
@@ -109,7 +111,7 @@ class Reencoder:
             **made.own,
             "language": document.language,
             "language_source": document.language_source,
-            "text": {document.language: document.text},
+            "text": {document.language: self._segmentation.text(document.language, document.text)},
             "work": document.work,
             "content_hash": document.content_hash,
             "fingerprint": self._meta.fingerprint.digest,

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from ingest import segment
 from ingest.tally import INDEXING
 from ingest.target import Target
 from ingest.worker import Worker
@@ -62,10 +63,16 @@ def summarize(
 def warnings_of(target: Target) -> Iterator[str]:
     """What works, but not as well as it could."""
     if poor := target.poorly_analyzed:
+        hint = ""
+        if lacking := segment.can_help(poor):
+            hint = (
+                f". Words in {', '.join(lacking)} are found by: pip install 'xlrec-es[segment]', "
+                "before an index is made"
+            )
         yield (
             f"the cluster has no analyzer for {', '.join(sorted(poor))}: texts in "
             f"{'these languages are' if len(poor) > 1 else 'this language are'} searched by word "
-            "forms as they stand (analyzer standard)"
+            f"forms as they stand (analyzer standard){hint}"
         )
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import orjson
 from elasticsearch import Elasticsearch
 
+from ingest import segment
 from ingest.documents import rendition_id
 from ingest.patience import NotReady, Patience
+from ingest.segment import Segmentation
 from ingest.types import Deletion, Document, Part
 from ingest.writer import Operation
 from xlrec_es.client import Capabilities
@@ -58,9 +60,17 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
         return None
 
 
-def choose_analyzers(languages: Iterable[str], available: Collection[str]) -> dict[str, str]:
-    """The analyzer of each language's text field, given those that the cluster has."""
-    return {language: choose_analyzer(language, available) for language in sorted(languages)}
+def choose_analyzers(
+    languages: Iterable[str], available: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The analyzer of each language's text field, given those that the cluster has.
+
+    Returns:
+        The analyzers, and the segmenters where there is none; see `ingest.segment.choose`.
+    """
+    return segment.choose(
+        {language: choose_analyzer(language, available) for language in sorted(languages)}
+    )
 
 
 class Target:
@@ -74,6 +84,9 @@ class Target:
 
     Attributes:
         live: The index, as it is by now.
+
+    Raises:
+        MissingExtra: The index's texts are cut into words by a package that is not installed here.
     """
 
     def __init__(
@@ -88,6 +101,7 @@ class Target:
         self._capabilities = capabilities
         self._patience = patience or Patience()
         self._fingerprint = live.meta.fingerprint.digest
+        self._segmentation = Segmentation(live.meta.segmenters)
 
     @property
     def poorly_analyzed(self) -> list[str]:
@@ -108,8 +122,13 @@ class Target:
         meta = self.live.meta
         new = set(languages) - meta.analyzers.keys()
         if new:
-            chosen = choose_analyzers(new, self._capabilities.analyzers)
-            meta = replace(meta, analyzers={**meta.analyzers, **chosen})
+            analyzers, segmenters = choose_analyzers(new, self._capabilities.analyzers)
+            meta = replace(
+                meta,
+                analyzers={**meta.analyzers, **analyzers},
+                segmenters={**meta.segmenters, **segmenters},
+            )
+            self._segmentation = Segmentation(meta.segmenters)
             self.live = self._patience.call(
                 self._client, lambda: update_meta(self._client, self.live, meta)
             )
@@ -183,7 +202,7 @@ class Target:
         learned = {name: own[name] for name in _LEARNED if name in own}
         if learned and document.popularity is None and "popularity" in own:
             learned["popularity"] = own["popularity"]
-        same_text = own.get("text") == {document.language: document.text}
+        same_text = own.get("text") == self._text(document)
         if not same_text or own.get("fingerprint") != self._fingerprint or "embedding" not in own:
             return Earlier(None, learned)
         return Earlier(np.asarray(own["embedding"], np.float32), learned)
@@ -213,11 +232,15 @@ class Target:
         """
         return Operation(replace(deletion, id=id_), _action("delete", id_, deletion.version))
 
+    def _text(self, document: Document) -> dict[str, str]:
+        language = document.language
+        return {language: self._segmentation.text(language, document.text)}
+
     def _own_fields(self, document: Document, vector: Vector) -> dict[str, Any]:
         own: dict[str, Any] = {
             "language": document.language,
             "language_source": document.language_source,
-            "text": {document.language: document.text},
+            "text": self._text(document),
             "work": document.work,
             "content_hash": document.content_hash,
             "fingerprint": self._fingerprint,

@@ -12,11 +12,12 @@ import elasticsearch
 import orjson
 from elasticsearch import Elasticsearch
 
-from xlrec_es.client import friendly_errors
+from xlrec_es.client import friendly_errors, reason_of
 from xlrec_es.errors import ClusterError
 
 _MAX_BYTES = 8 * 1024 * 1024
 _RETRY_STATUSES = frozenset((429, 502, 503, 504))
+_OF_THIS_REQUEST = frozenset((400, 413))
 _RETRY_S = 600.0
 _MAX_WAIT_S = 30.0
 _ANSWER = "items.*._id,items.*.status,items.*.error.type,items.*.error.reason"
@@ -117,6 +118,8 @@ def _send(
     except elasticsearch.ApiError as error:
         if error.status_code in _RETRY_STATUSES:
             return list(actions), f"{error.status_code} {error.message}"
+        if error.status_code in _OF_THIS_REQUEST:
+            return _halve(client, index, actions, failures, error)
         with friendly_errors(client):
             raise
     except elasticsearch.TransportError as error:
@@ -124,7 +127,8 @@ def _send(
     items = [item for entry in answer.get("items", ()) for item in entry.values()]
     if [item.get("_id") for item in items] != [action.id for action in actions]:
         return list(actions), "an answer that does not fit the request"
-    again, reason = [], ""
+    again: list[Action] = []
+    reason = ""
     for action, item in zip(actions, items, strict=True):
         refusal = item.get("error") or {}
         why = str(refusal.get("reason", "refused"))
@@ -134,3 +138,20 @@ def _send(
         elif item["status"] >= 300:
             failures.append(Failure(action, item["status"], why))
     return again, reason
+
+
+def _halve(
+    client: Elasticsearch,
+    index: str,
+    actions: Sequence[Action],
+    failures: list[Failure],
+    error: elasticsearch.ApiError,
+) -> tuple[list[Action], str]:
+    """Find what made the whole request fail: it is too large, or one document spoils it."""
+    if len(actions) == 1:
+        failures.append(Failure(actions[0], error.status_code, reason_of(error)))
+        return [], ""
+    middle = len(actions) // 2
+    first, why = _send(client, index, actions[:middle], failures)
+    second, why_too = _send(client, index, actions[middle:], failures)
+    return [*first, *second], why_too or why

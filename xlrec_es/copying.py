@@ -10,9 +10,10 @@ Versions are taken over (`external_gte`), so that whoever writes with versions o
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from elasticsearch import Elasticsearch
@@ -21,6 +22,8 @@ from xlrec_es import bulk, scan
 from xlrec_es.bulk import Action
 from xlrec_es.client import friendly_errors
 from xlrec_es.scan import Hit
+
+T = TypeVar("T")
 
 _IDS_PAGE = 10_000
 _MGET = 1000
@@ -97,12 +100,10 @@ class Copier:
         before = self.tally.copied
         for shard in shards:
             after = {"range": {"_seq_no": {"gt": done.get(shard, -1)}}}
-            for hits in scan.pages(
-                self._client,
-                self._source,
-                {**self._body, "query": after},
-                preference=f"_shards:{shard}",
-            ):
+            body = {**self._body, "query": after}
+            place = f"_shards:{shard}"
+            pages = scan.pages(self._client, self._source, body, preference=place)
+            for hits in _one_ahead(pages):
                 self._write(hits)
         return self.tally.copied - before
 
@@ -194,6 +195,15 @@ class Copier:
         self.tally.refused |= refused
         self.tally.copied += len(hits) - len(refused)
         self._observe(self.tally)
+
+
+def _one_ahead(pages: Iterator[T]) -> Iterator[T]:
+    """Get the next while the one before is dealt with."""
+    with ThreadPoolExecutor(1, "read") as reader:
+        coming = reader.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = reader.submit(next, pages, None)
+            yield page
 
 
 def _routing(hit: Hit) -> dict[str, str]:

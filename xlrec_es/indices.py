@@ -30,6 +30,8 @@ class IndexMeta:
         fingerprint: What made its vectors.
         calibration: How they were calibrated.
         analyzers: Analyzer really used, by language.
+        segmenters: What cut the texts into words before they were stored, by language: package and
+            version. None for most languages: Elasticsearch does it.
         title_field: The user's field that holds a document's title, or None.
         weights: Fusion weights by leg; empty for the program's own.
         tuning: What `xlrec-es tune` found the weights by; empty if it did not.
@@ -46,6 +48,7 @@ class IndexMeta:
     tuning: Mapping[str, Any] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     indicators: Mapping[str, Any] = field(default_factory=dict)
+    segmenters: Mapping[str, str] = field(default_factory=dict)
     schema: str = SCHEMA
 
     @property
@@ -65,6 +68,7 @@ class IndexMeta:
             "tuning": dict(self.tuning),
             "source": dict(self.source),
             "indicators": dict(self.indicators),
+            "segmenters": dict(self.segmenters),
         }
 
     @classmethod
@@ -79,6 +83,7 @@ class IndexMeta:
             tuning=dict(meta.get("tuning") or {}),
             source=dict(meta.get("source") or {}),
             indicators=dict(meta.get("indicators") or {}),
+            segmenters=dict(meta.get("segmenters") or {}),
             schema=meta["schema"],
         )
 

@@ -240,6 +240,10 @@ class Reindexer:
         if self._note().get("blocked"):
             self._set_block(None)
             self._remember(blocked=False)
+        if "refresh_interval" not in self._note():
+            kept = new.body["settings"]["index"].get("refresh_interval")
+            self._remember(refresh_interval=kept)
+        self._refresh_every("-1")  # nobody searches it yet, and larger segments are less work
 
     def _catch_up(self) -> None:
         """Copy all, then what came meanwhile, until little comes."""
@@ -257,6 +261,13 @@ class Reindexer:
             if copied < _FEW and len(self._rounds) > 1:
                 break
         self._copier.remove_deleted()
+        self._refresh_every(self._note()["refresh_interval"])
+
+    def _refresh_every(self, interval: str | None) -> None:
+        with friendly_errors(self.client):
+            self.client.indices.put_settings(
+                index=self._target.name, settings={"index.refresh_interval": interval}
+            )
 
     def _round(self, done: Mapping[str, int]) -> int:
         now = self._copier.checkpoint()
@@ -271,9 +282,13 @@ class Reindexer:
         if not self.plan.live.is_ours:
             return
         meta = self._target.meta
-        analyzers = find_live(self.client, self.plan.live.index).meta.analyzers
-        if analyzers.keys() - meta.analyzers.keys():
-            meta = replace(meta, analyzers={**analyzers, **meta.analyzers})
+        theirs = find_live(self.client, self.plan.live.index).meta
+        if theirs.analyzers.keys() - meta.analyzers.keys():
+            meta = replace(
+                meta,
+                analyzers={**theirs.analyzers, **meta.analyzers},
+                segmenters={**theirs.segmenters, **meta.segmenters},
+            )
             self._target = update_meta(self.client, self._target, meta)
 
     def _verify(self) -> list[Check]:
