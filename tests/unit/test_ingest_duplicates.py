@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.detect import LanguageDetector
@@ -136,6 +136,7 @@ def test_mistakes(mode: str, near: float, message: str) -> None:
 TITLES = st.sampled_from(["Tea", "tea", "Tea house", "Tea houses", "Tea houses!", "茶", "茶屋"])
 
 
+@settings(deadline=None)  # the first example imports a library
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), TITLES)), st.sampled_from([None, 0.6]))
 def test_what_is_left_has_every_text_once(pairs: list[tuple[str, str]], near: float | None) -> None:
     """And no text is lost whose last owner was not given another one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
@@ -127,6 +127,7 @@ def test_a_prefix_that_leaves_no_room_for_windows(tiny_model: Path) -> None:
         load_encoder(str(tiny_model), options=replace(CHUNKS, prefix=TEXTS[0]))
 
 
+@settings(deadline=None)  # files and tokenizers take their time on a busy machine
 @given(st.text(max_size=300))
 def test_no_letter_is_lost_between_windows(tiny_model: Path, text: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)

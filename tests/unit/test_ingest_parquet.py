@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.parquet_source import ParquetSource
@@ -129,6 +129,7 @@ VALUES = st.one_of(
 )
 
 
+@settings(deadline=None)  # files and tokenizers take their time on a busy machine
 @given(st.data())
 def test_every_row_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

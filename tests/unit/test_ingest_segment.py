@@ -4,7 +4,7 @@ import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import segment
@@ -41,6 +41,7 @@ def test_threads_take_turns() -> None:
     assert found == {"数字 の タイル を 動かす パズル ゲーム"}
 
 
+@settings(deadline=None)  # the first example imports a library
 @given(st.sampled_from(["ja", "th", "zh"]), st.text(max_size=30))
 def test_no_letter_or_digit_is_lost(language: str, text: str) -> None:
     def kept(text: str) -> set[str]:
