@@ -322,5 +322,21 @@ def _write(client: Elasticsearch, material: Material, report: Mapping[str, Any])
         "likes": material.likes.digest(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    weights = {leg: weight for leg, weight in report["proposed"].items() if weight > 0}
+    weights = with_untried(report["proposed"], material.weights)
     update_meta(client, live, replace(live.meta, weights=weights, tuning=evidence))
+
+
+def with_untried(proposed: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    """The weights to serve with: a leg that could not be tried keeps its share of the whole.
+
+    Without indicators the collaborative leg finds nothing, and counts for nothing; once they are
+    learned, it has its weight.
+
+    Args:
+        proposed: Of the legs that were tried, adding up to 1.
+        before: Of all legs.
+    """
+    total = sum(before.values())
+    untried = {leg: w / total for leg, w in before.items() if leg not in proposed and w > 0}
+    rest = 1 - sum(untried.values())
+    return {leg: round(w * rest, _DIGITS) for leg, w in proposed.items() if w > 0} | untried

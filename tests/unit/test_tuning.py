@@ -15,6 +15,7 @@ from xlrec_es.tuning import (
     cross_validate,
     rounded,
     with_share,
+    with_untried,
 )
 
 LEGS = ("dense", "lexical", "collaborative")
@@ -87,6 +88,14 @@ def test_what_misleads_loses_its_weight() -> None:
     assert len(folds) == 5
     assert unseen.mean() == 1
     assert all(dense > lexical for dense, lexical, _ in folds)
+
+
+def test_a_leg_that_could_not_be_tried_keeps_its_share() -> None:
+    before = {"dense": 3.0, "lexical": 1.0, "collaborative": 6.0}
+    found = with_untried({"dense": 0.5, "lexical": 0.0, "popularity": 0.5}, before)
+    assert found == {"dense": 0.2, "popularity": 0.2, "collaborative": 0.6}
+    everything = {"dense": 0.2, "lexical": 0.1, "collaborative": 0.7}
+    assert with_untried(everything, before) == everything
 
 
 def test_no_weights_are_tried_twice() -> None:
