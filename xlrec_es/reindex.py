@@ -113,7 +113,7 @@ def plan(
     note = {"from": source.index, "uuid": source.body["settings"]["index.uuid"], "changes": changes}
     meta = replace(meta, source={**meta.source, _NOTE: note})
     new = new_version.plan_version(versions, source, meta=meta)
-    new = NewVersion(new.index, _with_analyzers(_merged(new.body, changes or {})))
+    new = NewVersion(new.index, _noted(_merged(new.body, changes or {})))
     left = unfinished(versions)
     if left is not None:
         _must_want_the_same(left, meta)
@@ -160,11 +160,16 @@ def _merged(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _with_analyzers(body: dict[str, Any]) -> dict[str, Any]:
-    """The body, whose `_meta` says which analyzers its texts have by now."""
+def _noted(body: dict[str, Any]) -> dict[str, Any]:
+    """The body, whose `_meta` says which analyzers its texts have and how it is to be refreshed."""
     texts = body["mappings"]["properties"]["xlrec"]["properties"]["text"]["properties"]
-    analyzers = {language: text["analyzer"] for language, text in texts.items()}
-    return _merged(body, {"mappings": {"_meta": {"xlrec": {"analyzers": analyzers}}}})
+    settings = body["settings"]  # in any of the forms that Elasticsearch takes
+    flat = settings.get("refresh_interval") or settings.get("index.refresh_interval")
+    own = {
+        "analyzers": {language: text["analyzer"] for language, text in texts.items()},
+        "source": {_NOTE: {"refresh_interval": flat or settings["index"].get("refresh_interval")}},
+    }
+    return _merged(body, {"mappings": {"_meta": {"xlrec": own}}})
 
 
 @dataclass(slots=True)
@@ -240,9 +245,6 @@ class Reindexer:
         if self._note().get("blocked"):
             self._set_block(None)
             self._remember(blocked=False)
-        if "refresh_interval" not in self._note():
-            kept = new.body["settings"]["index"].get("refresh_interval")
-            self._remember(refresh_interval=kept)
         self._refresh_every("-1")  # nobody searches it yet, and larger segments are less work
 
     def _catch_up(self) -> None:

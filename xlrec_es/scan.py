@@ -10,6 +10,7 @@ import elasticsearch
 from elasticsearch import Elasticsearch
 
 from xlrec_es.client import friendly_errors, server_version
+from xlrec_es.errors import ClusterError, IndexNotFound
 
 Hit = Mapping[str, Any]
 
@@ -66,11 +67,7 @@ def pages(
         ]
     try:
         while True:
-            with friendly_errors(client):
-                answer = client.search(
-                    body={**asked, "pit": {"id": pit, "keep_alive": _KEEP_ALIVE}},
-                    allow_partial_search_results=False,
-                )
+            answer = _next(client, {**asked, "pit": {"id": pit, "keep_alive": _KEEP_ALIVE}})
             hits: list[Hit] = answer["hits"]["hits"]
             if not hits:
                 return
@@ -81,3 +78,17 @@ def pages(
         # It goes by itself after a while, so a failure here is not worth an error.
         with contextlib.suppress(elasticsearch.ApiError, elasticsearch.TransportError):
             client.close_point_in_time(id=pit)
+
+
+def _next(client: Elasticsearch, body: dict[str, Any]) -> Mapping[str, Any]:
+    try:
+        with friendly_errors(client):
+            answer = client.search(body=body, allow_partial_search_results=False)
+    except IndexNotFound as error:
+        if "search_context_missing" not in str(getattr(error.__cause__, "body", "")):
+            raise
+        raise ClusterError(
+            "Elasticsearch does not remember the point in time that was being read, because a node "
+            "was restarted or half an hour went by; do the same again"
+        ) from error
+    return answer.body  # type: ignore[no-any-return]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,9 @@ from elasticsearch import ApiError, Elasticsearch
 from catalogue import LANGUAGES, TOPICS, document, write_catalogue
 from ingest.cli import main as ingest_main
 from xlrec_es.cli import main
+from xlrec_es.client import Connection, connect
 from xlrec_es.indices import find_live
+from xlrec_es.node import running
 from xlrec_es.versions import read_versions
 
 MANY = {
@@ -123,3 +129,33 @@ def test_another_model(
         "counts", "vectors", "recall", "fields", "analyzers", "encoder", "overlap"
     }  # fmt: skip
     assert "windows of 64" in find_live(es, index_name).meta.fingerprint.recipe
+
+
+@pytest.fixture
+def node_folder() -> Iterator[Path]:
+    """Where a node may keep its data: pytest's own folders may be entered by nobody else."""
+    folder = Path(tempfile.mkdtemp(prefix="xlrec-test-")).resolve()
+    folder.chmod(0o755)
+    yield folder / "node"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_with_the_node_killed_in_the_middle(node_folder: Path) -> None:
+    command = [sys.executable, "-m", "xlrec_es", "reindex", "shop", *GATE, "--url"]
+    with running(node_folder, heap="512m") as node, connect(Connection(node.url)) as es:
+        write_catalogue(es, "shop", MANY)
+        process = subprocess.Popen([*command, node.url], stderr=subprocess.DEVNULL)
+        while "shop-xlrec-v2" not in es.indices.get(index="shop*"):
+            time.sleep(0.05)
+        os.kill(node.pid, signal.SIGKILL)
+        time.sleep(1)
+        process.kill()
+        process.wait()
+    with running(node_folder, heap="512m") as node, connect(Connection(node.url)) as es:
+        es.cluster.health(wait_for_status="yellow", timeout="60s")
+        again = subprocess.run([*command, node.url], check=False, capture_output=True, text=True)
+        assert again.returncode == 0, again.stderr
+        assert find_live(es, "shop").name == "shop-xlrec-v2"
+        counts = [es.count(index=f"shop-xlrec-v{number}")["count"] for number in (1, 2)]
+        assert counts[0] == counts[1] > len(MANY)

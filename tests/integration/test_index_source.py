@@ -23,7 +23,13 @@ from ingest.tally import Tally
 from ingest.types import Record
 from ingest.worker import Worker
 from xlrec_es.client import probe
-from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, SourceError
+from xlrec_es.errors import (
+    ClusterError,
+    ConfigError,
+    IndexNotFound,
+    IndexUnusable,
+    SourceError,
+)
 from xlrec_es.recommend import Recommender
 from xlrec_es.types import History
 
@@ -195,3 +201,15 @@ def test_fields_of_a_language_are_titles_in_recommendations(
     run(es_each, open_source(str(path)), index_name, tmp_path, fields)
     found = Recommender(es_each, index_name).recommend(History.of(["0"]), languages=["de"])
     assert {item.title for item in found.items} == {f"Schach chess {n}" for n in (1, 2, 3)}
+
+
+def test_a_point_in_time_that_is_gone_is_told(
+    es_each: Elasticsearch, own_index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xlrec_es.scan.PAGE", 4)
+    found = open_source(f"index:{own_index}", client=es_each).records()
+    next(found)
+    es_each.indices.close(index=own_index)  # as when its node goes
+    es_each.indices.open(index=own_index)
+    with pytest.raises(ClusterError, match="does not remember the point in time"):
+        list(found)
