@@ -11,7 +11,7 @@ import elasticsearch
 from elasticsearch import Elasticsearch
 
 from xlrec_es.client import friendly_errors
-from xlrec_es.errors import ClusterUnreachable, MissingExtra
+from xlrec_es.errors import ClusterError, ClusterUnreachable, MissingExtra
 
 try:
     import tenacity
@@ -73,6 +73,8 @@ class Patience:
 def _passes(error: BaseException) -> bool:
     if isinstance(error, elasticsearch.ApiError):
         return error.status_code in PASSING_STATUSES
+    if isinstance(error, ClusterError) and error.status in PASSING_STATUSES:
+        return True
     if isinstance(error, elasticsearch.SSLError):
         return False  # a wrong certificate stays wrong
     return isinstance(error, elasticsearch.TransportError | ClusterUnreachable | NotReady)

@@ -174,13 +174,17 @@ class BulkWriter:
     def _settle(self, operations: list[Operation[D]]) -> Written[D]:
         """Send, and send again, until every operation is done or refused."""
         settled: Written[D] = Written()
+        size = len(operations)
         try:
             for attempt in self._patience.retrying(lambda error: isinstance(error, _NotSettled)):
                 with attempt:
-                    outcome = self._send(operations)
+                    outcome: _Outcome[D] = _Outcome()
+                    for start in range(0, len(operations), size):
+                        outcome.add(self._send(operations[start : start + size]))
                     settled.add(outcome.settled)
                     operations = outcome.again
                     if operations:
+                        size = max(1, size // 2)  # it may have more memory for less at once
                         self.retries += 1
                         self.requests.refused()
                         raise _NotSettled(outcome.reason)

@@ -168,7 +168,9 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
     except elasticsearch.UnsupportedProductError as error:
         raise ClusterUnreachable(f"{nodes} answers, but it is not Elasticsearch") from error
     except elasticsearch.ApiError as error:
-        raise ClusterError(f"{nodes} answered {error.status_code}: {reason_of(error)}") from error
+        raise ClusterError(
+            f"{nodes} answered {error.status_code}: {reason_of(error)}", status=error.status_code
+        ) from error
     except elasticsearch.ConnectionTimeout as error:
         raise ClusterUnreachable(
             f"{nodes} did not answer in time; give it more (--timeout, XLREC_TIMEOUT), "
@@ -244,7 +246,10 @@ def probe(client: Elasticsearch) -> Capabilities:
                 f"Elasticsearch {'.'.join(map(str, version))} is too old; "
                 f"{'.'.join(map(str, MINIMUM_VERSION))} is the oldest supported"
             )
-        licence = client.license.get()["license"]["type"]
+        try:
+            licence = client.license.get()["license"]["type"]
+        except elasticsearch.NotFoundError as error:  # in the first seconds of a node
+            raise ClusterUnreachable("Elasticsearch is still starting; try again") from error
         return Capabilities(version, licence, modules, available_analyzers(client))
 
 

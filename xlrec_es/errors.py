@@ -6,7 +6,7 @@ XlrecError
 │   ├── UnknownLanguage     not a language tag, or none of the index's languages
 │   └── EmptyHistory        nothing to recommend from
 ├── UnknownItems          no document of the index has these ids (``.items``)
-├── ClusterError          Elasticsearch said no
+├── ClusterError          Elasticsearch said no (``.status``)
 │   ├── ClusterUnreachable
 │   ├── AuthenticationFailed
 │   ├── PermissionDenied
@@ -66,6 +66,10 @@ class UnknownItems(XlrecError):
 
 class ClusterError(XlrecError):
     """Elasticsearch answered with an error."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ClusterUnreachable(ClusterError):

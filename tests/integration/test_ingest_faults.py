@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +29,8 @@ from ingest.tally import Tally
 from xlrec_es.client import Connection, connect
 from xlrec_es.errors import ConfigError, TooManyRejects
 from xlrec_es.node import NodeInfo, running
+from xlrec_es.node import start as start_node
+from xlrec_es.node import stop as stop_node
 
 DOCUMENTS = 6000
 KILLS = 20
@@ -176,6 +181,40 @@ def test_a_node_that_stands_still_and_one_that_refuses(
             block()
             assert process.wait(timeout=200) == 0
         check(es, "shop", source, undisturbed)
+
+
+NARROW = {
+    "thread_pool.write.queue_size": "1",  # items are refused with 429
+    "indexing_pressure.memory.limit": "150kb",  # requests are, and for ever if they are larger
+    "http.max_content_length": "100kb",  # 413
+}
+
+
+def test_a_narrow_node_that_is_not_there_at_first_and_is_killed_later(
+    source: Path, undisturbed: Undisturbed
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="xlrec-node-"))
+    folder.chmod(0o755)  # the node's own user must enter it
+    checkpoint = Path(f"{source}.checkpoint.json")
+    with start(f"http://127.0.0.1:{port}", "shop", source) as process:
+        try:
+            node = start_node(folder, port=port, heap="512m", settings=NARROW)
+            with connect(Connection(node.url)) as es:
+                while not checkpoint.exists():
+                    assert process.poll() is None
+                    time.sleep(0.05)
+                time.sleep(1)
+                os.kill(node.pid, signal.SIGKILL)
+                stop_node(folder)
+                start_node(folder, port=port, heap="512m", settings=NARROW)
+                assert process.wait(timeout=200) == 0
+                check(es, "shop", source, undisturbed)
+        finally:
+            process.kill()
+            stop_node(folder)
+            shutil.rmtree(folder)
 
 
 def test_stopping_drains_and_resuming_goes_on(
