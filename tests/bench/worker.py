@@ -1,0 +1,218 @@
+"""The worker against the loop that everybody writes first, on a node of its own.
+
+    python tests/bench/worker.py speed [--texts 2000]      # the embedded encoder, mixed lengths
+    python tests/bench/worker.py flat [--sizes 10000 50000]  # an encoder that takes no time
+    python tests/bench/worker.py write [--texts 20000]     # writing alone
+
+`speed`: against "read 500, model.encode, helpers.bulk" with the same model, in documents a second;
+both take turns. `flat`: seconds a document and peak memory of a process for each size. `write`:
+documents for each second that the client's process computes, against helpers.bulk. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch, helpers
+
+from ingest import run as runs
+from ingest.encoder import load_encoder
+from ingest.job import Job
+from ingest.options import EncoderOptions
+from ingest.prepare import Cluster, create_index
+from ingest.source import open_source
+from ingest.types import Document, Record
+from ingest.writer import BulkWriter
+from xlrec_es.calibration import Calibration
+from xlrec_es.client import Connection, connect, probe
+from xlrec_es.node import running
+
+DIMS = 384
+WORDS = [
+    "open",
+    "window",
+    "river",
+    "stone",
+    "paper",
+    "light",
+    "garden",
+    "winter",
+    "music",
+    "letter",
+    "bridge",
+]
+
+
+class Instant:
+    """An encoder that takes no time: the same unit vector for every text, but for its length."""
+
+    model, revision, pooling, prefix, max_tokens, dims = "instant", "1", "none", "", 512, DIMS
+    batch_tokens = 4096
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        vectors = np.zeros((len(texts), DIMS), np.float32)
+        vectors[np.arange(len(texts)), [len(text) % DIMS for text in texts]] = 1
+        return vectors
+
+
+def write_texts(path: Path, n: int) -> None:
+    """Records of 5 to 400 words, most of them short, as catalogues have them."""
+    draw = random.Random(0)
+    with path.open("w") as file:
+        for number in range(n):
+            words = draw.choices(WORDS, k=min(400, int(draw.lognormvariate(3, 1)) + 5))
+            record = {"id": number, "language": "en", "title": " ".join(words), "price": number}
+            file.write(json.dumps(record) + "\n")
+
+
+def naive(path: Path, client: Elasticsearch, index: str, model: Any) -> None:  # noqa: ANN401
+    """What everybody writes first."""
+    client.indices.create(
+        index=index,
+        mappings={"properties": {"vector": {"type": "dense_vector", "dims": DIMS,
+                                            "similarity": "dot_product",
+                                            "index_options": {"type": "int8_hnsw"}}}},
+    )  # fmt: skip
+    with path.open() as file:
+        while some := [json.loads(line) for line in itertools.islice(file, 500)]:
+            vectors = model.encode([record["title"] for record in some], normalize_embeddings=True)
+            helpers.bulk(
+                client,
+                (
+                    {"_index": index, "_id": record["id"], **record, "vector": vector.tolist()}
+                    for record, vector in zip(some, vectors, strict=True)
+                ),
+            )
+    client.indices.refresh(index=index)
+
+
+def speed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, Any]:
+    path = folder / "items.jsonl"
+    write_texts(path, arguments.texts)
+    encoders = {
+        dtype: load_encoder(options=EncoderOptions(dtype=dtype)) for dtype in ("float32", "auto")
+    }
+    plain = load_encoder(options=EncoderOptions(dtype="float32"))._transformer
+    seconds: dict[str, list[float]] = {"naive": []}
+    busy: dict[str, list[float]] = {}
+    with connect(Connection(url)) as client:
+        for turn in range(arguments.turns):
+            start = time.perf_counter()
+            naive(path, client, f"naive-{turn}", plain)
+            seconds["naive"].append(time.perf_counter() - start)
+            for dtype, encoder in encoders.items():
+                name = f"worker, {encoder.dtype}"
+                job = Job(str(path), f"ours-{turn}-{dtype}", calibration="none")
+                start = time.perf_counter()
+                summary = runs.run(job, Connection(url), encoder=encoder)
+                seconds.setdefault(name, []).append(time.perf_counter() - start)
+                spent = summary["seconds"]
+                busy.setdefault(name, []).append(spent["encode"] / spent["indexing"])
+    rates = {name: arguments.texts / min(spent) for name, spent in seconds.items()}
+    return {
+        "texts": arguments.texts,
+        "documents/s": rates,
+        "times naive": {name: rate / rates["naive"] for name, rate in rates.items()},
+        "encoder busy": {name: max(parts) for name, parts in busy.items()},
+    }
+
+
+def flat(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, Any]:
+    """Each size in a process of its own, for its peak memory."""
+    report: dict[str, Any] = {}
+    for size in arguments.sizes:
+        path = folder / f"items-{size}.jsonl"
+        write_texts(path, size)
+        command = [sys.executable, __file__, "one", "--url", url, "--path", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        report[str(size)] = json.loads(done.stdout)
+    return report
+
+
+def one(arguments: argparse.Namespace) -> dict[str, Any]:
+    start = time.perf_counter()
+    job = Job(str(arguments.path), arguments.path.stem, calibration="none")
+    summary = runs.run(job, Connection(arguments.url), encoder=Instant())
+    n = summary["documents"]
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "ms/document": 1000 * (time.perf_counter() - start) / n,
+        "CPU ms/document": 1000 * (usage.ru_utime + usage.ru_stime) / n,
+        "peak MB": usage.ru_maxrss / 1024,
+        "bottleneck": summary["bottleneck"],
+    }
+
+
+def write(arguments: argparse.Namespace, url: str, _folder: Path) -> dict[str, Any]:
+    vectors = np.random.default_rng(0).standard_normal((arguments.texts, DIMS)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    documents = [
+        Document(f"{n}", f"{n}", "en", "declared", f"text {n}", None, {"n": n}, "h",
+                 Record({}, n), 1)
+        for n in range(arguments.texts)
+    ]  # fmt: skip
+    rates: dict[str, list[float]] = {}
+    with connect(Connection(url)) as client:
+        for turn in range(arguments.turns):
+            for name in ("helpers.bulk", "worker's writer"):
+                target = create_index(
+                    Job("-", f"w-{turn}-{name[0]}"),
+                    source=open_source("-"),
+                    languages=["en"],
+                    calibration=Calibration.none(),
+                    encoder=Instant(),
+                    cluster=Cluster(client, probe(client)),
+                )
+
+                def actions(index: str = target.live.name) -> Iterator[dict[str, Any]]:
+                    for document, vector in zip(documents, vectors, strict=True):
+                        own = {"language": "en", "work": document.id, "text": {"en": document.text},
+                               "embedding": vector.tolist()}  # fmt: skip
+                        yield {"_index": index, "_id": document.id, "n": document.source["n"],
+                               "xlrec": own}  # fmt: skip
+
+                start = time.process_time()
+                if name == "helpers.bulk":
+                    helpers.bulk(client, actions())
+                else:
+                    BulkWriter(client, target.live.name).write(
+                        target.operation(d, v) for d, v in zip(documents, vectors, strict=True)
+                    )
+                spent = time.process_time() - start
+                rates.setdefault(name, []).append(arguments.texts / spent)
+    best = {name: max(found) for name, found in rates.items()}
+    ratio = best["worker's writer"] / best["helpers.bulk"]
+    return {"documents a CPU second": best, "ratio": ratio}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["speed", "flat", "write", "one"])
+    parser.add_argument("--texts", type=int, default=2000)
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 50_000])
+    parser.add_argument("--url")
+    parser.add_argument("--path", type=Path)
+    arguments = parser.parse_args()
+    if arguments.what == "one":
+        print(json.dumps(one(arguments)))
+        return
+    with running(heap="1g") as node, tempfile.TemporaryDirectory() as folder:
+        measure = {"speed": speed, "flat": flat, "write": write}[arguments.what]
+        print(json.dumps(measure(arguments, node.url, Path(folder)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
