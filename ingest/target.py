@@ -19,7 +19,7 @@ from ingest.segment import Segmentation
 from ingest.types import Deletion, Document, Part
 from ingest.writer import Operation
 from xlrec_es.client import Capabilities
-from xlrec_es.errors import IndexNotFound
+from xlrec_es.errors import AliasMoved, IndexNotFound
 from xlrec_es.indices import LiveIndex, find_live, update_meta
 from xlrec_es.languages import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.types import Vector
@@ -112,6 +112,21 @@ class Target:
             if analyzer == FALLBACK_ANALYZER
             and choose_analyzer(language, CANDIDATE_ANALYZERS) != FALLBACK_ANALYZER
         ]
+
+    def check_is_live(self, name: str) -> None:
+        """See that a name still stands for this index.
+
+        Raises:
+            AliasMoved: It stands for another, where what is written here will not be seen.
+            ClusterError: The cluster refuses, or is in trouble for too long.
+        """
+        now = self._patience.call(self._client, lambda: find_live(self._client, name))
+        if now.name != self.live.name:
+            raise AliasMoved(
+                f"{name} was swapped from {self.live.name} to {now.name} during the run; run it "
+                "again without --resume: what the new version has already is passed over",
+                live=now.name,
+            )
 
     def add_languages(self, languages: Iterable[str]) -> None:
         """Have a text field for each of these languages.

@@ -11,6 +11,7 @@ nothing is dropped silently: every document ends as indexed, unchanged, supersed
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -44,6 +45,8 @@ from xlrec_es.types import Vector
 WINDOW_BYTES = 8 * 1024 * 1024
 READ_AHEAD = 2
 """Windows that are read and compared, and wait for the encoder."""
+CHECK_LIVE_S = 10.0
+"""How long a run may write into a version that is no longer live before it notices."""
 HEAD_DOCUMENTS = 2000
 """How much of a stream that can be read but once is looked at for the sample."""
 
@@ -113,6 +116,7 @@ class Worker:
             index = open_index(self.job, self.live, encoder=self.encoder, cluster=self.cluster)
         with self.tally.timed(INDEXING):
             self._process(built, index)
+        index.check_is_live(self.job.index)
         index.refresh()
         return index
 
@@ -147,7 +151,7 @@ class Worker:
             )
             try:
                 with closing(written):
-                    self._commit_all(written, under_way)
+                    self._commit_all(written, under_way, index)
             except BaseException:
                 # Or the threads would try for minutes, and we would wait for them.
                 self.cluster.patience.give_up.set()
@@ -330,11 +334,17 @@ class Worker:
             window.reject(refusal.document.rejected("write", refusal.reason))
         return window
 
-    def _commit_all(self, windows: Iterable[Window | None], under_way: DocumentsUnderWay) -> None:
+    def _commit_all(
+        self, windows: Iterable[Window | None], under_way: DocumentsUnderWay, index: Target
+    ) -> None:
+        checked_at = time.monotonic()
         for window in windows:
             if window is None:  # stopped: what comes after it is not to be committed
                 return
             self._commit(window, under_way)
+            if time.monotonic() - checked_at > CHECK_LIVE_S:
+                index.check_is_live(self.job.index)
+                checked_at = time.monotonic()
         self.complete = not self.stop.requested.is_set()
 
     def _commit(self, window: Window, under_way: DocumentsUnderWay) -> None:

@@ -24,10 +24,11 @@ from elasticsearch import Elasticsearch
 from fakes import HashEncoder
 from ingest import run as runs
 from ingest.job import Job
+from ingest.shards import Shard
 from ingest.stopping import Stop
 from ingest.tally import Tally
 from xlrec_es.client import Connection, connect
-from xlrec_es.errors import ConfigError, TooManyRejects
+from xlrec_es.errors import AliasMoved, ConfigError, TooManyRejects
 from xlrec_es.node import NodeInfo, running
 from xlrec_es.node import start as start_node
 from xlrec_es.node import stop as stop_node
@@ -275,6 +276,26 @@ def test_a_checkpoint_of_another_run_is_refused(
     assert not checkpoint.exists()
 
 
+def test_a_swap_during_the_run_is_noticed(
+    es: Elasticsearch, es_url: str, index_name: str, source: Path
+) -> None:
+    job = Job(str(source), index_name, calibration="none")
+    runs.run(replace(job, shard=Shard(1, 50)), Connection(es_url), encoder=HashEncoder())
+    mapping = es.indices.get_mapping(index=index_name)[f"{index_name}-xlrec-v1"]["mappings"]
+    es.indices.create(index=f"{index_name}-xlrec-v2", mappings=mapping)
+
+    def swap(phase: str, *_: object) -> None:
+        if phase == "index":
+            actions = [
+                {"remove": {"index": f"{index_name}-xlrec-v*", "alias": index_name}},
+                {"add": {"index": f"{index_name}-xlrec-v2", "alias": index_name}},
+            ]
+            es.indices.update_aliases(actions=actions)
+
+    with pytest.raises(AliasMoved, match=r"was swapped from .*-v1 to .*-v2 during the run"):
+        runs.run(job, Connection(es_url), encoder=HashEncoder(), observe=swap)
+
+
 def test_too_many_rejects_end_the_run(es_url: str, index_name: str, tmp_path: Path) -> None:
     source = tmp_path / "items.jsonl"
     good = {"id": 1, "language": "en", "title": "a good one"}
@@ -293,8 +314,6 @@ def test_shards_together_are_the_whole(
 
     def part(number: int) -> None:
         path = source.with_name(f"rejects-{number}")
-        from ingest.shards import Shard
-
         job = Job(
             str(source),
             index_name,
