@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from ingest.indicators_cli import indicators
+from ingest.pairs_cli import pairs
 from ingest.reindex_cli import reindex
 from ingest.run_cli import replay, run
 from ingest.serve_cli import serve
@@ -22,5 +23,5 @@ def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
 
 
-for command in (run, replay, indicators, reindex, serve):
+for command in (run, replay, indicators, pairs, reindex, serve):
     main.add_command(command)

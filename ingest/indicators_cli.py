@@ -126,7 +126,7 @@ def indicators(
     job = IndicatorJob(
         source=source,
         index=index,
-        fields=_parse_assignments(assignments),
+        fields=parse_assignments(assignments),
         rules=LikeRules(
             min_rating=min_rating,
             half_life_days=half_life,
@@ -150,7 +150,12 @@ def indicators(
         ctx.exit(3)
 
 
-def _parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
+def parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
+    """What --field says: the source's name of each column.
+
+    Raises:
+        UsageError: Not NAME=FIELD.
+    """
     pairs = {}
     for text in texts:
         name, equals, column = text.partition("=")

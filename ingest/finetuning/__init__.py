@@ -1,0 +1,1 @@
+"""Fine-tune an encoder on what persons liked over language borders: pairs, training, gate."""
