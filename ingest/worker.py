@@ -202,12 +202,12 @@ class Worker:
         with self.tally.timed("sample"):
             if self.source.rereadable and self.job.method != "none":
                 return sample.draw(self._first_pass(), seed=self.job.seed), built
-            head: list[Built | None] = []
+            head: list[Built] = []
             documents: list[Document] = []
             for one in built:
-                head.append(one)
+                head += [] if one is None else [one]
                 documents += _documents(one)
-                if one is None or len(documents) >= HEAD_DOCUMENTS:
+                if len(documents) >= HEAD_DOCUMENTS or (one is None and documents):
                     break
             return sample.draw(documents, seed=self.job.seed), chain(head, built)
 
