@@ -103,12 +103,14 @@ class _Outcome(Generic[D]):
     settled: Written[D] = field(default_factory=Written)
     again: list[Operation[D]] = field(default_factory=list)
     reason: str = ""
+    too_much: bool = False  # for the server's memory at once
 
     def add(self, other: _Outcome[D]) -> None:
         """Take in the outcome of another part of the request."""
         self.settled.add(other.settled)
         self.again += other.again
         self.reason = other.reason or self.reason
+        self.too_much = other.too_much or self.too_much
 
 
 class _NotSettled(Exception):
@@ -184,7 +186,8 @@ class BulkWriter:
                     settled.add(outcome.settled)
                     operations = outcome.again
                     if operations:
-                        size = max(1, size // 2)  # it may have more memory for less at once
+                        if outcome.too_much:
+                            size = max(1, size // 2)
                         self.retries += 1
                         self.requests.refused()
                         raise _NotSettled(outcome.reason)
@@ -212,7 +215,9 @@ class BulkWriter:
             if error.status_code in _FATAL:
                 with friendly_errors(self._client):
                     raise
-            return _Outcome(again=list(operations), reason=f"{error.status_code} {error.message}")
+            reason = f"{error.status_code} {error.message}"
+            too_much = error.status_code == 429
+            return _Outcome(again=list(operations), reason=reason, too_much=too_much)
         except elasticsearch.TransportError as error:
             return _Outcome(again=list(operations), reason=error.message.partition("\n")[0])
         return _account(operations, answer.body)
