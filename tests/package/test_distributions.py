@@ -66,7 +66,8 @@ def test_metadata_names_licence_python_and_extras(wheel: Path) -> None:
     assert told["Name"] == "xlrec-es"
     assert told["License-Expression"] == "Apache-2.0"
     assert told["Requires-Python"] == ">=3.11"
-    assert set(told.get_all("Provides-Extra", [])) == {"demo", "dev", "embedded", "ingest", "node"}
+    extras = {"demo", "dev", "duplicates", "embedded", "ingest", "node", "report", "segment"}
+    assert set(told.get_all("Provides-Extra", [])) == extras
 
 
 def test_core_dependencies_are_few_and_light(wheel: Path) -> None:
