@@ -14,8 +14,12 @@ from rich.table import Table
 
 from ingest.shards import Shard
 from xlrec_es.client import Connection, connect
-from xlrec_es.errors import UsageError
-from xlrec_es.options import connection_options, index_option
+from xlrec_es.options import (
+    connection_options,
+    field_option,
+    index_option,
+    parse_assignments,
+)
 
 MODELS = ("local-ease", "ease", "cosine", "llr", "rp3beta")
 DEVICES = ("cpu", "cuda")
@@ -24,15 +28,7 @@ DEVICES = ("cpu", "cuda")
 @click.command()
 @click.argument("source", metavar="INPUT")
 @index_option()
-@click.option(
-    "--field",
-    "-f",
-    "assignments",
-    multiple=True,
-    metavar="NAME=FIELD",
-    help="Which column is user, item, event, rating, weight or time. Repeatable.  [default: "
-    "columns of these names; user and item must be there]",
-)
+@field_option("user, item, event, rating, weight or time", needed="user and item")
 @click.option(
     "--model",
     type=click.Choice(MODELS),
@@ -126,7 +122,7 @@ def indicators(
     job = IndicatorJob(
         source=source,
         index=index,
-        fields=parse_assignments(assignments),
+        fields=parse_assignments(assignments, example="item=film_id"),
         rules=LikeRules(
             min_rating=min_rating,
             half_life_days=half_life,
@@ -148,21 +144,6 @@ def indicators(
         _show(summary)
     if summary["refused"]:
         ctx.exit(3)
-
-
-def parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
-    """What --field says: the source's name of each column.
-
-    Raises:
-        UsageError: Not NAME=FIELD.
-    """
-    pairs = {}
-    for text in texts:
-        name, equals, column = text.partition("=")
-        if not (name and equals and column):
-            raise UsageError(f"--field {text!r}: write NAME=FIELD, such as item=film_id")
-        pairs[name] = column
-    return pairs
 
 
 def _show(summary: Mapping[str, Any]) -> None:

@@ -13,10 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ingest.indicators_cli import MODELS, parse_assignments
+from ingest.indicators_cli import MODELS
 from xlrec_es.client import Connection, connect
-from xlrec_es.evaluation import AT_RANDOM, BY_TIME
-from xlrec_es.options import connection_options, index_option
+from xlrec_es.evaluate_cli import split_options
+from xlrec_es.options import (
+    connection_options,
+    field_option,
+    index_option,
+    parse_assignments,
+)
 
 # Exact EASE weighs works that nobody likes together, too; a pair must be borne out by a person.
 LEARNERS = tuple(name for name in MODELS if name != "ease")
@@ -36,15 +41,7 @@ _SHOWN = 60  # characters of a text
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the pairs and what they are measured on; written anew.",
 )
-@click.option(
-    "--field",
-    "-f",
-    "assignments",
-    multiple=True,
-    metavar="NAME=FIELD",
-    help="Which column is user, item, event, rating, weight or time. Repeatable.  [default: "
-    "columns of these names; user and item must be there]",
-)
+@field_option("user, item, event, rating, weight or time", needed="user and item")
 @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
 @click.option(
     "--learner",
@@ -53,21 +50,7 @@ _SHOWN = 60  # characters of a text
     show_default=True,
     help="What says which works go together; see xlrec-ingest indicators --model.",
 )
-@click.option(
-    "--split",
-    "method",
-    type=click.Choice([BY_TIME, AT_RANDOM]),
-    help="What is held out: all likes from a moment on, or a part of each person's, drawn.  "
-    "[default: time where every like has one]",
-)
-@click.option(
-    "--held-out",
-    "part",
-    default=0.2,
-    show_default=True,
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Which part of the likes.",
-)
+@split_options
 @click.option("--seed", default=0, show_default=True, help="Same seed, same pairs.")
 @click.option(
     "--max-persons",
@@ -132,7 +115,7 @@ def pairs(
     job = PairsJob(
         interactions,
         index,
-        fields=parse_assignments(assignments),
+        fields=parse_assignments(assignments, example="item=film_id"),
         min_rating=min_rating,
         learner=BY_NAME[learner](),
         method=method,

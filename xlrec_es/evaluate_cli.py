@@ -21,7 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from xlrec_es.client import Connection, connect, friendly_errors, root_cause
-from xlrec_es.errors import ClusterError, UsageError
+from xlrec_es.errors import ClusterError
 from xlrec_es.evaluation import AT_RANDOM, BY_TIME, POOLS
 from xlrec_es.experiment import run
 from xlrec_es.fusion import AUTO, EQUAL
@@ -38,21 +38,34 @@ from xlrec_es.measures import (
     RECALL,
     SOURCE_SHARE,
 )
-from xlrec_es.options import connection_options, index_option
+from xlrec_es.options import (
+    connection_options,
+    field_option,
+    index_option,
+    parse_assignments,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def field_option(columns: str) -> Callable[[F], F]:
-    """The option that says which column of a file is which; received as `assignments`."""
-    return click.option(
-        "--field",
-        "-f",
-        "assignments",
-        multiple=True,
-        metavar="NAME=FIELD",
-        help=f"Which column is {columns}. Repeatable.  [default: columns of these names]",
+def split_options(command: F) -> F:
+    """Give a command the options of `evaluation.split`: `method` and `part`."""
+    method = click.option(
+        "--split",
+        "method",
+        type=click.Choice([BY_TIME, AT_RANDOM]),
+        help="What is held out: all likes from a moment on, or a part of each person's, drawn.  "
+        "[default: time where every like has one]",
     )
+    part = click.option(
+        "--held-out",
+        "part",
+        default=0.2,
+        show_default=True,
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Which part of the likes.",
+    )
+    return method(part(command))
 
 
 def job_options(command: F) -> F:
@@ -65,21 +78,7 @@ def job_options(command: F) -> F:
     @index_option()
     @field_option("user, item, event, rating, weight or time")
     @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
-    @click.option(
-        "--split",
-        "method",
-        type=click.Choice([BY_TIME, AT_RANDOM]),
-        help="What is held out: all likes from a moment on, or a part of each person's, drawn.  "
-        "[default: time where every like has one]",
-    )
-    @click.option(
-        "--held-out",
-        "part",
-        default=0.2,
-        show_default=True,
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
-        help="Which part of the likes.",
-    )
+    @split_options
     @click.option("--seed", default=0, show_default=True, help="Same seed, same numbers.")
     @click.option(
         "--max-persons",
@@ -150,21 +149,6 @@ def job_options(command: F) -> F:
         return command(*args, job=job, **kwargs)
 
     return connection_options(wrapper)  # type: ignore[return-value]
-
-
-def parse_assignments(texts: tuple[str, ...]) -> dict[str, str]:
-    """The field of each column.
-
-    Raises:
-        UsageError: Not NAME=FIELD.
-    """
-    pairs = {}
-    for text in texts:
-        name, equals, column = text.partition("=")
-        if not (name and equals and column):
-            raise UsageError(f"--field {text!r}: write NAME=FIELD, such as user=customer")
-        pairs[name] = column
-    return pairs
 
 
 @click.command()

@@ -85,6 +85,43 @@ def index_option(help_text: str = "Alias or index.") -> Callable[[F], F]:
     )
 
 
+def field_option(columns: str, *, needed: str = "") -> Callable[[F], F]:
+    """The option that says which column of a file is which; received as `assignments`.
+
+    Args:
+        columns: What they may be.
+        needed: Those that must be there.
+    """
+    default = "columns of these names" + (f"; {needed} must be there" if needed else "")
+    return click.option(
+        "--field",
+        "-f",
+        "assignments",
+        multiple=True,
+        metavar="NAME=FIELD",
+        help=f"Which column is {columns}. Repeatable.  [default: {default}]",
+    )
+
+
+def parse_assignments(texts: tuple[str, ...], *, example: str = "user=customer") -> dict[str, str]:
+    """The field of each column.
+
+    Args:
+        texts: As `field_option` gives them.
+        example: For the message.
+
+    Raises:
+        UsageError: Not NAME=FIELD.
+    """
+    pairs = {}
+    for text in texts:
+        name, equals, column = text.partition("=")
+        if not (name and equals and column):
+            raise UsageError(f"--field {text!r}: write NAME=FIELD, such as {example}")
+        pairs[name] = column
+    return pairs
+
+
 def connection_options(command: F) -> F:
     """Give a command the options of a connection; it receives them as `connection`."""
 

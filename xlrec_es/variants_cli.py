@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from xlrec_es.evaluate_cli import field_option, parse_assignments
+from xlrec_es.options import field_option, parse_assignments
 from xlrec_es.variants import compare_variants, read_log
 
 
