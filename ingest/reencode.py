@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from elasticsearch import Elasticsearch
 from ingest import vectors
 from ingest.documents import OWN_FIELD, DocumentBuilder
 from ingest.segment import Segmentation
+from ingest.target import own_fields
 from ingest.types import Document, Record, Rejection
 from xlrec_es import scan
 from xlrec_es.copying import pack, packed_source
@@ -106,17 +106,15 @@ class Reencoder:
     def _source(self, made: _Made, vector: Vector | str) -> Mapping[str, Any] | str:
         if isinstance(vector, str):
             return vector
-        document = made.document
+        document, language = made.document, made.document.language
         own = {
             **made.own,
-            "language": document.language,
-            "language_source": document.language_source,
-            "text": {document.language: self._segmentation.text(document.language, document.text)},
-            "work": document.work,
-            "content_hash": document.content_hash,
-            "fingerprint": self._meta.fingerprint.digest,
-            "ingested_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "embedding": pack(vector) if self._packs else vector.tolist(),
+            **own_fields(
+                document,
+                text={language: self._segmentation.text(language, document.text)},
+                fingerprint=self._meta.fingerprint.digest,
+                embedding=pack(vector) if self._packs else vector.tolist(),
+            ),
         }
         if document.popularity is not None:
             own.setdefault("popularity", document.popularity)

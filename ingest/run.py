@@ -128,15 +128,13 @@ def _load(job: Job) -> Encoder:
 
 def _checkpoint(job: Job, source: Source, rejects: RejectFile) -> Checkpoint:
     """The run's checkpoint, and what of the job must be the same for another to go on."""
-    if not source.rereadable:
-        if job.resume:
-            raise ConfigError(
-                f"{source.name} can be read but once, so there is nothing to go on from; run "
-                "without --resume: what is in the index is passed over"
-            )
-        return Checkpoint(None)
-    if not source.resumable:  # from the beginning: what is in the index is passed over
-        return Checkpoint(None)
+    if job.resume and not source.rereadable:
+        raise ConfigError(
+            f"{source.name} can be read but once, so there is nothing to go on from; run "
+            "without --resume: what is in the index is passed over"
+        )
+    if not (source.rereadable and source.resumable):
+        return Checkpoint(None)  # always from the beginning: what is in the index is passed over
     identity = {
         "source": source.name,
         "source's beginning": _beginning(source),
