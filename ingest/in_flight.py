@@ -63,20 +63,21 @@ class DocumentsUnderWay:
     Two states of one document must not be under way at once: they could overtake each other.
     """
 
-    def __init__(self, give_up: threading.Event) -> None:
+    def __init__(self) -> None:
         self._ids: set[str] = set()
         self._changed = threading.Condition()
-        self._give_up = give_up
+        self._closed = False
 
     def enter(self, ids: Collection[str]) -> None:
         """Wait until none of these is under way, and have them be."""
-        self._wait_until_none(ids)
         with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._ids.isdisjoint(ids))
             self._ids.update(ids)
 
     def drain(self) -> None:
         """Wait until nothing is under way."""
-        self._wait_until_none(None)
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._ids)
 
     def leave(self, ids: Collection[str]) -> None:
         """These are acknowledged, or set aside."""
@@ -84,9 +85,8 @@ class DocumentsUnderWay:
             self._ids.difference_update(ids)
             self._changed.notify_all()
 
-    def _wait_until_none(self, ids: Collection[str] | None) -> None:
+    def close(self) -> None:
+        """Nothing more will be acknowledged: nobody shall wait for it any longer."""
         with self._changed:
-            while not (self._ids.isdisjoint(ids) if ids is not None else not self._ids):
-                if self._give_up.is_set():
-                    return
-                self._changed.wait(0.2)  # nobody notifies of giving up
+            self._closed = True
+            self._changed.notify_all()

@@ -126,7 +126,7 @@ class Worker:
             self.cluster.client, index.live.name, limits=self.limits, patience=self.cluster.patience
         )
         self.stop.can_drain = True
-        under_way = DocumentsUnderWay(self.cluster.patience.give_up)
+        under_way = DocumentsUnderWay()
         n_writers = self.limits.max_requests
         with (
             ThreadPoolExecutor(1, "encode") as encoders,
@@ -157,6 +157,7 @@ class Worker:
                 self.cluster.patience.give_up.set()
                 raise
             finally:
+                under_way.close()  # or the reading thread of a stopped run would wait for ever
                 self._save_checkpoint()
 
     # --- reading

@@ -148,7 +148,7 @@ def test_no_more_requests_are_under_way_than_the_limit() -> None:
 
 
 def test_a_document_waits_for_its_earlier_state() -> None:
-    under_way = DocumentsUnderWay(threading.Event())
+    under_way = DocumentsUnderWay()
     under_way.enter({"a", "b"})
     under_way.enter({"c"})
     entered = threading.Event()
@@ -167,9 +167,9 @@ def test_a_document_waits_for_its_earlier_state() -> None:
     thread.join()
 
 
-def test_giving_up_ends_the_wait() -> None:
-    give_up = threading.Event()
-    under_way = DocumentsUnderWay(give_up)
+def test_closing_ends_the_wait() -> None:
+    under_way = DocumentsUnderWay()
     under_way.enter({"a"})
-    threading.Timer(0.1, give_up.set).start()
+    threading.Timer(0.1, under_way.close).start()
     under_way.drain()
+    under_way.enter({"a"})
