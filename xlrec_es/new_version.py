@@ -111,7 +111,8 @@ def adopt(client: Elasticsearch, versions: Versions) -> Version:
 
     Its files are linked, not copied (`_clone`), so this takes about a second. Searches go on.
     Writes are refused (403 `cluster_block_exception`) from before the clone until after the swap,
-    so that none is lost. What Elasticsearch refuses leaves the index as it was.
+    so that none is lost; one that is under way at the swap may find its index gone (404
+    `index_not_found_exception`). What Elasticsearch refuses leaves the index as it was.
 
     Raises:
         IndexUnusable: As for `check_adoptable`; or the clone does not have all documents.
@@ -125,7 +126,8 @@ def adopt(client: Elasticsearch, versions: Versions) -> Version:
     for alias, properties in {**old.aliases, name: {"is_write_index": True}}.items():
         actions.append({"add": {"index": new, "alias": alias, **properties}})
     with friendly_errors(client):
-        client.indices.put_settings(index=name, settings={"index.blocks.write": True})
+        # Unlike the setting alone, this waits for the writes that were under way.
+        client.indices.add_block(index=name, block="write")
     try:
         _clone(client, name, new, block)
         client.options(max_retries=0).indices.update_aliases(actions=actions)

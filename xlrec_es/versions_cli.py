@@ -238,8 +238,8 @@ def adopt(name: str, client: Elasticsearch, dry_run: bool, yes: bool) -> None:
     """Turn an index NAME into an alias NAME of it, so that versions can be swapped behind it.
 
     Its files are linked, not copied, which takes about a second. Searches go on; writes are refused
-    meanwhile (403, cluster_block_exception), so pause what writes, or have it try again.
-    An alias of one index is fit as it is.
+    meanwhile (403, cluster_block_exception; in the last moment 404, index_not_found_exception), so
+    pause what writes, or have it try again. An alias of one index is fit as it is.
 
     Example: xlrec-es index adopt shop
     """
