@@ -22,6 +22,9 @@ _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 _HUB_FILES_NOT_NEEDED = ["onnx/*", "openvino/*"]
 _MODEL_FILE = re.compile(r"\.(json|safetensors|txt|model|jinja)$")
 
+RECORD = "xlrec.json"
+"""What this program says of a model that it made; no part of the model, so not of its hash."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
@@ -55,7 +58,7 @@ def find(model: str) -> ModelFiles:
     folder = Path(model).expanduser()
     if folder.is_dir():
         _check(folder, model)
-        return ModelFiles(folder, folder.resolve().name, _hash(folder))
+        return ModelFiles(folder, folder.resolve().name, hash_folder(folder))
     folder = _download(model)
     _check(folder, model)
     return ModelFiles(folder, model, folder.name)
@@ -90,10 +93,11 @@ def _check(folder: Path, model: str) -> None:
         )
 
 
-def _hash(folder: Path) -> str:
+def hash_folder(folder: Path) -> str:
     """Sixteen hexadecimal digits that stand for weights, tokenizer and configuration."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if _MODEL_FILE.search(path.name)):
+    files = (path for path in folder.rglob("*") if _MODEL_FILE.search(path.name))
+    for path in sorted(path for path in files if path.name != RECORD):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

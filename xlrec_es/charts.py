@@ -75,6 +75,28 @@ def groups(rows: Sequence[Mapping[str, Any]], *, measure: str) -> str:
     return _svg(chart.properties(width=_WIDTH, height=alt.Step(12)))
 
 
+def curves(points: Mapping[str, Sequence[tuple[float, float]]]) -> bytes:
+    """A line for each thing that was measured over time, each on a scale of its own, as PNG.
+
+    Args:
+        points: (step, value) by name.
+    """
+    rows = [{"step": x, "value": y, "of": name} for name, own in points.items() for x, y in own]
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(point=True, color=_OWN)
+        .encode(
+            x=alt.X("step:Q", title="step"),
+            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
+            facet=alt.Facet("of:N", title=None, columns=2),
+        )
+        .properties(width=_WIDTH, height=_WIDTH // 2)
+        .resolve_scale(y="independent")
+    )
+    png: bytes = vl_convert.vegalite_to_png(chart.to_dict(), scale=2)
+    return png
+
+
 def _svg(chart: alt.LayerChart | alt.Chart) -> str:
     styled = (
         chart.configure(background="transparent", font="system-ui, sans-serif")
