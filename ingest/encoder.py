@@ -197,19 +197,22 @@ def load_encoder(
     *,
     options: EncoderOptions = DEFAULTS,
 ) -> SentenceTransformerEncoder:
-    """Load a model.
+    """Load a model, on one device: the first GPU where all of them were asked for.
 
     Args:
         model: A folder, a name on the Hugging Face hub, or `embedded`.
         options: How to run it.
 
     Raises:
-        EncoderError: It cannot be had, is not a model, or has pickled weights alone.
+        EncoderError: It cannot be had, is not a model, or has pickled weights alone; or several
+            devices are named, which are for `ingest.encoder_pool`.
         MissingExtra: The embedded model's package is not installed.
     """
     transformers_logging.disable_progress_bar()
+    device, *more = choose_devices(options.device)
+    if more and "," in options.device:
+        raise EncoderError(f"one device is enough here; name one of {options.device}")
     found = models.find(model)
-    device = choose_device(options.device)
     try:
         transformer = SentenceTransformer(
             str(found.folder),
@@ -226,25 +229,28 @@ def load_encoder(
     )
 
 
-def choose_device(wanted: str) -> str:
-    """The device to run on.
+def choose_devices(wanted: str) -> tuple[str, ...]:
+    """The devices to run on, each as PyTorch names it.
+
+    Args:
+        wanted: See `ingest.options.check_device`.
 
     Raises:
-        EncoderError: It was asked for by name and is not there.
+        EncoderError: One was asked for by name and is not there.
     """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = tuple(f"cuda:{number}" for number in range(n_gpus))
+    mps = ("mps",) if torch.backends.mps.is_available() else ()
     if wanted == "auto":
-        return next(device for device, there in available.items() if there)
-    if not available[wanted]:
-        there = ", ".join(device for device, present in available.items() if present)
-        raise EncoderError(
-            f"PyTorch finds no {wanted} device here; --device can be auto or {there}"
-        )
-    return wanted
+        return gpus or mps or ("cpu",)
+    devices = gpus or ("cuda",) if wanted == "cuda" else tuple(wanted.split(","))
+    there = (*gpus, *mps, "cpu")
+    for device in devices:
+        if device not in there:
+            raise EncoderError(
+                f"PyTorch finds no {device} device here; --device can be auto or {', '.join(there)}"
+            )
+    return devices
 
 
 def choose_dtype(wanted: str, device: str) -> torch.dtype:
@@ -256,7 +262,7 @@ def choose_dtype(wanted: str, device: str) -> torch.dtype:
     """
     if wanted != "auto":
         return DTYPES[wanted]
-    if device == "cuda":
+    if device.startswith("cuda"):
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device == "cpu":
         cpu = torch.cpu.get_capabilities()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ and descriptions): recall@50 of other languages is .342 with 32 tokens, .370 wit
 and .390 with 256; from 64 on, the time grows with the tokens."""
 TRUNCATE, CHUNK = "truncate", "chunk"
 LONG_TEXTS = (TRUNCATE, CHUNK)
-DEVICES = ("auto", "cuda", "mps", "cpu")
+_DEVICE = re.compile(r"cpu|cuda:\d+")  # of which there may be several
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -35,7 +36,7 @@ class EncoderOptions:
         max_tokens: Longest text in tokens, prefix included; the model's own limit if that is lower.
         long_texts: One of `LONG_TEXTS`: longer texts are cut off, or encoded in windows of so many
             tokens and averaged.
-        device: One of `DEVICES`; `auto` takes CUDA, else MPS, else the CPU.
+        device: See `check_device`; `auto` takes every visible GPU, else MPS, else the CPU.
         dtype: One of `DTYPES`; `auto` takes bfloat16 where the device computes in it, else
             float32.
         batch_tokens: Padded tokens in one forward pass; None for a value that suits the device.
@@ -50,6 +51,29 @@ class EncoderOptions:
 
 
 DEFAULTS = EncoderOptions()
+
+
+def check_device(device: str) -> str:
+    """Refuse what is no device, before anything is loaded; whether it is there is seen later.
+
+    Args:
+        device: `auto`; `cuda`, which is every visible GPU; `mps`; or one or several of `cpu` and
+            `cuda:0`, `cuda:1` ... with commas between them, an encoder process for each.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    names = device.split(",")
+    gpus = [name for name in names if name != "cpu"]
+    if device not in ("auto", "cuda", "mps"):
+        if not all(_DEVICE.fullmatch(name) for name in names):
+            raise ConfigError(
+                f"--device {device!r} is not one of auto, cuda, mps, cpu, cuda:0 ..., nor several "
+                "such as cuda:0,cuda:1"
+            )
+        if len(gpus) > len(set(gpus)):
+            raise ConfigError(f"--device {device} names a GPU twice")
+    return device
 
 
 MODES = ("keep", "drop", "link")
@@ -149,10 +173,11 @@ def encoder_options(command: F) -> F:
     )
     @click.option(
         "--device",
-        type=click.Choice(DEVICES),
         default="auto",
         show_default=True,
-        help="Where the encoder runs.",
+        metavar="DEVICE[,DEVICE...]",
+        help="Where the encoder runs: auto, cuda, mps, cpu, or cuda:0,cuda:1, a process for each, "
+        "as auto and cuda have for every visible GPU.",
     )
     @click.option(
         "--dtype",
@@ -177,7 +202,9 @@ def encoder_options(command: F) -> F:
         batch_tokens: int | None,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        options = EncoderOptions(prefix, max_tokens, long_texts, device, dtype, batch_tokens)
+        options = EncoderOptions(
+            prefix, max_tokens, long_texts, check_device(device), dtype, batch_tokens
+        )
         return command(*args, encoder=options, **kwargs)
 
     return wrapper  # type: ignore[return-value]

@@ -6,6 +6,7 @@ The calibration is part of what makes a vector, so it is estimated before the fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -131,11 +132,13 @@ def calibrate(
     """
     if method == "none":
         return Calibration.none(), {}
+    texts = [text.text for text in sampled]
+    parts = [texts[start : start + window] for start in range(0, len(texts), window)]
     encoded = []
-    for start in range(0, len(sampled), window):
-        progress(start / len(sampled))
-        texts = [text.text for text in sampled[start : start + window]]
-        encoded.append(vectors.encode(encoder, texts))
+    with ThreadPoolExecutor(vectors.parallel(encoder)) as executor:
+        for made in executor.map(lambda part: vectors.encode(encoder, part), parts):
+            encoded.append(made)
+            progress(len(encoded) / len(parts))
     raw = np.concatenate(encoded)  # (len(sampled), dims)
     good = vectors.usable(raw)
     if not good.any():

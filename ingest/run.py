@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
@@ -73,10 +75,11 @@ def run(
         if live is not None:
             checkpoint.bind(client, live, cluster.patience)
         state = checkpoint.load() if job.resume else State()
-        with rejects:
+        with rejects, contextlib.ExitStack() as loaded:
             observe("load", tally, None)
-            with tally.timed("load"):
-                encoder = encoder or _load(job)
+            if encoder is None:
+                with tally.timed("load"):
+                    encoder = loaded.enter_context(_load(job))
             worker = Worker(
                 job=job,
                 source=source,
@@ -120,10 +123,10 @@ def _reach(client: Elasticsearch, wait_s: float) -> Cluster:
     return Cluster(client, patience.call(client, lambda: probe(client)))
 
 
-def _load(job: Job) -> Encoder:
-    from ingest.encoder import load_encoder  # brings torch
+def _load(job: Job) -> AbstractContextManager[Encoder]:
+    from ingest.encoder_pool import encoder_for  # brings torch
 
-    return load_encoder(job.model, options=job.encoder)
+    return encoder_for(job.model, job.encoder)
 
 
 def _checkpoint(job: Job, source: Source, rejects: RejectFile) -> Checkpoint:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ingest import segment
+from ingest import segment, vectors
 from ingest.tally import INDEXING
 from ingest.target import Target
 from ingest.worker import Worker
@@ -26,7 +26,8 @@ def summarize(
         seconds: All of the run, the loading of the model included.
     """
     tally, meta, encoder = worker.tally, index.live.meta, worker.encoder
-    slowest = tally.bottleneck(worker.limits.max_requests)
+    threads = {"encode": vectors.parallel(encoder), "write": worker.limits.max_requests}
+    slowest = tally.bottleneck(threads)
     return {
         "index": worker.job.index,
         "version": index.live.name,

@@ -128,16 +128,15 @@ class Tally(Counts):
             with self._lock:
                 self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
 
-    def bottleneck(self, n_writers: int) -> tuple[str, float] | None:
+    def bottleneck(self, threads: Mapping[str, int]) -> tuple[str, float] | None:
         """The stage that the others waited for, and which part of the time it was busy.
 
         Args:
-            n_writers: Threads that write; the other stages have one each.
+            threads: By stage, where there are more than one.
         """
         wall = self.seconds.get(INDEXING, 0.0)
         if not wall or not self.documents:
             return None
-        threads = {"write": n_writers}
         busy = {
             stage: self.seconds.get(stage, 0.0) / threads.get(stage, 1) / wall for stage in STAGES
         }

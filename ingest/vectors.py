@@ -30,6 +30,11 @@ def encode(encoder: Encoder, texts: Sequence[str]) -> Vector:
     return vectors
 
 
+def parallel(encoder: Encoder) -> int:
+    """How many calls of `encode` it works at at once, from as many threads."""
+    return int(getattr(encoder, "parallel", 1))  # most encoders say nothing of it
+
+
 def usable(vectors: Vector) -> NDArray[np.bool_]:
     """Which rows have a length: neither zero nor NaN. Shape (n, dims) -> (n,)."""
     with_length: NDArray[np.bool_] = np.linalg.norm(vectors, axis=1) > 0.5  # False for NaN

@@ -2,7 +2,7 @@
 
 Documents pass in windows through stages that work at the same time (`ingest.pipeline`):
 
-    read and compare (a thread) -> encode (a thread) -> write (threads) -> commit (here)
+    read and compare (a thread) -> encode (a thread a device) -> write (threads) -> commit (here)
 
 Between the stages are bounded queues: memory is bounded whatever the source, and however long
 Elasticsearch takes. Windows are committed in the order of the source, after acknowledgement, and
@@ -44,7 +44,7 @@ from xlrec_es.types import Vector
 
 WINDOW_BYTES = 8 * 1024 * 1024
 READ_AHEAD = 2
-"""Windows that are read and compared, and wait for the encoder."""
+"""Windows that are read and compared, and wait for the encoder; for each of its processes."""
 CHECK_LIVE_S = 10.0
 """How long a run may write into a version that is no longer live before it notices."""
 HEAD_DOCUMENTS = 2000
@@ -127,21 +127,21 @@ class Worker:
         )
         self.stop.can_drain = True
         under_way = DocumentsUnderWay()
-        n_writers = self.limits.max_requests
+        n_writers, n_encoders = self.limits.max_requests, vectors.parallel(self.encoder)
         with (
-            ThreadPoolExecutor(1, "encode") as encoders,
+            ThreadPoolExecutor(n_encoders, "encode") as encoders,
             ThreadPoolExecutor(n_writers, "write") as writers,
         ):
             prepared = prefetch(
                 self._prepared(built, index, under_way),
-                ahead=READ_AHEAD,
+                ahead=READ_AHEAD * n_encoders,
                 until=self.stop.requested,
             )
             encoded = ordered(
                 lambda window: self._encode(window, index),
                 prepared,
                 executor=encoders,
-                ahead=READ_AHEAD,
+                ahead=READ_AHEAD * n_encoders,
             )
             written = ordered(
                 lambda window: self._write(window, writer),

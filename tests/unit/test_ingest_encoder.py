@@ -16,15 +16,15 @@ from transformers import AutoTokenizer
 
 from ingest import long_texts
 from ingest.encoder import (
-    EncoderOptions,
     SentenceTransformerEncoder,
-    choose_device,
+    choose_devices,
     choose_dtype,
     load_encoder,
 )
+from ingest.options import EncoderOptions, check_device
 from tiny_model import DIMS, MAX_TOKENS, TEXTS
 from xlrec_es.encoder import Encoder
-from xlrec_es.errors import EncoderError
+from xlrec_es.errors import ConfigError, EncoderError
 
 FLOAT32 = EncoderOptions(device="cpu", dtype="float32")
 MIXED_LENGTHS = [text[: 1 + 7 * n % 60] for n, text in enumerate(TEXTS * 8)]
@@ -247,11 +247,47 @@ def test_a_name_that_cannot_be_is_an_error(name: str) -> None:
         load_encoder(name)
 
 
-def test_the_device_asked_for_must_be_there() -> None:
-    assert choose_device("cpu") == "cpu"
-    missing = next(device for device in ("mps", "cuda") if choose_device("auto") != device)
-    with pytest.raises(EncoderError, match=f"finds no {missing} device"):
-        choose_device(missing)
+def machine_with(monkeypatch: pytest.MonkeyPatch, *, gpus: int) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "wanted", "expected"),
+    [
+        (0, "auto", ["cpu"]),
+        (0, "cpu,cpu", ["cpu", "cpu"]),
+        (1, "auto", ["cuda:0"]),
+        (3, "auto", ["cuda:0", "cuda:1", "cuda:2"]),
+        (3, "cuda", ["cuda:0", "cuda:1", "cuda:2"]),
+        (3, "cuda:2,cuda:0", ["cuda:2", "cuda:0"]),
+        (3, "cuda:1,cpu", ["cuda:1", "cpu"]),
+        (3, "cpu", ["cpu"]),
+    ],
+)
+def test_every_visible_gpu_is_used(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, wanted: str, expected: list[str]
+) -> None:
+    machine_with(monkeypatch, gpus=gpus)
+    assert list(choose_devices(check_device(wanted))) == expected
+
+
+@pytest.mark.parametrize(("gpus", "wanted"), [(0, "cuda"), (0, "mps"), (2, "cuda:1,cuda:2")])
+def test_a_device_asked_for_must_be_there(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, wanted: str
+) -> None:
+    machine_with(monkeypatch, gpus=gpus)
+    with pytest.raises(EncoderError, match=f"finds no {wanted.split(',')[-1]} device here"):
+        choose_devices(check_device(wanted))
+
+
+@pytest.mark.parametrize("device", ["tpu", "", "cuda:", "auto,cpu", "mps,mps", "cuda,cuda:0", ","])
+def test_what_is_no_device_is_refused(device: str) -> None:
+    with pytest.raises(ConfigError, match="is not one of auto, cuda, mps, cpu, cuda:0"):
+        check_device(device)
+    with pytest.raises(ConfigError, match="names a GPU twice"):
+        check_device("cuda:1,cuda:1")
 
 
 @pytest.mark.parametrize(
