@@ -71,9 +71,13 @@ def documents() -> dict[str, dict[str, object]]:
 
 
 def write_catalogue(
-    client: Elasticsearch, name: str, extra: dict[str, dict[str, object]] | None = None
+    client: Elasticsearch,
+    name: str,
+    extra: dict[str, dict[str, object]] | None = None,
+    *,
+    instead: dict[str, dict[str, object]] | None = None,
 ) -> LiveIndex:
-    """Create the index and write the documents, `extra` ones too, by id."""
+    """Create the index and write the documents by id: `extra` ones too, or others `instead`."""
     meta = IndexMeta(
         fingerprint=FINGERPRINT,
         calibration=Calibration.none(),
@@ -83,7 +87,8 @@ def write_catalogue(
     live = create_first_version(client, name, meta, {"number_of_shards": 1})
     client.indices.put_mapping(index=live.name, properties={"brand": {"type": "keyword"}})
     operations: list[dict[str, object]] = []
-    for id_, body in {**documents(), **(extra or {})}.items():
+    own = documents() if instead is None else instead
+    for id_, body in {**own, **(extra or {})}.items():
         operations += [{"index": {"_index": live.name, "_id": id_}}, body]
     answer = client.bulk(operations=operations, refresh=True)
     assert not answer["errors"], answer

@@ -115,6 +115,14 @@ def job_options(command: F) -> F:
         show_default=True,
         help="Seats by language: as many for each, or by score alone.",
     )
+    @click.option(
+        "--renditions",
+        type=click.Choice(["all", "one"]),
+        default="all",
+        show_default=True,
+        help="one: each work is taken to be in one of its languages, drawn by the seed; for "
+        "catalogues of which most works are in several.",
+    )
     @functools.wraps(command)
     def wrapper(
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
@@ -130,6 +138,7 @@ def job_options(command: F) -> F:
         min_history: int,
         k: int,
         mix: str,
+        renditions: str,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         job = Job(
@@ -145,6 +154,7 @@ def job_options(command: F) -> F:
             k=k,
             pools=POOLS if pool == "both" else (pool,),
             mix=mix,
+            one_language=renditions == "one",
         )
         return command(*args, job=job, **kwargs)
 

@@ -40,6 +40,7 @@ class Case:
         history: Works liked in the source language. Sorted.
         targets: Works liked in other languages, and not to be had in the source language.
         seen: What else is known to be liked: in no history, in no list. Sorted.
+        one_language: The history's works are known in the source language alone.
     """
 
     person: str
@@ -47,6 +48,7 @@ class Case:
     history: tuple[str, ...]
     targets: frozenset[str]
     seen: tuple[str, ...] = ()
+    one_language: bool = False
 
     def languages(self, pool: str, all_languages: Collection[str]) -> tuple[str, ...]:
         """The languages that compete in a pool."""
@@ -182,7 +184,8 @@ def split_cases(
     if not cases:
         raise SourceError(
             f"nothing to evaluate: of {len(likes.persons)} persons with {len(likes)} likes, none "
-            f"has {min_history} likes in one language and a held-out one in another"
+            f"has {min_history} likes in one language and a held-out one that is not to be had in "
+            "it; where most works are in several languages, use --renditions one"
         )
     return sampled(cases, max_persons, seed=parts.seed)
 

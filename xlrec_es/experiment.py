@@ -176,11 +176,11 @@ def _sample(
     number: int,
 ) -> dict[str, Any]:
     """One case for people: what is liked, what was held out, and the heads of all lists."""
-    case, titles, kind = material.cases[number], material.pool.titles, job.pools[0]
+    case, pool, kind = material.cases[number], material.pool, job.pools[0]
     recommender = Recommender(
         client,
         material.live.name,
-        options=replace(job.options(), explain=True, rules=RULES),
+        options=replace(material.options, explain=True, rules=RULES),
         timeout_s=TIMEOUT_S,
     )
     languages = case.languages(kind, material.languages)
@@ -193,20 +193,20 @@ def _sample(
         "person": case.person,
         "source": case.source,
         "pool": kind,
-        "likes": [titles[work] for work in case.history],
-        "held out": [titles[work] for work in sorted(case.targets)],
+        "likes": [pool.titles[work, case.source] for work in case.history],
+        "held out": [pool.titles[work, pool.languages[work][0]] for work in sorted(case.targets)],
         "lists": {
             name: [
                 {
-                    "title": titles[work],
+                    "title": pool.titles.get((work, language), work),  # or of another index
                     "language": language,
                     "held out": work in case.targets,
                     **({"reasons": reasons.get(work, [])} if name == RECOMMENDER else {}),
                 }
                 for work, language in found[number][:SHOWN]
             ]
-            for (pool, name), found in lists.items()
-            if pool == kind
+            for (listed, name), found in lists.items()
+            if listed == kind
         },
     }
 

@@ -34,7 +34,9 @@ class IndexMeta:
             version. None for most languages: Elasticsearch does it.
         title_field: The user's field that holds a document's title, or None.
         weights: Fusion weights by leg; empty for the program's own.
-        tuning: What `xlrec-es tune` found the weights by; empty if it did not.
+        options: `temperature` and `max_interests` of `plan.Options` where whoever asks gives none;
+            empty for the program's own.
+        tuning: What `xlrec-es tune` found weights and options by; empty if it did not.
         source: Where the documents came from: whatever the writer wants remembered.
         indicators: How the indicators were learned, and whether all of them are written; empty
             before the first time.
@@ -45,6 +47,7 @@ class IndexMeta:
     analyzers: Mapping[str, str]
     title_field: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, float] = field(default_factory=dict)
     tuning: Mapping[str, Any] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     indicators: Mapping[str, Any] = field(default_factory=dict)
@@ -65,6 +68,7 @@ class IndexMeta:
             "analyzers": dict(self.analyzers),
             "title_field": self.title_field,
             "weights": dict(self.weights),
+            "options": dict(self.options),
             "tuning": dict(self.tuning),
             "source": dict(self.source),
             "indicators": dict(self.indicators),
@@ -80,6 +84,7 @@ class IndexMeta:
             analyzers=dict(meta["analyzers"]),
             title_field=meta.get("title_field"),
             weights=dict(meta.get("weights") or {}),
+            options=dict(meta.get("options") or {}),
             tuning=dict(meta.get("tuning") or {}),
             source=dict(meta.get("source") or {}),
             indicators=dict(meta.get("indicators") or {}),

@@ -43,6 +43,11 @@ class LegScores:
     degraded: tuple[str, ...] = ()
 
     @classmethod
+    def nothing(cls) -> LegScores:
+        """No candidate."""
+        return cls((), (), np.empty((0, len(COLUMNS))))
+
+    @classmethod
     def of(cls, searched: Searched, options: Options) -> LegScores:
         """Read the answers of searches.
 

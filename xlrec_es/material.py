@@ -34,6 +34,10 @@ LEARN = (
 )
 
 
+MAX_TERMS = 65_536
+"""Elasticsearch's own `index.max_terms_count`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is evaluated, and how.
@@ -52,6 +56,7 @@ class Job:
         k: Length of the lists.
         pools: Some of `evaluation.POOLS`.
         mix: How languages share the list; see `fusion.share_out`.
+        one_language: Each work is taken to be in one of its languages, drawn by the seed.
     """
 
     interactions: Path
@@ -67,6 +72,7 @@ class Job:
     k: int = 50
     pools: tuple[str, ...] = POOLS
     mix: str = AUTO
+    one_language: bool = False
 
     def options(self) -> Options:
         """How recommendations are made, the weights aside."""
@@ -85,10 +91,11 @@ class Material:
 
     Attributes:
         live: The index.
-        pool: What it has.
+        pool: What it has; of renditions, those that count.
         likes: All likes.
         parts: How they are split.
         cases: Whom is recommended to.
+        options: How recommendations are made, the weights aside.
         indicators: Whether indicators have seen the targets; see `evaluation.indicator_leak`.
         notes: What was left out, and what to mind, in sentences.
     """
@@ -98,6 +105,7 @@ class Material:
     likes: Likes
     parts: Split
     cases: tuple[Case, ...]
+    options: Options
     indicators: str
     notes: tuple[str, ...]
 
@@ -126,7 +134,8 @@ def gather(client: Elasticsearch, job: Job) -> Material:
         XlrecError: As for `find_live`.
     """
     live = find_live(client, job.index)
-    pool = read_pool(client, live)
+    whole = read_pool(client, live)
+    pool = whole.in_one_language(job.seed) if job.one_language else whole
     languages = sorted(set(pool.language))
     if len(languages) < 2:
         raise UsageError(
@@ -138,6 +147,10 @@ def gather(client: Elasticsearch, job: Job) -> Material:
     cases: Sequence[Case] = split_cases(
         likes, parts, pool.languages, min_history=job.min_history, max_persons=job.max_persons
     )
+    options = job.options()
+    if job.one_language:
+        cases = [replace(case, one_language=True) for case in cases]
+        options = replace(options, search=_only(pool, options.search))
     if leaks := target_leaks(cases):
         raise SourceError(f"a target has leaked into a history: {leaks[0]}")
     raw = live.meta.calibration.undo(pool.vectors, pool.language)
@@ -149,7 +162,19 @@ def gather(client: Elasticsearch, job: Job) -> Material:
     notes = [f"{twins} targets left out: they have the very text of a known work"] if twins else []
     state = indicator_leak(live.meta.indicators, likes, parts)
     notes += warnings_of(state, live)
-    return Material(live, pool, likes, parts, tuple(cases), state, tuple(notes))
+    return Material(live, pool, likes, parts, tuple(cases), options, state, tuple(notes))
+
+
+def _only(pool: Pool, search: SearchOptions) -> SearchOptions:
+    """Searches that find the works of a pool in its languages alone."""
+    works = pool.works_by_language()
+    most = max(map(len, works.values()))
+    if most > MAX_TERMS:
+        raise UsageError(
+            f"{most} works of one language are more than Elasticsearch takes in a filter "
+            f"({MAX_TERMS}): ingest each work in one language into an index of its own"
+        )
+    return replace(search, only=works)
 
 
 def warnings_of(indicators: str, live: LiveIndex) -> list[str]:

@@ -37,6 +37,9 @@ WEIGHTS: Mapping[str, float] = {DENSE: 0.11, LEXICAL: 0.04, COLLABORATIVE: 0.85}
 Measured (README, "Evaluate"): within the noise of the best leg on three catalogues, in both pools.
 """
 
+TEMPERATURE = 0.05
+"""Of the soft maximum over interests, in units of cosine, where the index has none of its own."""
+
 COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
 """For a person who is not known to like anything."""
 
@@ -50,9 +53,10 @@ class Options:
 
     Attributes:
         rules: What each interaction weighs.
-        max_interests: See `profile.build_profile`.
+        max_interests: See `profile.build_profile`; None for the index's own, else
+            `profile.MAX_INTERESTS`.
         push: See `profile.build_profile`.
-        temperature: See `fusion.soft_maximum`; in units of cosine.
+        temperature: See `fusion.soft_maximum`; None for the index's own, else `TEMPERATURE`.
         weights: Fusion weight by leg; None for the index's own, else `WEIGHTS`. A leg of weight 0,
             or without a weight, is not searched.
         fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
@@ -65,9 +69,9 @@ class Options:
     """
 
     rules: WeightRules = field(default_factory=WeightRules)
-    max_interests: int = MAX_INTERESTS
+    max_interests: int | None = None
     push: float = PUSH
-    temperature: float = 0.05
+    temperature: float | None = None
     weights: Mapping[str, float] | None = None
     fusion: str = WEIGHTED
     rank_constant: int = 60
@@ -77,8 +81,14 @@ class Options:
     search: SearchOptions = field(default_factory=SearchOptions)
 
     def __post_init__(self) -> None:
-        _check(self.temperature > 0, f"temperature is {self.temperature}; use a cosine above 0")
-        _check(self.max_interests >= 1, f"max_interests is {self.max_interests}; use at least 1")
+        _check(
+            self.temperature is None or self.temperature > 0,
+            f"temperature is {self.temperature}; use a cosine above 0",
+        )
+        _check(
+            self.max_interests is None or self.max_interests >= 1,
+            f"max_interests is {self.max_interests}; use at least 1",
+        )
         _check(0 <= self.push <= 1, f"push is {self.push}; use 0 to 1")
         _check(0 <= self.diversity <= 1, f"diversity is {self.diversity}; use 0 to 1")
         _check(self.rank_constant > 0, f"rank_constant is {self.rank_constant}; use 1 or more")
@@ -125,6 +135,7 @@ class Plan:
         languages: Target languages.
         requests: The searches.
         weights: Fusion weight by leg.
+        temperature: Of the soft maximum over interests.
         unknown_items: Ids of the history that no document has.
         notes: What was left out and why.
     """
@@ -134,6 +145,7 @@ class Plan:
     languages: tuple[str, ...]
     requests: tuple[SearchRequest, ...]
     weights: Mapping[str, float]
+    temperature: float
     unknown_items: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -170,11 +182,13 @@ def make_plan(
             + " or ".join(repr(item) for item in unknown[:5]),
             items=unknown,
         )
+    own = live.meta.options
+    documents = _in_languages(documents, history.languages)
     profile = build_profile(
         documents,
         _work_weights(weigh(history, options.rules), documents),
         free_texts=free_texts,
-        max_interests=options.max_interests,
+        max_interests=options.max_interests or int(own.get("max_interests", MAX_INTERESTS)),
         push=options.push,
     )
     targets = _targets(languages, live, profile)
@@ -194,7 +208,8 @@ def make_plan(
         index=live.name,
         options=_with_title(options.search, live.meta.title_field),
     )
-    return Plan(live, profile, targets, requests, weights, unknown, tuple(notes))
+    temperature = options.temperature or own.get("temperature", TEMPERATURE)
+    return Plan(live, profile, targets, requests, weights, temperature, unknown, tuple(notes))
 
 
 def read_documents(
@@ -212,6 +227,17 @@ def read_documents(
         for hit in hits
         if VECTOR_FIELD in hit.get("fields", {})
     ]
+
+
+def _in_languages(
+    documents: Sequence[HistoryDocument], languages: Iterable[str] | None
+) -> Sequence[HistoryDocument]:
+    """Without the other renditions of works that are there in one of these languages."""
+    if languages is None:
+        return documents
+    within = set(languages)
+    there = {document.work for document in documents if document.language in within}
+    return [d for d in documents if d.language in within or d.work not in there]
 
 
 def _with_title(options: SearchOptions, title: str | None) -> SearchOptions:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xlrec_es import scan
 from xlrec_es.indices import LiveIndex
+from xlrec_es.likes import ids_as_numbers
 from xlrec_es.query import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD, title_of
 from xlrec_es.types import Vector
 
@@ -23,7 +24,7 @@ class Pool:
     Attributes:
         works: Ids, sorted.
         languages: Of each work, sorted, by work.
-        titles: By work, of one of its documents.
+        titles: By work and language, of one of its documents.
         items: Work by item, which is a work or a document.
         work: Shape (n_documents,): number of each document's work.
         language: Of each document.
@@ -32,7 +33,7 @@ class Pool:
 
     works: tuple[str, ...]
     languages: Mapping[str, tuple[str, ...]]
-    titles: Mapping[str, str]
+    titles: Mapping[tuple[str, str], str]
     items: Mapping[str, str]
     work: NDArray[np.int64]
     language: tuple[str, ...]
@@ -42,9 +43,35 @@ class Pool:
         """Which works are to be had in at least one of these languages, shape (n_works,)."""
         return np.array([not set(languages).isdisjoint(self.languages[w]) for w in self.works])
 
+    def in_one_language(self, seed: int) -> Pool:
+        """Each work in one of its languages, drawn by its id and the seed alone."""
+        drawn = {work: _drawn(work, self.languages[work], seed) for work in self.works}
+        tags = zip(self.work, self.language, strict=True)
+        kept = [row for row, (work, tag) in enumerate(tags) if drawn[self.works[work]] == tag]
+        return replace(
+            self,
+            languages={work: (language,) for work, language in drawn.items()},
+            work=self.work[kept],
+            language=tuple(self.language[row] for row in kept),
+            vectors=self.vectors[kept],
+        )
+
+    def works_by_language(self) -> dict[str, list[str]]:
+        """The works that are to be had in each language, sorted."""
+        found: dict[str, list[str]] = {}
+        for work in self.works:
+            for language in self.languages[work]:
+                found.setdefault(language, []).append(work)
+        return found
+
     def work_vectors(self) -> Vector:
         """The mean direction of each work's documents, shape (n_works, dims), unit rows."""
         return mean_directions(self.vectors, self.work, len(self.works))
+
+
+def _drawn(work: str, languages: Sequence[str], seed: int) -> str:
+    [number] = ids_as_numbers([f"{seed} {work}"])
+    return languages[int(number) % len(languages)]
 
 
 def mean_directions(vectors: Vector, work: NDArray[np.int64], n_works: int) -> Vector:
@@ -97,10 +124,10 @@ def _read(hit: scan.Hit, title: str | None) -> tuple[str, str, str, str | None]:
 
 def _pool(found: list[tuple[str, str, str, str | None]], vectors: Vector) -> Pool:
     languages: dict[str, set[str]] = {}
-    titles: dict[str, str] = {}
+    titles: dict[tuple[str, str], str] = {}
     for id_, work, language, title in found:
         languages.setdefault(work, set()).add(language)
-        titles.setdefault(work, title or id_)
+        titles.setdefault((work, language), title or id_)
     works = tuple(sorted(languages))
     numbers = {work: number for number, work in enumerate(works)}
     by_document = {id_: work for id_, work, _, _ in found}

@@ -61,6 +61,7 @@ class SearchOptions:
         query_terms: Most telling terms that the lexical leg takes from the history's texts.
         query_texts: How many of the history's texts it reads, those of the heaviest works.
         filters: Elasticsearch queries that each result must match: in stock, price, market ...
+        only: The works that can be found, by language; None: all. For evaluations.
         boosts: See `Boost`.
         caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
         source: The user's own fields that come back with each hit.
@@ -74,6 +75,7 @@ class SearchOptions:
     query_terms: int = 25
     query_texts: int = 20
     filters: tuple[Mapping[str, Any], ...] = ()
+    only: Mapping[str, Sequence[str]] | None = None
     boosts: tuple[Boost, ...] = ()
     caps: Mapping[str, int] | None = None
     source: tuple[str, ...] = ()
@@ -262,8 +264,13 @@ def popularity_body(profile: Profile, language: str, options: SearchOptions) -> 
 
 
 def _unseen(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
+    only = (
+        []
+        if options.only is None
+        else [{"terms": {WORK_FIELD: list(options.only.get(language, ()))}}]
+    )
     return {
-        "filter": [{"term": {LANGUAGE_FIELD: language}}, *options.filters],
+        "filter": [{"term": {LANGUAGE_FIELD: language}}, *options.filters, *only],
         "must_not": [{"terms": {WORK_FIELD: list(profile.seen)}}],
     }
 

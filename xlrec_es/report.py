@@ -217,6 +217,7 @@ def command(report: Mapping[str, Any]) -> str:
         "--k": job["k"],
         "--pool": pool,
         "--mix": job["mix"],
+        "--renditions": "one" if job["one_language"] else None,
     }
     for option, value in given.items():
         words += [] if value is None else [option, str(value)]

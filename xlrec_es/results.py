@@ -201,7 +201,7 @@ def _leg_lists(
             [by_interest[number] for number in numbers],
             [interests[number].weight for number in numbers],
             [interests[number].members for number in numbers],
-            temperature=options.temperature,
+            temperature=plan.temperature,
         )
     return lists
 

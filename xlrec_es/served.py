@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es.errors import UnknownItems, XlrecError
 from xlrec_es.evaluation import Case
 from xlrec_es.history import EVENT_WEIGHTS, WeightRules
-from xlrec_es.leg_scores import COLUMNS, LegScores, Ranked
+from xlrec_es.leg_scores import LegScores, Ranked
 from xlrec_es.plan import Options
 from xlrec_es.query import LEGS
 from xlrec_es.recommend import Recommender
+from xlrec_es.results import Searched
 from xlrec_es.types import History, Interaction
 
 SEEN = "seen"
@@ -63,7 +63,44 @@ class Wanted:
 def history_of(case: Case) -> History:
     """What the recommender is told of a case: every like weighs the same."""
     seen = (Interaction(work, SEEN) for work in case.seen)
-    return History((*map(Interaction, case.history), *seen))
+    languages = (case.source,) if case.one_language else None
+    return History((*map(Interaction, case.history), *seen), languages=languages)
+
+
+def answers(
+    client: Elasticsearch,
+    index: str,
+    cases: Sequence[Case],
+    *,
+    options: Options,
+    languages: Collection[str],
+) -> Iterator[Searched | None]:
+    """What Elasticsearch answers, for one case after the other.
+
+    Args:
+        client: Of the cluster.
+        index: Alias or index.
+        cases: Whom to search for.
+        options: How; legs are searched that have a weight there, all if there are none.
+        languages: In which.
+
+    Yields:
+        None for a case of whose history the index has nothing.
+
+    Raises:
+        XlrecError: As for `Recommender.recommend`.
+    """
+    every = options.weights or dict.fromkeys(LEGS, 1.0)
+    with_every_leg = replace(options, rules=RULES, weights=every)
+    recommender = Recommender(client, index, options=with_every_leg, timeout_s=TIMEOUT_S)
+    histories: Iterable[History] = map(history_of, cases)
+    for found in recommender.search_many(histories, languages=languages, batch=BATCH):
+        if isinstance(found, UnknownItems):  # of an index that has other works
+            yield None
+        elif isinstance(found, XlrecError):
+            raise found
+        else:
+            yield found
 
 
 def searches(
@@ -77,26 +114,17 @@ def searches(
     """What every leg says of its candidates, for one case after the other.
 
     Args:
-        client: Of the cluster.
-        index: Alias or index.
-        cases: Whom to search for.
-        options: How; legs are searched that have a weight there, all if there are none.
-        languages: In which.
+        client: See `answers`.
+        index: See `answers`.
+        cases: See `answers`.
+        options: See `answers`.
+        languages: See `answers`.
 
     Raises:
-        XlrecError: As for `Recommender.recommend`.
+        XlrecError: See `answers`.
     """
-    every = options.weights or dict.fromkeys(LEGS, 1.0)
-    recommender_options = replace(options, rules=RULES, weights=every)
-    recommender = Recommender(client, index, options=recommender_options, timeout_s=TIMEOUT_S)
-    histories: Iterable[History] = map(history_of, cases)
-    for found in recommender.search_many(histories, languages=languages, batch=BATCH):
-        if isinstance(found, UnknownItems):  # of an index that has other works
-            yield LegScores((), (), np.empty((0, len(COLUMNS))))
-            continue
-        if isinstance(found, XlrecError):
-            raise found
-        yield LegScores.of(found, recommender_options)
+    for found in answers(client, index, cases, options=options, languages=languages):
+        yield LegScores.nothing() if found is None else LegScores.of(found, options)
 
 
 def serve(

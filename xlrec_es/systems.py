@@ -86,7 +86,7 @@ class Round:
 
 
 def _rounds(client: Elasticsearch, job: Job, material: Material) -> list[Round]:
-    own, options, languages = material.live.name, job.options(), material.languages
+    own, options, languages = material.live.name, material.options, material.languages
     rounds = [
         Round(own, options, {RECOMMENDER: material.weights, **material.legs()}, languages),
         Round(own, replace(options, max_interests=1), {MEAN_VECTOR: {DENSE: 1.0}}, languages),

@@ -30,14 +30,28 @@ from xlrec_es.measures import NDCG, RECALL
     show_default=True,
     help="What is to become better, in the mean over the pools.",
 )
+@click.option(
+    "--interests",
+    multiple=True,
+    type=click.IntRange(1, 100),
+    help="Try so many interests too; each number takes another round of searches. Repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
-def tune(job: Job, measure: str, dry_run: bool, as_json: bool, connection: Connection) -> None:
+def tune(
+    job: Job,
+    measure: str,
+    interests: tuple[int, ...],
+    dry_run: bool,
+    as_json: bool,
+    connection: Connection,
+) -> None:
     """Learn fusion weights from INTERACTIONS, and write them into the index if they are better.
 
-    The split is that of xlrec-es evaluate, and the index's indicators must be learned from its
-    training part. Weights are found by cross-validation on some persons and checked on others; a
-    gain inside the noise is not taken. From then on, whoever asks the index is served by them.
+    The temperature of the soft maximum over interests is tried too. The split is that of xlrec-es
+    evaluate, and the index's indicators must be learned from its training part. What is found by
+    cross-validation on some persons is checked on others; a gain inside the noise is not taken.
+    From then on, whoever asks the index is served by it.
 
     \b
     Example: xlrec-es tune likes.tsv -i shop --dry-run
@@ -51,6 +65,7 @@ def tune(job: Job, measure: str, dry_run: bool, as_json: bool, connection: Conne
             client,
             job,
             measure=measure,
+            interests=interests,
             dry_run=dry_run,
             step=lambda n: progress.update(task, advance=1, total=n),
         )
@@ -69,6 +84,10 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
         numbers = (before, report["proposed"][leg], min(folds), max(folds))
         weights.add_row(leg, *(f"{number:.3f}" for number in numbers))
     console.print(weights)
+    options = report["options"]
+    for name, before in options["before"].items():
+        tried = ", ".join(f"{value:g}" for value in sorted({o[name] for o in options["tried"]}))
+        console.print(f"{name}: {before:g}, proposed {options['proposed'][name]:g}; tried {tried}")
     persons = report["persons"]
     for pool, found in report["on other persons"].items():
         table = Table(title=f"{pool} pool", title_justify="left", box=box.SIMPLE)
@@ -79,7 +98,7 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
         console.print(table)
     gain = report["gain on other persons"]
     text = f"gain {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
-    tried = f"{report['trials']} weights tried on {persons['tuning']} persons"
+    tried = f"{report['trials']} settings tried on {persons['tuning']} persons"
     console.print(escape(f"{text}, p = {gain['p_value']:.3f}; {tried}"))
     if report["written"]:
         console.print(escape(f"written into {report['index']}"))

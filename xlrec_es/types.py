@@ -61,10 +61,13 @@ class History:
     Attributes:
         interactions: With works or documents of the index.
         texts: Free texts in any language ("I like board games"); an encoder is needed for them.
+        languages: In which languages the person knows the works: where one of them has renditions
+            in these, its others say nothing of the person. None: all say something.
     """
 
     interactions: tuple[Interaction, ...] = ()
     texts: tuple[str, ...] = ()
+    languages: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         aware = {i.time.tzinfo is not None for i in self.interactions if i.time is not None}

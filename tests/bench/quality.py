@@ -30,6 +30,7 @@ from xlrec_es.encoder import Fingerprint
 from xlrec_es.evaluation import CROSS, MIXED, make_cases
 from xlrec_es.indices import IndexMeta, create_first_version
 from xlrec_es.node import running
+from xlrec_es.profile import MAX_INTERESTS
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "ko", "pl", "pt", "ru", "zh")
 LIKED = 7
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--persons", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--interests", type=int, nargs="*", default=[Options().max_interests])
+    parser.add_argument("--interests", type=int, nargs="*", default=[MAX_INTERESTS])
     arguments = parser.parse_args()
     world = draw_world(arguments.folder, arguments.seed)
     languages = [language for _, language, _ in world]

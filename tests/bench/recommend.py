@@ -23,6 +23,7 @@ from xlrec_es.calibration import Calibration
 from xlrec_es.encoder import Fingerprint
 from xlrec_es.indices import IndexMeta, create_first_version
 from xlrec_es.node import running
+from xlrec_es.profile import MAX_INTERESTS
 from xlrec_es.query import LEGS
 
 DIMS = 384
@@ -113,7 +114,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--url")
-    parser.add_argument("--interests", type=int, default=Options().max_interests)
+    parser.add_argument("--interests", type=int, default=MAX_INTERESTS)
     arguments = parser.parse_args()
     count, calls = arguments.documents, arguments.calls
     with contextlib.ExitStack() as stack:

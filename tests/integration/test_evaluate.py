@@ -11,14 +11,22 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import LANGUAGES, document, write_catalogue, write_likes
+from catalogue import (
+    LANGUAGES,
+    TOPICS,
+    WORKS_PER_TOPIC,
+    document,
+    write_catalogue,
+    write_likes,
+)
 from ingest.cli import main as xlrec_ingest
-from xlrec_es import Recommender
+from xlrec_es import History, Recommender
 from xlrec_es.cli import main as xlrec_es
 from xlrec_es.evaluation import POOLS, Case
 from xlrec_es.leg_scores import LegScores
 from xlrec_es.material import Job
 from xlrec_es.plan import Options
+from xlrec_es.pool import read_pool
 from xlrec_es.query import SearchOptions
 from xlrec_es.served import RULES, history_of, searches
 from xlrec_es.systems import AGAINST, RECOMMENDER
@@ -110,6 +118,39 @@ def test_systems_are_compared_and_taste_is_found(
     cross, mixed = (report["pools"][pool]["systems"][RECOMMENDER]["measures"] for pool in POOLS)
     assert cross["source share"]["mean"] == 0 < mixed["source share"]["mean"]
     assert report["pools"]["mixed"]["source share of the pool"] > 0.4
+
+
+def test_where_every_work_is_in_every_language_each_counts_in_one_of_them(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    everywhere = {
+        f"{topic}-{number}@{language}": document(topic, number, language)
+        for topic in TOPICS
+        for number in range(WORKS_PER_TOPIC)
+        for language in LANGUAGES
+    }
+    live = write_catalogue(es, index_name, instead=everywhere)
+    command = ["evaluate", str(likes), "--url", es_url, "-i", index_name]
+    assert "use --renditions one" in " ".join(CliRunner().invoke(xlrec_es, command).output.split())
+    drawn = read_pool(es, live).in_one_language(0).languages
+    assert {language for [language] in drawn.values()} == set(LANGUAGES)
+    alone = {f"{work}@{language}" for work, [language] in drawn.items()}
+    world = {id_: body for id_, body in everywhere.items() if id_ in alone}
+    write_catalogue(es, f"{index_name}-world", instead=world)
+    report = evaluate(likes, es_url, index_name, "--renditions", "one", "--max-persons", 20)
+    expected = evaluate(likes, es_url, f"{index_name}-world", "--max-persons", 20)
+    assert report["cases"] == expected["cases"] > 20
+    for pool in POOLS:
+        systems = report["pools"][pool]["systems"]
+        # BM25 counts words over all documents of the index, so its scores are others.
+        for name in systems.keys() - {RECOMMENDER, "lexical alone"}:
+            found, wanted = systems[name], expected["pools"][pool]["systems"][name]
+            assert found["measures"] == wanted["measures"], name
+            assert found["pairs"] == wanted["pairs"], name
+    plan = Recommender(es, index_name).plan(History.of(["chess-0", "chess-5"]))
+    assert set(plan.profile.texts) == set(LANGUAGES)
+    german = replace(History.of(["chess-0", "chess-5"]), languages=("de",))
+    assert set(Recommender(es, index_name).plan(german).profile.texts) == {"de"}
 
 
 def test_an_index_with_other_works_is_no_obstacle(

@@ -16,13 +16,14 @@ from ingest.cli import main as xlrec_ingest
 from xlrec_es import History, Recommender
 from xlrec_es.cli import main as xlrec_es
 from xlrec_es.indices import find_live, update_meta
+from xlrec_es.plan import TEMPERATURE, Options
 
 MISLED = {"dense": 0.1, "popularity": 0.9}
 
 
 @pytest.fixture
 def likes(tmp_path: Path) -> Path:
-    return write_likes(tmp_path / "likes.tsv", 160)
+    return write_likes(tmp_path / "likes.tsv", 100)
 
 
 def tune(likes: Path, url: str, index: str, *more: str) -> dict[str, Any]:
@@ -38,13 +39,15 @@ def test_weights_that_mislead_are_replaced_and_served_and_those_that_do_not_stay
 ) -> None:
     live = write_catalogue(es, index_name)
     update_meta(es, live, replace(live.meta, weights=MISLED))
-    tried = tune(likes, es_url, index_name, "--dry-run")
+    tried = tune(likes, es_url, index_name, "--dry-run", "--interests", "4")
     assert tried["accepted"]
     assert not tried["written"]
     assert find_live(es, index_name).meta.weights == MISLED
-    report = tune(likes, es_url, index_name)
+    assert {"max_interests": 4, "temperature": 0.1} in tried["options"]["tried"]
+    report = tune(likes, es_url, index_name, "--interests", "4")
     assert report["written"]
-    assert report["proposed"] == tried["proposed"], "the same seed and index"
+    same = {"seconds": 0, "written": False}
+    assert {**report, **same} == {**tried, **same}, "the same seed and index, the same numbers"
     assert report["gain on other persons"]["low"] > 0
     for pool in report["on other persons"].values():
         assert pool["proposed is better than it by"]["high"] >= 0, "no leg alone is better"
@@ -52,11 +55,28 @@ def test_weights_that_mislead_are_replaced_and_served_and_those_that_do_not_stay
     assert meta.weights == {leg: w for leg, w in report["proposed"].items() if w > 0}
     assert meta.tuning["before"]["popularity"] == 0.9
     assert meta.tuning["gain"] == report["gain on other persons"]
+    found = report["options"]
+    assert meta.options == ({} if found["proposed"] == found["before"] else found["proposed"])
     recommended = Recommender(es, index_name).recommend(History.of(["chess-3"]))
     assert set(recommended.items[0].legs) <= set(meta.weights)
     again = tune(likes, es_url, index_name)
     assert not again["accepted"], "what is left to gain is noise"
     assert find_live(es, index_name).meta.weights == meta.weights
+
+
+def test_an_index_has_profile_options_of_its_own(es: Elasticsearch, index_name: str) -> None:
+    live = write_catalogue(es, index_name)
+    history = History.of([f"chess-{number}" for number in range(5)])
+    usual = Recommender(es, index_name).plan(history)
+    assert (len(usual.profile.interests), usual.temperature) == (5, TEMPERATURE)
+    update_meta(
+        es, live, replace(live.meta, options={"max_interests": 2, "temperature": TEMPERATURE / 2})
+    )
+    own = Recommender(es, index_name).plan(history)
+    assert (len(own.profile.interests), own.temperature) == (2, TEMPERATURE / 2)
+    asked = Options(max_interests=3, temperature=1.0)
+    plan = Recommender(es, index_name, options=asked).plan(history)
+    assert (len(plan.profile.interests), plan.temperature) == (3, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from xlrec_es.evaluation import MIXED, Case
 from xlrec_es.leg_scores import COLUMNS, LegScores
-from xlrec_es.tuning import (
+from xlrec_es.tuning import with_untried
+from xlrec_es.weight_search import (
     Objective,
+    ProfileOptions,
+    agreed,
     coordinate_search,
     cross_validate,
     rounded,
     with_share,
-    with_untried,
 )
 
 LEGS = ("dense", "lexical", "collaborative")
@@ -63,31 +65,54 @@ def test_a_leg_that_does_not_matter_keeps_its_proportion() -> None:
     assert lexical / collaborative == pytest.approx(START[1] / START[2], abs=0.01)
 
 
-def objective(n_cases: int) -> tuple[Objective, list[str]]:
-    """Cases in which the dense leg puts the target first, and the lexical leg last."""
+SHARP, BLURRED = ProfileOptions(32, 0.05), ProfileOptions(32, 0.1)
+
+
+def objective(n_cases: int, *, legs: tuple[str, ...] = LEGS) -> tuple[Objective, list[str]]:
+    """Cases in which the dense leg puts the target first, and the lexical leg last.
+
+    With the blurred profile the dense leg says nothing of half of the targets.
+    """
     rng = np.random.default_rng(0)
-    found = Objective(LEGS, measure="recall", k=3, mix="auto")
+    found = Objective(legs, measure="recall", k=3, mix="auto")
     persons = [f"p{number}" for number in range(n_cases)]
-    for person in persons:
-        scores = np.full((10, len(COLUMNS)), math.nan)
+    for number, person in enumerate(persons):
+        works = tuple(f"w{work}" for work in range(10))
         target = rng.integers(10)
-        scores[:, COLUMNS.index("dense")] = rng.permutation(10) / 10 + 2 * (np.arange(10) == target)
-        scores[:, COLUMNS.index("lexical")] = 11 - 10 * (np.arange(10) == target)
-        works = tuple(f"w{number}" for number in range(10))
         case = Case(person, "de", ("h",), frozenset({works[target]}))
-        legs = LegScores(works, ("ja",) * 10, scores)
-        found.add(case, [legs.narrowed(case.languages(MIXED, ["ja"]))])
+        lexical = 11 - 10 * (np.arange(10) == target)
+        for profile in (BLURRED, SHARP):
+            scores = np.full((10, len(COLUMNS)), math.nan)
+            blind = profile == BLURRED and number % 2
+            first = (1 - 2 * blind) * 2 * (np.arange(10) == target)
+            scores[:, COLUMNS.index("dense")] = rng.permutation(10) / 10 + first
+            scores[:, COLUMNS.index("lexical")] = lexical
+            both = LegScores(works, ("ja",) * 10, scores)
+            found.add(case, [both.narrowed(case.languages(MIXED, ["ja"]))], profile)
     return found, persons
 
 
-def test_what_misleads_loses_its_weight() -> None:
+def test_what_misleads_loses_its_weight_and_what_blurs_is_replaced() -> None:
     worth, persons = objective(40)
-    misled = rounded([0.1, 0.9, 0.0])
+    misled = (BLURRED, rounded([0.1, 0.9, 0.0]))
     assert worth(misled).mean() < 0.5
     folds, unseen = cross_validate(worth, persons, misled, seed=0)
     assert len(folds) == 5
     assert unseen.mean() == 1
-    assert all(dense > lexical for dense, lexical, _ in folds)
+    assert all(dense > lexical for _, (dense, lexical, _) in folds)
+    assert agreed(folds)[0] == SHARP
+
+
+def test_options_that_do_not_matter_stay() -> None:
+    worth, persons = objective(20, legs=("lexical", "collaborative"))
+    for profile in (BLURRED, SHARP):
+        folds, _ = cross_validate(worth, persons, (profile, (0.5, 0.5)), seed=0)
+        assert {found for found, _ in folds} == {profile}
+
+
+def test_the_options_of_most_folds_are_taken_with_their_weights() -> None:
+    folds = [(SHARP, (0.2, 0.8, 0.0)), (BLURRED, (1.0, 0.0, 0.0)), (SHARP, (0.4, 0.6, 0.0))]
+    assert agreed(folds) == (SHARP, (0.3, 0.7, 0.0))
 
 
 def test_a_leg_that_could_not_be_tried_keeps_its_share() -> None:
@@ -100,7 +125,7 @@ def test_a_leg_that_could_not_be_tried_keeps_its_share() -> None:
 
 def test_no_weights_are_tried_twice() -> None:
     worth, persons = objective(10)
-    cross_validate(worth, persons, START, seed=0)
+    cross_validate(worth, persons, (SHARP, START), seed=0)
     tried = worth.trials
-    cross_validate(worth, persons, START, seed=0)
+    cross_validate(worth, persons, (SHARP, START), seed=0)
     assert worth.trials == tried > 10
