@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,22 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
+from ingest.patience import Patience, passes
 from ingest.types import Record, Rejection
 from xlrec_es import scan
 from xlrec_es.client import friendly_errors
-from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, SourceError
+from xlrec_es.errors import (
+    ClusterError,
+    ConfigError,
+    IndexNotFound,
+    IndexUnusable,
+    PointInTimeLost,
+    SourceError,
+)
 
 _OWN = "xlrec"
+POLL_S = 1.0
+"""Pause before an index that is followed is asked again whether something was written."""
 
 
 class IndexSource:
@@ -26,10 +37,16 @@ class IndexSource:
     A point in time dies with its node and cannot be sorted the same way again, so a position means
     nothing to a later run.
 
+    Followed, it goes on with what is written later, in the order of `_seq_no`: Elasticsearch itself
+    numbers the operations of each shard, so there is no clock to trust and no field to declare. A
+    change is seen `POLL_S` after it at the latest. What is deleted has no document to be seen.
+
     Args:
         client: Of its cluster.
         index: Index, or alias of one index.
         query: An Elasticsearch query.
+        follow: Wait for what is written later.
+        patience: How long a cluster in trouble is waited for while it is followed.
 
     Raises:
         IndexUnusable: There is no such index, or the alias stands for several.
@@ -42,11 +59,19 @@ class IndexSource:
     resumable = False
 
     def __init__(
-        self, client: Elasticsearch, index: str, query: Mapping[str, Any] | None = None
+        self,
+        client: Elasticsearch,
+        index: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        follow: bool = False,
+        patience: Patience | None = None,
     ) -> None:
         self.name = f"index {index}"
         self._client = client
         self._query = query or {"match_all": {}}
+        self._follow = follow
+        self._patience = patience or Patience()
         with friendly_errors(client):
             found = client.indices.get(index=index, flat_settings=True).body
         if not found:
@@ -65,21 +90,62 @@ class IndexSource:
         self._source = scan.whole_source(client)
         self._total = 0
         self._read = 0
+        self._done: dict[str, int] = {}  # and refreshed since
 
     @property
     def fraction(self) -> float | None:
         """See `Source.fraction`."""
         return min(1.0, self._read / self._total) if self._total else None
 
-    def records(self, after: int = 0) -> Iterator[Record | Rejection]:
+    def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """See `Source.records`; positions count the documents, and hold for this call alone."""
         with friendly_errors(self._client):
             # What has been written is read, even if no search has seen it yet.
             self._client.indices.refresh(index=self._index)
             self._total = self._client.count(index=self._index, query=self._query)["count"]
         self._read = 0
-        body = {"query": self._query, "_source": self._source}
-        for hits in scan.pages(self._client, self._index, body):
+        yield from self._changes() if self._follow else self._matches(self._query)
+
+    def _changes(self) -> Iterator[Record | None]:
+        """What there is, and what is written later; None at the end for now.
+
+        A round that is broken off is read again from its beginning: what the worker has of it
+        already, it passes over.
+        """
+        done: dict[str, int] = {}
+        well_at = time.monotonic()
+        while True:
+            try:
+                now = self._operations_done()
+                for shard, number in now.items():
+                    before = done.get(shard, -1)
+                    if number > before:
+                        newer = {"range": {"_seq_no": {"gt": before}}}
+                        query = {"bool": {"filter": [self._query, newer]}}
+                        yield from self._matches(query, preference=f"_shards:{shard}")
+                        done[shard] = number
+                well_at = time.monotonic()
+            except ClusterError as error:
+                lost = isinstance(error, PointInTimeLost) or passes(error)
+                if not lost or time.monotonic() - well_at > self._patience.retry_s:
+                    raise
+            yield None
+            time.sleep(POLL_S)
+
+    def _operations_done(self) -> dict[str, int]:
+        """See `scan.operations_done`; all of it can be searched."""
+        done = scan.operations_done(self._client, self._index)
+        if done != self._done:
+            with friendly_errors(self._client):
+                self._client.indices.refresh(index=self._index)
+            self._done = done
+        return done
+
+    def _matches(
+        self, query: Mapping[str, Any], *, preference: str | None = None
+    ) -> Iterator[Record]:
+        body = {"query": query, "_source": self._source}
+        for hits in scan.pages(self._client, self._index, body, preference=preference):
             for hit in hits:
                 self._read += 1
                 yield self._record(hit)

@@ -67,10 +67,11 @@ class Patience:
             ClusterError: The cluster refuses, or is still in trouble when time is up.
         """
         with friendly_errors(client):
-            return self.retrying(_passes)(send)
+            return self.retrying(passes)(send)
 
 
-def _passes(error: BaseException) -> bool:
+def passes(error: BaseException) -> bool:
+    """Whether an error is of a cluster in trouble, and not of what was asked."""
     if isinstance(error, elasticsearch.ApiError):
         return error.status_code in PASSING_STATUSES
     if isinstance(error, ClusterError) and error.status in PASSING_STATUSES:

@@ -103,7 +103,11 @@ FIELD = click.option(
     default=0.0,
     help="Seconds to wait for Elasticsearch if it does not answer at the start.",
 )
-@click.option("--follow", is_flag=True, help="Wait for more at the end of a file that grows.")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Wait for more at the end of a file that grows, or for what is written into index:NAME.",
+)
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),

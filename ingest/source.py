@@ -88,9 +88,13 @@ def open_source(
             raise ConfigError("an index as the source needs a connection")
         from ingest.index_source import IndexSource, parse_query
 
-        return IndexSource(client, path.removeprefix(INDEX_SCHEME), parse_query(query))
+        name = path.removeprefix(INDEX_SCHEME)
+        return IndexSource(client, name, parse_query(query), follow=follow)
     if follow and (path.startswith(SCHEME) or path == "-" or _is_parquet(path)):
-        raise ConfigError(f"only a file of JSON Lines grows by lines; {path} cannot be followed")
+        raise ConfigError(
+            f"a file of JSON Lines and an index can be followed, {path} cannot: nothing tells what "
+            "is new in it"
+        )
     if path.startswith(SCHEME):
         return RejectSource(path.removeprefix(SCHEME))
     if query:

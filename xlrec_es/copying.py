@@ -79,17 +79,10 @@ class Copier:
 
     def checkpoint(self) -> dict[str, int]:
         """By shard, the number up to which every operation is done, and found by `copy_after`."""
-        with friendly_errors(self._client):
-            stats = self._client.indices.stats(index=self._source, level="shards", metric="docs")
-            shards = stats["indices"][self._source]["shards"]
-            # What the checkpoint counts must be visible.
+        done = scan.operations_done(self._client, self._source)
+        with friendly_errors(self._client):  # what the checkpoint counts must be visible
             self._client.indices.refresh(index=self._source)
-        return {
-            number: copy["seq_no"]["local_checkpoint"]
-            for number, copies in shards.items()
-            for copy in copies
-            if copy["routing"]["primary"]
-        }
+        return done
 
     def copy_after(self, done: Mapping[str, int], shards: Sequence[str]) -> int:
         """Copy what was written after these checkpoints; -1 where there is none.

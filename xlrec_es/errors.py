@@ -10,6 +10,7 @@ XlrecError
 │   ├── ClusterUnreachable
 │   ├── AuthenticationFailed
 │   ├── PermissionDenied
+│   ├── PointInTimeLost     what was being read is forgotten: its node was restarted
 │   └── SearchFailed        a search, or a part of it, failed
 ├── IndexUnusable         the index is not what this program needs
 │   ├── IndexNotFound
@@ -82,6 +83,10 @@ class AuthenticationFailed(ClusterError):
 
 class PermissionDenied(ClusterError):
     """The credentials are valid but do not allow this (403)."""
+
+
+class PointInTimeLost(ClusterError):
+    """Elasticsearch has forgotten the point in time that was being read."""
 
 
 class SearchFailed(ClusterError):

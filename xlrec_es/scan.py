@@ -10,7 +10,7 @@ import elasticsearch
 from elasticsearch import Elasticsearch
 
 from xlrec_es.client import friendly_errors, server_version
-from xlrec_es.errors import ClusterError, IndexNotFound
+from xlrec_es.errors import IndexNotFound, PointInTimeLost
 
 Hit = Mapping[str, Any]
 
@@ -32,6 +32,29 @@ def whole_source(client: Elasticsearch) -> dict[str, Any] | bool:
     """
     with friendly_errors(client):
         return {"exclude_vectors": False} if server_version(client) >= (9, 2, 0) else True
+
+
+def operations_done(client: Elasticsearch, index: str) -> dict[str, int]:
+    """By shard, the number (`_seq_no`) up to which every operation is done; -1 for none.
+
+    After a refresh, searches find what these operations wrote. A higher number may be found too,
+    while one below it is still being written, so it is this that a reader goes on from.
+
+    Args:
+        client: Of the cluster.
+        index: A physical index.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        stats = client.indices.stats(index=index, level="shards", metric="docs")
+    return {
+        number: copy["seq_no"]["local_checkpoint"]
+        for number, copies in stats["indices"][index]["shards"].items()
+        for copy in copies
+        if copy["routing"]["primary"]
+    }
 
 
 def pages(
@@ -57,8 +80,8 @@ def pages(
         preference: Which shards: `_shards:0`.
 
     Raises:
-        ClusterError: The cluster does not answer, or refuses; or it forgot the point in time,
-            because its node was restarted.
+        ClusterError: The cluster does not answer, or refuses.
+        PointInTimeLost: It forgot the point in time, because its node was restarted.
     """
     asked = {"sort": ["_shard_doc"], "track_total_hits": False, **body, "size": page or PAGE}
     with friendly_errors(client):
@@ -87,7 +110,7 @@ def _next(client: Elasticsearch, body: dict[str, Any]) -> Mapping[str, Any]:
     except IndexNotFound as error:
         if "search_context_missing" not in str(getattr(error.__cause__, "body", "")):
             raise
-        raise ClusterError(
+        raise PointInTimeLost(
             "Elasticsearch does not remember the point in time that was being read, because a node "
             "was restarted or half an hour went by; do the same again"
         ) from error

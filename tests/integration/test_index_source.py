@@ -24,10 +24,10 @@ from ingest.types import Record
 from ingest.worker import Worker
 from xlrec_es.client import probe
 from xlrec_es.errors import (
-    ClusterError,
     ConfigError,
     IndexNotFound,
     IndexUnusable,
+    PointInTimeLost,
     SourceError,
 )
 from xlrec_es.recommend import Recommender
@@ -211,5 +211,5 @@ def test_a_point_in_time_that_is_gone_is_told(
     next(found)
     es_each.indices.close(index=own_index)  # as when its node goes
     es_each.indices.open(index=own_index)
-    with pytest.raises(ClusterError, match="does not remember the point in time"):
+    with pytest.raises(PointInTimeLost, match="does not remember the point in time"):
         list(found)

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from ingest.reject_source import SCHEME
 from ingest.rejects import replaced
 from ingest.stopping import Stop
 from ingest.worker import Worker
+from xlrec_es import scan
 from xlrec_es.client import Connection
-from xlrec_es.errors import ConfigError, SourceError
+from xlrec_es.errors import ConfigError, PointInTimeLost, SourceError
 
 GOOD = {"id": "a", "language": "en", "title": "A puzzle"}
 
@@ -96,12 +97,12 @@ def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
 
 
 class Following:
-    """A run that follows a file, in a thread."""
+    """A run that follows a file or an index, in a thread."""
 
-    def __init__(self, source: Path, url: str, index: str) -> None:
+    def __init__(self, source: Path | str, url: str, index: str, **options: Any) -> None:  # noqa: ANN401
         self.stop = Stop()
         self.result: Any = None
-        self._job = Job(str(source), index, calibration="none", follow=True)
+        self._job = Job(str(source), index, calibration="none", follow=True, **options)
         self._url = url
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -147,6 +148,61 @@ def test_a_growing_file_is_followed(
     assert state["position"] == 4
 
 
+def test_an_index_is_followed(
+    es: Elasticsearch,
+    es_url: str,
+    index_name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """New and changed documents of a part of it, by `_seq_no`; a point in time may be lost."""
+    own, made = f"{index_name}-own", f"{index_name}-made"
+    es.indices.create(index=own, settings={"number_of_shards": 3, "refresh_interval": "-1"})
+
+    def write(*ids: int, title: str = "A puzzle", shop: str = "a") -> None:
+        for n in ids:
+            document = {"title": f"{title} {n}", "language": "en", "shop": shop}
+            es.index(index=own, id=str(n), document=document)
+
+    def titles() -> dict[str, str]:
+        es.indices.refresh(index=made)
+        hits = es.search(index=made, size=100)["hits"]["hits"]
+        return {hit["_id"]: hit["_source"]["title"] for hit in hits}
+
+    lost: list[str] = []
+    pages = scan.pages
+
+    def lose(*arguments: Any, **options: Any) -> Iterator[Any]:  # noqa: ANN401
+        """The first time that there is something, it gets lost after it was read."""
+        for hits in pages(*arguments, **options):
+            yield hits
+            if not lost:
+                lost.append("once")
+                raise PointInTimeLost("a node was restarted")
+
+    query = '{"term": {"shop.keyword": "a"}}'
+    following = Following(f"index:{own}", es_url, made, query=query, rejects=tmp_path / "rejects")
+    time.sleep(1)  # an empty index is waited for
+    write(*range(30))
+    write(100, shop="b")
+    until(lambda: bool(es.indices.exists(index=made)))
+    until(lambda: titles() == {str(n): f"A puzzle {n}" for n in range(30)})
+    monkeypatch.setattr(scan, "pages", lose)
+    write(3, 50, title="Another puzzle")
+    write(100, shop="b", title="Not chosen")
+    expected = {str(n): f"A puzzle {n}" for n in range(30)}
+    expected |= {str(n): f"Another puzzle {n}" for n in (3, 50)}
+    until(lambda: titles() == expected)
+    write(4, shop="c", title="Not chosen any more")
+    write(5, title="The last")
+    until(lambda: titles() == expected | {"5": "The last 5"})
+    summary = following.end()
+    assert lost
+    assert (summary["indexed"], summary["rejected"]) == (33, 0)
+    # Only what was written is read again, and what was read when it got lost.
+    assert 33 <= summary["documents"] <= 40
+
+
 def test_a_file_that_is_cut_or_replaced_ends_the_run(
     es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
 ) -> None:
@@ -167,7 +223,7 @@ def test_only_plain_lines_can_be_followed(es_url: str, index_name: str, tmp_path
     source.write_bytes(gzip.compress(jsonl(GOOD).encode()))
     with pytest.raises(SourceError, match="is compressed; only plain lines can be followed"):
         run(Job(str(source), index_name, follow=True), es_url)
-    with pytest.raises(ConfigError, match="- cannot be followed"):
+    with pytest.raises(ConfigError, match="can be followed, - cannot"):
         run(Job("-", index_name, follow=True), es_url)
 
 
