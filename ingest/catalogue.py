@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from xlrec_es.indices import LiveIndex
 from xlrec_es.query import (
     INDICATORS_FIELD,
     LANGUAGE_FIELD,
+    MARKET_POPULARITY_FIELD,
     POPULARITY_FIELD,
     VECTOR_FIELD,
     WORK_FIELD,
@@ -34,22 +36,25 @@ class Learned:
         provenance: `own`, `blended`, `borrowed` or `none`.
         evidence: Persons who liked the work.
         popularity: 0..1; None if it is not to be touched.
+        market_popularity: 0..1 by market, rounded as indicators are; not touched either then.
     """
 
     indicators: Mapping[str, float]
     provenance: str
     evidence: float
     popularity: float | None
+    market_popularity: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """Stands for all of it, as Elasticsearch gives it back."""
         digest = hashlib.sha256(f"{self.provenance}\0".encode())
-        names = sorted(self.indicators)
-        digest.update("\0".join(names).encode())
-        numbers = [*(self.indicators[name] for name in names), self.evidence]
         popularity = -1.0 if self.popularity is None else self.popularity
-        digest.update(np.array([*numbers, popularity], np.float32).tobytes())
+        digest.update(np.array([self.evidence, popularity], np.float32).tobytes())
+        for weights in (self.indicators, self.market_popularity):
+            names = sorted(weights)
+            digest.update("\0".join([*names, ""]).encode())
+            digest.update(np.array([weights[name] for name in names], np.float32).tobytes())
         return digest.hexdigest()
 
 
@@ -80,17 +85,28 @@ class Catalogue:
         entries: The documents.
         works: Work ids, sorted.
         vectors: Shape (n_works, dims): the mean direction of a work's documents, of length 1.
+        digest: Stands for all documents' vectors, in whatever order they were read.
     """
 
     entries: Sequence[Entry]
     works: tuple[str, ...]
     vectors: Vector
+    digest: str
 
     @property
     def items(self) -> dict[str, str]:
         """Work by item: by document id, and by work id, which wins."""
         by_document = {entry.id: self.works[entry.work] for entry in self.entries}
         return by_document | dict(zip(self.works, self.works, strict=True))
+
+    @property
+    def languages(self) -> dict[str, str]:
+        """Language by item: of documents, and of works that are in one language only."""
+        of_work: defaultdict[str, set[str]] = defaultdict(set)
+        for entry in self.entries:
+            of_work[self.works[entry.work]].add(entry.language)
+        by_document = {entry.id: entry.language for entry in self.entries}
+        return by_document | {work: next(iter(of)) for work, of in of_work.items() if len(of) == 1}
 
 
 def read_catalogue(
@@ -109,6 +125,7 @@ def read_catalogue(
     found: list[tuple[str, str, str, str | None, str]] = []
     numbers: dict[str, int] = {}
     sums = np.zeros((0, live.meta.fingerprint.dims), np.float32)
+    hashes = 0
     for hits in _pages(client, live):
         for hit in hits:
             fields = hit["fields"]
@@ -123,7 +140,9 @@ def read_catalogue(
         for hit in hits:
             # Vectors are left out of _source on 9.2 and later, and are always to be had as a field.
             if vector := hit["fields"].get(VECTOR_FIELD):
-                sums[numbers[hit["fields"][WORK_FIELD][0]]] += np.asarray(vector, np.float32)
+                row = np.asarray(vector, np.float32)
+                sums[numbers[hit["fields"][WORK_FIELD][0]]] += row
+                hashes += _hash(hit["_id"], row)
     works = tuple(sorted(numbers))
     order = [numbers[work] for work in works]
     places = {work: place for place, work in enumerate(works)}
@@ -131,16 +150,21 @@ def read_catalogue(
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     np.divide(vectors, length, out=vectors, where=length > 1e-6)
     entries = [Entry(i, places[work], lang, title, d) for i, work, lang, title, d in found]
-    return Catalogue(entries, works, vectors)
+    return Catalogue(entries, works, vectors, f"{hashes % 2**64:016x}")
+
+
+def _hash(id_: str, vector: Vector) -> int:
+    digest = hashlib.blake2b(id_.encode() + b"\0" + vector.tobytes(), digest_size=8)
+    return int.from_bytes(digest.digest(), "little")
 
 
 def _stored(fields: Mapping[str, Any], with_popularity: bool) -> Learned:
-    popularity = fields.get(POPULARITY_FIELD, [None])[0] if with_popularity else None
     return Learned(
         read_indicators(fields.get(INDICATORS_FIELD)),
         fields.get(PROVENANCE_FIELD, [""])[0],
         fields.get(EVIDENCE_FIELD, [0.0])[0],
-        popularity,
+        fields.get(POPULARITY_FIELD, [None])[0] if with_popularity else None,
+        read_indicators(fields.get(MARKET_POPULARITY_FIELD)) if with_popularity else {},
     )
 
 
@@ -154,6 +178,7 @@ def _pages(client: Elasticsearch, live: LiveIndex) -> Iterator[list[Mapping[str,
             VECTOR_FIELD,
             INDICATORS_FIELD,
             POPULARITY_FIELD,
+            MARKET_POPULARITY_FIELD,
             PROVENANCE_FIELD,
             EVIDENCE_FIELD,
         ],

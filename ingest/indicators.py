@@ -2,16 +2,16 @@
 
 Only what changed is written, as a partial update that leaves vectors, texts and the user's fields
 as they are. `_meta.xlrec.indicators` says which generation is being written and whether it is
-complete: a run that was cut short is known by that, and the same command finishes it.
+complete (`ingest.generations`): a run that was cut short is known by that, and the same command
+finishes it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -19,18 +19,20 @@ import numpy as np
 import orjson
 from elasticsearch import Elasticsearch
 
+from ingest import generations
 from ingest.catalogue import Catalogue, Entry, Learned, read_catalogue
-from ingest.documents import MAX_POPULARITY
 from ingest.interaction_source import read
 from ingest.interactions import LikeRules, Likes, collect
 from ingest.learners import Learner, LocalEase
+from ingest.learners.protocol import Works
+from ingest.markets import by_market, popularity
 from ingest.shards import Shard
-from ingest.transfer import Blend, Transfer
+from ingest.transfer import BORROWED, NONE, Blend, Transfer
 from ingest.writer import BulkWriter, Operation
 from xlrec_es.client import friendly_errors
 from xlrec_es.errors import SourceError
 from xlrec_es.indicators import storable
-from xlrec_es.indices import LiveIndex, find_live, update_meta
+from xlrec_es.indices import LiveIndex, find_live
 
 EXAMPLES = 3
 _EXAMPLE_NEIGHBOURS = 5
@@ -78,7 +80,9 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     live = find_live(client, job.index)
     catalogue = read_catalogue(client, live, with_popularity=job.popularity)
     batches = read(job.source, job.fields, client=client)
-    likes = collect(batches, catalogue.items, job.rules, now_s=time.time())
+    likes = collect(
+        batches, catalogue.items, job.rules, now_s=time.time(), languages=catalogue.languages
+    )
     if not likes.matrix.nnz:
         counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())
         raise SourceError(
@@ -97,94 +101,103 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         "refused": [],
     }
     if not job.dry_run:
+        operations = (update(entry, learned[entry.id], generation) for entry in changed)
         note = _note(job, likes, generation)
-        summary["refused"] = _write(client, live, note, changed, learned)
+        summary |= _write(client, live.name, note, job.shard, operations)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
 
 
 def learn(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> Blend:
-    """The indicators of all works; of a shard, those of the works it learns and borrows from."""
-    works = np.arange(len(likes.works), dtype=np.int32)
-    own = job.learner.learn(likes.matrix, works)
-    blend = job.transfer.apply(own, likes.persons, catalogue.vectors)
+    """The indicators of the shard's works; only these are learned, and those they borrow from."""
+    transfer, persons, vectors = job.transfer, likes.persons, catalogue.vectors
+    works = shard_of(job, likes)
+    own = transfer.own_of(
+        lambda some: job.learner.learn(likes.matrix, some), persons, vectors, works
+    )
+    blend = transfer.apply(own, persons, vectors, works)
     indicators = blend.indicators.copy()
     indicators.data = storable(indicators.data)
     return replace(blend, indicators=indicators)
 
 
+def shard_of(job: IndicatorJob, likes: Likes) -> Works:
+    """The works that are the shard's to write; which they are depends on their ids alone."""
+    mine = (number for number, work in enumerate(likes.works) if job.shard.has(work))
+    return np.fromiter(mine, np.int32)
+
+
 def _by_document(
     job: IndicatorJob, likes: Likes, catalogue: Catalogue, blend: Blend
 ) -> dict[str, Learned]:
-    mine = range(job.shard.number - 1, len(likes.works), job.shard.count)
-    works = {w: _learned(job, likes, blend, w) for w in mine}
+    mine = shard_of(job, likes)
+    popular = popularity(likes.persons)
+    there = by_market(likes.markets, likes.persons, likes.matrix.shape[0], mine)
+    works: dict[int, Learned] = {}
+    for work, markets in zip(mine.tolist(), there, strict=True):
+        start, end = blend.indicators.indptr[work : work + 2]
+        names = blend.indicators.indices[start:end]
+        weights = blend.indicators.data[start:end]
+        learned = Learned(
+            {likes.works[n]: float(w) for n, w in zip(names, weights, strict=True)},
+            str(blend.provenance[work]),
+            float(likes.persons[work]),
+            None,
+        )
+        if job.popularity:
+            pairs = zip(likes.markets.names, markets.tolist(), strict=True)
+            learned = replace(
+                learned,
+                popularity=float(popular[work]),
+                market_popularity={name: value for name, value in pairs if value > 0},
+            )
+        works[work] = learned
     return {e.id: works[e.work] for e in catalogue.entries if e.work in works}
 
 
-def _learned(job: IndicatorJob, likes: Likes, blend: Blend, work: int) -> Learned:
-    start, end = blend.indicators.indptr[work : work + 2]
-    names = blend.indicators.indices[start:end]
-    weights = blend.indicators.data[start:end]
-    persons = float(likes.persons[work])
-    return Learned(
-        {likes.works[n]: float(w) for n, w in zip(names, weights, strict=True)},
-        str(blend.provenance[work]),
-        persons,
-        float(np.float32(popularity(persons))) if job.popularity else None,
-    )
-
-
-def popularity(persons: float) -> float:
-    """How many liked a work, as 0..1 on the worker's logarithmic scale."""
-    return min(1.0, math.log1p(persons) / math.log1p(MAX_POPULARITY))
-
-
 def _generation(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> str:
-    """Stands for all that the indicators were made of."""
-    made_of = repr((job.learner, job.transfer, job.popularity, likes.works))
-    digest = hashlib.sha256(made_of.encode())
-    matrix = likes.matrix
-    for array in (matrix.indptr, matrix.indices, matrix.data, likes.persons, catalogue.vectors):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:12]
+    """Stands for all that the indicators were made of; the same on every machine."""
+    made_of = repr(
+        (job.learner, job.transfer, job.popularity, job.rules.half_life_days, likes.works)
+    )
+    return hashlib.sha256(f"{made_of}{likes.digest}{catalogue.digest}".encode()).hexdigest()[:12]
 
 
 def _note(job: IndicatorJob, likes: Likes, generation: str) -> dict[str, Any]:
-    """What `_meta.xlrec.indicators` says of a run."""
-    return {
+    """What `_meta.xlrec.indicators` says of a generation."""
+    note = {
         "generation": generation,
         "model": job.learner.name,
         "transfer": asdict(job.transfer),
-        "shard": str(job.shard),
         "learned_from": dict(likes.read),
     }
+    if job.popularity:
+        note["markets"] = {"origin": likes.markets.origin, "names": list(likes.markets.names)}
+    return note
 
 
 def _write(
     client: Elasticsearch,
-    live: LiveIndex,
+    index: str,
     note: Mapping[str, Any],
-    changed: Sequence[Entry],
-    learned: Mapping[str, Learned],
-) -> list[dict[str, str]]:
-    """Write what changed, between two notes in `_meta`; what was refused comes back."""
-    begun = {**note, "complete": False}
-    live = update_meta(client, live, replace(live.meta, indicators=begun))
-    writer = BulkWriter(client, live.name)
-    operations = (update(entry, learned[entry.id], note["generation"]) for entry in changed)
-    refused = writer.write(operations).refused
+    shard: Shard,
+    operations: Iterable[Operation[Entry]],
+) -> dict[str, Any]:
+    """Write what changed, between two notes in `_meta`."""
+    generations.begin(client, index, note, shard)
+    refused = BulkWriter(client, index).write(operations).refused
     with friendly_errors(client):
-        client.indices.refresh(index=live.name)
-    # Other things of _meta may have changed meanwhile.
-    live = find_live(client, live.name)
-    done = {**note, "complete": not refused}
-    update_meta(client, live, replace(live.meta, indicators=done))
-    return [{"id": refusal.document.id, "reason": refusal.reason} for refusal in refused]
+        client.indices.refresh(index=index)
+    complete = not refused and generations.finish(client, index, note, shard)
+    return {
+        "complete": complete,
+        "refused": [{"id": one.document.id, "reason": one.reason} for one in refused],
+    }
 
 
 def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
     """The partial update of a document.
 
-    The indicators go as a list of one object, for Elasticsearch merges an object into the one that
+    Weights by name go as a list of one object, for Elasticsearch merges an object into the one that
     is there, and works that no longer speak would stay; a list takes the old one's place.
     """
     fields: dict[str, Any] = {
@@ -195,6 +208,8 @@ def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
     }
     if learned.popularity is not None:
         fields["popularity"] = learned.popularity
+        markets = learned.market_popularity
+        fields["market_popularity"] = [markets] if markets else []
     # A document may be written by the worker at the same moment.
     action = {"update": {"_id": entry.id, "retry_on_conflict": 3}}
     body = orjson.dumps(action) + b"\n" + orjson.dumps({"doc": {"xlrec": fields}}) + b"\n"
@@ -220,6 +235,8 @@ def _summary(
         "dry_run": job.dry_run,
         "interactions": dict(likes.report),
         "persons": likes.matrix.shape[0],
+        "markets": len(likes.markets.names),
+        "shard": str(job.shard),
         "works": len(likes.works),
         "documents": len(learned),
         "indicators": {"sum": sum(sizes), "mean": round(sum(sizes) / max(1, len(sizes)), 1)},
@@ -245,8 +262,9 @@ def examples(catalogue: Catalogue, likes: Likes, blend: Blend) -> list[dict[str,
 
 def _chosen(likes: Likes, blend: Blend) -> Iterator[int]:
     popular = np.argsort(-likes.persons, kind="stable")
-    yield from (int(work) for work in popular[:EXAMPLES])
-    borrowers = np.flatnonzero(blend.provenance == "borrowed")[:EXAMPLES]
+    learned = popular[blend.provenance[popular] != NONE]  # by this shard
+    yield from (int(work) for work in learned[:EXAMPLES])
+    borrowers = np.flatnonzero(blend.provenance == BORROWED)[:EXAMPLES]
     yield from (int(work) for work in borrowers)
 
 

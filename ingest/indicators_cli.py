@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ingest.shards import Shard
 from xlrec_es.client import Connection, connect
+from xlrec_es.errors import UsageError
 from xlrec_es.options import (
     connection_options,
     field_option,
@@ -28,7 +29,7 @@ DEVICES = ("cpu", "cuda")
 @click.command()
 @click.argument("source", metavar="INPUT")
 @index_option()
-@field_option("user, item, event, rating, weight or time", needed="user and item")
+@field_option("user, item, event, rating, weight, time or market", needed="user and item")
 @click.option(
     "--model",
     type=click.Choice(MODELS),
@@ -43,6 +44,19 @@ DEVICES = ("cpu", "cuda")
     default="cpu",
     show_default=True,
     help="Where local-ease solves its regressions.",
+)
+@click.option(
+    "--event",
+    "events",
+    multiple=True,
+    metavar="NAME=WEIGHT",
+    help="What an event weighs; events that are not named do not count then. Repeatable.  "
+    "[default: view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5]",
+)
+@click.option(
+    "--separate-events",
+    is_flag=True,
+    help="Different events of a person with a work add up; else the heaviest counts alone.",
 )
 @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
 @click.option(
@@ -79,7 +93,9 @@ DEVICES = ("cpu", "cuda")
 @click.option("--kappa", type=click.FloatRange(min=0), help="Persons that outweigh borrowing.")
 @click.option("--self-weight", type=click.FloatRange(min=0), help="Of the neighbours themselves.")
 @click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
-@click.option("--shard", default="1/1", show_default=True, help="Write this part of the works.")
+@click.option(
+    "--shard", default="1/1", show_default=True, help="Learn and write this part of the works."
+)
 @click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @connection_options
@@ -91,6 +107,8 @@ def indicators(
     assignments: tuple[str, ...],
     model: str,
     device: str,
+    events: tuple[str, ...],
+    separate_events: bool,
     min_rating: float | None,
     half_life: float | None,
     min_persons: int,
@@ -124,6 +142,8 @@ def indicators(
         index=index,
         fields=parse_assignments(assignments, example="item=film_id"),
         rules=LikeRules(
+            **({"events": _weights(events)} if events else {}),
+            separate_events=separate_events,
             min_rating=min_rating,
             half_life_days=half_life,
             min_persons=min_persons,
@@ -146,6 +166,18 @@ def indicators(
         ctx.exit(3)
 
 
+def _weights(events: tuple[str, ...]) -> dict[str, float]:
+    """Weight by event, of texts such as `purchase=5`."""
+    weights = {}
+    for text in events:
+        name, _, number = text.partition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            raise UsageError(f"--event {text!r}: write NAME=WEIGHT, such as purchase=5") from None
+    return weights
+
+
 def _show(summary: Mapping[str, Any]) -> None:
     console = Console()
     grid = Table.grid(padding=(0, 2))
@@ -153,11 +185,13 @@ def _show(summary: Mapping[str, Any]) -> None:
     grid.add_row("model", f"{summary['model']}, generation {summary['generation']}")
     for reason, count in summary["interactions"].items():
         grid.add_row(f"  {reason}", str(count))
-    grid.add_row("persons", str(summary["persons"]))
+    grid.add_row("persons", f"{summary['persons']}, of {summary['markets']} markets")
     sizes = summary["indicators"]
     grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} indicators each")
     grid.add_row("  to change" if summary["dry_run"] else "  changed", str(summary["changed"]))
     grid.add_row("  unchanged", str(summary["unchanged"]))
+    if not (summary["dry_run"] or summary["complete"]):
+        grid.add_row("  incomplete", "until every shard has been run")
     if summary["refused"]:
         first = summary["refused"][0]
         grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")

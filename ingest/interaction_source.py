@@ -12,7 +12,7 @@ import pyarrow.json
 import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
-from ingest.interactions import batches_of
+from ingest.columns import batches_of
 from ingest.source import INDEX_SCHEME
 from xlrec_es import scan
 from xlrec_es.errors import ConfigError, SourceError
@@ -24,7 +24,7 @@ _PAGE = 10_000  # of nothing but numbers and ids
 def read(
     source: str, fields: Mapping[str, str], *, client: Elasticsearch | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of interactions, their columns under the names of `interactions.COLUMNS`.
+    """Batches of interactions, their columns under the names of `xlrec_es.likes.COLUMNS`.
 
     Args:
         source: Path of a file, plain or gzipped, or `index:NAME`.
@@ -76,6 +76,7 @@ def _open(path: Path) -> Iterator[pa.RecordBatch]:
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types=dict.fromkeys(_header(path, kind), pa.string()),
                     strings_can_be_null=True,
+                    null_values=[""],  # Arrow's own are texts like NA, which may be an id
                 ),
             )
     else:

@@ -1,31 +1,34 @@
 """Who liked what: interactions out of files, or out of an index of events, as a sparse matrix.
 
-Rows come in Arrow batches and leave as numbers, 16 bytes each, so that 100 million of them fit into
-memory: about 1.6 GB, and twice as much more while they are sorted. Every row that does not count is
-counted under its reason.
+Rows come in Arrow batches and leave as numbers, 18 bytes each, so that 100 million of them fit into
+memory (README, "Design", has the formula; tests/bench/collect.py measures it). Every row that does
+not count is counted under its reason. The order of the rows decides nothing, and neither does the
+moment of reading: machines that share the work learn from the same likes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ingest.columns import floats, numbers_of, seconds, strings
+from ingest.markets import COLUMN, LANGUAGE, MarketNumbers, Markets
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.history import EVENT_WEIGHTS
-from xlrec_es.likes import MAX_WEIGHT, ids_as_numbers, pairs_digest
+from xlrec_es.likes import MAX_WEIGHT, ids_as_numbers, pair_hashes, pairs_digest
 
-_NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _DAY_S = 86_400.0
-_MILLISECONDS = 1e11  # seconds since 1970 reach it in the year 5138
+_EPOCH_S = 946_684_800  # 2000-01-01: 32 bits of seconds reach from 1932 to 2068
+_NO_TIME = np.iinfo(np.int32).max  # counts as the latest
+_ROW = [("user", "i4"), ("work", "i4"), ("weight", "f4"), ("time", "i4"), ("market", "i2")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class LikeRules:
 
     Attributes:
         events: Weight by event; below zero: not liked. An event that is not named does not count.
+        separate_events: Whether different events of a person with a work add up, each once; else
+            the heaviest counts alone. Events of the same weight are not different.
         min_rating: A lower rating means not liked; None: ratings do not matter.
         half_life_days: Age at which a like counts half, reckoned from the latest; None: never.
         min_persons: Works liked by fewer persons are left out.
@@ -42,6 +47,7 @@ class LikeRules:
     """
 
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
+    separate_events: bool = False
     min_rating: float | None = None
     half_life_days: float | None = None
     min_persons: int = 1
@@ -53,6 +59,12 @@ class LikeRules:
             raise UsageError(f"half_life_days is {self.half_life_days}; use days above 0")
         if min(self.min_persons, self.min_works, self.max_works) < 1:
             raise UsageError("min_persons, min_works and max_works count from 1")
+        for event, weight in self.events.items():
+            if not abs(weight) <= MAX_WEIGHT:
+                raise UsageError(
+                    f"the weight of event {event!r} is {weight}; use -{MAX_WEIGHT:g} to "
+                    f"{MAX_WEIGHT:g}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +78,17 @@ class Likes:
         report: How many rows came, and how many did not count, by reason.
         read: Which likes these are: how many, their digest (see `xlrec_es.likes.pairs_digest`),
             and the time of the latest. An evaluation knows by it what was learned.
+        digest: Stands for what is learned from: the likes that count, with their weights.
+        markets: Where they liked it.
     """
 
     matrix: csr_array
     persons: NDArray[np.float32]
     works: tuple[str, ...]
     report: Mapping[str, int]
-    read: Mapping[str, Any] = field(default_factory=dict)
+    read: Mapping[str, Any]
+    digest: str
+    markets: Markets
 
 
 def collect(
@@ -81,19 +97,22 @@ def collect(
     rules: LikeRules,
     *,
     now_s: float,
+    languages: Mapping[str, str] | None = None,
 ) -> Likes:
     """Read batches into a matrix.
 
     Args:
-        batches: With some of `COLUMNS`.
+        batches: With some of `xlrec_es.likes.COLUMNS`.
         items: Work by item; an item is a work or a document of the catalogue.
         rules: What counts.
-        now_s: Seconds since 1970; later times are taken for mistakes, and for now.
+        now_s: Seconds since 1970; later times are taken for mistakes, and for the latest.
+        languages: Language by item, of items that are in one language.
 
     Raises:
-        SourceError: A column that must be there is not, or a time cannot be read.
+        SourceError: A column that must be there is not, a time cannot be read, or there are too
+            many markets.
     """
-    collector = _Collector(items, rules, now_s)
+    collector = _Collector(items, rules, now_s, languages or {})
     for batch in batches:
         collector.add(batch)
     return collector.finish()
@@ -102,15 +121,22 @@ def collect(
 class _Collector:
     """Rows so far, as numbers."""
 
-    def __init__(self, items: Mapping[str, str], rules: LikeRules, now_s: float) -> None:
+    def __init__(
+        self,
+        items: Mapping[str, str],
+        rules: LikeRules,
+        now_s: float,
+        languages: Mapping[str, str],
+    ) -> None:
         self.works = tuple(sorted(set(items.values())))
         numbers = {work: number for number, work in enumerate(self.works)}
         self._items = {item: numbers[work] for item, work in items.items()}
         self._rules = rules
         self._now_s = now_s
+        self._languages = languages
         self._users: dict[str, int] = {}
+        self._markets = MarketNumbers()
         self._parts: list[NDArray[Any]] = []
-        self._latest_s = -np.inf
         self.report: Counter[str] = Counter()
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -122,12 +148,12 @@ class _Collector:
                 f"{', '.join(batch.schema.names)}; say which is which: --field user=NAME"
             )
         columns = {name: batch.column(name) for name in batch.schema.names}
-        rows = np.empty(len(batch), [("user", "i4"), ("work", "i4"), ("weight", "f4"), ("t", "f4")])
-        rows["user"] = _numbers(columns["user"], self._user)
-        rows["work"] = _numbers(columns["item"], lambda item: self._items.get(item, -1))
+        rows = np.empty(len(batch), _ROW)
+        rows["user"] = numbers_of(columns["user"], self._user)
+        rows["work"] = numbers_of(columns["item"], lambda item: self._items.get(item, -1))
         rows["weight"] = self._weights(columns, len(batch))
-        times_s = _seconds(columns["time"]) if "time" in columns else np.full(len(batch), np.nan)
-        rows["t"] = self._days(times_s)
+        rows["time"] = self._times(columns, len(batch))
+        rows["market"] = self._market_numbers(columns)
         self.report["rows"] += len(batch)
         good = np.ones(len(batch), bool)
         for reason, bad in (
@@ -139,7 +165,6 @@ class _Collector:
             self._count(reason, int((good & bad).sum()))
             good &= ~bad
         self._parts.append(rows[good])
-        self._latest_s = np.fmax.reduce(times_s[good], initial=self._latest_s)
 
     def _user(self, user: str) -> int:
         return self._users.setdefault(user, len(self._users))
@@ -153,90 +178,113 @@ class _Collector:
         weights = np.ones(size, np.float32)
         if "event" in columns:
             by_event = self._rules.events
-            known = _strings(columns["event"]).dictionary_encode()
+            known = strings(columns["event"]).dictionary_encode()
             values = [by_event.get(event, 0.0) for event in known.dictionary.to_pylist()]
             places = known.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             # A row without an event is a plain view; the padding is the last entry.
             weights = np.array([*values, by_event.get("view", 1.0)], np.float32)[places]
         if "weight" in columns:
-            given, there = _floats(columns["weight"])
+            given, there = floats(columns["weight"])
             given[np.abs(given) > MAX_WEIGHT] = np.nan
             weights = np.where(there, given, weights).astype(np.float32)
         if "rating" in columns:
-            ratings, there = _floats(columns["rating"])
+            ratings, there = floats(columns["rating"])
             weights[there & np.isnan(ratings)] = np.nan
             if self._rules.min_rating is not None:
                 weights[there & (ratings < self._rules.min_rating)] = 0
         return weights
 
-    def _days(self, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Days before now of each row, as a number below zero; NaN without a time."""
-        days = (times_s - self._now_s) / _DAY_S
-        self._count("in the future, taken for now", int((days > 1).sum()))
-        clipped: NDArray[np.float32] = np.minimum(days, 0).astype(np.float32)
-        return clipped
+    def _times(self, columns: Mapping[str, pa.Array], size: int) -> NDArray[np.int32]:
+        """Seconds after `_EPOCH_S`."""
+        if "time" not in columns:
+            return np.full(size, _NO_TIME, np.int32)
+        times_s = seconds(columns["time"])
+        future = times_s > self._now_s + _DAY_S  # clocks and time zones differ by less than a day
+        self._count("in the future, taken for the latest", int(future.sum()))
+        times_s[future] = np.nan
+        known = np.clip(times_s - _EPOCH_S, -_NO_TIME, _NO_TIME - 1)
+        return np.where(np.isnan(known), _NO_TIME, known).astype(np.int32)
+
+    def _market_numbers(self, columns: Mapping[str, pa.Array]) -> NDArray[np.int32]:
+        """The market that a row names, else the language of its item; below zero: none."""
+        if "market" in columns:
+            return numbers_of(columns["market"], lambda name: self._markets.number(COLUMN, name))
+        spoken, number = self._languages, self._markets.number
+        return numbers_of(
+            columns["item"],
+            lambda item: number(LANGUAGE, spoken[item]) if item in spoken else -1,
+        )
 
     def finish(self) -> Likes:
         """All rows as a matrix."""
-        empty = np.empty(0, [("user", "i4"), ("work", "i4"), ("weight", "f4"), ("t", "f4")])
-        rows = np.concatenate(self._parts or [empty])
+        rows = np.concatenate(self._parts or [np.empty(0, _ROW)])
         self._parts.clear()
-        rows["weight"] *= self._decay(rows["t"])
-        rows = self._each_once(rows)
-        read = self._read(rows)
-        rows = self._capped(rows)
+        known = rows["time"][rows["time"] != _NO_TIME]
+        latest = int(known.max()) if len(known) else 0
+        rows = self._each_once(rows, latest)
+        # A person's number depends on the order of the rows, and a hash of the id does not.
+        persons, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
+        until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
+        pairs = pairs_digest(persons[rows["user"]], works[rows["work"]])
+        read = {"likes": len(rows), "digest": pairs, "until": until}
+        rows = self._capped(rows, pair_hashes(persons[rows["user"]], works[rows["work"]]))
         rows = self._without_rare(rows, "work", self._rules.min_persons, "work too rare")
         rows = self._without_rare(rows, "user", self._rules.min_works, "person too short")
-        users, persons = np.unique(rows["user"], return_inverse=True)
-        shape = (len(users), len(self.works))
-        scale = np.sqrt(np.mean(rows["weight"].astype(np.float64) ** 2)) if len(rows) else 1.0
-        matrix = csr_array((rows["weight"] / scale, (persons, rows["work"])), shape=shape)
-        matrix.sort_indices()
-        counts = np.bincount(rows["work"], self._decay(rows["t"]), minlength=len(self.works))
         self._count("likes", len(rows))
+        weights = np.ascontiguousarray(rows["weight"]).view(np.uint32)
+        recent = self._decay(rows["time"], latest)
+        counts = np.bincount(rows["work"], recent, minlength=len(self.works))
         return Likes(
-            csr_array(matrix, dtype=np.float32),
+            self._matrix(rows),
             counts.astype(np.float32),
             self.works,
             dict(self.report),
             read,
+            pairs_digest(persons[rows["user"]] ^ weights, works[rows["work"]]),
+            self._markets.count(
+                rows["user"], rows["work"], rows["market"], recent, n_works=len(self.works)
+            ),
         )
 
-    def _read(self, rows: NDArray[Any]) -> dict[str, Any]:
-        """Which likes these are, before any is left out as too rare or too many."""
-        persons, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
-        latest = self._latest_s
-        return {
-            "likes": len(rows),
-            "digest": pairs_digest(persons[rows["user"]], works[rows["work"]]),
-            "until": None if np.isinf(latest) else datetime.fromtimestamp(latest, UTC).isoformat(),
-        }
+    def _matrix(self, rows: NDArray[Any]) -> csr_array:
+        users, persons = np.unique(rows["user"], return_inverse=True)
+        scale = np.sqrt(np.mean(rows["weight"].astype(np.float64) ** 2)) if len(rows) else 1.0
+        shape = (len(users), len(self.works))
+        matrix = csr_array((rows["weight"] / scale, (persons, rows["work"])), shape=shape)
+        matrix.sort_indices()
+        return csr_array(matrix, dtype=np.float32)
 
-    def _decay(self, days: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _decay(self, times: NDArray[np.int32], latest: int) -> NDArray[np.float32]:
         """What a like still counts, 0..1; one without a time counts as the latest."""
         half_life = self._rules.half_life_days
-        if half_life is None or not len(days) or np.isnan(days).all():
-            return np.ones(len(days), np.float32)
-        age = np.nan_to_num(np.nanmax(days) - days)
-        decayed: NDArray[np.float32] = np.exp2(-age / half_life).astype(np.float32)
+        if half_life is None:
+            return np.ones(len(times), np.float32)
+        age_days = np.maximum(latest - times.astype(np.float64), 0) / _DAY_S
+        decayed: NDArray[np.float32] = np.exp2(-age_days / half_life).astype(np.float32)
         return decayed
 
-    def _each_once(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Of several rows of a person with a work, the heaviest."""
-        rows = rows[np.lexsort((-rows["weight"], rows["work"], rows["user"]))]
-        again = np.zeros(len(rows), bool)
-        again[1:] = (rows["user"][1:] == rows["user"][:-1]) & (
-            rows["work"][1:] == rows["work"][:-1]
-        )
-        self._count("again", int(again.sum()))
-        return rows[~again]
+    def _each_once(self, rows: NDArray[Any], latest: int) -> NDArray[Any]:
+        """Each person's likes of a work as one row, weighed by age."""
+        apart, before = self._rules.separate_events, len(rows)
+        if apart:
+            rows = rows[_order(rows)]
+            rows = rows[_starts(rows, "user", "work", "weight")]
+            self._count("again", before - len(rows))
+        rows["weight"] *= self._decay(rows["time"], latest)
+        rows = rows[_order(rows)]
+        first = _starts(rows, "user", "work")
+        once = rows[first]
+        if apart and len(rows):
+            sums = np.add.reduceat(rows["weight"], first)
+            once["weight"] = np.minimum(sums, np.float32(MAX_WEIGHT))
+        self._count("added to another event" if apart else "again", len(rows) - len(once))
+        return once
 
-    def _capped(self, rows: NDArray[Any]) -> NDArray[Any]:
+    def _capped(self, rows: NDArray[Any], draw: NDArray[np.uint64]) -> NDArray[Any]:
         """The latest of whoever has too many; without times, a draw that is always the same."""
-        draw = np.random.default_rng(0).permutation(len(rows))
-        rows = rows[np.lexsort((draw, -np.nan_to_num(rows["t"]), rows["user"]))]
-        starts = np.flatnonzero(np.diff(rows["user"], prepend=-1))
-        place = np.arange(len(rows)) - np.repeat(starts, np.diff([*starts, len(rows)]))
+        rows = rows[np.lexsort((draw, -rows["time"], rows["user"]))]
+        starts = _starts(rows, "user")
+        place = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
         over = place >= self._rules.max_works
         self._count("over the limit of a person", int(over.sum()))
         return rows[~over]
@@ -249,71 +297,13 @@ class _Collector:
         return kept
 
 
-def _strings(column: pa.Array) -> pa.Array:
-    """A column as texts; an empty one is none."""
-    texts = column.cast(pa.string())
-    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+def _order(rows: NDArray[Any]) -> NDArray[np.intp]:
+    """Rows of a person with a work together, the heaviest first, the latest of equal ones."""
+    return np.lexsort((-rows["time"], -rows["weight"], rows["work"], rows["user"]))
 
 
-def _numbers(column: pa.Array, number: Any) -> NDArray[np.int32]:  # noqa: ANN401 - str -> int
-    """The number of each id, looked up once for each that differs; -2 where there is none."""
-    encoded = _strings(column).dictionary_encode()
-    found = np.array([*map(number, encoded.dictionary.to_pylist()), -2], np.int32)
-    places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    numbers: NDArray[np.int32] = found[places]
-    return numbers
-
-
-def _floats(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The numbers of a column, NaN for what is none, and where anything stands at all."""
-    if pa.types.is_string(column.type) or pa.types.is_null(column.type):
-        column = _strings(column)
-        there = ~column.is_null().to_numpy(zero_copy_only=False)
-        fits = pc.match_substring_regex(column, _NUMBER)
-        column = pc.utf8_trim_whitespace(
-            pc.if_else(fits, column, pa.scalar(None, pa.string()))
-        ).cast(pa.float64())
-    else:
-        there = ~column.is_null().to_numpy(zero_copy_only=False)
-        column = column.cast(pa.float64(), safe=False)
-    numbers = column.to_numpy(zero_copy_only=False).astype(np.float64)
-    numbers[np.isinf(numbers)] = np.nan
-    return numbers, there
-
-
-def _seconds(column: pa.Array) -> NDArray[np.float64]:
-    """Seconds since 1970 of dates, of numbers (seconds or milliseconds), or of ISO 8601 texts."""
-    if pa.types.is_string(column.type):
-        numbers, there = _floats(column)
-        if not (there & np.isnan(numbers)).any():
-            return _as_seconds(numbers)
-        try:
-            column = pc.cast(_strings(column), pa.timestamp("ms", "UTC"))
-        except pa.ArrowInvalid as error:
-            try:  # without a time zone: as if in UTC
-                column = pc.cast(_strings(column), pa.timestamp("ms"))
-            except pa.ArrowInvalid:
-                raise SourceError(
-                    f"a time of the interactions is neither ISO 8601 nor a number: {error}"
-                ) from error
-    if pa.types.is_temporal(column.type):
-        millis = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
-        return _floats(millis)[0] / 1000
-    return _as_seconds(_floats(column)[0])
-
-
-def _as_seconds(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.abs(numbers) > _MILLISECONDS, numbers / 1000, numbers)
-
-
-def batches_of(rows: Iterator[Sequence[Mapping[str, Any]]]) -> Iterator[pa.RecordBatch]:
-    """Batches of rows that are plain objects, texts or numbers by column."""
-    for some in rows:
-        names = dict.fromkeys(name for row in some for name in row)
-        yield pa.RecordBatch.from_pydict(
-            {name: pa.array([_text(row.get(name)) for row in some], pa.string()) for name in names}
-        )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _starts(rows: NDArray[Any], *names: str) -> NDArray[np.intp]:
+    """Places where another value of one of these columns begins."""
+    new = np.ones(len(rows), bool)
+    new[1:] = np.logical_or.reduce([rows[n][1:] != rows[n][:-1] for n in names])
+    return np.flatnonzero(new)

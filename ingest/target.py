@@ -27,7 +27,7 @@ from xlrec_es.types import Vector
 _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
 _READ = "docs._id,docs.found,docs.error,docs._source"
 _HEADERS = {"accept": "application/json", "content-type": "application/json"}
-_LEARNED = ("indicators", "indicators_from", "evidence", "generation")
+_LEARNED = ("indicators", "indicators_from", "evidence", "generation", "market_popularity")
 """What others than the worker write into a document: see `ingest.indicators`."""
 
 

@@ -9,6 +9,7 @@ calibrated, so that the nearest works may be in any language.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class Transfer:
         neighbours: Warm works that a work borrows from; 0: nothing is borrowed.
         kappa: Persons that own indicators need to count as much as borrowed ones.
         self_weight: Sum of the weights of the neighbours themselves, as a part of what the
-            indicators of a warm work add up to.
+            borrowed indicators add up to.
         speaking: Nearest works that speak themselves.
         temperature: Of the soft maximum over cosines that weighs neighbours; near 0, only the
             nearest counts.
@@ -60,25 +61,74 @@ class Transfer:
     min_persons: int = 1
     top: int = TOP
 
-    def apply(self, own: csr_array, persons: Floats, vectors: Vector) -> Blend:
+    def needy(self, persons: Floats, vectors: Vector, works: Works) -> Works:
+        """Those of some works that borrow; arguments as for `apply`."""
+        if not self.neighbours:
+            return works[:0]
+        share = self.kappa / (persons[works] + self.kappa)
+        return works[(share >= _LEAST_SHARE) & vectors[works].any(axis=1)]
+
+    def own_of(
+        self,
+        learn: Callable[[Works], csr_array],
+        persons: Floats,
+        vectors: Vector,
+        works: Works,
+    ) -> csr_array:
+        """Learn what these works have of their own, and the works that they borrow from.
+
+        Args:
+            learn: A learner's, of some works.
+            persons: As for `apply`.
+            vectors: As for `apply`.
+            works: Which; all of them, or those of a shard.
+
+        Returns:
+            Shape (n_works, n_works): the rows that `apply` needs for these works.
+        """
+        n_works = len(persons)
+        needy = self.needy(persons, vectors, works)
+        warm = persons >= self.min_persons
+        known = np.zeros(n_works, bool)
+        own = csr_array((n_works, n_works), dtype=np.float32)
+        wanted = works
+        while True:
+            if len(works) < n_works:
+                lent = nearest(vectors, needy, among=warm, k=self.neighbours)
+                wanted = np.union1d(wanted, lent.indices).astype(np.int32)
+            wanted = wanted[~known[wanted]]
+            if not len(wanted):
+                return own
+            own = csr_array(own + _at_rows(learn(wanted), wanted))
+            known[wanted] = True
+            # A work that turns out to have no indicators lends nothing: the next nearest does.
+            warm &= ~known | (np.diff(own.indptr) > 0)
+
+    def apply(
+        self, own: csr_array, persons: Floats, vectors: Vector, works: Works | None = None
+    ) -> Blend:
         """Blend what works have of their own with what they borrow.
 
         Args:
             own: Shape (n_works, n_works), as a learner made it.
             persons: Who liked each work, shape (n_works,).
             vectors: Shape (n_works, dims), calibrated, of length 1; zeros where there is none.
+            works: Which are wanted, None for all; the others end without indicators.
         """
-        share = self.kappa / (persons + self.kappa) if self.neighbours else np.zeros(len(persons))
-        needy = np.flatnonzero((share >= _LEAST_SHARE) & vectors.any(axis=1)).astype(np.int32)
+        n_works = len(persons)
+        wanted = np.arange(n_works, dtype=np.int32) if works is None else works
+        needy = self.needy(persons, vectors, wanted)
         has_own = np.diff(own.indptr) > 0
         warm = (persons >= self.min_persons) & has_own
         borrowed = self._borrow(own, warm, vectors, needy)
-        given = np.zeros(len(persons))
-        given[needy] = share[needy]
+        given = np.zeros(n_works)
+        given[needy] = self.kappa / (persons[needy] + self.kappa)
         # A work without anything to borrow keeps its own in full, and the other way round.
         given[np.diff(borrowed.indptr) == 0] = 0
         given[~has_own & (given > 0)] = 1
-        mixed = csr_array(diags_array(1 - given) @ own + diags_array(given) @ borrowed)
+        kept = np.zeros(n_works)
+        kept[wanted] = 1 - given[wanted]
+        mixed = csr_array(diags_array(kept) @ own + diags_array(given) @ borrowed)
         mixed.eliminate_zeros()
         provenance = np.select(
             [np.diff(mixed.indptr) == 0, given == 0, given == 1], [NONE, OWN, BORROWED], BLENDED
@@ -89,20 +139,28 @@ class Transfer:
         self, own: csr_array, warm: NDArray[np.bool_], vectors: Vector, needy: Works
     ) -> csr_array:
         """Borrowed indicators of the needy works, shape (n_works, n_works); other rows empty."""
-        n_works = len(vectors)
         everybody = np.asarray(vectors.any(axis=1))
         lent = nearest(vectors, needy, among=warm, k=self.neighbours)
         speakers = nearest(vectors, needy, among=everybody, k=self.speaking)
         means = csr_array(_softmax(lent, self.temperature) @ own)
         # On the scale of the learner's weights, whichever learner it is.
-        typical = float(own.sum() / max(1, int((np.diff(own.indptr) > 0).sum()))) or 1.0
-        speaking = _softmax(speakers, self.temperature) * np.float32(self.self_weight * typical)
-        rows = others(csr_array(means + speaking), needy)
-        spread = csr_array(
-            (np.ones(len(needy), np.float32), (needy, np.arange(len(needy)))),
-            shape=(n_works, len(needy)),
-        )
-        return csr_array(spread @ rows)
+        typical = np.asarray(means.sum(axis=1)).ravel()  # (len(needy),)
+        typical[typical == 0] = 1
+        scale = diags_array((self.self_weight * typical).astype(np.float32))
+        speaking = scale @ _softmax(speakers, self.temperature)
+        return _at_rows(others(csr_array(means + speaking), needy), needy)
+
+
+def _at_rows(rows: csr_array, works: Works) -> csr_array:
+    """Rows at the places of their works, shape (n_works, n_works)."""
+    n_works = rows.shape[1]
+    counts = np.zeros(n_works + 1, np.int64)
+    counts[works + 1] = np.diff(rows.indptr)
+    order = np.argsort(works, kind="stable")
+    sorted_rows = csr_array(rows[order])
+    return csr_array(
+        (sorted_rows.data, sorted_rows.indices, np.cumsum(counts)), shape=(n_works, n_works)
+    )
 
 
 def nearest(vectors: Vector, works: Works, *, among: NDArray[np.bool_], k: int) -> csr_array:

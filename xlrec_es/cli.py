@@ -32,6 +32,7 @@ from xlrec_es.node.cli import node as node_commands
 from xlrec_es.node.folder import default_folder
 from xlrec_es.options import XlrecGroup, config_option, connection_options, index_option
 from xlrec_es.plan import Options
+from xlrec_es.query import SearchOptions
 from xlrec_es.recommend import Recommender
 from xlrec_es.reindex_cli import reindex as reindex_command
 from xlrec_es.remote import RemoteEncoder
@@ -120,6 +121,11 @@ def _history_options(command: F) -> F:
         help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable. "
         "Default: the index's own.",
     )
+    @click.option(
+        "--market",
+        help="Whose popularity counts for somebody of whom nothing is known.  [default: the target "
+        "language's, if markets are languages, else everybody's]",
+    )
     @functools.wraps(command)
     def wrapper(
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
@@ -135,6 +141,7 @@ def _history_options(command: F) -> F:
         languages: tuple[str, ...],
         mix: str,
         weights: tuple[str, ...],
+        market: str | None,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         history = History(tuple(map(Interaction, items)), texts)
@@ -156,6 +163,7 @@ def _history_options(command: F) -> F:
         options = Options(
             weights=_all_given("--weight", leg_weights) if leg_weights else None,
             mix=quotas or mix,
+            search=SearchOptions(market=market),
         )
         encoder = None
         if encoder_url:

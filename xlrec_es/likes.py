@@ -23,8 +23,8 @@ from xlrec_es.errors import SourceError
 from xlrec_es.history import EVENT_WEIGHTS
 from xlrec_es.rows import read_rows, text_of
 
-COLUMNS = ("user", "item", "event", "rating", "weight", "time")
-"""What a row may have; `user` and `item` it must have."""
+COLUMNS = ("user", "item", "event", "rating", "weight", "time", "market")
+"""What a row may have; `user` and `item` it must have. The market matters to popularity alone."""
 
 MAX_WEIGHT = 100.0
 """A weight above it is taken for a mistake."""
@@ -68,7 +68,7 @@ class Likes:
         """A random number for each like, shape (n,), that depends on its ids and the seed alone."""
         salt = ids_as_numbers([f"seed {seed}"])[0]
         persons = ids_as_numbers(self.persons)[self.person] ^ salt
-        return _mixed(persons, ids_as_numbers(self.works)[self.work])
+        return pair_hashes(persons, ids_as_numbers(self.works)[self.work])
 
 
 def read_likes(
@@ -170,10 +170,10 @@ def pairs_digest(persons: NDArray[np.uint64], works: NDArray[np.uint64]) -> str:
     Returns:
         Sixteen hexadecimal digits. Two sets are told apart; it is no protection from forgery.
     """
-    return f"{int(_mixed(persons, works).sum(dtype=np.uint64)):016x}"
+    return f"{int(pair_hashes(persons, works).sum(dtype=np.uint64)):016x}"
 
 
-def _mixed(persons: NDArray[np.uint64], works: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def pair_hashes(persons: NDArray[np.uint64], works: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """A hash of each pair: the last steps of SplitMix64, which spread every bit over all others.
 
     Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number Generators"

@@ -172,7 +172,7 @@ def make_plan(
     Raises:
         UnknownItems: The history names items, and the index has none of them.
         UnknownLanguage: Not a language tag, or none of the index's languages.
-        UsageError: An event without a weight.
+        UsageError: An event without a weight, or a market that the index does not know.
     """
     known = {document.work for document in documents} | {document.id for document in documents}
     unknown = tuple(item for item in history.items if item not in known)
@@ -207,6 +207,7 @@ def make_plan(
         legs=legs,
         index=live.name,
         options=_with_title(options.search, live.meta.title_field),
+        markets=_markets(options.search.market, targets, live),
     )
     temperature = options.temperature or own.get("temperature", TEMPERATURE)
     return Plan(live, profile, targets, requests, weights, temperature, unknown, tuple(notes))
@@ -238,6 +239,22 @@ def _in_languages(
     within = set(languages)
     there = {document.work for document in documents if document.language in within}
     return [d for d in documents if d.language in within or d.work not in there]
+
+
+def _markets(wanted: str | None, languages: Iterable[str], live: LiveIndex) -> Mapping[str, str]:
+    """By target language the market whose popularity counts, where one does."""
+    known = live.meta.indicators.get("markets") or {}
+    names = known.get("names", ())
+    if wanted is not None:
+        if wanted not in names:
+            raise UsageError(
+                f"{live.name} knows no market {wanted!r}, but {', '.join(names) or 'none'}; "
+                "markets are learned by: xlrec-ingest indicators"
+            )
+        return dict.fromkeys(languages, wanted)
+    if known.get("origin") != "language":
+        return {}
+    return {language: language for language in languages if language in names}
 
 
 def _with_title(options: SearchOptions, title: str | None) -> SearchOptions:

@@ -22,6 +22,7 @@ LANGUAGE_FIELD = "xlrec.language"
 VECTOR_FIELD = "xlrec.embedding"
 INDICATORS_FIELD = "xlrec.indicators"
 POPULARITY_FIELD = "xlrec.popularity"
+MARKET_POPULARITY_FIELD = "xlrec.market_popularity"
 
 MAX_HITS = 10_000
 """Elasticsearch's own `index.max_result_window`, and its limit for `num_candidates`."""
@@ -65,6 +66,9 @@ class SearchOptions:
         boosts: See `Boost`.
         caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
         source: The user's own fields that come back with each hit.
+        market: Whose popularity counts in the popularity leg, where indicators were learned with
+            markets; None: that of each target language's persons if markets are languages, else
+            everybody's.
     """
 
     candidates: int = 100
@@ -79,6 +83,7 @@ class SearchOptions:
     boosts: tuple[Boost, ...] = ()
     caps: Mapping[str, int] | None = None
     source: tuple[str, ...] = ()
+    market: str | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
@@ -155,6 +160,7 @@ def build_requests(
     legs: Sequence[str],
     index: str,
     options: SearchOptions,
+    markets: Mapping[str, str] | None = None,
 ) -> tuple[SearchRequest, ...]:
     """The searches of a profile: each target language by itself, leg by leg.
 
@@ -168,6 +174,7 @@ def build_requests(
         legs: Which of `LEGS`.
         index: Where the history's documents are.
         options: How deep, and where.
+        markets: By target language, the market whose popularity counts; else everybody's does.
     """
     requests = []
     for language in languages:
@@ -185,7 +192,8 @@ def build_requests(
             body = collaborative_body(profile, language, options)
             requests.append(SearchRequest(language, COLLABORATIVE, None, body))
         if POPULARITY in legs:
-            body = popularity_body(profile, language, options)
+            market = (markets or {}).get(language)
+            body = popularity_body(profile, language, options, market=market)
             requests.append(SearchRequest(language, POPULARITY, None, body))
     return tuple(requests)
 
@@ -250,15 +258,24 @@ def collaborative_body(profile: Profile, language: str, options: SearchOptions) 
     return {"query": _boosted(query, unseen, options), **_hits(options)}
 
 
-def popularity_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
-    """The search for what most people like."""
-    query = {
-        "function_score": {
-            "query": {"bool": {"filter": [{"exists": {"field": POPULARITY_FIELD}}]}},
-            "field_value_factor": {"field": POPULARITY_FIELD},
-            "boost_mode": "replace",
+def popularity_body(
+    profile: Profile, language: str, options: SearchOptions, *, market: str | None = None
+) -> dict[str, Any]:
+    """The search for what most people like, or most people of one market."""
+    there = {"exists": {"field": POPULARITY_FIELD}}
+    query: dict[str, Any]
+    if market is None:
+        query = {
+            "function_score": {
+                "query": {"bool": {"filter": [there]}},
+                "field_value_factor": {"field": POPULARITY_FIELD},
+                "boost_mode": "replace",
+            }
         }
-    }
+    else:
+        named = {"field": MARKET_POPULARITY_FIELD, "query_vector": {market: 1.0}}
+        # What nobody anywhere likes has no number, and comes last.
+        query = {"bool": {"filter": [there], "should": [{"sparse_vector": named}]}}
     unseen = _unseen(profile, language, options)
     return {"query": _boosted(query, unseen, options), **_hits(options)}
 

@@ -7,7 +7,7 @@ the cost of a work does not depend on how many there are, and works can be split
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -27,17 +27,26 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The Gram matrix, of each row the entries with the highest cosine; padded with -1 and 0.
+    """Rows of the Gram matrix, of each the entries with the highest cosine; padded with -1 and 0.
 
     Attributes:
-        columns: Shape (n_works, width), int32; the nearest works first.
-        values: Shape (n_works, width), float32.
+        place: Shape (n_works,), int32: which row is a work's; -1: none.
+        columns: Shape (n_rows, width), int32; the nearest works first.
+        values: Shape (n_rows, width), float32.
         diagonal: Shape (n_works,), float32.
     """
 
+    place: NDArray[np.int32]
     columns: NDArray[np.int32]
     values: Floats
     diagonal: Floats
+
+    def with_those(self, more: _Rows, works: Works) -> _Rows:
+        """These rows, and after them those of other works."""
+        place = self.place.copy()
+        place[works] = len(self.columns) + more.place[works]
+        columns = np.concatenate([self.columns, more.columns])
+        return _Rows(place, columns, np.concatenate([self.values, more.values]), self.diagonal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +66,13 @@ class LocalEase:
     neighbours: int = NEIGHBOURS
     width: int = WIDTH
     top: int = TOP
-    device: str = "cpu"
+    device: str = field(default="cpu", repr=False)  # the same is learned on each
     name: str = "local-ease"
 
     def learn(self, likes: csr_array, works: Works) -> csr_array:
         """As `Learner.learn`."""
         n_works = likes.shape[1]
-        gram = _nearest(likes, min(self.width, max(1, n_works - 1)))
+        gram = self._gram(likes, works)
         columns, values, counts = [], [], []
         for block in (works[at : at + _BATCH] for at in range(0, len(works), _BATCH)):
             for found, weights in self._regress(gram, block):
@@ -81,10 +90,21 @@ class LocalEase:
             shape=(len(works), n_works),
         )
 
+    def _gram(self, likes: csr_array, works: Works) -> _Rows:
+        """The rows of these works and of their neighbours: all that their regressions need."""
+        width = min(self.width, max(1, likes.shape[1] - 1))
+        rows = _nearest(likes, works, width)
+        near = np.unique(rows.columns[:, : self.neighbours])
+        more = near[near >= 0]
+        more = more[rows.place[more] < 0]
+        return rows.with_those(_nearest(likes, more, width), more) if len(more) else rows
+
     def _regress(self, gram: _Rows, works: Works) -> Iterator[tuple[NDArray[np.int32], Floats]]:
         """The indicators of a few works, solved together."""
-        near = gram.columns[works, : self.neighbours]  # (b, m), -1 where there are fewer
-        towards = gram.values[works, : self.neighbours]  # (b, m)
+        near = gram.columns[
+            gram.place[works], : self.neighbours
+        ]  # (b, m), -1 where there are fewer
+        towards = gram.values[gram.place[works], : self.neighbours]  # (b, m)
         weights = _ridge(_among(gram, near, self.regularization), towards, self.device)
         for columns, row in zip(near, weights, strict=True):
             good = np.flatnonzero((row > 0) & (columns >= 0))
@@ -98,6 +118,11 @@ def _ridge(left: Floats, right: Floats, device: str) -> Floats:
     if device == "cpu":  # LAPACK alone is three times as fast as torch's batch of them
         with threadpool_limits(1):  # threads cost more than they bring to matrices this small
             return np.stack([_solve(*system) for system in zip(left, right, strict=True)])
+    return ridge_in_torch(left, right, device)
+
+
+def ridge_in_torch(left: Floats, right: Floats, device: str) -> Floats:
+    """As `_ridge`, the whole batch at once on a device of torch."""
     matrices = torch.from_numpy(left).to(device)
     vectors = torch.from_numpy(right).to(device)[..., None]
     solved: Floats = torch.linalg.solve(matrices, vectors)[..., 0].cpu().numpy()
@@ -118,9 +143,10 @@ def _among(gram: _Rows, near: NDArray[np.int32], regularization: float) -> Float
     for matrix, row in zip(matrices, near, strict=True):
         there = row[row >= 0]
         local[there] = np.arange(len(there))
-        places = local[gram.columns[there]]  # (len(there), width)
+        rows = gram.place[there]
+        places = local[gram.columns[rows]]  # (len(there), width)
         found = np.flatnonzero(places >= 0)
-        matrix[found // places.shape[1], places.ravel()[found]] = gram.values[there].ravel()[found]
+        matrix[found // places.shape[1], places.ravel()[found]] = gram.values[rows].ravel()[found]
         local[there] = -1
         np.maximum(matrix, matrix.T, out=matrix)  # an entry may be kept in one of its two rows
         diagonal = np.where(row >= 0, gram.diagonal[row], 0)
@@ -128,21 +154,24 @@ def _among(gram: _Rows, near: NDArray[np.int32], regularization: float) -> Float
     return matrices
 
 
-def _nearest(likes: csr_array, width: int) -> _Rows:
-    """Of each work the co-occurrences with its nearest works by cosine."""
+def _nearest(likes: csr_array, works: Works, width: int) -> _Rows:
+    """Of some works the co-occurrences with their nearest works by cosine."""
     n_works = likes.shape[1]
     diagonal = strengths(likes)
     lengths = np.sqrt(np.maximum(diagonal, np.finfo(np.float32).tiny))
-    columns = np.full((n_works, width), -1, np.int32)
-    values = np.zeros((n_works, width), np.float32)
+    place = np.full(n_works, -1, np.int32)
+    place[works] = np.arange(len(works), dtype=np.int32)
+    columns = np.full((len(works), width), -1, np.int32)
+    values = np.zeros((len(works), width), np.float32)
     by_work = likes.T.tocsr()
-    for block in blocks(np.arange(n_works, dtype=np.int32), n_works):
+    for block in blocks(works, n_works):
         together = others(by_work[block] @ likes, block)
-        for work, start, end in zip(block, together.indptr[:-1], together.indptr[1:], strict=True):
+        bounds = zip(place[block], together.indptr[:-1], together.indptr[1:], strict=True)
+        for row, start, end in bounds:
             found, common = together.indices[start:end], together.data[start:end]
             cosine = common / lengths[found]  # its own length is the same for all
             best = largest(cosine, width)
             best = best[np.argsort(-cosine[best], kind="stable")]
-            columns[work, : len(best)] = found[best]
-            values[work, : len(best)] = common[best]
-    return _Rows(columns, values, diagonal)
+            columns[row, : len(best)] = found[best]
+            values[row, : len(best)] = common[best]
+    return _Rows(place, columns, values, diagonal)

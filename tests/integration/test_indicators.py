@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +16,35 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import DIMS, FINGERPRINT, LANGUAGES, TOPICS, WORKS_PER_TOPIC, write_catalogue
+from catalogue import (
+    DIMS,
+    FINGERPRINT,
+    LANGUAGES,
+    TOPICS,
+    WORKS_PER_TOPIC,
+    topics_of,
+    write_catalogue,
+)
+from ingest import generations
 from ingest.catalogue import Entry, read_catalogue
 from ingest.cli import main as ingest_main
 from ingest.indicators import IndicatorJob, learn, run
 from ingest.interaction_source import read
 from ingest.interactions import LikeRules, collect
-from ingest.learners import LocalEase
+from ingest.learners import LEARNERS, LocalEase
 from ingest.shards import Shard
 from ingest.transfer import Transfer
 from ingest.writer import Operation
+from xlrec_es import History, Options, Recommender, SearchOptions
 from xlrec_es.cli import main as xlrec_main
-from xlrec_es.errors import SourceError
+from xlrec_es.errors import SourceError, UsageError, WriteError
 from xlrec_es.indicators import show
-from xlrec_es.indices import find_live
+from xlrec_es.indices import IndexMeta, LiveIndex, find_live
 from xlrec_es.likes import read_likes
 
 COLD = "chess-9"
+SPARSE = ("xlrec.indicators", "xlrec.market_popularity")
+OMITTED = ("embedding", "indicators", "market_popularity")  # some versions leave them out
 NAMES = ["a.b", "a..b", ".a", "a.", " ", 'a"b', "a'b", "日本語🎉", "a\0b", "a\nb", "a\\b", "*", "é"]
 NAMES += ["e\u0301", "k" * 512, "日" * 170]
 
@@ -58,16 +72,17 @@ def job(likes: Path, name: str, **options: object) -> IndicatorJob:
 
 def documents(client: Elasticsearch, index: str) -> dict[str, dict[str, Any]]:
     """All documents, vectors and all, by id; version and source apart from what is learned."""
-    body = {"size": 1000, "version": True, "fields": ["xlrec.embedding", "xlrec.indicators"]}
+    body = {"size": 1000, "version": True, "fields": ["xlrec.embedding", *SPARSE]}
     hits = client.search(index=index, body=body)["hits"]["hits"]
     found = {}
     for hit in hits:
         source = hit["_source"]
-        own = {k: v for k, v in source["xlrec"].items() if k not in ("embedding", "indicators")}
+        own = {k: v for k, v in source["xlrec"].items() if k not in OMITTED}
         learned = {
             name: own.pop(name, None)
             for name in ("indicators_from", "evidence", "generation", "popularity")
         }
+        learned["market_popularity"] = hit["fields"].get("xlrec.market_popularity")
         vector = np.array(hit["fields"]["xlrec.embedding"], np.float32).tobytes()
         found[hit["_id"]] = {
             "version": hit["_version"],
@@ -172,18 +187,145 @@ def test_a_run_that_was_cut_short_is_known_and_finished(
 
 def test_shards_together_are_the_whole(es: Elasticsearch, index_name: str, likes: Path) -> None:
     live = write_catalogue(es, index_name)
-    run(es, job(likes, index_name))
+    whole_run = run(es, job(likes, index_name))
     whole = documents(es, live.name)
     other = write_catalogue(es, f"{index_name}-shards")
-    counts = [
-        run(es, job(likes, f"{index_name}-shards", shard=Shard(n, 3)))["changed"] for n in (1, 2, 3)
-    ]
+    runs = []
+    for n in (2, 1, 3):
+        runs.append(run(es, job(likes, f"{index_name}-shards", shard=Shard(n, 3))))
+        assert show(es, other.name, "chess-1").complete == (len(runs) == 3)
+    assert [one["complete"] for one in runs] == [False, False, True]
+    assert {one["generation"] for one in runs} == {whole_run["generation"]}
+    counts = [one["changed"] for one in runs]
     assert sum(counts) == len(whole)
     assert min(counts) > 0
     parts = documents(es, other.name)
-    assert {i: d["indicators"] for i, d in parts.items()} == {
-        i: d["indicators"] for i, d in whole.items()
+    for id_, document in whole.items():
+        assert parts[id_]["learned"] == document["learned"]
+        # Where a sum in another order ends on the other side of a rounding, by a bit of nine.
+        assert parts[id_]["indicators"] == pytest.approx(document["indicators"], rel=1 / 256)
+    # A shard of other likes begins another generation, which one shard does not complete.
+    fewer = likes.read_text().splitlines()[:-100]
+    likes.write_text("\n".join(fewer) + "\n")
+    changed = run(es, job(likes, other.name, shard=Shard(1, 3)))
+    assert not changed["complete"]
+    assert find_live(es, other.name).meta.indicators["done"] == [1]
+
+
+def test_two_shards_that_finish_at_once_both_count(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both read `_meta` before either writes it, so one of the notes is overwritten."""
+    live = write_catalogue(es, index_name)
+    note = {"generation": "g"}
+    for number in (1, 2):
+        generations.begin(es, live.name, note, Shard(number, 2))
+    both_have_read = threading.Barrier(2, timeout=30)
+    update_meta = generations.update_meta
+    first = threading.local()
+
+    def write_together(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> LiveIndex:
+        if not hasattr(first, "passed"):
+            first.passed = True
+            both_have_read.wait()
+        return update_meta(client, live, meta)
+
+    monkeypatch.setattr(generations, "update_meta", write_together)
+
+    def finish(number: int) -> bool:
+        return generations.finish(es, live.name, note, Shard(number, 2))
+
+    with ThreadPoolExecutor(2) as threads:
+        complete = list(threads.map(finish, (1, 2)))
+    stored = find_live(es, index_name).meta.indicators
+    assert stored["done"] == [1, 2]
+    assert stored["complete"]
+    assert any(complete)
+
+
+def test_runs_that_get_into_each_others_way_are_told(es: Elasticsearch, index_name: str) -> None:
+    live = write_catalogue(es, index_name)
+    old, new = {"generation": "old"}, {"generation": "new"}
+    generations.begin(es, live.name, old, Shard())
+    generations.begin(es, live.name, new, Shard())
+    for note in (old, new):  # whichever ends first
+        with pytest.raises(WriteError, match="documents may hold either's"):
+            generations.finish(es, live.name, note, Shard())
+        assert not find_live(es, index_name).meta.indicators["complete"]
+    generations.begin(es, live.name, new, Shard())
+    assert generations.finish(es, live.name, new, Shard())
+    assert find_live(es, index_name).meta.indicators["complete"]
+
+
+def test_somebody_unknown_gets_what_their_market_likes(
+    es_each: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    write_catalogue(es_each, index_name)
+    path = tmp_path / "likes.jsonl"
+
+    def recommended(language: str, market: str | None = None) -> list[str]:
+        options = Options(search=SearchOptions(market=market))
+        recommender = Recommender(es_each, index_name, options=options)
+        found = recommender.recommend(History(), languages=[language], size=20).items
+        return [item.work for item in found]
+
+    # Painting is what most like, and cooking what those like who like Japanese documents.
+    rows = [{"user": f"p{n}", "item": f"painting-{n % 3}@de"} for n in range(300)]
+    rows += [{"user": f"j{n}", "item": f"cooking-{n % 3}@ja"} for n in range(90)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    run(es_each, job(path, index_name))
+    assert topics_of(recommended("de")[:3]) == ["painting"] * 3
+    assert topics_of(recommended("ja")[:3]) == ["cooking"] * 3
+    assert len(recommended("ja")) == 20  # those that nobody likes come after
+    # Where rows name markets, languages are none.
+    rows = [{**row, "market": "JP" if row["user"][0] == "j" else "AT"} for row in rows]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert run(es_each, job(path, index_name))["markets"] == 2
+    assert topics_of(recommended("ja")[:3]) == ["painting"] * 3
+    assert topics_of(recommended("ja", "JP")[:3]) == ["cooking"] * 3
+    with pytest.raises(UsageError, match="knows no market 'US', but AT, JP"):
+        recommended("ja", "US")
+    assert run(es_each, job(path, index_name, popularity=False))["changed"] == 0
+    assert topics_of(recommended("ja", "JP")[:3]) == ["cooking"] * 3
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_whatever_the_table_holds_no_weight_is_nonsense(
+    es: Elasticsearch, index_name: str, tmp_path: Path, name: str
+) -> None:
+    """Every row that does not count has a reason; what is written is finite and above zero."""
+    live = write_catalogue(es, index_name)
+    works = [f"{topic}-{n}" for topic in TOPICS for n in range(WORKS_PER_TOPIC)]
+    rows = [("robot", work, "1", "") for work in works]  # one person with every item
+    rows += [("alone", "chess-3", "1", "")] * 5 + [("hermit", "chess-4", "1e-38", "1970-01-01")]
+    rows += [("p1", w, "100", "2020-01-01") for w in works[:5]]
+    rows += [("p2", w, "0.00001", "9999-01-01") for w in works[3:9]]
+    absurd = ["nan", "inf", "-inf", "1e99", "many", "-5", "0", "-1e99"]
+    rows += [("p3", "chess-1", weight, "2020-01-01") for weight in absurd]
+    rows += [("p4", "no such", "1", ""), ("", "chess-1", "1", ""), ("p5", "", "1", "")]
+    path = tmp_path / "likes.csv"
+    lines = ["user,item,weight,time", *(",".join(row) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    rules = LikeRules(half_life_days=1, max_works=20)
+    summary = run(es, job(path, index_name, learner=LEARNERS[name](), rules=rules))
+    assert summary["refused"] == []
+    assert summary["interactions"] == {
+        "rows": len(rows),
+        "in the future, taken for the latest": 6,
+        "without user or item": 2,
+        "unknown item": 1,
+        "absurd weight or rating": 6,
+        "not liked": 2,
+        "again": 4,
+        "over the limit of a person": 20,
+        "likes": 20 + 1 + 1 + 5 + 6,
     }
+    for document in documents(es, live.name).values():
+        weights = np.array(list(document["indicators"].values()), np.float32)
+        assert np.isfinite(weights).all()
+        assert (weights > 0).all()
+        assert 0 <= document["learned"]["popularity"] <= 1
+        assert document["learned"]["evidence"] >= 0
 
 
 @pytest.mark.parametrize("whole", [True, False])

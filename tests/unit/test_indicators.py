@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from ingest.catalogue import Entry, Learned
-from ingest.indicators import popularity, update
+from ingest.indicators import update
+from ingest.learners import Cosine
 from ingest.transfer import Transfer, nearest
 from xlrec_es.indicators import read_indicators, storable
 
@@ -117,10 +118,53 @@ def test_nearest_is_exact_and_leaves_out_the_work_itself() -> None:
         np.testing.assert_allclose(row[expected], cosines[expected], rtol=1e-5)
 
 
-def test_popularity_is_logarithmic_and_ends_at_one() -> None:
-    assert popularity(0) == 0
-    assert 0 < popularity(1) < popularity(100) < popularity(1e9) == 1
-    assert popularity(1e12) == 1
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_shard_learns_its_works_and_those_they_borrow_from(count: int) -> None:
+    """And gets for its works what a single machine gets for all."""
+    rng = np.random.default_rng(0)
+    n = 300
+    vectors = rng.normal(size=(n, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    table = rng.random((400, n)) < rng.pareto(1.5, n) / 30
+    likes = csr_array(table.astype(np.float32))
+    persons = table.sum(axis=0).astype(np.float32)
+    transfer = Transfer(neighbours=3, min_persons=20)
+    everything = np.arange(n, dtype=np.int32)
+    whole = transfer.apply(Cosine().learn(likes, everything), persons, vectors)
+    for number in range(count):
+        mine = everything[number::count]
+        asked: list[int] = []
+
+        def learn(works: np.ndarray, asked: list[int] = asked) -> csr_array:
+            asked.extend(works.tolist())
+            return Cosine().learn(likes, works)
+
+        own = transfer.own_of(learn, persons, vectors, mine)
+        part = transfer.apply(own, persons, vectors, mine)
+        assert len(asked) == len(set(asked)) < n
+        np.testing.assert_allclose(
+            part.indicators[mine].toarray(), whole.indicators[mine].toarray(), rtol=1e-5
+        )
+        assert (part.provenance[mine] == whole.provenance[mine]).all()
+        others = np.setdiff1d(everything, mine)
+        assert part.indicators[others].nnz == 0
+
+
+def test_a_lender_without_indicators_is_replaced_by_the_next() -> None:
+    """That a work has none is only known once it has been learned."""
+    empty = own().toarray()
+    empty[[0, 1]] = 0  # the nearest neighbours of work 3
+    transfer = Transfer(neighbours=1, self_weight=0)
+    asked: list[int] = []
+
+    def learn(works: np.ndarray) -> csr_array:
+        asked.extend(works.tolist())
+        return csr_array(empty[works])
+
+    found = transfer.own_of(learn, PERSONS, VECTORS, np.array([3], np.int32))
+    assert 2 in asked
+    blend = transfer.apply(found, PERSONS, VECTORS, np.array([3], np.int32))
+    assert blend.indicators[[3]].toarray()[0] == pytest.approx(empty[2])
 
 
 ENTRY = Entry("doc", 0, "en", None, "")
@@ -128,7 +172,7 @@ ENTRY = Entry("doc", 0, "en", None, "")
 
 def test_an_update_replaces_the_indicators_that_are_there() -> None:
     """A list takes the old one's place; an object would be merged into it."""
-    learned = Learned({"a.b": 0.5}, "own", 3, 0.25)
+    learned = Learned({"a.b": 0.5}, "own", 3, 0.25, {"DE": 0.5})
     action, body = map(json.loads, update(ENTRY, learned, "gen").body.splitlines())
     assert action == {"update": {"_id": "doc", "retry_on_conflict": 3}}
     assert body["doc"]["xlrec"] == {
@@ -137,11 +181,12 @@ def test_an_update_replaces_the_indicators_that_are_there() -> None:
         "evidence": 3,
         "generation": "gen",
         "popularity": 0.25,
+        "market_popularity": [{"DE": 0.5}],
     }
     nothing = Learned({}, "none", 0, None)
     _, body = map(json.loads, update(ENTRY, nothing, "gen").body.splitlines())
     assert body["doc"]["xlrec"]["indicators"] == []
-    assert "popularity" not in body["doc"]["xlrec"]
+    assert not {"popularity", "market_popularity"} & body["doc"]["xlrec"].keys()
 
 
 @pytest.mark.parametrize(
@@ -152,6 +197,8 @@ def test_an_update_replaces_the_indicators_that_are_there() -> None:
         Learned({"a": 0.5, "b": 1}, "blended", 3, 0.25),
         Learned({"a": 0.5, "b": 1}, "own", 4, 0.25),
         Learned({"a": 0.5, "b": 1}, "own", 3, None),
+        Learned({"a": 0.5, "b": 1}, "own", 3, 0.25, {"DE": 0.5}),
+        Learned({"a": 0.5}, "own", 3, 0.25, {"b": 1}),
     ],
 )
 def test_the_digest_tells_what_changed(other: Learned) -> None:

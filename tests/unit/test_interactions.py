@@ -121,8 +121,9 @@ def test_times_in_the_future_are_taken_for_now() -> None:
         {"user": "1", "item": "b", "time": str(NOW_S)},
     ]
     found = likes(rows, LikeRules(half_life_days=1))
-    assert found.report["in the future, taken for now"] == 1
+    assert found.report["in the future, taken for the latest"] == 1
     assert found.matrix.toarray().tolist() == [[1, 1, 0]]
+    assert found.read["until"] == "2026-11-24T00:00:00+00:00"
 
 
 def test_what_is_no_time_is_an_error() -> None:
@@ -146,6 +147,89 @@ def test_rare_works_and_short_persons_can_be_left_out() -> None:
     assert found.matrix.toarray().tolist() == [[1, 1, 0], [1, 1, 0]]
     assert found.report["work too rare"] == 1
     assert found.report["person too short"] == 1
+
+
+def test_of_many_without_times_the_same_few_are_drawn() -> None:
+    rows = pairs("1a", "1b", "1c", "2a")
+    found = likes(rows, LikeRules(max_works=2))
+    assert found.report["over the limit of a person"] == 1
+    turned = likes(rows[::-1], LikeRules(max_works=2))
+    assert turned.digest == found.digest
+    assert turned.persons.tolist() == found.persons.tolist()
+
+
+def test_different_events_can_add_up_each_once() -> None:
+    events = ["view", "view", "cart", "purchase", "hide"]
+    rows = [{"user": "1", "item": "a", "event": event} for event in events]
+    rows.append({"user": "2", "item": "b", "event": "view"})
+    merged, apart = (likes(rows, LikeRules(separate_events=on)) for on in (False, True))
+    weights = [found.matrix[0, 0] / found.matrix[1, 1] for found in (merged, apart)]
+    assert weights == pytest.approx([5, 1 + 3 + 5])
+    assert merged.report == {"rows": 6, "not liked": 1, "again": 3, "likes": 2}
+    assert apart.report == {
+        "rows": 6,
+        "not liked": 1,
+        "again": 1,
+        "added to another event": 2,
+        "likes": 2,
+    }
+
+
+def test_events_can_be_weighed_and_all_others_left_out() -> None:
+    rows = [
+        {"user": "1", "item": i, "event": e}
+        for i, e in zip("abc", ["buy", "view", "zoom"], strict=True)
+    ]
+    found = likes(rows, LikeRules(events={"buy": 4, "zoom": 2}))
+    assert found.matrix.toarray()[0] == pytest.approx(np.array([4, 0, 2]) / np.sqrt(10))
+    with pytest.raises(UsageError, match="weight of event 'buy' is nan"):
+        LikeRules(events={"buy": float("nan")})
+
+
+def test_neither_order_nor_the_moment_of_reading_matters() -> None:
+    """Machines that share the work must agree on what they learn from."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "user": str(rng.integers(9)),
+            "item": "abc"[rng.integers(3)],
+            "event": ["view", "purchase"][rng.integers(2)],
+            "time": str(int(NOW_S - rng.random() * 900 * DAY_S)),
+        }
+        for _ in range(60)
+    ]
+    rules = LikeRules(half_life_days=90, max_works=2)
+    names = ("user", "item", "event", "time")
+
+    def read_at(now_s: float, order: Sequence[int]) -> Likes:
+        columns = {name: [rows[n][name] for n in order] for name in names}
+        return collect(pa.table(columns).to_batches(), ITEMS, rules, now_s=now_s)
+
+    first = read_at(NOW_S, range(60))
+    later = read_at(NOW_S + 3.7 * DAY_S, rng.permutation(60).tolist())
+    assert later.digest == first.digest
+    assert later.read == first.read
+    np.testing.assert_array_equal(later.persons, first.persons)
+    rows[0]["event"] = "like"
+    assert read_at(NOW_S, range(60)).digest != first.digest
+
+
+def test_markets_are_a_column_or_the_languages_of_what_is_liked() -> None:
+    rows = pairs("1a@ja", "1b", "2a", "2b")
+    named = [
+        {**row, "market": market} for row, market in zip(rows, ["x", "y", "x", None], strict=True)
+    ]
+    found = likes(named).markets
+    assert (found.names, found.origin) == (("x", "y"), "column")
+    assert found.persons.toarray().tolist() == [[2, 0], [0, 1], [0, 0]]
+    table = pa.table({name: [row[name] for row in rows] for name in ("user", "item")})
+    languages = {"a@ja": "ja", "b": "de"}
+    found = collect(
+        table.to_batches(), ITEMS, LikeRules(), now_s=NOW_S, languages=languages
+    ).markets
+    assert (found.names, found.origin) == (("de", "ja"), "language")
+    # The first person is at home in either, and the name decides; the second in German.
+    assert found.persons.toarray().tolist() == [[2, 0], [2, 0], [0, 0]]
 
 
 def test_nothing_at_all_is_an_empty_matrix() -> None:
@@ -193,6 +277,13 @@ def test_every_format_reads_alike(tmp_path: Path, name: str) -> None:
     batches = list(read(str(written(tmp_path, name)), {"user": "who", "item": "film"}))
     rows = [row for batch in batches for row in batch.to_pylist()]
     assert rows == [{"user": "007", "item": "a"}, {"user": "7", "item": "b"}]
+
+
+def test_an_id_may_be_any_text(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("user,item\nNULL,NA\nnan,n/a\n")
+    [batch] = read(str(path), {})
+    assert batch.to_pylist() == [{"user": "NULL", "item": "NA"}, {"user": "nan", "item": "n/a"}]
 
 
 def test_a_field_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.sparse import csr_array
 
-from ingest.learners import LEARNERS, Cosine, Ease, Learner, LocalEase, LogLikelihood, RP3Beta
+from ingest.learners import (
+    LEARNERS,
+    Cosine,
+    Ease,
+    Learner,
+    LocalEase,
+    LogLikelihood,
+    RP3Beta,
+    local_ease,
+)
 from ingest.learners.cooccurrence import log_likelihood
 from ingest.learners.ease import MAX_WORKS
 from ingest.learners.sparse import largest
@@ -107,6 +117,43 @@ def test_local_ease_survives_a_matrix_that_is_not_positive_definite() -> None:
     found = LocalEase(regularization=0.1, neighbours=1, width=1).learn(likes, all_works(likes))
     assert np.isfinite(found.data).all()
     assert found.nnz == 3
+
+
+def test_local_ease_looks_at_the_rows_of_the_works_and_their_neighbours_alone(
+    likes: csr_array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a shard of a large catalogue takes its part of the time and the memory."""
+    asked: list[int] = []
+    nearest = local_ease._nearest
+
+    def recorded(likes: csr_array, works: np.ndarray, width: int) -> object:
+        asked.extend(works.tolist())
+        return nearest(likes, works, width)
+
+    monkeypatch.setattr(local_ease, "_nearest", recorded)
+    some = np.array([7, 3], np.int32)
+    LocalEase(neighbours=5).learn(likes, some)
+    assert len(set(asked)) == len(asked) <= len(some) * 6
+    assert {3, 7} < set(asked)
+
+
+def test_torch_solves_what_lapack_solves(likes: csr_array, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code that --device cuda runs, on torch's own processor; see the next test for a GPU."""
+    works = all_works(likes)
+    expected = LocalEase(regularization=5).learn(likes, works).toarray()
+    solve = local_ease.ridge_in_torch
+    monkeypatch.setattr(local_ease, "ridge_in_torch", lambda a, b, _device: solve(a, b, "cpu"))
+    found = LocalEase(regularization=5, device="cuda").learn(likes, works).toarray()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_solves_what_lapack_solves(likes: csr_array) -> None:
+    works = all_works(likes)
+    expected = LocalEase(regularization=5).learn(likes, works).toarray()
+    found = LocalEase(regularization=5, device="cuda").learn(likes, works).toarray()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_cosine_by_hand() -> None:

@@ -135,6 +135,22 @@ def test_who_likes_nothing_is_asked_for_popularity_only() -> None:
     assert [(r.language, r.leg) for r in found] == [("ja", "popularity"), ("zh", "popularity")]
 
 
+def test_popularity_is_that_of_a_market_where_one_counts() -> None:
+    cold = build_profile([], {})
+    ja, zh = build_requests(
+        cold,
+        languages=["ja", "zh"],
+        legs=LEGS,
+        index="apps",
+        options=SearchOptions(),
+        markets={"ja": "JP"},
+    )
+    [query] = ja.body["query"]["bool"]["must"]
+    [market] = query["bool"]["should"]
+    assert market["sparse_vector"]["query_vector"] == {"JP": 1.0}
+    assert "function_score" in zh.body["query"]["bool"]["must"][0]
+
+
 def test_msearch_alternates_header_and_body_with_its_time_limit() -> None:
     lines = to_msearch(requests(), "apps", timeout_s=1.5)
     assert lines[0::2] == [{"index": "apps"}] * 5
