@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,8 @@ try:
     from transformers.utils import logging as transformers_logging
 except ImportError as error:
     raise MissingExtra.named("ingest", "Encoding texts") from error
+
+logger = logging.getLogger(__name__)
 
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
@@ -188,6 +191,8 @@ class SentenceTransformerEncoder:
                 "use a smaller model, or fewer tokens (--max-tokens)"
             ) from error
         self.batch_tokens = n_texts * longest // 2
+        about = {"device": self.device, "batch_tokens": self.batch_tokens}
+        logger.warning("out of memory; going on with smaller batches", extra=about)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()  # give back what the failed pass left in pieces
 

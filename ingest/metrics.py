@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ingest import vectors
 from ingest.worker import Worker
 from xlrec_es.errors import ConfigError, MissingExtra
 
@@ -72,7 +73,7 @@ class _RunCollector(Collector):
         for stage, spent in dict(tally.seconds).items():
             seconds.add_metric([stage], spent)
         yield seconds
-        tokens = getattr(self._worker.encoder, "tokens", 0)  # not every encoder has any
+        tokens = vectors.tokens(self._worker.encoder)
         yield CounterMetricFamily("xlrec_tokens", "Tokens that were encoded.", value=tokens)
         retries = writer.retries if writer else 0
         yield CounterMetricFamily("xlrec_retries", "Bulk requests sent again.", value=retries)
@@ -84,6 +85,12 @@ class _RunCollector(Collector):
         yield GaugeMetricFamily(
             "xlrec_requests_limit", "Bulk requests that may be under way at once.", value=limit
         )
+        waiting = GaugeMetricFamily(
+            "xlrec_queue_ratio", "How full the queue before a stage is.", labels=["stage"]
+        )
+        for stage, fill in tally.queues.items():
+            waiting.add_metric([stage], fill.waiting / fill.size if fill.size else 0.0)
+        yield waiting
         read = self._worker.source.fraction
         if read is not None:
             yield GaugeMetricFamily("xlrec_source_ratio", "Part of the source read.", value=read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ try:
     import tenacity
 except ImportError as error:
     raise MissingExtra.named("ingest", "Writing documents") from error
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -53,6 +56,7 @@ class Patience:
             stop=tenacity.stop_after_delay(self.retry_s)
             | tenacity.stop_when_event_set(self.give_up),
             sleep=tenacity.sleep_using_event(self.give_up),
+            before_sleep=_log,
             reraise=True,
         )
 
@@ -68,6 +72,14 @@ class Patience:
         """
         with friendly_errors(client):
             return self.retrying(passes)(send)
+
+
+def _log(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    pause = state.next_action.sleep if state.next_action else 0.0
+    reason = str(error).partition("\n")[0]
+    about = {"attempt": state.attempt_number, "reason": reason, "pause_s": round(pause, 2)}
+    logger.warning("trying again", extra=about)
 
 
 def passes(error: BaseException) -> bool:

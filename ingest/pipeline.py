@@ -7,14 +7,32 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
+@dataclass(slots=True)
+class Fill:
+    """How full a queue between two stages is, for whoever watches.
+
+    Attributes:
+        waiting: Items in it.
+        size: Room that it has.
+    """
+
+    waiting: int = 0
+    size: int = 0
+
+
 def prefetch(
-    items: Iterable[T], *, ahead: int, until: threading.Event | None = None
+    items: Iterable[T],
+    *,
+    ahead: int,
+    until: threading.Event | None = None,
+    fill: Fill | None = None,
 ) -> Generator[T, None, None]:
     """Iterate in a thread of its own.
 
@@ -22,11 +40,12 @@ def prefetch(
         items: What to iterate.
         ahead: So many items may wait to be taken.
         until: Once it is set, no more items come, even if the thread waits for something.
+        fill: Is kept up to date.
 
     Raises:
         BaseException: Whatever the iteration raises, where its item would have come.
     """
-    feed: _Feed[T] = _Feed(ahead)
+    feed: _Feed[T] = _Feed(ahead, fill or Fill())
     # A daemon, because nobody can interrupt it while it reads from a pipe that stays silent.
     threading.Thread(target=feed.fill, args=(items,), name="read", daemon=True).start()
     try:
@@ -38,8 +57,10 @@ def prefetch(
 class _Feed(Generic[T]):
     """A queue from one thread to another that passes errors on and can be closed."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, fill: Fill) -> None:
         self.closed = threading.Event()
+        self._fill = fill
+        fill.size = size
         # An item, an error, or the end.
         self._waiting: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(size)
 
@@ -64,6 +85,7 @@ class _Feed(Generic[T]):
                 entry = self._waiting.get(timeout=0.2)
             except queue.Empty:
                 continue
+            self._fill.waiting = self._waiting.qsize()
             if entry is None:
                 return
             if isinstance(entry, BaseException):
@@ -74,6 +96,7 @@ class _Feed(Generic[T]):
         while not self.closed.is_set():
             try:
                 self._waiting.put(entry, timeout=0.2)
+                self._fill.waiting = self._waiting.qsize()
                 return True
             except queue.Full:
                 continue
@@ -81,7 +104,12 @@ class _Feed(Generic[T]):
 
 
 def ordered(
-    function: Callable[[T], R], items: Iterable[T], *, executor: Executor, ahead: int
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    executor: Executor,
+    ahead: int,
+    fill: Fill | None = None,
 ) -> Generator[R, None, None]:
     """Map in an executor, results in the order of the items, each as soon as it is there.
 
@@ -90,8 +118,10 @@ def ordered(
         items: Taken in a thread of its own, as there is room.
         executor: Does it.
         ahead: So many results, or items that are worked at, may wait to be taken.
+        fill: Is kept up to date.
     """
-    futures = prefetch((executor.submit(function, item) for item in items), ahead=ahead)
+    submitted = (executor.submit(function, item) for item in items)
+    futures = prefetch(submitted, ahead=ahead, fill=fill)
     with closing(futures):
         for future in futures:
             yield future.result()

@@ -66,8 +66,12 @@ class ProgressBar:
             self._phase = phase
         seconds = self._progress.tasks[0].elapsed or 0
         rate = f" ({tally.documents / seconds:.0f}/s)" if seconds and tally.documents else ""
-        counts = f"{tally.documents} documents{rate}" if tally.documents else ""
-        if tally.rejected:
-            counts += f", {tally.rejected} rejected"
+        shown = [f"{tally.documents} documents{rate}"] if tally.documents else []
+        shown += [f"{tally.tokens} tokens"] if tally.tokens else []
+        shown += [f"{tally.rejected} rejected"] if tally.rejected else []
+        queues = [f"{stage} {q.waiting}/{q.size}" for stage, q in tally.queues.items() if q.size]
+        shown += [f"waiting: {', '.join(queues)}"] if queues else []
         total = None if fraction is None else 1.0
-        self._progress.update(self._task, total=total, completed=fraction or 0, counts=counts)
+        self._progress.update(
+            self._task, total=total, completed=fraction or 0, counts=", ".join(shown)
+        )

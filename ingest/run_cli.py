@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,11 +16,15 @@ from rich.console import Console
 from ingest.options import Duplicates, EncoderOptions, duplicate_options, encoder_options
 from xlrec_es.calibration import METHODS
 from xlrec_es.client import Connection
+from xlrec_es.errors import UsageError, XlrecError
 from xlrec_es.options import connection_options, index_option
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from ingest.fields import FieldMap
     from ingest.job import Job
+    from ingest.tally import Observer
+
+logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +38,11 @@ def run_options(command: F) -> F:
         index_option("Alias of the index; it is made where there is none."),
         FIELD,
         click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
+        click.option(
+            "--log-json",
+            is_flag=True,
+            help="Log what happens as JSON Lines on standard error, in place of the progress bar.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
         encoder_options,
         connection_options,
@@ -131,6 +143,7 @@ def run(
     follow: bool,
     metrics_port: int | None,
     quiet: bool,
+    log_json: bool,
     as_json: bool,
     model: str,
     encoder: EncoderOptions,
@@ -174,7 +187,7 @@ def run(
         follow=follow,
         metrics_port=metrics_port,
     )
-    if _execute(job, connection, quiet=quiet, as_json=as_json)["rejected"]:
+    if _execute(job, connection, shown=_Shown(quiet, log_json, as_json))["rejected"]:
         ctx.exit(REJECTED)
 
 
@@ -187,6 +200,7 @@ def replay(
     index: str,
     assignments: tuple[str, ...],
     quiet: bool,
+    log_json: bool,
     as_json: bool,
     model: str,
     encoder: EncoderOptions,
@@ -213,7 +227,7 @@ def replay(
             encoder=encoder,
             rejects=still,
         )
-        done = _execute(job, connection, quiet=quiet, as_json=as_json)
+        done = _execute(job, connection, shown=_Shown(quiet, log_json, as_json))
     if done["rejected"]:
         ctx.exit(REJECTED)
 
@@ -225,21 +239,48 @@ def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
     return FieldMap.from_mapping({**declared, **parse_assignments(assignments)})
 
 
-def _execute(job: Job, connection: Connection, *, quiet: bool, as_json: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is shown of a run: see the options of these names."""
+
+    quiet: bool
+    log_json: bool
+    as_json: bool
+
+
+def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
     """Run the job, and print its summary; a signal ends the process here."""
     from ingest.progress import ProgressBar
     from ingest.run import run as run_job
-    from ingest.stopping import end, stoppable
+    from ingest.stopping import end, stoppable, tell
     from ingest.summary import table
 
-    with stoppable() as stop, ProgressBar(shown=not quiet) as observe:
-        done = run_job(job, connection, observe=observe, stop=stop)
-    for warning in done["warnings"]:
-        click.echo(f"Warning: {warning}.", err=True)
-    if as_json:
-        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
-    else:
-        Console().print(table(done))
-    if not done["complete"]:
-        end(stop, "; all that was encoded is written")
+    with contextlib.ExitStack() as around:
+        log = around.enter_context(_log()) if shown.log_json else None
+        bar = ProgressBar(shown=not shown.quiet and log is None)
+        with stoppable(logger.warning if log else tell) as stop, bar:
+            done = run_job(job, connection, observe=log or bar, stop=stop)
+        for warning in done["warnings"]:
+            stop.say(f"Warning: {warning}.")
+        if log:
+            logger.info("finished", extra=done)
+        if shown.as_json:
+            click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+        elif not log:
+            Console().print(table(done))
+        if not done["complete"]:
+            end(stop, "; all that was encoded is written")
     return done
+
+
+@contextlib.contextmanager
+def _log() -> Iterator[Observer]:
+    """The JSON log; an error is a line of it, too, and no other sentence ends the command."""
+    from ingest.logs import json_log
+
+    with json_log() as observe:
+        try:
+            yield observe
+        except XlrecError as error:
+            logger.error(str(error), extra={"error": type(error).__name__})
+            raise SystemExit(2 if isinstance(error, UsageError) else 1) from error

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
@@ -19,6 +19,11 @@ DRAIN_S = 25
 """Service managers and containers kill after 30 s what does not end by itself."""
 
 
+def tell(sentence: str) -> None:
+    """On standard error."""
+    click.echo(sentence, err=True)
+
+
 @dataclass(slots=True)
 class Stop:
     """A wish that a run may end.
@@ -27,20 +32,25 @@ class Stop:
         requested: Set by whoever wishes it.
         can_drain: Set by the run while it has something to bring to an end.
         number: The signal that it came by, if it did.
+        say: Tells whoever wishes it what happens.
     """
 
     requested: threading.Event = field(default_factory=threading.Event)
     can_drain: bool = False
     number: int = 0
+    say: Callable[[str], None] = tell
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[Stop]:
+def stoppable(say: Callable[[str], None] = tell) -> Iterator[Stop]:
     """End on Ctrl-C and SIGTERM: gently at first, at once when asked again or out of time.
 
     To end at once is safe: the checkpoint is behind what is acknowledged, never ahead of it.
+
+    Args:
+        say: Is given the sentences that tell what happens.
     """
-    stop = Stop()
+    stop = Stop(say=say)
 
     def ask(number: int, _frame: FrameType | None) -> None:
         if stop.requested.is_set() or not stop.can_drain:
@@ -49,7 +59,7 @@ def stoppable() -> Iterator[Stop]:
         stop.number = number
         stop.requested.set()
         signal.alarm(DRAIN_S)
-        click.echo("\nStopping: what is encoded is still written ...", err=True)
+        stop.say("Stopping: what is encoded is still written ...")
 
     def give_up(_number: int, _frame: FrameType | None) -> None:
         end(stop, f" without an answer for {DRAIN_S} s")
@@ -68,10 +78,9 @@ def end(stop: Stop, how: str) -> NoReturn:
     """End the process with a sentence, and the exit code of the signal."""
     Console(stderr=True).show_cursor()  # which the progress bar hides
     name = signal.Signals(stop.number).name
-    click.echo(
+    stop.say(
         f"Stopped by {name}{how}. What was acknowledged is in the index; the same command goes on "
-        "from there, with --resume at once.",
-        err=True,
+        "from there, with --resume at once."
     )
     sys.stdout.flush()
     sys.stderr.flush()

@@ -39,6 +39,7 @@ def summarize(
         "superseded": tally.superseded,
         "deleted": tally.deleted,
         "encoded": tally.encoded,
+        "tokens": vectors.tokens(encoder),
         "rejected": tally.rejected,
         "rejects": str(worker.rejects.path) if tally.rejected else None,
         "duplicates": asdict(tally.duplicates) if tally.duplicates else None,

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ingest.pipeline import Fill
+
 _EXAMPLES = 5
 
 
@@ -111,10 +113,14 @@ class Tally(Counts):
     Attributes:
         duplicates: What the builder found; None if nobody looked.
         seconds: By stage. Stages overlap, and several threads may work at one.
+        tokens: That were encoded, by encoders that count them.
+        queues: By stage, what waits for it or is worked at by it, in windows.
     """
 
     duplicates: Found | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    tokens: int = 0
+    queues: dict[str, Fill] = field(default_factory=lambda: {"encode": Fill(), "write": Fill()})
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager

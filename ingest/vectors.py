@@ -35,6 +35,11 @@ def parallel(encoder: Encoder) -> int:
     return int(getattr(encoder, "parallel", 1))  # most encoders say nothing of it
 
 
+def tokens(encoder: Encoder) -> int:
+    """How many it has encoded so far; 0 if it does not count them."""
+    return int(getattr(encoder, "tokens", 0))
+
+
 def usable(vectors: Vector) -> NDArray[np.bool_]:
     """Which rows have a length: neither zero nor NaN. Shape (n, dims) -> (n,)."""
     with_length: NDArray[np.bool_] = np.linalg.norm(vectors, axis=1) > 0.5  # False for NaN

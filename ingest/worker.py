@@ -136,6 +136,7 @@ class Worker:
                 self._prepared(built, index, under_way),
                 ahead=READ_AHEAD * n_encoders,
                 until=self.stop.requested,
+                fill=self.tally.queues["encode"],
             )
             encoded = ordered(
                 lambda window: self._encode(window, index),
@@ -148,6 +149,7 @@ class Worker:
                 encoded,
                 executor=writers,
                 ahead=n_writers,
+                fill=self.tally.queues["write"],
             )
             try:
                 with closing(written):
@@ -352,6 +354,7 @@ class Worker:
         """All of this window is settled, and all before it."""
         under_way.leave(window.ids)
         self._set_aside(window)
+        self.tally.tokens = vectors.tokens(self.encoder)
         self.observe("index", self.tally, self.source.fraction)
         if self.checkpoint.is_due():
             self._save_checkpoint()

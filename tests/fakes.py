@@ -25,10 +25,12 @@ class HashEncoder:
         self.dims = dims
         self.revision = revision
         self.encoded: list[str] = []
+        self.tokens = 0
 
     def encode(self, texts: Sequence[str]) -> Vector:
         """See `Encoder.encode`; what was encoded is remembered."""
         self.encoded += texts
+        self.tokens += sum(len(text.split()) for text in texts)
         vectors = np.array([sum(map(self._word, text.split())) for text in texts], np.float32)
         vectors = vectors.reshape(len(texts), self.dims)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -113,6 +113,29 @@ def test_records_set_aside_make_exit_code_3(run: Program, es: Elasticsearch) -> 
     assert count(es, run.index) == 2
 
 
+def test_the_log_is_json_from_beginning_to_end(run: Program, es: Elasticsearch) -> None:
+    source = run.write("items", jsonl(*RECORDS) + "not json\n")
+    done = run.here(source, *run.options, "--log-json")
+    assert (done.exit_code, done.stdout) == (3, "")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert all(line["time"] and line["level"] and line["logger"] for line in lines)
+    assert [line["phase"] for line in lines if line["message"] == "phase"] == [
+        "load", "sample", "calibrate", "index"
+    ]  # fmt: skip
+    assert (lines[-1]["message"], lines[-1]["level"]) == ("finished", "info")
+    assert (lines[-1]["indexed"], lines[-1]["rejected"]) == (5, 1)
+    assert lines[-1]["tokens"] > 10
+    assert lines[-1]["bottleneck"]["stage"]
+
+    failed = run.here(
+        run.write("empty", ""), *run.options, "--log-json", "--index", f"{run.index}-2"
+    )
+    assert failed.exit_code == 1
+    *_, last = [json.loads(line) for line in failed.stderr.splitlines()]
+    assert (last["level"], last["error"]) == ("error", "SourceError")
+    assert last["message"].endswith("has no record that can be indexed")
+
+
 def test_duplicates_are_counted_and_shown(run: Program, es: Elasticsearch) -> None:
     records = [RECORDS[0], {**RECORDS[0], "id": "a2"}, RECORDS[1]]
     source = run.write("items.jsonl", jsonl(*records))

@@ -245,3 +245,6 @@ def test_a_run_shows_its_figures_to_prometheus(
     assert figures['xlrec_documents_total{outcome="rejected"}'] == "1.0"
     assert float(figures['xlrec_stage_seconds_total{stage="write"}']) > 0
     assert figures["xlrec_bytes_in_flight"] == "0.0"
+    assert figures["xlrec_retries_total"] == "0.0"
+    assert figures["xlrec_tokens_total"] == "4.0"
+    assert figures['xlrec_queue_ratio{stage="write"}'] == "0.0"

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from fakes import HashEncoder
 from ingest import progress, sample, vectors
+from ingest.pipeline import Fill
 from ingest.progress import ProgressBar
 from ingest.recipe import Recipe
 from ingest.rejects import RejectFile, default_path
@@ -152,7 +153,8 @@ def shown(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, asked: bool = True
     with ProgressBar(shown=asked) as bar:
         bar("load", tally, None)
         bar("sample", tally, 0.5)
-        tally.documents, tally.rejected = 1234, 2
+        tally.documents, tally.rejected, tally.tokens = 1234, 2, 56_789
+        tally.queues["encode"] = Fill(waiting=2, size=2)
         bar("index", tally, 0.5)
         bar._progress.refresh()
     return output.getvalue()
@@ -160,7 +162,8 @@ def shown(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, asked: bool = True
 
 def test_the_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(monkeypatch, terminal=True)
-    for part in ("indexing", "50%", "1234 documents", "2 rejected"):
+    expected = ("indexing", "50%", "1234 documents", "/s)", "56789 tokens", "2 rejected", "left:")
+    for part in (*expected, "waiting: encode 2/2"):
         assert part in text
     assert not shown(monkeypatch, terminal=False).strip()
     assert not shown(monkeypatch, terminal=True, asked=False).strip()

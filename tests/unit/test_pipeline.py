@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from ingest.in_flight import DocumentsUnderWay, RequestLimit
-from ingest.pipeline import ordered, prefetch
+from ingest.pipeline import Fill, ordered, prefetch
 
 
 def readers() -> list[threading.Thread]:
@@ -54,9 +54,11 @@ def test_no_more_is_taken_than_may_wait() -> None:
             taken.append(n)
             yield n
 
-    with closing(prefetch(items(), ahead=3)) as fetched:
+    fill = Fill()
+    with closing(prefetch(items(), ahead=3, fill=fill)) as fetched:
         assert next(fetched) == 0
         time.sleep(0.2)
+        assert fill == Fill(waiting=3, size=3)
         assert len(taken) <= 1 + 3 + 1  # given, waiting, and in the hand of the thread
 
 
