@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from ingest.detect import LanguageDetector
-from ingest.fields import PLACEHOLDER, FieldMap, lookup, tags_of, without
+from ingest.fields import PLACEHOLDER, FieldMap, lookup, only, tags_of, without
 from ingest.recipe import Recipe
 from ingest.types import Deletion, Document, Fields, Record, Rejection
 from xlrec_es.errors import UnknownLanguage
@@ -222,8 +222,53 @@ def declares_work(record: Record, path: str) -> bool:
 
 def of_work(document: Document, work: str) -> Document:
     """The same document as a rendition of another work."""
-    stored = {name: getattr(document, name) for name in _HASHED} | {"work": work}
-    return replace(document, work=work, content_hash=_hash(stored))
+    return _changed(document, work=work)
+
+
+class KeptFields:
+    """A builder whose documents have some of the user's fields alone.
+
+    Nothing but these, the text and what else goes into `xlrec` is written, so nothing else makes a
+    document a changed one.
+
+    Args:
+        builder: Makes the documents.
+        keep: Paths of the fields; `{language}` in them as in `FieldMap`.
+        in_place: A document is completed where it is, so a record is one document, with its id.
+    """
+
+    needs_all = False
+
+    def __init__(self, builder: DocumentBuilder, keep: Sequence[str], *, in_place: bool) -> None:
+        self._builder = builder
+        self._keep = keep
+        self._in_place = in_place
+
+    def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
+        """See `DocumentBuilder.build`."""
+        built = list(self._builder.build(record))
+        if self._in_place and (reason := _not_in_place(built, record)):
+            built = [Rejection(record.position, "document", reason, record.fields)]
+        for one in built:
+            if isinstance(one, Document):
+                paths = [p for path in self._keep for p in _paths_in(one.source, path)]
+                yield _changed(one, source=only(one.source, paths))
+            else:
+                yield one
+
+
+def _not_in_place(built: Iterable[Document | Deletion | Rejection], record: Record) -> str:
+    """Why a record cannot be completed where it is; empty if it can."""
+    if any(isinstance(one, Deletion) for one in built):
+        return f"{OPERATION_FIELD} is {DELETE!r}, and in place nothing is deleted"
+    if any(isinstance(one, Document) and one.id != record.id for one in built):
+        return "it makes documents with other ids, which takes an index beside it: --companion"
+    return ""
+
+
+def _changed(document: Document, **changes: Any) -> Document:  # noqa: ANN401
+    stored = {name: getattr(document, name) for name in _HASHED} | changes
+    return replace(document, **changes, content_hash=_hash(stored))
 
 
 def _in_language(path: str, tag: str) -> str:

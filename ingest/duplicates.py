@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.documents import DocumentBuilder, declares_work, of_work
+from ingest.documents import declares_work, of_work
 from ingest.options import Duplicates
 from ingest.tally import Duplicate, Found
 from ingest.types import Deletion, Document, Record, Rejection
@@ -54,7 +54,7 @@ class Deduplicator:
 
     needs_all = True
 
-    def __init__(self, builder: DocumentBuilder, wanted: Duplicates, work_field: str) -> None:
+    def __init__(self, builder: Builder, wanted: Duplicates, work_field: str) -> None:
         wanted.check()
         self._builder = builder
         self._wanted = wanted

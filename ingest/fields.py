@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -145,3 +146,17 @@ def without(record: Fields, path: str) -> dict[str, Any]:
     elif dot and isinstance(copy.get(head), Mapping):
         copy[head] = without(copy[head], rest)
     return copy
+
+
+def only(record: Fields, paths: Iterable[str]) -> dict[str, Any]:
+    """The record with nothing but the values at these dotted paths."""
+    kept: dict[str, Any] = {}
+    deeper: defaultdict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        head, dot, rest = path.partition(".")
+        if path in record:
+            kept[path] = record[path]
+        elif dot and isinstance(record.get(head), Mapping):
+            deeper[head].append(rest)
+    inner = {head: only(record[head], rests) for head, rests in deeper.items()}
+    return kept | {head: values for head, values in inner.items() if values}

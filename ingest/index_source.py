@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import elasticsearch
 import orjson
 from elasticsearch import Elasticsearch
 
 from ingest.patience import Patience, passes
-from ingest.types import Record, Rejection
+from ingest.types import Record, Rejection, Stored
 from xlrec_es import scan
 from xlrec_es.client import friendly_errors
 from xlrec_es.errors import (
@@ -47,6 +49,8 @@ class IndexSource:
         query: An Elasticsearch query.
         follow: Wait for what is written later.
         patience: How long a cluster in trouble is waited for while it is followed.
+        in_place: The records are to be completed where they are: they come as the user's fields
+            alone tell them, with `Record.stored` in place of `Record.own`.
 
     Raises:
         IndexUnusable: There is no such index, or the alias stands for several.
@@ -66,12 +70,14 @@ class IndexSource:
         *,
         follow: bool = False,
         patience: Patience | None = None,
+        in_place: bool = False,
     ) -> None:
         self.name = f"index {index}"
         self._client = client
         self._query = query or {"match_all": {}}
         self._follow = follow
         self._patience = patience or Patience()
+        self._in_place = in_place
         with friendly_errors(client):
             found = client.indices.get(index=index, flat_settings=True).body
         if not found:
@@ -100,8 +106,10 @@ class IndexSource:
     def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """See `Source.records`; positions count the documents, and hold for this call alone."""
         with friendly_errors(self._client):
-            # What has been written is read, even if no search has seen it yet.
-            self._client.indices.refresh(index=self._index)
+            # What has been written is read, even if no search has seen it yet: where that may be
+            # asked for, which somebody who may but read it may not.
+            with contextlib.suppress(elasticsearch.AuthorizationException):
+                self._client.indices.refresh(index=self._index)
             self._total = self._client.count(index=self._index, query=self._query)["count"]
         self._read = 0
         yield from self._changes() if self._follow else self._matches(self._query)
@@ -144,7 +152,11 @@ class IndexSource:
     def _matches(
         self, query: Mapping[str, Any], *, preference: str | None = None
     ) -> Iterator[Record]:
-        body = {"query": query, "_source": self._source}
+        body = {
+            "query": query,
+            "_source": self._source,
+            "seq_no_primary_term": self._in_place,
+        }
         for hits in scan.pages(self._client, self._index, body, preference=preference):
             for hit in hits:
                 self._read += 1
@@ -152,8 +164,11 @@ class IndexSource:
 
     def _record(self, hit: scan.Hit) -> Record:
         fields = dict(hit["_source"])
-        own = fields.pop(_OWN, None) if self._is_ours else None
-        return Record(fields, self._read, id=hit["_id"], own=own)
+        own = fields.pop(_OWN, None) if self._is_ours or self._in_place else None
+        if not self._in_place:
+            return Record(fields, self._read, id=hit["_id"], own=own)
+        stored = Stored(own or {}, hit["_seq_no"], hit["_primary_term"], hit.get("_routing"))
+        return Record(fields, self._read, id=hit["_id"], stored=stored)
 
 
 def parse_query(text: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
 from ingest.columns import batches_of
-from ingest.source import INDEX_SCHEME
+from ingest.options import INDEX_SCHEME
 from xlrec_es import scan
 from xlrec_es.errors import ConfigError, SourceError
 from xlrec_es.likes import COLUMNS

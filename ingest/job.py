@@ -9,6 +9,7 @@ from ingest.fields import FieldMap
 from ingest.options import DEFAULTS, EMBEDDED, KEEP, Duplicates, EncoderOptions
 from ingest.recipe import Recipe
 from ingest.shards import Shard
+from ingest.ways import IN_PLACE, VERSION
 
 DEFAULT_CALIBRATION = "centre"
 
@@ -20,6 +21,9 @@ class Job:
     Attributes:
         source: Path of the input; `-` is standard input, `index:NAME` an index.
         index: Name of the index: an alias, made if it is not there.
+        way: `VERSION`, `IN_PLACE` or `COMPANION` of `ingest.ways`.
+        keep: The user's fields that the documents of a companion have besides the title; None for
+            those that it has.
         fields: Which field is what.
         query: Chooses a part of an index; see `ingest.source.open_source`.
         duplicates: What is done with texts that come more than once.
@@ -40,6 +44,8 @@ class Job:
     source: str
     index: str
     fields: FieldMap = field(default_factory=FieldMap)
+    way: str = VERSION
+    keep: tuple[str, ...] | None = None
     query: str = ""
     duplicates: Duplicates = KEEP
     calibration: str | None = None
@@ -59,6 +65,15 @@ class Job:
     def recipe(self) -> Recipe:
         """How texts are made."""
         return Recipe(self.fields.texts, self.encoder.long_texts)
+
+    @property
+    def kept(self) -> tuple[str, ...] | None:
+        """The user's fields that documents are written with; None for all."""
+        if self.way == VERSION:
+            return None
+        if self.way == IN_PLACE:
+            return ()
+        return tuple(dict.fromkeys((self.fields.title, *(self.keep or ()))))
 
     @property
     def method(self) -> str:

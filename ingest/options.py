@@ -52,6 +52,9 @@ class EncoderOptions:
 
 DEFAULTS = EncoderOptions()
 
+INDEX_SCHEME = "index:"
+"""Before the name of an index, in place of a path."""
+
 
 def check_device(device: str) -> str:
     """Refuse what is no device, before anything is loaded; whether it is there is seen later.

@@ -13,7 +13,8 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from ingest import vectors
-from ingest.documents import OWN_FIELD, DocumentBuilder
+from ingest.documents import OWN_FIELD
+from ingest.duplicates import Builder
 from ingest.segment import Segmentation
 from ingest.target import own_fields
 from ingest.types import Document, Record, Rejection
@@ -35,10 +36,12 @@ class _Made:
 
     Attributes:
         document: It.
+        fields: The user's.
         own: What the version before says of it; what was learned from interactions stays.
     """
 
     document: Document
+    fields: Mapping[str, Any]
     own: Mapping[str, Any]
 
 
@@ -57,7 +60,7 @@ class Reencoder:
     """
 
     def __init__(
-        self, builder: DocumentBuilder, encoder: Encoder, meta: IndexMeta, *, packs_vectors: bool
+        self, builder: Builder, encoder: Encoder, meta: IndexMeta, *, packs_vectors: bool
     ) -> None:
         self._builder = builder
         self._encoder = encoder
@@ -89,7 +92,7 @@ class Reencoder:
         if fits.items() <= own.items():
             self.kept += 1
             return packed_source(source) if self._packs else source
-        return _Made(document, own)
+        return _Made(document, document.record.fields, own)
 
     def _encode(self, documents: Sequence[Document]) -> list[Vector | str]:
         """Calibrated vectors, each of shape (dims,), or why there can be none."""
@@ -118,7 +121,7 @@ class Reencoder:
         }
         if document.popularity is not None:
             own.setdefault("popularity", document.popularity)
-        return {**document.source, OWN_FIELD: own}
+        return {**made.fields, OWN_FIELD: own}
 
     def check(self, client: Elasticsearch, target: LiveIndex) -> list[Check]:
         """Encode sampled documents again: are the vectors that are there what this encoder makes?
@@ -147,7 +150,7 @@ class Reencoder:
         return [Check("encoder", lowest >= _ALIKE, message)]
 
 
-def built(builder: DocumentBuilder, hit: Hit) -> Document | str:
+def built(builder: Builder, hit: Hit) -> Document | str:
     """The one document that a hit makes, or why there is none."""
     fields = {name: value for name, value in hit["_source"].items() if name != OWN_FIELD}
     own = hit["_source"].get(OWN_FIELD)

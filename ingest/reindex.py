@@ -10,7 +10,8 @@ from elasticsearch import Elasticsearch
 
 from ingest import sample
 from ingest.detect import LanguageDetector
-from ingest.documents import DocumentBuilder
+from ingest.documents import DocumentBuilder, KeptFields
+from ingest.duplicates import Builder
 from ingest.fields import FieldMap
 from ingest.index_source import IndexSource
 from ingest.options import EncoderOptions
@@ -18,6 +19,7 @@ from ingest.prepare import Cluster, calibrate
 from ingest.recipe import Recipe
 from ingest.reencode import Reencoder
 from ingest.types import Document, Record
+from ingest.ways import COMPANION, IN_PLACE, VERSION
 from xlrec_es import reindex as reindexing
 from xlrec_es.calibration import Calibration
 from xlrec_es.encoder import Encoder
@@ -78,7 +80,7 @@ def prepare(
     live = versions.live.described()
     field_map = _field_map(live.meta, wanted.fields)
     recipe = Recipe(field_map.texts, wanted.options.long_texts)
-    builder = DocumentBuilder(field_map, recipe, LanguageDetector())
+    builder = _builder(live, field_map, recipe)
     method = wanted.calibration or live.meta.calibration.method
     calibration = _known(versions, live, recipe, encoder, method)
     if calibration is None:
@@ -101,6 +103,23 @@ def prepare(
         more_checks=lambda target: transform.check(cluster.client, target),
         observe=observe,
     )
+
+
+def _builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Builder:
+    """What made the live version's documents, and so knows which of them are unchanged.
+
+    Raises:
+        IndexUnusable: Their texts are in another index.
+    """
+    builder = DocumentBuilder(field_map, recipe, LanguageDetector())
+    way = live.meta.source.get("way", VERSION)
+    if way == COMPANION:
+        raise IndexUnusable(
+            f"{live.name} is a companion, whose texts are in another index; make another one with "
+            "the new encoder, xlrec-ingest run index:NAME --companion --index OTHER, and put it "
+            "behind the alias: xlrec-es index swap"
+        )
+    return KeptFields(builder, (), in_place=True) if way == IN_PLACE else builder
 
 
 def _field_map(meta: IndexMeta, given: Mapping[str, Any]) -> FieldMap:
@@ -134,7 +153,7 @@ def _known(
 def _estimate(
     client: Elasticsearch,
     live: LiveIndex,
-    builder: DocumentBuilder,
+    builder: Builder,
     encoder: Encoder,
     method: str,
     seed: int,

@@ -12,7 +12,7 @@ from typing import IO
 
 import orjson
 
-from ingest.source import INDEX_SCHEME
+from ingest.options import INDEX_SCHEME
 from ingest.types import Rejection
 from xlrec_es.errors import ConfigError, IngestError
 

@@ -6,32 +6,35 @@ import contextlib
 import hashlib
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 from elasticsearch import Elasticsearch
 
 from ingest import checkpoint as checkpoints
-from ingest import target
 from ingest.checkpoint import Checkpoint, State
+from ingest.companion import Removed, remove_gone
 from ingest.detect import LanguageDetector
-from ingest.documents import DocumentBuilder
-from ingest.duplicates import Deduplicator
+from ingest.documents import DocumentBuilder, KeptFields
+from ingest.duplicates import Builder, Deduplicator
 from ingest.job import Job
 from ingest.metrics import serve_metrics
+from ingest.options import INDEX_SCHEME
 from ingest.patience import Patience
-from ingest.prepare import Cluster
+from ingest.prepare import Cluster, check_way, find
 from ingest.rejects import RejectFile, default_path
 from ingest.source import Source, open_source
 from ingest.stopping import Stop
 from ingest.summary import summarize
 from ingest.tally import Observer, Tally
 from ingest.types import Record
+from ingest.ways import COMPANION, IN_PLACE
 from ingest.worker import Worker, no_one
 from xlrec_es.client import Connection, connect, probe
 from xlrec_es.encoder import Encoder
 from xlrec_es.errors import ConfigError
+from xlrec_es.indices import LiveIndex
 
 
 def run(
@@ -62,15 +65,23 @@ def run(
     start = time.perf_counter()
     if not job.index:
         raise ConfigError("the name of the index is empty")
-    builder = _builder(job)
     rejects = RejectFile(job.rejects or default_path(job.source))
     tally = Tally()
+    gone = Removed()
     with connect(connection) as client:
-        source = open_source(job.source, client=client, query=job.query, follow=job.follow)
+        source = open_source(
+            job.source,
+            client=client,
+            query=job.query,
+            follow=job.follow,
+            in_place=job.way == IN_PLACE,
+        )
         if rejects.path.absolute() == source.path:
             raise ConfigError(f"the reject file {rejects.path} is the input itself")
         cluster = _reach(client, job.wait_s)
-        live = cluster.patience.call(client, lambda: target.find(client, job.index))
+        live = cluster.patience.call(client, lambda: find(client, job))
+        job = _settled(job, live)
+        builder = _builder(job)
         checkpoint = _checkpoint(job, source, rejects)
         if live is not None:
             checkpoint.bind(client, live, cluster.patience)
@@ -100,18 +111,49 @@ def run(
                 written = worker.run()
         if worker.complete:
             checkpoint.remove()
+            if job.way == COMPANION:
+                gone = remove_gone(client, job.source.removeprefix(INDEX_SCHEME), written.live.name)
+                tally.deleted += gone.removed
     if isinstance(builder, Deduplicator):
         tally.duplicates = builder.found
-    return summarize(
+    summary = summarize(
         worker,
         index=written,
         resumed_after=state.position,
         seconds=time.perf_counter() - start,
     )
+    if gone.refused:
+        summary["warnings"].append(
+            f"{len(gone.refused)} documents of records that are no more stay, because they could "
+            f"not be removed: {gone.refused[0].reason}"
+        )
+    return summary
 
 
-def _builder(job: Job) -> DocumentBuilder | Deduplicator:
-    builder = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
+def _settled(job: Job, live: LiveIndex | None) -> Job:
+    """The job as the index that exists, if it does, has it.
+
+    Raises:
+        IndexUnusable: The index was made in another way.
+        ConfigError: Several machines would describe an index, each in its way.
+    """
+    if live is not None:
+        check_way(job, live)
+        if job.way == COMPANION:
+            return replace(job, keep=tuple(live.meta.source["keep"]))
+    elif job.way == IN_PLACE and job.shard.count > 1:
+        raise ConfigError(
+            "the first run in place decides on the calibration for all; run it without --shard, "
+            "to its first document at least"
+        )
+    return job
+
+
+def _builder(job: Job) -> Builder:
+    documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
+    builder: Builder = documents
+    if job.kept is not None:
+        builder = KeptFields(documents, job.kept, in_place=job.way == IN_PLACE)
     if job.duplicates.mode == "keep":
         return builder
     return Deduplicator(builder, job.duplicates, job.fields.work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import orjson
 from rich.console import Console
 
 from ingest.options import Duplicates, EncoderOptions, duplicate_options, encoder_options
+from ingest.ways import WrittenIndex, way_options
 from xlrec_es.calibration import METHODS
 from xlrec_es.client import Connection
 from xlrec_es.errors import UsageError, XlrecError
@@ -35,7 +37,6 @@ REJECTED = 3
 def run_options(command: F) -> F:
     """Give a command the options that every way of indexing has."""
     options: list[Callable[[Any], Any]] = [
-        index_option("Alias of the index; it is made where there is none."),
         FIELD,
         click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
         click.option(
@@ -52,6 +53,8 @@ def run_options(command: F) -> F:
         command = option(command)
     return command
 
+
+INDEX = functools.partial(index_option, "Alias of the index; it is made where there is none.")
 
 FIELD = click.option(
     "--field",
@@ -74,6 +77,8 @@ FIELD = click.option(
     metavar="JSON",
     help="Which documents of index:NAME, as an Elasticsearch query; @FILE reads it from a file.",
 )
+@INDEX(required=False)
+@way_options
 @duplicate_options
 @click.option(
     "--calibration",
@@ -129,7 +134,8 @@ FIELD = click.option(
 def run(
     ctx: click.Context,
     source: str,
-    index: str,
+    target: WrittenIndex,
+    keep: tuple[str, ...] | None,
     assignments: tuple[str, ...],
     query: str,
     duplicates: Duplicates,
@@ -157,7 +163,8 @@ def run(
     of their own: --field title=title_{language}.
 
     INPUT may be a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
-    the same cluster, whose ids, fields and mapping are kept.
+    the same cluster, whose ids, fields and mapping are kept. An index that exists need not be
+    copied: --in-place and --companion.
 
     Documents that are in the index already, unchanged, are passed over; where only other fields
     have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done, but
@@ -170,7 +177,9 @@ def run(
     from ingest.shards import Shard
 
     job = Job(
-        index=index,
+        index=target.name,
+        way=target.way,
+        keep=keep,
         source=source,
         fields=_fields(ctx, assignments),
         query=query,
@@ -193,6 +202,7 @@ def run(
 
 @click.command()
 @click.argument("rejects", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@INDEX(required=True)
 @run_options
 def replay(
     ctx: click.Context,

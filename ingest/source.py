@@ -9,12 +9,10 @@ from typing import Any, Protocol
 from elasticsearch import Elasticsearch
 
 from ingest.jsonl_source import JsonlSource
+from ingest.options import INDEX_SCHEME
 from ingest.reject_source import SCHEME, RejectSource
 from ingest.types import Record, Rejection
 from xlrec_es.errors import ConfigError
-
-INDEX_SCHEME = "index:"
-"""Before the name of an index, in place of a path."""
 
 _PARQUET_MAGIC = b"PAR1"
 
@@ -68,6 +66,7 @@ def open_source(
     client: Elasticsearch | None = None,
     query: str = "",
     follow: bool = False,
+    in_place: bool = False,
 ) -> Source:
     """The source that an argument of the command line stands for.
 
@@ -77,6 +76,7 @@ def open_source(
         client: Where the index is.
         query: Chooses a part of the index: an Elasticsearch query in JSON, or `@FILE`.
         follow: Wait for more at the end.
+        in_place: See `ingest.index_source.IndexSource`.
 
     Raises:
         SourceError: It cannot be opened.
@@ -89,7 +89,8 @@ def open_source(
         from ingest.index_source import IndexSource, parse_query
 
         name = path.removeprefix(INDEX_SCHEME)
-        return IndexSource(client, name, parse_query(query), follow=follow)
+        chosen = parse_query(query)
+        return IndexSource(client, name, chosen, follow=follow, in_place=in_place)
     if follow and (path.startswith(SCHEME) or path == "-" or _is_parquet(path)):
         raise ConfigError(
             f"a file of JSON Lines and an index can be followed, {path} cannot: nothing tells what "

@@ -160,14 +160,16 @@ class Target:
         """
         by_id = {document.id: document for document in documents}
         found = self._read(list(by_id), ",".join(_IDENTITY))
-        unchanged = {
-            id_
-            for id_, own in found.items()
-            if own == {"content_hash": by_id[id_].content_hash, "fingerprint": self._fingerprint}
-        }
+        unchanged = {id_ for id_, own in found.items() if self._is_unchanged(own, by_id[id_])}
         changed = [id_ for id_ in found if id_ not in unchanged]
         earlier = self._read(changed, "xlrec") if changed else {}
         return unchanged, {id_: self._earlier(own, by_id[id_]) for id_, own in earlier.items()}
+
+    def _is_unchanged(self, own: Mapping[str, Any], document: Document) -> bool:
+        return (own.get("content_hash"), own.get("fingerprint")) == (
+            document.content_hash,
+            self._fingerprint,
+        )
 
     def existing(self, deletions: Iterable[Deletion]) -> dict[str, Deletion]:
         """The deletion of each document that was made of these records, by its id.
@@ -232,18 +234,8 @@ class Target:
             vector: Shape (dims,), calibrated, of length 1.
             earlier: See `compare`.
         """
-        own = {
-            **earlier.learned,
-            **own_fields(
-                document,
-                text=self._text(document),
-                fingerprint=self._fingerprint,
-                embedding=pack(vector) if self._capabilities.packed_vectors else vector,
-            ),
-        }
-        if document.popularity is not None:
-            own["popularity"] = document.popularity
-        body = _action("index", document.id, document.version) + _dumps(
+        own = {**earlier.learned, **self._own(document, vector)}
+        body = _action("index", document.id, document.version) + dumps(
             {**document.source, "xlrec": own}
         )
         return Operation(document, body + b"\n")
@@ -256,6 +248,18 @@ class Target:
             deletion: Says so.
         """
         return Operation(replace(deletion, id=id_), _action("delete", id_, deletion.version))
+
+    def _own(self, document: Document, vector: Vector) -> dict[str, Any]:
+        """All of the object `xlrec` that the worker makes."""
+        own = own_fields(
+            document,
+            text=self._text(document),
+            fingerprint=self._fingerprint,
+            embedding=pack(vector) if self._capabilities.packed_vectors else vector,
+        )
+        if document.popularity is not None:
+            own["popularity"] = document.popularity
+        return own
 
     def _text(self, document: Document) -> dict[str, str]:
         language = document.language
@@ -305,5 +309,6 @@ def _action(name: str, id_: str, version: int) -> bytes:
     return orjson.dumps(action) + b"\n"
 
 
-def _dumps(fields: Mapping[str, Any]) -> bytes:
+def dumps(fields: Mapping[str, Any]) -> bytes:
+    """JSON, vectors as arrays of numbers."""
     return orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -11,6 +11,23 @@ Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as it stands in the very index that is written to.
+
+    Attributes:
+        own: This program's object in it; empty where there is none yet.
+        seq_no: Elasticsearch's number of the operation that wrote it.
+        primary_term: In which term of its shard.
+        routing: What its shard was chosen by, if not its id.
+    """
+
+    own: Fields
+    seq_no: int
+    primary_term: int
+    routing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One object of the source, as it came.
 
@@ -20,6 +37,7 @@ class Record:
         id: The id that the source itself has for it; None where it is one of the fields.
         own: What an index of this program's says of it: language, work ...; None from elsewhere.
         size: Bytes that it took there, for memory to be bounded; 0 if nobody knows.
+        stored: Where it is to be completed in place; None: it is written elsewhere.
     """
 
     fields: Fields
@@ -27,6 +45,7 @@ class Record:
     id: str | None = None
     own: Fields | None = None
     size: int = field(default=0, compare=False)
+    stored: Stored | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

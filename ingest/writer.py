@@ -64,10 +64,13 @@ class Operation(Generic[D]):
     Attributes:
         document: What it is.
         body: The action's line and the document's, in JSON.
+        conditional: Whether it is for one state of the document alone; if that is no more, somebody
+            else has written a newer one, or deleted it.
     """
 
     document: D
     body: bytes
+    conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +250,10 @@ def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
         # A block (disk full, index read-only) is lifted one day, and a partial update meets another
         # write only in passing; neither document is to blame.
         conflict = item["status"] == 409
-        if (
+        gone = error.get("type") == "document_missing_exception"
+        if operation.conditional and (conflict or gone):
+            outcome.settled.superseded += 1
+        elif (
             item["status"] in PASSING_STATUSES
             or error.get("type") == "cluster_block_exception"
             or (conflict and action == "update")

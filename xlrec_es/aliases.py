@@ -97,7 +97,8 @@ def plan_rollback(versions: Versions) -> AliasChange:
 def plan_prune(versions: Versions, *, newer: bool = False) -> AliasChange | None:
     """Delete versions that are neither live nor previous.
 
-    What this program did not make, and what any alias stands for, is never deleted.
+    What this program did not make (an index that was adopted is number 0), and what any alias
+    stands for, is never deleted.
 
     Args:
         versions: What there is.
@@ -120,7 +121,7 @@ def plan_prune(versions: Versions, *, newer: bool = False) -> AliasChange | None
         version.index
         for version in versions.found
         if versions.state(version) in wanted
-        and version.number is not None
+        and version.number
         and version.is_ours
         and not version.aliases
     )

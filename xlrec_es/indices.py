@@ -184,6 +184,37 @@ def create_first_version(
     return LiveIndex(physical, meta)
 
 
+def add_to(client: Elasticsearch, name: str, meta: IndexMeta) -> LiveIndex:
+    """Give an index that somebody else made the fields of `xlrec`, and the description.
+
+    Its own fields and the rest of its `_meta` stay as they are.
+
+    Args:
+        client: Of the cluster.
+        name: An index, or an alias of one.
+        meta: What it is to say of itself.
+
+    Raises:
+        IndexUnusable: It has a field `xlrec` of its own.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        [(index, body)] = client.indices.get_mapping(index=name).items()
+    mappings = body["mappings"]
+    if "xlrec" in mappings.get("properties", {}):
+        raise IndexUnusable(
+            f"{index} has a field xlrec already, which is not what this program makes; have an "
+            "index beside it: --companion"
+        )
+    own = index_body(dims=meta.fingerprint.dims, analyzers=meta.analyzers, meta=meta.to_meta())
+    both = with_fields_of(own, mappings)["mappings"]
+    with friendly_errors(client):
+        client.indices.put_mapping(
+            index=index, meta=both["_meta"], properties=own["mappings"]["properties"]
+        )
+    return LiveIndex(index, meta)
+
+
 def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> LiveIndex:
     """Write `_meta.xlrec`, and the text fields of languages that are new in it.
 
@@ -194,8 +225,11 @@ def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> Live
     check_fingerprint(live, meta.fingerprint)
     fields = {"xlrec": {"properties": {"text": {"properties": text_fields(meta.analyzers)}}}}
     with friendly_errors(client):
+        # Elasticsearch replaces `_meta` as a whole, and others may keep something in it.
+        mappings = client.indices.get_mapping(index=live.name)[live.name]["mappings"]
+        theirs = mappings.get("_meta", {})
         client.indices.put_mapping(
-            index=live.name, meta={"xlrec": meta.to_meta()}, properties=fields
+            index=live.name, meta={**theirs, "xlrec": meta.to_meta()}, properties=fields
         )
     return replace(live, meta=meta)
 

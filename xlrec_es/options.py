@@ -78,10 +78,10 @@ config_option = click.option(
 )
 
 
-def index_option(help_text: str = "Alias or index.") -> Callable[[F], F]:
+def index_option(help_text: str = "Alias or index.", *, required: bool = True) -> Callable[[F], F]:
     """The option that names the index a command works on; the command receives it as `index`."""
     return click.option(
-        "--index", "-i", required=True, envvar="XLREC_INDEX", show_envvar=True, help=help_text
+        "--index", "-i", required=required, envvar="XLREC_INDEX", show_envvar=True, help=help_text
     )
 
 

@@ -70,25 +70,30 @@ def index_names(name: str) -> list[str]:
     return [name, f"{name}-xlrec-*"]
 
 
-def descriptor(kind: str, names: Sequence[str], *, events: str | None = None) -> dict[str, Any]:
+def descriptor(
+    kind: str, names: Sequence[str], *, events: str | None = None, source: str | None = None
+) -> dict[str, Any]:
     """A role, as `PUT /_security/role/<role>` takes it, and an API key's `role_descriptors`.
 
     Args:
         kind: One of `ROLES`.
         names: Aliases of indices; a pattern such as `shop-*` stands for several.
         events: An index of events that histories are read from.
+        source: An index that documents are read from, as for a companion.
 
     Raises:
         UsageError: A name that would open everything.
     """
-    for name in (*names, *([] if events is None else [events])):
+    others = {events: ("read",), source: _READ}
+    for name in (*names, *(other for other in others if other is not None)):
         if not name.strip("*?.,- "):
             raise UsageError(f"{name!r} stands for every index; name the one that the key is for")
     role = ROLES[kind]
     patterns = [pattern for name in names for pattern in index_names(name)]
     indices = [{"names": patterns, "privileges": list(role.index)}]
-    if events is not None:
-        indices.append({"names": [events], "privileges": ["read"]})
+    for other, privileges in others.items():
+        if other is not None:
+            indices.append({"names": [other], "privileges": list(privileges)})
     return {"cluster": list(role.cluster), "indices": indices}
 
 

@@ -24,6 +24,7 @@ _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
     help="Alias of the index, or a pattern for several (shop-*). Repeatable.",
 )
 @click.option("--events", metavar="INDEX", help="Index of events that --user reads.")
+@click.option("--source", metavar="INDEX", help="Index that a --companion is for: to be read.")
 @click.option(
     "--format",
     "-f",
@@ -34,7 +35,14 @@ _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
     help="Body of PUT /_security/role/<name>, or of POST /_security/api_key.",
 )
 @click.option("--console", is_flag=True, help="The whole request, for Kibana's console.")
-def role(kind: str, names: tuple[str, ...], events: str | None, form: str, console: bool) -> None:
+def role(
+    kind: str,
+    names: tuple[str, ...],
+    events: str | None,
+    source: str | None,
+    form: str,
+    console: bool,
+) -> None:
     """Print the least that a key must be allowed. Nothing is sent.
 
     \b
@@ -47,7 +55,7 @@ def role(kind: str, names: tuple[str, ...], events: str | None, form: str, conso
       xlrec-es role reader --index shop --format api-key > key.json
       curl --json @key.json -u elastic https://search.example:9200/_security/api_key
     """
-    described = roles.descriptor(kind, names, events=events)
+    described = roles.descriptor(kind, names, events=events, source=source)
     line, body = _REQUESTS[form](roles.role_name(kind, names), described)
     if console:
         click.echo(line)

@@ -312,6 +312,34 @@ def test_an_admin_reindexes(shop: Secured) -> None:
     assert shop.client.indices.exists_alias(index="shop-xlrec-v2", name="shop")
 
 
+def test_keys_for_an_index_that_exists(secured: Secured, tiny_model: Path) -> None:
+    """In place a writer's key is enough; for a companion one that may but read the index."""
+    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
+    for record in RECORDS:
+        secured.client.index(index="shop", id=record["id"], document=record, refresh=True)
+    role = {"beside": descriptor("admin", ["shop-xlrec"], source="shop")}
+    key = secured.client.security.create_api_key(name="beside", role_descriptors=role)["encoded"]
+    environment = secured.as_("admin").as_environment() | {"XLREC_API_KEY": key}
+    try:
+        beside = CliRunner().invoke(
+            ingest.cli.main, ("run", "index:shop", "--companion", *options), env=environment
+        )
+        assert json.loads(good(beside))["indexed"] == len(RECORDS)
+        secured.client.delete(index="shop", id="c", refresh=True)
+        beside = CliRunner().invoke(
+            ingest.cli.main, ("run", "index:shop", "--companion", *options), env=environment
+        )
+        assert json.loads(good(beside))["deleted"] == 1
+        inside = ("run", "index:shop", "--in-place", *options)
+        refused = CliRunner().invoke(ingest.cli.main, inside, env=environment)
+        assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
+        assert json.loads(good(secured.ingest("writer", *inside)))["indexed"] == len(RECORDS) - 1
+        good(secured.run("reader", "recommend", "-i", "shop", "a"))
+    finally:
+        for index in secured.client.indices.get(index="shop,shop-xlrec*"):
+            secured.client.indices.delete(index=index)
+
+
 def test_a_role_is_as_good_as_a_key(shop: Secured) -> None:
     role = json.loads(good(shop.run("reader", "role", "reader", "--index", "shop")))
     shop.client.perform_request(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingest.fields import FieldMap, lookup, parse_assignments, tags_of, without
+from ingest.fields import FieldMap, lookup, only, parse_assignments, tags_of, without
 from xlrec_es.errors import ConfigError
 
 
@@ -84,3 +84,13 @@ def test_without_copies_what_it_changes() -> None:
     assert without(record, "d") == {"a": {"b": 1, "c": 2}}
     assert without(record, "x.y") == record
     assert record == {"a": {"b": 1, "c": 2}, "d": 3}
+
+
+def test_only_these_paths_stay() -> None:
+    record = {"a": {"b": 1, "c": {"d": 2, "e": 3}}, "x.y": 4, "x": {"y": 5, "z": 6}, "n": None}
+    assert only(record, ["a.b", "a.c.e", "x.y", "n", "a.none", "none.b"]) == {
+        "a": {"b": 1, "c": {"e": 3}},
+        "x.y": 4,
+        "n": None,
+    }
+    assert only(record, []) == {}

@@ -19,6 +19,8 @@ def test_a_role_names_the_index_and_its_versions_alone(kind: str) -> None:
     own, events = role["indices"]
     assert own["names"] == ["shop", "shop-xlrec-*", "books", "books-xlrec-*"]
     assert events == {"names": ["clicks"], "privileges": ["read"]}
+    _, source = descriptor(kind, ["shop-xlrec"], source="shop")["indices"]
+    assert source == {"names": ["shop"], "privileges": ["read", "view_index_metadata"]}
     assert not {"all", "monitor", "manage", "manage_security"} & set(role["cluster"])
 
 
