@@ -27,7 +27,11 @@ def write(path: Path, content: bytes) -> JsonlSource:
     return open_source(str(path))
 
 
-@pytest.mark.parametrize("content", [LINES, gzip.compress(LINES), LINES.replace(b"\n", b"\r\n")])
+@pytest.mark.parametrize(
+    "content",
+    [LINES, gzip.compress(LINES), LINES.replace(b"\n", b"\r\n")],
+    ids=["plain", "gzipped", "CRLF"],
+)
 def test_reads_records_plain_and_gzipped(tmp_path: Path, content: bytes) -> None:
     source = write(tmp_path / "items", content)  # the name tells nothing
     assert list(source.records()) == [Record(fields, n) for n, fields in enumerate(GOOD, 1)]
