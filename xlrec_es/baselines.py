@@ -22,6 +22,9 @@ from xlrec_es.pool import Pool, mean_directions
 Scores = NDArray[np.float64]
 """Shape (n_works,), higher is better; -inf: not recommended."""
 
+RANDOM, POPULAR, RAW_MEAN = "random", "popularity", "raw mean vector"
+ITEM_COSINE, LOG_LIKELIHOOD = "item cosine", "log-likelihood"
+
 Scorer = Callable[[Case], Scores]
 
 
@@ -56,11 +59,11 @@ def baselines(
         return best
 
     return {
-        "random": at_random,
-        "popularity": lambda _: together.persons,
-        "raw mean vector": mean_vector,
-        "item cosine": lambda case: _sum(together.cosine, rows(case)),
-        "log-likelihood": lambda case: _sum(together.log_likelihood, rows(case)),
+        RANDOM: at_random,
+        POPULAR: lambda _: together.persons,
+        RAW_MEAN: mean_vector,
+        ITEM_COSINE: lambda case: _sum(together.cosine, rows(case)),
+        LOG_LIKELIHOOD: lambda case: _sum(together.log_likelihood, rows(case)),
     }
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from xlrec_es.baselines import POPULAR
 from xlrec_es.errors import MissingExtra, UsageError
+from xlrec_es.evaluation import BY_TIME, CROSS, MIXED
 from xlrec_es.measures import (
     COLD,
     COVERAGE,
@@ -26,24 +29,11 @@ from xlrec_es.measures import (
     SOURCE_SHARE,
     WARM,
 )
-from xlrec_es.systems import RECOMMENDER
+from xlrec_es.page import figure, page, table
+from xlrec_es.systems import AGAINST, RECOMMENDER
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8886; --own: #d2762d; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem;
-  color: #1a1a1a; background: #fff; }
-@media (prefers-color-scheme: dark) { body { color: #e8e8e8; background: #16181a; } }
-svg { width: 100%; max-width: 40rem; height: auto; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; }
-th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid var(--line);
-  vertical-align: top; white-space: nowrap; }
-.lists td { white-space: normal; min-width: 9rem; }
-.hit { font-weight: bold; border-left: 3px solid var(--own); padding-left: .4rem; }
-small, summary { opacity: .85; }
-pre { overflow-x: auto; border: 1px solid var(--line); padding: .6rem; }
-.verdict { border-left: 4px solid var(--own); padding-left: 1rem; font-size: 1.1rem; }
-"""
+if TYPE_CHECKING:
+    from xlrec_es.charts import Chart
 
 
 def render(report: Mapping[str, Any]) -> str:
@@ -66,76 +56,155 @@ def render(report: Mapping[str, Any]) -> str:
         raise UsageError(
             "this is not the JSON of an evaluation; write one with: xlrec-es evaluate --json"
         ) from error
-    title = f"Evaluation of {escape(report['index'])}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head>"
-        f"<body><h1>{title}</h1>{body}</body></html>\n"
-    )
+    return page(f"Evaluation of {report['index']}", body)
 
 
 def _body(report: Mapping[str, Any]) -> Iterable[str]:
     k = report["job"]["k"]
-    said = "".join(f"<p>{escape(text)}</p>" for text in (*report["verdict"], *report["notes"]))
+    said = "".join(
+        f"<p>{escape(text[:1].upper() + text[1:])}.</p>"
+        for text in (*report["verdict"], *report["notes"])
+    )
     yield f'<div class="verdict">{said}</div>'
     parts = report["split"]
+    how = "by time" if parts["method"] == BY_TIME else "at random"
     yield (
-        f"<p>{report['cases']} cases of {report['persons']} persons. Likes are split by "
-        f"{escape(parts['method'])}: {parts['training']} to learn from, {parts['held out']} held "
+        f"<p>{report['cases']} cases of {report['persons']} persons. Likes are split "
+        f"{how}: {parts['training']} to learn from, {parts['held out']} held "
         f"out. A case is one person and one source language; recall@{k} counts the held-out works "
         f"in other languages that are among the first {k}. Intervals are 95%, over persons.</p>"
     )
-    for kind, pool in report["pools"].items():
+    yield "<h2>In short</h2>"
+    yield table("In short", *_in_short(report), kind="short")
+    for kind in report["pools"]:
         yield f"<h2>{escape(kind)} pool</h2>"
-        yield from _pool(pool, k)
+        yield f'<p class="note">{_POOLS[kind]}</p>'
+        yield from _pool(report, kind)
     yield "<h2>Persons</h2>"
     for sample in report["samples"]:
         yield from _person(sample)
     yield from _configuration(report)
 
 
-def _pool(pool: Mapping[str, Any], k: int) -> Iterable[str]:
+_POOLS = {
+    CROSS: "What is recommended is in any language but the source.",
+    MIXED: "All languages compete, the source language too.",
+}
+
+
+def _in_short(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Each pool's recommender beside the best of the others and what matters most."""
+    k = report["job"]["k"]
+    names = ["pool", f"recommender's recall@{k}", "best of the others", POPULAR, AGAINST]
+    rows = []
+    for kind, pool in report["pools"].items():
+        found = {name: system["measures"][RECALL] for name, system in pool["systems"].items()}
+        best = max(found.keys() - {RECOMMENDER}, key=lambda name: (found[name]["mean"], name))
+        other = _interval(found[AGAINST]) if AGAINST in found else "-"
+        rows.append(
+            [
+                kind,
+                _interval(found[RECOMMENDER]),
+                f"{best}: {_interval(found[best])}",
+                _interval(found[POPULAR]),
+                other,
+            ]
+        )
+    shown = 5 if report["job"]["against"] else 4
+    return names[:shown], [row[:shown] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture of an evaluation.
+
+    Attributes:
+        name: For a file, such as `cross-recall`.
+        caption: What it shows.
+        chart: See `charts`.
+        numbers: The same as a table, in HTML.
+    """
+
+    name: str
+    caption: str
+    chart: Chart
+    numbers: str
+
+
+def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
+    """The pictures of one pool."""
     from xlrec_es.charts import bars, groups, heat_map
 
-    systems = sorted(pool["systems"].items(), key=lambda pair: -pair[1]["measures"][RECALL]["mean"])
+    systems = _by_recall(report["pools"][kind])
     measures = {name: system["measures"] for name, system in systems}
-    measure = f"recall@{k}"
+    measure = f"recall@{report['job']['k']}"
     rows = [{"system": name, **found[RECALL]} for name, found in measures.items()]
-    yield _figure(
-        "What is found",
-        bars(rows, measure=measure, own=RECOMMENDER),
-        _table(
-            ["system", measure, "NDCG@10", "MRR", "hit rate", "recommender is better by", "p"],
-            [[name, *_found(system)] for name, system in systems],
-        ),
-    )
-    pairs = pool["systems"][RECOMMENDER]["pairs"]
-    yield _figure(
-        f"{measure} of the recommender, by pair of languages",
-        heat_map([{**pair, **pair["recall"]} for pair in pairs]),
-        _table(
-            ["from", "into", "persons", measure],
-            [[p["source"], p["target"], p["persons"], _interval(p["recall"])] for p in pairs],
-        ),
-    )
+    pairs = report["pools"][kind]["systems"][RECOMMENDER]["pairs"]
     warmth = [
-        {"system": name, "group": group, "mean": found[key]["mean"] or 0.0}
+        {"system": name, "group": group, **found[key]}
         for name, found in measures.items()
         for group, key in (("warm", WARM), ("cold", COLD))
     ]
-    yield _figure(
+    captions = (
+        "What is found",
+        f"{measure} of the recommender, by pair of languages",
         "Works that many know, and cold ones",
-        groups(warmth, measure=measure),
-        _table(
-            ["system", "warm", "cold"],
-            [[name, _interval(m[WARM]), _interval(m[COLD])] for name, m in measures.items()],
-        ),
     )
+    return [
+        Figure(
+            f"{kind}-recall",
+            captions[0],
+            bars(rows, measure=measure, own=RECOMMENDER),
+            table(
+                f"{captions[0]}, {kind} pool",
+                ["system", measure, "nDCG@10", "MRR", "hit rate", "recommender is better by", "p"],
+                [[name, *_found(system)] for name, system in systems],
+                own=RECOMMENDER,
+            ),
+        ),
+        Figure(
+            f"{kind}-pairs",
+            captions[1],
+            heat_map([{**pair, **pair["recall"]} for pair in pairs]),
+            table(
+                f"{captions[1]}, {kind} pool",
+                ["from", "into", "persons", measure],
+                [[p["source"], p["target"], p["persons"], _interval(p["recall"])] for p in pairs],
+            ),
+        ),
+        Figure(
+            f"{kind}-cold",
+            captions[2],
+            groups(warmth, measure=measure),
+            table(
+                f"{captions[2]}, {kind} pool",
+                ["system", "warm", "cold"],
+                [[name, _interval(m[WARM]), _interval(m[COLD])] for name, m in measures.items()],
+                own=RECOMMENDER,
+            ),
+        ),
+    ]
+
+
+def _by_recall(pool: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Name and results of each system, the best first."""
+    return sorted(pool["systems"].items(), key=lambda pair: -pair[1]["measures"][RECALL]["mean"])
+
+
+def _pool(report: Mapping[str, Any], kind: str) -> Iterable[str]:
+    from xlrec_es.charts import as_svg
+
+    yield '<div class="figures">'
+    for one in figures(report, kind):
+        svg = as_svg(one.chart, ink="currentColor", background=None)
+        yield figure(one.caption, svg, one.numbers)
+    yield "</div>"
+    pool = report["pools"][kind]
     share = pool["source share of the pool"]
     kept = (SOURCE_SHARE, NOVELTY, DIVERSITY, POPULARITY)
     yield f"<h3>What lists are like</h3><p>{share:.0%} of the pool is in the source language.</p>"
-    yield _table(
+    yield table(
+        f"What lists are like, {kind} pool",
         ["system", *kept, COVERAGE],
         [
             [
@@ -143,8 +212,9 @@ def _pool(pool: Mapping[str, Any], k: int) -> Iterable[str]:
                 *(_number(system["measures"][key]["mean"]) for key in kept),
                 f"{system[COVERAGE]:.0%}",
             ]
-            for name, system in systems
+            for name, system in _by_recall(pool)
         ],
+        own=RECOMMENDER,
     )
 
 
@@ -167,19 +237,23 @@ def _person(sample: Mapping[str, Any]) -> Iterable[str]:
     )
     names = list(sample["lists"])
     places = max(map(len, sample["lists"].values()), default=0)
-    rows = [[_entry(sample["lists"][name], place) for name in names] for place in range(places)]
-    yield _table(names, rows, kind="lists", raw=True)
+    rows = [
+        [str(place + 1), *(_entry(sample["lists"][name], place) for name in names)]
+        for place in range(places)
+    ]
+    yield table(f"Lists for {sample['person']}", ["place", *names], rows, kind="lists", raw=True)
 
 
 def _entry(ranked: Sequence[Mapping[str, Any]], place: int) -> str:
     if place >= len(ranked):
         return ""
     item = ranked[place]
-    text = f"{escape(item['title'])} <small>({escape(item['language'])})</small>"
+    language = escape(item["language"])
+    text = f'<span lang="{language}">{escape(item["title"])}</span> <small>({language})</small>'
     if item["held out"]:
         text = f'<div class="hit">{text}</div>'
     reasons = [f"{escape(r['title'])} {r['share']:.0%}" for r in item.get("reasons", ())]
-    return text + (f"<br><small>because of {', '.join(reasons)}</small>" if reasons else "")
+    return text + (f"<div><small>because of {', '.join(reasons)}</small></div>" if reasons else "")
 
 
 def _configuration(report: Mapping[str, Any]) -> Iterable[str]:
@@ -224,36 +298,6 @@ def command(report: Mapping[str, Any]) -> str:
     for name, column in job["fields"].items():
         words += ["--field", f"{name}={column}"]
     return shlex.join([*words, "--json"])
-
-
-def _figure(caption: str, svg: str, table: str) -> str:
-    picture = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1)
-    return (
-        f"<h3>{escape(caption)}</h3><figure>{picture}</figure>"
-        f"<details><summary>The numbers</summary>{table}</details>"
-    )
-
-
-def _table(
-    names: Sequence[str], rows: Iterable[Sequence[object]], *, kind: str = "", raw: bool = False
-) -> str:
-    """A table that scrolls by itself where the screen is narrow.
-
-    Args:
-        names: Of the columns.
-        rows: Of the cells.
-        kind: Class of the table.
-        raw: The cells are HTML.
-    """
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{cell if raw else escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
 
 
 def _interval(found: Mapping[str, float | None]) -> str:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
+from browser import chromium
 from catalogue import document, write_catalogue, write_likes
 from xlrec_es.cli import main as xlrec_es
 from xlrec_es.errors import MissingExtra, UsageError
+from xlrec_es.evaluation import POOLS
 from xlrec_es.report import render
 
 ODD = "<script>alert('chess')</script>"
@@ -57,7 +60,8 @@ def test_the_report_is_whole_and_needs_no_network(evaluation: list[str], tmp_pat
     printed = invoke(*evaluation)
     report: dict[str, Any] = json.loads(printed)
     (tmp_path / "evaluation.json").write_text(printed)
-    invoke("report", str(tmp_path / "evaluation.json"), "-o", str(tmp_path / "report.html"))
+    command = ("report", str(tmp_path / "evaluation.json"), "-o", str(tmp_path / "report.html"))
+    invoke(*command)
     html = (tmp_path / "report.html").read_text("utf-8")
     page = Page(html)
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.tags}
@@ -70,7 +74,8 @@ def test_the_report_is_whole_and_needs_no_network(evaluation: list[str], tmp_pat
     assert "prefers-color-scheme: dark" in html
     assert html.count("currentColor") > 50
     said = [text for text in page.texts if text.strip()]
-    first = next(place for place, text in enumerate(said) if text in report["verdict"])
+    verdict = report["verdict"][0]
+    first = said.index(f"{verdict[0].upper()}{verdict[1:]}.")
     assert first < said.index("cross pool"), "the verdict comes first"
     for pool in report["pools"].values():
         for name, system in pool["systems"].items():
@@ -80,6 +85,63 @@ def test_the_report_is_whole_and_needs_no_network(evaluation: list[str], tmp_pat
     assert ODD not in html
     assert any(ODD in text for text in said)
     assert any(text.startswith("because of ") for text in said)
+    for kind, magic in (("svg", b"<svg "), ("png", b"\x89PNG")):
+        invoke(*command, "--figures", str(tmp_path / kind), "--format", kind)
+        files = {path.name: path.read_bytes() for path in (tmp_path / kind).iterdir()}
+        names = {f"{pool}-{of}.{kind}" for pool in POOLS for of in ("recall", "pairs", "cold")}
+        assert set(files) == names
+        assert all(content.startswith(magic) for content in files.values())
+    svg = (tmp_path / "svg" / "cross-recall.svg").read_text("utf-8")
+    assert ">recommender</text>" in svg
+    assert "currentColor" not in svg, "it stands by itself"
+
+
+def test_a_browser_shows_it_on_a_screen_a_phone_and_in_the_dark(
+    evaluation: list[str], tmp_path: Path
+) -> None:
+    report: dict[str, Any] = json.loads(invoke(*evaluation))
+    path = tmp_path / "report.html"
+    path.write_text(render(report), "utf-8")
+    wrong: list[str] = []
+    papers, pictures = set(), set()
+    with chromium() as browser:
+        for width, scheme in ((1280, "light"), (390, "light"), (1280, "dark")):
+            context = browser.new_context(
+                viewport={"width": width, "height": 800},
+                color_scheme=scheme,  # type: ignore[arg-type] # a literal
+            )
+            page = context.new_page()
+            page.on("console", lambda message: wrong.append(message.text))
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("request", lambda request: wrong.append(request.url))
+            page.goto(path.as_uri())
+            page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+            assert page.evaluate("document.documentElement.scrollWidth") == width, "it fits"
+            shown = page.inner_text("main")
+            assert all(word in shown for word in ("In short", "mixed pool", "The numbers", ODD))
+            labels = page.locator("svg text").all_text_contents()
+            assert {"recommender", "popularity", "recall@9", "into", "cold"} <= set(labels)
+            # Letters are not cut off at the edges of a picture.
+            assert page.evaluate(OUTSIDE) == []
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+            papers.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+            pictures.add(page.screenshot(full_page=True))
+            context.close()
+    assert wrong == [path.as_uri()] * 3, "nothing is fetched but the page, and nothing complains"
+    assert (len(papers), len(pictures)) == (2, 3)
+    assert min(map(len, pictures)) > 50_000, "something is painted"
+
+
+OUTSIDE = """
+Array.from(document.querySelectorAll('svg')).flatMap(svg => {
+  const frame = svg.getBoundingClientRect();
+  return Array.from(svg.querySelectorAll('text')).filter(text => {
+    const own = text.getBoundingClientRect();
+    return own.width > 0 && (own.left < frame.left - 1 || own.right > frame.right + 1);
+  }).map(text => text.textContent);
+})
+"""
 
 
 def test_the_printed_command_gives_the_same_numbers(
