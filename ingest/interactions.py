@@ -27,6 +27,7 @@ from xlrec_es.likes import MAX_WEIGHT, ids_as_numbers, pair_hashes, pairs_digest
 
 _DAY_S = 86_400.0
 _EPOCH_S = 946_684_800  # 2000-01-01: 32 bits of seconds reach from 1932 to 2068
+_PART = 1_000_000
 _NO_TIME = np.iinfo(np.int32).max  # counts as the latest
 _ROW = [("user", "i4"), ("work", "i4"), ("weight", "f4"), ("time", "i4"), ("market", "i2")]
 
@@ -225,13 +226,11 @@ class _Collector:
         # A person's number depends on the order of the rows, and a hash of the id does not.
         persons, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
         until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
-        pairs = pairs_digest(persons[rows["user"]], works[rows["work"]])
-        read = {"likes": len(rows), "digest": pairs, "until": until}
-        rows = self._capped(rows, pair_hashes(persons[rows["user"]], works[rows["work"]]))
+        read = {"likes": len(rows), "digest": _digest(persons, works, rows), "until": until}
+        rows = self._capped(rows, persons, works)
         rows = self._without_rare(rows, "work", self._rules.min_persons, "work too rare")
         rows = self._without_rare(rows, "user", self._rules.min_works, "person too short")
         self._count("likes", len(rows))
-        weights = np.ascontiguousarray(rows["weight"]).view(np.uint32)
         recent = self._decay(rows["time"], latest)
         counts = np.bincount(rows["work"], recent, minlength=len(self.works))
         return Likes(
@@ -240,19 +239,22 @@ class _Collector:
             self.works,
             dict(self.report),
             read,
-            pairs_digest(persons[rows["user"]] ^ weights, works[rows["work"]]),
+            _digest(persons, works, rows, weighed=True),
             self._markets.count(
                 rows["user"], rows["work"], rows["market"], recent, n_works=len(self.works)
             ),
         )
 
     def _matrix(self, rows: NDArray[Any]) -> csr_array:
-        users, persons = np.unique(rows["user"], return_inverse=True)
-        scale = np.sqrt(np.mean(rows["weight"].astype(np.float64) ** 2)) if len(rows) else 1.0
-        shape = (len(users), len(self.works))
-        matrix = csr_array((rows["weight"] / scale, (persons, rows["work"])), shape=shape)
+        """A row for each person, of rows in the order of their persons."""
+        weights = rows["weight"].copy()
+        if len(rows):
+            weights /= np.sqrt(np.mean(np.square(weights), dtype=np.float64))
+        starts = np.append(_starts(rows, "user"), len(rows)).astype(np.int32)
+        works = rows["work"].copy()
+        matrix = csr_array((weights, works, starts), shape=(len(starts) - 1, len(self.works)))
         matrix.sort_indices()
-        return csr_array(matrix, dtype=np.float32)
+        return matrix
 
     def _decay(self, times: NDArray[np.int32], latest: int) -> NDArray[np.float32]:
         """What a like still counts, 0..1; one without a time counts as the latest."""
@@ -280,14 +282,20 @@ class _Collector:
         self._count("added to another event" if apart else "again", len(rows) - len(once))
         return once
 
-    def _capped(self, rows: NDArray[Any], draw: NDArray[np.uint64]) -> NDArray[Any]:
+    def _capped(
+        self, rows: NDArray[Any], persons: NDArray[np.uint64], works: NDArray[np.uint64]
+    ) -> NDArray[Any]:
         """The latest of whoever has too many; without times, a draw that is always the same."""
-        rows = rows[np.lexsort((draw, -rows["time"], rows["user"]))]
-        starts = _starts(rows, "user")
-        place = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
-        over = place >= self._rules.max_works
-        self._count("over the limit of a person", int(over.sum()))
-        return rows[~over]
+        most = self._rules.max_works
+        busy = np.flatnonzero(np.bincount(rows["user"], minlength=1)[rows["user"]] > most)
+        some = rows[busy]
+        draw = pair_hashes(persons[some["user"]], works[some["work"]])
+        order = np.lexsort((draw, -some["time"], some["user"]))
+        starts = _starts(some[order], "user")
+        place = np.arange(len(some)) - np.repeat(starts, np.diff(starts, append=len(some)))
+        over = busy[order[place >= most]]
+        self._count("over the limit of a person", len(over))
+        return np.delete(rows, over) if len(over) else rows
 
     def _without_rare(self, rows: NDArray[Any], name: str, least: int, reason: str) -> NDArray[Any]:
         counts = np.bincount(rows[name], minlength=1)
@@ -307,3 +315,21 @@ def _starts(rows: NDArray[Any], *names: str) -> NDArray[np.intp]:
     new = np.ones(len(rows), bool)
     new[1:] = np.logical_or.reduce([rows[n][1:] != rows[n][:-1] for n in names])
     return np.flatnonzero(new)
+
+
+def _digest(
+    persons: NDArray[np.uint64],
+    works: NDArray[np.uint64],
+    rows: NDArray[Any],
+    *,
+    weighed: bool = False,
+) -> str:
+    """`pairs_digest` of rows, of their weights too if wanted; a part at a time, to save memory."""
+    total = 0
+    for start in range(0, len(rows), _PART):
+        some = rows[start : start + _PART]
+        whose = persons[some["user"]]
+        if weighed:
+            whose ^= np.ascontiguousarray(some["weight"]).view(np.uint32)
+        total += int(pairs_digest(whose, works[some["work"]]), 16)
+    return f"{total % 2**64:016x}"

@@ -2,6 +2,9 @@
 
     python tests/bench/indicators_scale.py [--works 5000 10000 20000 40000 80000] [--exact 20000]
 
+And the transfer's search for neighbours, whose time per work grows with the works: vectors of 384
+dimensions, every fifth work cold, 20 warm neighbours and 50 of all (`neighbours`).
+
 Synthetic likes: four persons a work, popularity and length of histories by power laws, tastes in
 clusters. Each size is measured in a process of its own, for its peak memory; the time per work is
 processor time, which other work on the machine hardly changes. Prints a JSON line for each.
@@ -20,8 +23,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ingest.learners import LEARNERS
+from ingest.transfer import nearest
 
 LIKES_PER_PERSON = 16
+NEIGHBOURS = "neighbours"
 CLUSTER = 250  # works
 
 
@@ -62,9 +67,15 @@ def peak_gb() -> float:
 
 def measure(model: str, n_works: int) -> Measured:
     likes = synthetic_likes(n_works)
+    works = np.arange(n_works, dtype=np.int32)
+    vectors = np.random.default_rng(0).normal(size=(n_works, 384)).astype(np.float32)
     before = peak_gb()
     start, busy = time.perf_counter(), time.process_time()
-    LEARNERS[model]().learn(likes, np.arange(n_works, dtype=np.int32))
+    if model == NEIGHBOURS:
+        nearest(vectors, works, among=works % 5 > 0, k=20)
+        nearest(vectors, works, among=works >= 0, k=50)
+    else:
+        LEARNERS[model]().learn(likes, works)
     seconds, busy = time.perf_counter() - start, time.process_time() - busy
     return Measured(
         model,
@@ -84,7 +95,8 @@ def main() -> None:
     args = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     for n_works in args.works:
-        for model in ("local-ease", "ease") if n_works <= args.exact else ("local-ease",):
+        exact = ("ease",) if n_works <= args.exact else ()
+        for model in ("local-ease", NEIGHBOURS, *exact):
             with context.Pool(1) as pool:
                 print(json.dumps(asdict(pool.apply(measure, (model, n_works)))), flush=True)
 
