@@ -1,6 +1,7 @@
 """Recall over language borders from interactions, served by Elasticsearch, against other models.
 
     python tests/bench/indicators.py PATH/TO/anime [--seeds 3] [--cases 500] [--cold] [--url URL]
+    python tests/bench/indicators.py PATH/TO/apps --apps [--seeds 3] [--url URL]
 
 Each work exists in one of four languages, drawn among those it has. A person likes what they rated
 7 or more, or watched without a rating. A fifth of all likes is held out; all others are learned
@@ -8,6 +9,10 @@ from. A case is a person and a source language: the history is what they like in
 more), the targets are their held-out likes in other languages, and what else they like is left out
 of the lists. `--cold` also takes all likes of a fifth of the works away, encodes the titles (some
 minutes), and looks at how works without likes fare. Prints JSON.
+
+`--apps`: each application exists in one of its languages, a fifth of the pairs (collection,
+application) is held out, and a case is a collection whose other applications are the history; all
+languages are in one list. Cold is what is in no pair that is learned from.
 """
 
 from __future__ import annotations
@@ -18,10 +23,11 @@ import csv
 import json
 import random
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import implicit
 import numpy as np
@@ -90,6 +96,27 @@ def draw_world(folder: Path, seed: int, n_cases: int, *, cold: bool) -> World:
     return World(languages, texts, likes, draw.sample(cases, min(n_cases, len(cases))), stripped)
 
 
+def draw_apps(folder: Path, seed: int) -> World:
+    draw = random.Random(seed)
+    languages, texts = {}, {}
+    for line in (folder / "items.jsonl").open(encoding="utf-8"):
+        item = json.loads(line)
+        languages[item["id"]] = language = draw.choice(sorted(item["texts"]))
+        text = item["texts"][language]
+        texts[item["id"]] = f"{text['title']}. {text.get('summary') or ''}"
+    learned, held = defaultdict(set), defaultdict(set)
+    for row in csv.DictReader((folder / "interactions.tsv").open(), delimiter="\t"):
+        (held if draw.random() < HELD_OUT else learned)[row["user"]].add(row["item"])
+    cases = [
+        Case("", tuple(sorted(works)), frozenset(works), frozenset(held[user]))
+        for user, works in sorted(learned.items())
+        if held[user]
+    ]
+    likes = [(u, w) for u, works in sorted(learned.items()) for w in sorted(works)]
+    cold = frozenset(languages) - {work for _, work in likes}
+    return World(languages, texts, likes, cases, cold)
+
+
 def write_index(client: Elasticsearch, world: World, *, encode: bool) -> None:
     works = list(world.languages)
     tags = [world.languages[work] for work in works]
@@ -100,7 +127,7 @@ def write_index(client: Elasticsearch, world: World, *, encode: bool) -> None:
     meta = IndexMeta(
         Fingerprint("bench", "1", 384, "mean", "", "title", "centre"),
         Calibration.none(),
-        dict.fromkeys(LANGUAGES, "standard"),
+        dict.fromkeys(sorted(set(tags)), "standard"),
     )
     for index in client.indices.get(index=f"{INDEX}*"):
         client.indices.delete(index=index)
@@ -160,6 +187,11 @@ def measures(lists: list[list[str]], world: World) -> dict[str, float]:
         result["cold recall@50"] = float(np.mean([recall_at_k(f, t, K) for f, t in cold]))
         shares = [len(world.cold & set(f)) / K for f in lists]
         result["cold share"] = float(np.mean(shares))
+        means = [np.mean(rng.choice(shares, len(shares))) for _ in range(1000)]
+        result["cold share low"], result["cold share high"] = map(
+            float, np.quantile(means, [0.025, 0.975])
+        )
+        result["cold works listed"] = len(world.cold & {work for f in lists for work in f})
     return {name: round(value, 4) for name, value in result.items()}
 
 
@@ -197,10 +229,22 @@ def baselines(likes: csr_array, persons: np.ndarray) -> Iterator[tuple[str, Scor
     yield "implicit ALS", scores
 
 
+def coverage(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Documents by where their indicators are from, over all languages."""
+    total: Counter[str] = Counter()
+    for counts in summary["coverage"].values():
+        total.update(counts)
+    return dict(total)
+
+
 def measure(client: Elasticsearch, folder: Path, seed: int, args: argparse.Namespace) -> object:
     result: dict[str, object] = {"seed": seed}
-    for cold in (False, True) if args.cold else (False,):
-        world = draw_world(folder, seed, args.cases, cold=cold)
+    for cold in (True,) if args.apps else (False, True) if args.cold else (False,):
+        world = (
+            draw_apps(folder, seed)
+            if args.apps
+            else draw_world(folder, seed, args.cases, cold=cold)
+        )
         write_index(client, world, encode=cold)
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / "likes.tsv"
@@ -214,6 +258,7 @@ def measure(client: Elasticsearch, folder: Path, seed: int, args: argparse.Names
                 lists = [served(client, case) for case in world.cases]
                 models[f"local-ease, served {name}".strip()] = measures(lists, world)
                 models[f"seconds {name}".strip()] = summary["seconds"]
+                models[f"coverage {name}".strip()] = coverage(summary)
             if not cold:
                 catalogue = read_catalogue(client, find_live(client, INDEX))
                 likes = collect(read(str(path), {}), catalogue.items, LikeRules(), now_s=2e9)
@@ -236,6 +281,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--cases", type=int, default=500)
     parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--apps", action="store_true")
     parser.add_argument("--url")
     args = parser.parse_args()
     with contextlib.ExitStack() as stack:
