@@ -134,19 +134,22 @@ class Target:
         Raises:
             ClusterError: The cluster refuses, or does not answer.
         """
-        meta = self.live.meta
-        new = set(languages) - meta.analyzers.keys()
+        new = set(languages) - self.live.meta.analyzers.keys()
         if new:
-            analyzers, segmenters = choose_analyzers(new, self._capabilities.analyzers)
-            meta = replace(
-                meta,
-                analyzers={**meta.analyzers, **analyzers},
-                segmenters={**meta.segmenters, **segmenters},
-            )
-            self._segmentation = Segmentation(meta.segmenters)
-            self.live = self._patience.call(
-                self._client, lambda: update_meta(self._client, self.live, meta)
-            )
+            self.live = self._patience.call(self._client, lambda: self._with_languages(new))
+            self._segmentation = Segmentation(self.live.meta.segmenters)
+
+    def _with_languages(self, new: Collection[str]) -> LiveIndex:
+        # As it is now: what others have noted of indicators, weights or languages stays.
+        live = find_live(self._client, self.live.name)
+        missing = set(new) - live.meta.analyzers.keys()
+        analyzers, segmenters = choose_analyzers(missing, self._capabilities.analyzers)
+        meta = replace(
+            live.meta,
+            analyzers={**live.meta.analyzers, **analyzers},
+            segmenters={**live.meta.segmenters, **segmenters},
+        )
+        return update_meta(self._client, live, meta)
 
     def compare(self, documents: Sequence[Document]) -> tuple[set[str], dict[str, Earlier]]:
         """What the index has of these documents.

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ingest.target import Target
 from ingest.worker import Worker
 from xlrec_es.client import probe
 from xlrec_es.errors import FingerprintMismatch, SourceError
-from xlrec_es.indices import find_live
+from xlrec_es.indices import find_live, update_meta
 from xlrec_es.recommend import Recommender
 from xlrec_es.types import History, Vector
 
@@ -190,22 +191,36 @@ def test_only_what_has_changed_is_written_again(bench: Bench) -> None:
 def test_what_others_wrote_stays_with_a_document(bench: Bench) -> None:
     """Indicators and their popularity, whatever changes; the vector, unless the text changes."""
     bench.run(CATALOGUE)
-    learned = {"indicators": [{"x.y": 1.5}], "indicators_from": "own", "evidence": 3.0,
-               "generation": "g", "popularity": 0.5}  # fmt: skip
+    learned = {"indicators_from": "own", "evidence": 3.0, "generation": "g", "popularity": 0.5}
+    sparse = {"indicators": [{"x.y": 1.5}], "market_popularity": [{"x.y": 0.5}]}
     for id_ in ("a", "f"):
-        bench.es.update(index=bench.index, id=id_, doc={"xlrec": learned}, refresh=True)
+        doc = {"xlrec": {**learned, **sparse}}
+        bench.es.update(index=bench.index, id=id_, doc=doc, refresh=True)
     before = bench.documents()
     bench.run([{**CATALOGUE[0], "year": 1881}, {"id": "f", "title": "2048 tiles"}])
     after = bench.documents()
     for id_ in ("a", "f"):
-        own = after[id_]["xlrec"]
-        assert {name: own.get(name) for name in learned} | {"indicators": None} == {
-            **learned, "indicators": None
-        }  # fmt: skip
-        query = {"sparse_vector": {"field": "xlrec.indicators", "query_vector": {"x.y": 1.0}}}
-        assert id_ in {hit["_id"] for hit in bench.es.search(query=query)["hits"]["hits"]}
+        assert learned.items() <= after[id_]["xlrec"].items()
+        for name in sparse:
+            query = {"sparse_vector": {"field": f"xlrec.{name}", "query_vector": {"x.y": 1.0}}}
+            hits = bench.es.search(index=bench.index, query=query)["hits"]["hits"]
+            assert id_ in {hit["_id"] for hit in hits}
     assert after["a"]["vector"] == before["a"]["vector"]
     assert after["f"]["vector"] != before["f"]["vector"]
+
+
+def test_a_language_that_is_new_leaves_what_others_have_noted(bench: Bench) -> None:
+    """Indicators are learned, and languages met by another shard, while a run is under way."""
+    bench.run(CATALOGUE)
+    target = Target(bench.es, find_live(bench.es, bench.index), bench.cluster.capabilities)
+    other = Target(bench.es, find_live(bench.es, bench.index), bench.cluster.capabilities)
+    live = find_live(bench.es, bench.index)
+    update_meta(bench.es, live, replace(live.meta, indicators={"generation": "g"}))
+    target.add_languages({"sv"})
+    other.add_languages({"nl"})
+    meta = find_live(bench.es, bench.index).meta
+    assert meta.indicators == {"generation": "g"}
+    assert {"sv", "nl", "de"} < set(meta.languages)
 
 
 def test_of_several_states_in_the_source_the_last_counts(bench: Bench) -> None:
