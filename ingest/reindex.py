@@ -100,7 +100,7 @@ def prepare(
         plan,
         transform,
         limits=wanted.limits,
-        more_checks=lambda target: transform.check(cluster.client, target),
+        more_checks=[lambda target: transform.check(cluster.client, target)],
         observe=observe,
     )
 

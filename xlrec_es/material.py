@@ -206,13 +206,25 @@ def check_size(job: Job, material: Material) -> None:
     Raises:
         UsageError: k is more than a pool has works.
     """
-    pool, cases, languages = material.pool, material.cases, material.languages
-    for kind in job.pools:
-        for source in sorted({case.source for case in cases}):
-            competing = Case("", source, (), frozenset()).languages(kind, languages)
-            works = int(pool.within(competing).sum())
-            if job.k > works:
-                raise UsageError(
-                    f"k is {job.k}, but the {kind} pool for {source} has {works} works; "
-                    f"use --k {works} or less"
-                )
+    works, kind, source = _smallest_pool(job, material)
+    if job.k > works:
+        raise UsageError(
+            f"k is {job.k}, but the {kind} pool for {source} has {works} works; "
+            f"use --k {works} or less"
+        )
+
+
+def largest_k(job: Job, material: Material) -> int:
+    """How long lists may be: as long as the smallest pool."""
+    works, _, _ = _smallest_pool(job, material)
+    return works
+
+
+def _smallest_pool(job: Job, material: Material) -> tuple[int, str, str]:
+    """How many works it has, which kind it is, and the source language that it is for."""
+    return min(
+        (int(material.pool.within(competing).sum()), kind, source)
+        for kind in job.pools
+        for source in {case.source for case in material.cases}
+        for competing in [Case("", source, (), frozenset()).languages(kind, material.languages)]
+    )

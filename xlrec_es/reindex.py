@@ -181,7 +181,7 @@ class Reindexer:
         plan: What is to be done.
         transform: Makes the new documents.
         limits: Of the gate.
-        more_checks: Looks at what the transform alone knows; is given the new version.
+        more_checks: Look at what this module knows nothing of; are given the new version.
         observe: Is told how far it is.
     """
 
@@ -189,7 +189,7 @@ class Reindexer:
     plan: Plan
     transform: Transform
     limits: Limits = field(default_factory=Limits)
-    more_checks: Callable[[LiveIndex], Sequence[Check]] = lambda _: ()
+    more_checks: list[Callable[[LiveIndex], Sequence[Check]]] = field(default_factory=list)
     observe: Observe = lambda _phase, _count: None
     _target: LiveIndex = field(init=False)
     _copier: Copier = field(init=False)
@@ -308,7 +308,7 @@ class Reindexer:
             *verify.check_vectors(self.client, self.plan.live.index, self._target, self.limits),
             verify.check_fields(self.client, self.plan.live.index, self._target.name),
             verify.check_analyzers(self.client, live, self._target),
-            *self.more_checks(self._target),
+            *(check for look in self.more_checks for check in look(self._target)),
         ]
         if live:
             checks.append(verify.check_overlap(self.client, live, self._target, self.limits))

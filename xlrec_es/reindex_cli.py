@@ -20,6 +20,8 @@ from xlrec_es import reindex as reindexing
 from xlrec_es.client import Connection, connect, probe
 from xlrec_es.copying import copied_as_is
 from xlrec_es.errors import ConfigError, GateFailed
+from xlrec_es.gate_evaluation import Comparison
+from xlrec_es.material import Job
 from xlrec_es.options import connection_options
 from xlrec_es.reindex import Observe, Plan, Reindexer, Report
 from xlrec_es.verify import Check, Limits
@@ -36,6 +38,8 @@ class How:
     Attributes:
         changes: `settings` and `mappings` that win.
         limits: Of the gate.
+        interactions: File of interactions that both versions are evaluated on; None: neither is.
+        max_loss: Recall that may be lost in that beyond the noise.
         swap: Whether the new version becomes the live one.
         dry_run: Print what would be done.
         as_json: Print JSON.
@@ -44,6 +48,8 @@ class How:
 
     changes: dict[str, Any]
     limits: Limits
+    interactions: Path | None
+    max_loss: float
     swap: bool
     dry_run: bool
     as_json: bool
@@ -89,6 +95,19 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             show_default=True,
             help="Gate: the share of each language's documents that may be missing.",
         )
+        @click.option(
+            "--interactions",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="Gate: file as for evaluate (columns user, item ...): held-out likes are looked "
+            "for in the lists of both versions.",
+        )
+        @click.option(
+            "--max-loss",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            show_default=True,
+            help="Gate: the recall that may be lost in that, beyond the noise.",
+        )
         @click.option("--no-swap", is_flag=True, help="Leave the new version beside the live one.")
         @click.option("--dry-run", is_flag=True, help="Print what would be made; change nothing.")
         @click.option("--quiet", "-q", is_flag=True, help="No progress.")
@@ -102,6 +121,8 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             min_recall: float,
             min_overlap: float,
             max_missing: float,
+            interactions: Path | None,
+            max_loss: float,
             no_swap: bool,
             dry_run: bool,
             quiet: bool,
@@ -110,7 +131,16 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
         ) -> Any:  # noqa: ANN401
             changes = _changes(shards, replicas, changes_file)
             limits = Limits(missing=max_missing, recall=min_recall, overlap=min_overlap)
-            how = How(changes, limits, not no_swap, dry_run, as_json, quiet)
+            how = How(
+                changes=changes,
+                limits=limits,
+                interactions=interactions,
+                max_loss=max_loss,
+                swap=not no_swap,
+                dry_run=dry_run,
+                as_json=as_json,
+                quiet=quiet,
+            )
             return command(*args, how=how, **kwargs)
 
         return wrapper  # type: ignore[return-value]
@@ -171,6 +201,11 @@ def show_plan(plan: Plan) -> None:
 
 def carry_out(work: Reindexer, how: How) -> None:
     """Do it, and print the report; a failed gate prints what it found, too."""
+    if how.interactions is not None:
+        live = work.plan.live.described()
+        job = Job(how.interactions, live.name)
+        comparison = Comparison.of(work.client, live, job, max_loss=how.max_loss)
+        work.more_checks.append(comparison.check)
     try:
         report = work.run(swap=how.swap)
     except GateFailed as error:

@@ -43,23 +43,9 @@ def all_lists(
     degraded: tuple[str, ...] = ()
     rounds = _rounds(client, job, material)
     for one in rounds:
-        found = searches(
-            client,
-            one.index,
-            material.cases,
-            options=replace(one.options, weights=one.legs),
-            languages=one.languages,
-        )
-        served = serve(
-            found,
-            material.cases,
-            one.settings,
-            mix=job.mix,
-            wanted=Wanted(job.pools, one.languages, job.k),
-            step=lambda: step(len(rounds) * len(material.cases)),
-        )
-        lists |= served.lists
-        degraded += served.degraded
+        found, problems = lists_of(client, job, material, one, lambda n: step(len(rounds) * n))
+        lists |= found
+        degraded += problems
     return lists | _baseline_lists(job, material), degraded
 
 
@@ -83,6 +69,36 @@ class Round:
     def legs(self) -> dict[str, float]:
         """Every leg that a setting wants."""
         return {leg: 1.0 for w in self.settings.values() for leg, weight in w.items() if weight > 0}
+
+
+def lists_of(
+    client: Elasticsearch, job: Job, material: Material, one: Round, step: Callable[[int], None]
+) -> tuple[Mapping[tuple[str, str], list[Ranked]], tuple[str, ...]]:
+    """The lists of the systems of one round; see `all_lists`.
+
+    Args:
+        client: Of the cluster.
+        job: What is evaluated, and how.
+        material: Of the job.
+        one: The round.
+        step: Called with the number of cases after each case.
+    """
+    found = searches(
+        client,
+        one.index,
+        material.cases,
+        options=replace(one.options, weights=one.legs),
+        languages=one.languages,
+    )
+    served = serve(
+        found,
+        material.cases,
+        one.settings,
+        mix=job.mix,
+        wanted=Wanted(job.pools, one.languages, job.k),
+        step=lambda: step(len(material.cases)),
+    )
+    return served.lists, served.degraded
 
 
 def _rounds(client: Elasticsearch, job: Job, material: Material) -> list[Round]:

@@ -55,7 +55,7 @@ class Check:
     """One thing that was looked at.
 
     Attributes:
-        name: `counts`, `vectors`, `recall`, `fields`, `analyzers` or `overlap`.
+        name: `counts`, `vectors`, `recall`, `fields`, `analyzers`, `overlap` ...
         ok: Whether it is good enough.
         message: What was found, in a sentence.
     """

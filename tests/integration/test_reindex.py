@@ -7,19 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from elasticsearch import ApiError, Elasticsearch
 
-from catalogue import LANGUAGES, TOPICS, document, write_catalogue
+from catalogue import LANGUAGES, TOPICS, document, write_catalogue, write_likes
 from xlrec_es import scan
 from xlrec_es.aliases import change_aliases, plan_rollback, plan_swap
 from xlrec_es.client import probe
 from xlrec_es.copying import Transform, copied_as_is
 from xlrec_es.errors import AliasMoved, GateFailed, IndexUnusable
+from xlrec_es.gate_evaluation import Comparison
 from xlrec_es.indices import find_live
+from xlrec_es.material import Job
 from xlrec_es.reindex import Reindexer, Report, plan
 from xlrec_es.scan import Hit
 from xlrec_es.verify import Limits
@@ -237,6 +241,30 @@ def test_a_fault_leaves_the_alias_where_it_is(
     assert find_live(es, index_name).name == live.name
     assert everything(es, index_name) == before
     es.index(index=index_name, id="after", document={"title": "x"})  # nothing is blocked
+
+
+def test_what_people_like_must_be_found_as_before(
+    es: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    live = write_catalogue(es, index_name)
+    job = Job(write_likes(tmp_path / "likes.tsv", 80), live.name, k=5)
+    good = prepare(es, index_name)
+    good.more_checks.append(Comparison.of(es, live, job, max_loss=0.0).check)
+    evaluated = [check for check in good.run(swap=False).checks if check.name == "evaluation"]
+    assert len(evaluated) == 2
+    es.indices.delete(index=good.plan.new.index)
+
+    def forgetful(source: dict[str, Any], number: int) -> dict[str, Any]:
+        made = random_vector(source, number)
+        own = {name: v for name, v in made["xlrec"].items() if name != "indicators"}
+        return {**made, "xlrec": own}
+
+    bad = prepare(es, index_name, transform=broken(forgetful))
+    bad.limits = replace(LIMITS, overlap=0.0)
+    bad.more_checks.append(Comparison.of(es, live, job, max_loss=0.0).check)
+    with pytest.raises(GateFailed, match=r"evaluation: cross pool: recall@5 .* -0\.\d+ \[-"):
+        bad.run()
+    assert find_live(es, index_name).name == live.name
 
 
 class Killed(BaseException):
