@@ -1,4 +1,4 @@
-"""Rows of a file of interactions or impressions, without the worker's libraries."""
+"""Rows of a file, or an index, of interactions or impressions, without the worker's libraries."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from elasticsearch import Elasticsearch
 
+from xlrec_es.client import friendly_errors
 from xlrec_es.errors import SourceError
+from xlrec_es.scan import pages
 
 Row = Mapping[str, Any]
 
@@ -43,6 +46,43 @@ def read_rows(
         raise SourceError(f"cannot read {path}: {reason}") from error
 
 
+INDEX = "index:"
+"""Before the name of an index, where a file can stand too."""
+
+
+def index_rows(
+    client: Elasticsearch,
+    index: str,
+    columns: Sequence[str],
+    fields: Mapping[str, str],
+    *,
+    needed: Sequence[str],
+) -> Iterator[Row]:
+    """Each document as a row, under the names of the columns.
+
+    Args:
+        client: Of the cluster.
+        index: Index, alias or pattern.
+        columns: See `read_rows`.
+        fields: See `read_rows`; dotted paths for objects in objects.
+        needed: Columns that must have a field in the mapping; so must those of `fields`.
+
+    Raises:
+        SourceError: There is no such field.
+        IndexNotFound: No such index.
+        ClusterError: Elasticsearch is out of reach, or refuses.
+    """
+    names = {name: fields.get(name, name) for name in columns}
+    with friendly_errors(client):
+        answer = client.field_caps(index=index, fields="*", filters="-metadata").body
+    _check_columns(f"{INDEX}{index}", answer["fields"], names, (*needed, *fields))
+    body = {"_source": False, "fields": list(names.values())}
+    for hits in pages(client, index, body):
+        for hit in hits:
+            found = hit.get("fields", {})
+            yield {name: found.get(column, [None])[0] for name, column in names.items()}
+
+
 def text_of(value: object) -> str:
     """A cell as text; none is the empty text."""
     return "" if value is None else str(value)
@@ -61,7 +101,9 @@ def _open(path: Path) -> Iterator[Row]:
             raise SourceError(f"{path}: rows are read from .csv, .tsv or .jsonl, plain or with .gz")
 
 
-def _check_columns(path: Path, row: Row, names: Mapping[str, str], needed: Sequence[str]) -> None:
+def _check_columns(
+    path: Path | str, row: Row, names: Mapping[str, str], needed: Sequence[str]
+) -> None:
     for column in needed:
         if column not in names:
             raise SourceError(f"{column!r} is no column; there are {', '.join(names)}")

@@ -161,3 +161,34 @@ class Recommendations:
     unknown_items: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
+
+    def impressions(self, *, user: str, variant: str, time: datetime) -> list[dict[str, Any]]:
+        """What a log of recommendations that were shown needs, for `xlrec-es compare-logs`.
+
+        Args:
+            user: Whom they are shown to.
+            variant: Which of the variants that are compared this is.
+            time: When.
+
+        Returns:
+            A row for each item, ready for JSON Lines or an index.
+        """
+        shared = {
+            "user": user,
+            "variant": variant,
+            "time": time.isoformat(),
+            "index": self.index,
+            "fingerprint": self.fingerprint,
+        }
+        return [
+            {
+                **shared,
+                "item": item.id,
+                "work": item.work,
+                "language": item.language,
+                "place": place,
+                "score": item.score,
+                "legs": {leg: said.rank for leg, said in item.legs.items()},
+            }
+            for place, item in enumerate(self.items, 1)
+        ]

@@ -11,9 +11,8 @@ Source: Swaminathan and Joachims 2015, "The Self-Normalized Estimator for Counte
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,15 @@ from numpy.typing import NDArray
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.experiment import plain
 from xlrec_es.intervals import bootstrap, difference_of_groups
-from xlrec_es.rows import Row, read_rows, text_of
+from xlrec_es.rows import Row, text_of
 
-COLUMNS = ("user", "variant", "clicked", "propensity")
+COLUMNS = ("user", "variant", "item", "clicked", "propensity")
+"""Of a log of what was shown: `user` and `variant`, and `clicked` or `item`."""
+
+CLICK_COLUMNS = ("user", "item")
+
+Click = tuple[str, str]
+"""Person and item."""
 
 _CLICKED = {"1": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "": 0.0}
 
@@ -51,25 +56,35 @@ class Shown:
         return clicked, [self.persons[row] for row in rows], propensity
 
 
-def read_log(path: Path, fields: Mapping[str, str]) -> tuple[dict[str, Shown], dict[str, int]]:
+def read_clicks(rows: Iterable[Row]) -> Counter[Click]:
+    """How often each person clicked each item."""
+    return Counter((text_of(row["user"]), text_of(row["item"])) for row in rows)
+
+
+def read_log(
+    rows: Iterable[Row], clicks: Counter[Click] | None = None
+) -> tuple[dict[str, Shown], dict[str, int]]:
     """Read a log of what was shown.
 
     Args:
-        path: See `rows.read_rows`.
-        fields: See `rows.read_rows`.
+        rows: Of `COLUMNS`.
+        clicks: See `read_clicks`. Each click belongs to one row of its person and item, the first
+            that comes: what was shown three times and clicked once was clicked once of three. None:
+            the rows say it themselves.
 
     Returns:
         By variant; and how many rows came and did not count, by reason.
 
     Raises:
-        SourceError: The file cannot be read, or lacks a column.
+        SourceError: No row counts.
     """
     shown: defaultdict[str, Shown] = defaultdict(Shown)
     report: Counter[str] = Counter()
-    for row in read_rows(path, COLUMNS, fields, needed=("user", "variant", "clicked")):
+    left = None if clicks is None else Counter(clicks)
+    for row in rows:
         report["rows"] += 1
         person, variant = text_of(row["user"]), text_of(row["variant"])
-        clicked = _CLICKED.get(text_of(row["clicked"]).lower())
+        clicked = _clicked(row, left)
         propensity = _propensity(row)
         if not (person and variant):
             report["without user or variant"] += 1
@@ -82,9 +97,22 @@ def read_log(path: Path, fields: Mapping[str, str]) -> tuple[dict[str, Shown], d
             one.propensity.append(propensity)
     if not shown:
         raise SourceError(
-            f"{path} says nothing of what was shown ({dict(report) or 'it is empty'})"
+            f"the log says nothing of what was shown ({dict(report) or 'it is empty'})"
         )
+    if left is not None and left.total():
+        report["clicks on what was not shown"] = left.total()
     return dict(shown), dict(report)
+
+
+def _clicked(row: Row, left: Counter[Click] | None) -> float | None:
+    """1 or 0; None for nonsense. A click that is used up is taken away."""
+    if left is None:
+        return _CLICKED.get(text_of(row["clicked"]).lower())
+    click = (text_of(row["user"]), text_of(row["item"]))
+    if not left[click]:
+        return 0.0
+    left[click] -= 1
+    return 1.0
 
 
 def _propensity(row: Row) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,34 @@ def test_an_index_of_one_language_is_named(
 
 def test_the_job_is_written_down(likes: Path) -> None:
     assert Job(likes, "shop", k=500).options().search.candidates == 500
+
+
+def test_what_was_shown_and_clicked_is_read_from_indices(
+    es: Elasticsearch, es_url: str, index_name: str
+) -> None:
+    """A service logs what it shows, by a recommender for each variant, and clicks beside it."""
+    write_catalogue(es, index_name)
+    shown, clicks = f"{index_name}-shown", f"{index_name}-clicks"
+    recommender = Recommender(es, index_name)
+    now = datetime.now(UTC)
+    log: list[dict[str, Any]] = []
+    for person in range(20):
+        found = recommender.recommend(History.of(["chess-3"]), size=4)
+        log += found.impressions(user=f"p{person}", variant="ab"[person % 2], time=now)
+    assert (log[0]["place"], log[0]["index"]) == (1, f"{index_name}-xlrec-v1")
+    assert log[0]["legs"].keys() <= {"dense", "lexical", "collaborative"}
+    clicked = [row for row in log if row["variant"] == "b" and row["place"] <= 2]
+    for index, rows in ((shown, log), (clicks, clicked)):
+        keywords = {name: {"type": "keyword"} for name in ("user", "variant", "item")}
+        es.indices.create(index=index, mappings={"properties": keywords})
+        es.bulk(
+            operations=[line for row in rows for line in ({"index": {"_index": index}}, row)],
+            refresh=True,
+        )
+    arguments = ["compare-logs", f"index:{shown}", "--clicks", f"index:{clicks}", "--url", es_url]
+    report = json.loads(invoke(xlrec_es, *arguments, "--json"))
+    rates = {name: v["click-through rate"]["mean"] for name, v in report["variants"].items()}
+    assert rates == {"a": 0, "b": 0.5}
+    assert report["log"] == {"rows": 80}
+    done = CliRunner().invoke(xlrec_es, [*arguments, "--field", "user=customer"])
+    assert "has no field 'customer' for user" in done.output

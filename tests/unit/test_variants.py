@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,14 @@ from click.testing import CliRunner
 
 from xlrec_es.cli import main as xlrec_es
 from xlrec_es.errors import SourceError, UsageError
-from xlrec_es.variants import compare_variants, read_log
+from xlrec_es.rows import Row, read_rows
+from xlrec_es.variants import COLUMNS, compare_variants, read_clicks, read_log
 
 N = 400
+
+
+def rows(path: Path) -> Iterator[Row]:
+    return read_rows(path, COLUMNS, {}, needed=("user", "variant", "clicked"))
 
 
 @pytest.fixture
@@ -63,9 +69,21 @@ def test_the_same_variant_twice_does_not_differ(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     lines = [f"p{n},{'ab'[n % 2]},{int(rng.random() < 0.3)}" for n in range(1000)]
     path.write_text("user,variant,clicked\n" + "\n".join(lines))
-    report = compare_variants(*read_log(path, {}), seed=0)
+    report = compare_variants(*read_log(rows(path)), seed=0)
     assert report["difference"]["low"] < 0 < report["difference"]["high"]
     assert "if all were shown alike" not in report["variants"]["a"]
+
+
+def test_a_click_belongs_to_one_of_what_was_shown() -> None:
+    log = [
+        {"user": user, "variant": variant, "item": item}
+        for user, variant, item in [("p", "a", "x")] * 3 + [("p", "a", "y"), ("q", "b", "x")]
+    ]
+    clicks = read_clicks([{"user": "p", "item": "x"}, {"user": "q", "item": "z"}])
+    shown, report = read_log(log, clicks)
+    assert shown["a"].clicked == [1, 0, 0, 0]
+    assert shown["b"].clicked == [0]
+    assert report == {"rows": 5, "clicks on what was not shown": 1}
 
 
 @pytest.mark.parametrize(
@@ -83,4 +101,4 @@ def test_what_cannot_be_compared_is_named(
     path = tmp_path / "log.csv"
     path.write_text(text)
     with pytest.raises(error, match=message):
-        compare_variants(*read_log(path, {}), seed=0)
+        compare_variants(*read_log(rows(path)), seed=0)
