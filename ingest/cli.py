@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from ingest.finetune_cli import finetune
 from ingest.indicators_cli import indicators
 from ingest.pairs_cli import pairs
 from ingest.reindex_cli import reindex
@@ -23,5 +24,5 @@ def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
 
 
-for command in (run, replay, indicators, pairs, reindex, serve):
+for command in (run, replay, indicators, pairs, finetune, reindex, serve):
     main.add_command(command)

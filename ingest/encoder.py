@@ -71,6 +71,11 @@ class SentenceTransformerEncoder:
         )
 
     @property
+    def transformer(self) -> SentenceTransformer:
+        """The model itself, for what trains it."""
+        return self._transformer
+
+    @property
     def device(self) -> str:
         """Where it runs: `cuda:0`, `mps`, `cpu`."""
         return str(self._transformer.device)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.fields import FieldMap
+from ingest.models import measured_calibration
 from ingest.options import DEFAULTS, EMBEDDED, KEEP, Duplicates, EncoderOptions
 from ingest.recipe import Recipe
 from ingest.shards import Shard
@@ -27,7 +28,8 @@ class Job:
         fields: Which field is what.
         query: Chooses a part of an index; see `ingest.source.open_source`.
         duplicates: What is done with texts that come more than once.
-        calibration: `none` or `centre`; None for the index's own, `centre` if it is new.
+        calibration: `none` or `centre`; None for the index's own, and if it is new for what
+            measured best for the model, else `centre`.
         model: A folder, a name on the Hugging Face hub, or `embedded`.
         encoder: How the model is run.
         rejects: File for what cannot be indexed; None for the one beside the input.
@@ -77,5 +79,9 @@ class Job:
 
     @property
     def method(self) -> str:
-        """How a new index is calibrated."""
-        return self.calibration or DEFAULT_CALIBRATION
+        """How a new index is calibrated.
+
+        Raises:
+            EncoderError: As for `ingest.models.read_record`.
+        """
+        return self.calibration or measured_calibration(self.model) or DEFAULT_CALIBRATION

@@ -32,7 +32,8 @@ MIN_OVERLAP = 0.1
 @click.option(
     "--calibration",
     type=click.Choice(METHODS),
-    help="How the languages are brought together.  [default: as the live version]",
+    help="How the languages are brought together.  [default: what measured best for a fine-tuned "
+    "model; else as the live version]",
 )
 @reindex_options(MIN_OVERLAP)
 @encoder_options
@@ -59,12 +60,16 @@ def reindex(
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder with --model, even if it is to be the live version's")
+    from ingest import models
     from ingest.encoder import load_encoder
     from ingest.fields import parse_assignments
     from ingest.prepare import Cluster
     from ingest.reindex import Wanted, prepare
 
     fields = parse_assignments(assignments)
+    if refused := models.refusal(model):
+        click.echo(f"Warning: {refused}.", err=True)
+    calibration = calibration or models.measured_calibration(model)
     wanted = Wanted(fields, encoder, how.changes, how.limits, calibration)
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))

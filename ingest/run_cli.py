@@ -83,7 +83,8 @@ FIELD = click.option(
 @click.option(
     "--calibration",
     type=click.Choice(METHODS),
-    help="How the languages are brought together.  [default: the index's own; centre if new]",
+    help="How the languages are brought together.  [default: the index's own; if "
+    "new, what measured best for a fine-tuned model, else centre]",
 )
 @click.option(
     "--rejects",
@@ -260,6 +261,7 @@ class _Shown:
 
 def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
     """Run the job, and print its summary; a signal ends the process here."""
+    from ingest.models import refusal
     from ingest.progress import ProgressBar
     from ingest.run import run as run_job
     from ingest.stopping import end, stoppable, tell
@@ -269,6 +271,8 @@ def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, An
         log = around.enter_context(_log()) if shown.log_json else None
         bar = ProgressBar(shown=not shown.quiet and log is None)
         with stoppable(logger.warning if log else tell) as stop, bar:
+            if refused := refusal(job.model):
+                stop.say(f"Warning: {refused}.")
             done = run_job(job, connection, observe=log or bar, stop=stop)
         for warning in done["warnings"]:
             stop.say(f"Warning: {warning}.")

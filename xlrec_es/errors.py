@@ -23,6 +23,7 @@ XlrecError
 │   ├── SourceError         the input cannot be read
 │   ├── EncoderError        the model cannot be loaded or run
 │   ├── WriteError          Elasticsearch does not take documents
+│   ├── TrainingFailed      fine-tuning cannot go on
 │   └── TooManyRejects      more was set aside than was allowed
 └── MissingExtra          a part of the program that is not installed
 """
@@ -147,6 +148,10 @@ class EncoderError(IngestError):
 
 class WriteError(IngestError):
     """Elasticsearch does not take the documents."""
+
+
+class TrainingFailed(IngestError):
+    """Fine-tuning cannot go on; the last good checkpoint is kept."""
 
 
 class TooManyRejects(IngestError):

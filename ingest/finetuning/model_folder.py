@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from ingest import models
-from ingest.models import RECORD, ModelFiles
+from ingest.models import ACCEPTED, FORCED, RECORD, ModelFiles, read_record
 from ingest.options import EMBEDDED
 from xlrec_es import __version__
 from xlrec_es.errors import EncoderError, MissingExtra
@@ -34,9 +34,6 @@ try:
     from xlrec_es import charts
 except ImportError as error:
     raise MissingExtra.named("finetune", "Making a model") from error
-
-ACCEPTED, REJECTED, FORCED = "accepted", "rejected", "forced"
-"""What a gate said of a model; `forced`: it said no, and a person said yes."""
 
 CURVES = "curves.png"
 _EMBEDDED_HUB_ID, _EMBEDDED_LICENCE = "intfloat/multilingual-e5-small", "mit"
@@ -99,6 +96,7 @@ class Card:
         data: What it learned from: counts, by what they count.
         settings: How, by name.
         results: What was measured: rows of a table, all with the same columns.
+        details: More tables, by title.
         curves: Points (step, value) by what is drawn.
     """
 
@@ -113,6 +111,7 @@ class Card:
     data: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     results: Sequence[Mapping[str, Any]] = ()
+    details: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
 
@@ -195,22 +194,6 @@ def check_free(folder: Path) -> None:
         )
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """What `xlrec.json` of a model's folder says; None if the model is not of this program.
-
-    Raises:
-        EncoderError: It cannot be read.
-    """
-    path = folder / RECORD
-    if not path.is_file():
-        return None
-    try:
-        record: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"cannot read {path}: {error}") from error
-    return record
-
-
 def _write_card(folder: Path, name: str, revision: str, card: Card, dims: int | None) -> None:
     record = {
         "fingerprint": {
@@ -258,6 +241,7 @@ def card_text(name: str, revision: str, card: Card) -> str:
         f'from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer("'
         f'{name}")\nvectors = model.encode(texts)\n```\n\n{_how(card)}',
         _section("Results", _rows(card.results)),
+        *(_section(title, _rows(rows)) for title, rows in card.details.items()),
         _section("Curves", f"![What was measured on the way]({CURVES})")
         if any(card.curves.values())
         else "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,28 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
     """
     live = find_live(client, job.index)
     ids, works, documents = _read_documents(client, live)
-    _refuse_one_language(job.index, documents)
     items = {id_: works[w] for id_, w in ids.items()} | {work: work for work in works}
     likes = read_likes(job.interactions, items, fields=job.fields, min_rating=job.min_rating)
     parts = split(likes, method=job.method, part=job.part, seed=job.seed)
+    data = assemble(job, documents, likes, parts)
+    about = {"version": live.name, "encoder": live.meta.fingerprint.model}
+    return replace(data, about={**about, **data.about})
+
+
+def assemble(job: PairsJob, documents: Documents, likes: Likes, parts: Split) -> TrainingSet:
+    """Learn and pair, with no cluster.
+
+    Args:
+        job: How; its file is not read.
+        documents: Of `likes.works`.
+        likes: What persons like.
+        parts: Which of it may be learned from.
+
+    Raises:
+        SourceError: As for `make`.
+    """
+    _refuse_one_language(job.index, documents)
+    works = likes.works
     texts = documents.by_work(len(works))
     languages = {work: [lang for lang, _ in own] for work, own in zip(works, texts, strict=True)}
     cases = split_cases(likes, parts, languages, max_persons=job.max_persons)
@@ -111,7 +129,7 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
         related=_symmetric(together),
         likes=_likes_table(likes, learned),
         cases=tuple(cases),
-        about=_about(job, live, likes, parts, cases),
+        about=_about(job, likes, parts, cases),
     )
 
 
@@ -206,7 +224,7 @@ def _pairs(
 ) -> pa.Table:
     """Co-engaged works and renditions, each pair in languages that are drawn for it."""
     rng = np.random.default_rng(job.seed)
-    rows: list[tuple[str, str, str, str, str, str, str, float]] = []
+    rows: list[tuple[Any, ...]] = []
 
     def add(anchor: int, positive: int, kind: str, weight: float) -> None:
         border = [
@@ -218,7 +236,7 @@ def _pairs(
         if border:
             (language, text), (other_language, other_text) = border[rng.integers(len(border))]
             names = (works[anchor], works[positive], language, other_language)
-            rows.append((text, other_text, *names, kind, weight))
+            rows.append((text, other_text, *names, kind, weight, [], []))
 
     kept = _kept(job, together, persons, [[language for language, _ in own] for own in texts])
     totals = np.asarray(kept.sum(axis=1)).ravel()
@@ -258,13 +276,9 @@ def _likes_table(likes: Likes, learned: NDArray[np.bool_]) -> pa.Table:
     return pa.table([persons, works], schema=SCHEMAS["likes"])
 
 
-def _about(
-    job: PairsJob, live: LiveIndex, likes: Likes, parts: Split, cases: Sequence[Case]
-) -> dict[str, Any]:
+def _about(job: PairsJob, likes: Likes, parts: Split, cases: Sequence[Case]) -> dict[str, Any]:
     return {
         "index": job.index,
-        "version": live.name,
-        "encoder": live.meta.fingerprint.model,
         "interactions": dict(likes.report),
         "learner": job.learner.name,
         "split": {"method": parts.method, "part": parts.part, "seed": parts.seed},

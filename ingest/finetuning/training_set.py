@@ -1,6 +1,7 @@
 """What fine-tuning learns from and is measured on: one folder of Parquet files.
 
-    pairs.parquet   two texts that should be near, their works and languages, and a weight
+    pairs.parquet   two texts that should be near, their works and languages, a weight, and texts
+                    that look near and should not be (hard negatives), as many for each or none
     works.parquet   each work's texts by language, how many like it, and which works go with it
     likes.parquet   the likes that were learned from
     cases.parquet   histories and held-out targets (`xlrec_es.evaluation.Case`)
@@ -41,6 +42,8 @@ SCHEMAS = {
             ("positive_language", pa.string()),
             ("kind", pa.string()),
             ("weight", pa.float32()),
+            ("negatives", _TEXTS),
+            ("negative_works", _TEXTS),
         ]
     ),
     "works": pa.schema(

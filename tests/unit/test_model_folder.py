@@ -21,9 +21,9 @@ from ingest.finetuning.model_folder import (
     Card,
     card_text,
     check_free,
-    read_record,
     write_model,
 )
+from ingest.models import read_record
 from tiny_model import TEXTS
 from xlrec_es.errors import EncoderError
 

@@ -1,0 +1,416 @@
+"""From a training set to a model folder: train, measure against the base, and say what it is worth.
+
+What is measured on is parted by persons. By one half the best checkpoint and the calibration are
+chosen; by the other, the model is judged.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
+from torch import nn
+
+from ingest import models
+from ingest.encoder import SentenceTransformerEncoder, load_encoder
+from ingest.finetuning import gate, model_folder, training_set
+from ingest.finetuning.batches import Drawn
+from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
+from ingest.finetuning.lora import add_lora, merge_lora
+from ingest.finetuning.loss import (
+    POPULARITY,
+    SCALE,
+    CachedRankingLoss,
+    Candidates,
+    RankingLoss,
+    popularity_correction,
+)
+from ingest.finetuning.model_folder import Base, Card
+from ingest.finetuning.pairs import MIN_PAIRS
+from ingest.finetuning.quality import Examination
+from ingest.finetuning.trainer import (
+    METRIC,
+    Lesson,
+    Schedule,
+    Told,
+    is_first,
+    last_good,
+    train,
+    world_size,
+)
+from ingest.finetuning.training_set import TrainingSet
+from ingest.models import ACCEPTED, FORCED, REJECTED
+from ingest.options import EMBEDDED, EncoderOptions
+from xlrec_es.errors import MissingExtra, SourceError, TrainingFailed, UsageError
+from xlrec_es.experiment import plain
+from xlrec_es.languages import UNDETERMINED
+from xlrec_es.types import Vector
+
+try:
+    from datasets import Dataset
+except ImportError as error:
+    raise MissingExtra.named("finetune", "Fine-tuning") from error
+
+MAX_TOKENS = 64
+MAX_DOCUMENTS = 50_000
+"""Documents of the pool that a model is judged on; those of the persons' works are all among it."""
+_QUICK_DOCUMENTS, _QUICK_CASES = 5_000, 500  # for what is measured on the way
+_RUN = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneJob:
+    """What is asked for.
+
+    Attributes:
+        pairs: Folder of `xlrec-ingest pairs`.
+        folder: For the model.
+        model: Base; see `ingest.models.find`.
+        schedule: How long, and how fast.
+        options: How the encoder is run: prefix, tokens, device, dtype.
+        layers: Last layers that are trained; None: the whole model.
+        scale: Of cosines in the loss.
+        popularity: Strength of the popularity correction.
+        mini_batch: Pairs that are in memory at a time (GradCache); None: the whole batch.
+        lora: Rank of the adapters that are trained in place of the layers; None: none.
+        matryoshka: Lengths to which a vector can be cut, below the whole.
+        resume: Go on from the last checkpoint.
+        force: Accept the model whatever the gate says; its card says so.
+    """
+
+    pairs: Path
+    folder: Path
+    model: str = EMBEDDED
+    schedule: Schedule = field(default_factory=Schedule)
+    options: EncoderOptions = field(default_factory=lambda: EncoderOptions(max_tokens=MAX_TOKENS))
+    layers: int | None = 4
+    scale: float = SCALE
+    popularity: float = POPULARITY
+    mini_batch: int | None = None
+    lora: int | None = None
+    matryoshka: tuple[int, ...] = ()
+    resume: bool = False
+    force: bool = False
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints, beside the model's."""
+        return self.folder.with_name(f"{self.folder.name}.checkpoints")
+
+    def settings(self) -> dict[str, Any]:
+        """What makes the model what it is, ready for JSON."""
+        return {
+            **asdict(self.schedule),
+            "max_tokens": self.options.max_tokens,
+            "layers": self.layers or "all",
+            "scale": self.scale,
+            "popularity": self.popularity,
+            "mini_batch": self.mini_batch,
+            "lora": self.lora,
+            "matryoshka": list(self.matryoshka),
+        }
+
+
+def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[str, Any]:
+    """Train, judge, and write.
+
+    Args:
+        job: What.
+        told: Is told the step and what was measured there.
+
+    Returns:
+        A summary, ready for JSON; `status` is one of `ACCEPTED`, `REJECTED` and `FORCED`.
+
+    Raises:
+        SourceError: The pairs cannot be read, are too few, or have seen the targets.
+        EncoderError: The model cannot be had or trained, or its folder cannot be written.
+        TrainingFailed: See `ingest.finetuning.trainer.train`.
+        UsageError: There are checkpoints of another run.
+    """
+    start = time.perf_counter()
+    data = training_set.read(job.pairs)
+    _check(data, job)
+    model_folder.check_free(job.folder)
+    files = models.find(job.model)
+    encoder = load_encoder(job.model, options=replace(job.options, dtype="float32"))
+    model = encoder.transformer
+    own_limit = model.max_seq_length
+    layers = layers_of(model, files.name)
+    if is_first():
+        _prepare_checkpoints(job, data, files.revision)
+    frozen = freeze(model, layers, job.layers)
+    if job.lora:
+        add_lora(model, layers, frozen=frozen, rank=job.lora)
+    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
+    choosing, judging = pool.halves(job.schedule.seed)
+    encode = _Encode(encoder, bf16=job.schedule.bf16)
+    with FrozenLayers(model, layers, frozen):
+        base = encode(pool.texts)
+        encode(_other_texts(data, pool))  # from here on, frozen layers rest
+        before = gate.choose(choosing, base)
+        told(0, {f"eval_{METRIC}": before[1]})
+        measure = _Evaluator(choosing.limited(_QUICK_DOCUMENTS, _QUICK_CASES, 0), encode)
+        log = train(
+            _lesson(job, data, model, encoder.prefix, measure),
+            job.schedule,
+            job.checkpoints,
+            resume=job.resume,
+            told=told,
+        )
+        if not is_first():
+            return {}
+        tuned = encode(pool.texts)
+    if job.lora:
+        merge_lora(model)
+    model.max_seq_length = own_limit
+    verdict = gate.judge(choosing, judging, base, tuned, seed=job.schedule.seed)
+    card = _card(job, data, verdict, Base.of(job.model, files), encoder.prefix, log)
+    written = model_folder.write_model(job.folder, model, card)
+    shutil.rmtree(job.checkpoints, ignore_errors=True)
+    return {
+        "folder": str(written.folder),
+        "revision": written.revision,
+        "base": files.name,
+        "status": card.status,
+        "reasons": list(verdict.reasons),
+        "calibration": verdict.calibration,
+        "k": judging.k,
+        "persons": len({case.person for case in judging.cases}),
+        "results": card.results,
+        "gain": plain(verdict.gain),
+        "pairs": list(verdict.pairs),
+        "pairs of texts": data.pairs.num_rows,
+        "steps": max((int(entry["step"]) for entry in log), default=0),
+        "trained parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+class _Encode:
+    """An encoder that computes as the training does."""
+
+    def __init__(self, encoder: SentenceTransformerEncoder, *, bf16: bool) -> None:
+        self._encoder = encoder
+        self._bf16 = bf16
+
+    def __call__(self, texts: Sequence[str]) -> Vector:
+        model = self._encoder.transformer
+        training = model.training
+        model.eval()
+        try:
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=self._bf16):
+                return self._encoder.encode(texts)
+        finally:
+            model.train(training)
+
+
+class _Evaluator(BaseEvaluator):
+    """recall of other languages' works, as `xlrec-es evaluate` has it."""
+
+    def __init__(self, examination: Examination, encode: _Encode) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.primary_metric = METRIC
+        self._measured = examination
+        self._own_encode = encode
+
+    def __call__(
+        self,
+        model: object,
+        output_path: str | None = None,
+        epoch: int = -1,
+        steps: int = -1,
+    ) -> dict[str, float]:
+        """See the base class; the model is the one that `encode` has."""
+        _, recall = gate.choose(self._measured, self._own_encode(self._measured.texts))
+        return {METRIC: recall}
+
+
+def _check(data: TrainingSet, job: FinetuneJob) -> None:
+    training_set.check_leaks(data)
+    size = job.schedule.batch_size
+    if data.pairs.num_rows < max(MIN_PAIRS, size):
+        raise SourceError(
+            f"{job.pairs} has {data.pairs.num_rows} pairs, and a model needs {MIN_PAIRS}, and as "
+            f"many as a batch has ({size})"
+        )
+    if len(set(data.documents.languages)) < 2:
+        raise SourceError(f"{job.pairs} has texts in one language only; it takes two")
+    if len({case.person for case in data.cases}) < 2:
+        raise SourceError(
+            f"{job.pairs} has nothing to measure the model on: it takes cases of two persons"
+        )
+    if size % world_size():
+        raise UsageError(f"{world_size()} processes cannot share batches of {size} evenly")
+
+
+def _prepare_checkpoints(job: FinetuneJob, data: TrainingSet, revision: str) -> None:
+    """See that what is there may be gone on from, or that nothing is."""
+    run = {"settings": job.settings(), "pairs": data.digest, "base": revision}
+    run = json.loads(json.dumps(run))
+    path = job.checkpoints / _RUN
+    if last_good(job.checkpoints) is not None:
+        if not job.resume:
+            raise UsageError(
+                f"{job.checkpoints} has checkpoints of a run that did not come to its end; go on "
+                "with --resume, or remove the folder"
+            )
+        before = json.loads(path.read_bytes())
+        if differs := [name for name in run if run[name] != before.get(name)]:
+            raise UsageError(
+                f"the checkpoints in {job.checkpoints} are of a run with other "
+                f"{' and '.join(differs)}; repeat its command with --resume, or remove the folder"
+            )
+        return
+    shutil.rmtree(job.checkpoints, ignore_errors=True)
+    try:
+        job.checkpoints.mkdir(parents=True)
+        path.write_text(json.dumps(run), encoding="utf-8")
+    except OSError as error:
+        raise TrainingFailed(f"cannot write to {job.checkpoints}: {error.strerror}") from error
+
+
+def _other_texts(data: TrainingSet, pool: Examination) -> list[str]:
+    """What is trained on and not in the pool, such as queries."""
+    texts = {text for column in _text_columns(data).values() for text in column}
+    return sorted(texts - set(pool.texts))
+
+
+def _text_columns(data: TrainingSet) -> dict[str, list[str]]:
+    """Anchors, positives, and hard negatives if there are any."""
+    columns = {name: data.pairs.column(name).to_pylist() for name in ("anchor", "positive")}
+    negatives = data.pairs.column("negatives").to_pylist()
+    for number in range(min(map(len, negatives))):
+        columns[f"negative_{number + 1}"] = [own[number] for own in negatives]
+    return columns
+
+
+def _lesson(
+    job: FinetuneJob,
+    data: TrainingSet,
+    model: SentenceTransformer,
+    prompt: str,
+    evaluator: BaseEvaluator,
+) -> Lesson:
+    columns = _text_columns(data)
+    rows = np.arange(data.pairs.num_rows)
+    weights = data.pairs.column("weight").to_numpy().astype(np.float64)
+    drawn = Drawn(
+        weights, data.pairs.column("positive_language").to_pylist(), _lengths(model, columns)
+    )
+    return Lesson(
+        model=model,
+        dataset=Dataset.from_dict({**columns, "label": rows}),
+        loss=_loss(job, model, candidates(data, job.popularity)),
+        batches=drawn.batches,
+        evaluator=evaluator,
+        prompt=prompt,
+    )
+
+
+def _lengths(model: SentenceTransformer, columns: Mapping[str, Sequence[str]]) -> NDArray[np.int64]:
+    """Tokens of each pair's longest text."""
+    texts = sorted({text for column in columns.values() for text in column})
+    tokens = model.tokenizer(texts, truncation=True, max_length=model.max_seq_length)["input_ids"]
+    length = {text: len(own) for text, own in zip(texts, tokens, strict=True)}
+    longest = [max(map(length.__getitem__, row)) for row in zip(*columns.values(), strict=True)]
+    return np.array(longest, np.int64)
+
+
+def candidates(data: TrainingSet, popularity: float) -> Candidates:
+    """What the loss is told of the pairs.
+
+    Args:
+        data: The pairs.
+        popularity: See `ingest.finetuning.loss.popularity_correction`.
+    """
+    numbers = data.numbers
+    n_works = len(data.works)
+    anchors = data.pairs.column("anchor_work").to_pylist()
+    # Queries are no works, and get numbers behind them.
+    queries = {name: n_works + i for i, name in enumerate(sorted(set(anchors) - numbers.keys()))}
+    anchor = np.array([numbers.get(name, queries.get(name)) for name in anchors], np.int64)
+    names = zip(
+        data.pairs.column("positive_work").to_pylist(),
+        data.pairs.column("negative_works").to_pylist(),
+        strict=True,
+    )
+    documents = np.array([[numbers[w] for w in (own, *others)] for own, others in names], np.int64)
+    positive = documents[:, 0]
+    shape = (n_works + len(queries), n_works)
+    pairs = csr_array((np.ones(len(anchor), np.int8), (anchor, positive)), shape=shape)
+    known = csr_array(data.related)
+    known.resize(shape)
+    weights = data.pairs.column("weight").to_numpy().astype(np.float64)
+    correction = popularity_correction(positive, weights, n_works, popularity)
+    return Candidates(anchor, documents, csr_array(known + pairs), correction)
+
+
+def _loss(job: FinetuneJob, model: SentenceTransformer, known: Candidates) -> nn.Module:
+    gather = world_size() > 1
+    loss: nn.Module
+    if job.mini_batch:
+        loss = CachedRankingLoss(
+            model,
+            known,
+            scale=job.scale,
+            mini_batch_size=job.mini_batch,
+            gather_across_devices=gather,
+        )
+    else:
+        loss = RankingLoss(model, known, scale=job.scale, gather_across_devices=gather)
+    if job.matryoshka:
+        whole = model.get_embedding_dimension() or 0
+        if max(job.matryoshka) >= whole:
+            raise UsageError(f"--matryoshka {max(job.matryoshka)}: vectors have {whole} dimensions")
+        loss = MatryoshkaLoss(model, loss, [whole, *sorted(job.matryoshka, reverse=True)])
+    return loss
+
+
+def _card(
+    job: FinetuneJob,
+    data: TrainingSet,
+    verdict: gate.Verdict,
+    base: Base,
+    prefix: str,
+    log: Sequence[Mapping[str, float]],
+) -> Card:
+    status = ACCEPTED
+    if verdict.reasons:
+        status = FORCED if job.force else REJECTED
+    curves = {
+        name: [(entry["step"], entry[key]) for entry in log if key in entry]
+        for name, key in (("loss", "loss"), ("recall on the way", f"eval_{METRIC}"))
+    }
+    languages = sorted(set(data.documents.languages) - {UNDETERMINED})
+    return Card(
+        "xlrec-ingest finetune",
+        "A multilingual encoder of texts, fine-tuned so that texts of works that the same persons "
+        "like are near each other, in whatever languages they are.",
+        base,
+        prefix=prefix,
+        languages=tuple(languages),
+        calibration=verdict.calibration,
+        status=status,
+        reasons=verdict.reasons,
+        data={
+            **{name: value for name, value in data.about.items() if name != "interactions"},
+            "pairs": data.pairs.num_rows,
+            "works": len(data.works),
+        },
+        settings=job.settings(),
+        results=verdict.rows(),
+        details={"By source and target language": verdict.pairs},
+        curves=curves,
+    )

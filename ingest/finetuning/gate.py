@@ -1,0 +1,137 @@
+"""Whether a tuned encoder is better than its base: in all, and for no pair of languages worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingest.finetuning.quality import Examination
+from xlrec_es.intervals import Difference, Interval, bootstrap, compare
+from xlrec_es.leg_scores import Ranked
+from xlrec_es.measures import Values, recall_by_pair
+from xlrec_es.types import Vector
+
+MIN_PERSONS = 50
+"""A pair of languages with fewer is shown, and not judged."""
+
+LEVEL = 0.05
+_DRAWS = 10_000  # so that a p-value can be as small as dozens of pairs need it
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says.
+
+    Attributes:
+        reasons: Why the tuned model is refused, in sentences; none if it is accepted.
+        calibration: The tuned model's, as chosen; see `choose`.
+        recall: recall@k by model and calibration, on the persons that it was judged by.
+        gain: Tuned less base, each with its chosen calibration.
+        pairs: The same for each pair of languages, ready for JSON.
+        k: Places of a list that count.
+    """
+
+    reasons: tuple[str, ...]
+    calibration: str
+    recall: Mapping[tuple[str, str], Interval]
+    gain: Difference
+    pairs: Sequence[Mapping[str, Any]]
+    k: int
+
+    def rows(self) -> list[dict[str, str]]:
+        """`recall` as a table."""
+        return [
+            {"model": model, "calibration": method, f"recall@{self.k}": shown(interval)}
+            for (model, method), interval in self.recall.items()
+        ]
+
+
+def shown(interval: Interval) -> str:
+    """For people: the mean, and its interval in brackets."""
+    return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def choose(examination: Examination, raw: Vector) -> tuple[str, float]:
+    """The calibration with the most recall, and its recall.
+
+    Args:
+        examination: Persons to choose by.
+        raw: Shape (n_documents, dims), unit rows.
+    """
+    found = {
+        method: float(examination.recall(examination.lists(vectors)).mean())
+        for method, vectors in examination.calibrated(raw).items()
+    }
+    best = max(found, key=lambda method: found[method])
+    return best, found[best]
+
+
+def judge(
+    choosing: Examination, judging: Examination, base: Vector, tuned: Vector, *, seed: int
+) -> Verdict:
+    """Compare the two, each with the calibration that suits it.
+
+    Args:
+        choosing: Persons that the calibrations are chosen by.
+        judging: Other persons.
+        base: Shape (n_documents, dims), unit rows of the base model, not calibrated.
+        tuned: Likewise, of the tuned one.
+        seed: Of the intervals.
+    """
+    persons = [case.person for case in judging.cases]
+    chosen, recall, lists = {}, {}, {}
+    for model, raw in (("base", base), ("tuned", tuned)):
+        chosen[model], _ = choose(choosing, raw)
+        for method, vectors in judging.calibrated(raw).items():
+            found = judging.lists(vectors)
+            recall[model, method] = bootstrap(judging.recall(found), persons, seed=seed)
+            if method == chosen[model]:
+                lists[model] = found
+    gain = compare(
+        judging.recall(lists["tuned"]), judging.recall(lists["base"]), persons, seed=seed
+    )
+    pairs, worse = _pairs(judging, lists["base"], lists["tuned"], seed)
+    reasons = list(worse)
+    if not gain.interval.low > 0:
+        reasons.insert(
+            0,
+            f"it is not better than its base beyond the noise: recall@{judging.k} changes by "
+            f"{shown(gain.interval)}",
+        )
+    return Verdict(tuple(reasons), chosen["tuned"], recall, gain, pairs, judging.k)
+
+
+def _pairs(
+    judging: Examination, base: Sequence[Ranked], tuned: Sequence[Ranked], seed: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Each pair of languages, and in sentences those that lost.
+
+    Many pairs are looked at, so each must be the less probable by chance (Bonferroni).
+    """
+    languages = judging.languages
+    before = recall_by_pair(judging.cases, base, languages, judging.k)
+    after = recall_by_pair(judging.cases, tuned, languages, judging.k)
+    judged = sum(len(set(persons)) >= MIN_PERSONS for persons, _ in before.values())
+    rows, worse = [], []
+    for (source, target), (persons, values) in before.items():
+        n_persons = len(set(persons))
+        now: Values = after[source, target][1]
+        change = bootstrap(now - values, persons, seed=seed)
+        rows.append(
+            {
+                "pair": f"{source} → {target}",
+                "persons": n_persons,
+                "base": float(np.mean(values)),
+                "tuned": float(np.mean(now)),
+                "change": shown(change),
+            }
+        )
+        if n_persons < MIN_PERSONS or change.high >= 0:
+            continue
+        found = compare(now, values, persons, seed=seed, draws=_DRAWS)
+        if found.p_value < LEVEL / judged:
+            worse.append(f"from {source} to {target} it is worse than its base: {shown(change)}")
+    return rows, worse

@@ -1,0 +1,56 @@
+"""A small world in which taste is to be learned: four topics, whose words no two languages share.
+
+A model that has not seen who likes what cannot know that "Schach" and "素早い狐" go together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ingest.finetuning.pairs import PairsJob, assemble
+from ingest.finetuning.training_set import Documents, TrainingSet
+from xlrec_es.evaluation import split
+from xlrec_es.likes import read_likes
+
+WORDS = {
+    "en": ("chess", "astronomy", "painting", "cooking"),
+    "de": ("Schach", "Sternkunde", "Malerei", "Kochkunst"),
+    "ja": ("素早い狐", "茶色の犬", "数字のタイル", "パズルゲーム"),
+}
+NAMES = ("fox", "Hund", "リス", "puzzle", "Zahl", "tuile", "gato", "лиса")
+WORKS_PER_TOPIC = 12
+
+
+def works() -> Iterator[tuple[str, str, str]]:
+    """Work, language and text; each work is in one language, in turn."""
+    for topic in range(len(WORDS["en"])):
+        for number in range(WORKS_PER_TOPIC):
+            language = sorted(WORDS)[number % len(WORDS)]
+            name = NAMES[(topic + number) % len(NAMES)]
+            yield f"{topic}-{number:02}", language, f"{WORDS[language][topic]} {name} {number}"
+
+
+def write_likes(path: Path, persons: int = 160) -> Path:
+    """Each person likes most of a topic's works."""
+    rng = np.random.default_rng(0)
+    lines = ["user\titem"]
+    for person in range(persons):
+        topic = str(person % len(WORDS["en"]))
+        lines += [f"p{person}\t{w}" for w, *_ in works() if w[0] == topic and rng.random() < 0.7]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def training_set(folder: Path) -> TrainingSet:
+    """Pairs of this world."""
+    made = sorted(works())
+    likes = read_likes(write_likes(folder / "likes.tsv"), {work: work for work, *_ in made})
+    documents = Documents(
+        np.arange(len(made)),
+        tuple(language for _, language, _ in made),
+        tuple(text for *_, text in made),
+    )
+    return assemble(PairsJob(Path(), "taste"), documents, likes, split(likes))

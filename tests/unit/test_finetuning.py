@@ -1,0 +1,353 @@
+"""Fine-tuning with a tiny model, without a cluster: training, its parts, and the gate."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from safetensors.torch import load_file
+from scipy.sparse import csr_array
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from torch.nn.functional import cross_entropy
+
+import taste
+from ingest.cli import main
+from ingest.encoder import load_encoder
+from ingest.finetuning import gate, training_set
+from ingest.finetuning.batches import Drawn
+from ingest.finetuning.finetune import candidates
+from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
+from ingest.finetuning.loss import CachedRankingLoss, Candidates, RankingLoss
+from ingest.finetuning.quality import TEMPERATURE, Examination
+from ingest.models import read_record
+from tiny_model import TEXTS
+from xlrec_es.evaluation import Case
+
+SHORT = ("--layers", "all", "--learning-rate", "3e-3", "--batch-size", "32", "--dtype", "float32")
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    taste.training_set(folder).write(folder)
+    return folder
+
+
+def finetune(pairs: Path, folder: Path, model: Path, *more: object) -> Result:
+    arguments = ("finetune", pairs, "-o", folder, "--model", model, "--device", "cpu", *more)
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_it_learns_what_goes_together(pairs: Path, tiny_model: Path, tmp_path: Path) -> None:
+    done = finetune(pairs, tmp_path / "tuned", tiny_model, *SHORT, "--steps", 60, "--json")
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary["status"] == "accepted"
+    assert summary["gain"]["low"] > 0
+    record = read_record(tmp_path / "tuned")
+    assert record
+    losses = [value for _, value in record["curves"]["loss"]]
+    assert losses[-1] < losses[0] - 0.3
+    assert record["calibration"] == summary["calibration"]
+    assert record["data"]["pairs"] == summary["pairs of texts"]
+    assert "| tuned |" in (tmp_path / "tuned/README.md").read_text()
+    assert not (tmp_path / "tuned.checkpoints").exists()
+    vectors = load_encoder(str(tmp_path / "tuned")).encode(["Schach", "素早い狐", "パズルゲーム"])
+    assert float(vectors[0] @ vectors[1]) > float(vectors[0] @ vectors[2]) + 0.2
+
+
+def test_killed_and_resumed_it_comes_to_the_same(
+    pairs: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    more = (*SHORT, "--steps", 20, "--evaluate-every", 10, "--force")
+    whole = finetune(pairs, tmp_path / "whole", tiny_model, *more)
+    assert whole.exit_code == 0, whole.output
+    arguments = ["finetune", pairs, "-o", tmp_path / "killed", "--model", tiny_model, *more]
+    arguments += ["--device", "cpu", "--quiet"]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_15, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not (tmp_path / "killed").exists()
+    assert "add" not in killed.stdout
+    refused = finetune(pairs, tmp_path / "killed", tiny_model, *more)
+    assert refused.exit_code == 2
+    assert "go on with --resume" in refused.stderr
+    other = finetune(pairs, tmp_path / "killed", tiny_model, *more, "--seed", 1, "--resume")
+    assert other.exit_code == 2
+    assert "of a run with other settings" in other.stderr
+    # A checkpoint that was being written when it was killed.
+    (tmp_path / "killed.checkpoints/checkpoint-15").mkdir()
+    resumed = finetune(pairs, tmp_path / "killed", tiny_model, *more, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    one, other_ = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
+    for name, weights in one.items():
+        torch.testing.assert_close(weights, other_[name], rtol=0, atol=0)
+    assert not torch.equal(
+        one["encoder.layer.1.output.dense.weight"],
+        load_file(tiny_model / "model.safetensors")["encoder.layer.1.output.dense.weight"],
+    )
+
+
+KILLED_AT_15 = """
+import os, signal, sys
+from ingest.cli import main
+from ingest.finetuning import trainer
+class Killed(trainer._Watch):
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == 15:
+            os.kill(os.getpid(), signal.SIGKILL)
+trainer._Watch = Killed
+main(sys.argv[1:])
+"""
+
+
+def test_what_does_not_help_is_kept_and_marked(
+    pairs: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    in_vain = ("--learning-rate", "1e-12", "--steps", 1, "--batch-size", 8, "--layers", 1)
+    done = finetune(pairs, tmp_path / "tuned", tiny_model, *in_vain)
+    assert done.exit_code == 1
+    assert "rejected" in done.stdout
+    record = read_record(tmp_path / "tuned")
+    assert record
+    assert record["status"] == "rejected"
+    assert "not better than its base" in record["reasons"][0]
+    assert "**Rejected.**" in (tmp_path / "tuned/README.md").read_text()
+    forced = finetune(pairs, tmp_path / "tuned", tiny_model, *in_vain, "--force", "--json")
+    assert forced.exit_code == 0
+    assert json.loads(forced.stdout)["status"] == "forced"
+    assert "**Forced.**" in (tmp_path / "tuned/README.md").read_text()
+
+
+def test_adapters_mini_batches_and_short_vectors(
+    pairs: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    more = ("--lora", 4, "--matryoshka", 8, "--mini-batch", 8, "--batch-size", 16, "--layers", 1)
+    more += ("--steps", 4, "--learning-rate", "1e-2", "--force", "--gradient-checkpointing")
+    done = finetune(pairs, tmp_path / "tuned", tiny_model, *more, "--json")
+    assert done.exit_code == 0, done.output
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (tiny_model, tmp_path / "tuned")
+    )
+    assert before.keys() == after.keys()  # the adapters are in the weights
+    changed = {name for name, weights in before.items() if not torch.equal(weights, after[name])}
+    assert changed
+    assert all(name.startswith("encoder.layer.1.") for name in changed)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--learning-rate", "1e30", "--layers", "all"), r"(loss|gradient) is \w+ at step \d+; a"),
+        (("--batch-size", "100000"), r"has \d+ pairs, and a model needs"),
+    ],
+)
+def test_trouble_is_told(
+    pairs: Path, tiny_model: Path, tmp_path: Path, more: tuple[str, ...], message: str
+) -> None:
+    done = finetune(pairs, tmp_path / "tuned", tiny_model, "--steps", 4, *more)
+    assert done.exit_code == 1
+    assert re.search(message, done.stderr), done.stderr
+    assert not (tmp_path / "tuned").exists()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    pairs: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ingest.finetuning import trainer
+
+    real = trainer.save_file
+
+    def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+        if path.parent.name == "checkpoint-4":
+            path.write_bytes(b"a part")
+            raise OSError(28, "No space left on device")
+        real(tensors, path)
+
+    monkeypatch.setattr(trainer, "save_file", save)
+    short = ("--steps", 4, "--evaluate-every", 2, "--batch-size", 8)
+    done = finetune(pairs, tmp_path / "tuned", tiny_model, *short)
+    assert done.exit_code == 1
+    assert "No space left on device" in done.stderr
+    assert "checkpoint-2 is kept; go on from it with --resume" in done.stderr
+    monkeypatch.setattr(trainer, "save_file", real)
+    done = finetune(pairs, tmp_path / "tuned", tiny_model, *short, "--resume", "--force")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_target_planted_in_the_pairs_is_refused(
+    pairs: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    data = training_set.read(pairs)
+    case = data.cases[0]
+    like = pa.table([[case.person], [min(case.targets)]], schema=data.likes.schema)
+    planted = replace(data, likes=pa.concat_tables([data.likes, like]))
+    planted.write(tmp_path / "planted")
+    done = finetune(tmp_path / "planted", tmp_path / "tuned", tiny_model)
+    assert done.exit_code == 1
+    assert "LEAK: " in done.stderr
+
+
+def test_a_model_without_pooling_is_refused(pairs: Path, tiny_model: Path, tmp_path: Path) -> None:
+    tokenizer = SentenceTransformer(str(tiny_model), device="cpu").tokenizer
+    words = SentenceTransformer(
+        modules=[StaticEmbedding(tokenizer._tokenizer, embedding_dim=16)], device="cpu"
+    )
+    words.save(str(tmp_path / "static"), create_model_card=False)
+    done = finetune(pairs, tmp_path / "tuned", tmp_path / "static")
+    assert done.exit_code == 1
+    assert "it takes a transformer and a pooling of its tokens" in done.stderr
+
+
+def test_batches_have_wrong_answers_in_the_language_of_each_right_one() -> None:
+    rng = np.random.default_rng(0)
+    languages = rng.choice(["de", "en", "fr", "ja", "zh", "ru", "pl", "ko"], 4000)
+    lengths = rng.integers(5, 60, 4000)
+    weights = rng.random(4000)
+    sampler = Drawn(weights, languages.tolist(), lengths).batches(None, batch_size=64, seed=3)
+    batches = list(sampler)
+    assert len(batches) == len(sampler) == 4000 // 64
+    assert {len(batch) for batch in batches} == {64}
+    alone = sum(
+        Counter(languages[batch].tolist())[language] < 4
+        for batch in batches
+        for language in languages[batch]
+    )
+    assert alone < 0.02 * 4000
+    # Padding to the longest wastes less than among pairs that are drawn at random.
+    used = [lengths[batch].mean() / lengths[batch].max() for batch in batches]
+    assert np.mean(used) > 0.6 > 33 / 59
+    assert list(sampler) == batches
+    sampler.set_epoch(1)
+    assert list(sampler) != batches
+    drawn = np.bincount(np.concatenate(batches), minlength=4000)
+    assert drawn[weights > 0.5].mean() > 2 * drawn[weights < 0.5].mean()
+
+
+def test_what_is_no_wrong_answer_is_masked_and_the_popular_are_forgiven(tiny_model: Path) -> None:
+    related = csr_array(np.array([[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]]))
+    documents = np.array([[1], [2], [3], [1]])
+    correction = np.array([0, -0.5, -1, -2], np.float32)
+    known = Candidates(np.array([0, 1, 2, 3]), documents, related, correction)
+    model = SentenceTransformer(str(tiny_model), device="cpu")
+    loss = RankingLoss(model, known, scale=10)
+    anchors, positives = torch.randn(2, 4, 8, generator=torch.manual_seed(0))
+    rows = torch.arange(4)
+    found = loss.compute_loss_from_embeddings([anchors, positives], rows)
+    scores = torch.nn.functional.normalize(anchors) @ torch.nn.functional.normalize(positives).T
+    scores = scores * 10 - torch.tensor([-0.5, -1, -2, -0.5])
+    # Own positives again, the anchor itself, and works that go with the anchor.
+    for anchor, candidate in [(0, 3), (0, 2), (1, 0), (1, 3), (2, 1), (3, 0), (3, 2)]:
+        scores[anchor, candidate] = -torch.inf
+    torch.testing.assert_close(found, cross_entropy(scores, rows))
+
+
+def test_in_mini_batches_the_gradient_is_the_same(pairs: Path, tiny_model: Path) -> None:
+    known = candidates(training_set.read(pairs), 0.3)
+    gradients = []
+    for kind, options in ((RankingLoss, {}), (CachedRankingLoss, {"mini_batch_size": 3})):
+        model = SentenceTransformer(str(tiny_model), device="cpu").eval()
+        features = [model.preprocess(list(TEXTS[s])) for s in (slice(0, 8), slice(7, None, -1))]
+        loss = kind(model, known, **options)(features, torch.arange(8))
+        loss.backward()
+        weights = model[0].auto_model.encoder.layer[0].output.dense.weight
+        gradients.append(weights.grad.clone())
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_frozen_layers_run_once_and_change_nothing(tiny_model: Path) -> None:
+    encoder = load_encoder(str(tiny_model))
+    model = encoder.transformer
+    layers = layers_of(model, "tiny")
+    assert freeze(model, layers, 1) == 1
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert trained
+    assert all("encoder.layer.1." in name for name in trained)
+    expected = encoder.encode(TEXTS)
+    runs = Counter[str]()
+    layers[0].attention.register_forward_hook(lambda *_: runs.update(["frozen"]))
+    with FrozenLayers(model, layers, 1):
+        np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-6)
+        seen = runs["frozen"]
+        assert seen
+        np.testing.assert_allclose(encoder.encode(TEXTS[::-1]), expected[::-1], atol=1e-6)
+        assert runs["frozen"] == seen
+        model(model.preprocess(list(TEXTS)))["sentence_embedding"].sum().backward()
+        assert layers[1].output.dense.weight.grad is not None
+        assert layers[0].output.dense.weight.grad is None
+    with FrozenLayers(model, layers, 1, memory_bytes=0):
+        np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-6)
+    np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-6)
+
+
+def examination(persons: int) -> Examination:
+    """Works a to f in de, g to l in en; all persons like a, b, k and l, every other one g, h, f."""
+    works = tuple("abcdefghijkl")
+    cases = [
+        Case(f"p{person}", "de", ("a", "b"), frozenset("kl"), ("g",)) for person in range(persons)
+    ]
+    cases += [
+        Case(f"p{person}", "en", ("g", "h"), frozenset("f")) for person in range(0, persons, 2)
+    ]
+    language = np.array(["de"] * 6 + ["en"] * 6)
+    return Examination(works, tuple(cases), np.arange(12), language, works, k=3)
+
+
+def test_lists_are_of_other_languages_and_of_what_is_not_known() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((12, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pool = examination(1)
+    lists = pool.lists(vectors)
+    scores = {
+        work: TEMPERATURE * np.log(np.mean(np.exp(vectors[:2] @ vectors[row] / TEMPERATURE)))
+        for row, work in enumerate(pool.works)
+        if work in "hijkl"
+    }
+    assert [work for work, _ in lists[0]] == sorted(scores, key=lambda w: -scores[w])[:3]
+    assert {work for work, _ in lists[1]} <= set("abcdef")
+    assert pool.recall([(("k", "en"),), (("b", "de"),)]).tolist() == [0.5, 0]
+    one, other = examination(10).halves(0)
+    persons = [{case.person for case in half.cases} for half in (one, other)]
+    assert [len(half) for half in persons] == [5, 5]
+    assert not persons[0] & persons[1]
+
+
+def test_a_gain_that_costs_one_pair_of_languages_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Among so few works, centring brings anything near anything.
+    monkeypatch.setattr(Examination, "calibrated", lambda _, raw: {"none": raw})
+    pool = examination(300)
+    one, other = pool.halves(0)
+    vectors = np.eye(12, dtype=np.float32)
+    ignorant = vectors.copy()
+    ignorant[[10, 11, 5]] = -vectors[[0, 1, 6]]  # k, l and f are far from what they go with
+    wise, partial, other_part = ignorant.copy(), ignorant.copy(), ignorant.copy()
+    wise[[10, 11, 5]] = vectors[[0, 1, 6]]
+    partial[[10, 11]] = vectors[[0, 1]]
+    other_part[5] = vectors[6]
+    verdict = gate.judge(one, other, ignorant, wise, seed=0)
+    assert verdict.reasons == ()
+    assert verdict.gain.interval.mean == 1
+    back = gate.judge(one, other, wise, ignorant, seed=0)
+    assert "not better than its base" in back.reasons[0]
+    assert len(back.reasons) == 3
+    mixed = gate.judge(one, other, other_part, partial, seed=0)
+    assert mixed.gain.interval.low > 0
+    assert [reason.partition(":")[0] for reason in mixed.reasons] == [
+        "from en to de it is worse than its base"
+    ]
