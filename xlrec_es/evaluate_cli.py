@@ -257,7 +257,13 @@ def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) 
                 **{key.replace(" ", "_"): value for key, value in measures.items()},
             }
             operations += [{"index": {}}, document]
+    properties = {name: {"type": "keyword"} for name in ("index", "fingerprint", "pool", "system")}
+    properties["@timestamp"] = {"type": "date"}
     with friendly_errors(client):
+        # 400: it exists.
+        client.options(ignore_status=400).indices.create(
+            index=index, mappings={"properties": properties}
+        )
         answer = client.bulk(index=index, operations=operations, refresh=True)
     refused = [item["index"]["error"] for item in answer["items"] if "error" in item["index"]]
     if refused:

@@ -12,6 +12,7 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es import __version__
+from xlrec_es.baselines import RAW_MEAN
 from xlrec_es.evaluation import draw_order
 from xlrec_es.intervals import Difference, Interval, bootstrap, compare
 from xlrec_es.leg_scores import Ranked
@@ -20,7 +21,7 @@ from xlrec_es.measures import COVERAGE, NDCG, RECALL, Ground, Values, measure, r
 from xlrec_es.metrics import coverage
 from xlrec_es.recommend import Recommender
 from xlrec_es.served import RULES, TIMEOUT_S, history_of
-from xlrec_es.systems import RECOMMENDER, all_lists, notes_against
+from xlrec_es.systems import MEAN_VECTOR, RECOMMENDER, all_lists, notes_against
 
 SAMPLES, SHOWN = 3, 10
 """Persons whose lists are shown, and how far down."""
@@ -59,7 +60,12 @@ def run(
     samples = [_sample(client, job, material, lists, number) for number in _sampled(job, material)]
     return {
         **_head(job, material),
-        "notes": [*material.notes, *notes_against(client, job, material), *degraded],
+        "notes": [
+            *material.notes,
+            *notes_against(client, job, material),
+            *calibration_notes(pools),
+            *degraded,
+        ],
         "pools": pools,
         "verdict": verdict(pools),
         "samples": samples,
@@ -129,7 +135,14 @@ def _pool_report(
                 )
                 for measured in COMPARED
             }
-    return {"source share of the pool": _source_share(material, kind), "systems": systems}
+    calibrated = compare(
+        values[MEAN_VECTOR][RECALL], values[RAW_MEAN][RECALL], persons, seed=job.seed
+    )
+    return {
+        "source share of the pool": _source_share(material, kind),
+        "calibration is better by": plain(calibrated),
+        "systems": systems,
+    }
 
 
 def plain(found: Interval | Difference) -> dict[str, Any]:
@@ -253,6 +266,21 @@ def verdict(pools: Mapping[str, Any]) -> list[str]:
     return found or [
         "no leg and no baseline has more recall than the recommender beyond the noise, in any pool "
         f"or pair of languages with {ENOUGH_PERSONS} persons"
+    ]
+
+
+def calibration_notes(pools: Mapping[str, Any]) -> list[str]:
+    """Where vectors as the encoder makes them find more than calibrated ones, in sentences.
+
+    Args:
+        pools: As in the report.
+    """
+    return [
+        f"{kind} pool: uncalibrated vectors find more, the mean vector's recall being "
+        f"{-gap['mean']:.3f} [{-gap['high']:.3f}, {-gap['low']:.3f}] higher; make a version with "
+        "--calibration none, and evaluate it --against this one"
+        for kind, pool in pools.items()
+        if (gap := pool["calibration is better by"])["high"] < 0
     ]
 
 

@@ -198,10 +198,15 @@ def test_results_go_into_an_index_for_kibana(
     report = evaluate(likes, es_url, index_name, "--write-to", results, "--max-persons", 5)
     [hit] = es.search(
         index=results,
-        query={"bool": {"filter": [{"match": {"pool": "cross"}}, {"match": {"system": "random"}}]}},
+        query={"bool": {"filter": [{"term": {"pool": "cross"}}, {"term": {"system": "random"}}]}},
     )["hits"]["hits"]
     expected = report["pools"]["cross"]["systems"]["random"]["measures"]["ndcg@10"]["mean"]
     assert hit["_source"]["ndcg_at_10"]["mean"] == expected
+    evaluate(likes, es_url, index_name, "--write-to", results, "--max-persons", 5)
+    by_system = {"systems": {"terms": {"field": "system", "size": 100}}}
+    found = es.search(index=results, size=0, aggs=by_system)["aggregations"]["systems"]["buckets"]
+    counts = {bucket["key"]: bucket["doc_count"] for bucket in found}
+    assert counts == dict.fromkeys(report["pools"]["cross"]["systems"], 4), "two runs, two pools"
 
 
 def test_people_get_tables(es: Elasticsearch, es_url: str, index_name: str, likes: Path) -> None:
