@@ -9,6 +9,7 @@ Sending again is safe: a document is written under its own id and version.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -28,6 +29,9 @@ _ANSWER = ",".join(
 )
 _OF_THIS_REQUEST = frozenset((400, 413))
 _FATAL = frozenset((401, 403, 404))
+# What Elasticsearch's IndexingPressure says when it refuses: the size of the operation, and of all
+# that may be under way on the node, a tenth of its heap.
+_PRESSURE = re.compile(r"_operation_bytes=(\d+), max_\w+=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +222,10 @@ class BulkWriter:
             if error.status_code in _FATAL:
                 with friendly_errors(self._client):
                     raise
-            reason = f"{error.status_code} {error.message}"
+            reason = f"{error.status_code}: {reason_of(error)}"
             too_much = error.status_code == 429
+            if too_much and len(operations) == 1 and _never_fits(reason):
+                return _Outcome(Written([Refusal(operations[0].document, reason)]))
             return _Outcome(again=list(operations), reason=reason, too_much=too_much)
         except elasticsearch.TransportError as error:
             return _Outcome(again=list(operations), reason=error.message.partition("\n")[0])
@@ -247,6 +253,9 @@ def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
         error = item.get("error")
         if error is None:  # done; the status is 404 where what was to be deleted was not there
             continue
+        never_fits = item["status"] == 429 and _never_fits(str(error.get("reason")))
+        if never_fits and len(operations) > 1:
+            outcome.too_much = True  # all items of a shard are one operation there
         # A block (disk full, index read-only) is lifted one day, and a partial update meets another
         # write only in passing; neither document is to blame.
         conflict = item["status"] == 409
@@ -254,7 +263,7 @@ def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
         if operation.conditional and (conflict or gone):
             outcome.settled.superseded += 1
         elif (
-            item["status"] in PASSING_STATUSES
+            (item["status"] in PASSING_STATUSES and not (never_fits and len(operations) == 1))
             or error.get("type") == "cluster_block_exception"
             or (conflict and action == "update")
         ):
@@ -266,6 +275,12 @@ def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
             reason = f"{item['status']}: {_explain(error)}"
             outcome.settled.refused.append(Refusal(operation.document, reason))
     return outcome
+
+
+def _never_fits(reason: str) -> bool:
+    """Whether a node has no memory for an operation even if it has nothing else to do."""
+    found = _PRESSURE.search(reason)
+    return found is not None and int(found[1]) > int(found[2])
 
 
 def _explain(error: Mapping[str, Any]) -> str:

@@ -1,11 +1,13 @@
 """The worker against the loop that everybody writes first, on a node of its own.
 
     python tests/bench/worker.py speed [--texts 2000]      # the embedded encoder, mixed lengths
-    python tests/bench/worker.py flat [--sizes 20000 200000]  # an encoder that takes no time
+    python tests/bench/worker.py flat [--sizes 10000 200000]  # an encoder that takes no time
+    python tests/bench/worker.py stalled [--texts 100000]  # the same, and the node stands still
     python tests/bench/worker.py write [--texts 20000]     # writing alone
 
 `speed`: against "read 500, model.encode, helpers.bulk" with the same model, in documents a second;
-both take turns. `flat`: seconds a document and peak memory of a process for each size. `write`:
+both take turns. `flat`: what a document costs once 2,000 are done, and peak memory, in a process
+for each size. `stalled`: memory while the node is stopped for 60 s after 20,000 documents. `write`:
 documents for each second that the client's process computes, against helpers.bulk. Prints JSON.
 """
 
@@ -14,11 +16,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +38,7 @@ from ingest.job import Job
 from ingest.options import EncoderOptions
 from ingest.prepare import Cluster, create_index
 from ingest.source import open_source
+from ingest.tally import Tally
 from ingest.types import Document, Record
 from ingest.writer import BulkWriter
 from xlrec_es.calibration import Calibration
@@ -40,6 +46,9 @@ from xlrec_es.client import Connection, connect, probe
 from xlrec_es.node import running
 
 DIMS = 384
+START_UP = 2000
+STALL_AFTER = 20_000
+STALL_S = 60
 WORDS = [
     "open",
     "window",
@@ -133,24 +142,78 @@ def flat(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, Any
     """Each size in a process of its own, for its peak memory."""
     report: dict[str, Any] = {}
     for size in arguments.sizes:
-        path = folder / f"items-{size}.jsonl"
-        write_texts(path, size)
-        command = [sys.executable, __file__, "one", "--url", url, "--path", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        report[str(size)] = json.loads(done.stdout)
+        report[str(size)] = in_process_of_its_own(folder, size, "--url", url)
     return report
 
 
+def stalled(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, Any]:
+    """Memory while the node stands still for a minute, in the midst of a run."""
+    node = str(arguments.node_pid)
+    return in_process_of_its_own(folder, arguments.texts, "--url", url, "--node-pid", node)
+
+
+def in_process_of_its_own(folder: Path, size: int, *options: str) -> dict[str, Any]:
+    path = folder / f"items-{size}.jsonl"
+    write_texts(path, size)
+    command = [sys.executable, __file__, "one", "--path", str(path), *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+class Watch:
+    """An observer that notes what each document costs, and may stop the node for a while."""
+
+    def __init__(self, node_pid: int | None) -> None:
+        self.points: list[tuple[int, float, float]] = []  # documents, wall time, CPU time
+        self.megabytes: list[float] = []
+        self._node_pid = node_pid
+
+    def __call__(self, phase: str, tally: Tally, _fraction: float | None) -> None:
+        if phase != "index":
+            return
+        self.points.append((tally.documents, time.perf_counter(), time.process_time()))
+        if self._node_pid and tally.documents > STALL_AFTER:
+            threading.Thread(target=self._stall, args=(self._node_pid,)).start()
+            self._node_pid = None
+
+    def _stall(self, pid: int) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(STALL_S // 10 + 1):
+            self.megabytes.append(resident_megabytes())
+            time.sleep(10)
+        os.kill(pid, signal.SIGCONT)
+
+    def cost(self, first: int, last: int) -> dict[str, float]:
+        """What a document costs between two numbers of documents, in milliseconds."""
+        n, wall, cpu = zip(*(point for point in self.points if first <= point[0] <= last))  # noqa: B905
+        between = n[-1] - n[0]
+        return {
+            "wall ms": 1000 * (wall[-1] - wall[0]) / between,
+            "client's CPU ms": 1000 * (cpu[-1] - cpu[0]) / between,
+        }
+
+
+def resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024**2
+
+
 def one(arguments: argparse.Namespace) -> dict[str, Any]:
+    watch = Watch(arguments.node_pid)
     job = Job(str(arguments.path), arguments.path.stem, calibration="none")
-    summary = runs.run(job, Connection(arguments.url), encoder=Instant())
+    summary = runs.run(job, Connection(arguments.url), encoder=Instant(), observe=watch)
     n = summary["documents"]
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "ms/document": 1000 * summary["seconds"]["indexing"] / n,
-        "peak MB": usage.ru_maxrss / 1024,
+    report: dict[str, Any] = {
+        "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "bottleneck": summary["bottleneck"],
     }
+    if watch.megabytes:
+        return report | {"MB each 10 s of the stop": watch.megabytes, "documents": n}
+    report["a document"] = watch.cost(START_UP, n)
+    if n > 20_000:
+        report["of the first 10,000"] = watch.cost(START_UP, 10_000)
+        report["of the last 10,000"] = watch.cost(n - 10_000, n)
+    return report
 
 
 def write(arguments: argparse.Namespace, url: str, _folder: Path) -> dict[str, Any]:
@@ -197,18 +260,20 @@ def write(arguments: argparse.Namespace, url: str, _folder: Path) -> dict[str, A
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["speed", "flat", "write", "one"])
+    parser.add_argument("what", choices=["speed", "flat", "stalled", "write", "one"])
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[20_000, 200_000])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 20_000, 200_000])
     parser.add_argument("--url")
     parser.add_argument("--path", type=Path)
+    parser.add_argument("--node-pid", type=int)
     arguments = parser.parse_args()
     if arguments.what == "one":
         print(json.dumps(one(arguments)))
         return
     with running(heap="1g") as node, tempfile.TemporaryDirectory() as folder:
-        measure = {"speed": speed, "flat": flat, "write": write}[arguments.what]
+        arguments.node_pid = node.pid
+        measure = {"speed": speed, "flat": flat, "stalled": stalled, "write": write}[arguments.what]
         print(json.dumps(measure(arguments, node.url, Path(folder)), indent=2))
 
 

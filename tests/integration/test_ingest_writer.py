@@ -148,6 +148,26 @@ def test_a_request_that_one_document_spoils_is_halved(
     assert sorted(proxy.bulk_sizes) == [1, 1, 2, 2, 4, 4, 8]
 
 
+def test_a_document_that_no_memory_is_enough_for_is_refused(
+    writer: BulkWriter, proxy: FaultProxy, target: Target, es: Elasticsearch
+) -> None:
+    """429 for ever: the node would wait for others to end, but there are none."""
+    pressure = "rejected execution of coordinating operation [all_bytes=0, "
+    pressure += "coordinating_operation_bytes=200, max_coordinating_and_primary_bytes=100]"
+    body = f'{{"error": {{"type": "es_rejected_execution_exception", "reason": "{pressure}"}}}}'
+    never = Fault(forward=False, status=429, body=body.encode())
+    proxy.when = lambda request: never if b'"id-5"' in request else None
+    [refusal] = writer.write(operations(target, *IDS)).refused
+    assert (refusal.document.id, refusal.reason) == ("id-5", f"429: {pressure}")
+    assert stored(es, target) == {id_: n for id_, n in ALL.items() if id_ != "id-5"}
+
+    later = pressure.replace("=200", "=20")  # which fits, once others are done
+    body = f'{{"error": {{"type": "es_rejected_execution_exception", "reason": "{later}"}}}}'
+    proxy.when = lambda _: None
+    proxy.faults = [Fault(forward=False, status=429, body=body.encode())]
+    assert writer.write(operations(target, "id-5")) == Written()
+
+
 def test_an_id_that_elasticsearch_refuses_spoils_nothing_else(
     writer: BulkWriter, target: Target, es: Elasticsearch
 ) -> None:
