@@ -80,6 +80,18 @@ _SHOWN = 60  # characters of a text
     type=click.IntRange(1),
     help="A work begins at most so many pairs, the heaviest.",
 )
+@click.option(
+    "--clicks",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of queries and clicked items: query, item, and language and user if there are any.",
+)
+@click.option(
+    "--negatives",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Give each pair so many texts that the index's vectors find near it and persons do not.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @connection_options
 def pairs(
@@ -96,14 +108,17 @@ def pairs(
     min_persons: int,
     max_works: int,
     per_work: int,
+    clicks: Path | None,
+    negatives: int,
     as_json: bool,
     connection: Connection,
 ) -> None:
     """Make pairs of texts over language borders from INTERACTIONS, to fine-tune an encoder.
 
     INTERACTIONS is a .csv, .tsv or .jsonl file (also with .gz); texts are read from the index. Two
-    works make a pair if the same persons like them, renditions of one work do too. Likes are held
-    out first, as by xlrec-es evaluate with the same --seed, so that the gain can be measured.
+    works make a pair if the same persons like them; so do renditions of one work, and a query with
+    what was clicked. Likes are held out first, as by xlrec-es evaluate with the same --seed, so
+    that the gain can be measured.
 
     \b
     Example: xlrec-ingest pairs likes.tsv --index shop -o pairs
@@ -125,6 +140,8 @@ def pairs(
         min_persons=min_persons,
         max_works=max_works,
         per_work=per_work,
+        clicks=clicks,
+        negatives=negatives,
     )
     with connect(connection) as client:
         data = make(client, job)

@@ -159,9 +159,9 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     with FrozenLayers(model, layers, frozen):
         base = encode(pool.texts)
         encode(_other_texts(data, pool))  # from here on, frozen layers rest
-        before = gate.choose(choosing, base)
-        told(0, {f"eval_{METRIC}": before[1]})
         measure = _Evaluator(choosing.limited(_QUICK_DOCUMENTS, _QUICK_CASES, 0), encode)
+        before = {f"eval_{METRIC}": measure(model)[METRIC]}
+        told(0, before)
         log = train(
             _lesson(job, data, model, encoder.prefix, measure),
             job.schedule,
@@ -176,6 +176,7 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
         merge_lora(model)
     model.max_seq_length = own_limit
     verdict = gate.judge(choosing, judging, base, tuned, seed=job.schedule.seed)
+    log = [{"step": 0, **before}, *log]
     card = _card(job, data, verdict, Base.of(job.model, files), encoder.prefix, log)
     written = model_folder.write_model(job.folder, model, card)
     shutil.rmtree(job.checkpoints, ignore_errors=True)

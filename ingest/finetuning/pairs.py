@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,16 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ingest.finetuning.training_set import CO_ENGAGED, RENDITION, SCHEMAS, Documents, TrainingSet
+from ingest.finetuning.clicks import QUERY, Click, read_clicks
+from ingest.finetuning.negatives import mine
+from ingest.finetuning.training_set import (
+    CLICK,
+    CO_ENGAGED,
+    RENDITION,
+    SCHEMAS,
+    Documents,
+    TrainingSet,
+)
 from ingest.learners import Learner, LocalEase
 from ingest.learners.sparse import strongest
 from xlrec_es import scan
@@ -28,7 +37,8 @@ from xlrec_es.evaluation import Case, Split, split, split_cases
 from xlrec_es.indices import LiveIndex, find_live
 from xlrec_es.languages import UNDETERMINED
 from xlrec_es.likes import Likes, read_likes
-from xlrec_es.query import LANGUAGE_FIELD, WORK_FIELD
+from xlrec_es.query import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.types import Vector
 
 MIN_PAIRS = 100
 """With fewer, a model learns them by heart and nothing else."""
@@ -59,6 +69,8 @@ class PairsJob:
         min_persons: Works that fewer persons like are in no pair, renditions apart.
         max_works: Of a person who likes more, the latest so many count; without times, a draw.
         per_work: A work is the anchor of at most so many pairs, the heaviest.
+        clicks: File of queries and what was clicked; see `ingest.finetuning.clicks`.
+        negatives: Hard negatives of each pair; see `ingest.finetuning.negatives`.
     """
 
     interactions: Path
@@ -73,6 +85,8 @@ class PairsJob:
     min_persons: int = 2
     max_works: int = 1000
     per_work: int = 50
+    clicks: Path | None = None
+    negatives: int = 0
 
 
 def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
@@ -84,16 +98,31 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
         XlrecError: As for `xlrec_es.indices.find_live`.
     """
     live = find_live(client, job.index)
-    ids, works, documents = _read_documents(client, live)
-    items = {id_: works[w] for id_, w in ids.items()} | {work: work for work in works}
+    read = _read_documents(client, live, with_vectors=job.negatives > 0)
+    works, documents = read.works, read.documents
+    items = {id_: works[w] for id_, w in read.ids.items()} | {work: work for work in works}
     likes = read_likes(job.interactions, items, fields=job.fields, min_rating=job.min_rating)
     parts = split(likes, method=job.method, part=job.part, seed=job.seed)
-    data = assemble(job, documents, likes, parts)
+    clicks = read_clicks(job.clicks, items, _held_out(likes, parts)) if job.clicks else {}
+    data = assemble(job, documents, likes, parts, clicks)
+    if job.negatives:
+        data = mine(data, read.vectors, count=job.negatives, seed=job.seed)
     about = {"version": live.name, "encoder": live.meta.fingerprint.model}
     return replace(data, about={**about, **data.about})
 
 
-def assemble(job: PairsJob, documents: Documents, likes: Likes, parts: Split) -> TrainingSet:
+def _held_out(likes: Likes, parts: Split) -> set[tuple[str, str]]:
+    persons, works = likes.person[~parts.training], likes.work[~parts.training]
+    return {(likes.persons[p], likes.works[w]) for p, w in zip(persons, works, strict=True)}
+
+
+def assemble(
+    job: PairsJob,
+    documents: Documents,
+    likes: Likes,
+    parts: Split,
+    clicks: Mapping[Click, int] | None = None,
+) -> TrainingSet:
     """Learn and pair, with no cluster.
 
     Args:
@@ -101,6 +130,7 @@ def assemble(job: PairsJob, documents: Documents, likes: Likes, parts: Split) ->
         documents: Of `likes.works`.
         likes: What persons like.
         parts: Which of it may be learned from.
+        clicks: How often what was clicked after which query.
 
     Raises:
         SourceError: As for `make`.
@@ -115,6 +145,8 @@ def assemble(job: PairsJob, documents: Documents, likes: Likes, parts: Split) ->
     persons = np.bincount(likes.work[learned], minlength=len(works))
     together = _together(job.learner, matrix)
     pairs = _pairs(job, together, persons, texts, works)
+    if clicks:
+        pairs = pa.concat_tables([pairs, _click_pairs(clicks, documents, works, job.seed)])
     if pairs.num_rows < MIN_PAIRS:
         raise SourceError(
             f"{pairs.num_rows} pairs of works over language borders, and fine-tuning needs "
@@ -133,22 +165,40 @@ def assemble(job: PairsJob, documents: Documents, likes: Likes, parts: Split) ->
     )
 
 
-def _read_documents(
-    client: Elasticsearch, live: LiveIndex
-) -> tuple[dict[str, int], tuple[str, ...], Documents]:
-    """Number of its work by document, ids of works, and the texts, in order of works and ids."""
-    body = {"_source": ["xlrec.text"], "fields": [WORK_FIELD, LANGUAGE_FIELD]}
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Documents of an index, in order of works and ids.
+
+    Attributes:
+        ids: Number of its work by document.
+        works: Ids.
+        documents: The texts.
+        vectors: Shape (n_documents, dims), zeros where there is none; no rows if not asked for.
+    """
+
+    ids: dict[str, int]
+    works: tuple[str, ...]
+    documents: Documents
+    vectors: Vector
+
+
+def _read_documents(client: Elasticsearch, live: LiveIndex, *, with_vectors: bool) -> _Read:
+    fields = [WORK_FIELD, LANGUAGE_FIELD, *([VECTOR_FIELD] if with_vectors else [])]
+    body = {"_source": ["xlrec.text"], "fields": fields}
     found: list[tuple[str, str, str, str]] = []
+    vectors: dict[str, Vector] = {}
     with friendly_errors(client):
         client.indices.refresh(index=live.name)
     for hits in scan.pages(client, live.name, body):
         for hit in hits:
             texts = hit["_source"].get("xlrec", {}).get("text") or {}
-            fields = hit.get("fields", {})
-            if not (texts and WORK_FIELD in fields):
+            own = hit.get("fields", {})
+            if not (texts and WORK_FIELD in own):
                 continue  # not one of this program's documents, or one without a text
             text = next(iter(texts.values()))[:MAX_CHARACTERS]
-            found.append((fields[WORK_FIELD][0], hit["_id"], fields[LANGUAGE_FIELD][0], text))
+            found.append((own[WORK_FIELD][0], hit["_id"], own[LANGUAGE_FIELD][0], text))
+            if VECTOR_FIELD in own:
+                vectors[hit["_id"]] = np.asarray(own[VECTOR_FIELD], np.float32)
     found.sort()
     works = tuple(sorted({work for work, *_ in found}))
     numbers = {work: number for number, work in enumerate(works)}
@@ -157,7 +207,10 @@ def _read_documents(
         tuple(language for _, _, language, _ in found),
         tuple(text for *_, text in found),
     )
-    return {id_: numbers[work] for work, id_, _, _ in found}, works, documents
+    none = np.zeros(live.meta.fingerprint.dims, np.float32)
+    rows = [vectors.get(id_, none) for _, id_, _, _ in found] if with_vectors else []
+    ids = {id_: numbers[work] for work, id_, _, _ in found}
+    return _Read(ids, works, documents, np.array(rows, np.float32).reshape(-1, len(none)))
 
 
 def _refuse_one_language(index: str, documents: Documents) -> None:
@@ -248,6 +301,27 @@ def _pairs(
             add(work, work, RENDITION, _RENDITION_SHARE / len(own))
     columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMAS["pairs"])
     arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMAS["pairs"], strict=True)]
+    return pa.table(arrays, schema=SCHEMAS["pairs"])
+
+
+def _click_pairs(
+    clicks: Mapping[Click, int], documents: Documents, works: Sequence[str], seed: int
+) -> pa.Table:
+    """Queries with a text of what was clicked; all that was clicked after a query weighs 1."""
+    rng = np.random.default_rng(seed)
+    texts = dict(zip(works, documents.by_work(len(works)), strict=True))
+    totals: Counter[str] = Counter()
+    for click, count in clicks.items():
+        totals[click.query] += count
+    rows: list[tuple[Any, ...]] = []
+    for click, count in sorted(clicks.items(), key=lambda pair: astuple(pair[0])):
+        own = texts[click.work]
+        language, text = own[rng.integers(len(own))]
+        names = (QUERY + click.query, click.work, click.language, language)
+        rows.append((click.query, text, *names, CLICK, count / totals[click.query], [], []))
+    arrays = [
+        pa.array(c, f.type) for c, f in zip(zip(*rows, strict=True), SCHEMAS["pairs"], strict=True)
+    ]
     return pa.table(arrays, schema=SCHEMAS["pairs"])
 
 

@@ -20,11 +20,11 @@ from xlrec_es.evaluation import Case, draw_order
 from xlrec_es.leg_scores import Ranked
 from xlrec_es.measures import Values
 from xlrec_es.metrics import recall_at_k
-from xlrec_es.plan import Options
+from xlrec_es.plan import TEMPERATURE
 from xlrec_es.types import Vector
 
 K = 50
-TEMPERATURE = Options().temperature
+
 _BLOCK = 1 << 25  # cosines in memory at a time: 128 MB
 
 

@@ -28,7 +28,7 @@ from scipy.sparse import csr_array
 from xlrec_es.errors import SourceError
 from xlrec_es.evaluation import Case
 
-CO_ENGAGED, RENDITION = "co-engaged", "rendition"
+CO_ENGAGED, RENDITION, CLICK = "co-engaged", "rendition", "click"
 
 _TEXTS = pa.list_(pa.string())
 SCHEMAS = {
@@ -253,7 +253,8 @@ def check_leaks(data: TrainingSet) -> None:
     """Refuse what has seen the targets that it is to be measured on.
 
     Two things must hold: no held-out like is among those learned from, and every pair of works is
-    borne out by a person among those, so that no pair came from elsewhere.
+    borne out by a person among those, so that no pair came from elsewhere. (Of clicks, those of
+    held-out likes were left out where the log said whose they are.)
 
     Raises:
         SourceError: One of them does not.
@@ -280,18 +281,17 @@ def _unsupported(data: TrainingSet, persons: list[str], works: list[str]) -> lis
     """Pairs of two works that nobody likes together."""
     numbers = data.numbers
     who = {person: number for number, person in enumerate(dict.fromkeys(persons))}
-    rows, columns = [numbers[work] for work in works], [who[person] for person in persons]
+    places = ([numbers[work] for work in works], [who[person] for person in persons])
     by_work = csr_array(
-        (np.ones(len(works), np.float32), (rows, columns)), shape=(len(numbers), max(1, len(who)))
+        (np.ones(len(works), np.float32), places), shape=(len(numbers), max(1, len(who)))
+    )
+    columns = (
+        data.pairs.column(name).to_pylist() for name in ("anchor_work", "positive_work", "kind")
     )
     pairs = [
-        pair
-        for pair in zip(
-            data.pairs.column("anchor_work").to_pylist(),
-            data.pairs.column("positive_work").to_pylist(),
-            strict=True,
-        )
-        if pair[0] != pair[1]
+        (anchor, positive)
+        for anchor, positive, kind in zip(*columns, strict=True)
+        if anchor != positive and kind != CLICK
     ]
     found = []
     for start in range(0, len(pairs), 10_000):  # a block's rows are in memory at a time

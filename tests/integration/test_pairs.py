@@ -17,7 +17,14 @@ from elasticsearch import Elasticsearch
 
 from catalogue import TOPICS, WORKS_PER_TOPIC, write_catalogue
 from ingest.cli import main
-from ingest.finetuning.training_set import CO_ENGAGED, RENDITION, TrainingSet, check_leaks, read
+from ingest.finetuning.training_set import (
+    CLICK,
+    CO_ENGAGED,
+    RENDITION,
+    TrainingSet,
+    check_leaks,
+    read,
+)
 from xlrec_es.errors import SourceError
 
 
@@ -151,3 +158,42 @@ def test_one_language_is_told(
     done = pairs(likes, index_name, es_url, tmp_path / "pairs")
     assert done.exit_code == 1
     assert "has texts in de alone; pairs go over a language border" in done.stderr
+
+
+def test_queries_and_hard_negatives(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    clicks = tmp_path / "clicks.tsv"
+    rows = ["query\titem\tlanguage\tuser", "opening  book\tchess-4\ten\tstranger"]
+    rows += ["opening book\tchess-4\ten\tother", "opening book\tchess-1@ja\ten\t", "soup\tnone\t\t"]
+    # A part of each person's likes is held out; nothing of those is learned from clicks either.
+    for person in range(80):
+        topic = TOPICS[person % len(TOPICS)]
+        rows += [f"by p{person}\t{topic}-{n}\ten\tp{person}" for n in range(WORKS_PER_TOPIC)]
+    clicks.write_text("\n".join(rows) + "\n")
+    more = ("--clicks", clicks, "--negatives", "2", "--json")
+    done = pairs(likes, index_name, es_url, tmp_path / "pairs", *more)
+    assert done.exit_code == 0, done.output
+    data = read(tmp_path / "pairs")
+    check_leaks(data)
+    made = data.pairs.to_pylist()
+    clicked = {
+        (row["anchor"], row["positive_work"]): row["weight"] for row in made if row["kind"] == CLICK
+    }
+    assert clicked["opening book", "chess-4"] == pytest.approx(2 / 3)
+    assert clicked["opening book", "chess-1"] == pytest.approx(1 / 3)
+    held_out = {(f"by {case.person}", work) for case in data.cases for work in case.targets}
+    assert held_out
+    assert len(clicked) > len(held_out)
+    assert not held_out & clicked.keys()
+    numbers = data.numbers
+    languages = dict(zip(data.documents.texts, data.documents.languages, strict=True))
+    for row in made:
+        assert len(row["negatives"]) == 2
+        for text, work in zip(row["negatives"], row["negative_works"], strict=True):
+            assert languages[text] == row["positive_language"]
+            assert work != row["positive_work"]
+            if row["kind"] == CO_ENGAGED:
+                assert not data.related[numbers[row["anchor_work"]], numbers[work]]
+                assert work != row["anchor_work"]

@@ -15,15 +15,13 @@ from ingest import models
 from ingest.encoder import load_encoder
 from ingest.finetuning.model_folder import (
     CURVES,
-    FORCED,
-    REJECTED,
     Base,
     Card,
     card_text,
     check_free,
     write_model,
 )
-from ingest.models import read_record
+from ingest.models import FORCED, REJECTED, read_record
 from tiny_model import TEXTS
 from xlrec_es.errors import EncoderError
 
