@@ -18,7 +18,7 @@ from xlrec_es.errors import SourceError
 from xlrec_es.indicators import storable
 
 COLUMN, LANGUAGE = "column", "language"
-MAX_MARKETS = 1000
+MAX_MARKETS = 300
 """More are taken for a mistake: each document keeps a number for each."""
 
 PRIOR_PERSONS = 20.0

@@ -398,9 +398,17 @@ def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: P
     assert "borrowed" in shown.output
     asked = ["indicators", "show", "no such", "--index", index_name, "--url", es_url]
     assert "no document or work" in CliRunner().invoke(xlrec_main, asked).output
-    bad = CliRunner().invoke(ingest_main, [*arguments, "--shard", "4/3"])
+    for wrong, message in (
+        (["--shard", "4/3"], "use 1/3 to 3/3"),
+        (["--event", "purchase"], "write NAME=WEIGHT, such as purchase=5"),
+    ):
+        bad = CliRunner().invoke(ingest_main, [*arguments, *wrong])
+        assert bad.exit_code == 2
+        assert message in bad.output
+    cold_start = ["recommend", "--cold", "--market", "fr", "--index", index_name, "--url", es_url]
+    bad = CliRunner().invoke(xlrec_main, cold_start)
     assert bad.exit_code == 2
-    assert "use 1/3 to 3/3" in bad.output
+    assert "knows no market 'fr', but de, en, ja" in bad.output
 
 
 def test_interactions_out_of_an_index(es_each: Elasticsearch, index_name: str, likes: Path) -> None:

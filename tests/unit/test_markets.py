@@ -67,5 +67,5 @@ def test_too_many_markets_are_a_mistake() -> None:
     for n in range(MAX_MARKETS):
         numbers.number(COLUMN, str(n))
     assert numbers.number(COLUMN, "7") == 7
-    with pytest.raises(SourceError, match="more than 1000 markets, the last of them 'one more'"):
+    with pytest.raises(SourceError, match="more than 300 markets, the last of them 'one more'"):
         numbers.number(COLUMN, "one more")
