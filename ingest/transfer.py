@@ -56,7 +56,7 @@ class Transfer:
 
     neighbours: int = 20
     kappa: float = 3.0
-    self_weight: float = 1.0
+    self_weight: float = 0.7
     speaking: int = 50
     temperature: float = 0.1
     min_persons: int = 1
