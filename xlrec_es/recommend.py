@@ -16,12 +16,13 @@ from typing import Any, TypeVar, cast
 
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from xlrec_es.client import friendly_errors
+from xlrec_es.client import friendly_errors, root_cause
 from xlrec_es.encoder import Encoder
 from xlrec_es.errors import (
     ClusterError,
     ClusterUnreachable,
     IndexNotFound,
+    SearchFailed,
     UsageError,
     XlrecError,
 )
@@ -38,6 +39,7 @@ DESCRIPTION_LIFE_S = 30.0
 """How long what an index says of itself is believed; a swapped alias is noticed sooner."""
 
 
+SEARCH = "search"
 MSEARCH = "msearch"
 
 
@@ -50,6 +52,9 @@ class Call:
 
 
 Steps = Generator[Call, Mapping[str, Any], T]
+
+Answer = Mapping[str, Any] | None
+"""What a step is resumed with; None for the first."""
 
 
 class _Core:
@@ -95,16 +100,18 @@ class _Core:
         documents: list[HistoryDocument] = []
         items = list(history.items)
         if items:
-            hits = yield from self._history_hits(live, items, items)
+            hits = yield from self._history_hits(self.index, live, items, items)
             if any(hit["_index"] != live.name for hit in hits):
-                # The alias was swapped: these vectors are another encoder's, perhaps.
+                # The alias was swapped: these vectors are another encoder's, perhaps. From here on
+                # one version is asked by its own name, wherever the alias goes.
                 self._live = None
                 live = yield from self.live()
+                hits = yield from self._history_hits(live.name, live, items, items)
             documents = read_documents(hits, live.meta.title_field)
             # A document's id does not say of which work it is a rendition: fetch the others too.
             works = {document.work for document in documents}
             if not works <= set(items):
-                hits = yield from self._history_hits(live, [], sorted(works))
+                hits = yield from self._history_hits(live.name, live, [], sorted(works))
                 documents = read_documents(hits, live.meta.title_field)
         return make_plan(
             live,
@@ -125,10 +132,10 @@ class _Core:
         return self._live
 
     def _history_hits(
-        self, live: LiveIndex, ids: Sequence[str], works: Sequence[str]
+        self, index: str, live: LiveIndex, ids: Sequence[str], works: Sequence[str]
     ) -> Steps[list[Mapping[str, Any]]]:
         body = history_body(ids, works, title=live.meta.title_field)
-        answer = yield Call("search", {"index": self.index, "body": body})
+        answer = yield Call(SEARCH, {"index": index, "body": body})
         hits: list[Mapping[str, Any]] = answer["hits"]["hits"]
         return hits
 
@@ -151,7 +158,7 @@ class _Core:
         details: list[Mapping[str, Any]] = []
         if wanted:
             body = details_body(wanted, vectors=self.options.diversity > 0)
-            answer = yield Call("search", {"index": plan.live.name, "body": body})
+            answer = yield Call(SEARCH, {"index": plan.live.name, "body": body})
             details = answer["hits"]["hits"]
         return finish(ranking, plan, self.options, size=size, details=details)
 
@@ -335,13 +342,13 @@ class Recommender:
         """Step through several persons together, all their searches of a round in one request."""
         deadline = time.monotonic() + self._core.timeout_s
         results: list[T | XlrecError | None] = [None] * len(people)
-        answers: dict[int, Mapping[str, Any] | None] = dict.fromkeys(range(len(people)))
+        answers: dict[int, Answer] = dict.fromkeys(range(len(people)))
         while answers:
             calls: dict[int, Call] = {}
             for number, answer in answers.items():
                 try:
                     steps = people[number]
-                    calls[number] = next(steps) if answer is None else steps.send(answer)
+                    calls[number] = _resumed(steps, answer)
                 except StopIteration as done:
                     results[number] = done.value
                 except ClusterError:
@@ -351,15 +358,18 @@ class Recommender:
             answers = self._send_together(calls, deadline)
         return results  # type: ignore[return-value] # every person has ended
 
-    def _send_together(
-        self, calls: Mapping[int, Call], deadline: float
-    ) -> dict[int, Mapping[str, Any] | None]:
-        searches = {number: _as_searches(call) for number, call in calls.items()}
+    def _send_together(self, calls: Mapping[int, Call], deadline: float) -> dict[int, Answer]:
+        # Whoever sees that the alias was swapped asks what the new version says of itself.
+        answers: dict[int, Answer] = {
+            number: self._send(call, deadline)
+            for number, call in calls.items()
+            if call.method not in (SEARCH, MSEARCH)
+        }
+        searches = {n: _as_searches(call) for n, call in calls.items() if n not in answers}
         lines = [line for mine in searches.values() for line in mine]
         if not lines:
-            return {}
+            return answers
         whole = self._send(Call(MSEARCH, {"searches": lines}), deadline)["responses"]
-        answers: dict[int, Mapping[str, Any] | None] = {}
         for number, mine in searches.items():
             part, whole = whole[: len(mine) // 2], whole[len(mine) // 2 :]
             answers[number] = {"responses": part} if calls[number].method == MSEARCH else part[0]
@@ -445,6 +455,24 @@ class AsyncRecommender:
         with friendly_errors(client):
             answer = await operator.attrgetter(call.method)(client)(**call.arguments)
         return cast("Mapping[str, Any]", answer.body)
+
+
+def _resumed(steps: Steps[T], answer: Answer) -> Call:
+    """The next call of somebody among several.
+
+    Raises:
+        StopIteration: There is none.
+        XlrecError: The steps', or that of an answer that is none.
+    """
+    if answer is None:
+        return next(steps)
+    error = answer.get("error")
+    if error is None:
+        return steps.send(answer)
+    cause = root_cause(error)
+    reason = str(cause.get("reason", "a search failed"))
+    gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
+    return steps.throw(IndexNotFound(reason) if gone else SearchFailed(reason))
 
 
 def _as_searches(call: Call) -> Sequence[Mapping[str, Any]]:
