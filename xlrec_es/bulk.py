@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,19 +63,31 @@ class Failure:
     reason: str
 
 
-def send(client: Elasticsearch, index: str, actions: Iterable[Action]) -> list[Failure]:
+def send(
+    client: Elasticsearch,
+    index: str,
+    actions: Iterable[Action],
+    *,
+    give_up: threading.Event | None = None,
+) -> list[Failure]:
     """Do all of it; every action that is not returned has been acknowledged.
 
     Args:
         client: Of the cluster.
         index: The physical index.
         actions: No id twice: their order is not kept when some are sent again.
+        give_up: Nothing is sent again once this is set.
 
     Raises:
         ClusterError: A request was refused as a whole, or not taken for ten minutes.
     """
     once = client.options(max_retries=0)
-    return [failure for request in _requests(actions) for failure in _settle(once, index, request)]
+    give_up = give_up or threading.Event()
+    return [
+        failure
+        for request in _requests(actions)
+        for failure in _settle(once, index, request, give_up)
+    ]
 
 
 def _requests(actions: Iterable[Action]) -> Iterator[list[Action]]:
@@ -90,7 +103,9 @@ def _requests(actions: Iterable[Action]) -> Iterator[list[Action]]:
         yield request
 
 
-def _settle(client: Elasticsearch, index: str, actions: Sequence[Action]) -> list[Failure]:
+def _settle(
+    client: Elasticsearch, index: str, actions: Sequence[Action], give_up: threading.Event
+) -> list[Failure]:
     failures: list[Failure] = []
     deadline = time.monotonic() + _RETRY_S
     wait_s = 0.5
@@ -98,13 +113,13 @@ def _settle(client: Elasticsearch, index: str, actions: Sequence[Action]) -> lis
         again, reason = _send(client, index, actions, failures)
         if not again:
             return failures
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or give_up.is_set():
             raise ClusterError(
                 f"Elasticsearch has not taken {len(again)} documents for {_RETRY_S:.0f} s, the "
                 f"last time because of: {reason}; run this again when it does"
             )
         actions = again
-        time.sleep(random.uniform(0.5, 1) * wait_s)
+        give_up.wait(random.uniform(0.5, 1) * wait_s)
         wait_s = min(_MAX_WAIT_S, 2 * wait_s)
 
 

@@ -10,8 +10,10 @@ Versions are taken over (`external_gte`), so that whoever writes with versions o
 from __future__ import annotations
 
 import base64
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -25,6 +27,8 @@ from xlrec_es.scan import Hit
 
 T = TypeVar("T")
 
+WRITERS = 3
+"""Pages that are under way to Elasticsearch while the next is read and transformed."""
 _IDS_PAGE = 10_000
 _MGET = 1000
 
@@ -95,9 +99,7 @@ class Copier:
             after = {"range": {"_seq_no": {"gt": done.get(shard, -1)}}}
             body = {**self._body, "query": after}
             place = f"_shards:{shard}"
-            pages = scan.pages(self._client, self._source, body, preference=place)
-            for hits in _one_ahead(pages):
-                self._write(hits)
+            self._copy(scan.pages(self._client, self._source, body, preference=place))
         return self.tally.copied - before
 
     def copy_missing(self) -> int:
@@ -116,8 +118,7 @@ class Copier:
             self.tally.unchanged += len(hits) - len(missing)
             if missing:
                 ids = {"ids": {"values": [hit["_id"] for hit in missing]}}
-                for found in scan.pages(self._client, self._source, {**self._body, "query": ids}):
-                    self._write(found)
+                self._copy(scan.pages(self._client, self._source, {**self._body, "query": ids}))
         return self.tally.copied - before
 
     def remove_deleted(self) -> int:
@@ -155,8 +156,31 @@ class Copier:
         pages = scan.pages(self._client, index, body, page=_IDS_PAGE)
         return {hit["_id"]: hit["_version"] for hits in pages for hit in hits}
 
-    def _write(self, hits: Sequence[Hit]) -> None:
-        made = list(zip(hits, self._transform(hits), strict=True))
+    def _copy(self, pages: Iterator[list[Hit]]) -> None:
+        """Read, transform and write at the same time. No id is in two pages."""
+        under_way: deque[tuple[list[Hit], Future[dict[str, str]]]] = deque()
+        give_up = threading.Event()
+        with ThreadPoolExecutor(WRITERS, "write") as writers:
+            try:
+                for hits in _one_ahead(pages):
+                    made = self._transform(hits)
+                    if len(under_way) == WRITERS:
+                        self._account(*under_way.popleft())
+                    under_way.append((hits, writers.submit(self._write, hits, made, give_up)))
+                while under_way:
+                    self._account(*under_way.popleft())
+            except BaseException:
+                give_up.set()  # or the threads would try for minutes, and we would wait for them
+                raise
+
+    def _write(
+        self,
+        hits: Sequence[Hit],
+        sources: Sequence[Mapping[str, Any] | str],
+        give_up: threading.Event,
+    ) -> dict[str, str]:
+        """Write a page; why documents were refused, by id."""
+        made = list(zip(hits, sources, strict=True))
         actions = {
             hit["_id"]: Action.index(
                 hit["_id"],
@@ -169,7 +193,7 @@ class Copier:
             if not isinstance(source, str)
         }
         refused = {hit["_id"]: source for hit, source in made if isinstance(source, str)}
-        failures = bulk.send(self._client, self._target, actions.values())
+        failures = bulk.send(self._client, self._target, actions.values(), give_up=give_up)
         # A document that was deleted and made anew counts its versions from 1 again.
         again = {failure.action.id for failure in failures if failure.status == 409}
         failures = [failure for failure in failures if failure.status != 409]
@@ -181,8 +205,12 @@ class Copier:
                 for hit, source in made
                 if hit["_id"] in again and not isinstance(source, str)
             ),
+            give_up=give_up,
         )
-        refused |= {failure.action.id: failure.reason for failure in failures}
+        return refused | {failure.action.id: failure.reason for failure in failures}
+
+    def _account(self, hits: Sequence[Hit], written: Future[dict[str, str]]) -> None:
+        refused = written.result()
         for hit in hits:
             self.tally.refused.pop(hit["_id"], None)  # what was refused may have been mended
         self.tally.refused |= refused

@@ -139,7 +139,8 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
     if meta is None:
         raise NotAnXlrecIndex(
             f"{physical} has no _meta.xlrec, so it was not made by xlrec-es; "
-            "read it into an index of its own with: xlrec-ingest run"
+            "read it into an index of its own with: xlrec-ingest run; or have it completed: "
+            f"xlrec-ingest run index:{name} --in-place"
         )
     try:
         return LiveIndex(physical, IndexMeta.from_meta(meta))

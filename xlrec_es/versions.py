@@ -95,6 +95,8 @@ class Versions:
 
     def state(self, version: Version) -> State:
         """What a version is: `newer` and `older` than the live one, `unused` where none is live."""
+        if version.index == self.name:
+            return "live"  # an index of that name, which no alias can have
         live = self.live
         if live is None:
             return "unused"

@@ -1,6 +1,8 @@
 """How fast a version is copied, against elasticsearch-py's `helpers.reindex` on the same node.
 
-python tests/bench/reindex.py --documents 20000 --rounds 3
+And against encoding again, by the embedded encoder on the CPU, which is done for a few texts.
+
+python tests/bench/reindex.py --documents 20000 --rounds 3 --encode 500
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from elasticsearch import Elasticsearch, helpers
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from ingest.encoder import load_encoder
+from ingest.options import DEFAULTS
 from nodes import HEAP, VERSIONS
-from xlrec_es import new_version, scan
+from xlrec_es import copying, new_version, scan
 from xlrec_es.calibration import Calibration
 from xlrec_es.client import Connection, connect, probe
 from xlrec_es.copying import Copier, copied_as_is
@@ -88,6 +92,15 @@ def by_helpers(client: Elasticsearch, source: str, target: str) -> None:
     assert done
 
 
+def one_by_one(client: Elasticsearch, source: str, target: str) -> None:
+    """As `by_copying`, with one request under way."""
+    writers, copying.WRITERS = copying.WRITERS, 1
+    try:
+        by_copying(client, source, target)
+    finally:
+        copying.WRITERS = writers
+
+
 def by_copying(client: Elasticsearch, source: str, target: str) -> None:
     packed = probe(client).packed_vectors
     # As `xlrec-es reindex` does.
@@ -98,18 +111,34 @@ def by_copying(client: Elasticsearch, source: str, target: str) -> None:
     assert not copier.tally.refused
 
 
+def encoded_a_second(count: int) -> float:
+    """Texts as long as those of the index, 128 tokens at most."""
+    encoder = load_encoder("embedded", options=DEFAULTS)
+    rng = np.random.default_rng(1)
+    texts = [" ".join(rng.choice(WORDS, 60)) for _ in range(count)]
+    encoder.encode(texts[:32])  # what is done once
+    start = time.perf_counter()
+    encoder.encode(texts)
+    return count / (time.perf_counter() - start)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--encode", type=int, default=0, help="Texts to encode.")
     arguments = parser.parse_args()
     with running(version=VERSIONS[0], heap=HEAP) as info:
         client = connect(Connection(info.url, timeout_s=120))
         source = fill(client, arguments.documents)
         plain = Elasticsearch(info.url, request_timeout=120)  # as anybody's, without orjson
-        taken: dict[str, list[tuple[float, float]]] = {"helpers.reindex": [], "copying": []}
+        ways = (
+            ("helpers.reindex", by_helpers, plain),
+            ("copying, one request at a time", one_by_one, client),
+            ("copying", by_copying, client),
+        )
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name, _, _ in ways}
         for _ in range(arguments.rounds):
-            ways = (("helpers.reindex", by_helpers, plain), ("copying", by_copying, client))
             for name, copy, used in ways:
                 with empty_copy(client) as target:
                     start, cpu = time.perf_counter(), time.process_time()
@@ -130,6 +159,10 @@ def main() -> None:
         report = work.run()
         print(f"all of a reindex, with the gate: {report.seconds:.1f} s")
         print(*(f"  {check.name}: {check.message}" for check in report.checks), sep="\n")
+        if arguments.encode:
+            rate = encoded_a_second(arguments.encode)
+            ratio = arguments.documents / report.seconds / rate
+            print(f"encoding: {rate:.0f} texts/s, so a copy is {ratio:.0f} times as fast")
 
 
 if __name__ == "__main__":

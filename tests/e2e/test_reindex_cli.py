@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from catalogue import LANGUAGES, TOPICS, document, write_catalogue
 from ingest.cli import main as ingest_main
+from traffic import Traffic
 from xlrec_es.cli import main
 from xlrec_es.client import Connection, connect
 from xlrec_es.indices import find_live
@@ -82,27 +83,26 @@ def test_killed_at_random_moments_it_goes_on(
     subprocess.run([*command, *GATE, "--no-swap"], check=True, capture_output=True)
     whole_s = time.monotonic() - start
     es.indices.delete(index=f"{index_name}-xlrec-v2")
-    for number in range(10):
-        process = subprocess.Popen([*command, *GATE], stdout=subprocess.DEVNULL)
-        try:
-            process.wait(rng.uniform(0.2, 1) * whole_s)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        try:  # somebody writes, if a killed attempt did not leave the index blocked
-            es.index(index=index_name, id=f"late-{number}", document={"title": "late"})
-        except ApiError as error:
-            if error.error != "cluster_block_exception":
-                raise
-    live = find_live(es, index_name)
-    es.indices.refresh(index=index_name)
-    before = es.count(index=index_name)["count"]
-    done = subprocess.run([*command, *GATE], check=True, capture_output=True)
+    traffic = Traffic(es, index_name)
+    killed = 0
+    with traffic.running():
+        for _ in range(10):
+            process = subprocess.Popen([*command, *GATE], stdout=subprocess.DEVNULL)
+            try:
+                process.wait(rng.uniform(0.3, 1.2) * whole_s)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                killed += 1
+        live = find_live(es, index_name)
+        done = subprocess.run([*command, *GATE], check=True, capture_output=True)
     report = json.loads(done.stdout)
     assert report["swapped"]
     assert find_live(es, index_name).name == report["index"] != live.name
-    es.indices.refresh(index=index_name)
-    assert es.count(index=index_name)["count"] == before
+    assert killed > 0
+    assert traffic.failures == []
+    assert traffic.writes > 100
+    traffic.check()
 
 
 def test_another_model(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,7 @@ import pytest
 from elasticsearch import ApiError, Elasticsearch
 
 from catalogue import LANGUAGES, TOPICS, document, write_catalogue, write_likes
-from xlrec_es import scan
+from traffic import Traffic, everything
 from xlrec_es.aliases import change_aliases, plan_rollback, plan_swap
 from xlrec_es.client import probe
 from xlrec_es.copying import Transform, copied_as_is
@@ -51,21 +48,6 @@ def prepare(
     return Reindexer(client, planned, transform or copied_as_is(packed=packed), limits=LIMITS)
 
 
-def everything(client: Elasticsearch, index: str) -> dict[str, Any]:
-    """All documents with their versions, and what is left out of `_source`."""
-    client.indices.refresh(index=index)
-    body = {
-        "_source": scan.whole_source(client),
-        "version": True,
-        "fields": ["xlrec.embedding", "xlrec.indicators"],
-    }
-    return {
-        hit["_id"]: (hit["_version"], hit["_source"], hit.get("fields"))
-        for hits in scan.pages(client, index, body)
-        for hit in hits
-    }
-
-
 SHARDS = {"settings": {"index": {"number_of_shards": 3}}}
 
 
@@ -92,83 +74,53 @@ def test_a_copy_is_equal_and_live(es_each: Elasticsearch, index_name: str) -> No
     assert not plan(read_versions(es_each, index_name), changes=SHARDS).exists
 
 
-class Traffic:
-    """Writes and reads through the alias, and knows what must be there afterwards."""
+def of_another_encoder(client: Elasticsearch, name: str, dims: int) -> Reindexer:
+    """Other dimensions: whoever asks one version with a vector of another gets an error."""
+    found = read_versions(client, name)
+    assert found.live is not None
+    meta = found.live.described().meta
+    print_ = replace(meta.fingerprint, dims=dims, revision=f"{dims}")
+    directions = np.random.default_rng(0).normal(size=(meta.fingerprint.dims, dims))
 
-    def __init__(self, client: Elasticsearch, name: str) -> None:
-        self.client = client
-        self.name = name
-        self.expected: dict[str, str | None] = {}
-        self.failures: list[Exception] = []
-        self.refused = 0
-        self.writes = 0
-        self._done = threading.Event()
+    def turned(source: dict[str, Any], _: int) -> dict[str, Any]:
+        own = source.get("xlrec", {})
+        if "embedding" not in own:
+            return source
+        vector = np.asarray(own["embedding"]) @ directions
+        return with_vector(source, (vector / np.linalg.norm(vector)).tolist())
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._read)]
-        threads += [threading.Thread(target=self._write, args=(seed,)) for seed in range(2)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._done.set()
-            for thread in threads:
-                thread.join()
-
-    def _write(self, seed: int) -> None:
-        """New documents, updates, partial updates and deletions; ids of this thread's own."""
-        rng = random.Random(seed)
-        while not self._done.is_set():
-            id_ = f"t{seed}-{rng.randrange(300)}"
-            title = f"title {rng.random()}"
-            try:
-                if rng.random() < 0.3:
-                    self.client.options(ignore_status=404).delete(index=self.name, id=id_)
-                    self.expected[id_] = None
-                elif rng.random() < 0.5 and self.expected.get(id_):
-                    self.client.update(index=self.name, id=id_, doc={"title": title})
-                    self.expected[id_] = title
-                else:
-                    body = document(rng.choice(TOPICS), rng.randrange(100), rng.choice(LANGUAGES))
-                    self.client.index(index=self.name, id=id_, document={**body, "title": title})
-                    self.expected[id_] = title
-                self.writes += 1
-            except ApiError as error:
-                if error.error != "cluster_block_exception":
-                    self.failures.append(error)
-                self.refused += 1
-                time.sleep(0.05)
-
-    def _read(self) -> None:
-        while not self._done.is_set():
-            try:
-                answer = self.client.search(index=self.name, query={"match": {"title": "chess"}})
-                assert answer["hits"]["total"]["value"] > 0
-            except Exception as error:
-                self.failures.append(error)
-
-    def check(self) -> None:
-        found = everything(self.client, self.name)
-        titles = {id_: source["title"] for id_, (_, source, _) in found.items() if id_[0] == "t"}
-        assert titles == {id_: title for id_, title in self.expected.items() if title}
+    planned = plan(found, changes={}, meta=replace(meta, fingerprint=print_))
+    limits = Limits(recall=0.5, overlap=0.0)
+    return Reindexer(client, planned, broken(turned), limits=limits)
 
 
 def test_no_write_is_lost_and_no_query_fails(es_each: Elasticsearch, index_name: str) -> None:
     write_catalogue(es_each, index_name, EXTRA)
     traffic = Traffic(es_each, index_name)
     with traffic.running():
-        for _ in range(3):
+        for dims in (24, 16):
             time.sleep(0.3)
             before = traffic.writes
-            report = prepare(es_each, index_name).run()
+            report = of_another_encoder(es_each, index_name, dims).run()
             assert traffic.writes > before
-            assert report.blocked_s < 10
+            assert report.blocked_s < 60
+        assert find_live(es_each, index_name).name == f"{index_name}-xlrec-v3"
     assert traffic.failures == []
-    assert find_live(es_each, index_name).name == f"{index_name}-xlrec-v4"
     assert traffic.writes > 100
+    assert traffic.asked > 0
     traffic.check()
+
+
+def test_no_query_fails_while_encoders_change(es_each: Elasticsearch, index_name: str) -> None:
+    """Forth and back at once: each query is of one version from beginning to end."""
+    write_catalogue(es_each, index_name)
+    of_another_encoder(es_each, index_name, 24).run()
+    traffic = Traffic(es_each, index_name, writers=0)
+    with traffic.running():
+        while traffic.asked < 10 and not traffic.failures:
+            change_aliases(es_each, plan_rollback(read_versions(es_each, index_name)))
+    assert traffic.failures == []
+    assert len(traffic.versions) == 2
 
 
 def broken(change: Callable[[dict[str, Any], int], dict[str, Any] | str]) -> Transform:
