@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import click
 
+from ingest.adapt_cli import adapt
+from ingest.compress_cli import compress
 from ingest.finetune_cli import finetune
 from ingest.indicators_cli import indicators
 from ingest.pairs_cli import pairs
@@ -24,5 +26,5 @@ def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
 
 
-for command in (run, replay, indicators, pairs, finetune, reindex, serve):
+for command in (run, replay, indicators, pairs, adapt, finetune, compress, reindex, serve):
     main.add_command(command)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import long_texts, models
+from ingest import long_texts, models, onnx_model
 from ingest.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
 from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.types import Vector
@@ -59,7 +59,7 @@ class SentenceTransformerEncoder:
         self.prefix = _default_prefix(transformer, model, options)
         self.max_tokens = min(options.max_tokens, transformer.max_seq_length or options.max_tokens)
         # Models of word vectors read all of a text, and have no limit to set.
-        self._has_tokens = isinstance(transformer[0], Transformer)
+        self._has_tokens = isinstance(transformer[0], Transformer | onnx_model.OnnxTransformer)
         if self._has_tokens:
             transformer.max_seq_length = self.max_tokens
         self.dims = _dims(transformer, model)
@@ -82,7 +82,9 @@ class SentenceTransformerEncoder:
 
     @property
     def dtype(self) -> str:
-        """What it computes in: a key of `DTYPES`."""
+        """What it computes in: a key of `DTYPES`, or `int8`."""
+        if isinstance(self._transformer[0], onnx_model.OnnxTransformer):
+            return "int8"
         return str(self._transformer.dtype).removeprefix("torch.")
 
     def encode(self, texts: Sequence[str]) -> Vector:
@@ -224,13 +226,19 @@ def load_encoder(
         raise EncoderError(f"one device is enough here; name one of {options.device}")
     found = models.find(model)
     try:
-        transformer = SentenceTransformer(
-            str(found.folder),
-            device=device,
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True, "dtype": choose_dtype(options.dtype, device)},
-        )
+        if onnx_model.is_onnx(found.folder):
+            transformer = onnx_model.load(found.folder)
+        else:
+            dtype = choose_dtype(options.dtype, device)
+            transformer = SentenceTransformer(
+                str(found.folder),
+                device=device,
+                trust_remote_code=False,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True, "dtype": dtype},
+            )
+    except MissingExtra:
+        raise
     except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise EncoderError(f"cannot load the model {model!r}: {reason}") from error

@@ -22,7 +22,10 @@ except ImportError as error:
 # run code when they are read, other runtimes' weights, and code.
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 _HUB_FILES_NOT_NEEDED = ["onnx/*", "openvino/*"]
-_MODEL_FILE = re.compile(r"\.(json|safetensors|txt|model|jinja)$")
+_MODEL_FILE = re.compile(r"\.(json|safetensors|onnx|txt|model|jinja)$")
+
+WEIGHTS = re.compile(r"\.(safetensors|onnx)$")
+"""Names of files with weights; neither kind runs code when it is read."""
 
 RECORD = "xlrec.json"
 """What this program says of a model that it made; no part of the model, so not of its hash."""
@@ -89,7 +92,7 @@ def _check(folder: Path, model: str) -> None:
     has_config = (folder / "modules.json").is_file() or (folder / "config.json").is_file()
     if not has_config:
         raise EncoderError(f"{folder} is not a model: it has no modules.json and no config.json")
-    folders = {path.parent for path in folder.rglob("*.safetensors")}
+    folders = {path.parent for path in folder.rglob("*") if WEIGHTS.search(path.name)}
     pickled = [p for p in folder.rglob("pytorch_model*.bin") if p.parent not in folders]
     if pickled or not folders:
         raise EncoderError(

@@ -6,7 +6,6 @@ chosen; by the other, the model is judged.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from torch import nn
 
 from ingest import models
 from ingest.encoder import SentenceTransformerEncoder, load_encoder
-from ingest.finetuning import gate, model_folder, training_set
+from ingest.finetuning import gate, model_folder, runs, training_set
 from ingest.finetuning.batches import Drawn
 from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
 from ingest.finetuning.lora import add_lora, merge_lora
@@ -46,14 +45,12 @@ from ingest.finetuning.trainer import (
     Schedule,
     Told,
     is_first,
-    last_good,
     train,
     world_size,
 )
 from ingest.finetuning.training_set import TrainingSet
-from ingest.models import ACCEPTED, FORCED, REJECTED
 from ingest.options import EMBEDDED, EncoderOptions
-from xlrec_es.errors import MissingExtra, SourceError, TrainingFailed, UsageError
+from xlrec_es.errors import MissingExtra, SourceError, UsageError
 from xlrec_es.experiment import plain
 from xlrec_es.languages import UNDETERMINED
 from xlrec_es.types import Vector
@@ -67,7 +64,6 @@ MAX_TOKENS = 64
 MAX_DOCUMENTS = 50_000
 """Documents of the pool that a model is judged on; those of the persons' works are all among it."""
 _QUICK_DOCUMENTS, _QUICK_CASES = 5_000, 500  # for what is measured on the way
-_RUN = "run.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ class FinetuneJob:
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints, beside the model's."""
-        return self.folder.with_name(f"{self.folder.name}.checkpoints")
+        return runs.checkpoints_of(self.folder)
 
     def settings(self) -> dict[str, Any]:
         """What makes the model what it is, ready for JSON."""
@@ -149,13 +145,14 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     own_limit = model.max_seq_length
     layers = layers_of(model, files.name)
     if is_first():
-        _prepare_checkpoints(job, data, files.revision)
+        run = {"settings": job.settings(), "pairs": data.digest, "base": files.revision}
+        runs.prepare(job.folder, run, resume=job.resume)
     frozen = freeze(model, layers, job.layers)
     if job.lora:
         add_lora(model, layers, frozen=frozen, rank=job.lora)
     pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
     choosing, judging = pool.halves(job.schedule.seed)
-    encode = _Encode(encoder, bf16=job.schedule.bf16)
+    encode = Encode(encoder, bf16=job.schedule.bf16)
     with FrozenLayers(model, layers, frozen):
         base = encode(pool.texts)
         encode(_other_texts(data, pool))  # from here on, frozen layers rest
@@ -199,7 +196,7 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     }
 
 
-class _Encode:
+class Encode:
     """An encoder that computes as the training does."""
 
     def __init__(self, encoder: SentenceTransformerEncoder, *, bf16: bool) -> None:
@@ -207,6 +204,7 @@ class _Encode:
         self._bf16 = bf16
 
     def __call__(self, texts: Sequence[str]) -> Vector:
+        """See `Encoder.encode`."""
         model = self._encoder.transformer
         training = model.training
         model.eval()
@@ -220,7 +218,7 @@ class _Encode:
 class _Evaluator(BaseEvaluator):
     """recall of other languages' works, as `xlrec-es evaluate` has it."""
 
-    def __init__(self, examination: Examination, encode: _Encode) -> None:
+    def __init__(self, examination: Examination, encode: Encode) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.primary_metric = METRIC
         self._measured = examination
@@ -254,32 +252,6 @@ def _check(data: TrainingSet, job: FinetuneJob) -> None:
         )
     if size % world_size():
         raise UsageError(f"{world_size()} processes cannot share batches of {size} evenly")
-
-
-def _prepare_checkpoints(job: FinetuneJob, data: TrainingSet, revision: str) -> None:
-    """See that what is there may be gone on from, or that nothing is."""
-    run = {"settings": job.settings(), "pairs": data.digest, "base": revision}
-    run = json.loads(json.dumps(run))
-    path = job.checkpoints / _RUN
-    if last_good(job.checkpoints) is not None:
-        if not job.resume:
-            raise UsageError(
-                f"{job.checkpoints} has checkpoints of a run that did not come to its end; go on "
-                "with --resume, or remove the folder"
-            )
-        before = json.loads(path.read_bytes())
-        if differs := [name for name in run if run[name] != before.get(name)]:
-            raise UsageError(
-                f"the checkpoints in {job.checkpoints} are of a run with other "
-                f"{' and '.join(differs)}; repeat its command with --resume, or remove the folder"
-            )
-        return
-    shutil.rmtree(job.checkpoints, ignore_errors=True)
-    try:
-        job.checkpoints.mkdir(parents=True)
-        path.write_text(json.dumps(run), encoding="utf-8")
-    except OSError as error:
-        raise TrainingFailed(f"cannot write to {job.checkpoints}: {error.strerror}") from error
 
 
 def _other_texts(data: TrainingSet, pool: Examination) -> list[str]:
@@ -387,9 +359,6 @@ def _card(
     prefix: str,
     log: Sequence[Mapping[str, float]],
 ) -> Card:
-    status = ACCEPTED
-    if verdict.reasons:
-        status = FORCED if job.force else REJECTED
     curves = {
         name: [(entry["step"], entry[key]) for entry in log if key in entry]
         for name, key in (("loss", "loss"), ("recall on the way", f"eval_{METRIC}"))
@@ -403,7 +372,7 @@ def _card(
         prefix=prefix,
         languages=tuple(languages),
         calibration=verdict.calibration,
-        status=status,
+        status=gate.status(verdict.reasons, force=job.force),
         reasons=verdict.reasons,
         data={
             **{name: value for name, value in data.about.items() if name != "interactions"},

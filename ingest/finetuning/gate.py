@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingest.finetuning.quality import Examination
+from ingest.models import ACCEPTED, FORCED, REJECTED
 from xlrec_es.intervals import Difference, Interval, bootstrap, compare
 from xlrec_es.leg_scores import Ranked
 from xlrec_es.measures import Values, recall_by_pair
@@ -28,6 +29,7 @@ class Verdict:
     Attributes:
         reasons: Why the tuned model is refused, in sentences; none if it is accepted.
         calibration: The tuned model's, as chosen; see `choose`.
+        base_calibration: The base's.
         recall: recall@k by model and calibration, on the persons that it was judged by.
         gain: Tuned less base, each with its chosen calibration.
         pairs: The same for each pair of languages, ready for JSON.
@@ -36,6 +38,7 @@ class Verdict:
 
     reasons: tuple[str, ...]
     calibration: str
+    base_calibration: str
     recall: Mapping[tuple[str, str], Interval]
     gain: Difference
     pairs: Sequence[Mapping[str, Any]]
@@ -52,6 +55,18 @@ class Verdict:
 def shown(interval: Interval) -> str:
     """For people: the mean, and its interval in brackets."""
     return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def status(reasons: Sequence[str], *, force: bool) -> str:
+    """One of `ACCEPTED`, `REJECTED` and `FORCED`.
+
+    Args:
+        reasons: Why a model is refused; see `Verdict`.
+        force: Whether a person accepts it all the same.
+    """
+    if not reasons:
+        return ACCEPTED
+    return FORCED if force else REJECTED
 
 
 def choose(examination: Examination, raw: Vector) -> tuple[str, float]:
@@ -101,7 +116,7 @@ def judge(
             f"it is not better than its base beyond the noise: recall@{judging.k} changes by "
             f"{shown(gain.interval)}",
         )
-    return Verdict(tuple(reasons), chosen["tuned"], recall, gain, pairs, judging.k)
+    return Verdict(tuple(reasons), chosen["tuned"], chosen["base"], recall, gain, pairs, judging.k)
 
 
 def _pairs(

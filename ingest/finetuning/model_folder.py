@@ -14,7 +14,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,7 @@ class Card:
         results: What was measured: rows of a table, all with the same columns.
         details: More tables, by title.
         curves: Points (step, value) by what is drawn.
+        onnx: Whether the transformer is an ONNX file.
     """
 
     command: str
@@ -113,6 +114,7 @@ class Card:
     results: Sequence[Mapping[str, Any]] = ()
     details: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    onnx: bool = False
 
 
 def write_model(folder: Path, model: SentenceTransformer, card: Card) -> ModelFiles:
@@ -129,14 +131,39 @@ def write_model(folder: Path, model: SentenceTransformer, card: Card) -> ModelFi
         EncoderError: There is something else in the folder, or it cannot be written.
     """
     if card.prefix:
-        model.prompts = {**model.prompts, "query": card.prefix, "document": card.prefix}
-        model.default_prompt_name = "query"
+        set_prefix(model, card.prefix)
     dims = model.get_embedding_dimension()
 
     def write(unfinished: Path) -> None:
         model.save(str(unfinished), create_model_card=False)
 
     return write_folder(folder, write, card, dims=dims)
+
+
+def set_prefix(model: SentenceTransformer, prefix: str) -> None:
+    """Have each text get the prefix, from plain sentence-transformers, too."""
+    model.prompts = {**model.prompts, "query": prefix, "document": prefix}
+    model.default_prompt_name = "query"
+
+
+@contextlib.contextmanager
+def beside(folder: Path) -> Iterator[Path]:
+    """An empty folder on the same disk, for a model that is not yet known to be wanted.
+
+    Raises:
+        EncoderError: It cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _not_written(folder, error) from error
+    try:
+        yield unfinished
+    except (OSError, SafetensorError) as error:  # the latter says that the disk is full, too
+        raise _not_written(folder, error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_folder(
@@ -154,12 +181,7 @@ def write_folder(
         EncoderError: As for `write_model`.
     """
     check_free(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise _not_written(folder, error) from error
-    try:
+    with beside(folder) as unfinished:
         write(unfinished)
         revision = models.hash_folder(unfinished)
         _write_card(unfinished, folder.name, revision, card, dims)
@@ -167,10 +189,6 @@ def write_folder(
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.rename(folder)
-    except (OSError, SafetensorError) as error:  # the latter says that the disk is full, too
-        raise _not_written(folder, error) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return ModelFiles(folder, folder.resolve().name, revision)
 
 
@@ -239,7 +257,8 @@ def card_text(name: str, revision: str, card: Card) -> str:
         f"(revision {base.revision}); this model's revision is {revision}.",
         f"## Use\n\n```\nxlrec-ingest reindex ALIAS --model {name}\n```\n\n```python\n"
         f'from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer("'
-        f'{name}")\nvectors = model.encode(texts)\n```\n\n{_how(card)}',
+        f'{name}"{", backend=" + repr("onnx") if card.onnx else ""})\n'
+        f"vectors = model.encode(texts)\n```\n\n{_how(card)}",
         _section("Results", _rows(card.results)),
         *(_section(title, _rows(rows)) for title, rows in card.details.items()),
         _section("Curves", f"![What was measured on the way]({CURVES})")
@@ -262,6 +281,16 @@ def _banner(card: Card) -> str:
 
 
 def _how(card: Card) -> str:
+    onnx = (
+        " The latter takes Optimum, which does not work with transformers 5 yet; xlrec-es runs the "
+        "model with ONNX Runtime alone."
+        if card.onnx
+        else ""
+    )
+    return f"{_prefix_and_calibration(card)}{onnx}"
+
+
+def _prefix_and_calibration(card: Card) -> str:
     prefix = f"Each text gets the prefix `{card.prefix}`" if card.prefix else "Texts get no prefix"
     if card.calibration is None:
         return f"{prefix}."

@@ -113,8 +113,9 @@ class Lesson:
         dataset: With the columns anchor, positive, any further ones for negatives, and label.
         loss: Takes the columns' features, and the labels.
         batches: See `ingest.finetuning.batches.Drawn.batches`.
-        evaluator: Returns `METRIC`.
+        evaluator: Returns `metric`; more is better.
         prompt: Is put before each text.
+        metric: Its name.
     """
 
     model: SentenceTransformer
@@ -123,6 +124,7 @@ class Lesson:
     batches: Callable[..., Any]
     evaluator: BaseEvaluator
     prompt: str
+    metric: str = METRIC
 
 
 def train(
@@ -203,7 +205,7 @@ def _trainer(
         save_steps=every,
         save_total_limit=2,  # the best is kept besides
         load_best_model_at_end=True,
-        metric_for_best_model=METRIC,
+        metric_for_best_model=lesson.metric,
         greater_is_better=True,
         restore_callback_states_from_checkpoint=True,
         logging_steps=math.gcd(LOGGING_STEPS, every),  # so that no loss goes unseen into a file
