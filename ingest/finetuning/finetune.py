@@ -160,7 +160,7 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
         before = {f"eval_{METRIC}": measure(model)[METRIC]}
         told(0, before)
         log = train(
-            _lesson(job, data, model, encoder.prefix, measure),
+            lesson_of(job, data, model, encoder.prefix, measure),
             job.schedule,
             job.checkpoints,
             resume=job.resume,
@@ -269,13 +269,22 @@ def _text_columns(data: TrainingSet) -> dict[str, list[str]]:
     return columns
 
 
-def _lesson(
+def lesson_of(
     job: FinetuneJob,
     data: TrainingSet,
     model: SentenceTransformer,
     prompt: str,
     evaluator: BaseEvaluator,
 ) -> Lesson:
+    """What the trainer is told.
+
+    Args:
+        job: How.
+        data: The pairs.
+        model: Is trained.
+        prompt: Is put before each text.
+        evaluator: Measures on the way.
+    """
     columns = _text_columns(data)
     rows = np.arange(data.pairs.num_rows)
     weights = data.pairs.column("weight").to_numpy().astype(np.float64)

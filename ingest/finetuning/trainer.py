@@ -153,7 +153,7 @@ def train(
     """
     last = last_good(checkpoints) if resume else None
     try:
-        trainer = _trainer(lesson, schedule, checkpoints, told)
+        trainer = make_trainer(lesson, schedule, checkpoints, told)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     except TrainingFailed as error:
         raise TrainingFailed(f"{error}. {_kept(checkpoints)}") from error
@@ -182,9 +182,10 @@ def last_good(checkpoints: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
-def _trainer(
+def make_trainer(
     lesson: Lesson, schedule: Schedule, checkpoints: Path, told: Told
 ) -> SentenceTransformerTrainer:
+    """sentence-transformers' trainer, as `train` runs it; see there."""
     on_cpu = lesson.model.device.type == "cpu"
     every = min(schedule.evaluate_every, schedule.steps)
     arguments = SentenceTransformerTrainingArguments(
@@ -197,6 +198,8 @@ def _trainer(
         bf16=schedule.bf16,
         use_cpu=on_cpu,
         dataloader_pin_memory=not on_cpu,
+        dataloader_drop_last=True,
+        ddp_find_unused_parameters=False,
         prompts=lesson.prompt or None,
         batch_sampler=lesson.batches,
         eval_strategy="steps",

@@ -16,21 +16,28 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from quality import LIKED, draw_world
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from transformers import TrainerCallback
 
 from ingest.encoder import load_encoder
-from ingest.finetuning.finetune import FinetuneJob, finetune
+from ingest.finetuning.finetune import Encode, FinetuneJob, finetune, lesson_of
+from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
 from ingest.finetuning.pairs import PairsJob, assemble
 from ingest.finetuning.quality import Examination
-from ingest.finetuning.trainer import Schedule
+from ingest.finetuning.trainer import METRIC, Schedule, make_trainer
 from ingest.finetuning.training_set import Documents, TrainingSet
+from ingest.options import EncoderOptions
 from xlrec_es.evaluation import Split, split
 from xlrec_es.intervals import bootstrap
 from xlrec_es.likes import Likes, read_likes
@@ -129,11 +136,80 @@ def gain(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+WAYS = ("plain", "plain, bf16, last 4 layers", "ours")
+
+
+class Clock(TrainerCallback):
+    """Seconds of each step."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def on_step_begin(self, *_: object, **__: object) -> None:
+        self._start = time.perf_counter()
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        self.seconds.append(time.perf_counter() - self._start)
+
+
+def speed(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Each way in a process of its own, for its peak memory; they take turns."""
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    for _ in range(arguments.turns):
+        for way in WAYS:
+            command = [sys.executable, __file__, "one", str(arguments.folder), "--way", way]
+            command += ["--steps", str(arguments.steps)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            found[way].append(json.loads(done.stdout))
+    best = {way: max(one["steps/s"] for one in own) for way, own in found.items()}
+    return {"ways": found, "times plain": {way: rate / best["plain"] for way, rate in best.items()}}
+
+
+def one(arguments: argparse.Namespace) -> dict[str, float]:
+    """Steps of one way, on pairs of some works."""
+    data, _ = training_set(arguments.folder, arguments.seed)
+    data = replace(data, pairs=data.pairs.slice(0, 5000))
+    encoder = load_encoder(options=EncoderOptions(max_tokens=64, dtype="float32"))
+    model, clock = encoder.transformer, Clock()
+    ours, with_bf16 = arguments.way == WAYS[2], arguments.way != WAYS[0]
+    schedule = Schedule(steps=arguments.steps, evaluate_every=arguments.steps, bf16=with_bf16)
+    layers = layers_of(model, "embedded")
+    frozen = freeze(model, layers, 4 if with_bf16 else None)
+    job = FinetuneJob(Path(), Path(), schedule=schedule)
+    start = time.perf_counter()
+    with FrozenLayers(model, layers, frozen if ours else 0), TemporaryDirectory() as folder:
+        lesson = lesson_of(job, data, model, encoder.prefix, Nothing())
+        if ours:
+            encode = Encode(encoder, bf16=with_bf16)
+            encode(sorted({t for n in ("anchor", "positive") for t in data.pairs[n].to_pylist()}))
+        else:
+            lesson = replace(
+                lesson, loss=MultipleNegativesRankingLoss(model), batches="batch_sampler"
+            )
+            lesson = replace(lesson, dataset=lesson.dataset.remove_columns("label"))
+        before = time.perf_counter() - start
+        trainer = make_trainer(lesson, schedule, Path(folder), lambda _step, _logs: None)
+        trainer.add_callback(clock)
+        trainer.train()
+    seconds = clock.seconds[1:]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"steps/s": len(seconds) / sum(seconds), "before": before, "peak MB": peak}
+
+
+class Nothing(BaseEvaluator):
+    """Measures nothing."""
+
+    def __call__(self, *_: object, **__: object) -> dict[str, float]:
+        return {METRIC: 0.0}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["gain", "speed"])
+    parser.add_argument("what", choices=["gain", "speed", "one"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--way", choices=WAYS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=64)
@@ -143,7 +219,8 @@ def main() -> None:
     parser.add_argument("--popularity", type=float, default=0.3)
     parser.add_argument("--float32", dest="bf16", action="store_false")
     arguments = parser.parse_args()
-    print(json.dumps({"gain": gain}[arguments.what](arguments), indent=2))
+    what = {"gain": gain, "speed": speed, "one": one}[arguments.what]
+    print(json.dumps(what(arguments), indent=2))
 
 
 if __name__ == "__main__":

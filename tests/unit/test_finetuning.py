@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -146,6 +147,35 @@ def test_adapters_mini_batches_and_short_vectors(
     changed = {name for name, weights in before.items() if not torch.equal(weights, after[name])}
     assert changed
     assert all(name.startswith("encoder.layer.1.") for name in changed)
+
+
+def test_two_processes_train_together(pairs: Path, tiny_model: Path, tmp_path: Path) -> None:
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    more = ("--device", "cpu", "--quiet", *SHORT, "--steps", "30", "--json")
+    arguments = ("finetune", pairs, "-o", tmp_path / "tuned", "--model", tiny_model, *more)
+    done = subprocess.run(
+        [sys.executable, *launch, "-m", "ingest", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)  # one of the two speaks
+    assert summary["status"] == "accepted"
+    assert summary["steps"] == 30
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
+def test_a_gpu_comes_to_what_a_cpu_does(pairs: Path, tiny_model: Path, tmp_path: Path) -> None:
+    """To a cosine of .999 after 20 steps, though dropout draws other numbers there."""
+    vectors = []
+    for device in ("cpu", "cuda"):
+        more = ("--steps", 20, "--learning-rate", "1e-4", "--dtype", "float32", "--force")
+        done = finetune(pairs, tmp_path / device, tiny_model, *more, "--device", device)
+        assert done.exit_code == 0, done.output
+        vectors.append(load_encoder(str(tmp_path / device)).encode(TEXTS))
+    assert (vectors[0] * vectors[1]).sum(axis=1).min() > 0.999
 
 
 @pytest.mark.parametrize(
