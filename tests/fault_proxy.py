@@ -26,6 +26,8 @@ class Fault:
         body: Goes with the status.
         edit: Changes the items of the server's own answer, where there is no `status`.
         wait_s: Pause before the answer.
+        cut: Where the connections to both sides break: half through the `request`, while the server
+            is `applying` it, or half through the `answer`.
     """
 
     forward: bool = True
@@ -33,6 +35,7 @@ class Fault:
     body: bytes = b"{}"
     edit: Callable[[Items], Items] | None = None
     wait_s: float = 0.0
+    cut: str = ""
 
 
 DROPPED_BEFORE = Fault(forward=False)
@@ -68,10 +71,18 @@ class Handler(BaseHTTPRequestHandler):
         if fault is None:
             self.reply(*self.forward(body))
             return
+        if fault.cut in ("request", "applying"):
+            self.leave(body if fault.cut == "applying" else body[: len(body) // 2])
+            self.close_connection = True
+            return
         answer = self.forward(body) if fault.forward else None
         time.sleep(fault.wait_s)
         if fault.status is not None:
             self.reply(fault.status, {}, fault.body)
+        elif fault.cut and answer:
+            status, headers, content = answer
+            self.reply(status, headers, content[: len(content) // 2], size=len(content))
+            self.close_connection = True
         elif fault.edit and answer:
             status, headers, content = answer
             edited = {"items": fault.edit(json.loads(content)["items"])}
@@ -88,14 +99,24 @@ class Handler(BaseHTTPRequestHandler):
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
 
-    def reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def leave(self, body: bytes) -> None:
+        """Send this much to the server, and hear no answer."""
+        with closing(http.client.HTTPConnection(self.host, timeout=30)) as connection:
+            connection.putrequest(self.command, self.path, skip_host=True)
+            for name, value in self.headers.items():
+                connection.putheader(name, value)
+            connection.endheaders(body)
+
+    def reply(
+        self, status: int, headers: dict[str, str], body: bytes, *, size: int | None = None
+    ) -> None:
         kind = "text/html" if body.startswith(b"<") else "application/json"
         kept = {"x-elastic-product": "Elasticsearch", "content-type": kind}
         kept |= {k.lower(): v for k, v in headers.items() if k.lower() in kept}
         self.send_response(status)
         for name, value in kept.items():
             self.send_header(name, value)
-        self.send_header("content-length", str(len(body)))
+        self.send_header("content-length", str(len(body) if size is None else size))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -98,6 +98,9 @@ def item_status(status: int, kind: str) -> Callable[[Items], Items]:
     [
         pytest.param(DROPPED_BEFORE, id="connection lost before"),
         pytest.param(DROPPED_AFTER, id="connection lost after"),
+        pytest.param(Fault(cut="request"), id="connection lost within the request"),
+        pytest.param(Fault(cut="applying"), id="connection lost while it is applied"),
+        pytest.param(Fault(cut="answer"), id="connection lost within the answer"),
         pytest.param(Fault(wait_s=3), id="timeout, though it was done"),
         pytest.param(Fault(forward=False, status=429), id="429"),
         pytest.param(Fault(forward=False, status=503), id="503"),
