@@ -48,7 +48,7 @@ class IndexSource:
         index: Index, or alias of one index.
         query: An Elasticsearch query.
         follow: Wait for what is written later.
-        patience: How long a cluster in trouble is waited for while it is followed.
+        slices: Parts of it that are read at the same time.
         in_place: The records are to be completed where they are: they come as the user's fields
             alone tell them, with `Record.stored` in place of `Record.own`.
 
@@ -69,14 +69,14 @@ class IndexSource:
         query: Mapping[str, Any] | None = None,
         *,
         follow: bool = False,
-        patience: Patience | None = None,
+        slices: int = 1,
         in_place: bool = False,
     ) -> None:
         self.name = f"index {index}"
         self._client = client
         self._query = query or {"match_all": {}}
         self._follow = follow
-        self._patience = patience or Patience()
+        self._slices = slices
         self._in_place = in_place
         with friendly_errors(client):
             found = client.indices.get(index=index, flat_settings=True).body
@@ -135,7 +135,7 @@ class IndexSource:
                 well_at = time.monotonic()
             except ClusterError as error:
                 lost = isinstance(error, PointInTimeLost) or passes(error)
-                if not lost or time.monotonic() - well_at > self._patience.retry_s:
+                if not lost or time.monotonic() - well_at > Patience().retry_s:
                     raise
             yield None
             time.sleep(POLL_S)
@@ -157,7 +157,10 @@ class IndexSource:
             "_source": self._source,
             "seq_no_primary_term": self._in_place,
         }
-        for hits in scan.pages(self._client, self._index, body, preference=preference):
+        pages = scan.pages(
+            self._client, self._index, body, preference=preference, slices=self._slices
+        )
+        for hits in pages:
             for hit in hits:
                 self._read += 1
                 yield self._record(hit)

@@ -27,6 +27,7 @@ class Job:
             those that it has.
         fields: Which field is what.
         query: Chooses a part of an index; see `ingest.source.open_source`.
+        slices: Parts of an index that are read at the same time.
         duplicates: What is done with texts that come more than once.
         calibration: `none` or `centre`; None for the index's own, and if it is new for what
             measured best for the model, else `centre`.
@@ -49,6 +50,7 @@ class Job:
     way: str = VERSION
     keep: tuple[str, ...] | None = None
     query: str = ""
+    slices: int = 1
     duplicates: Duplicates = KEEP
     calibration: str | None = None
     model: str = EMBEDDED

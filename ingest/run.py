@@ -75,6 +75,7 @@ def run(
             query=job.query,
             follow=job.follow,
             in_place=job.way == IN_PLACE,
+            slices=job.slices,
         )
         if rejects.path.absolute() == source.path:
             raise ConfigError(f"the reject file {rejects.path} is the input itself")

@@ -77,6 +77,13 @@ FIELD = click.option(
     metavar="JSON",
     help="Which documents of index:NAME, as an Elasticsearch query; @FILE reads it from a file.",
 )
+@click.option(
+    "--slices",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Parts of index:NAME that are read at the same time, where it is spread over nodes.",
+)
 @INDEX(required=False)
 @way_options
 @duplicate_options
@@ -139,6 +146,7 @@ def run(
     keep: tuple[str, ...] | None,
     assignments: tuple[str, ...],
     query: str,
+    slices: int,
     duplicates: Duplicates,
     calibration: str | None,
     rejects: Path | None,
@@ -184,6 +192,7 @@ def run(
         source=source,
         fields=_fields(ctx, assignments),
         query=query,
+        slices=slices,
         duplicates=duplicates,
         calibration=calibration,
         model=model,

@@ -67,6 +67,7 @@ def open_source(
     query: str = "",
     follow: bool = False,
     in_place: bool = False,
+    slices: int = 1,
 ) -> Source:
     """The source that an argument of the command line stands for.
 
@@ -77,6 +78,7 @@ def open_source(
         query: Chooses a part of the index: an Elasticsearch query in JSON, or `@FILE`.
         follow: Wait for more at the end.
         in_place: See `ingest.index_source.IndexSource`.
+        slices: Parts of an index that are read at the same time.
 
     Raises:
         SourceError: It cannot be opened.
@@ -90,7 +92,7 @@ def open_source(
 
         name = path.removeprefix(INDEX_SCHEME)
         chosen = parse_query(query)
-        return IndexSource(client, name, chosen, follow=follow, in_place=in_place)
+        return IndexSource(client, name, chosen, follow=follow, slices=slices, in_place=in_place)
     if follow and (path.startswith(SCHEME) or path == "-" or _is_parquet(path)):
         raise ConfigError(
             f"a file of JSON Lines and an index can be followed, {path} cannot: nothing tells what "

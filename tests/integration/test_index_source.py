@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,23 @@ def test_fields_and_ids_come_as_they_are(
         id_: json.dumps(fields) for id_, fields in ITEMS.items()
     }
     assert all(record.own is None for record in found.values())
+
+
+@pytest.mark.parametrize("slices", [2, 7])
+def test_slices_together_are_the_whole(
+    es_each: Elasticsearch, own_index: str, monkeypatch: pytest.MonkeyPatch, slices: int
+) -> None:
+    monkeypatch.setattr("xlrec_es.scan.PAGE", 2)
+    whole = records(es_each, own_index)
+    source = open_source(f"index:{own_index}", client=es_each, slices=slices)
+    found = [record for record in source.records() if isinstance(record, Record)]
+    assert len(found) == len(ITEMS)
+    assert {record.id: record.fields for record in found} == {
+        id_: record.fields for id_, record in whole.items()
+    }
+    assert [record.position for record in found] == list(range(1, len(ITEMS) + 1))
+    with closing(source.records()) as reading:  # type: ignore[type-var]
+        next(reading)
 
 
 def test_a_query_chooses_a_part(es_each: Elasticsearch, own_index: str, tmp_path: Path) -> None:
