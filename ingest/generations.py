@@ -47,14 +47,7 @@ def begin(client: Elasticsearch, index: str, note: Mapping[str, Any], shard: Sha
     update_meta(client, live, replace(live.meta, indicators=begun))
 
 
-def finish(
-    client: Elasticsearch,
-    index: str,
-    note: Mapping[str, Any],
-    shard: Shard,
-    *,
-    settled_s: float = SETTLED_S,
-) -> bool:
+def finish(client: Elasticsearch, index: str, note: Mapping[str, Any], shard: Shard) -> bool:
     """Say that a shard is written.
 
     Args:
@@ -62,7 +55,6 @@ def finish(
         index: The physical index.
         note: As for `begin`.
         shard: Which part.
-        settled_s: How long to wait before looking again.
 
     Returns:
         Whether that completes the generation.
@@ -90,7 +82,7 @@ def finish(
         ended = _described(note, stored, seen, shard.count)
         update_meta(client, live, replace(live.meta, indicators=ended))
         if shard.count > 1:
-            time.sleep(settled_s)
+            time.sleep(SETTLED_S)
 
 
 def _done(stored: Mapping[str, Any], generation: str, count: int) -> set[int]:

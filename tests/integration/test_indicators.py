@@ -185,7 +185,10 @@ def test_a_run_that_was_cut_short_is_known_and_finished(
     assert show(es, index_name, "chess-1").complete
 
 
-def test_shards_together_are_the_whole(es: Elasticsearch, index_name: str, likes: Path) -> None:
+def test_shards_together_are_the_whole(
+    es: Elasticsearch, index_name: str, likes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generations, "SETTLED_S", 0.01)  # they run one after another
     live = write_catalogue(es, index_name)
     whole_run = run(es, job(likes, index_name))
     whole = documents(es, live.name)
