@@ -9,6 +9,7 @@ import click
 
 from ingest.adapt_cli import adapt
 from ingest.compress_cli import compress
+from ingest.distil_cli import distil
 from ingest.finetune_cli import finetune
 from ingest.indicators_cli import indicators
 from ingest.pairs_cli import pairs
@@ -26,5 +27,5 @@ def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
 
 
-for command in (run, replay, indicators, pairs, adapt, finetune, compress, reindex, serve):
+for command in (run, replay, indicators, pairs, adapt, distil, finetune, compress, reindex, serve):
     main.add_command(command)

@@ -33,7 +33,7 @@ TOPICS = {
     },
 }
 LANGUAGES = ("de", "en", "ja")
-WORKS_PER_TOPIC = 36
+WORKS_PER_TOPIC = 39
 PERSONS = 80
 
 
