@@ -5,7 +5,8 @@
     GET  /healthz  {"status": "ok"}
 
 Loopback without a token; anywhere else a token is required (`Authorization: Bearer ...`). There is
-no TLS: put it behind the proxy that you trust with the rest.
+no TLS: put it behind the proxy that you trust with the rest, which then is the one address that
+asks, and the one to limit rates.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ import base64
 import hmac
 import ipaddress
 import logging
+import math
 import threading
+import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
 
+from ingest.rate import RateLimit
 from xlrec_es.encoder import Encoder
 from xlrec_es.errors import ConfigError, EncoderError
 
@@ -40,7 +45,13 @@ class EncoderServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, encoder: Encoder, *, host: str = "127.0.0.1", port: int = 9600, token: str | None
+        self,
+        encoder: Encoder,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9600,
+        token: str | None,
+        rate: float | None = None,
     ) -> None:
         """Listen; `serve_forever` answers.
 
@@ -49,8 +60,11 @@ class EncoderServer(ThreadingHTTPServer):
             host: Address to listen on.
             port: 0 for any free one.
             token: What callers must know; None on the loopback address alone.
+            rate: Texts a second that one address may have encoded (see `rate.RateLimit`); None: as
+                many as there is time for.
 
         Raises:
+            UsageError: The rate is not above zero.
             ConfigError: An address that others can reach, without a token; or it is taken.
         """
         if token is None and not _is_loopback(host):
@@ -60,6 +74,7 @@ class EncoderServer(ThreadingHTTPServer):
             )
         self.encoder = encoder
         self.token = token
+        self.limit = None if rate is None else RateLimit(rate, clock=time.monotonic)
         self.turn = threading.Lock()
         self.waiting = threading.BoundedSemaphore(MAX_WAITING)
         try:
@@ -83,9 +98,10 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Refused(Exception):
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
+    def __init__(self, status: HTTPStatus, reason: str, *, wait_s: int | None = None) -> None:
         super().__init__(reason)
         self.status = status
+        self.headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -107,15 +123,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             texts = self._read_texts()
+            self._check_rate(len(texts))
             if not self.server.waiting.acquire(blocking=False):
-                raise _Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests wait; come again")
+                raise _Refused(
+                    HTTPStatus.TOO_MANY_REQUESTS, "too many requests wait; come again", wait_s=1
+                )
             try:
                 with self.server.turn:
                     vectors = self.server.encoder.encode(texts)  # (n_texts, dims)
             finally:
                 self.server.waiting.release()
         except _Refused as refused:
-            self._answer(refused.status, {"error": str(refused)})
+            self._answer(refused.status, {"error": str(refused)}, refused.headers)
         except EncoderError as error:
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)})
         else:
@@ -130,6 +149,16 @@ class _Handler(BaseHTTPRequestHandler):
             return True
         self._answer(HTTPStatus.UNAUTHORIZED, {"error": "the token is missing or wrong"})
         return False
+
+    def _check_rate(self, texts: int) -> None:
+        limit = self.server.limit
+        wait_s = 0.0 if limit is None else limit.wait_s(self.client_address[0], texts)
+        if wait_s > 0:
+            raise _Refused(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"you have had as many texts as one may for now; come again in {wait_s:.1f} s",
+                wait_s=math.ceil(wait_s),
+            )
 
     def _read_texts(self) -> list[str]:
         if self.path != "/encode":
@@ -159,11 +188,15 @@ class _Handler(BaseHTTPRequestHandler):
             )
         return texts
 
-    def _answer(self, status: HTTPStatus, body: dict[str, Any]) -> None:
+    def _answer(
+        self, status: HTTPStatus, body: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> None:
         payload = orjson.dumps(body)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(payload)
 

@@ -20,8 +20,21 @@ from ingest.options import EncoderOptions, encoder_options
     show_envvar=True,
     help="What callers must know; needed on any address but the loopback one.",
 )
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Texts a second that one address may have encoded, and ten seconds' worth at once; more "
+    "is answered 429. Default: no limit.",
+)
 @encoder_options
-def serve(host: str, port: int, token: str | None, model: str, encoder: EncoderOptions) -> None:
+def serve(
+    host: str,
+    port: int,
+    token: str | None,
+    rate: float | None,
+    model: str,
+    encoder: EncoderOptions,
+) -> None:
     """Encode free texts for query sides without torch, over HTTP.
 
     \b
@@ -32,7 +45,7 @@ def serve(host: str, port: int, token: str | None, model: str, encoder: EncoderO
     from ingest.serve import EncoderServer
 
     loaded = load_encoder(model, options=encoder)
-    with EncoderServer(loaded, host=host, port=port, token=token) as server:
+    with EncoderServer(loaded, host=host, port=port, token=token, rate=rate) as server:
         click.echo(f"encoding with {loaded.model} at {server.url}; Ctrl-C stops it")
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()

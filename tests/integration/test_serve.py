@@ -103,6 +103,24 @@ def test_too_many_waiting_requests_are_sent_away(server: EncoderServer) -> None:
     assert post(server, b'{"texts": ["a"]}')[0] == 429
 
 
+def test_who_asks_too_much_is_told_when_to_come_again() -> None:
+    with EncoderServer(Letters(), port=0, token=None, rate=0.001) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            assert post(server, b'{"texts": ["a"]}')[0] == 200
+            connection = http.client.HTTPConnection(*server.server_address[:2], timeout=10)
+            connection.request("POST", "/encode", b'{"texts": ["a"]}')
+            answer = connection.getresponse()
+            assert answer.status == 429
+            assert 900 < int(answer.headers["Retry-After"]) <= 1000
+            assert "come again" in json.loads(answer.read())["error"]
+            connection.close()
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def test_an_open_address_needs_a_token_and_a_taken_port_is_named(server: EncoderServer) -> None:
     with pytest.raises(ConfigError, match="give a token"):
         EncoderServer(Letters(), host="0.0.0.0", port=0, token=None)
