@@ -59,10 +59,7 @@ def render(
         )
     if form == "json":
         return json.dumps(
-            [
-                {"language": r.language, "leg": r.leg, "interest": r.interest, "body": body}
-                for r, body in pairs
-            ],
+            [{"language": r.language, "leg": r.leg, "body": body} for r, body in pairs],
             ensure_ascii=False,
         )
     raise ValueError(f"form is {form!r}; use one of {', '.join(FORMS)}")
@@ -72,8 +69,9 @@ def shortened(body: dict[str, Any]) -> dict[str, Any]:
     """The same body with a vector of three numbers and a mark."""
     body = copy.deepcopy(body)
     for clause in body["query"]["bool"]["must"]:
-        if "knn" in clause:
-            clause["knn"]["query_vector"] = [*clause["knn"]["query_vector"][:3], "..."]
+        for query in clause.get("dis_max", {}).get("queries", [clause]):
+            if "knn" in query:
+                query["knn"]["query_vector"] = [*query["knn"]["query_vector"][:3], "..."]
     return body
 
 
@@ -82,5 +80,4 @@ def _json(body: dict[str, Any]) -> str:
 
 
 def _caption(request: SearchRequest) -> str:
-    which = f", interest {request.interest + 1}" if request.interest is not None else ""
-    return f"{request.language}: {request.leg}{which}"
+    return f"{request.language}: {request.leg}"

@@ -1,8 +1,7 @@
 """From ranked lists to one ranked list, with each one's share. Pure.
 
-Three steps: the interests of a language become one dense list (`soft_maximum`), the legs of all
-languages become one scored list (`fuse`, or `reciprocal_rank`), and seats are given to languages
-(`select`), after `diversify` if that is wanted.
+Two steps: the legs of all languages become one scored list (`fuse`, or `reciprocal_rank`), and
+seats are given to languages (`select`), after `diversify` if that is wanted.
 """
 
 from __future__ import annotations
@@ -27,12 +26,10 @@ class Hit:
     Attributes:
         id: Document id.
         score: The leg's own score, higher is better.
-        speakers: What spoke for it and each one's part, adding up to 1: works of the history.
     """
 
     id: str
     score: float
-    speakers: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,6 @@ class Fused:
         ranks: Its place in each leg's list that it was in, from 1.
         leg_scores: The score of its hit in each of these.
         shares: The part of `score` that each of these gave; they add up to 1.
-        speakers: What spoke for it, over all legs; the parts add up to 1.
     """
 
     id: str
@@ -55,47 +51,6 @@ class Fused:
     ranks: Mapping[str, int]
     leg_scores: Mapping[str, float]
     shares: Mapping[str, float]
-    speakers: Mapping[str, float]
-
-
-def soft_maximum(
-    lists: Sequence[Mapping[str, float]],
-    weights: Sequence[float],
-    members: Sequence[Mapping[str, float]],
-    *,
-    temperature: float,
-) -> list[Hit]:
-    """One list out of the lists of several interests: T log sum_i w_i exp(s_i / T).
-
-    A document that an interest's search did not return scores there at most what the last one
-    returned scored, and is given that.
-
-    Args:
-        lists: Cosine by document id, for each interest.
-        weights: Weight of each interest; they add up to 1.
-        members: The works behind each interest and their parts.
-        temperature: In units of cosine, above zero; towards 0 the best interest alone decides,
-            upwards the mean.
-
-    Returns:
-        Best first; equal scores by id.
-    """
-    floors = [min(scores.values(), default=-1.0) for scores in lists]
-    hits = []
-    for document in {document for scores in lists for document in scores}:
-        exponents = [
-            scores.get(document, floor) / temperature
-            for scores, floor in zip(lists, floors, strict=True)
-        ]
-        top = max(exponents)  # for exp() not to overflow
-        terms = [w * math.exp(e - top) for w, e in zip(weights, exponents, strict=True)]
-        total = sum(terms)
-        speakers: dict[str, float] = {}
-        for term, works in zip(terms, members, strict=True):
-            for work, part in works.items():
-                speakers[work] = speakers.get(work, 0.0) + part * term / total
-        hits.append(Hit(document, temperature * (top + math.log(total)), speakers))
-    return sorted(hits, key=lambda hit: (-hit.score, hit.id))
 
 
 def fuse(
@@ -268,10 +223,6 @@ def _fused(
     score = sum(parts.values())
     # The lowest candidate of the union scores 0: its legs share alike.
     shares = {leg: part / score if score > 0 else 1 / len(parts) for leg, part in parts.items()}
-    speakers: dict[str, float] = {}
-    for leg, (_, hit) in legs.items():
-        for work, part in hit.speakers.items():
-            speakers[work] = speakers.get(work, 0.0) + part * shares[leg]
     return Fused(
         document,
         language,
@@ -279,7 +230,6 @@ def _fused(
         {leg: rank for leg, (rank, _) in legs.items()},
         {leg: hit.score for leg, (_, hit) in legs.items()},
         shares,
-        speakers,
     )
 
 

@@ -49,7 +49,7 @@ class WeightRules:
 
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
     half_life_days: float | None = 180.0
-    max_items: int = 200
+    max_items: int = 100
 
     def __post_init__(self) -> None:
         if self.half_life_days is not None and not self.half_life_days > 0:

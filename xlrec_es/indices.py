@@ -34,8 +34,8 @@ class IndexMeta:
             version. None for most languages: Elasticsearch does it.
         title_field: The user's field that holds a document's title, or None.
         weights: Fusion weights by leg; empty for the program's own.
-        options: `temperature` and `max_interests` of `plan.Options` where whoever asks gives none;
-            empty for the program's own.
+        options: `max_interests` of `plan.Options` where whoever asks gives none; empty for the
+            program's own.
         tuning: What `xlrec-es tune` found weights and options by; empty if it did not.
         source: Where the documents came from: whatever the writer wants remembered.
         indicators: How the indicators were learned, and whether all of them are written; empty

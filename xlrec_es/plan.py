@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,14 @@ from xlrec_es.fusion import AUTO, EQUAL
 from xlrec_es.history import WeightRules, weigh
 from xlrec_es.indices import LiveIndex
 from xlrec_es.languages import normalize
-from xlrec_es.profile import MAX_INTERESTS, PUSH, HistoryDocument, Profile, build_profile
+from xlrec_es.profile import (
+    FEW_INTERESTS,
+    MAX_INTERESTS,
+    PUSH,
+    HistoryDocument,
+    Profile,
+    build_profile,
+)
 from xlrec_es.query import (
     COLLABORATIVE,
     DENSE,
@@ -37,9 +44,6 @@ WEIGHTS: Mapping[str, float] = {DENSE: 0.11, LEXICAL: 0.04, COLLABORATIVE: 0.85}
 Measured (README, "Evaluate"): within the noise of the best leg on three catalogues, in both pools.
 """
 
-TEMPERATURE = 0.05
-"""Of the soft maximum over interests, in units of cosine, where the index has none of its own."""
-
 COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
 """For a person who is not known to like anything."""
 
@@ -54,24 +58,23 @@ class Options:
     Attributes:
         rules: What each interaction weighs.
         max_interests: See `profile.build_profile`; None for the index's own, else
-            `profile.MAX_INTERESTS`.
+            `profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative leg weighs
+            as much as the dense one and the index has indicators.
         push: See `profile.build_profile`.
-        temperature: See `fusion.soft_maximum`; None for the index's own, else `TEMPERATURE`.
         weights: Fusion weight by leg; None for the index's own, else `WEIGHTS`. A leg of weight 0,
             or without a weight, is not searched.
         fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
         rank_constant: For `rrf`.
         mix: `equal`, `auto`, or a part by language: see `fusion.share_out`.
         diversity: See `fusion.diversify`; 0 leaves the order.
-        explain: Ask which history items spoke through the collaborative leg, in a request of its
-            own for the documents that were chosen.
+        explain: Ask for what the documents that were chosen hold, and say which history items
+            spoke for each.
         search: How deep each search goes, and where.
     """
 
     rules: WeightRules = field(default_factory=WeightRules)
     max_interests: int | None = None
     push: float = PUSH
-    temperature: float | None = None
     weights: Mapping[str, float] | None = None
     fusion: str = WEIGHTED
     rank_constant: int = 60
@@ -81,10 +84,6 @@ class Options:
     search: SearchOptions = field(default_factory=SearchOptions)
 
     def __post_init__(self) -> None:
-        _check(
-            self.temperature is None or self.temperature > 0,
-            f"temperature is {self.temperature}; use a cosine above 0",
-        )
         _check(
             self.max_interests is None or self.max_interests >= 1,
             f"max_interests is {self.max_interests}; use at least 1",
@@ -126,6 +125,21 @@ def _check_weights(weights: Mapping[str, float]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a history's items.
+
+    Attributes:
+        documents: Every rendition of the works that say something.
+        others: Work by document id, of items that say nothing: seen, and no more.
+        free_texts: Calibrated vector by free text of the history.
+    """
+
+    documents: Sequence[HistoryDocument] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
+    free_texts: Mapping[str, Vector] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that is known before the searches are sent.
 
@@ -135,7 +149,6 @@ class Plan:
         languages: Target languages.
         requests: The searches.
         weights: Fusion weight by leg.
-        temperature: Of the soft maximum over interests.
         unknown_items: Ids of the history that no document has.
         notes: What was left out and why.
     """
@@ -145,7 +158,6 @@ class Plan:
     languages: tuple[str, ...]
     requests: tuple[SearchRequest, ...]
     weights: Mapping[str, float]
-    temperature: float
     unknown_items: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -153,9 +165,8 @@ class Plan:
 def make_plan(
     live: LiveIndex,
     history: History,
-    documents: Sequence[HistoryDocument],
+    known: Known,
     *,
-    free_texts: Mapping[str, Vector],
     languages: Iterable[str] | None,
     options: Options,
 ) -> Plan:
@@ -164,8 +175,7 @@ def make_plan(
     Args:
         live: The index.
         history: What the person did.
-        documents: Every rendition of its works that the index has.
-        free_texts: Calibrated vector by free text of the history.
+        known: What the index and the encoder say of its items and texts.
         languages: Target languages; None for all of the index but those of what was liked.
         options: How.
 
@@ -174,25 +184,26 @@ def make_plan(
         UnknownLanguage: Not a language tag, or none of the index's languages.
         UsageError: An event without a weight, or a market that the index does not know.
     """
-    known = {document.work for document in documents} | {document.id for document in documents}
-    unknown = tuple(item for item in history.items if item not in known)
-    if unknown and not documents and not history.texts:
+    has = {name for document in known.documents for name in (document.work, document.id)}
+    has.update(known.others, known.others.values())
+    unknown = tuple(item for item in history.items if item not in has)
+    if unknown and not has and not history.texts:
         raise UnknownItems(
             f"{live.name} has no work or document with the id "
             + " or ".join(repr(item) for item in unknown[:5]),
             items=unknown,
         )
-    own = live.meta.options
-    documents = _in_languages(documents, history.languages)
+    weights = options.weights or live.meta.weights or WEIGHTS
+    documents = _in_languages(known.documents, history.languages)
     profile = build_profile(
         documents,
         _work_weights(weigh(history, options.rules), documents),
-        free_texts=free_texts,
-        max_interests=options.max_interests or int(own.get("max_interests", MAX_INTERESTS)),
+        free_texts=known.free_texts,
+        also_seen=known.others.values(),
+        max_interests=options.max_interests or max_interests(live, weights),
         push=options.push,
     )
     targets = _targets(languages, live, profile)
-    weights = options.weights or live.meta.weights or WEIGHTS
     notes = []
     if not profile.interests:
         weights = COLD_WEIGHTS
@@ -206,11 +217,18 @@ def make_plan(
         languages=targets,
         legs=legs,
         index=live.name,
-        options=_with_title(options.search, live.meta.title_field),
+        options=options.search,
         markets=_markets(options.search.market, targets, live),
     )
-    temperature = options.temperature or own.get("temperature", TEMPERATURE)
-    return Plan(live, profile, targets, requests, weights, temperature, unknown, tuple(notes))
+    return Plan(live, profile, targets, requests, weights, unknown, tuple(notes))
+
+
+def max_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
+    """How many interests a profile has where nobody says."""
+    if "max_interests" in live.meta.options:
+        return int(live.meta.options["max_interests"])
+    carried = live.meta.indicators and weights.get(COLLABORATIVE, 0) >= weights.get(DENSE, 0)
+    return FEW_INTERESTS if carried else MAX_INTERESTS
 
 
 def read_documents(
@@ -255,12 +273,6 @@ def _markets(wanted: str | None, languages: Iterable[str], live: LiveIndex) -> M
     if known.get("origin") != "language":
         return {}
     return {language: language for language in languages if language in names}
-
-
-def _with_title(options: SearchOptions, title: str | None) -> SearchOptions:
-    if title is None or title in options.source:
-        return options
-    return replace(options, source=(*options.source, title))
 
 
 def _work_weights(

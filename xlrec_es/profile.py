@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from xlrec_es.types import Vector
 
-# One interest for each work measured best (README, "Design"): only long histories are clustered.
 MAX_INTERESTS = 32
+"""One for each work measured best (README, "Design"): only longer histories are clustered."""
+
+FEW_INTERESTS = 4
+"""Beside indicators that weigh more, where it was measured to make no difference."""
+
 PUSH = 0.5
 _CLUSTER_ROUNDS = 10
 
@@ -59,6 +63,7 @@ class Profile:
         liked: Part by liked work; the parts add up to 1. For the collaborative leg.
         seen: Every work of the history, liked or not, for leaving out what was seen. Sorted.
         titles: A title by work, for explanations.
+        vectors: Shape (dims,), unit length, by liked work and free text: for explanations.
         texts: The liked works' documents by language, work by document id, the heaviest works
             first: for the lexical leg.
     """
@@ -67,7 +72,17 @@ class Profile:
     liked: Mapping[str, float]
     seen: tuple[str, ...]
     titles: Mapping[str, str | None]
+    vectors: Mapping[str, Vector]
     texts: Mapping[str, Mapping[str, str]]
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Part by liked work and free text; the parts add up to 1."""
+        return {
+            name: interest.weight * part
+            for interest in self.interests
+            for name, part in interest.members.items()
+        }
 
     @property
     def languages(self) -> frozenset[str]:
@@ -80,6 +95,7 @@ def build_profile(
     weights: Mapping[str, float],
     *,
     free_texts: Mapping[str, Vector] | None = None,
+    also_seen: Collection[str] = (),
     max_interests: int = MAX_INTERESTS,
     push: float = PUSH,
 ) -> Profile:
@@ -91,6 +107,7 @@ def build_profile(
             counts as seen, and no more.
         free_texts: Vector by text, shape (dims,), calibrated, unit length: what the person said
             they like. Each weighs as much as the heaviest work.
+        also_seen: Works that the person knows, and that say nothing.
         max_interests: Up to so many works and texts are an interest each; more are clustered into
             so many. 1 makes the weighted mean vector, the usual baseline.
         push: How far interests are pushed away from what was disliked, 0..1: that part of their
@@ -98,13 +115,17 @@ def build_profile(
             Retrieval".
     """
     documents = sorted(documents, key=lambda document: document.id)
-    seen = sorted({document.work for document in documents})
-    vectors = {work: _work_vector(documents, work) for work in seen}
-    liked = {work: weights[work] for work in seen if weights.get(work, 0) > 0}
-    disliked = {work: -weights[work] for work in seen if weights.get(work, 0) < 0}
+    by_work: dict[str, list[HistoryDocument]] = {}
+    for document in documents:
+        by_work.setdefault(document.work, []).append(document)
+    known = sorted(by_work)
+    vectors = {work: _work_vector(by_work[work]) for work in known}
+    liked = {work: weights[work] for work in known if weights.get(work, 0) > 0}
+    disliked = {work: -weights[work] for work in known if weights.get(work, 0) < 0}
     heaviest = max(liked.values(), default=1.0)
     mass = {**liked, **dict.fromkeys(sorted(free_texts or {}), heaviest)}
-    interests = _interests({**vectors, **(free_texts or {})}, mass, max_interests)
+    vectors |= free_texts or {}
+    interests = _interests(vectors, mass, max_interests)
     if disliked:
         pulls = [weight * vectors[work] for work, weight in disliked.items()]
         away = _unit(np.sum(pulls, axis=0))
@@ -112,14 +133,14 @@ def build_profile(
     by_weight = sorted(liked, key=lambda work: (-liked[work], work))
     texts: dict[str, dict[str, str]] = {}
     for work in by_weight:
-        for document in documents:
-            if document.work == work:
-                texts.setdefault(document.language, {})[document.id] = work
+        for document in by_work[work]:
+            texts.setdefault(document.language, {})[document.id] = work
     return Profile(
         interests=tuple(sorted(interests, key=lambda i: (-i.weight, sorted(i.members)))),
         liked=_parts(liked),
-        seen=tuple(seen),
+        seen=tuple(sorted({*known, *also_seen})),
         titles={document.work: document.title for document in reversed(documents)},
+        vectors={name: vectors[name] for name in mass},
         texts=texts,
     )
 
@@ -129,11 +150,9 @@ def _parts(weights: Mapping[str, float]) -> dict[str, float]:
     return {name: weight / total for name, weight in weights.items()}
 
 
-def _work_vector(documents: Sequence[HistoryDocument], work: str) -> Vector:
+def _work_vector(renditions: Sequence[HistoryDocument]) -> Vector:
     """The mean direction of a work's renditions, shape (dims,)."""
-    return _unit(
-        np.mean([document.vector for document in documents if document.work == work], axis=0)
-    )
+    return _unit(np.mean([document.vector for document in renditions], axis=0))
 
 
 def _unit(vector: Vector) -> Vector:

@@ -27,6 +27,8 @@ MARKET_POPULARITY_FIELD = "xlrec.market_popularity"
 MAX_HITS = 10_000
 """Elasticsearch's own `index.max_result_window`, and its limit for `num_candidates`."""
 
+_LEAST_K = 10
+
 _BOOST = "boost:"
 
 
@@ -52,8 +54,9 @@ class SearchOptions:
     """How deep each search goes, and where.
 
     Attributes:
-        candidates: `k`: hits of each search.
-        num_candidates: What HNSW looks at for them, per shard; at most 10,000.
+        candidates: Hits of each search. The interests of the dense leg share them as `k`, with 10
+            each at least.
+        num_candidates: What HNSW looks at for them, per shard; at most 10,000. Shared alike.
         exact: Look at all: exact where a language and the filters leave at most 10,000 documents
             of a shard, for Elasticsearch then compares every one of them.
         oversample: With quantised vectors: how many times `candidates` are compared again by their
@@ -65,7 +68,10 @@ class SearchOptions:
         only: The works that can be found, by language; None: all. For evaluations.
         boosts: See `Boost`.
         caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
-        source: The user's own fields that come back with each hit.
+        source: The user's own fields that come back with each recommendation.
+        collapse: Have Elasticsearch return one document a work from each search. Recommendations
+            name a work once in any case; this is for catalogues that have many documents of one
+            work in one language, and costs time.
         market: Whose popularity counts in the popularity leg, where indicators were learned with
             markets; None: that of each target language's persons if markets are languages, else
             everybody's.
@@ -83,6 +89,7 @@ class SearchOptions:
     boosts: tuple[Boost, ...] = ()
     caps: Mapping[str, int] | None = None
     source: tuple[str, ...] = ()
+    collapse: bool = False
     market: str | None = None
 
     def __post_init__(self) -> None:
@@ -105,28 +112,25 @@ class SearchRequest:
     Attributes:
         language: Target language.
         leg: One of `LEGS`.
-        interest: Number of the profile's interest, for `dense`.
         body: For `POST <index>/_search`.
     """
 
     language: str
     leg: str
-    interest: int | None
     body: dict[str, Any]
 
 
-def history_body(ids: Sequence[str], works: Sequence[str], *, title: str | None) -> dict[str, Any]:
-    """The search for the documents of a history: by document id, or by work.
+def history_body(items: Sequence[str], *, title: str | None) -> dict[str, Any]:
+    """The search for the documents of a history.
 
     Args:
-        ids: Ids of documents.
-        works: Ids of works.
+        items: Ids of documents or works.
         title: The user's field that holds the title.
     """
     return {
         "query": {
             "bool": {
-                "should": [{"ids": {"values": list(ids)}}, {"terms": {WORK_FIELD: list(works)}}]
+                "should": [{"ids": {"values": list(items)}}, {"terms": {WORK_FIELD: list(items)}}]
             }
         },
         "size": MAX_HITS,
@@ -137,18 +141,32 @@ def history_body(ids: Sequence[str], works: Sequence[str], *, title: str | None)
     }
 
 
-def details_body(ids: Sequence[str], *, vectors: bool) -> dict[str, Any]:
-    """The search for what explains, or diversifies, documents already found.
+def seen_body(items: Sequence[str]) -> dict[str, Any]:
+    """The search for the works of items that say nothing: they are left out of lists, and no more.
+
+    Args:
+        items: Ids of documents or works.
+    """
+    return {**history_body(items, title=None), "fields": [WORK_FIELD]}
+
+
+def details_body(
+    ids: Sequence[str], *, source: Sequence[str], indicators: bool, vectors: bool
+) -> dict[str, Any]:
+    """The search for what shows, explains or diversifies documents already found.
 
     Args:
         ids: Ids of documents.
-        vectors: Whether their vectors are wanted, besides their indicators.
+        source: The user's own fields that are wanted.
+        indicators: Whether their indicators are wanted.
+        vectors: Whether their vectors are wanted.
     """
+    fields = [INDICATORS_FIELD] * indicators + [VECTOR_FIELD] * vectors
     return {
         "query": {"ids": {"values": list(ids)}},
         "size": len(ids),
-        "_source": False,
-        "fields": [INDICATORS_FIELD, *([VECTOR_FIELD] if vectors else [])],
+        "_source": list(source) or False,
+        **({"fields": fields} if fields else {}),
         "track_total_hits": False,
     }
 
@@ -178,46 +196,59 @@ def build_requests(
     """
     requests = []
     for language in languages:
-        if DENSE in legs:
-            requests += [
-                SearchRequest(
-                    language, DENSE, number, dense_body(profile, number, language, options)
-                )
-                for number in range(len(profile.interests))
-            ]
+        if DENSE in legs and profile.interests:
+            requests.append(SearchRequest(language, DENSE, dense_body(profile, language, options)))
         if LEXICAL in legs and language in profile.texts:
             body = lexical_body(profile, language, index, options)
-            requests.append(SearchRequest(language, LEXICAL, None, body))
+            requests.append(SearchRequest(language, LEXICAL, body))
         if COLLABORATIVE in legs and profile.liked:
             body = collaborative_body(profile, language, options)
-            requests.append(SearchRequest(language, COLLABORATIVE, None, body))
+            requests.append(SearchRequest(language, COLLABORATIVE, body))
         if POPULARITY in legs:
             market = (markets or {}).get(language)
             body = popularity_body(profile, language, options, market=market)
-            requests.append(SearchRequest(language, POPULARITY, None, body))
+            requests.append(SearchRequest(language, POPULARITY, body))
     return tuple(requests)
 
 
-def dense_body(
-    profile: Profile, interest: int, language: str, options: SearchOptions
-) -> dict[str, Any]:
-    """The kNN search of one interest among one language's unseen documents.
+def dense_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
+    """The kNN search of all interests among one language's unseen documents.
+
+    A document is worth its cosine to the interest that is nearest to it: one search, and what it
+    returns needs no further reckoning.
 
     Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-knn-query
     """
-    knn: dict[str, Any] = {
-        "field": VECTOR_FIELD,
-        # float32 written as decimal: six digits after the point are more than int8 keeps.
-        "query_vector": [round(x, 6) for x in profile.interests[interest].vector.tolist()],
-        "k": options.candidates,
-        "num_candidates": MAX_HITS if options.exact else options.num_candidates,
+    interests = profile.interests
+    k = _share(options.candidates, len(interests))
+    shared: dict[str, Any] = {
+        "k": k,
+        "num_candidates": MAX_HITS
+        if options.exact
+        else max(k, _share(options.num_candidates, len(interests))),
         "filter": {"bool": _unseen(profile, language, options)},
     }
     if options.min_similarity is not None:
-        knn["similarity"] = options.min_similarity
+        shared["similarity"] = options.min_similarity
     if options.oversample is not None:
-        knn["rescore_vector"] = {"oversample": options.oversample}
-    return {"query": _boosted({"knn": knn}, {}, options), **_hits(options)}
+        shared["rescore_vector"] = {"oversample": options.oversample}
+    queries = [
+        {
+            "knn": {
+                "field": VECTOR_FIELD,
+                # float32 written as decimal: six digits after the point are more than int8 keeps.
+                "query_vector": interest.vector.astype(float).round(6).tolist(),
+                **shared,
+            }
+        }
+        for interest in interests
+    ]
+    query = queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries}}
+    return {"query": _boosted(query, {}, options), **_hits(options)}
+
+
+def _share(candidates: int, interests: int) -> int:
+    return min(candidates, max(_LEAST_K, math.ceil(candidates / interests)))
 
 
 def lexical_body(
@@ -316,11 +347,17 @@ def boost_of(hit: Mapping[str, Any], options: SearchOptions) -> float:
 def _hits(options: SearchOptions) -> dict[str, Any]:
     return {
         "size": options.candidates,
-        "collapse": {"field": WORK_FIELD},
-        "_source": list(options.source) or False,
+        **({"collapse": {"field": WORK_FIELD}} if options.collapse else {}),
+        "_source": False,
         "fields": [WORK_FIELD, *(options.caps or {})],
         "track_total_hits": False,
     }
+
+
+def work_of(hit: Mapping[str, Any]) -> str:
+    """The work of a hit."""
+    work: str = hit["fields"][WORK_FIELD][0]
+    return work
 
 
 def title_of(hit: Mapping[str, Any], path: str | None) -> str | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+import orjson
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
 from xlrec_es.client import friendly_errors, root_cause
@@ -26,14 +27,15 @@ from xlrec_es.errors import (
     UsageError,
     XlrecError,
 )
+from xlrec_es.history import weigh
 from xlrec_es.indices import LiveIndex, check_encoder, read_live
-from xlrec_es.plan import Options, Plan, make_plan, read_documents
-from xlrec_es.profile import HistoryDocument
-from xlrec_es.query import details_body, history_body, to_msearch
-from xlrec_es.results import Searched, finish, rank, shortlist
+from xlrec_es.plan import Known, Options, Plan, make_plan, read_documents
+from xlrec_es.query import history_body, seen_body, to_msearch, work_of
+from xlrec_es.results import Searched, details, finish, hits_of, rank
 from xlrec_es.types import History, Recommendations, Vector
 
 T = TypeVar("T")
+Hit = Mapping[str, Any]
 
 DESCRIPTION_LIFE_S = 30.0
 """How long what an index says of itself is believed; a swapped alias is noticed sooner."""
@@ -97,30 +99,26 @@ class _Core:
     def plan(self, history: History, languages: Iterable[str] | None) -> Steps[Plan]:
         """Read the history's documents and decide on the searches."""
         live = yield from self.live()
-        documents: list[HistoryDocument] = []
-        items = list(history.items)
-        if items:
-            hits = yield from self._history_hits(self.index, live, items, items)
-            if any(hit["_index"] != live.name for hit in hits):
-                # The alias was swapped: these vectors are another encoder's, perhaps. From here on
-                # one version is asked by its own name, wherever the alias goes.
-                self._live = None
-                live = yield from self.live()
-                hits = yield from self._history_hits(live.name, live, items, items)
-            documents = read_documents(hits, live.meta.title_field)
-            # A document's id does not say of which work it is a rendition: fetch the others too.
-            works = {document.work for document in documents}
-            if not works <= set(items):
-                hits = yield from self._history_hits(live.name, live, [], sorted(works))
-                documents = read_documents(hits, live.meta.title_field)
-        return make_plan(
-            live,
-            history,
-            documents,
-            free_texts=self._encode(history, live),
-            languages=languages,
-            options=self.options,
+        weights = weigh(history, self.options.rules)
+        telling = [item for item in history.items if item in weights]
+        silent = [item for item in history.items if item not in weights]
+        documents, others = yield from self._history(self.index, live, telling, silent)
+        if any(hit["_index"] != live.name for hit in (*documents, *others)):
+            # The alias was swapped: these vectors are another encoder's, perhaps. From here on one
+            # version is asked by its own name, wherever the alias goes.
+            self._live = None
+            live = yield from self.live()
+            documents, others = yield from self._history(live.name, live, telling, silent)
+        # A document's id does not say of which work it is a rendition: fetch the others too.
+        works = {work_of(hit) for hit in documents}
+        if not works <= set(telling):
+            documents, _ = yield from self._history(live.name, live, sorted(works), [])
+        known = Known(
+            read_documents(documents, live.meta.title_field),
+            {hit["_id"]: work_of(hit) for hit in others},
+            self._encode(history, live),
         )
+        return make_plan(live, history, known, languages=languages, options=self.options)
 
     def live(self) -> Steps[LiveIndex]:
         """The index behind the name, asked again after a while."""
@@ -131,13 +129,25 @@ class _Core:
             self._read_at = time.monotonic()
         return self._live
 
-    def _history_hits(
-        self, index: str, live: LiveIndex, ids: Sequence[str], works: Sequence[str]
-    ) -> Steps[list[Mapping[str, Any]]]:
-        body = history_body(ids, works, title=live.meta.title_field)
-        answer = yield Call(SEARCH, {"index": index, "body": body})
-        hits: list[Mapping[str, Any]] = answer["hits"]["hits"]
-        return hits
+    def _history(
+        self, index: str, live: LiveIndex, telling: Sequence[str], silent: Sequence[str]
+    ) -> Steps[tuple[list[Hit], list[Hit]]]:
+        """The documents of items that say something, and those of items that say nothing."""
+        bodies = [history_body(telling, title=live.meta.title_field)] * bool(telling)
+        bodies += [seen_body(silent)] * bool(silent)
+        if len(bodies) < 2:
+            found = yield from self._hits(index, *bodies)
+            return (found, []) if telling else ([], found)
+        header = {"index": index}
+        answer = yield Call(MSEARCH, {"searches": [x for body in bodies for x in (header, body)]})
+        first, second = answer["responses"]
+        return hits_of(first), hits_of(second)
+
+    def _hits(self, index: str, body: Mapping[str, Any] | None = None) -> Steps[list[Hit]]:
+        """The hits of one search; of none, none."""
+        if body is None:
+            return []
+        return hits_of((yield Call(SEARCH, {"index": index, "body": body})))
 
     def search(self, history: History, languages: Iterable[str] | None) -> Steps[Searched]:
         """Plan, and search."""
@@ -154,13 +164,9 @@ class _Core:
     def _search(self, plan: Plan, size: int) -> Steps[Recommendations]:
         searched = yield from self._answers(plan)
         ranking = rank(plan, searched.answers, self.options)
-        wanted = shortlist(ranking, plan, self.options, size=size)
-        details: list[Mapping[str, Any]] = []
-        if wanted:
-            body = details_body(wanted, vectors=self.options.diversity > 0)
-            answer = yield Call(SEARCH, {"index": plan.live.name, "body": body})
-            details = answer["hits"]["hits"]
-        return finish(ranking, plan, self.options, size=size, details=details)
+        body = details(ranking, plan, self.options, size=size)
+        found = yield from self._hits(plan.live.name, body)
+        return finish(ranking, plan, self.options, size=size, found=found)
 
     def _encode(self, history: History, live: LiveIndex) -> dict[str, Vector]:
         if not history.texts:
@@ -378,7 +384,7 @@ class Recommender:
     def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
         client = self._client.options(request_timeout=_left(deadline, self._core.timeout_s))
         with friendly_errors(client):
-            answer = operator.attrgetter(call.method)(client)(**call.arguments).body
+            answer = operator.attrgetter(call.method)(client)(**_written(call)).body
         return cast("Mapping[str, Any]", answer)
 
 
@@ -453,7 +459,7 @@ class AsyncRecommender:
     async def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
         client = self._client.options(request_timeout=_left(deadline, self._core.timeout_s))
         with friendly_errors(client):
-            answer = await operator.attrgetter(call.method)(client)(**call.arguments)
+            answer = await operator.attrgetter(call.method)(client)(**_written(call))
         return cast("Mapping[str, Any]", answer.body)
 
 
@@ -473,6 +479,13 @@ def _resumed(steps: Steps[T], answer: Answer) -> Call:
     reason = str(cause.get("reason", "a search failed"))
     gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
     return steps.throw(IndexNotFound(reason) if gone else SearchFailed(reason))
+
+
+def _written(call: Call) -> Mapping[str, Any]:
+    """The arguments; the lines of an `_msearch` as JSON: the client is slow at writing floats."""
+    if call.method == MSEARCH:
+        return {"searches": [orjson.dumps(line) for line in call.arguments["searches"]]}
+    return call.arguments
 
 
 def _as_searches(call: Call) -> Sequence[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,21 @@ from xlrec_es.query import (
     INDICATORS_FIELD,
     LEXICAL,
     VECTOR_FIELD,
-    WORK_FIELD,
     boost_of,
+    details_body,
     title_of,
+    work_of,
 )
-from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations
+from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations, Vector
 
 MAX_REASONS = 3
 DIVERSIFIED = 10
 """So many times the wanted number of candidates are looked at for diversity."""
+
+TEMPERATURE = 0.05
+"""A work whose cosine is lower by so much speaks a third as much: exp(cosine / T)."""
+
+_NOTHING = 1e-9
 
 Answer = Mapping[str, Any]
 
@@ -79,7 +85,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     """
     usable, degraded = _usable(plan, answers)
     hits = {hit["_id"]: hit for answer in usable for hit in answer["hits"]["hits"]}
-    lists = _leg_lists(plan, usable, options)
+    lists = _leg_lists(plan, usable)
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
 
@@ -99,18 +105,26 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     alike = {key: found for key, found in lists.items() if key[1] in comparable}
     # Only a shared list needs it (`_choose`), and only beside a leg that cannot be compared.
     fair = fuse(alike) if options.mix == fusion.AUTO and len(alike) < len(lists) else candidates
-    works = {document: hit["fields"][WORK_FIELD][0] for document, hit in hits.items()}
+    works = {document: work_of(hit) for document, hit in hits.items()}
     return Ranking(candidates, fair, hits, works, degraded)
 
 
-def shortlist(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> list[str]:
-    """Ids of the documents whose details are needed; empty if none are."""
+def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> Answer | None:
+    """The search for what the documents to be shown hold; None if there are none."""
     if options.diversity > 0:
-        return [candidate.id for candidate in ranking.candidates[: DIVERSIFIED * size]]
-    if options.explain and plan.weights.get(COLLABORATIVE, 0) > 0:
-        chosen = _choose(ranking, ranking.candidates, plan, options, size)
-        return [c.id for c in chosen if COLLABORATIVE in c.ranks]
-    return []
+        wanted = [candidate.id for candidate in ranking.candidates[: DIVERSIFIED * size]]
+    else:
+        wanted = [c.id for c in _choose(ranking, ranking.candidates, plan, options, size)]
+    if not wanted:
+        return None
+    title = plan.live.meta.title_field
+    source = dict.fromkeys((*options.search.source, *([title] if title else [])))
+    return details_body(
+        wanted,
+        source=tuple(source),
+        indicators=options.explain and plan.weights.get(COLLABORATIVE, 0) > 0,
+        vectors=options.diversity > 0 or (options.explain and plan.weights.get(DENSE, 0) > 0),
+    )
 
 
 def finish(
@@ -119,7 +133,7 @@ def finish(
     options: Options,
     *,
     size: int,
-    details: Sequence[Answer] = (),
+    found: Sequence[Answer] = (),
 ) -> Recommendations:
     """Choose, and say why.
 
@@ -128,19 +142,19 @@ def finish(
         plan: What was asked.
         options: How.
         size: How many, over all languages.
-        details: The hits of `query.details_body` for `shortlist`.
+        found: The hits of `details`.
     """
+    held = {hit["_id"]: _held(hit) for hit in found}
     candidates = ranking.candidates
     if options.diversity > 0:
+        vectors = {id_: h.vector for id_, h in held.items() if h.vector is not None}
         candidates = fusion.diversify(
-            candidates[: DIVERSIFIED * size], _vectors(details), strength=options.diversity
+            candidates[: DIVERSIFIED * size], vectors, strength=options.diversity
         )
     chosen = _choose(ranking, candidates, plan, options, size)
-    indicators = _indicators(details)
     return Recommendations(
         items=tuple(
-            _recommendation(candidate, ranking.hits[candidate.id], plan, indicators)
-            for candidate in chosen
+            _recommendation(c, ranking.works[c.id], plan, held.get(c.id, _Held())) for c in chosen
         ),
         index=plan.live.name,
         fingerprint=plan.live.meta.fingerprint.digest,
@@ -148,6 +162,22 @@ def finish(
         notes=plan.notes,
         degraded=ranking.degraded,
     )
+
+
+def hits_of(answer: Answer) -> list[Answer]:
+    """The hits of a search, whether it was sent by itself or with others.
+
+    Raises:
+        IndexNotFound: The index is gone.
+        SearchFailed: The search failed.
+    """
+    if "error" in answer:
+        cause = root_cause(answer["error"])
+        if cause.get("type") == "index_not_found_exception":
+            raise IndexNotFound(f"{cause.get('reason')}; make it with: xlrec-ingest run")
+        raise SearchFailed(f"a search failed: {cause.get('reason')}")
+    hits: list[Answer] = answer["hits"]["hits"]
+    return hits
 
 
 def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[str, ...]]:
@@ -176,51 +206,16 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
     return usable, tuple(dict.fromkeys(degraded))
 
 
-def _leg_lists(
-    plan: Plan, answers: Sequence[Answer], options: Options
-) -> dict[tuple[str, str], list[fusion.Hit]]:
+def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], list[fusion.Hit]]:
     """One list for each language and leg, best first."""
-    dense: dict[str, dict[int, dict[str, float]]] = {}
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
-        scores = {hit["_id"]: hit["_score"] for hit in answer["hits"]["hits"]}
-        if request.interest is not None:
+        hits = [fusion.Hit(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]]
+        if request.leg == DENSE:
             # Elasticsearch scores a dot product as (1 + cosine) / 2.
-            cosines = {document: 2 * score - 1 for document, score in scores.items()}
-            dense.setdefault(request.language, {})[request.interest] = cosines
-        else:
-            speakers = _speakers(plan, request.leg, request.language)
-            ordered = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
-            lists[request.language, request.leg] = [
-                fusion.Hit(document, score, speakers) for document, score in ordered
-            ]
-    interests = plan.profile.interests
-    for language, by_interest in dense.items():
-        numbers = sorted(by_interest)
-        lists[language, DENSE] = fusion.soft_maximum(
-            [by_interest[number] for number in numbers],
-            [interests[number].weight for number in numbers],
-            [interests[number].members for number in numbers],
-            temperature=plan.temperature,
-        )
+            hits = [fusion.Hit(hit.id, 2 * hit.score - 1) for hit in hits]
+        lists[request.language, request.leg] = sorted(hits, key=lambda hit: (-hit.score, hit.id))
     return lists
-
-
-def _speakers(plan: Plan, leg: str, language: str) -> dict[str, float]:
-    """Who speaks through a leg whose hits do not say it themselves.
-
-    BM25 does not tell which text a term came from: the texts' works speak as much as they weigh.
-    For the collaborative leg this is what is known until the details are. Popularity speaks for
-    itself.
-    """
-    works = plan.profile.liked
-    if leg == LEXICAL:
-        has_text = set(plan.profile.texts[language].values())
-        works = {work: part for work, part in works.items() if work in has_text}
-    elif leg != COLLABORATIVE:
-        return {}
-    total = sum(works.values())
-    return {work: part / total for work, part in works.items()}
 
 
 def _choose(
@@ -246,60 +241,77 @@ def _choose(
     return select(candidates, seats)
 
 
-def _vectors(details: Sequence[Answer]) -> dict[str, np.ndarray]:
-    return {
-        hit["_id"]: np.asarray(hit["fields"][VECTOR_FIELD], np.float32)
-        for hit in details
-        if VECTOR_FIELD in hit.get("fields", {})
-    }
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a document to be shown holds, as far as it was asked for."""
+
+    source: Mapping[str, Any] = field(default_factory=dict)
+    vector: Vector | None = None
+    indicators: Mapping[str, float] = field(default_factory=dict)
 
 
-def _indicators(details: Sequence[Answer]) -> dict[str, Mapping[str, float]]:
-    """Indicators by document id, by feature name."""
-    return {
-        hit["_id"]: read_indicators(hit["fields"][INDICATORS_FIELD])
-        for hit in details
-        if INDICATORS_FIELD in hit.get("fields", {})
-    }
+def _held(hit: Answer) -> _Held:
+    fields = hit.get("fields", {})
+    vector = fields.get(VECTOR_FIELD)
+    return _Held(
+        hit.get("_source", {}),
+        None if vector is None else np.asarray(vector, np.float32),
+        read_indicators(fields.get(INDICATORS_FIELD)),
+    )
 
 
-def _recommendation(
-    candidate: fusion.Fused,
-    hit: Answer,
-    plan: Plan,
-    indicators: Mapping[str, Mapping[str, float]],
-) -> Recommendation:
-    speakers = _all_speakers(candidate, plan, indicators.get(candidate.id))
+def _recommendation(candidate: fusion.Fused, work: str, plan: Plan, held: _Held) -> Recommendation:
+    speakers = _speakers(candidate, plan, held)
     strongest = sorted(speakers.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_REASONS]
     return Recommendation(
         id=candidate.id,
-        work=hit["fields"][WORK_FIELD][0],
+        work=work,
         language=candidate.language,
         score=candidate.score,
-        title=title_of(hit, plan.live.meta.title_field),
+        title=title_of({"_source": held.source}, plan.live.meta.title_field),
         legs={
             leg: LegScore(place, candidate.leg_scores[leg], candidate.shares[leg])
             for leg, place in sorted(candidate.ranks.items())
         },
         reasons=tuple(
-            Reason(work, plan.profile.titles.get(work), share) for work, share in strongest
+            Reason(speaker, plan.profile.titles.get(speaker), share) for speaker, share in strongest
         ),
-        source=hit.get("_source", {}),
+        source=held.source,
     )
 
 
-def _all_speakers(
-    candidate: fusion.Fused, plan: Plan, indicators: Mapping[str, float] | None
-) -> dict[str, float]:
-    """What spoke for a candidate, the collaborative leg by what its indicators really say."""
-    if indicators is None or COLLABORATIVE not in candidate.shares:
-        return dict(candidate.speakers)
-    spoke = {work: part * indicators.get(work, 0.0) for work, part in plan.profile.liked.items()}
-    total = sum(spoke.values())
-    share = candidate.shares[COLLABORATIVE]
-    presumed = _speakers(plan, COLLABORATIVE, candidate.language)
-    speakers = dict(candidate.speakers)
-    for work, value in spoke.items():
-        real = value / total if total > 0 else presumed[work]
-        speakers[work] = speakers.get(work, 0.0) + share * (real - presumed[work])
-    return {work: part for work, part in speakers.items() if part > 1e-9}
+def _speakers(candidate: fusion.Fused, plan: Plan, held: _Held) -> dict[str, float]:
+    """The works and texts that spoke for a candidate, with their parts of its score."""
+    speakers: dict[str, float] = {}
+    for leg, share in candidate.shares.items():
+        spoke = _of_leg(leg, candidate.language, plan, held)
+        total = sum(spoke.values())
+        for name, value in spoke.items():
+            if value > _NOTHING * total:
+                speakers[name] = speakers.get(name, 0.0) + share * value / total
+    return speakers
+
+
+def _of_leg(leg: str, language: str, plan: Plan, held: _Held) -> Mapping[str, float]:
+    """What spoke through one leg, in any unit.
+
+    Popularity speaks for itself. BM25 does not tell which text a term came from: the texts' works
+    speak as much as they weigh. So does the whole history through a leg of which nothing else is
+    known.
+    """
+    profile = plan.profile
+    if leg == LEXICAL:
+        has_text = set(profile.texts[language].values())
+        return {work: part for work, part in profile.liked.items() if work in has_text}
+    if leg == COLLABORATIVE:
+        liked = profile.liked
+        spoke = {work: part * held.indicators.get(work, 0.0) for work, part in liked.items()}
+        return spoke if any(spoke.values()) else liked
+    if leg == DENSE:
+        parts = profile.parts
+        if held.vector is None:
+            return parts
+        cosines = np.stack([profile.vectors[name] for name in parts]) @ held.vector  # (n,)
+        near = np.exp((cosines - cosines.max()) / TEMPERATURE)
+        return {name: part * float(e) for (name, part), e in zip(parts.items(), near, strict=True)}
+    return {}

@@ -48,10 +48,9 @@ def tune(
 ) -> None:
     """Learn fusion weights from INTERACTIONS, and write them into the index if they are better.
 
-    The temperature of the soft maximum over interests is tried too. The split is that of xlrec-es
-    evaluate, and the index's indicators must be learned from its training part. What is found by
-    cross-validation on some persons is checked on others; a gain inside the noise is not taken.
-    From then on, whoever asks the index is served by it.
+    The split is that of xlrec-es evaluate, and the index's indicators must be learned from its
+    training part. What is found by cross-validation on some persons is checked on others; a gain
+    inside the noise is not taken. From then on, whoever asks the index is served by it.
 
     \b
     Example: xlrec-es tune likes.tsv -i shop --dry-run

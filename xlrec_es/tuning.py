@@ -5,8 +5,7 @@ options in each round of a cross-validation; the options that most rounds found,
 those rounds' weights, are proposed. On the second, which nothing was learned from, the proposal
 must beat what is served at present beyond the noise, or it is not taken.
 
-Temperatures are tried on the answers that are there; each number of interests takes a round of
-searches.
+Each number of interests takes a round of searches.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from xlrec_es.intervals import bootstrap, compare
 from xlrec_es.leg_scores import LegScores, Values
 from xlrec_es.material import LEARN, Job, Material, check_size, gather
 from xlrec_es.measures import NDCG, RECALL
+from xlrec_es.plan import max_interests
 from xlrec_es.query import COLLABORATIVE, LEGS
 from xlrec_es.served import answers
 from xlrec_es.weight_search import (
@@ -44,9 +44,6 @@ CHECKED = 0.3
 
 MIN_PERSONS = 20
 """With fewer, a gain that matters cannot be told from noise."""
-
-TEMPERATURES = (0.025, 0.05, 0.1)
-"""That are tried, besides the present one."""
 
 
 def run(
@@ -81,20 +78,17 @@ def run(
     _refuse(material)
     legs = [leg for leg in LEGS if leg != COLLABORATIVE or material.indicators != NO_INDICATORS]
     before = (
-        ProfileOptions.of(material.live.meta.options),
+        ProfileOptions(max_interests(material.live, material.weights)),
         rounded([material.weights.get(leg, 0.0) for leg in legs]),
     )
     tuning, checking = (Objective(legs, measure=measure, k=job.k, mix=job.mix) for _ in range(2))
     groups = _groups(material.cases, seed=job.seed)
-    rounds = list(dict.fromkeys((before[0].max_interests, *interests)))
-    temperatures = list(dict.fromkeys((before[0].temperature, *TEMPERATURES)))
-    for number in rounds:
-        some = [ProfileOptions(number, temperature) for temperature in temperatures]
-        for case, values, profile in _found(client, job, material, legs, some):
+    rounds = list(dict.fromkeys((before[0], *map(ProfileOptions, interests))))
+    for profile in rounds:
+        for case, values in _found(client, job, material, legs, profile):
             objective = tuning if groups[case.person] == "tuning" else checking
             objective.add(case, values, profile)
-            if profile == some[-1]:
-                step(len(rounds) * len(material.cases))
+            step(len(rounds) * len(material.cases))
     persons = [case.person for case in material.cases if groups[case.person] == "tuning"]
     others = [case.person for case in material.cases if groups[case.person] == "checking"]
     folds, unseen = cross_validate(tuning, persons, before, seed=job.seed)
@@ -159,23 +153,20 @@ def _found(
     job: Job,
     material: Material,
     legs: Sequence[str],
-    profiles: Sequence[ProfileOptions],
-) -> Iterator[tuple[Case, list[Values], ProfileOptions]]:
-    """Each case's candidates in each pool, for profile options that differ in temperature alone."""
+    profile: ProfileOptions,
+) -> Iterator[tuple[Case, list[Values]]]:
+    """Each case's candidates in each pool."""
     options = replace(
         material.options,
         weights=dict.fromkeys(legs, 1.0),
-        max_interests=profiles[0].max_interests,
+        max_interests=profile.max_interests,
     )
     cases, languages = material.cases, material.languages
     found = answers(client, material.live.name, cases, options=options, languages=languages)
     for case, searched in zip(cases, found, strict=True):
         assert searched is not None, "a history is of works of this very index"
-        for profile in profiles:
-            plan = replace(searched.plan, temperature=profile.temperature)
-            scores = LegScores.of(replace(searched, plan=plan), options)
-            values = [scores.narrowed(case.languages(pool, languages)) for pool in job.pools]
-            yield case, values, profile
+        scores = LegScores.of(searched, options)
+        yield case, [scores.narrowed(case.languages(pool, languages)) for pool in job.pools]
 
 
 def _in_pool(

@@ -18,8 +18,6 @@ from xlrec_es.evaluation import Case, draw_order
 from xlrec_es.leg_scores import Values
 from xlrec_es.measures import NDCG
 from xlrec_es.metrics import ndcg_at_k, recall_at_k
-from xlrec_es.plan import TEMPERATURE
-from xlrec_es.profile import MAX_INTERESTS
 
 FOLDS = 5
 
@@ -41,13 +39,6 @@ class ProfileOptions:
     """What of `plan.Options` decides how a history is read; `_meta.xlrec.options`."""
 
     max_interests: int
-    temperature: float
-
-    @classmethod
-    def of(cls, meta: Mapping[str, float]) -> ProfileOptions:
-        """Those that an index is served with."""
-        interests = int(meta.get("max_interests", MAX_INTERESTS))
-        return cls(interests, meta.get("temperature", TEMPERATURE))
 
 
 Setting = tuple[ProfileOptions, Weights]

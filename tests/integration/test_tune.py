@@ -16,7 +16,7 @@ from ingest.cli import main as xlrec_ingest
 from xlrec_es import History, Recommender
 from xlrec_es.cli import main as xlrec_es
 from xlrec_es.indices import find_live, update_meta
-from xlrec_es.plan import TEMPERATURE, Options
+from xlrec_es.plan import Options
 
 MISLED = {"dense": 0.1, "popularity": 0.9}
 
@@ -43,7 +43,7 @@ def test_weights_that_mislead_are_replaced_and_served_and_those_that_do_not_stay
     assert tried["accepted"]
     assert not tried["written"]
     assert find_live(es, index_name).meta.weights == MISLED
-    assert {"max_interests": 4, "temperature": 0.1} in tried["options"]["tried"]
+    assert {"max_interests": 4} in tried["options"]["tried"]
     report = tune(likes, es_url, index_name, "--interests", "4")
     assert report["written"]
     same = {"seconds": 0, "written": False}
@@ -68,15 +68,17 @@ def test_an_index_has_profile_options_of_its_own(es: Elasticsearch, index_name: 
     live = write_catalogue(es, index_name)
     history = History.of([f"chess-{number}" for number in range(5)])
     usual = Recommender(es, index_name).plan(history)
-    assert (len(usual.profile.interests), usual.temperature) == (5, TEMPERATURE)
-    update_meta(
-        es, live, replace(live.meta, options={"max_interests": 2, "temperature": TEMPERATURE / 2})
-    )
+    assert len(usual.profile.interests) == 5
+    learned = replace(live.meta, indicators={"complete": True})
+    update_meta(es, live, learned)
+    carried = Recommender(es, index_name).plan(history)
+    assert len(carried.profile.interests) == 4, "beside indicators a few are enough"
+    update_meta(es, live, replace(learned, options={"max_interests": 2}))
     own = Recommender(es, index_name).plan(history)
-    assert (len(own.profile.interests), own.temperature) == (2, TEMPERATURE / 2)
-    asked = Options(max_interests=3, temperature=1.0)
+    assert len(own.profile.interests) == 2
+    asked = Options(max_interests=3)
     plan = Recommender(es, index_name, options=asked).plan(history)
-    assert (len(plan.profile.interests), plan.temperature) == (3, 1.0)
+    assert len(plan.profile.interests) == 3
 
 
 @pytest.mark.parametrize(

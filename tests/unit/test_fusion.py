@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -18,19 +17,16 @@ from xlrec_es.fusion import (
     reciprocal_rank,
     select,
     share_out,
-    soft_maximum,
 )
 
 IDS = [f"d{i}" for i in range(8)]
 LANGUAGES = ["de", "ja", "zh"]
 COMPARABLE = frozenset({"dense"})
 
-cosine_lists = st.dictionaries(st.sampled_from(IDS), st.floats(-1, 1), max_size=8)
-
 
 def hits(scores: dict[str, float]) -> list[Hit]:
     return [
-        Hit(document, score, {"w": 1.0})
+        Hit(document, score)
         for document, score in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
 
@@ -44,44 +40,6 @@ def leg_lists(draw: st.DrawFn) -> dict[tuple[str, str], list[Hit]]:
             scores = draw(st.dictionaries(st.sampled_from(IDS), st.floats(low, high), max_size=6))
             lists[language, leg] = hits({f"{language}{d}": s for d, s in scores.items()})
     return lists
-
-
-class TestSoftMaximum:
-    def test_of_one_interest_is_its_own_list(self) -> None:
-        found = soft_maximum([{"a": 0.3, "b": 0.9}], [1.0], [{"w": 1.0}], temperature=0.2)
-        assert [hit.id for hit in found] == ["b", "a"]
-        assert [hit.score for hit in found] == pytest.approx([0.9, 0.3])
-
-    def test_equals_its_formula_and_names_the_speaker(self) -> None:
-        lists = [{"a": 0.8, "b": 0.2}, {"a": 0.1, "b": 0.2}]
-        found = soft_maximum(lists, [0.25, 0.75], [{"v": 1.0}, {"w": 1.0}], temperature=0.1)
-        expected = 0.1 * math.log(0.25 * math.exp(8) + 0.75 * math.exp(1))
-        assert found[0].id == "a"
-        assert found[0].score == pytest.approx(expected)
-        assert found[0].speakers["v"] > 0.99
-
-    def test_a_document_outside_a_list_gets_that_lists_lowest_score(self) -> None:
-        lists = [{"a": 0.8, "b": 0.5}, {"b": 0.4}]
-        found = {
-            h.id: h
-            for h in soft_maximum(lists, [0.5, 0.5], [{"v": 1.0}, {"w": 1.0}], temperature=0.1)
-        }
-        expected = 0.1 * math.log(0.5 * math.exp(8) + 0.5 * math.exp(4))
-        assert found["a"].score == pytest.approx(expected)
-
-    @given(st.lists(cosine_lists, min_size=1, max_size=4), st.floats(1e-3, 10))
-    def test_is_finite_ordered_and_between_mean_and_maximum(
-        self, lists: list[dict[str, float]], temperature: float
-    ) -> None:
-        n = len(lists)
-        members = [{f"w{i}": 1.0} for i in range(n)]
-        found = soft_maximum(lists, [1 / n] * n, members, temperature=temperature)
-        assert {hit.id for hit in found} == {document for scores in lists for document in scores}
-        assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
-        for hit in found:
-            assert math.isfinite(hit.score)
-            assert hit.score <= max(s.get(hit.id, 1) for s in lists) + 1e-6
-            assert sum(hit.speakers.values()) == pytest.approx(1)
 
 
 class TestFuse:
@@ -98,7 +56,6 @@ class TestFuse:
         for item in fused:
             assert -1e-9 <= item.score <= 1 + 1e-9
             assert sum(item.shares.values()) == pytest.approx(1)
-            assert sum(item.speakers.values()) == pytest.approx(1)
         assert [i.score for i in fused] == sorted((i.score for i in fused), reverse=True)
 
     @given(leg_lists())
@@ -222,8 +179,7 @@ class TestReciprocalRank:
     def test_looks_at_nothing_but_ranks(self, lists: dict[tuple[str, str], list[Hit]]) -> None:
         weights = {"dense": 0.6, "lexical": 0.4}
         stretched = {
-            key: [Hit(h.id, 100 - n, h.speakers) for n, h in enumerate(found)]
-            for key, found in lists.items()
+            key: [Hit(h.id, 100 - n) for n, h in enumerate(found)] for key, found in lists.items()
         }
         one = reciprocal_rank(lists, weights, comparable=COMPARABLE)
         other = reciprocal_rank(stretched, weights, comparable=COMPARABLE)
@@ -231,7 +187,7 @@ class TestReciprocalRank:
 
 
 def candidate(document: str, score: float) -> Fused:
-    return Fused(document, "de", score, {"dense": 1}, {"dense": 0.5}, {"dense": 1.0}, {})
+    return Fused(document, "de", score, {"dense": 1}, {"dense": 0.5}, {"dense": 1.0})
 
 
 class TestDiversify:

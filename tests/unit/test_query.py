@@ -6,6 +6,7 @@ import ast
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ from xlrec_es.query import (
     SearchOptions,
     SearchRequest,
     build_requests,
+    dense_body,
     details_body,
     history_body,
+    seen_body,
     title_of,
     to_msearch,
 )
@@ -51,7 +54,9 @@ def requests(**changes: object) -> tuple[SearchRequest, ...]:
 
 def golden_bodies() -> dict[str, object]:
     return {
-        "details": details_body(["a", ODD_ID], vectors=True),
+        "details": details_body(
+            ["a", ODD_ID], source=("title", "brand"), indicators=True, vectors=True
+        ),
         "everything": [
             {"leg": r.leg, "body": r.body}
             for r in requests(
@@ -66,14 +71,13 @@ def golden_bodies() -> dict[str, object]:
                     filters=({"term": {"in_stock": True}}, {"range": {"price": {"lte": 9}}}),
                     boosts=(Boost({"term": {"brand": "acme"}}, 1.5),),
                     caps={"brand": 2},
+                    collapse=True,
                 ),
-            )[1:]
+            )
         ],
-        "history": history_body(["a", ODD_ID], ["a"], title="title"),
-        "requests": [
-            {"language": r.language, "leg": r.leg, "interest": r.interest, "body": r.body}
-            for r in requests()
-        ],
+        "history": history_body(["a", ODD_ID], title="title"),
+        "requests": [{"language": r.language, "leg": r.leg, "body": r.body} for r in requests()],
+        "seen": seen_body(["a", ODD_ID]),
     }
 
 
@@ -87,9 +91,7 @@ def test_a_language_without_history_text_has_no_lexical_leg() -> None:
     legs = [(request.language, request.leg) for request in requests()]
     assert legs == [
         ("ja", "dense"),
-        ("ja", "dense"),
         ("ja", "lexical"),
-        ("zh", "dense"),
         ("zh", "dense"),
     ]
 
@@ -153,14 +155,14 @@ def test_popularity_is_that_of_a_market_where_one_counts() -> None:
 
 def test_msearch_alternates_header_and_body_with_its_time_limit() -> None:
     lines = to_msearch(requests(), "apps", timeout_s=1.5)
-    assert lines[0::2] == [{"index": "apps"}] * 5
+    assert lines[0::2] == [{"index": "apps"}] * 3
     assert lines[1::2] == [{**request.body, "timeout": "1500ms"} for request in requests()]
 
 
 def test_console_text_is_a_line_of_json_below_each_request_line() -> None:
     text = render(requests(), index="apps", url="http://es:9200")
     blocks = text.split("\n\n")
-    assert len(blocks) == 5
+    assert len(blocks) == 3
     for block, request in zip(blocks, requests(), strict=True):
         caption, verb, body = block.split("\n")
         assert caption.startswith(f"# {request.language}: {request.leg}")
@@ -185,11 +187,31 @@ def test_python_text_is_python_and_json_is_json() -> None:
     ]
 
 
+def knn_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    [clause] = body["query"]["bool"]["must"]
+    return [query["knn"] for query in clause["dis_max"]["queries"]]
+
+
+@pytest.mark.parametrize(
+    ("interests", "k", "num_candidates"), [(1, 40, 400), (2, 20, 200), (8, 10, 50), (50, 10, 10)]
+)
+def test_interests_share_the_candidates(interests: int, k: int, num_candidates: int) -> None:
+    works = [f"w{number}" for number in range(interests)]
+    rows = np.eye(interests, dtype=np.float32)
+    documents = [HistoryDocument(w, w, "de", None, v) for w, v in zip(works, rows, strict=True)]
+    many = build_profile(documents, dict.fromkeys(works, 1.0), max_interests=100)
+    body = dense_body(many, "ja", SearchOptions(candidates=40, num_candidates=400))
+    queries = [body["query"]["bool"]["must"][0]] if interests == 1 else None
+    for knn in [queries[0]["knn"]] if queries else knn_of(body):
+        assert (knn["k"], knn["num_candidates"]) == (k, num_candidates)
+
+
 def test_short_bodies_keep_all_but_the_vector() -> None:
     body = requests()[0].body
     short = shortened(body)
-    assert short["query"]["bool"]["must"][0]["knn"].pop("query_vector") == [1.0, 0.0, 0.0, "..."]
-    assert len(body["query"]["bool"]["must"][0]["knn"]["query_vector"]) == 3
+    for queries, vector in ((knn_of(short), [1.0, 0.0, 0.0, "..."]), (knn_of(body), [1.0, 0, 0])):
+        assert len(queries) == 2
+        assert queries[0]["query_vector"] == vector
     for form in FORMS:
         text = render(requests(), index="a", url="http://es", form=form, shorten=True)
         assert "..." in text

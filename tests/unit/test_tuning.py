@@ -65,7 +65,7 @@ def test_a_leg_that_does_not_matter_keeps_its_proportion() -> None:
     assert lexical / collaborative == pytest.approx(START[1] / START[2], abs=0.01)
 
 
-SHARP, BLURRED = ProfileOptions(32, 0.05), ProfileOptions(32, 0.1)
+SHARP, BLURRED = ProfileOptions(32), ProfileOptions(1)
 
 
 def objective(n_cases: int, *, legs: tuple[str, ...] = LEGS) -> tuple[Objective, list[str]]:

@@ -35,7 +35,6 @@ def test_an_empty_text_is_refused() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"temperature": 0}, "temperature"),
         ({"max_interests": 0}, "max_interests"),
         ({"mix": "fair"}, "equal, auto"),
         ({"weights": {"dens": 1}}, "dens"),
