@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ AUTO = "auto"
 EQUAL = "equal"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One entry of a leg's list.
 
     Attributes:
@@ -32,25 +31,48 @@ class Hit:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fused:
+class Found(NamedTuple):
+    """What one leg says of a candidate.
+
+    Attributes:
+        rank: Place in the leg's list of its language, from 1.
+        score: The leg's own score.
+        part: What the leg adds to the fused score.
+    """
+
+    rank: int
+    score: float
+    part: float
+
+
+class Fused(NamedTuple):
     """A candidate with its fused score.
 
     Attributes:
         id: Document id.
         language: Language of the lists that it was in.
         score: Weighted sum of the normalised leg scores, 0..1.
-        ranks: Its place in each leg's list that it was in, from 1.
-        leg_scores: The score of its hit in each of these.
-        shares: The part of `score` that each of these gave; they add up to 1.
+        legs: What each leg says whose list it was in.
     """
 
     id: str
     language: str
     score: float
-    ranks: Mapping[str, int]
-    leg_scores: Mapping[str, float]
-    shares: Mapping[str, float]
+    legs: Mapping[str, Found]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The part of the score that each of these legs gave; they add up to 1."""
+        total = sum(found.part for found in self.legs.values())
+        # The lowest candidate of the union scores 0: its legs share alike.
+        return {
+            leg: found.part / total if total > 0 else 1 / len(self.legs)
+            for leg, found in self.legs.items()
+        }
+
+
+Value = Callable[[int, float], float]
+"""What a hit is worth, 0..1, by its rank from 1 and its leg's own score."""
 
 
 def fuse(
@@ -76,11 +98,11 @@ def fuse(
     """
     scales = _scales(lists, comparable)
 
-    def normalised(language: str, leg: str, _rank: int, hit: Hit) -> float:
-        low, width = scales[language, leg]
-        return (hit.score - low) / width
+    def scaled(key: tuple[str, str]) -> Value:
+        low, width = scales[key]
+        return lambda _rank, score: (score - low) / width
 
-    return _combine(lists, weights, comparable, normalised)
+    return _combine(lists, weights, comparable, scaled)
 
 
 def reciprocal_rank(
@@ -105,17 +127,17 @@ def reciprocal_rank(
         As for `fuse`.
     """
 
-    def reciprocal(_language: str, _leg: str, rank: int, _hit: Hit) -> float:
+    def reciprocal(rank: int, _score: float) -> float:
         return (rank_constant + 1) / (rank_constant + rank)
 
-    return _combine(lists, weights, comparable, reciprocal)
+    return _combine(lists, weights, comparable, lambda _key: reciprocal)
 
 
 def _combine(
     lists: Mapping[tuple[str, str], Sequence[Hit]],
     weights: Mapping[str, float],
     comparable: frozenset[str],
-    value: Callable[[str, str, int, Hit], float],
+    value_in: Callable[[tuple[str, str]], Value],
 ) -> list[Fused]:
     """The weighted mean of a value of each hit, over the legs that have hits.
 
@@ -130,24 +152,17 @@ def _combine(
         )
         for language, _ in lists
     }
-    found: dict[tuple[str, str], dict[str, tuple[int, Hit]]] = {}
+    found: dict[tuple[str, str], dict[str, Found]] = {}
     for (language, leg), hits in lists.items():
-        if leg in present:
-            for rank, hit in enumerate(hits, 1):
-                found.setdefault((language, hit.id), {})[leg] = (rank, hit)
-    fused = [
-        _fused(
-            document,
-            language,
-            legs,
-            {
-                leg: weights[leg] / totals[language] * value(language, leg, rank, hit)
-                for leg, (rank, hit) in legs.items()
-            },
-        )
+        if hits and leg in present:
+            weight, value = weights[leg] / totals[language], value_in((language, leg))
+            for rank, (document, score) in enumerate(hits, 1):
+                legs = found.setdefault((language, document), {})
+                legs[leg] = Found(rank, score, weight * value(rank, score))
+    return in_order(
+        Fused(document, language, sum(leg.part for leg in legs.values()), legs)
         for (language, document), legs in found.items()
-    ]
-    return in_order(fused)
+    )
 
 
 def in_order(candidates: Iterable[Fused]) -> list[Fused]:
@@ -157,7 +172,7 @@ def in_order(candidates: Iterable[Fused]) -> list[Fused]:
 
 def boosted(candidates: Iterable[Fused], factors: Mapping[str, float]) -> list[Fused]:
     """The candidates with their scores multiplied by a factor by document id, in new order."""
-    return in_order(replace(c, score=c.score * factors.get(c.id, 1.0)) for c in candidates)
+    return in_order(c._replace(score=c.score * factors.get(c.id, 1.0)) for c in candidates)
 
 
 def diversify(
@@ -214,25 +229,6 @@ def _scale(scores: Sequence[float], low: float) -> tuple[float, float]:
     return (low, width) if width > 0 else (low - 1.0, 1.0)
 
 
-def _fused(
-    document: str,
-    language: str,
-    legs: Mapping[str, tuple[int, Hit]],
-    parts: Mapping[str, float],
-) -> Fused:
-    score = sum(parts.values())
-    # The lowest candidate of the union scores 0: its legs share alike.
-    shares = {leg: part / score if score > 0 else 1 / len(parts) for leg, part in parts.items()}
-    return Fused(
-        document,
-        language,
-        score,
-        {leg: rank for leg, (rank, _) in legs.items()},
-        {leg: hit.score for leg, (_, hit) in legs.items()},
-        shares,
-    )
-
-
 def select(
     candidates: Sequence[Fused],
     works: Mapping[str, str],
@@ -258,7 +254,7 @@ def select(
     """
     free = dict(seats)
     used: Counter[tuple[str, str]] = Counter()
-    taken: dict[str, Fused] = {}
+    taken: set[str] = set()
 
     def labels(candidate: Fused) -> list[tuple[str, str]]:
         return [
@@ -268,24 +264,26 @@ def select(
         ]
 
     def take(candidate: Fused) -> bool:
-        mine = labels(candidate)
+        mine = labels(candidate) if caps else []
         full = any(used[label] >= (caps or {})[label[0]] for label in mine)
         if full or works[candidate.id] in taken or len(taken) >= size:
             return False
-        taken[works[candidate.id]] = candidate
+        taken.add(works[candidate.id])
         used.update(mine)
         return True
 
+    places = []
     passed_over = []
-    for candidate in candidates:
+    for place, candidate in enumerate(candidates):
+        if len(taken) == size:
+            break
         if free.get(candidate.language, 0) > 0 and take(candidate):
             free[candidate.language] -= 1
+            places.append(place)
         else:
-            passed_over.append(candidate)
-    for candidate in passed_over:
-        take(candidate)
-    place = {candidate.id: number for number, candidate in enumerate(candidates)}
-    return sorted(taken.values(), key=lambda candidate: place[candidate.id])
+            passed_over.append(place)
+    places += [place for place in passed_over if take(candidates[place])]
+    return [candidates[place] for place in sorted(places)]
 
 
 def share_out(

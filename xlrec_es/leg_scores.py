@@ -64,7 +64,10 @@ class LegScores:
             tuple(ranking.works[candidate.id] for candidate in candidates),
             tuple(candidate.language for candidate in candidates),
             np.array(
-                [[c.leg_scores.get(leg, math.nan) for leg in COLUMNS] for c in candidates]
+                [
+                    [c.legs[leg].score if leg in c.legs else math.nan for leg in COLUMNS]
+                    for c in candidates
+                ]
             ).reshape(len(candidates), len(COLUMNS)),
             ranking.degraded,
         )

@@ -152,6 +152,8 @@ def _parts(weights: Mapping[str, float]) -> dict[str, float]:
 
 def _work_vector(renditions: Sequence[HistoryDocument]) -> Vector:
     """The mean direction of a work's renditions, shape (dims,)."""
+    if len(renditions) == 1:
+        return _unit(renditions[0].vector)
     return _unit(np.mean([document.vector for document in renditions], axis=0))
 
 
@@ -205,24 +207,22 @@ def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.nd
     """
     if len(vectors) <= max_clusters:
         return [np.asarray([row]) for row in range(len(vectors))]
+    # A centre is a sum of rows, so cosines between rows are all that is needed.
+    gram = vectors @ vectors.T  # (n, n)
     seeds = [int(np.argmax(mass))]
-    nearest = vectors @ vectors[seeds[0]]  # (n,)
+    nearest = gram[seeds[0]]  # (n,)
     while len(seeds) < max_clusters:
         seeds.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, vectors @ vectors[seeds[-1]])
-    centres = vectors[seeds]  # (max_clusters, dims)
+        nearest = np.maximum(nearest, gram[seeds[-1]])
+    cosines = gram[seeds]  # (max_clusters, n)
+    assigned = np.argmax(cosines, axis=0)  # (n,)
     for _ in range(_CLUSTER_ROUNDS):
-        assigned = np.argmax(vectors @ centres.T, axis=1)  # (n,)
+        members = np.where(assigned == np.arange(max_clusters)[:, None], mass, 0)
+        sums = members @ gram  # (max_clusters, n)
+        lengths = np.sqrt(np.maximum((sums * members).sum(axis=1, keepdims=True), 0))
         # A centre that lost all its works keeps its place.
-        moved = np.stack(
-            [
-                _unit(mass[assigned == cluster] @ vectors[assigned == cluster])
-                if (assigned == cluster).any()
-                else centres[cluster]
-                for cluster in range(max_clusters)
-            ]
-        )
-        if np.array_equal(moved, centres):
+        cosines = np.divide(sums, lengths, out=cosines.astype(sums.dtype), where=lengths > 1e-6)
+        before, assigned = assigned, np.argmax(cosines, axis=0)
+        if np.array_equal(before, assigned):
             break
-        centres = moved
     return [np.flatnonzero(assigned == cluster) for cluster in np.unique(assigned)]

@@ -56,7 +56,8 @@ class SearchOptions:
     Attributes:
         candidates: Hits of each search. The interests of the dense leg share them as `k`, with 10
             each at least.
-        num_candidates: What HNSW looks at for them, per shard; at most 10,000. Shared alike.
+        num_candidates: What HNSW looks at for them, per shard; at most 10,000. Shared alike, with
+            20 each at least.
         exact: Look at all: exact where a language and the filters leave at most 10,000 documents
             of a shard, for Elasticsearch then compares every one of them.
         oversample: With quantised vectors: how many times `candidates` are compared again by their
@@ -77,8 +78,8 @@ class SearchOptions:
             everybody's.
     """
 
-    candidates: int = 100
-    num_candidates: int = 200
+    candidates: int = 50
+    num_candidates: int = 100
     exact: bool = False
     oversample: float | None = None
     min_similarity: float | None = None
@@ -195,9 +196,11 @@ def build_requests(
         markets: By target language, the market whose popularity counts; else everybody's does.
     """
     requests = []
+    vectors = _written(profile) if DENSE in legs else []
     for language in languages:
         if DENSE in legs and profile.interests:
-            requests.append(SearchRequest(language, DENSE, dense_body(profile, language, options)))
+            body = dense_body(profile, language, options, vectors=vectors)
+            requests.append(SearchRequest(language, DENSE, body))
         if LEXICAL in legs and language in profile.texts:
             body = lexical_body(profile, language, index, options)
             requests.append(SearchRequest(language, LEXICAL, body))
@@ -211,21 +214,40 @@ def build_requests(
     return tuple(requests)
 
 
-def dense_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
+def _written(profile: Profile) -> list[list[float]]:
+    """The vector of each interest.
+
+    float32 written as decimal: six digits after the point are more than int8 keeps.
+    """
+    return [interest.vector.astype(float).round(6).tolist() for interest in profile.interests]
+
+
+def dense_body(
+    profile: Profile,
+    language: str,
+    options: SearchOptions,
+    *,
+    vectors: Sequence[Sequence[float]] | None = None,
+) -> dict[str, Any]:
     """The kNN search of all interests among one language's unseen documents.
 
     A document is worth its cosine to the interest that is nearest to it: one search, and what it
     returns needs no further reckoning.
 
     Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-knn-query
+
+    Args:
+        profile: Whom to serve.
+        language: Target language.
+        options: How deep, and where.
+        vectors: Of the interests, for the body; None: written from the profile.
     """
-    interests = profile.interests
-    k = _share(options.candidates, len(interests))
+    k = _share(options.candidates, len(profile.interests))
     shared: dict[str, Any] = {
         "k": k,
         "num_candidates": MAX_HITS
         if options.exact
-        else max(k, _share(options.num_candidates, len(interests))),
+        else max(k, _share(options.num_candidates, len(profile.interests), least=2 * _LEAST_K)),
         "filter": {"bool": _unseen(profile, language, options)},
     }
     if options.min_similarity is not None:
@@ -233,22 +255,15 @@ def dense_body(profile: Profile, language: str, options: SearchOptions) -> dict[
     if options.oversample is not None:
         shared["rescore_vector"] = {"oversample": options.oversample}
     queries = [
-        {
-            "knn": {
-                "field": VECTOR_FIELD,
-                # float32 written as decimal: six digits after the point are more than int8 keeps.
-                "query_vector": interest.vector.astype(float).round(6).tolist(),
-                **shared,
-            }
-        }
-        for interest in interests
+        {"knn": {"field": VECTOR_FIELD, "query_vector": vector, **shared}}
+        for vector in (vectors or _written(profile))
     ]
     query = queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries}}
     return {"query": _boosted(query, {}, options), **_hits(options)}
 
 
-def _share(candidates: int, interests: int) -> int:
-    return min(candidates, max(_LEAST_K, math.ceil(candidates / interests)))
+def _share(candidates: int, interests: int, *, least: int = _LEAST_K) -> int:
+    return min(candidates, max(least, math.ceil(candidates / interests)))
 
 
 def lexical_body(

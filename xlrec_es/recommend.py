@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import operator
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import orjson
 from elasticsearch import AsyncElasticsearch, Elasticsearch
@@ -35,6 +36,7 @@ from xlrec_es.results import Searched, details, finish, hits_of, rank
 from xlrec_es.types import History, Recommendations, Vector
 
 T = TypeVar("T")
+C = TypeVar("C", Elasticsearch, AsyncElasticsearch)
 Hit = Mapping[str, Any]
 
 DESCRIPTION_LIFE_S = 30.0
@@ -211,6 +213,7 @@ class Recommender:
             timeout_s: Seconds that one whole call may take.
         """
         self._client = client
+        self._clients = _Clients(client)
         self._core = _Core(index, options, encoder, timeout_s)
 
     @property
@@ -382,7 +385,7 @@ class Recommender:
         return answers
 
     def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
-        client = self._client.options(request_timeout=_left(deadline, self._core.timeout_s))
+        client = self._clients.within(_left(deadline, self._core.timeout_s))
         with friendly_errors(client):
             answer = operator.attrgetter(call.method)(client)(**_written(call)).body
         return cast("Mapping[str, Any]", answer)
@@ -409,7 +412,7 @@ class AsyncRecommender:
             encoder: As for `Recommender`; it blocks the event loop while it runs.
             timeout_s: As for `Recommender`.
         """
-        self._client = client
+        self._clients = _Clients(client)
         self._core = _Core(index, options, encoder, timeout_s)
 
     async def recommend(
@@ -457,7 +460,7 @@ class AsyncRecommender:
                 resume = functools.partial(steps.throw, error)
 
     async def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
-        client = self._client.options(request_timeout=_left(deadline, self._core.timeout_s))
+        client = self._clients.within(_left(deadline, self._core.timeout_s))
         with friendly_errors(client):
             answer = await operator.attrgetter(call.method)(client)(**_written(call))
         return cast("Mapping[str, Any]", answer.body)
@@ -479,6 +482,31 @@ def _resumed(steps: Steps[T], answer: Answer) -> Call:
     reason = str(cause.get("reason", "a search failed"))
     gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
     return steps.throw(IndexNotFound(reason) if gone else SearchFailed(reason))
+
+
+class _Clients(Generic[C]):
+    """A client with other time limits.
+
+    The limit of a request is an option of the client, and a client with other options takes a
+    millisecond to make: those that were made are kept.
+    """
+
+    STEP_S = 0.1
+    MOST = 100
+
+    def __init__(self, client: C) -> None:
+        self._client: Elasticsearch | AsyncElasticsearch = client
+        self._made: dict[int, C] = {}
+
+    def within(self, seconds: float) -> C:
+        """The client, waiting so long for an answer; a tenth of a second more at most."""
+        steps = math.ceil(seconds / self.STEP_S)
+        if steps not in self._made:
+            if len(self._made) >= self.MOST:
+                self._made.clear()
+            limit = steps * self.STEP_S
+            self._made[steps] = cast("C", self._client.options(request_timeout=limit))
+        return self._made[steps]
 
 
 def _written(call: Call) -> Mapping[str, Any]:

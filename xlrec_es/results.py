@@ -270,8 +270,8 @@ def _recommendation(candidate: fusion.Fused, work: str, plan: Plan, held: _Held)
         score=candidate.score,
         title=title_of({"_source": held.source}, plan.live.meta.title_field),
         legs={
-            leg: LegScore(place, candidate.leg_scores[leg], candidate.shares[leg])
-            for leg, place in sorted(candidate.ranks.items())
+            leg: LegScore(found.rank, found.score, candidate.shares[leg])
+            for leg, found in sorted(candidate.legs.items())
         },
         reasons=tuple(
             Reason(speaker, plan.profile.titles.get(speaker), share) for speaker, share in strongest

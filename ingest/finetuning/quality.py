@@ -1,8 +1,8 @@
 """What an encoder is worth by this project's own evaluation, computed in memory: no cluster.
 
 The protocol is README's, "Evaluation", in the pool of other languages: from what a person likes in
-one language, the works that they like in others are to be found. The history's vectors are joined
-by a soft maximum, as the recommender does, over all of the history. Pure numpy.
+one language, the works that they like in others are to be found. A work is worth its cosine to the
+nearest of the history, as for the recommender. Pure numpy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from xlrec_es.evaluation import Case, draw_order
 from xlrec_es.leg_scores import Ranked
 from xlrec_es.measures import Values
 from xlrec_es.metrics import recall_at_k
-from xlrec_es.plan import TEMPERATURE
 from xlrec_es.types import Vector
 
 K = 50
@@ -140,7 +139,7 @@ class Examination:
             ends = np.cumsum([len(case.history) for case in some])
             for case, end in zip(some, ends, strict=True):
                 scores = np.full(len(self.works), -np.inf)
-                joined = _soft_maximum(cosines[end - len(case.history) : end])
+                joined = cosines[end - len(case.history) : end].max(axis=0)
                 np.maximum.at(scores, elsewhere, joined)
                 allowed = np.ones(len(self.works), bool)
                 allowed[[numbers[work] for work in (*case.history, *case.seen)]] = False
@@ -169,11 +168,3 @@ def _blocks(cases: Sequence[Case], n_documents: int) -> Iterator[list[Case]]:
         block.append(case)
     if block:
         yield block
-
-
-def _soft_maximum(cosines: Vector) -> Values:
-    """Shape (h, n) -> (n,): T log mean exp(cosine / T), as `xlrec_es.fusion.soft_maximum`."""
-    top = cosines.max(axis=0)
-    total = np.exp((cosines - top) / np.float32(TEMPERATURE)).mean(axis=0)
-    scores: Values = top.astype(np.float64) + TEMPERATURE * np.log(total)
-    return scores

@@ -2,15 +2,17 @@
 
     python tests/bench/recommend.py [--documents 100000] [--calls 200] [--url URL]
 
-Both in one run on one node: synthetic catalogue in clusters, five languages, 384 dims, with
-indicators and popularity; histories of 1, 10, 50, 100 and 1,000 works; three target languages, all
-four legs. Starts a node of its own unless --url names one. Prints JSON.
+In turns, in one run, on one node: a call of the one, a call of the other. Synthetic catalogue in
+clusters, five languages, 384 dims, with indicators and popularity; histories of 1, 10, 50, 100 and
+1,000 works; three target languages, all four legs, and the dense leg alone. Starts a node of its
+own unless --url names one. Prints JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -23,8 +25,7 @@ from xlrec_es.calibration import Calibration
 from xlrec_es.encoder import Fingerprint
 from xlrec_es.indices import IndexMeta, create_first_version
 from xlrec_es.node import running
-from xlrec_es.profile import MAX_INTERESTS
-from xlrec_es.query import LEGS
+from xlrec_es.query import DENSE, LEGS
 
 DIMS = 384
 CLUSTERS = 500
@@ -66,7 +67,11 @@ def write(client: Elasticsearch, count: int) -> np.ndarray:
     """Index the catalogue, merged into one segment; returns the vectors, shape (count, DIMS)."""
     fingerprint = Fingerprint("bench", "1", DIMS, "none", "", "title", "none")
     meta = IndexMeta(
-        fingerprint, Calibration.none(), dict.fromkeys(LANGUAGES, "standard"), title_field="title"
+        fingerprint,
+        Calibration.none(),
+        dict.fromkeys(LANGUAGES, "standard"),
+        title_field="title",
+        indicators={"complete": True},
     )
     live = create_first_version(
         client, INDEX, meta, {"number_of_shards": 1, "refresh_interval": "-1"}
@@ -85,19 +90,27 @@ def write(client: Elasticsearch, count: int) -> np.ndarray:
     return np.asarray(vectors, np.float32)
 
 
-def timed(call: Callable[[int], object], calls: int, warm_up: int = 20) -> dict[str, float]:
-    """Percentiles of wall time and the mean of this process's CPU time, in milliseconds."""
-    for number in range(warm_up):
-        call(number)
-    walls = []
-    cpu = time.process_time()
-    for number in range(calls):
-        start = time.perf_counter()
-        call(number)
-        walls.append(1000 * (time.perf_counter() - start))
-    cpu = 1000 * (time.process_time() - cpu) / calls
-    p50, p95, p99 = np.percentile(walls, [50, 95, 99])
-    return {"p50": p50, "p95": p95, "p99": p99, "cpu": cpu}
+def in_turns(
+    ways: dict[str, Callable[[int], object]], calls: int, warm_up: int = 10
+) -> dict[str, dict[str, float]]:
+    """Percentiles of wall time and the mean of this process's CPU time, in milliseconds.
+
+    The ways take turns, so that whatever else the machine does slows all of them alike.
+    """
+    walls: dict[str, list[float]] = {name: [] for name in ways}
+    cpus = dict.fromkeys(ways, 0.0)
+    for number in range(-warm_up, calls):
+        for name, call in ways.items():
+            start, cpu = time.perf_counter(), time.process_time()
+            call(number % calls)
+            if number >= 0:
+                cpus[name] += 1000 * (time.process_time() - cpu) / calls
+                walls[name].append(1000 * (time.perf_counter() - start))
+    found = {}
+    for name, wall in walls.items():
+        p50, p95, p99 = np.percentile(wall, [50, 95, 99])
+        found[name] = {"p50": p50, "p95": p95, "p99": p99, "least": min(wall), "cpu": cpus[name]}
+    return found
 
 
 def histories(count: int, length: int, calls: int) -> list[History]:
@@ -114,25 +127,28 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--url")
-    parser.add_argument("--interests", type=int, default=MAX_INTERESTS)
+    parser.add_argument("--lengths", type=int, nargs="*", default=[1, 10, 50, 100, 1000])
     arguments = parser.parse_args()
     count, calls = arguments.documents, arguments.calls
     with contextlib.ExitStack() as stack:
         url = arguments.url or stack.enter_context(running(heap="2g")).url
         client = stack.enter_context(connect(Connection(url)))
         if client.indices.exists(index=INDEX):
-            vectors = np.asarray([vector for _, _, vector in catalogue(count)], np.float32)
+            some_works = itertools.islice(catalogue(count), calls)
+            vectors = np.asarray([vector for _, _, vector in some_works], np.float32)
         else:
             vectors = write(client, count)
-        options = Options(weights=dict.fromkeys(LEGS, 0.25), max_interests=arguments.interests)
-        recommender = Recommender(client, INDEX, options=options)
+        systems = {
+            "four legs": Options(weights=dict.fromkeys(LEGS, 0.25)),
+            "dense leg alone": Options(weights={DENSE: 1.0}),
+        }
 
         def plain(number: int) -> object:
             return client.search(
                 index=INDEX,
                 knn={
                     "field": "xlrec.embedding",
-                    "query_vector": vectors[number % count].tolist(),
+                    "query_vector": vectors[number].tolist(),
                     "k": 10,
                     "num_candidates": 200,
                     "filter": {"term": {"xlrec.language": "de"}},
@@ -140,17 +156,28 @@ def main() -> None:
                 source=["title"],
             )
 
-        report: dict[str, object] = {"documents": count, "plain kNN": timed(plain, calls)}
-        for length in (1, 10, 50, 100, 1000):
-            some = histories(count, length, min(calls, 100) + 20)
-            times = timed(
-                lambda n, some=some: recommender.recommend(some[n % len(some)], languages=TARGETS),
-                min(calls, 100),
-            )
-            times["p50 ratio"] = times["p50"] / report["plain kNN"]["p50"]  # type: ignore[index]
-            times["p99 ratio"] = times["p99"] / report["plain kNN"]["p50"]  # type: ignore[index]
-            report[f"history of {length}"] = times
-        some = histories(count, 50, 100)
+        report: dict[str, object] = {"documents": count}
+        for name, options in systems.items():
+            recommender = Recommender(client, INDEX, options=options)
+            for length in arguments.lengths:
+                some = histories(count, length, calls)
+                times = in_turns(
+                    {
+                        "plain kNN": plain,
+                        "recommend": lambda n, some=some, recommender=recommender: (
+                            recommender.recommend(some[n], languages=TARGETS)
+                        ),
+                    },
+                    calls,
+                )
+                ours, theirs = times["recommend"], times["plain kNN"]
+                report[f"{name}, history of {length}"] = times | {
+                    "ratio of p50": ours["p50"] / theirs["p50"],
+                    "p99 to their p50": ours["p99"] / theirs["p50"],
+                    "ratio of cpu": ours["cpu"] / theirs["cpu"],
+                }
+        recommender = Recommender(client, INDEX, options=systems["four legs"])
+        some = histories(count, 50, min(calls, 64))
         start = time.perf_counter()
         for history in some:
             recommender.recommend(history, languages=TARGETS)

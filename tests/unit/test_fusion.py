@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xlrec_es.fusion import (
+    Found,
     Fused,
     Hit,
     allocate,
@@ -63,8 +64,8 @@ class TestFuse:
         fused = fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
         for language in LANGUAGES:
             mine = [item for item in fused if item.language == language]
-            assert [item.ranks["dense"] for item in mine] == sorted(
-                item.ranks["dense"] for item in mine
+            assert [item.legs["dense"].rank for item in mine] == sorted(
+                item.legs["dense"].rank for item in mine
             ) or len({item.score for item in mine}) < len(mine)
 
     def test_adds_the_normalised_scores_up(self) -> None:
@@ -81,8 +82,10 @@ class TestFuse:
         }
         [c] = [item for item in fused if item.id == "c"]
         assert c.shares == {"dense": pytest.approx(0), "lexical": pytest.approx(1)}
-        assert c.ranks == {"dense": 3, "lexical": 2}
-        assert c.leg_scores == {"dense": 0.4, "lexical": 5.0}
+        assert {leg: found[:2] for leg, found in c.legs.items()} == {
+            "dense": (3, 0.4),
+            "lexical": (2, 5.0),
+        }
 
     def test_cosines_are_compared_over_languages_and_bm25_is_not(self) -> None:
         lists = {
@@ -187,7 +190,7 @@ class TestReciprocalRank:
 
 
 def candidate(document: str, score: float) -> Fused:
-    return Fused(document, "de", score, {"dense": 1}, {"dense": 0.5}, {"dense": 1.0})
+    return Fused(document, "de", score, {"dense": Found(1, 0.5, score)})
 
 
 class TestDiversify:

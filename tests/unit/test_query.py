@@ -193,7 +193,7 @@ def knn_of(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("interests", "k", "num_candidates"), [(1, 40, 400), (2, 20, 200), (8, 10, 50), (50, 10, 10)]
+    ("interests", "k", "num_candidates"), [(1, 40, 400), (2, 20, 200), (8, 10, 50), (50, 10, 20)]
 )
 def test_interests_share_the_candidates(interests: int, k: int, num_candidates: int) -> None:
     works = [f"w{number}" for number in range(interests)]
