@@ -101,7 +101,7 @@ def test_the_second_run_ingests_nothing_and_prints_commands_that_work(
 
 
 @pytest.mark.slow
-def test_calibration_and_soft_maximum_carry_taste_over_the_border(
+def test_calibration_and_the_nearest_interest_carry_taste_over_the_border(
     demo: dict[str, Any],
     es_url: str,
     es: Elasticsearch,
