@@ -31,7 +31,7 @@ th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px so
 thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 400; }
 .own th, .own td { font-weight: 700; }
-.short td { white-space: normal; }
+.short th, .short td { white-space: normal; }
 .lists td, .lists th { white-space: normal; min-width: 9.5rem; }
 .lists th:first-child { min-width: 0; color: var(--soft); }
 .hit { font-weight: 700; border-left: 4px solid var(--own); padding-left: .4rem; }

@@ -66,6 +66,10 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
         for text in (*report["verdict"], *report["notes"])
     )
     yield f'<div class="verdict">{said}</div>'
+    yield (
+        '<p class="note">Only what is beyond the noise is said above. Each comparison is made at '
+        "95%, so that of many between pairs of languages some are chance.</p>"
+    )
     parts = report["split"]
     how = "by time" if parts["method"] == BY_TIME else "at random"
     yield (
