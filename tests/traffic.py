@@ -16,8 +16,8 @@ from xlrec_es import scan
 from xlrec_es.recommend import Recommender
 from xlrec_es.types import History
 
-_PAUSE_S = 0.01
-"""Between two queries: the node is to have something left for what is tested."""
+_PAUSE_S = 0.02
+"""Between two requests of a person: the node is to have something left for what is tested."""
 
 
 def everything(client: Elasticsearch, index: str) -> dict[str, Any]:
@@ -83,6 +83,7 @@ class Traffic:
                     self.client.index(index=self.name, id=id_, document=body)
                     self.expected[id_] = title
                 self.writes += 1
+                time.sleep(_PAUSE_S)
             except ApiError as error:
                 if error.error != "cluster_block_exception":
                     self.failures.append(error)

@@ -189,7 +189,8 @@ def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) ->
 def rollback(name: str, client: Elasticsearch, dry_run: bool) -> None:
     """Put the version that was live before behind the alias NAME again.
 
-    A second rollback goes forward again.
+    It is as it was left: what was written since is in the newer version alone. A second rollback
+    goes forward again.
 
     Example: xlrec-es index rollback shop
     """

@@ -30,8 +30,9 @@ from xlrec_es.versions import read_versions
 MANY = {
     f"{topic}-{number}": document(topic, number, LANGUAGES[number % 3])
     for topic in TOPICS
-    for number in range(100, 600)
+    for number in range(100, 300)
 }
+_LATEST_KILL_S = 8.0  # on a machine that is busy otherwise, the ten kills are to have an end
 GATE = ("--min-recall", "0.5", "--min-overlap", "0.3")
 
 
@@ -89,7 +90,7 @@ def test_killed_at_random_moments_it_goes_on(
         for _ in range(10):
             process = subprocess.Popen([*command, *GATE], stdout=subprocess.DEVNULL)
             try:
-                process.wait(rng.uniform(0.3, 1.2) * whole_s)
+                process.wait(min(_LATEST_KILL_S, rng.uniform(0.3, 0.9) * whole_s))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
@@ -101,7 +102,7 @@ def test_killed_at_random_moments_it_goes_on(
     assert find_live(es, index_name).name == report["index"] != live.name
     assert killed > 0
     assert traffic.failures == []
-    assert traffic.writes > 100
+    assert traffic.writes > 50
     traffic.check()
 
 
