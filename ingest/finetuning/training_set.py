@@ -135,7 +135,7 @@ class TrainingSet:
         """Stands for the pairs, in their order; a run goes on with the same ones only."""
         digest = hashlib.sha256()
         for batch in self.pairs.combine_chunks().to_batches():
-            for column in ("anchor", "positive", "weight"):
+            for column in ("anchor", "positive", "weight", "negatives"):
                 digest.update(repr(batch.column(column).to_pylist()).encode())
         return digest.hexdigest()[:16]
 

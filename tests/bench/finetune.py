@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from quality import LIKED, draw_world
+from scipy.sparse import csr_array
 from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from transformers import TrainerCallback
@@ -33,14 +34,20 @@ from transformers import TrainerCallback
 from ingest.encoder import load_encoder
 from ingest.finetuning.finetune import Encode, FinetuneJob, finetune, lesson_of
 from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
+from ingest.finetuning.gate import shown
 from ingest.finetuning.pairs import PairsJob, assemble
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.trainer import METRIC, Schedule, make_trainer
 from ingest.finetuning.training_set import Documents, TrainingSet
+from ingest.learners import LocalEase
 from ingest.options import EncoderOptions
+from ingest.transfer import Transfer
+from xlrec_es.baselines import best
 from xlrec_es.evaluation import Split, split
 from xlrec_es.intervals import bootstrap
 from xlrec_es.likes import Likes, read_likes
+from xlrec_es.metrics import recall_at_k
+from xlrec_es.types import Vector
 
 PERSONS, COLD, POPULAR = 400, 0.2, 20
 
@@ -70,9 +77,8 @@ def training_set(folder: Path, seed: int) -> tuple[TrainingSet, np.ndarray]:
     return assemble(job, documents, likes, parts), cold
 
 
-def measured(model: str, data: TrainingSet, cold: np.ndarray) -> dict[str, Any]:
-    """recall@50 of an encoder as it is served."""
-    raw = load_encoder(model).encode(data.documents.texts)
+def measured(raw: Vector, data: TrainingSet, cold: np.ndarray) -> dict[str, Any]:
+    """recall@50, mean and interval: of an encoder's unit rows for all documents."""
     pool = Examination.of(data)
     names = {work for work, is_cold in zip(data.works, cold, strict=True) if is_cold}
     warm = tuple(work for work in data.works if work not in names)
@@ -83,17 +89,54 @@ def measured(model: str, data: TrainingSet, cold: np.ndarray) -> dict[str, Any]:
             others = tuple(work for work in warm if work not in known)
             targets = case.targets & names
             cold_cases.append(replace(case, targets=targets, seen=(*case.seen, *others)))
-    report = {}
-    for name, some in (("all", pool), ("cold", replace(pool, cases=tuple(cold_cases)))):
-        persons = [case.person for case in some.cases]
-        rng = np.random.default_rng(0)
-        noise = rng.standard_normal(raw.shape).astype(np.float32)
+    # One case a person, from the language in which they like most.
+    most = {case.person: case for case in sorted(pool.cases, key=lambda case: len(case.history))}
+    main = [c for c in most.values() if len(c.history) >= 5 and len(c.targets) >= 5]
+    noise = np.random.default_rng(0).standard_normal(raw.shape).astype(np.float32)
+    report: dict[str, Any] = {}
+    for name, cases in (("all", pool.cases), ("main language", main), ("cold", cold_cases)):
+        some = replace(pool, cases=tuple(cases))
         for method, vectors in {**some.calibrated(raw), "random": noise}.items():
             found = some.recall(some.lists(vectors))
-            interval = bootstrap(found, persons, seed=0)
-            report[f"{name}, {method}"] = [interval.mean, interval.low, interval.high]
-        report[f"{name}, cases"] = len(some.cases)
+            report[f"{name}, {method}"] = shown(bootstrap(found, persons_of(some), seed=0))
+        report[f"{name}, cases"] = len(cases)
+        report[f"{name}, works in a history"] = np.mean([len(case.history) for case in cases])
+    for method, vectors in pool.calibrated(raw).items():
+        report |= borrowed(data, vectors, replace(pool, cases=tuple(main)), names, method)
     return report
+
+
+def persons_of(some: Examination) -> list[str]:
+    return [case.person for case in some.cases]
+
+
+def borrowed(
+    data: TrainingSet, vectors: Vector, some: Examination, cold: set[str], method: str
+) -> dict[str, str]:
+    """Indicators: what cold works borrow along the vectors, in the whole pool."""
+    numbers = data.numbers
+    persons = {name: n for n, name in enumerate(dict.fromkeys(data.likes["person"].to_pylist()))}
+    rows = [persons[name] for name in data.likes["person"].to_pylist()]
+    columns = [numbers[work] for work in data.likes["work"].to_pylist()]
+    shape = (len(persons), len(numbers))
+    likes = csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+    likes.sort_indices()
+    own = LocalEase().learn(likes, np.arange(len(numbers), dtype=np.int32))
+    blend = Transfer().apply(own, data.persons.astype(np.float64), vectors).indicators
+    values = []
+    for case in some.cases:
+        scores = np.asarray(blend[:, [numbers[w] for w in case.history]].sum(axis=1)).ravel()
+        allowed = some.language != case.source
+        allowed[[numbers[work] for work in (*case.history, *case.seen)]] = False
+        works = [data.works[number] for number in best(scores, allowed, some.k)]
+        wanted = (case.targets, case.targets & cold)
+        values.append([recall_at_k(works, t, some.k) if t else np.nan for t in wanted])
+    return {
+        f"indicators borrowed along {method}, {name}": shown(
+            bootstrap(np.array(values)[:, place], persons_of(some), seed=0)
+        )
+        for place, name in enumerate(("all", "cold"))
+    }
 
 
 def gain(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -130,8 +173,10 @@ def gain(arguments: argparse.Namespace) -> dict[str, Any]:
         "seconds": summary["seconds"],
         "processor seconds": time.process_time(),
         "gate": {name: summary[name] for name in ("reasons", "calibration", "results", "gain")},
-        "base": measured("embedded", data, cold),
-        "tuned": measured(str(arguments.output), data, cold),
+        **{
+            name: measured(load_encoder(model).encode(data.documents.texts), data, cold)
+            for name, model in (("base", "embedded"), ("tuned", str(arguments.output)))
+        },
         "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
