@@ -38,7 +38,7 @@ from ingest.finetuning.gate import shown
 from ingest.finetuning.pairs import PairsJob, assemble
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.trainer import METRIC, Schedule, make_trainer
-from ingest.finetuning.training_set import Documents, TrainingSet
+from ingest.finetuning.training_set import Documents, TrainingSet, read
 from ingest.learners import LocalEase
 from ingest.options import EncoderOptions
 from ingest.transfer import Transfer
@@ -200,20 +200,23 @@ class Clock(TrainerCallback):
 def speed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Each way in a process of its own, for its peak memory; they take turns."""
     found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    for _ in range(arguments.turns):
-        for way in WAYS:
-            command = [sys.executable, __file__, "one", str(arguments.folder), "--way", way]
-            command += ["--steps", str(arguments.steps)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            found[way].append(json.loads(done.stdout))
+    data, _ = training_set(arguments.folder, arguments.seed)
+    with TemporaryDirectory() as pairs:
+        replace(data, pairs=data.pairs.slice(0, 1000)).write(Path(pairs))
+        for _ in range(arguments.turns):
+            for way in WAYS:
+                command = [sys.executable, __file__, "one", pairs, "--way", way]
+                command += ["--steps", str(arguments.steps)]
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+                found[way].append(json.loads(done.stdout))
+                print(way, found[way][-1], file=sys.stderr)
     best = {way: max(one["steps/s"] for one in own) for way, own in found.items()}
     return {"ways": found, "times plain": {way: rate / best["plain"] for way, rate in best.items()}}
 
 
 def one(arguments: argparse.Namespace) -> dict[str, float]:
-    """Steps of one way, on pairs of some works."""
-    data, _ = training_set(arguments.folder, arguments.seed)
-    data = replace(data, pairs=data.pairs.slice(0, 5000))
+    """Steps of one way, on the pairs of some works."""
+    data = read(arguments.folder)
     encoder = load_encoder(options=EncoderOptions(max_tokens=64, dtype="float32"))
     model, clock = encoder.transformer, Clock()
     ours, with_bf16 = arguments.way == WAYS[2], arguments.way != WAYS[0]
