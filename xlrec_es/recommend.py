@@ -12,7 +12,7 @@ import math
 import operator
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
 import orjson
@@ -167,7 +167,12 @@ class _Core:
         searched = yield from self._answers(plan)
         ranking = rank(plan, searched.answers, self.options)
         body = details(ranking, plan, self.options, size=size)
-        found = yield from self._hits(plan.live.name, body)
+        found: list[Hit] = []
+        try:
+            found = yield from self._hits(plan.live.name, body)
+        except ClusterError as error:
+            sentence = f"titles and fields are missing, and reasons are guessed: {error}"
+            ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
         return finish(ranking, plan, self.options, size=size, found=found)
 
     def _encode(self, history: History, live: LiveIndex) -> dict[str, Vector]:
@@ -344,7 +349,7 @@ class Recommender:
                 return result
             try:
                 resume = functools.partial(steps.send, self._send(call, deadline))
-            except IndexNotFound as error:
+            except XlrecError as error:  # the steps may know what to do without the answer
                 resume = functools.partial(steps.throw, error)
 
     def _run_many(self, people: Sequence[Steps[T]]) -> list[T | XlrecError]:
@@ -456,7 +461,7 @@ class AsyncRecommender:
                 return result
             try:
                 resume = functools.partial(steps.send, await self._send(call, deadline))
-            except IndexNotFound as error:
+            except XlrecError as error:  # the steps may know what to do without the answer
                 resume = functools.partial(steps.throw, error)
 
     async def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:

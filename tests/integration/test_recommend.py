@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +47,7 @@ from xlrec_es.errors import (
 )
 from xlrec_es.indices import check_fingerprint, find_live, update_meta
 from xlrec_es.query import LEGS, to_msearch
+from xlrec_es.recommend import SEARCH, Call
 from xlrec_es.results import finish, rank
 
 EVERYTHING = Options(
@@ -407,6 +409,29 @@ def test_one_search_that_failed_degrades_the_answer(
     [sentence] = result.degraded
     assert sentence.startswith("the dense search for ja failed: ")
     assert "dimension" in sentence
+
+
+class WithoutDetails(Recommender):
+    """Loses the last of the three requests."""
+
+    def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
+        if call.method == SEARCH and "ids" in call.arguments["body"]["query"]:
+            raise ClusterUnreachable("too late")
+        return super()._send(call, deadline)
+
+
+def test_without_the_last_request_there_is_an_answer(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    history = History.of(["chess-3", "chess-6"])
+    whole = Recommender(catalogue, index_name).recommend(history)
+    found = WithoutDetails(catalogue, index_name).recommend(history)
+    assert [item.id for item in found.items] == [item.id for item in whole.items]
+    assert [item.score for item in found.items] == [item.score for item in whole.items]
+    assert {item.title for item in found.items} == {None}
+    assert [reason.share for reason in found.items[0].reasons] == pytest.approx([0.5, 0.5])
+    [sentence] = found.degraded
+    assert sentence.endswith("too late")
 
 
 def test_what_is_not_an_index_of_ours_is_named(es_each: Elasticsearch, index_name: str) -> None:
