@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xlrec_es.fusion import AUTO, share_out
+from xlrec_es.fusion import AUTO, level, share_out
 from xlrec_es.plan import Options
 from xlrec_es.query import COLLABORATIVE, DENSE, LEXICAL, POPULARITY
 from xlrec_es.results import Searched, rank
@@ -88,6 +88,11 @@ class LegScores:
                     there[target, column] = found[own, column].any()
                     values[own, column] = _scaled(values[own, column], low=0.0)
             else:
+                if leg == DENSE:
+                    for target in range(len(targets)):
+                        own = number == target
+                        best = np.sort(values[own & found[:, column], column])[::-1]
+                        values[own, column] -= level(best.tolist())
                 there[:, column] = found[:, column].any()
                 values[:, column] = _scaled(values[:, column], low=None)
         works = tuple(self.works[row] for row in rows)

@@ -95,7 +95,9 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
                 some, plan.weights, comparable=comparable, rank_constant=options.rank_constant
             )
         else:
-            fused = fusion.fuse(some, plan.weights, comparable=comparable)
+            fused = fusion.fuse(
+                some, plan.weights, comparable=comparable, levelled=frozenset({DENSE})
+            )
         if not options.search.boosts:
             return fused
         factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}

@@ -15,6 +15,7 @@ from xlrec_es.fusion import (
     boosted,
     diversify,
     fuse,
+    level,
     reciprocal_rank,
     select,
     share_out,
@@ -98,6 +99,22 @@ class TestFuse:
         bm25 = {(language, "lexical"): found for (language, _), found in lists.items()}
         fused = fuse(bm25, {"lexical": 1.0}, comparable=COMPARABLE)
         assert [item.score for item in fused[:2]] == pytest.approx([1, 1])
+
+    def test_being_near_says_less_in_a_language_where_everything_is_near(self) -> None:
+        near = {f"n{rank}": 0.9 - rank / 100 for rank in range(12)}
+        far = {f"f{rank}": 0.85 - rank / 20 for rank in range(12)}
+        lists = {("de", "dense"): hits(near), ("ja", "dense"): hits(far)}
+        plain = fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
+        assert plain[0].id == "n0"
+        levelled = fuse(lists, {"dense": 1.0}, comparable=COMPARABLE, levelled=COMPARABLE)
+        assert levelled[0].id == "f0"
+        for language, start in (("de", "n"), ("ja", "f")):
+            mine = [item.id for item in levelled if item.language == language]
+            assert mine == [f"{start}{rank}" for rank in range(12)], "the order within stays"
+        assert levelled[0].legs["dense"].score == 0.85, "the cosine that is shown is the cosine"
+        assert level([0.6, 0.4]) == pytest.approx(0.5 / 3)
+        assert level([]) == 0
+        assert (levelled[0].score, levelled[-1].score) == (1, 0)
 
     def test_a_language_without_lexical_hits_does_not_fall_behind(self) -> None:
         lists = {
