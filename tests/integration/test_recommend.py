@@ -211,7 +211,7 @@ def test_filters_hold_in_every_leg(catalogue: Elasticsearch, index_name: str) ->
 def test_a_boost_reorders_and_keeps_scores_of_legs(
     catalogue: Elasticsearch, index_name: str
 ) -> None:
-    boost = Boost({"term": {"brand": "brand1"}}, 100.0)
+    boost = Boost({"term": {"brand": "brand1"}}, 10_000.0)
     result = Recommender(
         catalogue, index_name, options=chess(boosts=(boost,), source=("brand",))
     ).recommend(History.of(["chess-3"]), languages=["ja"], size=4)
