@@ -91,7 +91,7 @@ def write(client: Elasticsearch, count: int) -> np.ndarray:
 
 
 def in_turns(
-    ways: dict[str, Callable[[int], object]], calls: int, warm_up: int = 10
+    ways: dict[str, Callable[[int], object]], calls: int, warm_up: int = 5
 ) -> dict[str, dict[str, float]]:
     """Percentiles of wall time and the mean of this process's CPU time, in milliseconds.
 
