@@ -28,7 +28,7 @@ class SlowEncoder(HashEncoder):
 
 def main() -> None:
     url, index, source, *rest = sys.argv[1:]
-    job = Job(source, index, calibration="none", resume="--resume" in rest, wait_s=60)
+    job = Job(source, index, calibration="none", resume="--resume" in rest, wait_s=200)
     print("begun", flush=True)
     summary = runs.run(job, Connection(url, timeout_s=10), encoder=SlowEncoder())
     print(summary["documents"], summary["resumed_after"])

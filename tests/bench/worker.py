@@ -1,7 +1,7 @@
 """The worker against the loop that everybody writes first, on a node of its own.
 
     python tests/bench/worker.py speed [--texts 2000]      # the embedded encoder, mixed lengths
-    python tests/bench/worker.py flat [--sizes 10000 200000]  # an encoder that takes no time
+    python tests/bench/worker.py flat [--sizes 20000 200000]  # an encoder that takes no time
     python tests/bench/worker.py stalled [--texts 100000]  # the same, and the node stands still
     python tests/bench/worker.py write [--texts 20000]     # writing alone
 
@@ -143,6 +143,7 @@ def flat(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, Any
     report: dict[str, Any] = {}
     for size in arguments.sizes:
         report[str(size)] = in_process_of_its_own(folder, size, "--url", url)
+        print(size, json.dumps(report[str(size)]), file=sys.stderr, flush=True)  # it takes a while
     return report
 
 
@@ -263,7 +264,7 @@ def main() -> None:
     parser.add_argument("what", choices=["speed", "flat", "stalled", "write", "one"])
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 20_000, 200_000])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[20_000, 200_000])
     parser.add_argument("--url")
     parser.add_argument("--path", type=Path)
     parser.add_argument("--node-pid", type=int)

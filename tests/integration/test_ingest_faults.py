@@ -125,6 +125,7 @@ def check(es: Elasticsearch, index: str, source: Path, undisturbed: Undisturbed)
     assert not Path(f"{source}.checkpoint.json").exists()
 
 
+@pytest.mark.timeout(900)  # 21 processes, each of which imports a lot
 def test_a_run_that_is_killed_again_and_again(
     es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
 ) -> None:
