@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -378,6 +381,9 @@ def test_secrets_are_nowhere_to_be_read(shop: Secured, caplog: pytest.LogCapture
         shop.run("reader", "recommend", "-i", "shop", "x", XLREC_API_KEY=f"{key}x"),
         shop.run("reader", "recommend", "-i", "shop", "x", XLREC_API_KEY=f"{key}\n"),
         shop.run("reader", "recommend", "-i", "shop", "x", XLREC_TIMEOUT="x"),
+        shop.ingest("reader", "indicators", "no-such-file.csv", "-i", "shop"),
+        shop.ingest("reader", "run", "--help"),
+        shop.ingest("reader", "run", "index:shop", "--in-place", "--keep", "x"),
         shop.run(
             "reader",
             "recommend",
@@ -387,12 +393,27 @@ def test_secrets_are_nowhere_to_be_read(shop: Secured, caplog: pytest.LogCapture
             XLREC_URL=f"https://u:{shop.connection.password}@a:1",
         ),
     ]
-    assert sum(run.exit_code == 0 for run in runs) == 4
+    assert sum(run.exit_code == 0 for run in runs) == 5
     for run in runs:
         assert not leaks(shop, run.output), run.output
         assert not leaks(shop, repr(run.exception))
     assert caplog.text  # the client does log
     assert not leaks(shop, caplog.text)
+
+
+def test_secrets_are_in_no_list_of_processes(shop: Secured) -> None:
+    """Neither of the node, which has just been given a password, nor of whoever asks it."""
+    command = [sys.executable, "-m", "xlrec_es", "recommend", "-i", "shop", "chess-3"]
+    environment = {**os.environ, **shop.as_("reader").as_environment()}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as asking:
+        lines = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended
+                lines.append(path.read_text("utf-8", "replace"))
+    assert asking.returncode == 0
+    assert [line for line in lines if "chess-3" in line]
+    assert [line for line in lines if "org.elasticsearch" in line]
+    assert not leaks(shop, "\n".join(lines))
 
 
 def test_certificates_are_checked_unless_somebody_insists(
