@@ -58,7 +58,7 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
         batch: What a batch is, for the help.
     """
     options = [
-        click.argument("pairs", type=click.Path(path_type=Path, file_okay=False)),
+        click.argument("pairs", metavar="PAIRS", type=click.Path(path_type=Path, file_okay=False)),
         click.option(
             "--output",
             "-o",
@@ -73,7 +73,7 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             show_default=True,
             help="Base: a folder, a name on the Hugging Face hub, or the one that needs no hub.",
         ),
-        click.option("--prefix", help="Before each text.  [default: the model's query prompt]"),
+        click.option("--prefix", help="Put before each text.  [default: the model's query prompt]"),
         click.option(
             "--max-tokens",
             type=click.IntRange(8),

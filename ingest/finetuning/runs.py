@@ -47,7 +47,13 @@ def prepare(folder: Path, run: Mapping[str, Any], *, resume: bool) -> Path:
                 f"{checkpoints} has checkpoints of a run that did not come to its end; go on "
                 "with --resume, or remove the folder"
             )
-        before, now = json.loads(path.read_bytes()), json.loads(json.dumps(run))
+        try:
+            before, now = json.loads(path.read_bytes()), json.loads(json.dumps(run))
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{path} cannot be read, so there is no telling of which run the checkpoints in "
+                f"{checkpoints} are; remove the folder"
+            ) from error
         if differs := [name for name in now if now[name] != before.get(name)]:
             raise UsageError(
                 f"the checkpoints in {checkpoints} are of a run with other "
