@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import long_texts, models, onnx_model
+from ingest import long_texts, models
 from ingest.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
 from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.types import Vector
@@ -21,6 +21,8 @@ try:
     from sentence_transformers.base.modules import Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
     from transformers.utils import logging as transformers_logging
+
+    from ingest import onnx_model
 except ImportError as error:
     raise MissingExtra.named("ingest", "Encoding texts") from error
 

@@ -23,14 +23,18 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import torch
-
 from ingest import child_process, models
-from ingest.encoder import SentenceTransformerEncoder, choose_devices, load_encoder
 from ingest.options import EncoderOptions
 from xlrec_es.encoder import Encoder
-from xlrec_es.errors import EncoderError
+from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.types import Vector
+
+try:
+    import torch
+
+    from ingest.encoder import SentenceTransformerEncoder, choose_devices, load_encoder
+except ImportError as error:
+    raise MissingExtra.named("ingest", "Encoding texts") from error
 
 R = TypeVar("R")
 

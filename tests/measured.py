@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from elasticsearch import Elasticsearch
 
+from xlrec_es.baselines import RAW_MEAN, baselines, best
 from xlrec_es.evaluation import Case
+from xlrec_es.indices import find_live
+from xlrec_es.likes import read_likes
 from xlrec_es.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.plan import WEIGHTS, Options
+from xlrec_es.pool import read_pool
 from xlrec_es.served import Wanted, searches, serve
 
 
@@ -46,4 +51,30 @@ def measured(
         float(np.mean([recall_at_k(w, c.targets, k) for w, c in zip(works, cases, strict=True)])),
         float(np.mean([ndcg_at_k(w, c.targets, 10) for w, c in zip(works, cases, strict=True)])),
         float(np.mean([np.mean([lang == case.source for _, lang in r]) for case, r in pairs])),
+    )
+
+
+def measured_raw_mean(
+    client: Elasticsearch, index: str, cases: Sequence[Case], interactions: Path, *, k: int = 50
+) -> Measured:
+    """The same of what everybody tries first: the texts nearest to the uncalibrated mean vector."""
+    live = find_live(client, index)
+    pool = read_pool(client, live)
+    likes = read_likes(interactions, pool.items)
+    training = np.ones(len(likes), bool)
+    scorer = baselines(pool, likes, training, live.meta.calibration, seed=0)[RAW_MEAN]
+    numbers = {work: number for number, work in enumerate(pool.works)}
+    lists = []
+    for case in cases:
+        allowed = np.ones(len(pool.works), bool)
+        allowed[[numbers[work] for work in case.history]] = False
+        lists.append([pool.works[number] for number in best(scorer(case), allowed, k)])
+    pairs = list(zip(lists, cases, strict=True))
+    return Measured(
+        len(cases),
+        float(np.mean([recall_at_k(works, case.targets, k) for works, case in pairs])),
+        float(np.mean([ndcg_at_k(works, case.targets, 10) for works, case in pairs])),
+        float(
+            np.mean([np.mean([c.source in pool.languages[w] for w in works]) for works, c in pairs])
+        ),
     )

@@ -108,9 +108,9 @@ def test_a_history_comes_from_an_index_of_events(
 
 def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
     text = xlrec_es("query", *catalogue, "-l", "ja", "chess-0")
-    assert text.stdout.startswith("# ja: dense, interest 1\nPOST /")
+    assert text.stdout.startswith("# ja: dense\nPOST /")
     requests = json.loads(xlrec_es("query", *catalogue, "-f", "json", "chess-0").stdout)
-    assert {"language", "leg", "interest", "body"} == set(requests[0])
+    assert {"language", "leg", "body"} == set(requests[0])
 
 
 @pytest.mark.parametrize(
