@@ -9,9 +9,9 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
 
 from ingest.options import EncoderOptions, encoder_options
+from ingest.training_cli import show_results
 
 METHODS = ("pca", "matryoshka", "int8", "static")
 
@@ -72,11 +72,7 @@ def compress(
 
 def _show(done: Mapping[str, Any]) -> None:
     console = Console()
-    rows = done["results"]
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
+    show_results(console, done["results"])
     change = done["change"]
     console.print(
         f"recall@{done['k']} of {done['persons']} persons changes by {change['mean']:+.3f} "

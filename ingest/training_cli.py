@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,13 +197,22 @@ def finish(
         ctx.exit(REFUSED)
 
 
-def _show(done: Mapping[str, Any], more: Mapping[str, str]) -> None:
-    console = Console()
-    rows = done["results"]
+def show_results(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a model card's table of results.
+
+    Args:
+        console: Where.
+        rows: All with the same columns.
+    """
     table = Table(*rows[0])
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     console.print(table)
+
+
+def _show(done: Mapping[str, Any], more: Mapping[str, str]) -> None:
+    console = Console()
+    show_results(console, done["results"])
     gain = done["gain"]
     grid = Table.grid(padding=(0, 2))
     change = f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"

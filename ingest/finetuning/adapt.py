@@ -35,11 +35,10 @@ from ingest.finetuning.general import TOLERANCE, GeneralSet, read_general
 from ingest.finetuning.masking import MaskedLanguageLoss, Masking
 from ingest.finetuning.model_folder import Base, Card
 from ingest.finetuning.quality import Examination
-from ingest.finetuning.trainer import Lesson, Schedule, Told, train
+from ingest.finetuning.trainer import Lesson, Schedule, Told, curves, train
 from ingest.finetuning.training_set import TrainingSet
 from ingest.options import EMBEDDED, EncoderOptions
 from xlrec_es.errors import MissingExtra, SourceError
-from xlrec_es.experiment import plain
 from xlrec_es.languages import UNDETERMINED
 from xlrec_es.types import Vector
 
@@ -200,19 +199,9 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
     written = model_folder.write_model(job.folder, encoder.transformer, card)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return {
-        "folder": str(written.folder),
-        "revision": written.revision,
-        "base": files.name,
-        "status": card.status,
-        "reasons": list(verdict.reasons),
+        **gate.summary(written, files, card.status, verdict, judging),
         "alpha": averages.chosen.alpha,
         "tried": averages.rows(),
-        "calibration": verdict.calibration,
-        "k": judging.k,
-        "persons": len({case.person for case in judging.cases}),
-        "results": card.results,
-        "gain": plain(verdict.gain),
-        "pairs": list(verdict.pairs),
         "texts": len(data.documents.texts),
         "loss of other texts": [loss for _, loss in card.curves["loss of other texts"]],
         "seconds": round(time.perf_counter() - start, 1),
@@ -310,11 +299,9 @@ def _try(
 
 
 def _curves(log: Sequence[Mapping[str, float]]) -> dict[str, list[tuple[float, float]]]:
-    held_out = f"eval_{METRIC}"
-    return {
-        "loss": [(entry["step"], entry["loss"]) for entry in log if "loss" in entry],
-        "loss of other texts": [(e["step"], -e[held_out]) for e in log if held_out in e],
-    }
+    found = curves(log, {"loss": "loss", f"eval_{METRIC}": "loss of other texts"})
+    found["loss of other texts"] = [(step, -less) for step, less in found["loss of other texts"]]
+    return found
 
 
 def _card(

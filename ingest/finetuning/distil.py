@@ -34,11 +34,10 @@ from ingest.finetuning.finetune import Encode
 from ingest.finetuning.frozen import freeze, layers_of
 from ingest.finetuning.model_folder import Base, Card
 from ingest.finetuning.quality import Examination
-from ingest.finetuning.trainer import Lesson, Schedule, Told, train
+from ingest.finetuning.trainer import Lesson, Schedule, Told, curves, train
 from ingest.finetuning.training_set import Documents, TrainingSet
 from ingest.options import EMBEDDED, EncoderOptions
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
-from xlrec_es.experiment import plain
 from xlrec_es.languages import UNDETERMINED
 from xlrec_es.types import Vector
 
@@ -227,29 +226,16 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     after = measure()[METRIC]
     verdict = gate.judge(choosing, judging, base, encode(pool.texts), seed=job.schedule.seed)
     card = _card(job, data, verdict, Base.of(job.model, files), {"before": before, "after": after})
-    curves = {
-        name: [(entry["step"], entry[key]) for entry in log if key in entry]
-        for name, key in (("loss", "loss"), ("cosine on the way", f"eval_{METRIC}"))
-    }
-    card = replace(card, prefix=encoder.prefix, curves=curves)
+    shown = curves(log, {"loss": "loss", f"eval_{METRIC}": "cosine on the way"})
+    card = replace(card, prefix=encoder.prefix, curves=shown)
     written = model_folder.write_model(job.folder, model, card)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return {
-        "folder": str(written.folder),
-        "revision": written.revision,
-        "base": files.name,
-        "status": card.status,
-        "reasons": list(verdict.reasons),
+        **gate.summary(written, files, card.status, verdict, judging),
         "source": source,
         "translations": len(lessons.texts) - len(lessons.originals),
         "cosine before": before,
         "cosine after": after,
-        "calibration": verdict.calibration,
-        "k": judging.k,
-        "persons": len({case.person for case in judging.cases}),
-        "results": card.results,
-        "gain": plain(verdict.gain),
-        "pairs": list(verdict.pairs),
         "seconds": round(time.perf_counter() - start, 1),
     }
 

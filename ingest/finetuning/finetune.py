@@ -44,6 +44,7 @@ from ingest.finetuning.trainer import (
     Lesson,
     Schedule,
     Told,
+    curves,
     is_first,
     train,
     world_size,
@@ -51,7 +52,6 @@ from ingest.finetuning.trainer import (
 from ingest.finetuning.training_set import TrainingSet
 from ingest.options import EMBEDDED, EncoderOptions
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
-from xlrec_es.experiment import plain
 from xlrec_es.languages import UNDETERMINED
 from xlrec_es.types import Vector
 
@@ -178,17 +178,7 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     written = model_folder.write_model(job.folder, model, card)
     shutil.rmtree(job.checkpoints, ignore_errors=True)
     return {
-        "folder": str(written.folder),
-        "revision": written.revision,
-        "base": files.name,
-        "status": card.status,
-        "reasons": list(verdict.reasons),
-        "calibration": verdict.calibration,
-        "k": judging.k,
-        "persons": len({case.person for case in judging.cases}),
-        "results": card.results,
-        "gain": plain(verdict.gain),
-        "pairs": list(verdict.pairs),
+        **gate.summary(written, files, card.status, verdict, judging),
         "pairs of texts": data.pairs.num_rows,
         "steps": max((int(entry["step"]) for entry in log), default=0),
         "trained parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -368,10 +358,6 @@ def _card(
     prefix: str,
     log: Sequence[Mapping[str, float]],
 ) -> Card:
-    curves = {
-        name: [(entry["step"], entry[key]) for entry in log if key in entry]
-        for name, key in (("loss", "loss"), ("recall on the way", f"eval_{METRIC}"))
-    }
     languages = sorted(set(data.documents.languages) - {UNDETERMINED})
     return Card(
         "xlrec-ingest finetune",
@@ -391,5 +377,5 @@ def _card(
         settings=job.settings(),
         results=verdict.rows(),
         details={"By source and target language": verdict.pairs},
-        curves=curves,
+        curves=curves(log, {"loss": "loss", f"eval_{METRIC}": "recall on the way"}),
     )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ingest.finetuning.quality import Examination
-from ingest.models import ACCEPTED, FORCED, REJECTED
+from ingest.models import ACCEPTED, FORCED, REJECTED, ModelFiles
+from xlrec_es.experiment import plain
 from xlrec_es.intervals import Difference, Interval, bootstrap, compare
 from xlrec_es.leg_scores import Ranked
 from xlrec_es.measures import Values, recall_by_pair
@@ -50,6 +51,33 @@ class Verdict:
             {"model": model, "calibration": method, f"recall@{self.k}": shown(interval)}
             for (model, method), interval in self.recall.items()
         ]
+
+
+def summary(
+    written: ModelFiles, base: ModelFiles, status: str, verdict: Verdict, judging: Examination
+) -> dict[str, Any]:
+    """What every training tells of its model in the end, ready for JSON.
+
+    Args:
+        written: The model.
+        base: What it was made from.
+        status: One of `ACCEPTED`, `REJECTED` and `FORCED`.
+        verdict: The gate's.
+        judging: What the gate judged by.
+    """
+    return {
+        "folder": str(written.folder),
+        "revision": written.revision,
+        "base": base.name,
+        "status": status,
+        "reasons": list(verdict.reasons),
+        "calibration": verdict.calibration,
+        "k": judging.k,
+        "persons": len({case.person for case in judging.cases}),
+        "results": verdict.rows(),
+        "gain": plain(verdict.gain),
+        "pairs": list(verdict.pairs),
+    }
 
 
 def shown(interval: Interval) -> str:

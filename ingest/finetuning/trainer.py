@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,21 @@ _STATE = "trainer_state.json"
 LOGGING_STEPS = 10
 
 Told = Callable[[int, dict[str, float]], None]
+
+
+def curves(
+    log: Sequence[Mapping[str, float]], names: Mapping[str, str]
+) -> dict[str, list[tuple[float, float]]]:
+    """What was measured on the way, for the model's card: points (step, value) by name for people.
+
+    Args:
+        log: As `train` returns it.
+        names: For people, of what stands in the log.
+    """
+    return {
+        name: [(entry["step"], entry[key]) for entry in log if key in entry]
+        for key, name in names.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
