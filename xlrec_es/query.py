@@ -307,23 +307,28 @@ def collaborative_body(profile: Profile, language: str, options: SearchOptions) 
 def popularity_body(
     profile: Profile, language: str, options: SearchOptions, *, market: str | None = None
 ) -> dict[str, Any]:
-    """The search for what most people like, or most people of one market."""
+    """The search for what most people like, or most people of one market.
+
+    In the order of a number that each document has, Elasticsearch passes over what cannot come
+    first; a score computed from it would take a look at every document. Popularity in markets is
+    a sparse vector, for which it can do the same.
+    """
     there = {"exists": {"field": POPULARITY_FIELD}}
-    query: dict[str, Any]
-    if market is None:
-        query = {
-            "function_score": {
-                "query": {"bool": {"filter": [there]}},
-                "field_value_factor": {"field": POPULARITY_FIELD},
-                "boost_mode": "replace",
-            }
-        }
-    else:
-        named = {"field": MARKET_POPULARITY_FIELD, "query_vector": {market: 1.0}}
-        # What nobody anywhere likes has no number, and comes last.
-        query = {"bool": {"filter": [there], "should": [{"sparse_vector": named}]}}
     unseen = _unseen(profile, language, options)
+    if market is None:
+        query = {"bool": {"filter": [there]}}
+        by_number = {"sort": [{POPULARITY_FIELD: "desc"}]}
+        return {"query": _boosted(query, unseen, options), **by_number, **_hits(options)}
+    named = {"field": MARKET_POPULARITY_FIELD, "query_vector": {market: 1.0}}
+    # What nobody anywhere likes has no number, and comes last.
+    query = {"bool": {"filter": [there], "should": [{"sparse_vector": named}]}}
     return {"query": _boosted(query, unseen, options), **_hits(options)}
+
+
+def score_of(hit: Mapping[str, Any]) -> float:
+    """The score of a hit, or the number by which the hits of its search are in order."""
+    score: float = hit["sort"][0] if "sort" in hit else hit["_score"]
+    return score
 
 
 def _unseen(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from xlrec_es.query import (
     VECTOR_FIELD,
     boost_of,
     details_body,
+    score_of,
     title_of,
     work_of,
 )
@@ -212,7 +213,7 @@ def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], l
     """One list for each language and leg, best first."""
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
-        hits = [fusion.Hit(hit["_id"], hit["_score"]) for hit in answer["hits"]["hits"]]
+        hits = [fusion.Hit(hit["_id"], score_of(hit)) for hit in answer["hits"]["hits"]]
         if request.leg == DENSE:
             # Elasticsearch scores a dot product as (1 + cosine) / 2.
             hits = [fusion.Hit(hit.id, 2 * hit.score - 1) for hit in hits]

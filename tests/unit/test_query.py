@@ -150,7 +150,8 @@ def test_popularity_is_that_of_a_market_where_one_counts() -> None:
     [query] = ja.body["query"]["bool"]["must"]
     [market] = query["bool"]["should"]
     assert market["sparse_vector"]["query_vector"] == {"JP": 1.0}
-    assert "function_score" in zh.body["query"]["bool"]["must"][0]
+    assert "sort" not in ja.body
+    assert zh.body["sort"] == [{"xlrec.popularity": "desc"}]
 
 
 def test_msearch_alternates_header_and_body_with_its_time_limit() -> None:
@@ -217,12 +218,6 @@ def test_short_bodies_keep_all_but_the_vector() -> None:
         assert "..." in text
 
 
-if __name__ == "__main__":
-    for name, body in golden_bodies().items():
-        text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
-        (GOLDEN / f"{name}.json").write_text(text, "utf-8")
-
-
 @pytest.mark.parametrize(
     ("source", "path", "title"),
     [
@@ -239,3 +234,9 @@ if __name__ == "__main__":
 )
 def test_titles(source: dict[str, object], path: str | None, title: str | None) -> None:
     assert title_of({"_source": source}, path) == title
+
+
+if __name__ == "__main__":
+    for name, body in golden_bodies().items():
+        text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+        (GOLDEN / f"{name}.json").write_text(text, "utf-8")
