@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -56,6 +57,7 @@ class SentenceTransformerEncoder:
     ) -> None:
         self._transformer = transformer
         self.tokens = 0  # so far, for whoever watches
+        self._counting = threading.Lock()  # several threads may encode at once
         self.model = model
         self.revision = revision
         self.prefix = _default_prefix(transformer, model, options)
@@ -160,7 +162,8 @@ class SentenceTransformerEncoder:
             Positions of the batch's texts, and their raw vectors.
         """
         lengths = np.array([len(ids) for ids in tokens["input_ids"]])
-        self.tokens += int(lengths.sum())
+        with self._counting:
+            self.tokens += int(lengths.sum())
         order = np.argsort(-lengths, kind="stable")
         start = 0
         while start < len(order):

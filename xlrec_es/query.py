@@ -136,8 +136,9 @@ def history_body(items: Sequence[str], *, title: str | None) -> dict[str, Any]:
         },
         "size": MAX_HITS,
         "_source": [title] if title else False,
+        "docvalue_fields": [WORK_FIELD, LANGUAGE_FIELD],
         # Vectors are left out of _source on 9.2 and later, and are always to be had as a field.
-        "fields": [WORK_FIELD, LANGUAGE_FIELD, VECTOR_FIELD],
+        "fields": [VECTOR_FIELD],
         "track_total_hits": False,
     }
 
@@ -148,7 +149,9 @@ def seen_body(items: Sequence[str]) -> dict[str, Any]:
     Args:
         items: Ids of documents or works.
     """
-    return {**history_body(items, title=None), "fields": [WORK_FIELD]}
+    body = history_body(items, title=None)
+    del body["fields"]
+    return body
 
 
 def details_body(
@@ -369,7 +372,9 @@ def _hits(options: SearchOptions) -> dict[str, Any]:
         "size": options.candidates,
         **({"collapse": {"field": WORK_FIELD}} if options.collapse else {}),
         "_source": False,
-        "fields": [WORK_FIELD, *(options.caps or {})],
+        # A column: `fields` would read and parse the source of each of the hits.
+        "docvalue_fields": [WORK_FIELD],
+        **({"fields": list(options.caps)} if options.caps else {}),
         "track_total_hits": False,
     }
 

@@ -81,12 +81,13 @@ def write(client: Elasticsearch, count: int) -> np.ndarray:
         vectors.append(vector)
         operations += [{"index": {"_index": live.name, "_id": id_}}, document]
         if len(operations) >= 1000:
-            assert not client.bulk(operations=operations)["errors"]
+            assert not client.options(request_timeout=300).bulk(operations=operations)["errors"]
             operations = []
     if operations:
         assert not client.bulk(operations=operations)["errors"]
-    client.indices.refresh(index=live.name)
-    client.options(request_timeout=1200).indices.forcemerge(index=live.name, max_num_segments=1)
+    patient = client.options(request_timeout=1200)
+    patient.indices.refresh(index=live.name)
+    patient.indices.forcemerge(index=live.name, max_num_segments=1)
     return np.asarray(vectors, np.float32)
 
 

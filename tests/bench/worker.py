@@ -1,6 +1,6 @@
 """The worker against the loop that everybody writes first, on a node of its own.
 
-    python tests/bench/worker.py speed [--texts 2000]      # the embedded encoder, mixed lengths
+    python tests/bench/worker.py speed [--texts 20000]     # the embedded encoder, mixed lengths
     python tests/bench/worker.py flat [--sizes 20000 200000]  # an encoder that takes no time
     python tests/bench/worker.py stalled [--texts 100000]  # the same, and the node stands still
     python tests/bench/worker.py write [--texts 20000]     # writing alone
@@ -14,6 +14,7 @@ documents for each second that the client's process computes, against helpers.bu
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -34,12 +35,14 @@ from elasticsearch import Elasticsearch, helpers
 
 from ingest import run as runs
 from ingest.encoder import load_encoder
+from ingest.encoder_pool import encoder_for
 from ingest.job import Job
-from ingest.options import EncoderOptions
+from ingest.options import EMBEDDED, EncoderOptions
 from ingest.prepare import Cluster, create_index
 from ingest.source import open_source
 from ingest.tally import Tally
 from ingest.types import Document, Record
+from ingest.vectors import parallel
 from ingest.writer import BulkWriter
 from xlrec_es.calibration import Calibration
 from xlrec_es.client import Connection, connect, probe
@@ -108,33 +111,42 @@ def naive(path: Path, client: Elasticsearch, index: str, model: Any) -> None:  #
 
 
 def speed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, Any]:
-    path = folder / "items.jsonl"
-    write_texts(path, arguments.texts)
-    encoders = {
-        dtype: load_encoder(options=EncoderOptions(dtype=dtype)) for dtype in ("float32", "auto")
-    }
+    """In pieces, each of them by every way before the next one: a machine has good minutes and bad.
+
+    A piece is a whole run of the worker, with what it asks of the cluster before it starts.
+    """
     plain = load_encoder(options=EncoderOptions(dtype="float32"))._transformer
-    seconds: dict[str, list[float]] = {"naive": []}
-    busy: dict[str, list[float]] = {}
-    with connect(Connection(url)) as client:
-        for turn in range(arguments.turns):
+    stack = contextlib.ExitStack()
+    encoders = [
+        stack.enter_context(encoder_for(EMBEDDED, EncoderOptions(dtype=dtype)))
+        for dtype in ("float32", "auto")
+    ]
+    ways = ["naive", "worker, float32", f"worker, {encoders[1].dtype}"]  # type: ignore[attr-defined]
+    seconds, encoding = np.zeros(len(ways)), np.zeros(len(ways))
+    whole, pieces = folder / "items.jsonl", []
+    write_texts(whole, arguments.texts)
+    with stack, connect(Connection(url)) as client, whole.open() as file:
+        while some := list(itertools.islice(file, arguments.piece)):
+            pieces.append(len(some))
+            path = folder / f"{len(pieces)}.jsonl"
+            path.write_text("".join(some))
             start = time.perf_counter()
-            naive(path, client, f"naive-{turn}", plain)
-            seconds["naive"].append(time.perf_counter() - start)
-            for dtype, encoder in encoders.items():
-                name = f"worker, {encoder.dtype}"
-                job = Job(str(path), f"ours-{turn}-{dtype}", calibration="none")
+            naive(path, client, f"naive-{len(pieces)}", plain)
+            seconds[0] += time.perf_counter() - start
+            for way, encoder in enumerate(encoders, 1):
+                job = Job(str(path), f"ours-{way}", calibration="none")
                 start = time.perf_counter()
                 summary = runs.run(job, Connection(url), encoder=encoder)
-                seconds.setdefault(name, []).append(time.perf_counter() - start)
-                spent = summary["seconds"]
-                busy.setdefault(name, []).append(spent["encode"] / spent["indexing"])
-    rates = {name: arguments.texts / min(spent) for name, spent in seconds.items()}
+                seconds[way] += time.perf_counter() - start
+                encoding[way] += summary["seconds"]["encode"] / parallel(encoder)
+            print(len(pieces), (seconds[0] / seconds).round(2), file=sys.stderr, flush=True)
+    rates = arguments.texts / seconds
     return {
         "texts": arguments.texts,
-        "documents/s": rates,
-        "times naive": {name: rate / rates["naive"] for name, rate in rates.items()},
-        "encoder busy": {name: max(parts) for name, parts in busy.items()},
+        "pieces": len(pieces),
+        "documents/s": dict(zip(ways, rates, strict=True)),
+        "times naive": dict(zip(ways, rates / rates[0], strict=True)),
+        "encoder busy, of all the time": dict(zip(ways, encoding / seconds, strict=True)),
     }
 
 
@@ -262,7 +274,8 @@ def write(arguments: argparse.Namespace, url: str, _folder: Path) -> dict[str, A
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=["speed", "flat", "stalled", "write", "one"])
-    parser.add_argument("--texts", type=int, default=2000)
+    parser.add_argument("--texts", type=int, default=20_000)
+    parser.add_argument("--piece", type=int, default=2000)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="*", default=[20_000, 200_000])
     parser.add_argument("--url")
