@@ -63,11 +63,12 @@ class Entry:
     """A document of the index.
 
     Attributes:
-        id: Document id.
+        id: Document id; only with the routing it is one document's alone.
         work: Number of its work.
         language: BCP 47 tag.
         title: For people, or None.
         digest: Of what its indicators are now; see `Learned.digest`.
+        routing: What its shard was chosen by, if not its id.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Entry:
     language: str
     title: str | None
     digest: str
+    routing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Catalogue:
 def read_catalogue(
     client: Elasticsearch, live: LiveIndex, *, with_popularity: bool = True
 ) -> Catalogue:
-    """Read all documents, as of one point in time.
+    """Read all documents that the worker has written, as of one point in time.
 
     Args:
         client: Of the cluster.
@@ -122,7 +124,7 @@ def read_catalogue(
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    found: list[tuple[str, str, str, str | None, str]] = []
+    found: list[tuple[str, str, str, str | None, str, str | None]] = []
     numbers: dict[str, int] = {}
     sums = np.zeros((0, live.meta.fingerprint.dims), np.float32)
     hashes = 0
@@ -132,7 +134,8 @@ def read_catalogue(
             numbers.setdefault(fields[WORK_FIELD][0], len(numbers))
             entry = (hit["_id"], fields[WORK_FIELD][0], fields[LANGUAGE_FIELD][0])
             digest = _stored(fields, with_popularity).digest
-            found.append((*entry, title_of(hit, live.meta.title_field), digest))
+            title = title_of(hit, live.meta.title_field)
+            found.append((*entry, title, digest, hit.get("_routing")))
         if len(sums) < len(numbers):
             grown = np.zeros((2 * len(numbers), sums.shape[1]), np.float32)
             grown[: len(sums)] = sums
@@ -149,7 +152,7 @@ def read_catalogue(
     vectors = sums[order]
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     np.divide(vectors, length, out=vectors, where=length > 1e-6)
-    entries = [Entry(i, places[work], lang, title, d) for i, work, lang, title, d in found]
+    entries = [Entry(i, places[work], lang, t, d, r) for i, work, lang, t, d, r in found]
     return Catalogue(entries, works, vectors, f"{hashes % 2**64:016x}")
 
 
@@ -171,6 +174,8 @@ def _stored(fields: Mapping[str, Any], with_popularity: bool) -> Learned:
 def _pages(client: Elasticsearch, live: LiveIndex) -> Iterator[list[Mapping[str, Any]]]:
     title = live.meta.title_field
     body = {
+        # In place, documents may have come since the last run, and have no object `xlrec` yet.
+        "query": {"exists": {"field": WORK_FIELD}},
         "_source": [title] if title else False,
         "fields": [
             WORK_FIELD,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -71,16 +70,3 @@ def seconds(column: pa.Array) -> NDArray[np.float64]:
 
 def _as_seconds(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(numbers) > _MILLISECONDS, numbers / 1000, numbers)
-
-
-def batches_of(rows: Iterator[Sequence[Mapping[str, Any]]]) -> Iterator[pa.RecordBatch]:
-    """Batches of rows that are plain objects, texts or numbers by column."""
-    for some in rows:
-        names = dict.fromkeys(name for row in some for name in row)
-        yield pa.RecordBatch.from_pydict(
-            {name: pa.array([_text(row.get(name)) for row in some], pa.string()) for name in names}
-        )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -90,18 +90,20 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
             "written. See that items are ids of works or documents of the index"
         )
     blend = learn(job, likes, catalogue)
-    learned = _by_document(job, likes, catalogue, blend)
-    changed = [e for e in catalogue.entries if e.id in learned and learned[e.id].digest != e.digest]
+    learned = _by_work(job, likes, blend)
+    mine = [entry for entry in catalogue.entries if entry.work in learned]
+    changed = [entry for entry in mine if learned[entry.work].digest != entry.digest]
     generation = _generation(job, likes, catalogue)
-    summary = _summary(job, live, likes, catalogue, learned) | {
+    summary = _summary(job, live, likes, mine, learned) | {
         "generation": generation,
         "changed": len(changed),
-        "unchanged": len(learned) - len(changed),
+        "unchanged": len(mine) - len(changed),
         "examples": examples(catalogue, likes, blend),
+        "gone": 0,
         "refused": [],
     }
     if not job.dry_run:
-        operations = (update(entry, learned[entry.id], generation) for entry in changed)
+        operations = (update(entry, learned[entry.work], generation) for entry in changed)
         note = _note(job, likes, generation)
         summary |= _write(client, live.name, note, job.shard, operations)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
@@ -126,9 +128,8 @@ def shard_of(job: IndicatorJob, likes: Likes) -> Works:
     return np.fromiter(mine, np.int32)
 
 
-def _by_document(
-    job: IndicatorJob, likes: Likes, catalogue: Catalogue, blend: Blend
-) -> dict[str, Learned]:
+def _by_work(job: IndicatorJob, likes: Likes, blend: Blend) -> dict[int, Learned]:
+    """What was learned for the shard's works, by their numbers."""
     mine = shard_of(job, likes)
     popular = popularity(likes.persons)
     there = by_market(likes.markets, likes.persons, likes.matrix.shape[0], mine)
@@ -151,7 +152,7 @@ def _by_document(
                 market_popularity={name: value for name, value in pairs if value > 0},
             )
         works[work] = learned
-    return {e.id: works[e.work] for e in catalogue.entries if e.work in works}
+    return works
 
 
 def _generation(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> str:
@@ -184,13 +185,14 @@ def _write(
 ) -> dict[str, Any]:
     """Write what changed, between two notes in `_meta`."""
     generations.begin(client, index, note, shard)
-    refused = BulkWriter(client, index).write(operations).refused
+    written = BulkWriter(client, index).write(operations)
     with friendly_errors(client):
         client.indices.refresh(index=index)
-    complete = not refused and generations.finish(client, index, note, shard)
+    complete = not written.refused and generations.finish(client, index, note, shard)
     return {
         "complete": complete,
-        "refused": [{"id": one.document.id, "reason": one.reason} for one in refused],
+        "gone": written.superseded,
+        "refused": [{"id": one.document.id, "reason": one.reason} for one in written.refused],
     }
 
 
@@ -211,23 +213,24 @@ def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
         markets = learned.market_popularity
         fields["market_popularity"] = [markets] if markets else []
     # A document may be written by the worker at the same moment.
-    action = {"update": {"_id": entry.id, "retry_on_conflict": 3}}
-    body = orjson.dumps(action) + b"\n" + orjson.dumps({"doc": {"xlrec": fields}}) + b"\n"
-    return Operation(entry, body)
+    action: dict[str, Any] = {"_id": entry.id, "retry_on_conflict": 3}
+    if entry.routing is not None:
+        action["routing"] = entry.routing
+    lines = (orjson.dumps({"update": action}), orjson.dumps({"doc": {"xlrec": fields}}), b"")
+    return Operation(entry, b"\n".join(lines))
 
 
 def _summary(
     job: IndicatorJob,
     live: LiveIndex,
     likes: Likes,
-    catalogue: Catalogue,
-    learned: Mapping[str, Learned],
+    mine: Sequence[Entry],
+    learned: Mapping[int, Learned],
 ) -> dict[str, Any]:
     coverage: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for entry in catalogue.entries:
-        if entry.id in learned:
-            coverage[entry.language][learned[entry.id].provenance] += 1
-    sizes = [len(one.indicators) for one in learned.values()]
+    for entry in mine:
+        coverage[entry.language][learned[entry.work].provenance] += 1
+    sizes = [len(learned[entry.work].indicators) for entry in mine]
     return {
         "index": job.index,
         "version": live.name,
@@ -238,7 +241,7 @@ def _summary(
         "markets": len(likes.markets.names),
         "shard": str(job.shard),
         "works": len(likes.works),
-        "documents": len(learned),
+        "documents": len(mine),
         "indicators": {"sum": sum(sizes), "mean": round(sum(sizes) / max(1, len(sizes)), 1)},
         "coverage": {language: dict(coverage[language]) for language in sorted(coverage)},
     }

@@ -125,9 +125,9 @@ def indicators(
 ) -> None:
     """Learn from INPUT which works speak for which, and write it into an index's documents.
 
-    INPUT is a .csv, .tsv, .jsonl (also with .gz) or .parquet file of interactions, or index:NAME.
-    Works that few have touched borrow from works like them in any language. Only what changed is
-    written. Exit code 3: done, but some documents were refused.
+    INPUT is a .csv, .tsv, .jsonl (also with .gz) or .parquet file of interactions, a folder of
+    .parquet files, or index:NAME. Works that few have touched borrow from works like them in any
+    language. Only what changed is written. Exit code 3: done, but some documents were refused.
 
     Example: xlrec-ingest indicators ratings.tsv --index catalogue --min-rating 7 --dry-run
     """
@@ -190,8 +190,10 @@ def _show(summary: Mapping[str, Any]) -> None:
     grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} indicators each")
     grid.add_row("  to change" if summary["dry_run"] else "  changed", str(summary["changed"]))
     grid.add_row("  unchanged", str(summary["unchanged"]))
-    if not (summary["dry_run"] or summary["complete"]):
+    if not (summary["dry_run"] or summary["complete"] or summary["refused"]):
         grid.add_row("  incomplete", "until every shard has been run")
+    if summary["gone"]:
+        grid.add_row("  deleted meanwhile", str(summary["gone"]))
     if summary["refused"]:
         first = summary["refused"][0]
         grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")

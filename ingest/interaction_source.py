@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
-from ingest.columns import batches_of
 from ingest.options import INDEX_SCHEME
-from xlrec_es import scan
+from xlrec_es import rows
 from xlrec_es.errors import ConfigError, SourceError
 from xlrec_es.likes import COLUMNS
 
-_PAGE = 10_000  # of nothing but numbers and ids
+_ROWS = 10_000  # at once, of nothing but numbers and ids
+_NEEDED = ("user", "item")
+_JSON_LINES = (".jsonl", ".ndjson", ".json")
 
 
 def read(
@@ -27,13 +27,13 @@ def read(
     """Batches of interactions, their columns under the names of `xlrec_es.likes.COLUMNS`.
 
     Args:
-        source: Path of a file, plain or gzipped, or `index:NAME`.
+        source: Path of a file, plain or gzipped, of a folder of Parquet files, or `index:NAME`.
         fields: The source's name of each column; a column that is not named has its own name, and
             may be missing.
         client: For an index.
 
     Raises:
-        SourceError: The source cannot be read.
+        SourceError: The source cannot be read, or lacks a column.
         ConfigError: Not one of `COLUMNS`.
         ClusterError: The index cannot be read.
     """
@@ -46,9 +46,16 @@ def read(
     if source.startswith(INDEX_SCHEME):
         if client is None:
             raise ConfigError("an index of events needs a connection")
-        yield from batches_of(_events(client, source.removeprefix(INDEX_SCHEME), names))
+        index = source.removeprefix(INDEX_SCHEME)
+        yield from _batches(
+            rows.index_rows(client, index, COLUMNS, fields, needed=_NEEDED, page=_ROWS)
+        )
         return
     path = Path(source)
+    if _kind(path) in _JSON_LINES:
+        # Not by Arrow, for which all of a file must be of the types that its first lines are of.
+        yield from _batches(rows.read_rows(path, COLUMNS, fields, needed=_NEEDED))
+        return
     try:
         for batch in _open(path):
             yield _renamed(batch, names, fields)
@@ -57,14 +64,29 @@ def read(
         raise SourceError(f"cannot read {path}: {reason}") from error
 
 
+def _kind(path: Path) -> str:
+    return next((s for s in reversed(path.suffixes) if s != ".gz"), "")
+
+
+def _batches(found: Iterator[rows.Row]) -> Iterator[pa.RecordBatch]:
+    """Rows in batches, as texts; a column without a value is not there."""
+    while some := list(itertools.islice(found, _ROWS)):
+        there = [n for n in COLUMNS if n in _NEEDED or any(row[n] is not None for row in some)]
+        columns = {n: [rows.text_of(row[n]) for row in some] for n in there}
+        yield pa.RecordBatch.from_pydict(columns)
+
+
 def _open(path: Path) -> Iterator[pa.RecordBatch]:
-    kind = next((s for s in reversed(path.suffixes) if s != ".gz"), "")
-    if kind in (".parquet", ".pq"):
-        with pyarrow.parquet.ParquetFile(path) as file:
-            yield from file.iter_batches()
-    elif kind in (".jsonl", ".ndjson", ".json"):
-        with pa.input_stream(str(path), compression="detect") as stream:
-            yield from pyarrow.json.open_json(stream)
+    kind = _kind(path)
+    if path.is_dir():
+        files = sorted(path.rglob("*.parquet"))
+        if not files:
+            raise SourceError(f"{path} has no .parquet file")
+        for file in files:
+            yield from _open(file)
+    elif kind in (".parquet", ".pq"):
+        with pyarrow.parquet.ParquetFile(path) as table:
+            yield from table.iter_batches()
     elif kind in (".tsv", ".csv"):
         if path.stat().st_size == 0:
             return
@@ -82,7 +104,7 @@ def _open(path: Path) -> Iterator[pa.RecordBatch]:
     else:
         raise SourceError(
             f"{path}: interactions are read from .csv, .tsv, .jsonl (these also with .gz), "
-            f".parquet, or {INDEX_SCHEME}NAME"
+            f".parquet, a folder of .parquet files, or {INDEX_SCHEME}NAME"
         )
 
 
@@ -105,22 +127,6 @@ def _renamed(
                 f"{', '.join(batch.schema.names)}"
             )
     there = {column: name for column, name in names.items() if name in batch.schema.names}
-    if not {"user", "item"} <= set(there):
+    if not {*_NEEDED} <= set(there):
         return batch  # the collector says what is missing
     return pa.RecordBatch.from_arrays([batch.column(n) for n in there.values()], list(there))
-
-
-def _events(
-    client: Elasticsearch, index: str, names: Mapping[str, str]
-) -> Iterator[list[dict[str, Any]]]:
-    """All documents of an index, in pages of a point in time."""
-    body = {"_source": False, "fields": list(names.values())}
-    for hits in scan.pages(client, index, body, page=_PAGE):
-        yield [
-            {
-                column: hit["fields"][name][0]
-                for column, name in names.items()
-                if name in hit.get("fields", {})
-            }
-            for hit in hits
-        ]

@@ -69,7 +69,7 @@ class Operation(Generic[D]):
         document: What it is.
         body: The action's line and the document's, in JSON.
         conditional: Whether it is for one state of the document alone; if that is no more, somebody
-            else has written a newer one, or deleted it.
+            else has written a newer one.
     """
 
     document: D
@@ -91,7 +91,7 @@ class Written(Generic[D]):
 
     Attributes:
         refused: What Elasticsearch will not take.
-        superseded: How many were older than what the index has.
+        superseded: How many were older than what the index has, or of documents that are gone.
     """
 
     refused: list[Refusal[D]] = field(default_factory=list)
@@ -260,7 +260,7 @@ def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
         # write only in passing; neither document is to blame.
         conflict = item["status"] == 409
         gone = error.get("type") == "document_missing_exception"
-        if operation.conditional and (conflict or gone):
+        if gone or (operation.conditional and conflict):
             outcome.settled.superseded += 1
         elif (
             (item["status"] in PASSING_STATUSES and not (never_fits and len(operations) == 1))

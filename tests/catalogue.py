@@ -76,6 +76,7 @@ def write_catalogue(
     extra: dict[str, dict[str, object]] | None = None,
     *,
     instead: dict[str, dict[str, object]] | None = None,
+    shards: int = 1,
 ) -> LiveIndex:
     """Create the index and write the documents by id: `extra` ones too, or others `instead`."""
     meta = IndexMeta(
@@ -84,7 +85,7 @@ def write_catalogue(
         analyzers=dict.fromkeys(LANGUAGES, "standard"),
         title_field="title",
     )
-    live = create_first_version(client, name, meta, {"number_of_shards": 1})
+    live = create_first_version(client, name, meta, {"number_of_shards": shards})
     client.indices.put_mapping(index=live.name, properties={"brand": {"type": "keyword"}})
     operations: list[dict[str, object]] = []
     own = documents() if instead is None else instead

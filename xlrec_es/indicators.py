@@ -119,8 +119,9 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
     live = find_live(client, index)
     title = live.meta.title_field
     either = {"bool": {"should": [{"ids": {"values": [item]}}, {"term": {WORK_FIELD: item}}]}}
+    ours = {"bool": {"must": [either], "filter": [{"exists": {"field": WORK_FIELD}}]}}
     with friendly_errors(client):
-        body = {"query": either, "size": 1, **_wanted(title)}
+        body = {"query": ours, "size": 1, **_wanted(title)}
         hits = client.search(index=live.name, body=body)["hits"]
         if not hits["hits"]:
             raise UnknownItems(f"no document or work of {live.name} is {item!r}", items=[item])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def read_rows(
                 _check_columns(path, row, names, (*needed, *fields))
                 checked = True
             yield {name: row.get(column) for name, column in names.items()}
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, orjson.JSONDecodeError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SourceError(f"cannot read {path}: {reason}") from error
 
@@ -57,6 +58,7 @@ def index_rows(
     fields: Mapping[str, str],
     *,
     needed: Sequence[str],
+    page: int | None = None,
 ) -> Iterator[Row]:
     """Each document as a row, under the names of the columns.
 
@@ -66,6 +68,7 @@ def index_rows(
         columns: See `read_rows`.
         fields: See `read_rows`; dotted paths for objects in objects.
         needed: Columns that must have a field in the mapping; so must those of `fields`.
+        page: Documents that are asked for at once; see `xlrec_es.scan.pages`.
 
     Raises:
         SourceError: There is no such field.
@@ -77,7 +80,7 @@ def index_rows(
         answer = client.field_caps(index=index, fields="*", filters="-metadata").body
     _check_columns(f"{INDEX}{index}", answer["fields"], names, (*needed, *fields))
     body = {"_source": False, "fields": list(names.values())}
-    for hits in pages(client, index, body):
+    for hits in pages(client, index, body, page=page):
         for hit in hits:
             found = hit.get("fields", {})
             yield {name: found.get(column, [None])[0] for name, column in names.items()}
@@ -93,12 +96,22 @@ def _open(path: Path) -> Iterator[Row]:
     with path.open("rb") as file:
         binary: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
         if kind in (".jsonl", ".ndjson", ".json"):
-            yield from (orjson.loads(line) for line in binary if line.strip())
+            yield from (_object(n, line) for n, line in enumerate(binary, 1) if line.strip())
         elif kind in (".tsv", ".csv"):
             text = io.TextIOWrapper(binary, "utf-8-sig", newline="")
             yield from csv.DictReader(text, delimiter="\t" if kind == ".tsv" else ",")
         else:
             raise SourceError(f"{path}: rows are read from .csv, .tsv or .jsonl, plain or with .gz")
+
+
+def _object(number: int, line: bytes) -> Row:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"line {number} is not JSON: {error.msg}") from error
+    if not isinstance(row, dict):
+        raise ValueError(f"line {number} is not a JSON object")
+    return row
 
 
 def _check_columns(

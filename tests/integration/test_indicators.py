@@ -25,19 +25,20 @@ from catalogue import (
     topics_of,
     write_catalogue,
 )
+from catalogue import document as written
 from ingest import generations
-from ingest.catalogue import Entry, read_catalogue
+from ingest.catalogue import Catalogue, Entry, read_catalogue
 from ingest.cli import main as ingest_main
 from ingest.indicators import IndicatorJob, learn, run
 from ingest.interaction_source import read
-from ingest.interactions import LikeRules, collect
+from ingest.interactions import LikeRules, Likes, collect
 from ingest.learners import LEARNERS, LocalEase
 from ingest.shards import Shard
-from ingest.transfer import Transfer
+from ingest.transfer import Blend, Transfer
 from ingest.writer import Operation
 from xlrec_es import History, Options, Recommender, SearchOptions
 from xlrec_es.cli import main as xlrec_main
-from xlrec_es.errors import SourceError, UsageError, WriteError
+from xlrec_es.errors import SourceError, UnknownItems, UsageError, WriteError
 from xlrec_es.indicators import show
 from xlrec_es.indices import IndexMeta, LiveIndex, find_live
 from xlrec_es.likes import read_likes
@@ -108,6 +109,7 @@ def test_vectors_texts_and_fields_stay_byte_for_byte(
     meta = find_live(es_each, index_name).meta
     assert meta.indicators["complete"]
     assert meta.indicators["generation"] == summary["generation"]
+    assert meta.indicators["transfer"] == dataclasses.asdict(job(likes, index_name).transfer)
     items = read_catalogue(es_each, live).items
     assert meta.indicators["learned_from"]["digest"] == read_likes(likes, items).digest()
     assert meta.fingerprint == FINGERPRINT
@@ -357,6 +359,55 @@ def test_any_work_id_is_a_feature_name(
         assert {hit["_id"] for hit in hits} == {f"doc{n}" for n, o in enumerate(NAMES) if o != name}
         spoken = show(es_each, index_name, name, size=100).spoken_for_by
         assert {neighbour.work for neighbour in spoken} == set(NAMES) - {name}
+
+
+def test_every_document_that_the_owner_made_has_an_outcome(
+    es_each: Elasticsearch, index_name: str, likes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the index is somebody's own: routed, not ingested yet, unfit for updates, deleted."""
+    live = write_catalogue(es_each, index_name, shards=3)
+    count = {"type": "integer", "ignore_malformed": True}
+    es_each.indices.put_mapping(index=live.name, properties={"count": count})
+    # One id is a document in each shard; two of them are not where the id leads.
+    for topic, routing in zip(TOPICS, "abcd", strict=True):
+        es_each.index(
+            index=live.name, id="routed", document=written(topic, 5, "en"), routing=routing
+        )
+    es_each.index(index=live.name, id="no xlrec", document={"title": "chess"})
+    es_each.index(
+        index=live.name, id="unfit", document={**written("chess", 1, "en"), "count": "many"}
+    )
+    es_each.index(index=live.name, id="doomed", document=written("chess", 1, "en"), refresh=True)
+    strict = {**count, "ignore_malformed": False}
+    es_each.indices.put_mapping(index=live.name, properties={"count": strict})
+
+    def delete_and_learn(of: IndicatorJob, found: Likes, catalogue: Catalogue) -> Blend:
+        es_each.delete(index=live.name, id="doomed")
+        return learn(of, found, catalogue)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingest.indicators.learn", delete_and_learn)
+        summary = run(es_each, job(likes, index_name))
+    [refusal] = summary["refused"]
+    assert refusal["id"] == "unfit"
+    assert "failed to parse field [count]" in refusal["reason"]
+    assert summary["gone"] == 1
+    assert not summary["complete"]
+    ours = {"exists": {"field": "xlrec.work"}}
+    fields = ["xlrec.work", "xlrec.generation", "xlrec.popularity", "xlrec.indicators"]
+    hits = es_each.search(index=live.name, query=ours, size=1000, fields=fields)["hits"]["hits"]
+    learned = {hit["_id"]: hit["fields"] for hit in hits if hit["_id"] != "routed"}
+    routed = [hit["fields"] for hit in hits if hit["_id"] == "routed"]
+    assert len(routed) == 3
+    for found in routed:
+        assert found.pop("xlrec.generation") == [summary["generation"]]
+        [work] = found["xlrec.work"]
+        assert found == {name: learned[work][name] for name in found}
+    with pytest.raises(UnknownItems):
+        show(es_each, index_name, "no xlrec")
+    es_each.update(index=live.name, id="unfit", doc={"count": 1}, refresh=True)
+    again = run(es_each, job(likes, index_name))
+    assert (again["changed"], again["refused"], again["complete"]) == (1, [], True)
 
 
 def test_what_is_served_is_what_was_learned(

@@ -279,6 +279,37 @@ def test_every_format_reads_alike(tmp_path: Path, name: str) -> None:
     assert rows == [{"user": "007", "item": "a"}, {"user": "7", "item": "b"}]
 
 
+def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path) -> None:
+    folder = tmp_path / "likes.parquet"
+    for number, rows in enumerate((ROWS, [{"who": 8, "film": "c"}])):  # a part's own types
+        part = folder / f"day={number}"
+        part.mkdir(parents=True)
+        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), part / "0.parquet")
+    read_again = list(read(str(folder), {"user": "who", "item": "film"}))
+    items = {item: item for item in "abc"}
+    found = collect(read_again, items, LikeRules(), now_s=NOW_S)
+    assert found.matrix.toarray().tolist() == np.eye(3).tolist()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(SourceError, match=r"has no \.parquet file"):
+        list(read(str(empty), {}))
+
+
+def test_lines_of_json_may_differ(tmp_path: Path) -> None:
+    """A log of events has numbers beside texts, and fields that come later."""
+    path = tmp_path / "x.jsonl"
+    lines = [{"user": n, "item": "a", "event": None, "noise": {"n": n}} for n in range(30_000)]
+    lines += [{"user": "x", "item": "b", "event": "buy"}, {"item": "b", "weight": 2.5}]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    found = collect(read(str(path), {}), ITEMS, LikeRules(events={"buy": 4}), now_s=NOW_S)
+    assert found.report == {"rows": 30_002, "without user or item": 1, "likes": 30_001}
+    assert found.matrix[30_000, 1] / found.matrix[0, 0] == pytest.approx(4)
+    for text, message in (("[1]\n", "line 30003 is not a JSON object"), ("{\n", "not JSON")):
+        path.write_text("\n".join([*map(json.dumps, lines), text]))
+        with pytest.raises(SourceError, match=message):
+            list(read(str(path), {}))
+
+
 def test_an_id_may_be_any_text(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("user,item\nNULL,NA\nnan,n/a\n")
