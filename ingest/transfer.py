@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, vstack
 
 from ingest.learners.protocol import TOP, Works
 from ingest.learners.sparse import Floats, blocks, others, strongest
@@ -23,6 +23,9 @@ from xlrec_es.types import Vector
 
 OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
 _LEAST_SHARE = 0.01
+
+Group = tuple[NDArray[np.bool_], int]
+"""Which works, shape (n_works,), and how many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Transfer:
         wanted = works
         while True:
             if len(works) < n_works:
-                lent = nearest(vectors, needy, among=warm, k=self.neighbours)
+                [lent] = nearest(vectors, needy, (warm, self.neighbours))
                 wanted = np.union1d(wanted, lent.indices).astype(np.int32)
             wanted = wanted[~known[wanted]]
             if not len(wanted):
@@ -141,8 +144,9 @@ class Transfer:
     ) -> csr_array:
         """Borrowed indicators of the needy works, shape (n_works, n_works); other rows empty."""
         everybody = np.asarray(vectors.any(axis=1))
-        lent = nearest(vectors, needy, among=warm, k=self.neighbours)
-        speakers = nearest(vectors, needy, among=everybody, k=self.speaking)
+        lent, speakers = nearest(
+            vectors, needy, (warm, self.neighbours), (everybody, self.speaking)
+        )
         means = csr_array(_softmax(lent, self.temperature) @ own)
         # On the scale of the learner's weights, whichever learner it is.
         typical = np.asarray(means.sum(axis=1)).ravel()  # (len(needy),)
@@ -164,39 +168,45 @@ def _at_rows(rows: csr_array, works: Works) -> csr_array:
     )
 
 
-def nearest(vectors: Vector, works: Works, *, among: NDArray[np.bool_], k: int) -> csr_array:
-    """The k nearest works of some works by cosine, exact, in blocks.
+def nearest(vectors: Vector, works: Works, *groups: Group) -> list[csr_array]:
+    """Of some works the nearest of each group by cosine, exact, in blocks.
 
     Args:
         vectors: Shape (n_works, dims), unit rows; zero rows are near nothing.
         works: Whose neighbours.
-        among: Which works can be neighbours, shape (n_works,).
-        k: How many; fewer if there are not so many. A work is not its own neighbour.
+        groups: Which works can be neighbours, shape (n_works,), and how many are wanted; fewer if
+            there are not so many. A work is not its own neighbour.
 
     Returns:
-        Shape (len(works), n_works): cosine by neighbour.
+        For each group, shape (len(works), n_works): cosine by neighbour.
     """
-    candidates = np.flatnonzero(among).astype(np.int32)
+    in_any = np.logical_or.reduce([among for among, _ in groups])
+    candidates = np.flatnonzero(in_any).astype(np.int32)
     place = np.full(len(vectors), -1)
     place[candidates] = np.arange(len(candidates))
     pool = vectors[candidates]  # (n_candidates, dims)
-    columns, values, counts = [np.empty(0, np.int32)], [np.empty(0, np.float32)], [np.zeros(1, int)]
+    found = [[csr_array((0, len(vectors)), dtype=np.float32)] for _ in groups]
     for block in blocks(works, max(1, len(candidates))):
-        cosines = vectors[block] @ pool.T  # (b, n_candidates)
+        cosines = vectors[block] @ pool.T  # (b, n_candidates), once for all groups
         itself = np.flatnonzero(place[block] >= 0)
         cosines[itself, place[block[itself]]] = -np.inf
-        # Six times as fast as numpy's argpartition, row by row.
-        best, found = torch.topk(torch.from_numpy(cosines), min(k, len(candidates)))
-        good = (best > -np.inf).numpy()  # (b, k)
-        columns.append(candidates[found.numpy()[good]])
-        values.append(best.numpy()[good])
-        counts.append(good.sum(axis=1))
-    indptr = np.cumsum(np.concatenate(counts)).astype(np.int32)
-    neighbours = csr_array(
-        (np.concatenate(values), np.concatenate(columns), indptr), shape=(len(works), len(vectors))
+        for rows, (among, k) in zip(found, groups, strict=True):
+            here = np.where(among[candidates], cosines, -np.inf)
+            rows.append(_highest(here, candidates, k, len(vectors)))
+    return [vstack(rows, format="csr") for rows in found]
+
+
+def _highest(cosines: Floats, columns: Works, k: int, n_works: int) -> csr_array:
+    """The k highest of each row that are above minus infinity, shape (b, n_works)."""
+    # Six times as fast as numpy's argpartition, row by row.
+    best, at = torch.topk(torch.from_numpy(cosines), min(k, len(columns)))
+    good = (best > -np.inf).numpy()  # (b, k)
+    indptr = np.concatenate([[0], np.cumsum(good.sum(axis=1))]).astype(np.int32)
+    rows = csr_array(
+        (best.numpy()[good], columns[at.numpy()[good]], indptr), shape=(len(cosines), n_works)
     )
-    neighbours.sort_indices()
-    return neighbours
+    rows.sort_indices()
+    return rows
 
 
 def _softmax(cosines: csr_array, temperature: float) -> csr_array:

@@ -7,8 +7,9 @@ Each work exists in one of four languages, drawn among those it has. A person li
 7 or more, or watched without a rating. A fifth of all likes is held out; all others are learned
 from. A case is a person and a source language: the history is what they like in it (5 works or
 more), the targets are their held-out likes in other languages, and what else they like is left out
-of the lists. `--cold` also takes all likes of a fifth of the works away, encodes the titles (some
-minutes), and looks at how works without likes fare. Prints JSON.
+of the lists. Other models learn from the same likes and rank in numpy. `--cold` encodes the titles
+(some minutes), for works to borrow, and looks at a second world, too, in which a fifth of the works
+has no likes. Prints JSON.
 
 `--apps`: each application exists in one of its languages, a fifth of the pairs (collection,
 application) is held out, and a case is a collection whose other applications are the history; all
@@ -23,11 +24,13 @@ import csv
 import json
 import random
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import implicit
 import numpy as np
@@ -51,6 +54,7 @@ from xlrec_es.node import running
 LANGUAGES = ("de", "en", "ja", "zh")
 LIKED, HELD_OUT, COLD, MIN_HISTORY, K = 7, 0.2, 0.2, 5, 50
 INDEX = "xlrec-bench-indicators"
+T = TypeVar("T")
 Scores = Callable[[np.ndarray], np.ndarray]  # works of a history -> score of every work
 
 
@@ -117,12 +121,18 @@ def draw_apps(folder: Path, seed: int) -> World:
     return World(languages, texts, likes, cases, cold)
 
 
-def write_index(client: Elasticsearch, world: World, *, encode: bool) -> None:
+def encode(texts: list[str], known: dict[str, np.ndarray]) -> np.ndarray:
+    if new := [text for text in texts if text not in known]:
+        known |= zip(new, load_encoder().encode(new), strict=True)
+    return np.stack([known[text] for text in texts])
+
+
+def write_index(client: Elasticsearch, world: World, known: dict[str, np.ndarray] | None) -> None:
     works = list(world.languages)
     tags = [world.languages[work] for work in works]
     vectors = np.zeros((len(works), 384), np.float32)
-    if encode:
-        raw = load_encoder().encode([world.texts[work] for work in works])
+    if known is not None:
+        raw = encode([world.texts[work] for work in works], known)
         vectors = Calibration.centre(raw, tags).apply(raw, tags)
     meta = IndexMeta(
         Fingerprint("bench", "1", 384, "mean", "", "title", "centre"),
@@ -135,7 +145,7 @@ def write_index(client: Elasticsearch, world: World, *, encode: bool) -> None:
     operations: list[dict[str, object]] = []
     for work, language, vector in zip(works, tags, vectors, strict=True):
         own: dict[str, object] = {"work": work, "language": language}
-        if encode:
+        if known is not None:
             own["embedding"] = [round(x, 6) for x in vector.tolist()]
         operations += [{"index": {"_id": work}}, {"xlrec": own}]
     for start in range(0, len(operations), 2000):
@@ -200,25 +210,30 @@ def from_matrix(indicators: csr_array) -> Scores:
     return lambda history: np.asarray(by_speaker[history].sum(axis=0)).ravel()
 
 
-def baselines(likes: csr_array, persons: np.ndarray) -> Iterator[tuple[str, Scores]]:
+def cpu_s(learn: Callable[[], T]) -> tuple[T, float]:
+    """What it learns, and the seconds of processor time that it takes."""
+    start = time.process_time()
+    return learn(), time.process_time() - start
+
+
+def baselines(likes: csr_array, persons: np.ndarray) -> Iterator[tuple[str, float, Scores]]:
     works = np.arange(likes.shape[1], dtype=np.int32)
-    yield "popularity", lambda _history: persons
-    for name, learner in LEARNERS.items():
-        if name != "local-ease":
-            yield name, from_matrix(learner().learn(likes, works))
-    yield "cosine, all", from_matrix(Cosine(top=likes.shape[1]).learn(likes, works))
+    yield "popularity", 0, lambda _history: persons
+    for name, learner in {**LEARNERS, "cosine, all": partial(Cosine, top=len(works))}.items():
+        indicators, seconds = cpu_s(partial(learner().learn, likes, works))
+        yield name, seconds, from_matrix(indicators)
     table = csr_matrix(likes)
     for model in (
         implicit.nearest_neighbours.CosineRecommender(K=200),
         implicit.nearest_neighbours.TFIDFRecommender(K=200),
         implicit.nearest_neighbours.BM25Recommender(K=200),
     ):
-        model.fit(table, show_progress=False)
+        _, seconds = cpu_s(partial(model.fit, table, show_progress=False))
         weights = csr_array(model.similarity)
         weights.setdiag(0)
-        yield f"implicit {type(model).__name__}", from_matrix(csr_array(weights.T))
+        yield f"implicit {type(model).__name__}", seconds, from_matrix(csr_array(weights.T))
     als = implicit.als.AlternatingLeastSquares(factors=64, iterations=15, random_state=0)
-    als.fit(table, show_progress=False)
+    _, seconds = cpu_s(partial(als.fit, table, show_progress=False))
 
     def scores(history: np.ndarray) -> np.ndarray:
         row = (np.ones(len(history)), (np.zeros(len(history), int), history))
@@ -226,7 +241,12 @@ def baselines(likes: csr_array, persons: np.ndarray) -> Iterator[tuple[str, Scor
         found = np.asarray(als.item_factors @ person).ravel()
         return found - found.min() + 1e-9
 
-    yield "implicit ALS", scores
+    yield "implicit ALS", seconds, scores
+
+
+def overlap(lists: list[list[str]], others: list[list[str]]) -> float:
+    shares = [len(set(a) & set(b)) / K for a, b in zip(lists, others, strict=True)]
+    return round(float(np.mean(shares)), 4)
 
 
 def coverage(summary: Mapping[str, Any]) -> dict[str, int]:
@@ -239,37 +259,44 @@ def coverage(summary: Mapping[str, Any]) -> dict[str, int]:
 
 def measure(client: Elasticsearch, folder: Path, seed: int, args: argparse.Namespace) -> object:
     result: dict[str, object] = {"seed": seed}
+    known: dict[str, np.ndarray] | None = {} if args.apps or args.cold else None
+    transfers = {"without transfer": Transfer(neighbours=0)}
+    if known is not None:
+        transfers["as by default"] = Transfer()
     for cold in (True,) if args.apps else (False, True) if args.cold else (False,):
         world = (
             draw_apps(folder, seed)
             if args.apps
             else draw_world(folder, seed, args.cases, cold=cold)
         )
-        write_index(client, world, encode=cold)
+        write_index(client, world, known)
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / "likes.tsv"
             path.write_text("user\titem\n" + "".join(f"{u}\t{w}\n" for u, w in world.likes))
             models: dict[str, object] = {}
-            for name, transfer in (("without transfer", Transfer(neighbours=0)), ("", Transfer())):
-                if not (cold or name):
-                    continue
+            for name, transfer in transfers.items():
                 job = IndicatorJob(str(path), INDEX, transfer=transfer)
                 summary = run(client, job)
                 lists = [served(client, case) for case in world.cases]
-                models[f"local-ease, served {name}".strip()] = measures(lists, world)
-                models[f"seconds {name}".strip()] = summary["seconds"]
-                models[f"coverage {name}".strip()] = coverage(summary)
+                models[f"local-ease, served, {name}"] = measures(lists, world)
+                models[f"seconds, {name}"] = summary["seconds"]
+                models[f"coverage, {name}"] = coverage(summary)
             if not cold:
                 catalogue = read_catalogue(client, find_live(client, INDEX))
                 likes = collect(read(str(path), {}), catalogue.items, LikeRules(), now_s=2e9)
                 numbers = {work: number for number, work in enumerate(likes.works)}
                 scores = from_matrix(learn(job, likes, catalogue).indicators)
                 model = [ranked(scores, case, numbers, world) for case in world.cases]
-                overlaps = [len(set(a) & set(b)) / K for a, b in zip(model, lists, strict=True)]
-                models["overlap@50 with numpy"] = round(float(np.mean(overlaps)), 4)
-                for name, other in baselines(likes.matrix, likes.persons):
+                models["overlap@50 with numpy"] = overlap(model, lists)
+                own = job.learner.learn(likes.matrix, np.arange(len(numbers), dtype=np.int32))
+                exact = transfer.apply(own, likes.persons, catalogue.vectors).indicators
+                scores = from_matrix(exact)
+                found = [ranked(scores, case, numbers, world) for case in world.cases]
+                models["overlap@50 with weights that are not rounded"] = overlap(found, lists)
+                for name, seconds, other in baselines(likes.matrix, likes.persons):
                     found = [ranked(other, case, numbers, world) for case in world.cases]
-                    models[name] = measures(found, world)
+                    learning = {"cpu s": round(seconds, 2)}
+                    models[f"{name}, numpy"] = measures(found, world) | learning
         result["cold" if cold else "all works"] = models
         print(json.dumps(result, indent=1), flush=True)
     return result

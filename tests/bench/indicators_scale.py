@@ -72,8 +72,7 @@ def measure(model: str, n_works: int) -> Measured:
     before = peak_gb()
     start, busy = time.perf_counter(), time.process_time()
     if model == NEIGHBOURS:
-        nearest(vectors, works, among=works % 5 > 0, k=20)
-        nearest(vectors, works, among=works >= 0, k=50)
+        nearest(vectors, works, (works % 5 > 0, 20), (works >= 0, 50))
     else:
         LEARNERS[model]().learn(likes, works)
     seconds, busy = time.perf_counter() - start, time.process_time() - busy

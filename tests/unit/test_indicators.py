@@ -110,12 +110,13 @@ def test_nearest_is_exact_and_leaves_out_the_work_itself() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     among = np.arange(200) % 3 > 0
     works = np.array([5, 3, 77], np.int32)
-    found = nearest(vectors, works, among=among, k=7).toarray()
-    for row, work in zip(found, works, strict=True):
-        cosines = np.where(among & (np.arange(200) != work), vectors @ vectors[work], -2)
-        expected = np.sort(np.argsort(-cosines)[:7])
-        assert np.flatnonzero(row).tolist() == expected.tolist()
-        np.testing.assert_allclose(row[expected], cosines[expected], rtol=1e-5)
+    groups = ((among, 7), (np.arange(200) < 100, 4))
+    for (allowed, k), found in zip(groups, nearest(vectors, works, *groups), strict=True):
+        for row, work in zip(found.toarray(), works, strict=True):
+            cosines = np.where(allowed & (np.arange(200) != work), vectors @ vectors[work], -2)
+            expected = np.sort(np.argsort(-cosines)[:k])
+            assert np.flatnonzero(row).tolist() == expected.tolist()
+            np.testing.assert_allclose(row[expected], cosines[expected], rtol=1e-5)
 
 
 @pytest.mark.parametrize("count", [2, 3])
