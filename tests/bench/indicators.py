@@ -305,7 +305,8 @@ def measure(client: Elasticsearch, folder: Path, seed: int, args: argparse.Names
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="How many worlds.")
+    parser.add_argument("--first", type=int, default=0, help="Seed of the first world.")
     parser.add_argument("--cases", type=int, default=500)
     parser.add_argument("--cold", action="store_true")
     parser.add_argument("--apps", action="store_true")
@@ -314,7 +315,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         url = args.url or stack.enter_context(running()).url
         client = stack.enter_context(connect(Connection(url)))
-        for seed in range(args.seeds):
+        for seed in range(args.first, args.first + args.seeds):
             measure(client, args.folder, seed, args)
 
 

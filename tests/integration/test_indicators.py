@@ -369,7 +369,7 @@ def test_every_document_that_the_owner_made_has_an_outcome(
     count = {"type": "integer", "ignore_malformed": True}
     es_each.indices.put_mapping(index=live.name, properties={"count": count})
     # One id is a document in each shard; two of them are not where the id leads.
-    for topic, routing in zip(TOPICS, "abcd", strict=True):
+    for topic, routing in zip(TOPICS * 3, "abcdefghijkl", strict=True):
         es_each.index(
             index=live.name, id="routed", document=written(topic, 5, "en"), routing=routing
         )
