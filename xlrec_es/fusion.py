@@ -7,9 +7,10 @@ seats are given to languages (`select`), after `diversify` if that is wanted.
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -76,6 +77,8 @@ class Fused(NamedTuple):
             for leg, found in self.legs.items()
         }
 
+
+Scored = TypeVar("Scored", Hit, Fused)
 
 Value = Callable[[int, float], float]
 """What a hit is worth, 0..1, by its rank from 1 and its leg's own score."""
@@ -178,21 +181,21 @@ def _combine(
         for language, _ in lists
     }
     found: dict[tuple[str, str], dict[str, Found]] = {}
+    scores: dict[tuple[str, str], float] = {}
     for (language, leg), hits in lists.items():
         if hits and leg in present:
             weight, value = weights[leg] / totals[language], value_in((language, leg))
             for rank, (document, score) in enumerate(hits, 1):
-                legs = found.setdefault((language, document), {})
-                legs[leg] = Found(rank, score, weight * value(rank, score))
-    return in_order(
-        Fused(document, language, sum(leg.part for leg in legs.values()), legs)
-        for (language, document), legs in found.items()
-    )
+                key, part = (document, language), weight * value(rank, score)
+                found.setdefault(key, {})[leg] = Found(rank, score, part)
+                scores[key] = scores.get(key, 0.0) + part
+    return in_order(Fused(*key, scores[key], legs) for key, legs in found.items())
 
 
-def in_order(candidates: Iterable[Fused]) -> list[Fused]:
+def in_order(candidates: Iterable[Scored]) -> list[Scored]:
     """Best first; equal scores by id."""
-    return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.id))
+    by_id = sorted(candidates, key=operator.attrgetter("id"))
+    return sorted(by_id, key=operator.attrgetter("score"), reverse=True)
 
 
 def boosted(candidates: Iterable[Fused], factors: Mapping[str, float]) -> list[Fused]:

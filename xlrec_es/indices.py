@@ -95,10 +95,25 @@ class IndexMeta:
 
 @dataclass(frozen=True, slots=True)
 class LiveIndex:
-    """The physical index behind a name, and its description."""
+    """The physical index behind a name, and its description.
+
+    Attributes:
+        name: Of the physical index.
+        meta: What it says of itself.
+        created: Release of Elasticsearch that made it, major and minor; (0, 0) if nobody asked.
+    """
 
     name: str
     meta: IndexMeta
+    created: tuple[int, int] = (0, 0)
+
+    @property
+    def has_binary_vectors(self) -> bool:
+        """Whether vectors can be had as bytes, in base64, which are read ten times as fast.
+
+        No node is older than an index. Source: https://github.com/elastic/elasticsearch/pull/140094
+        """
+        return self.created >= (9, 5)
 
 
 def physical_name(name: str, version: int) -> str:
@@ -116,12 +131,22 @@ def find_live(client: Elasticsearch, name: str) -> LiveIndex:
         ClusterError: The cluster does not answer, or refuses.
     """
     with friendly_errors(client):
-        answer = client.indices.get_mapping(index=name, expand_wildcards="open").body
+        answer = client.indices.get(**live_arguments(name)).body
     return read_live(name, answer)
 
 
+def live_arguments(name: str) -> dict[str, Any]:
+    """What `indices.get` is asked, for `read_live`: no more than that reads of a large mapping."""
+    return {
+        "index": name,
+        "expand_wildcards": "open",
+        "human": True,
+        "filter_path": "*.mappings._meta,*.settings.index.version.created_string",
+    }
+
+
 def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
-    """Read the answer to `GET <name>/_mapping`.
+    """Read the answer to `live_arguments`.
 
     Raises:
         IndexNotFound: As for `find_live`.
@@ -135,7 +160,7 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
             f"{name!r} stands for {len(answer)} indices ({', '.join(sorted(answer))}); name one"
         )
     [(physical, body)] = answer.items()
-    meta = body["mappings"].get("_meta", {}).get("xlrec")
+    meta = body.get("mappings", {}).get("_meta", {}).get("xlrec")
     if meta is None:
         raise NotAnXlrecIndex(
             f"{physical} has no _meta.xlrec, so it was not made by xlrec-es; "
@@ -143,12 +168,19 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
             f"xlrec-ingest run index:{name} --in-place"
         )
     try:
-        return LiveIndex(physical, IndexMeta.from_meta(meta))
+        return LiveIndex(physical, IndexMeta.from_meta(meta), _created(body))
     except (KeyError, TypeError, ValueError) as error:
         raise NotAnXlrecIndex(
             f"the _meta.xlrec of {physical} cannot be read ({error!r}); it is damaged, or from "
             "another version of xlrec-es"
         ) from error
+
+
+def _created(body: Mapping[str, Any]) -> tuple[int, int]:
+    """The release that made an index, if the answer says it."""
+    index = body.get("settings", {}).get("index", {})
+    major, minor, *_ = index.get("version", {}).get("created_string", "0.0").split(".")
+    return int(major), int(minor)
 
 
 def create_first_version(

@@ -76,12 +76,7 @@ class Job:
 
     def options(self) -> Options:
         """How recommendations are made, the weights aside."""
-        usual = SearchOptions()
-        deep = replace(
-            usual,
-            candidates=max(usual.candidates, self.k),
-            num_candidates=max(usual.num_candidates, 2 * self.k),
-        )
+        deep = SearchOptions().deep_enough(self.k)
         return Options(mix=self.mix, explain=False, search=deep)
 
 

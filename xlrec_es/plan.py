@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from xlrec_es.errors import UnknownItems, UnknownLanguage, UsageError
 from xlrec_es.fusion import AUTO, EQUAL
 from xlrec_es.history import WeightRules, weigh
@@ -29,12 +27,12 @@ from xlrec_es.query import (
     LEGS,
     LEXICAL,
     POPULARITY,
-    VECTOR_FIELD,
-    WORK_FIELD,
     SearchOptions,
     SearchRequest,
     build_requests,
     title_of,
+    vector_of,
+    work_of,
 )
 from xlrec_es.types import History, Vector
 
@@ -239,13 +237,13 @@ def read_documents(
     return [
         HistoryDocument(
             id=hit["_id"],
-            work=hit["fields"][WORK_FIELD][0],
+            work=work_of(hit),
             language=hit["fields"][LANGUAGE_FIELD][0],
             title=title_of(hit, title_field),
-            vector=np.asarray(hit["fields"][VECTOR_FIELD], np.float32),
+            vector=vector,
         )
         for hit in hits
-        if VECTOR_FIELD in hit.get("fields", {})
+        if (vector := vector_of(hit)) is not None
     ]
 
 

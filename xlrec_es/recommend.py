@@ -29,7 +29,7 @@ from xlrec_es.errors import (
     XlrecError,
 )
 from xlrec_es.history import weigh
-from xlrec_es.indices import LiveIndex, check_encoder, read_live
+from xlrec_es.indices import LiveIndex, check_encoder, live_arguments, read_live
 from xlrec_es.plan import Known, Options, Plan, make_plan, read_documents
 from xlrec_es.query import history_body, seen_body, to_msearch, work_of
 from xlrec_es.results import Searched, details, finish, hits_of, rank
@@ -88,18 +88,18 @@ class _Core:
             raise UsageError(f"size is {size}; ask for at least 1")
         targets = None if languages is None else list(languages)
         try:
-            plan = yield from self.plan(history, targets)
+            plan = yield from self.plan(history, targets, size)
             return (yield from self._search(plan, size))
         except IndexNotFound:
             # The version that was live a moment ago has been pruned: read the alias anew, once.
             if self._live is None:
                 raise
             self._live = None
-            plan = yield from self.plan(history, targets)
+            plan = yield from self.plan(history, targets, size)
             return (yield from self._search(plan, size))
 
-    def plan(self, history: History, languages: Iterable[str] | None) -> Steps[Plan]:
-        """Read the history's documents and decide on the searches."""
+    def plan(self, history: History, languages: Iterable[str] | None, size: int = 1) -> Steps[Plan]:
+        """Read the history's documents and decide on the searches, for a list of so many."""
         live = yield from self.live()
         weights = weigh(history, self.options.rules)
         telling = [item for item in history.items if item in weights]
@@ -120,13 +120,13 @@ class _Core:
             {hit["_id"]: work_of(hit) for hit in others},
             self._encode(history, live),
         )
-        return make_plan(live, history, known, languages=languages, options=self.options)
+        deep_enough = replace(self.options, search=self.options.search.deep_enough(size))
+        return make_plan(live, history, known, languages=languages, options=deep_enough)
 
     def live(self) -> Steps[LiveIndex]:
         """The index behind the name, asked again after a while."""
         if self._live is None or time.monotonic() - self._read_at > DESCRIPTION_LIFE_S:
-            arguments = {"index": self.index, "expand_wildcards": "open"}
-            answer = yield Call("indices.get_mapping", arguments)
+            answer = yield Call("indices.get", live_arguments(self.index))
             self._live = read_live(self.index, answer)
             self._read_at = time.monotonic()
         return self._live
@@ -135,7 +135,8 @@ class _Core:
         self, index: str, live: LiveIndex, telling: Sequence[str], silent: Sequence[str]
     ) -> Steps[tuple[list[Hit], list[Hit]]]:
         """The documents of items that say something, and those of items that say nothing."""
-        bodies = [history_body(telling, title=live.meta.title_field)] * bool(telling)
+        title, binary = live.meta.title_field, live.has_binary_vectors
+        bodies = [history_body(telling, title=title, binary=binary)] * bool(telling)
         bodies += [seen_body(silent)] * bool(silent)
         if len(bodies) < 2:
             found = yield from self._hits(index, *bodies)

@@ -19,11 +19,11 @@ from xlrec_es.query import (
     DENSE,
     INDICATORS_FIELD,
     LEXICAL,
-    VECTOR_FIELD,
     boost_of,
     details_body,
     score_of,
     title_of,
+    vector_of,
     work_of,
 )
 from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations, Vector
@@ -127,6 +127,7 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> Ans
         source=tuple(source),
         indicators=options.explain and plan.weights.get(COLLABORATIVE, 0) > 0,
         vectors=options.diversity > 0 or (options.explain and plan.weights.get(DENSE, 0) > 0),
+        binary=plan.live.has_binary_vectors,
     )
 
 
@@ -217,7 +218,7 @@ def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], l
         if request.leg == DENSE:
             # Elasticsearch scores a dot product as (1 + cosine) / 2.
             hits = [fusion.Hit(hit.id, 2 * hit.score - 1) for hit in hits]
-        lists[request.language, request.leg] = sorted(hits, key=lambda hit: (-hit.score, hit.id))
+        lists[request.language, request.leg] = fusion.in_order(hits)
     return lists
 
 
@@ -254,13 +255,8 @@ class _Held:
 
 
 def _held(hit: Answer) -> _Held:
-    fields = hit.get("fields", {})
-    vector = fields.get(VECTOR_FIELD)
-    return _Held(
-        hit.get("_source", {}),
-        None if vector is None else np.asarray(vector, np.float32),
-        read_indicators(fields.get(INDICATORS_FIELD)),
-    )
+    indicators = read_indicators(hit.get("fields", {}).get(INDICATORS_FIELD))
+    return _Held(hit.get("_source", {}), vector_of(hit), indicators)
 
 
 def _recommendation(candidate: fusion.Fused, work: str, plan: Plan, held: _Held) -> Recommendation:

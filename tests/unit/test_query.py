@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import shlex
 from pathlib import Path
@@ -26,6 +27,7 @@ from xlrec_es.query import (
     seen_body,
     title_of,
     to_msearch,
+    vector_of,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -85,6 +87,24 @@ def golden_bodies() -> dict[str, object]:
 def test_bodies_are_the_golden_ones(name: str) -> None:
     written = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
     assert json.loads(json.dumps(golden_bodies()[name])) == written
+
+
+def test_vectors_can_be_had_as_bytes() -> None:
+    array = history_body(["a"], title=None)
+    binary = history_body(["a"], title=None, binary=True)
+    assert array["fields"] == ["xlrec.embedding"]
+    assert "fields" not in binary
+    assert binary["docvalue_fields"] == [
+        *array["docvalue_fields"],
+        {"field": "xlrec.embedding", "format": "binary"},
+    ]
+    vector = np.array([0.6, -0.8], np.float32)
+    in_bytes = base64.b64encode(vector.astype(">f4").tobytes()).decode()
+    for value in (vector.tolist(), [in_bytes]):
+        found = vector_of({"fields": {"xlrec.embedding": value}})
+        assert found is not None
+        np.testing.assert_array_equal(found, vector)
+    assert vector_of({}) is None
 
 
 def test_a_language_without_history_text_has_no_lexical_leg() -> None:
