@@ -207,8 +207,9 @@ def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.nd
     """
     if len(vectors) <= max_clusters:
         return [np.asarray([row]) for row in range(len(vectors))]
-    # A centre is a sum of rows, so cosines between rows are all that is needed.
-    gram = vectors @ vectors.T  # (n, n)
+    # A centre is a sum of rows, so cosines between rows are all that is needed. Not by `@`: the
+    # threads of BLAS go on turning for milliseconds after a product that takes a part of one.
+    gram = np.einsum("id,jd->ij", vectors, vectors)  # (n, n)
     seeds = [int(np.argmax(mass))]
     nearest = gram[seeds[0]]  # (n,)
     while len(seeds) < max_clusters:
@@ -218,7 +219,7 @@ def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.nd
     assigned = np.argmax(cosines, axis=0)  # (n,)
     for _ in range(_CLUSTER_ROUNDS):
         members = np.where(assigned == np.arange(max_clusters)[:, None], mass, 0)
-        sums = members @ gram  # (max_clusters, n)
+        sums = np.einsum("kn,nm->km", members, gram)  # (max_clusters, n)
         lengths = np.sqrt(np.maximum((sums * members).sum(axis=1, keepdims=True), 0))
         # A centre that lost all its works keeps its place.
         cosines = np.divide(sums, lengths, out=cosines.astype(sums.dtype), where=lengths > 1e-6)
