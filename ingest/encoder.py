@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ DTYPES: dict[str, torch.dtype] = {
 _CPU_BATCH_TOKENS = 1024
 _GPU_BATCH_TOKENS = 32768
 
+MAX_STREAMS = 8
+"""Steps are started from Python, one at a time: more streams would wait for its lock."""
+
 
 class SentenceTransformerEncoder:
     """A sentence-transformers model as an `xlrec_es.encoder.Encoder`.
@@ -58,6 +62,9 @@ class SentenceTransformerEncoder:
         self._transformer = transformer
         self.tokens = 0  # so far, for whoever watches
         self._counting = threading.Lock()  # several threads may encode at once
+        self.parallel = 1
+        self._streams: ThreadPoolExecutor | None = None
+        self._map: Callable[..., Iterable[Vector]] = map
         self.model = model
         self.revision = revision
         self.prefix = _default_prefix(transformer, model, options)
@@ -90,6 +97,28 @@ class SentenceTransformerEncoder:
         if isinstance(self._transformer[0], onnx_model.OnnxTransformer):
             return "int8"
         return str(self._transformer.dtype).removeprefix("torch.")
+
+    def start_streams(self, n_threads: int) -> None:
+        """Compute several batches at once, each with a part of the CPU's threads.
+
+        A pass is some hundred small steps, and after each of them all threads wait for the last
+        one; batches by themselves do not wait for each other. `parallel` threads may call `encode`
+        then, so that no stream waits for a window to end. OpenVINO calls this its throughput hint
+        (https://docs.openvino.ai/2024/openvino-workflow/running-inference/optimize-inference.html).
+
+        Args:
+            n_threads: Of all streams together.
+        """
+        self.parallel = min(n_threads, MAX_STREAMS)
+        self._streams = ThreadPoolExecutor(
+            self.parallel, "encode", torch.set_num_threads, (n_threads // self.parallel,)
+        )
+        self._map = self._streams.map
+
+    def close(self) -> None:
+        """End the streams."""
+        if self._streams:
+            self._streams.shutdown(cancel_futures=True)
 
     def encode(self, texts: Sequence[str]) -> Vector:
         """Encode texts; the more at once, the less padding.
@@ -164,18 +193,30 @@ class SentenceTransformerEncoder:
         lengths = np.array([len(ids) for ids in tokens["input_ids"]])
         with self._counting:
             self.tokens += int(lengths.sum())
-        order = np.argsort(-lengths, kind="stable")
+        left = np.argsort(-lengths, kind="stable")
+        while len(left):
+            batches = self._cut(left, lengths)
+            encoded = iter(self._map(lambda rows: self._forward(tokens, rows), batches))
+            for number, rows in enumerate(batches):
+                try:
+                    vectors = next(encoded)
+                except RuntimeError as error:
+                    self._halve_batches(error, n_texts=len(rows), longest=int(lengths[rows[0]]))
+                    left = np.concatenate(batches[number:])
+                    break
+                yield rows, vectors
+            else:
+                return
+
+    def _cut(self, order: NDArray[np.intp], lengths: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+        """Texts, the longest first, in batches of so many padded tokens."""
+        batches = []
         start = 0
         while start < len(order):
             longest = int(lengths[order[start]])
-            rows = order[start : start + max(1, self.batch_tokens // longest)]
-            try:
-                encoded = self._forward(tokens, rows)
-            except RuntimeError as error:
-                self._halve_batches(error, n_texts=len(rows), longest=longest)
-                continue
-            yield rows, encoded
-            start += len(rows)
+            batches.append(order[start : start + max(1, self.batch_tokens // longest)])
+            start += len(batches[-1])
+        return batches
 
     def _forward(self, tokens: Mapping[str, Any], rows: NDArray[np.intp]) -> Vector:
         per_text = {key: [v[i] for i in rows] for key, v in tokens.items() if isinstance(v, list)}

@@ -1,4 +1,4 @@
-"""An encoder process for each device, or a stream for each core.
+"""An encoder process for each device.
 
 The threads of one Python process share its lock, and one GPU's padding and copying would wait for
 another's. So each device gets a process that holds what a single device has, a
@@ -43,7 +43,7 @@ R = TypeVar("R")
 def encoder_for(model: str, options: EncoderOptions) -> Iterator[Encoder]:
     """Load a model: here for one device, in a process each for several.
 
-    On a CPU, several threads may call it at once; see `Streams`.
+    On a CPU, it computes in streams; see `SentenceTransformerEncoder.start_streams`.
 
     Args:
         model: A folder, a name on the Hugging Face hub, or `embedded`.
@@ -55,60 +55,15 @@ def encoder_for(model: str, options: EncoderOptions) -> Iterator[Encoder]:
     devices = choose_devices(options.device)
     if len(devices) == 1:
         encoder = load_encoder(model, options=options)
-        n_threads = torch.get_num_threads()
-        # ONNX Runtime has threads of its own.
-        can_stream = encoder.device == "cpu" and encoder.dtype != "int8" and n_threads > 1
-        yield Streams(encoder, n_threads) if can_stream else encoder
+        with contextlib.closing(encoder):
+            # ONNX Runtime has threads of its own.
+            if encoder.device == "cpu" and encoder.dtype != "int8":
+                encoder.start_streams(torch.get_num_threads())
+            yield encoder
         return
     models.find(model)  # downloaded or converted once, before all of them look for it
     with contextlib.closing(EncoderPool(model, options, devices)) as pool:
         yield pool
-
-
-class Streams:
-    """One encoder on a CPU, which several threads call at once, each with a part of the cores.
-
-    A pass is some hundred small steps, and after each of them all cores wait for the last one.
-    Where each stream computes by itself, none waits: 1.1 to 1.2 times the texts a second on two
-    cores.
-    OpenVINO means the same by its throughput hint
-    (https://docs.openvino.ai/2024/openvino-workflow/running-inference/optimize-inference.html).
-
-    Attributes:
-        parallel: How many threads may call.
-    """
-
-    MOST = 8
-    """The steps are started from Python, one at a time: more streams would wait for its lock."""
-
-    def __init__(self, encoder: SentenceTransformerEncoder, n_threads: int) -> None:
-        """Nothing is computed yet.
-
-        Args:
-            encoder: Whose model computes.
-            n_threads: Of all streams together.
-        """
-        self._encoder = encoder
-        self.parallel = min(n_threads, self.MOST)
-        self._share = n_threads // self.parallel
-        self.model, self.revision = encoder.model, encoder.revision
-        self.pooling, self.prefix, self.dims = encoder.pooling, encoder.prefix, encoder.dims
-        self.max_tokens, self.batch_tokens = encoder.max_tokens, encoder.batch_tokens
-        self.dtype, self.device = encoder.dtype, encoder.device
-
-    @property
-    def tokens(self) -> int:
-        """Encoded so far, for whoever watches."""
-        return self._encoder.tokens
-
-    def encode(self, texts: Sequence[str]) -> Vector:
-        """See `Encoder.encode`; from then on, the calling thread has its part of the cores alone.
-
-        Raises:
-            EncoderError: The model failed.
-        """
-        torch.set_num_threads(self._share)
-        return self._encoder.encode(texts)
 
 
 @dataclass(frozen=True, slots=True)

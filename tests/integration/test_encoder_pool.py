@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -17,11 +17,12 @@ import torch
 from elasticsearch import Elasticsearch
 
 from ingest import run as runs
-from ingest.encoder import SentenceTransformerEncoder, load_encoder
-from ingest.encoder_pool import EncoderPool, Streams, encoder_for
+from ingest.encoder import MAX_STREAMS, SentenceTransformerEncoder, load_encoder
+from ingest.encoder_pool import EncoderPool, encoder_for
 from ingest.job import Job
 from ingest.options import EncoderOptions
 from ingest.tally import Tally
+from ingest.vectors import parallel
 from tiny_model import TEXTS
 from xlrec_es.client import Connection
 from xlrec_es.errors import EncoderError
@@ -68,36 +69,21 @@ def test_errors_come_out_of_the_processes(tiny_model: Path, tmp_path: Path) -> N
 def test_streams_on_a_cpu_are_the_same_encoder(
     tiny_model: Path, single: SentenceTransformerEncoder
 ) -> None:
-    before = torch.get_num_threads()
-    streams = Streams(load_encoder(str(tiny_model), options=OPTIONS), n_threads=6)
+    n_threads = torch.get_num_threads()
     texts = [f"{text} {number}" for number in range(40) for text in TEXTS]
     windows = [texts[start::4] for start in range(4)]
-    with ThreadPoolExecutor(streams.parallel) as threads:
-        found = list(threads.map(streams.encode, windows))
-        assert set(threads.map(lambda _: torch.get_num_threads(), windows)) == {1}
+    with encoder_for(str(tiny_model), OPTIONS) as encoder:
+        assert parallel(encoder) == min(n_threads, MAX_STREAMS)
+    with closing(load_encoder(str(tiny_model), options=OPTIONS)) as encoder:
+        encoder.start_streams(6)
+        with ThreadPoolExecutor(encoder.parallel) as threads:
+            found = list(threads.map(encoder.encode, windows))
+    before = single.tokens
     for vectors, window in zip(found, windows, strict=True):
         np.testing.assert_allclose(vectors, single.encode(window), atol=1e-6)
-    assert streams.parallel == 6
-    assert streams.tokens == sum(map(count_of(single), windows))
-    assert torch.get_num_threads() == before, "of a thread that encodes nothing here"
-
-
-def count_of(encoder: SentenceTransformerEncoder) -> Callable[[list[str]], int]:
-    def tokens(texts: list[str]) -> int:
-        before = encoder.tokens
-        encoder.encode(texts)
-        return encoder.tokens - before
-
-    return tokens
-
-
-def test_one_gpu_or_one_core_needs_no_streams(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for n_threads, kind in ((2, Streams), (1, SentenceTransformerEncoder)):
-        monkeypatch.setattr(torch, "get_num_threads", lambda n=n_threads: n)
-        with encoder_for(str(tiny_model), OPTIONS) as encoder:
-            assert isinstance(encoder, kind)
+    assert encoder.parallel == 6
+    assert encoder.tokens == single.tokens - before
+    assert torch.get_num_threads() == n_threads, "of other threads"
 
 
 def stored(es: Elasticsearch, index: str) -> dict[str, Any]:
