@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ingest.fields import FieldMap
-from ingest.models import measured_calibration
+from ingest.models import learned_from, measured_calibration
 from ingest.options import DEFAULTS, EMBEDDED, KEEP, Duplicates, EncoderOptions
 from ingest.recipe import Recipe
 from ingest.shards import Shard
@@ -87,3 +88,13 @@ class Job:
             EncoderError: As for `ingest.models.read_record`.
         """
         return self.calibration or measured_calibration(self.model) or DEFAULT_CALIBRATION
+
+    @property
+    def encoder_note(self) -> dict[str, Any]:
+        """What a new index remembers of the model; see `IndexMeta.encoder`.
+
+        Raises:
+            EncoderError: As for `ingest.models.read_record`.
+        """
+        known = learned_from(self.model)
+        return {"learned_from": known} if known else {}

@@ -142,6 +142,23 @@ def measured_calibration(model: str) -> str | None:
     return calibration
 
 
+def learned_from(model: str) -> tuple[dict[str, Any], ...]:
+    """The likes that a model was fine-tuned on, its base's among them.
+
+    Args:
+        model: As for `find`. Of one that this program did not make, nothing is known.
+
+    Returns:
+        See `xlrec_es.leaks.training_note`.
+
+    Raises:
+        EncoderError: As for `read_record`.
+    """
+    record = read_record(Path(model).expanduser()) or {}
+    of_base = (record.get("base") or {}).get("learned_from") or ()
+    return (*of_base, *(record.get("learned_from") or ()))
+
+
 def refusal(model: str) -> str | None:
     """What to mind of a model that the gate refused, in a sentence; None if it did not.
 

@@ -140,6 +140,7 @@ def create_index(
         segmenters=segmenters,
         title_field=job.fields.title_field,
         source={"input": source.name, "fields": asdict(job.fields), **way},
+        encoder=job.encoder_note,
     )
     client = cluster.client
 

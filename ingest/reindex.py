@@ -42,6 +42,7 @@ class Wanted:
         changes: `settings` and `mappings` that win over those of the live version.
         limits: Of the gate.
         calibration: `none` or `centre`; None as the live version.
+        learned_from: See `ingest.models.learned_from`.
         seed: Of the calibration sample.
     """
 
@@ -50,6 +51,7 @@ class Wanted:
     changes: Mapping[str, Any]
     limits: Limits
     calibration: str | None = None
+    learned_from: tuple[Mapping[str, Any], ...] = ()
     seed: int = 0
 
 
@@ -92,6 +94,7 @@ def prepare(
         calibration=calibration,
         title_field=field_map.title_field,
         source={**live.meta.source, "fields": asdict(field_map)},
+        encoder={"learned_from": wanted.learned_from} if wanted.learned_from else {},
     )
     plan = reindexing.plan(versions, changes=wanted.changes, meta=meta)
     transform = Reencoder(builder, encoder, meta, packs_vectors=cluster.capabilities.packed_vectors)

@@ -70,7 +70,8 @@ def reindex(
     if refused := models.refusal(model):
         click.echo(f"Warning: {refused}.", err=True)
     calibration = calibration or models.measured_calibration(model)
-    wanted = Wanted(fields, encoder, how.changes, how.limits, calibration)
+    learned_from = models.learned_from(model)
+    wanted = Wanted(fields, encoder, how.changes, how.limits, calibration, learned_from)
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))
         versions = read_versions(client, name)

@@ -43,6 +43,7 @@ def baselines(
     together = _Together(likes, training)
     numbers = {work: number for number, work in enumerate(pool.works)}
     raw = calibration.undo(pool.vectors, pool.language)
+    directions = mean_directions(raw, pool.work, len(pool.works))
 
     def rows(case: Case) -> list[int]:
         return [numbers[work] for work in case.history]
@@ -52,8 +53,7 @@ def baselines(
         return np.random.default_rng(own).random(len(pool.works))
 
     def mean_vector(case: Case) -> Scores:
-        directions = mean_directions(raw, pool.work, len(pool.works))[rows(case)]
-        cosines = (raw @ directions.mean(axis=0)).astype(np.float64)  # (n_documents,)
+        cosines = (raw @ directions[rows(case)].mean(axis=0)).astype(np.float64)  # (n_documents,)
         best = np.full(len(pool.works), -np.inf)
         np.maximum.at(best, pool.work, cosines)
         return best

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from xlrec_es.client import Connection, connect, friendly_errors, root_cause
 from xlrec_es.errors import ClusterError
-from xlrec_es.evaluation import AT_RANDOM, BY_TIME, POOLS
+from xlrec_es.evaluation import AT_RANDOM, BY_TIME, POOLS_BY_NAME
 from xlrec_es.experiment import run
 from xlrec_es.fusion import AUTO, EQUAL
 from xlrec_es.material import Job, Material, gather
@@ -49,7 +49,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def split_options(command: F) -> F:
-    """Give a command the options of `evaluation.split`: `method` and `part`."""
+    """Give a command the options of `evaluation.split`: `method`, `part` and `cold`."""
     method = click.option(
         "--split",
         "method",
@@ -65,7 +65,14 @@ def split_options(command: F) -> F:
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         help="Which part of the likes.",
     )
-    return method(part(command))
+    cold = click.option(
+        "--cold",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Hold out all likes of this part of the works, drawn: they are as if new.",
+    )
+    return method(part(cold(command)))
 
 
 def job_options(command: F) -> F:
@@ -103,10 +110,11 @@ def job_options(command: F) -> F:
     )
     @click.option(
         "--pool",
-        type=click.Choice([*POOLS, "both"]),
-        default="both",
+        type=click.Choice([*POOLS_BY_NAME]),
+        default="all",
         show_default=True,
-        help="Which languages compete: all but the source (cross), or all (mixed).",
+        help="What competes: all languages but the source (cross), all (mixed), or of the former "
+        "the works that nobody likes in the training part (cold).",
     )
     @click.option(
         "--mix",
@@ -133,6 +141,7 @@ def job_options(command: F) -> F:
         min_rating: float | None,
         method: str | None,
         part: float,
+        cold: float,
         seed: int,
         max_persons: int,
         min_history: int,
@@ -148,11 +157,12 @@ def job_options(command: F) -> F:
             min_rating=min_rating,
             method=method,
             part=part,
+            cold=cold,
             seed=seed,
             max_persons=max_persons,
             min_history=min_history,
             k=k,
-            pools=POOLS if pool == "both" else (pool,),
+            pools=POOLS_BY_NAME[pool],
             mix=mix,
             one_language=renditions == "one",
         )
@@ -283,7 +293,8 @@ def show(report: Mapping[str, Any], console: Console) -> None:
     found = {RECALL: f"recall@{k}", NDCG: "nDCG@10", MRR: "MRR", HIT: "hit", COLD: "cold"}
     for kind, pool in report["pools"].items():
         share = pool["source share of the pool"]
-        console.print(_table(f"{kind} pool: what is found", pool, found))
+        caption = f"{kind} pool, {pool['works']} works, {pool['cases']} cases: what is found"
+        console.print(_table(caption, pool, found))
         caption = f"{kind} pool: what lists are like ({share:.0%} of it in the source language)"
         console.print(_table(caption, pool, _LIKE))
 

@@ -11,23 +11,28 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.likes import Likes, ids_as_numbers
-from xlrec_es.types import Vector
 
 CROSS = "cross"
 MIXED = "mixed"
 POOLS = (CROSS, MIXED)
 
+COLD_POOL = "cold"
+"""Of `cross` the works alone that nobody likes in the training part."""
+
+POOLS_BY_NAME = {
+    **{kind: (kind,) for kind in (*POOLS, COLD_POOL)},
+    "both": POOLS,
+    "all": (*POOLS, COLD_POOL),
+}
+
 BY_TIME = "time"
 AT_RANDOM = "random"
-
-_SAME_TEXT = 0.9995  # cosine of two raw vectors; what differs is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Split:
         part: How much is held out, 0..1.
         seed: Of the draw.
         cut_off: The moment, in ISO 8601, or None.
+        cold: The part of the works, 0..1, of which all likes are held out besides.
     """
 
     method: str
@@ -73,9 +79,17 @@ class Split:
     part: float
     seed: int
     cut_off: str | None = None
+    cold: float = 0.0
 
 
-def split(likes: Likes, *, method: str | None = None, part: float = 0.2, seed: int = 0) -> Split:
+def split(
+    likes: Likes,
+    *,
+    method: str | None = None,
+    part: float = 0.2,
+    seed: int = 0,
+    cold: float = 0.0,
+) -> Split:
     """Hold likes out.
 
     Args:
@@ -83,12 +97,24 @@ def split(likes: Likes, *, method: str | None = None, part: float = 0.2, seed: i
         method: `time` or `random`; None: by time where every like has one.
         part: Of the likes (`time`), or of each person's, and at least one of whoever has two.
         seed: Same seed and likes, same split, whatever the order of the file.
+        cold: Of this part of the works, drawn, all likes are held out, so that they are as if new.
 
     Raises:
-        UsageError: `part` is not between 0 and 1; by time, and likes have none.
+        UsageError: `part` is not between 0 and 1, or `cold` not from 0 to below 1; by time, and
+            likes have none.
     """
     if not 0 < part < 1:
         raise UsageError(f"the part that is held out is {part}; use a number between 0 and 1")
+    if not 0 <= cold < 1:
+        raise UsageError(f"the part of the works made cold is {cold}; use 0, or less than 1")
+    parts = _split(likes, method, part, seed)
+    if not cold:
+        return parts
+    warm = ~_first(likes.works, cold, seed)[likes.work]
+    return replace(parts, training=parts.training & warm, cold=cold)
+
+
+def _split(likes: Likes, method: str | None, part: float, seed: int) -> Split:
     if method is None:
         method = AT_RANDOM if np.isnan(likes.time).any() else BY_TIME
     if method == AT_RANDOM:
@@ -99,6 +125,12 @@ def split(likes: Likes, *, method: str | None = None, part: float = 0.2, seed: i
     cut_off = float(np.quantile(likes.time, 1 - part, method="higher")) if len(likes) else 0.0
     moment = datetime.fromtimestamp(cut_off, UTC).isoformat()
     return Split(method, likes.time < cut_off, part, seed, moment)
+
+
+def _first(works: Sequence[str], part: float, seed: int) -> NDArray[np.bool_]:
+    """Whether each work, in order of ids, is among the part that comes first in a random order."""
+    drawn = set(draw_order(works, seed=seed)[: round(part * len(works))])
+    return np.array([work in drawn for work in works], bool)
 
 
 def _drawn(likes: Likes, part: float, seed: int) -> NDArray[np.bool_]:
@@ -197,79 +229,23 @@ def sampled(cases: Sequence[Case], max_persons: int | None, *, seed: int) -> lis
     return [case for case in cases if case.person in some]
 
 
-def draw_order(persons: Iterable[str], *, seed: int) -> list[str]:
-    """Persons in a random order that depends on their ids and the seed alone."""
-    names = sorted(set(persons))
-    numbers = ids_as_numbers(f"{seed} {name}" for name in names)
-    return [names[place] for place in np.argsort(numbers, kind="stable")]
-
-
-def target_leaks(cases: Iterable[Case]) -> list[str]:
-    """Cases whose targets are known to the recommender, in sentences; there must be none."""
-    return [
-        f"{sorted(known)[0]!r} is a target of {case.person!r} from {case.source} and among what "
-        "is known of this person"
-        for case in cases
-        if (known := case.targets & {*case.history, *case.seen})
-    ]
-
-
-def without_twins(
-    cases: Sequence[Case], works: Sequence[str], raw: Vector
-) -> tuple[list[Case], int]:
-    """Take away targets whose text is that of a work of the history, word for word.
-
-    Such a target is not recommended but recognised: two records of one thing.
+def cold_cases(cases: Iterable[Case], cold: Collection[str]) -> list[Case]:
+    """The cases that have cold works among their targets, and no other targets.
 
     Args:
         cases: As `make_cases` makes them.
-        works: Ids, as many as there are rows.
-        raw: Shape (n_works, dims): uncalibrated unit rows, so that one text has one vector in
-            whatever language it is said to be.
-
-    Returns:
-        The cases that still have a target, and how many targets were taken away.
+        cold: Works.
     """
-    rows = {work: number for number, work in enumerate(works)}
-    kept, removed = [], 0
-    for case in cases:
-        targets = sorted(case.targets)
-        known = raw[[rows[work] for work in (*case.history, *case.seen)]]
-        nearest = (raw[[rows[work] for work in targets]] @ known.T).max(axis=1)
-        own = frozenset(w for w, near in zip(targets, nearest, strict=True) if near < _SAME_TEXT)
-        removed += len(targets) - len(own)
-        if own:
-            kept.append(replace(case, targets=own))
-    return kept, removed
+    among = frozenset(cold)
+    return [
+        replace(case, targets=case.targets & among)
+        for case in cases
+        if not case.targets.isdisjoint(among)
+    ]
 
 
-CLEAN = "clean"
-LEAKY = "leaky"
-UNKNOWN = "unknown"
-NO_INDICATORS = "none"
-
-
-def indicator_leak(indicators: Mapping[str, Any], likes: Likes, parts: Split) -> str:
-    """Whether the index's indicators have seen the targets.
-
-    Args:
-        indicators: `_meta.xlrec.indicators`.
-        likes: That are evaluated.
-        parts: How they are split.
-
-    Returns:
-        `none`: there are no indicators; `clean`: they were learned from the training part, or from
-        what happened before the cut-off; `leaky`: from all of these likes; `unknown`: from others.
-    """
-    if not indicators:
-        return NO_INDICATORS
-    known = indicators.get("learned_from") or {}
-    if known.get("digest") == likes.digest(parts.training):
-        return CLEAN
-    if known.get("digest") == likes.digest():
-        return LEAKY
-    until = known.get("until")
-    if until and parts.cut_off:
-        before = datetime.fromisoformat(until) < datetime.fromisoformat(parts.cut_off)
-        return CLEAN if before else LEAKY
-    return UNKNOWN
+def draw_order(ids: Iterable[str], *, seed: int) -> list[str]:
+    """Ids of persons or works in a random order that depends on them and the seed alone."""
+    names = sorted(set(ids))
+    numbers = ids_as_numbers(f"{seed} {name}" for name in names)
+    return [names[place] for place in np.argsort(numbers, kind="stable")]

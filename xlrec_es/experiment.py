@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +57,7 @@ def run(
     ground = Ground.of(
         material.pool.works, material.pool.work_vectors(), persons, len(material.likes.persons)
     )
-    pools = {kind: _pool_report(job, material, ground, lists, kind) for kind in job.pools}
+    pools = {kind: _pool_report(job, material, ground, lists, kind) for kind in material.pools}
     samples = [_sample(client, job, material, lists, number) for number in _sampled(job, material)]
     return {
         **_head(job, material),
@@ -82,6 +83,7 @@ def _head(job: Job, material: Material) -> dict[str, Any]:
         "fingerprint": {**live.meta.fingerprint.to_meta(), "digest": live.meta.fingerprint.digest},
         "weights": dict(material.weights),
         "indicators": {**live.meta.indicators, "state": material.indicators},
+        "encoder": {**live.meta.encoder, "state": material.encoder},
         "job": {**asdict(job), "interactions": job.interactions.name},
         "interactions": {
             **likes.report,
@@ -109,8 +111,9 @@ def _pool_report(
     kind: str,
 ) -> dict[str, Any]:
     """All systems of a pool, each beside the recommender."""
-    cases = material.cases
+    cases = material.cases_of(kind)
     persons = [case.person for case in cases]
+    works = list(itertools.compress(material.pool.works, material.among(kind)))
     mine = {name: found for (pool, name), found in lists.items() if pool == kind}
     values = {name: measure(cases, found, ground, job.k) for name, found in mine.items()}
     systems = {}
@@ -120,8 +123,8 @@ def _pool_report(
                 measured: plain(bootstrap(numbers, persons, seed=job.seed))
                 for measured, numbers in values[name].items()
             },
-            COVERAGE: coverage([[w for w, _ in one] for one in found], material.pool.works),
-            "pairs": _pairs(job, material, found, mine[RECOMMENDER]),
+            COVERAGE: coverage([[w for w, _ in one] for one in found], works),
+            "pairs": _pairs(job, material, kind, found, mine[RECOMMENDER]),
         }
         if name != RECOMMENDER:
             systems[name]["recommender is better by"] = {
@@ -139,6 +142,9 @@ def _pool_report(
         values[MEAN_VECTOR][RECALL], values[RAW_MEAN][RECALL], persons, seed=job.seed
     )
     return {
+        "cases": len(cases),
+        "persons": len(set(persons)),
+        "works": len(works),
         "source share of the pool": _source_share(material, kind),
         "calibration is better by": plain(calibrated),
         "systems": systems,
@@ -153,10 +159,14 @@ def plain(found: Interval | Difference) -> dict[str, Any]:
 
 
 def _pairs(
-    job: Job, material: Material, found: Sequence[Ranked], recommended: Sequence[Ranked]
+    job: Job,
+    material: Material,
+    kind: str,
+    found: Sequence[Ranked],
+    recommended: Sequence[Ranked],
 ) -> list[dict[str, Any]]:
     """recall@k by source and target language, and how far the recommender is above it."""
-    cases, languages = material.cases, material.pool.languages
+    cases, languages = material.cases_of(kind), material.pool.languages
     own = recall_by_pair(cases, recommended, languages, job.k)
     return [
         {
@@ -176,8 +186,9 @@ def _pairs(
 
 def _sampled(job: Job, material: Material) -> list[int]:
     """Numbers of the cases that are shown, one of each of the first persons of a draw."""
-    persons = draw_order((case.person for case in material.cases), seed=job.seed)[:SAMPLES]
-    first = {case.person: number for number, case in reversed([*enumerate(material.cases)])}
+    cases = material.cases_of(material.pools[0])
+    persons = draw_order((case.person for case in cases), seed=job.seed)[:SAMPLES]
+    first = {case.person: number for number, case in reversed([*enumerate(cases)])}
     return [first[person] for person in persons]
 
 
@@ -189,11 +200,12 @@ def _sample(
     number: int,
 ) -> dict[str, Any]:
     """One case for people: what is liked, what was held out, and the heads of all lists."""
-    case, pool, kind = material.cases[number], material.pool, job.pools[0]
+    pool, kind = material.pool, material.pools[0]
+    case = material.cases_of(kind)[number]
     recommender = Recommender(
         client,
         material.live.name,
-        options=replace(material.options, explain=True, rules=RULES),
+        options=replace(material.options_of(kind), explain=True, rules=RULES),
         timeout_s=TIMEOUT_S,
     )
     languages = case.languages(kind, material.languages)
@@ -230,7 +242,7 @@ def _source_share(material: Material, kind: str) -> float:
     of = {lang: float(pool.within([lang]).mean()) for lang in material.languages}
     shares = [
         of[case.source] if case.source in case.languages(kind, material.languages) else 0.0
-        for case in material.cases
+        for case in material.cases_of(kind)
     ]
     return float(np.mean(shares))
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from xlrec_es.evaluation import LEAKY
 from xlrec_es.indices import LiveIndex
 from xlrec_es.intervals import compare
+from xlrec_es.leaks import LEAKY, encoder_leak
 from xlrec_es.leg_scores import Ranked
 from xlrec_es.material import Job, Material, gather, largest_k
 from xlrec_es.measures import RECALL, Ground, measure
@@ -47,7 +47,7 @@ class Comparison:
             XlrecError: As for `xlrec_es.material.gather`.
         """
         material = gather(client, replace(job, index=live.name))
-        job = replace(job, k=min(job.k, largest_k(job, material)))
+        job = replace(job, k=min(job.k, largest_k(material)))
         return cls(client, live, job, material, max_loss)
 
     def check(self, target: LiveIndex) -> list[Check]:
@@ -59,14 +59,21 @@ class Comparison:
             XlrecError: As for `xlrec_es.systems.lists_of`.
         """
         before, after = (self._lists(index) for index in (self.live, target))
-        return [self._compare(kind, before[kind], after[kind]) for kind in self.job.pools]
+        checks = [self._compare(kind, before[kind], after[kind]) for kind in self.job.pools]
+        material = self.material
+        if encoder_leak(target.meta.encoder, material.likes, material.parts) == LEAKY:
+            seen = "; the new encoder has seen the targets"
+            checks = [replace(check, message=check.message + seen) for check in checks]
+        return checks
 
     def _lists(self, index: LiveIndex) -> dict[str, list[Ranked]]:
         material = self.material
         languages = tuple(lang for lang in material.languages if lang in index.meta.languages)
         settings = {_SYSTEM: index.meta.weights or WEIGHTS}
-        one = Round(index.name, material.options, settings, languages)
-        lists, _ = lists_of(self.client, self.job, material, one, _nothing)
+        one = Round(
+            index.name, material.cases, material.pools, material.options, settings, languages
+        )
+        lists, _ = lists_of(self.client, self.job, one)
         return {kind: found for (kind, _), found in lists.items()}
 
     def _compare(self, kind: str, before: list[Ranked], after: list[Ranked]) -> Check:
@@ -89,7 +96,3 @@ class Comparison:
         if material.indicators == LEAKY:
             message += "; the indicators of both have seen the targets"
         return Check("evaluation", gap.high >= -self.max_loss, message)
-
-
-def _nothing(_cases: int) -> None:
-    """Nobody watches."""

@@ -30,6 +30,8 @@ class IndexMeta:
         fingerprint: What made its vectors.
         calibration: How they were calibrated.
         analyzers: Analyzer really used, by language.
+        encoder: `learned_from`: which likes the encoder was fine-tuned on; empty if it is not known
+            to have been. See `leaks.encoder_leak`.
         segmenters: What cut the texts into words before they were stored, by language: package and
             version. None for most languages: Elasticsearch does it.
         title_field: The user's field that holds a document's title, or None.
@@ -51,6 +53,7 @@ class IndexMeta:
     tuning: Mapping[str, Any] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     indicators: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Mapping[str, Any] = field(default_factory=dict)
     segmenters: Mapping[str, str] = field(default_factory=dict)
     schema: str = SCHEMA
 
@@ -72,6 +75,7 @@ class IndexMeta:
             "tuning": dict(self.tuning),
             "source": dict(self.source),
             "indicators": dict(self.indicators),
+            "encoder": dict(self.encoder),
             "segmenters": dict(self.segmenters),
         }
 
@@ -88,6 +92,7 @@ class IndexMeta:
             tuning=dict(meta.get("tuning") or {}),
             source=dict(meta.get("source") or {}),
             indicators=dict(meta.get("indicators") or {}),
+            encoder=dict(meta.get("encoder") or {}),
             segmenters=dict(meta.get("segmenters") or {}),
             schema=meta["schema"],
         )

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.evaluation import (
-    LEAKY,
+    COLD_POOL,
     POOLS,
-    UNKNOWN,
     Case,
     Split,
-    indicator_leak,
+    cold_cases,
     split,
     split_cases,
-    target_leaks,
-    without_twins,
 )
 from xlrec_es.fusion import AUTO
 from xlrec_es.indices import LiveIndex, find_live
+from xlrec_es.leaks import (
+    LEAKY,
+    UNKNOWN,
+    encoder_leak,
+    indicator_leak,
+    target_leaks,
+    without_twins,
+)
 from xlrec_es.likes import Likes, read_likes
 from xlrec_es.plan import WEIGHTS, Options
 from xlrec_es.pool import Pool, mean_directions, read_pool
@@ -33,6 +40,7 @@ LEARN = (
     "xlrec-ingest indicators FILE --index INDEX"
 )
 
+FINETUNE = "evaluate with the split of its xlrec-ingest pairs, or make pairs with this one"
 
 MAX_TERMS = 65_536
 """Elasticsearch's own `index.max_terms_count`."""
@@ -50,11 +58,12 @@ class Job:
         min_rating: See `likes.read_likes`.
         method: See `evaluation.split`.
         part: See `evaluation.split`.
+        cold: See `evaluation.split`.
         seed: Of the split, of the persons that are drawn, and of the intervals.
         max_persons: At most so many persons; None: all.
         min_history: Likes in the source language that a case needs.
         k: Length of the lists.
-        pools: Some of `evaluation.POOLS`.
+        pools: Some of `evaluation.POOLS` and `evaluation.COLD_POOL`.
         mix: How languages share the list; see `fusion.share_out`.
         one_language: Each work is taken to be in one of its languages, drawn by the seed.
     """
@@ -66,6 +75,7 @@ class Job:
     min_rating: float | None = None
     method: str | None = None
     part: float = 0.2
+    cold: float = 0.0
     seed: int = 0
     max_persons: int | None = 500
     min_history: int = 2
@@ -90,8 +100,11 @@ class Material:
         likes: All likes.
         parts: How they are split.
         cases: Whom is recommended to.
+        cold: Works that nobody likes in the training part.
+        pools: Those of the job that there are; see `evaluation.COLD_POOL`.
         options: How recommendations are made, the weights aside.
-        indicators: Whether indicators have seen the targets; see `evaluation.indicator_leak`.
+        indicators: Whether indicators have seen the targets; see `leaks.indicator_leak`.
+        encoder: Whether the encoder has; see `leaks.encoder_leak`.
         notes: What was left out, and what to mind, in sentences.
     """
 
@@ -100,8 +113,11 @@ class Material:
     likes: Likes
     parts: Split
     cases: tuple[Case, ...]
+    cold: frozenset[str]
+    pools: tuple[str, ...]
     options: Options
     indicators: str
+    encoder: str
     notes: tuple[str, ...]
 
     @property
@@ -113,6 +129,21 @@ class Material:
     def weights(self) -> Mapping[str, float]:
         """Fusion weights that the index is served with."""
         return self.live.meta.weights or WEIGHTS
+
+    def cases_of(self, pool: str) -> Sequence[Case]:
+        """Whom is recommended to in a pool."""
+        return cold_cases(self.cases, self.cold) if pool == COLD_POOL else self.cases
+
+    def options_of(self, pool: str) -> Options:
+        """How recommendations are made in a pool: in the cold one nothing else is found."""
+        if pool != COLD_POOL:
+            return self.options
+        only = _only(self.pool, self.cold)
+        return replace(self.options, search=replace(self.options.search, only=only))
+
+    def among(self, pool: str) -> NDArray[np.bool_]:
+        """Which works compete in a pool, whatever their language, shape (n_works,)."""
+        return np.array([pool != COLD_POOL or work in self.cold for work in self.pool.works])
 
     def legs(self) -> dict[str, dict[str, float]]:
         """A setting for each leg alone; popularity is a baseline of its own."""
@@ -129,23 +160,22 @@ def gather(client: Elasticsearch, job: Job) -> Material:
         XlrecError: As for `find_live`.
     """
     live = find_live(client, job.index)
-    whole = read_pool(client, live)
-    pool = whole.in_one_language(job.seed) if job.one_language else whole
-    languages = sorted(set(pool.language))
-    if len(languages) < 2:
-        raise UsageError(
-            f"{live.name} has documents in one language only ({', '.join(languages) or 'none'}); "
-            "recommendations across languages need two"
-        )
+    pool = _read_pool(client, job, live)
     likes = read_likes(job.interactions, pool.items, fields=job.fields, min_rating=job.min_rating)
-    parts = split(likes, method=job.method, part=job.part, seed=job.seed)
+    parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
     cases: Sequence[Case] = split_cases(
         likes, parts, pool.languages, min_history=job.min_history, max_persons=job.max_persons
     )
     options = job.options()
     if job.one_language:
         cases = [replace(case, one_language=True) for case in cases]
-        options = replace(options, search=_only(pool, options.search))
+        only = _only(pool, pool.works)
+        if _most(only) > MAX_TERMS:
+            raise UsageError(
+                f"{_most(only)} works of one language are {_TOO_MANY}: ingest each work in one "
+                "language into an index of its own"
+            )
+        options = replace(options, search=replace(options.search, only=only))
     if leaks := target_leaks(cases):
         raise SourceError(f"a target has leaked into a history: {leaks[0]}")
     raw = live.meta.calibration.undo(pool.vectors, pool.language)
@@ -155,31 +185,107 @@ def gather(client: Elasticsearch, job: Job) -> Material:
     if not cases:
         raise SourceError("nothing to evaluate: every target has the text of a work of its history")
     notes = [f"{twins} targets left out: they have the very text of a known work"] if twins else []
-    state = indicator_leak(live.meta.indicators, likes, parts)
-    notes += warnings_of(state, live)
-    return Material(live, pool, likes, parts, tuple(cases), options, state, tuple(notes))
+    notes += warnings_of(live, likes, parts)
+    material = Material(
+        live,
+        pool,
+        likes,
+        parts,
+        tuple(cases),
+        _cold(likes, parts),
+        job.pools,
+        options,
+        indicator_leak(live.meta.indicators, likes, parts),
+        encoder_leak(live.meta.encoder, likes, parts),
+        tuple(notes),
+    )
+    return _without_cold_pool(job, material)
 
 
-def _only(pool: Pool, search: SearchOptions) -> SearchOptions:
-    """Searches that find the works of a pool in its languages alone."""
-    works = pool.works_by_language()
-    most = max(map(len, works.values()))
-    if most > MAX_TERMS:
+def _read_pool(client: Elasticsearch, job: Job, live: LiveIndex) -> Pool:
+    whole = read_pool(client, live)
+    pool = whole.in_one_language(job.seed) if job.one_language else whole
+    languages = sorted(set(pool.language))
+    if len(languages) < 2:
         raise UsageError(
-            f"{most} works of one language are more than Elasticsearch takes in a filter "
-            f"({MAX_TERMS}): ingest each work in one language into an index of its own"
+            f"{live.name} has documents in one language only ({', '.join(languages) or 'none'}); "
+            "recommendations across languages need two"
         )
-    return replace(search, only=works)
+    return pool
 
 
-def warnings_of(indicators: str, live: LiveIndex) -> list[str]:
-    """What to mind of an index's indicators, in sentences.
+def _cold(likes: Likes, parts: Split) -> frozenset[str]:
+    """The works that nobody likes in the training part."""
+    persons = np.bincount(likes.work[parts.training], minlength=len(likes.works))
+    return frozenset(likes.works[work] for work in np.flatnonzero(persons == 0))
+
+
+def _without_cold_pool(job: Job, material: Material) -> Material:
+    """The cold pool goes if it cannot be searched, or has nothing to tell.
+
+    Raises:
+        UsageError: No other pool is asked for.
+    """
+    if COLD_POOL not in job.pools:
+        return material
+    cases = material.cases_of(COLD_POOL)
+    works = min((_competing(material, COLD_POOL, case.source) for case in cases), default=0)
+    reason = ""
+    if works < job.k:
+        reason = (
+            f"it has {works} works for a source language, and lists have {job.k} places"
+            if cases
+            else "no target is a work that nobody likes in the training part"
+        )
+    elif (most := _most(_only(material.pool, material.cold))) > MAX_TERMS:
+        reason = f"its {most} works of one language are {_TOO_MANY}"
+    if not reason:
+        return material
+    others = tuple(kind for kind in job.pools if kind != COLD_POOL)
+    if not others:
+        raise UsageError(f"there is no cold pool: {reason}; --cold makes works cold")
+    told = (f"there is no cold pool: {reason}",) if cases else ()
+    return replace(material, pools=others, notes=(*material.notes, *told))
+
+
+_TOO_MANY = f"more than Elasticsearch takes in a filter ({MAX_TERMS})"
+
+
+def _only(pool: Pool, some: Collection[str]) -> dict[str, list[str]]:
+    """Some works of a pool, by language; for `SearchOptions.only`."""
+    among = set(some)
+    return {
+        language: [work for work in own if work in among]
+        for language, own in pool.works_by_language().items()
+    }
+
+
+def _most(works: Mapping[str, Sequence[str]]) -> int:
+    return max(map(len, works.values()))
+
+
+def warnings_of(live: LiveIndex, likes: Likes, parts: Split) -> list[str]:
+    """What to mind of an index's indicators and encoder, in sentences.
 
     Args:
-        indicators: See `evaluation.indicator_leak`.
         live: The index.
+        likes: That are evaluated.
+        parts: How they are split.
     """
     notes = []
+    encoder = encoder_leak(live.meta.encoder, likes, parts)
+    if encoder == LEAKY:
+        notes.append(
+            "LEAK: the index's encoder was fine-tuned on likes that are targets here, so the dense "
+            "leg, borrowed indicators, and what contains them, look better than they are; "
+            f"{FINETUNE}"
+        )
+    if encoder == UNKNOWN:
+        notes.append(
+            "the index's encoder was fine-tuned on other likes than these: whether targets were "
+            f"among them cannot be told. To be sure, {FINETUNE}"
+        )
+    indicators = indicator_leak(live.meta.indicators, likes, parts)
     if indicators == LEAKY:
         notes.append(
             "LEAK: the index's indicators were learned from likes that are targets here, so the "
@@ -201,7 +307,7 @@ def check_size(job: Job, material: Material) -> None:
     Raises:
         UsageError: k is more than a pool has works.
     """
-    works, kind, source = _smallest_pool(job, material)
+    works, kind, source = _smallest_pool(material)
     if job.k > works:
         raise UsageError(
             f"k is {job.k}, but the {kind} pool for {source} has {works} works; "
@@ -209,17 +315,22 @@ def check_size(job: Job, material: Material) -> None:
         )
 
 
-def largest_k(job: Job, material: Material) -> int:
+def largest_k(material: Material) -> int:
     """How long lists may be: as long as the smallest pool."""
-    works, _, _ = _smallest_pool(job, material)
+    works, _, _ = _smallest_pool(material)
     return works
 
 
-def _smallest_pool(job: Job, material: Material) -> tuple[int, str, str]:
+def _smallest_pool(material: Material) -> tuple[int, str, str]:
     """How many works it has, which kind it is, and the source language that it is for."""
     return min(
-        (int(material.pool.within(competing).sum()), kind, source)
-        for kind in job.pools
-        for source in {case.source for case in material.cases}
-        for competing in [Case("", source, (), frozenset()).languages(kind, material.languages)]
+        (_competing(material, kind, source), kind, source)
+        for kind in material.pools
+        for source in {case.source for case in material.cases_of(kind)}
     )
+
+
+def _competing(material: Material, kind: str, source: str) -> int:
+    """How many works compete in a pool for a source language."""
+    languages = Case("", source, (), frozenset()).languages(kind, material.languages)
+    return int((material.pool.within(languages) & material.among(kind)).sum())

@@ -15,7 +15,7 @@ import orjson
 
 from xlrec_es.baselines import POPULAR
 from xlrec_es.errors import MissingExtra, UsageError
-from xlrec_es.evaluation import BY_TIME, CROSS, MIXED
+from xlrec_es.evaluation import BY_TIME, COLD_POOL, CROSS, MIXED, POOLS_BY_NAME
 from xlrec_es.measures import (
     COLD,
     COVERAGE,
@@ -93,6 +93,7 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
 _POOLS = {
     CROSS: "What is recommended is in any language but the source.",
     MIXED: "All languages compete, the source language too.",
+    COLD_POOL: "Only works that nobody likes in the training part, in any language but the source.",
 }
 
 
@@ -154,7 +155,7 @@ def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
         f"{measure} of the recommender, by pair of languages",
         "Works that many know, and cold ones",
     )
-    return [
+    found = [
         Figure(
             f"{kind}-recall",
             captions[0],
@@ -176,18 +177,25 @@ def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
                 [[p["source"], p["target"], p["persons"], _interval(p["recall"])] for p in pairs],
             ),
         ),
-        Figure(
-            f"{kind}-cold",
-            captions[2],
-            groups(warmth, measure=measure),
-            table(
-                f"{captions[2]}, {kind} pool",
-                ["system", "warm", "cold"],
-                [[name, _interval(m[WARM]), _interval(m[COLD])] for name, m in measures.items()],
-                own=RECOMMENDER,
-            ),
-        ),
     ]
+    if kind != COLD_POOL:  # there everything is cold
+        found.append(
+            Figure(
+                f"{kind}-cold",
+                captions[2],
+                groups(warmth, measure=measure),
+                table(
+                    f"{captions[2]}, {kind} pool",
+                    ["system", "warm", "cold"],
+                    [
+                        [name, _interval(m[WARM]), _interval(m[COLD])]
+                        for name, m in measures.items()
+                    ],
+                    own=RECOMMENDER,
+                ),
+            )
+        )
+    return found
 
 
 def _by_recall(pool: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -268,6 +276,7 @@ def _configuration(report: Mapping[str, Any]) -> Iterable[str]:
             "fingerprint",
             "weights",
             "indicators",
+            "encoder",
             "job",
             "interactions",
             "split",
@@ -282,13 +291,14 @@ def _configuration(report: Mapping[str, Any]) -> Iterable[str]:
 def command(report: Mapping[str, Any]) -> str:
     """The command line that gives the same numbers, from the same index and interactions."""
     job = report["job"]
-    pool = "both" if len(job["pools"]) > 1 else job["pools"][0]
+    [pool] = (name for name, own in POOLS_BY_NAME.items() if own == tuple(job["pools"]))
     words = ["xlrec-es", "evaluate", job["interactions"], "--index", report["index"]]
     given = {
         "--against": job["against"],
         "--min-rating": job["min_rating"],
         "--split": report["split"]["method"],
         "--held-out": job["part"],
+        "--cold": job["cold"] or None,
         "--seed": job["seed"],
         "--max-persons": job["max_persons"],
         "--min-history": job["min_history"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from elasticsearch import Elasticsearch
 
 from xlrec_es.baselines import baselines, best
-from xlrec_es.evaluation import indicator_leak
+from xlrec_es.evaluation import COLD_POOL, Case
 from xlrec_es.indices import find_live
 from xlrec_es.leg_scores import Ranked
 from xlrec_es.material import Job, Material, warnings_of
@@ -34,7 +34,8 @@ def all_lists(
         step: See `experiment.run`.
 
     Returns:
-        By pool and system, one list for each case; and what was not answered in full, in sentences.
+        By pool and system, one list for each case of the pool; and what was not answered in full,
+        in sentences.
 
     Raises:
         XlrecError: As for `served.searches`.
@@ -42,8 +43,9 @@ def all_lists(
     lists: dict[tuple[str, str], list[Ranked]] = {}
     degraded: tuple[str, ...] = ()
     rounds = _rounds(client, job, material)
+    total = sum(len(one.cases) for one in rounds)
     for one in rounds:
-        found, problems = lists_of(client, job, material, one, lambda n: step(len(rounds) * n))
+        found, problems = lists_of(client, job, one, lambda: step(total))
         lists |= found
         degraded += problems
     return lists | _baseline_lists(job, material), degraded
@@ -51,16 +53,20 @@ def all_lists(
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One search of all cases.
+    """One search of cases.
 
     Attributes:
         index: Physical name.
+        cases: Whom to search for.
+        pools: In which the answers are ranked.
         options: How.
         settings: Fusion weights by system.
         languages: In which.
     """
 
     index: str
+    cases: Sequence[Case]
+    pools: Sequence[str]
     options: Options
     settings: Mapping[str, Mapping[str, float]]
     languages: tuple[str, ...]
@@ -72,46 +78,66 @@ class Round:
 
 
 def lists_of(
-    client: Elasticsearch, job: Job, material: Material, one: Round, step: Callable[[int], None]
+    client: Elasticsearch, job: Job, one: Round, step: Callable[[], None] = lambda: None
 ) -> tuple[Mapping[tuple[str, str], list[Ranked]], tuple[str, ...]]:
     """The lists of the systems of one round; see `all_lists`.
 
     Args:
         client: Of the cluster.
         job: What is evaluated, and how.
-        material: Of the job.
         one: The round.
-        step: Called with the number of cases after each case.
+        step: Called after each case.
     """
     found = searches(
         client,
         one.index,
-        material.cases,
+        one.cases,
         options=replace(one.options, weights=one.legs),
         languages=one.languages,
     )
     served = serve(
         found,
-        material.cases,
+        one.cases,
         one.settings,
         mix=job.mix,
-        wanted=Wanted(job.pools, one.languages, job.k),
-        step=lambda: step(len(material.cases)),
+        wanted=Wanted(one.pools, one.languages, job.k),
+        step=step,
     )
     return served.lists, served.degraded
 
 
 def _rounds(client: Elasticsearch, job: Job, material: Material) -> list[Round]:
-    own, options, languages = material.live.name, material.options, material.languages
-    rounds = [
-        Round(own, options, {RECOMMENDER: material.weights, **material.legs()}, languages),
-        Round(own, replace(options, max_interests=1), {MEAN_VECTOR: {DENSE: 1.0}}, languages),
+    return [
+        one for pools in _together(material) for one in _rounds_of(client, job, material, pools)
     ]
+
+
+def _together(material: Material) -> list[list[str]]:
+    """Pools that have the same cases and works: the cold one is alone."""
+    alike = [kind for kind in material.pools if kind != COLD_POOL]
+    cold = [kind for kind in material.pools if kind == COLD_POOL]
+    return [pools for pools in (alike, cold) if pools]
+
+
+def _rounds_of(
+    client: Elasticsearch, job: Job, material: Material, pools: Sequence[str]
+) -> list[Round]:
+    options, languages = material.options_of(pools[0]), material.languages
+    one = Round(
+        index=material.live.name,
+        cases=material.cases_of(pools[0]),
+        pools=pools,
+        options=options,
+        settings={RECOMMENDER: material.weights, **material.legs()},
+        languages=languages,
+    )
+    mean = {MEAN_VECTOR: {DENSE: 1.0}}
+    rounds = [one, replace(one, options=replace(options, max_interests=1), settings=mean)]
     if job.against is not None:
         other = find_live(client, job.against)
         shared = tuple(lang for lang in languages if lang in other.meta.languages)
-        weights = other.meta.weights or WEIGHTS
-        rounds.append(Round(other.name, options, {AGAINST: weights}, shared))
+        weights = {AGAINST: other.meta.weights or WEIGHTS}
+        rounds.append(replace(one, index=other.name, settings=weights, languages=shared))
     return rounds
 
 
@@ -121,21 +147,27 @@ def _baseline_lists(job: Job, material: Material) -> dict[tuple[str, str], list[
         pool, likes, material.parts.training, material.live.meta.calibration, seed=job.seed
     )
     numbers = {work: number for number, work in enumerate(pool.works)}
-    lists: dict[tuple[str, str], list[Ranked]] = {(p, s): [] for p in job.pools for s in scorers}
-    within = {
-        languages: pool.within(languages)
-        for kind in job.pools
-        for languages in {case.languages(kind, material.languages) for case in material.cases}
+    lists: dict[tuple[str, str], list[Ranked]] = {
+        (kind, name): [] for kind in material.pools for name in scorers
     }
-    for case in material.cases:
-        for name, scorer in scorers.items():
-            scores = scorer(case)
-            for kind in job.pools:
-                languages = case.languages(kind, material.languages)
-                allowed = within[languages].copy()
-                allowed[[numbers[work] for work in (*case.history, *case.seen)]] = False
-                works = [pool.works[number] for number in best(scores, allowed, job.k)]
-                lists[kind, name].append(tuple((w, _language(pool, w, languages)) for w in works))
+    for kinds in _together(material):
+        among, cases = material.among(kinds[0]), material.cases_of(kinds[0])
+        within = {
+            languages: pool.within(languages) & among
+            for kind in kinds
+            for languages in {case.languages(kind, material.languages) for case in cases}
+        }
+        for case in cases:
+            known = [numbers[work] for work in (*case.history, *case.seen)]
+            for name, scorer in scorers.items():
+                scores = scorer(case)
+                for kind in kinds:
+                    languages = case.languages(kind, material.languages)
+                    allowed = within[languages].copy()
+                    allowed[known] = False
+                    works = [pool.works[number] for number in best(scores, allowed, job.k)]
+                    ranked = tuple((work, _language(pool, work, languages)) for work in works)
+                    lists[kind, name].append(ranked)
     return lists
 
 
@@ -149,5 +181,5 @@ def notes_against(client: Elasticsearch, job: Job, material: Material) -> list[s
     if job.against is None:
         return []
     other = find_live(client, job.against)
-    state = indicator_leak(other.meta.indicators, material.likes, material.parts)
-    return [f"{other.name}: {note}" for note in warnings_of(state, other)]
+    notes = warnings_of(other, material.likes, material.parts)
+    return [f"{other.name}: {note}" for note in notes]

@@ -2,8 +2,9 @@
 
 Persons are drawn into two groups. On the first, a coordinate search finds weights and profile
 options in each round of a cross-validation; the options that most rounds found, and the mean of
-those rounds' weights, are proposed. On the second, which nothing was learned from, the proposal
-must beat what is served at present beyond the noise, or it is not taken.
+those rounds' weights, are proposed, or one leg alone if that does as well. On the second, which
+nothing was learned from, the proposal must beat what is served at present beyond the noise, or it
+is not taken.
 
 Each number of interests takes a round of searches.
 """
@@ -19,23 +20,23 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from xlrec_es.errors import UsageError
-from xlrec_es.evaluation import LEAKY, NO_INDICATORS, Case, draw_order
+from xlrec_es.evaluation import COLD_POOL, Case, draw_order
 from xlrec_es.experiment import plain
 from xlrec_es.indices import find_live, update_meta
 from xlrec_es.intervals import bootstrap, compare
+from xlrec_es.leaks import LEAKY, NOTHING_LEARNED
 from xlrec_es.leg_scores import LegScores, Values
-from xlrec_es.material import LEARN, Job, Material, check_size, gather
+from xlrec_es.material import FINETUNE, LEARN, Job, Material, check_size, gather
 from xlrec_es.measures import NDCG, RECALL
 from xlrec_es.plan import max_interests
 from xlrec_es.query import COLLABORATIVE, LEGS
 from xlrec_es.served import answers
 from xlrec_es.weight_search import (
-    DIGITS,
     Objective,
     ProfileOptions,
     Setting,
-    agreed,
     cross_validate,
+    proposal,
     rounded,
 )
 
@@ -69,14 +70,18 @@ def run(
         The report, ready to be written as JSON.
 
     Raises:
-        UsageError: The index's indicators have seen the targets; too few persons.
+        UsageError: The index's indicators or encoder have seen the targets; too few persons; the
+            cold pool alone is asked for.
         XlrecError: As for `material.gather`.
     """
     begun = time.perf_counter()
+    job = replace(job, pools=tuple(kind for kind in job.pools if kind != COLD_POOL))
+    if not job.pools:
+        raise UsageError("weights are for lists of all works; tune with --pool both")
     material = gather(client, job)
     check_size(job, material)
     _refuse(material)
-    legs = [leg for leg in LEGS if leg != COLLABORATIVE or material.indicators != NO_INDICATORS]
+    legs = [leg for leg in LEGS if leg != COLLABORATIVE or material.indicators != NOTHING_LEARNED]
     before = (
         ProfileOptions(max_interests(material.live, material.weights)),
         rounded([material.weights.get(leg, 0.0) for leg in legs]),
@@ -92,7 +97,7 @@ def run(
     persons = [case.person for case in material.cases if groups[case.person] == "tuning"]
     others = [case.person for case in material.cases if groups[case.person] == "checking"]
     folds, unseen = cross_validate(tuning, persons, before, seed=job.seed)
-    proposed = agreed(folds)
+    proposed = proposal(tuning, folds, unseen)
     gain = compare(checking(proposed), checking(before), others, seed=job.seed)
     accepted = proposed != before and gain.interval.low > 0
     in_pools = {
@@ -129,6 +134,11 @@ def run(
 
 
 def _refuse(material: Material) -> None:
+    if material.encoder == LEAKY:
+        raise UsageError(
+            "the index's encoder was fine-tuned on the very likes that weights would be learned "
+            f"from, so the dense leg would get too much; {FINETUNE}"
+        )
     if material.indicators == LEAKY:
         raise UsageError(
             "the index's indicators were learned from the very likes that weights would be "
@@ -239,4 +249,5 @@ def with_untried(proposed: Mapping[str, float], before: Mapping[str, float]) -> 
     total = sum(before.values())
     untried = {leg: w / total for leg, w in before.items() if leg not in proposed and w > 0}
     rest = 1 - sum(untried.values())
-    return {leg: round(w * rest, DIGITS) for leg, w in proposed.items() if w > 0} | untried
+    # Where indicators will carry nearly all of it, what is left is small.
+    return {leg: float(f"{w * rest:.3g}") for leg, w in proposed.items() if w > 0} | untried

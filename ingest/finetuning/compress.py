@@ -210,7 +210,7 @@ def _card(
         prefix=small.prefix,
         languages=tuple(sorted(set(data.documents.languages) - {UNDETERMINED})),
         calibration=verdict.calibration,
-        data={**{k: v for k, v in data.about.items() if k != "interactions"}},
+        data=data.described(),
         settings={"method": job.method, "dims": small.dims},
         results=rows,
         onnx=job.method == INT8,

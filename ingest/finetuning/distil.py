@@ -296,6 +296,7 @@ def _card(
         calibration=verdict.calibration,
         status=gate.status(verdict.reasons, force=job.force),
         reasons=verdict.reasons,
+        learned_from=models.learned_from(job.teacher) if job.teacher else (),
         data={"texts": len(data.documents.texts), "works": len(data.works)},
         settings=job.settings(),
         results=verdict.rows(),

@@ -369,8 +369,9 @@ def _card(
         calibration=verdict.calibration,
         status=gate.status(verdict.reasons, force=job.force),
         reasons=verdict.reasons,
+        learned_from=data.learned_from,
         data={
-            **{name: value for name, value in data.about.items() if name != "interactions"},
+            **data.described(),
             "pairs": data.pairs.num_rows,
             "works": len(data.works),
         },

@@ -48,12 +48,14 @@ class Base:
         revision: Commit, or a hash of the files.
         licence: As the Hugging Face hub spells it (`mit`, `apache-2.0`); None if it is not known.
         hub_id: Name on the hub, if it has one.
+        learned_from: Likes that it was fine-tuned on, as far as is known; see `Card`.
     """
 
     name: str
     revision: str
     licence: str | None = None
     hub_id: str | None = None
+    learned_from: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def of(cls, model: str, files: ModelFiles) -> Base:
@@ -66,7 +68,9 @@ class Base:
         if model == EMBEDDED:
             return cls(files.name, files.revision, _EMBEDDED_LICENCE, _EMBEDDED_HUB_ID)
         hub_id = None if Path(model).expanduser().is_dir() else model
-        return cls(files.name, files.revision, _licence(files.folder, hub_id), hub_id)
+        licence = _licence(files.folder, hub_id)
+        learned_from = models.learned_from(str(files.folder))
+        return cls(files.name, files.revision, licence, hub_id, learned_from)
 
 
 def _licence(folder: Path, hub_id: str | None) -> str | None:
@@ -93,6 +97,8 @@ class Card:
         calibration: `none` or `centre`, as measured best; None: not measured.
         status: `ACCEPTED`, `REJECTED` or `FORCED`.
         reasons: Why it was not accepted, in sentences.
+        learned_from: The likes that it learned from beside those of its base; see
+            `xlrec_es.leaks.training_note`.
         data: What it learned from: counts, by what they count.
         settings: How, by name.
         results: What was measured: rows of a table, all with the same columns.
@@ -109,6 +115,7 @@ class Card:
     calibration: str | None = None
     status: str = ACCEPTED
     reasons: tuple[str, ...] = ()
+    learned_from: tuple[Mapping[str, Any], ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     results: Sequence[Mapping[str, Any]] = ()

@@ -23,6 +23,7 @@ from ingest.finetuning.negatives import mine
 from ingest.finetuning.training_set import (
     CLICK,
     CO_ENGAGED,
+    LEARNED_FROM,
     RENDITION,
     SCHEMAS,
     Documents,
@@ -36,6 +37,7 @@ from xlrec_es.errors import SourceError
 from xlrec_es.evaluation import Case, Split, split, split_cases
 from xlrec_es.indices import LiveIndex, find_live
 from xlrec_es.languages import UNDETERMINED
+from xlrec_es.leaks import training_note
 from xlrec_es.likes import Likes, read_likes
 from xlrec_es.query import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
 from xlrec_es.types import Vector
@@ -64,6 +66,7 @@ class PairsJob:
             person likes together, which exact EASE does not.
         method: See `xlrec_es.evaluation.split`.
         part: See `split`.
+        cold: See `split`.
         seed: Of the split, and of the languages that are drawn for works that have several.
         max_persons: At most so many persons are measured on.
         min_persons: Works that fewer persons like are in no pair, renditions apart.
@@ -80,6 +83,7 @@ class PairsJob:
     learner: Learner = field(default_factory=LocalEase)
     method: str | None = None
     part: float = 0.2
+    cold: float = 0.0
     seed: int = 0
     max_persons: int = 500
     min_persons: int = 2
@@ -102,7 +106,7 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
     works, documents = read.works, read.documents
     items = {id_: works[w] for id_, w in read.ids.items()} | {work: work for work in works}
     likes = read_likes(job.interactions, items, fields=job.fields, min_rating=job.min_rating)
-    parts = split(likes, method=job.method, part=job.part, seed=job.seed)
+    parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
     clicks = read_clicks(job.clicks, items, _held_out(likes, parts)) if job.clicks else {}
     data = assemble(job, documents, likes, parts, clicks)
     if job.negatives:
@@ -356,6 +360,7 @@ def _about(job: PairsJob, likes: Likes, parts: Split, cases: Sequence[Case]) -> 
         "interactions": dict(likes.report),
         "learner": job.learner.name,
         "split": {"method": parts.method, "part": parts.part, "seed": parts.seed},
+        LEARNED_FROM: training_note(likes, parts),
         "training likes": int(parts.training.sum()),
         "held-out likes": int((~parts.training).sum()),
         "cases": len(cases),

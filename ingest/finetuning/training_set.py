@@ -68,6 +68,9 @@ SCHEMAS = {
 }
 _ABOUT = b"xlrec"
 
+LEARNED_FROM = "learned_from"
+"""In `TrainingSet.about`: which likes; see `xlrec_es.leaks.training_note`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Documents:
@@ -129,6 +132,16 @@ class TrainingSet:
             work: tuple(language for language, _ in own)
             for work, own in zip(self.works, by_work, strict=True)
         }
+
+    @property
+    def learned_from(self) -> tuple[Mapping[str, Any], ...]:
+        """What a model that is trained on the pairs has learned from, for its card."""
+        note = self.about.get(LEARNED_FROM)
+        return (note,) if note else ()
+
+    def described(self) -> dict[str, Any]:
+        """Where it came from and how it was made, for people."""
+        return {k: v for k, v in self.about.items() if k not in ("interactions", LEARNED_FROM)}
 
     @property
     def digest(self) -> str:

@@ -43,7 +43,7 @@ from ingest.learners import LocalEase
 from ingest.options import EncoderOptions
 from ingest.transfer import Transfer
 from xlrec_es.baselines import best
-from xlrec_es.evaluation import Split, split
+from xlrec_es.evaluation import Split, cold_cases, split
 from xlrec_es.intervals import bootstrap
 from xlrec_es.likes import Likes, read_likes
 from xlrec_es.metrics import recall_at_k
@@ -82,19 +82,17 @@ def measured(raw: Vector, data: TrainingSet, cold: np.ndarray) -> dict[str, Any]
     pool = Examination.of(data)
     names = {work for work, is_cold in zip(data.works, cold, strict=True) if is_cold}
     warm = tuple(work for work in data.works if work not in names)
-    cold_cases = []
-    for case in pool.cases:
-        if case.targets & names:
-            known = {*case.history, *case.seen}
-            others = tuple(work for work in warm if work not in known)
-            targets = case.targets & names
-            cold_cases.append(replace(case, targets=targets, seen=(*case.seen, *others)))
+    among_themselves = []
+    for case in cold_cases(pool.cases, names):
+        known = {*case.history, *case.seen}
+        others = tuple(work for work in warm if work not in known)
+        among_themselves.append(replace(case, seen=(*case.seen, *others)))
     # One case a person, from the language in which they like most.
     most = {case.person: case for case in sorted(pool.cases, key=lambda case: len(case.history))}
     main = [c for c in most.values() if len(c.history) >= 5 and len(c.targets) >= 5]
     noise = np.random.default_rng(0).standard_normal(raw.shape).astype(np.float32)
     report: dict[str, Any] = {}
-    for name, cases in (("all", pool.cases), ("main language", main), ("cold", cold_cases)):
+    for name, cases in (("all", pool.cases), ("main language", main), ("cold", among_themselves)):
         some = replace(pool, cases=tuple(cases))
         for method, vectors in {**some.calibrated(raw), "random": noise}.items():
             found = some.recall(some.lists(vectors))

@@ -24,11 +24,11 @@ from ingest.cli import main as xlrec_ingest
 from xlrec_es import History, Recommender
 from xlrec_es.cli import main as xlrec_es
 from xlrec_es.evaluation import POOLS, Case
-from xlrec_es.leg_scores import LegScores
 from xlrec_es.material import Job
 from xlrec_es.plan import Options
 from xlrec_es.pool import read_pool
 from xlrec_es.query import SearchOptions
+from xlrec_es.report import render
 from xlrec_es.served import RULES, history_of, searches
 from xlrec_es.systems import AGAINST, RECOMMENDER
 
@@ -70,18 +70,18 @@ def test_lists_are_those_of_the_recommender(
 ) -> None:
     write_catalogue(es_each, index_name)
     # Few candidates, so that legs do not find the same ones.
-    options = Options(mix=mix, explain=False, search=SearchOptions(candidates=8))
-    found = list(searches(es_each, index_name, CASES, options=options, languages=LANGUAGES))
+    few = SearchOptions(candidates=8)
     compared = 0
-    for case, scores in zip(CASES, found, strict=True):
-        assert isinstance(scores, LegScores)
-        for pool in POOLS:
-            within = case.languages(pool, LANGUAGES)
-            for weights in SETTINGS:
-                recommender = Recommender(
-                    es_each, index_name, options=replace(options, weights=weights, rules=RULES)
-                )
-                for size in (3, 10, 40):
+    for size in (3, 10, 40):
+        options = Options(mix=mix, explain=False, search=few.deep_enough(size))
+        found = list(searches(es_each, index_name, CASES, options=options, languages=LANGUAGES))
+        for case, scores in zip(CASES, found, strict=True):
+            for pool in POOLS:
+                within = case.languages(pool, LANGUAGES)
+                for weights in SETTINGS:
+                    recommender = Recommender(
+                        es_each, index_name, options=replace(options, weights=weights, rules=RULES)
+                    )
                     result = recommender.recommend(history_of(case), languages=within, size=size)
                     served = tuple((item.work, item.language) for item in result.items)
                     assert scores.narrowed(within).ranked(weights, mix=mix, size=size) == served
@@ -152,6 +152,49 @@ def test_where_every_work_is_in_every_language_each_counts_in_one_of_them(
     assert set(plan.profile.texts) == set(LANGUAGES)
     german = replace(History.of(["chess-0", "chess-5"]), languages=("de",))
     assert set(Recommender(es, index_name).plan(german).profile.texts) == {"de"}
+
+
+def test_cold_works_are_a_pool_of_their_own(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    options = ("--k", 4, "--cold", 0.4, "--max-persons", 30)
+    where = ("--url", es_url, "-i", index_name)
+    training = tmp_path / "training.tsv"
+    invoke(xlrec_es, "evaluate", likes, *where, *options, "--write-training", training)
+    invoke(xlrec_ingest, "indicators", training, *where)
+    report = evaluate(likes, es_url, index_name, *options)
+    assert report["indicators"]["state"] == "clean"
+    known = {line.split("\t")[1] for line in training.read_text().splitlines()[1:]}
+    cold = {f"{topic}-{n}" for topic in TOPICS for n in range(WORKS_PER_TOPIC)} - known
+    pool = report["pools"]["cold"]
+    assert pool["works"] == len(cold) == 16
+    assert report["pools"]["cross"]["cases"] >= pool["cases"] > 20
+    recall = {name: system["measures"]["recall"] for name, system in pool["systems"].items()}
+    assert recall[RECOMMENDER]["low"] > recall["random"]["high"], "what is borrowed tells topics"
+    assert recall["item cosine"]["mean"] == 0, "nobody likes them"
+    assert pool["systems"]["random"]["coverage"] == 1, "of the cold works"
+    alone = evaluate(likes, es_url, index_name, *options, "--pool", "cold")
+    assert alone["pools"] == {"cold": pool}
+    titles = {f"{topic.title()} {number}" for topic, number in (w.split("-") for w in cold)}
+    shown = [
+        entry for sample in alone["samples"] for own in sample["lists"].values() for entry in own
+    ]
+    assert {entry["title"] for entry in shown} <= titles
+    text = render(alone)
+    assert "cold pool" in text
+    assert "--cold 0.4" in text
+    few = evaluate(likes, es_url, index_name, "--k", 16, *options[2:])
+    assert any("lists have 16 places" in note for note in few["notes"])
+    assert set(few["pools"]) == set(POOLS)
+    # Where all works are known there is none, and who asks for it is told.
+    for command, message in (
+        ("evaluate", "no target is a work that nobody likes"),
+        ("tune", "weights are for lists of all works"),
+    ):
+        done = CliRunner().invoke(xlrec_es, [command, str(likes), *where, "--pool", "cold"])
+        assert done.exit_code == 2
+        assert message in " ".join(done.output.split())
 
 
 def test_an_index_with_other_works_is_no_obstacle(

@@ -13,8 +13,11 @@ from elasticsearch import Elasticsearch
 import taste
 from ingest.cli import main
 from ingest.models import measured_calibration
+from xlrec_es.cli import main as xlrec_es
 from xlrec_es.history import History, Interaction
 from xlrec_es.indices import find_live
+from xlrec_es.leaks import CLEAN, LEAKY
+from xlrec_es.material import Job, gather
 from xlrec_es.recommend import Recommender
 
 TRAINING = ("--steps", 60, "--layers", "all", "--learning-rate", "3e-3", "--batch-size", 32)
@@ -41,7 +44,12 @@ def found(es: Elasticsearch, index: str) -> list[str]:
 
 
 def test_pairs_to_recommendations(
-    es: Elasticsearch, index_name: str, command: Command, tiny_model: Path, tmp_path: Path
+    es: Elasticsearch,
+    es_url: str,
+    index_name: str,
+    command: Command,
+    tiny_model: Path,
+    tmp_path: Path,
 ) -> None:
     items = tmp_path / "items.jsonl"
     items.write_text(
@@ -66,3 +74,13 @@ def test_pairs_to_recommendations(
     # What measured best for the model, though the index that was live is centred.
     assert live.meta.calibration.method == measured_calibration(str(model))
     assert found(es, index_name) == ["0"] * 4
+    # The likes that it was fine-tuned on are known, and so which evaluation it has spoilt.
+    states = [gather(es, Job(likes, index_name, seed=seed)).encoder for seed in (0, 1)]
+    assert states == [CLEAN, LEAKY]
+    evaluation = ["evaluate", str(likes), "--url", es_url, "-i", index_name, "--seed", "1"]
+    evaluation += ["--k", "5", "--max-persons", "5"]
+    assert "LEAK: the index's encoder" in " ".join(
+        CliRunner().invoke(xlrec_es, evaluation).output.split()
+    )
+    refused = CliRunner().invoke(xlrec_es, ["tune", *evaluation[1:]])
+    assert "fine-tuned on the very likes" in " ".join(refused.output.split())

@@ -9,19 +9,14 @@ from hypothesis import strategies as st
 
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.evaluation import (
-    CLEAN,
-    LEAKY,
-    NO_INDICATORS,
-    UNKNOWN,
     Case,
-    indicator_leak,
+    cold_cases,
     make_cases,
     sampled,
     split,
     split_cases,
-    target_leaks,
-    without_twins,
 )
+from xlrec_es.leaks import target_leaks
 from xlrec_es.likes import Likes, read_likes
 
 LANGUAGES = {"a": ["de"], "b": ["de"], "c": ["ja"], "d": ["de", "ja"], "e": ["ja"]}
@@ -63,16 +58,6 @@ PAIRS = st.sets(st.tuples(st.sampled_from("pqr"), st.sampled_from("abcde")))
 def test_no_target_is_known(likes: set[tuple[str, str]], held_out: set[tuple[str, str]]) -> None:
     cases = make_cases(likes, LANGUAGES, held_out=held_out - likes, min_history=1)
     assert target_leaks([*cases, *make_cases(likes, LANGUAGES, min_history=1)]) == []
-
-
-def test_a_planted_target_is_found() -> None:
-    [leak] = target_leaks(
-        [
-            Case("p", "de", ("a", "b"), frozenset({"c"})),
-            Case("q", "de", ("a", "b"), frozenset({"c"}), seen=("c",)),
-        ]
-    )
-    assert "'c' is a target of 'q' from de" in leak
 
 
 def test_short_histories_and_persons_of_one_language_make_no_case() -> None:
@@ -130,38 +115,23 @@ def test_persons_are_drawn_by_seed_whatever_their_order() -> None:
     assert sampled(cases, None, seed=1) == cases
 
 
-def test_a_target_with_the_text_of_a_known_work_is_found() -> None:
-    rng = np.random.default_rng(0)
-    raw = rng.normal(size=(5, 16)).astype(np.float32)
-    raw /= np.linalg.norm(raw, axis=1, keepdims=True)
-    case = Case("p", "de", ("a",), frozenset({"c", "e"}), seen=("b",))
-    assert without_twins([case], "abcde", raw) == ([case], 0)
-    raw[2] = raw[0]  # c is a under another id
-    [kept], removed = without_twins([case], "abcde", raw)
-    assert (kept.targets, removed) == ({"e"}, 1)
-    raw[4] = raw[1]
-    assert without_twins([case], "abcde", raw) == ([], 2)
+@pytest.mark.parametrize("method", ["time", "random"])
+def test_all_likes_of_works_made_cold_are_held_out(likes: Likes, method: str) -> None:
+    parts = split(likes, method=method, cold=0.4)
+    known = {likes.works[work] for work in likes.work[parts.training]}
+    cold = set(likes.works) - known
+    assert len(cold) == 2 + (method == "time" and "e" not in cold), "e is of after the cut-off"
+    usual = split(likes, method=method)
+    warm = np.array([likes.works[work] not in cold for work in likes.work])
+    assert (parts.training == (usual.training & warm)).all(), "what else is held out stays"
+    assert parts.cut_off == usual.cut_off
+    more = split(likes, method=method, cold=0.6)
+    assert not (more.training & ~parts.training).any(), "a larger part holds the smaller one"
+    with pytest.raises(UsageError, match="made cold is 1"):
+        split(likes, cold=1)
 
 
-def test_indicators_that_have_seen_the_targets_are_found(likes: Likes) -> None:
-    parts = split(likes, method="random")
-    learned = {"digest": likes.digest(parts.training), "until": None}
-    assert indicator_leak({}, likes, parts) == NO_INDICATORS
-    assert indicator_leak({"learned_from": learned}, likes, parts) == CLEAN
-    leaky = {**learned, "digest": likes.digest()}
-    assert indicator_leak({"learned_from": leaky}, likes, parts) == LEAKY
-    other = {**learned, "digest": "of other likes"}
-    assert indicator_leak({"learned_from": other}, likes, parts) == UNKNOWN
-    assert indicator_leak({"generation": "of an older version"}, likes, parts) == UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("until", "state"),
-    [("2026-01-03T23:00:00+00:00", CLEAN), ("2026-01-04T02:00:00+00:00", LEAKY), (None, UNKNOWN)],
-)
-def test_what_was_learned_before_the_cut_off_cannot_leak(
-    likes: Likes, until: str | None, state: str
-) -> None:
-    parts = split(likes, part=0.4)
-    learned = {"digest": "of other likes", "until": until}
-    assert indicator_leak({"learned_from": learned}, likes, parts) == state
+def test_cold_cases_have_cold_targets_alone() -> None:
+    one = Case("p", "de", ("a",), frozenset({"c", "e"}))
+    other = Case("q", "de", ("b",), frozenset({"c"}))
+    assert cold_cases([one, other], ["e", "b"]) == [Case("p", "de", ("a",), frozenset({"e"}))]

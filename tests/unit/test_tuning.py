@@ -16,6 +16,8 @@ from xlrec_es.weight_search import (
     agreed,
     coordinate_search,
     cross_validate,
+    mostly,
+    proposal,
     rounded,
     with_share,
 )
@@ -103,6 +105,25 @@ def test_what_misleads_loses_its_weight_and_what_blurs_is_replaced() -> None:
     assert agreed(folds)[0] == SHARP
 
 
+def test_one_leg_is_proposed_where_a_mixture_is_no_better() -> None:
+    worth, persons = objective(40)
+    folds, unseen = cross_validate(worth, persons, (SHARP, START), seed=0)
+    assert unseen.mean() == 1 == worth((SHARP, mostly(LEGS, "dense"))).mean()
+    assert proposal(worth, folds, unseen) == (SHARP, (1.0, 0.0, 0.0))
+    better = unseen + 0.01  # as if a mixture were worth more
+    assert proposal(worth, folds, better) == agreed(folds)
+
+
+def test_another_leg_than_the_dense_one_is_never_alone() -> None:
+    assert mostly(LEGS, "dense") == (1, 0, 0)
+    assert mostly(LEGS, "collaborative") == (0.001, 0, 0.999)
+    nothing = np.full((3, len(COLUMNS)), math.nan)
+    nothing[:, COLUMNS.index("dense")] = [0.1, 0.3, 0.2]
+    found = LegScores(("a", "b", "c"), ("ja",) * 3, nothing).narrowed(["ja"])
+    by_leg = dict(zip(LEGS, mostly(LEGS, "collaborative"), strict=True))
+    assert [work for work, _ in found.ranked(by_leg, mix="auto", size=3)] == ["b", "c", "a"]
+
+
 def test_options_that_do_not_matter_stay() -> None:
     worth, persons = objective(20, legs=("lexical", "collaborative"))
     for profile in (BLURRED, SHARP):
@@ -119,6 +140,9 @@ def test_a_leg_that_could_not_be_tried_keeps_its_share() -> None:
     before = {"dense": 3.0, "lexical": 1.0, "collaborative": 6.0}
     found = with_untried({"dense": 0.5, "lexical": 0.0, "popularity": 0.5}, before)
     assert found == {"dense": 0.2, "popularity": 0.2, "collaborative": 0.6}
+    carried = {"dense": 0.003, "lexical": 0.001, "collaborative": 0.996}
+    small = with_untried({"dense": 0.62, "lexical": 0.38}, carried)
+    assert small == {"dense": 0.00248, "lexical": 0.00152, "collaborative": 0.996}
     everything = {"dense": 0.2, "lexical": 0.1, "collaborative": 0.7}
     assert with_untried(everything, before) == everything
 
