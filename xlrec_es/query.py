@@ -146,7 +146,10 @@ def history_body(
     return {
         "query": {
             "bool": {
-                "should": [{"ids": {"values": list(items)}}, {"terms": {WORK_FIELD: list(items)}}]
+                "should": [{"ids": {"values": list(items)}}, {"terms": {WORK_FIELD: list(items)}}],
+                "minimum_should_match": 1,
+                # An index that was there before may have documents that this program left alone.
+                "filter": [{"exists": {"field": WORK_FIELD}}],
             }
         },
         "size": MAX_HITS,

@@ -157,6 +157,15 @@ def test_odd_ids_are_found_and_never_misread(
     assert [reason.item for reason in result.items[0].reasons] == [odd]
 
 
+def test_a_document_that_was_never_ingested_is_unknown(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    catalogue.index(index=index_name, id="bare", document={"title": "Left alone"}, refresh=True)
+    result = Recommender(catalogue, index_name).recommend(History.of(["chess-3", "bare"]))
+    assert result.unknown_items == ("bare",)
+    assert result.items
+
+
 @pytest.mark.parametrize("wrong", ["xx-nonsense-", "ko", 'ja"}}', ""])
 def test_languages_are_checked(catalogue: Elasticsearch, index_name: str, wrong: str) -> None:
     with pytest.raises(UnknownLanguage):
