@@ -1,4 +1,4 @@
-"""A proxy in front of a real Elasticsearch that does to bulk requests what networks do."""
+"""A proxy in front of a real Elasticsearch that does to requests what networks do."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ Items = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one bulk request.
+    """What happens to one request.
 
     Attributes:
         forward: Whether the server gets it.
         status: Answered in place of the server's own answer; None for no answer at all.
         body: Goes with the status.
-        edit: Changes the items of the server's own answer, where there is no `status`.
+        edit: Changes the items (of a bulk request; else the responses) of the server's own answer,
+            where there is no `status`.
         wait_s: Pause before the answer.
         cut: Where the connections to both sides break: half through the `request`, while the server
             is `applying` it, or half through the `answer`.
@@ -44,21 +45,22 @@ DROPPED_AFTER = Fault()
 
 @dataclass
 class FaultProxy:
-    """The proxy: its address, what is to go wrong, and what has passed."""
+    """The proxy: its address, to which requests it is to go wrong, and what has passed."""
 
     url: str = ""
+    path: str = "_bulk"
     faults: list[Fault] = field(default_factory=list)
     bulk_sizes: list[int] = field(default_factory=list)
     when: Callable[[bytes], Fault | None] = lambda _body: None
 
     def next_fault(self, body: bytes) -> Fault | None:
-        """The fault of this bulk request, if any."""
+        """The fault of this request, if any."""
         self.bulk_sizes.append(body.count(b"\n") // 2)
         return self.faults.pop(0) if self.faults else self.when(body)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Passes requests on, bulk requests with their faults."""
+    """Passes requests on, some with their faults."""
 
     protocol_version = "HTTP/1.1"
     proxy: FaultProxy
@@ -66,8 +68,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        is_bulk = urlsplit(self.path).path.endswith("_bulk")
-        fault = self.proxy.next_fault(body) if is_bulk else None
+        meant = urlsplit(self.path).path.endswith(self.proxy.path)
+        fault = self.proxy.next_fault(body) if meant else None
         if fault is None:
             self.reply(*self.forward(body))
             return
@@ -85,7 +87,8 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault.edit and answer:
             status, headers, content = answer
-            edited = {"items": fault.edit(json.loads(content)["items"])}
+            name = "items" if self.proxy.path == "_bulk" else "responses"
+            edited = {name: fault.edit(json.loads(content)[name])}
             self.reply(status, headers, json.dumps(edited).encode())
         else:
             self.close_connection = True
@@ -126,9 +129,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fault_proxy(target: str) -> Iterator[FaultProxy]:
-    """Run a proxy in front of the Elasticsearch at this URL."""
-    proxy = FaultProxy()
+def fault_proxy(target: str, path: str = "_bulk") -> Iterator[FaultProxy]:
+    """Run a proxy in front of the Elasticsearch at this URL; requests to this path are at risk."""
+    proxy = FaultProxy(path=path)
     handler = type("Bound", (Handler,), {"proxy": proxy, "host": urlsplit(target).netloc})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         proxy.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -5,6 +5,7 @@ from xlrec_es.errors import XlrecError
 from xlrec_es.history import WeightRules
 from xlrec_es.plan import Options
 from xlrec_es.query import Boost, SearchOptions
+from xlrec_es.recency import Recency
 from xlrec_es.recommend import AsyncRecommender, Recommender
 from xlrec_es.types import (
     History,
@@ -26,6 +27,7 @@ __all__ = [
     "LegScore",
     "Options",
     "Reason",
+    "Recency",
     "Recommendation",
     "Recommendations",
     "Recommender",

@@ -290,10 +290,18 @@ def node_versions(
     Raises:
         elasticsearch.ApiError: The cluster refuses; see `friendly_errors`.
     """
-    nodes = client.nodes.info(
-        metric="plugins",
-        filter_path="nodes.*.version,nodes.*.modules.name,nodes.*.plugins.name",
-    )["nodes"].values()
+    return read_nodes(client.nodes.info(metric="plugins", filter_path=NODES_ANSWER).body)
+
+
+NODES_ANSWER = "nodes.*.version,nodes.*.modules.name,nodes.*.plugins.name"
+"""What `read_nodes` needs of the answer to `GET _nodes/plugins`."""
+
+
+def read_nodes(
+    answer: Mapping[str, Any],
+) -> tuple[list[tuple[int, int, int]], frozenset[str]]:
+    """As `node_versions`, out of the answer to `GET _nodes/plugins`."""
+    nodes = answer["nodes"].values()
     versions = [_parse_version(node["version"]) for node in nodes]
     modules = [
         {part["name"] for part in (*node.get("modules", ()), *node.get("plugins", ()))}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import pprint
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xlrec_es.query import SearchRequest
@@ -65,14 +64,23 @@ def render(
     raise ValueError(f"form is {form!r}; use one of {', '.join(FORMS)}")
 
 
-def shortened(body: dict[str, Any]) -> dict[str, Any]:
-    """The same body with a vector of three numbers and a mark."""
-    body = copy.deepcopy(body)
-    for clause in body["query"]["bool"]["must"]:
-        for query in clause.get("dis_max", {}).get("queries", [clause]):
-            if "knn" in query:
-                query["knn"]["query_vector"] = [*query["knn"]["query_vector"][:3], "..."]
-    return body
+def shortened(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same body with vectors of three numbers and a mark."""
+    short: dict[str, Any] = _shortened(body)
+    return short
+
+
+def _shortened(part: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if isinstance(part, list):
+        return [_shortened(one) for one in part]
+    if not isinstance(part, Mapping):
+        return part
+    return {
+        name: [*value[:3], "..."]
+        if name == "query_vector" and isinstance(value, list)
+        else _shortened(value)
+        for name, value in part.items()
+    }
 
 
 def _json(body: dict[str, Any]) -> str:

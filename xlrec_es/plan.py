@@ -34,6 +34,7 @@ from xlrec_es.query import (
     vector_of,
     work_of,
 )
+from xlrec_es.retrievers import one_search_each
 from xlrec_es.types import History, Vector
 
 WEIGHTS: Mapping[str, float] = {DENSE: 0.0375, LEXICAL: 0.0125, COLLABORATIVE: 0.95}
@@ -68,6 +69,8 @@ class Options:
         diversity: See `fusion.diversify`; 0 leaves the order.
         explain: Ask for what the documents that were chosen hold, and say which history items
             spoke for each.
+        server_side: Have Elasticsearch fuse the legs of each language, which takes an enterprise or
+            trial licence; see `retrievers` for what differs.
         search: How deep each search goes, and where.
     """
 
@@ -80,6 +83,7 @@ class Options:
     mix: str | Mapping[str, float] = EQUAL
     diversity: float = 0.0
     explain: bool = True
+    server_side: bool = False
     search: SearchOptions = field(default_factory=SearchOptions)
 
     def __post_init__(self) -> None:
@@ -107,6 +111,12 @@ class Options:
                 )
         if self.weights is not None:
             _check_weights(self.weights)
+        if self.server_side:
+            _check(
+                self.mix != AUTO and not self.search.boosts,
+                "server_side gives no scores that languages could be compared by, nor any that "
+                "boosts could multiply: leave out mix 'auto' and boosts, or server_side",
+            )
 
 
 def _check(holds: bool, otherwise: str) -> None:
@@ -168,6 +178,7 @@ def make_plan(
     *,
     languages: Iterable[str] | None,
     options: Options,
+    own_languages: bool = False,
 ) -> Plan:
     """Decide everything that can be decided from the history's documents.
 
@@ -177,6 +188,7 @@ def make_plan(
         known: What the index and the encoder say of its items and texts.
         languages: Target languages; None for all of the index but those of what was liked.
         options: How.
+        own_languages: Without target languages, take those of what was liked, not the others.
 
     Raises:
         UnknownItems: The history names items, and the index has none of them.
@@ -202,6 +214,8 @@ def make_plan(
         max_interests=options.max_interests or max_interests(live, weights),
         push=options.push,
     )
+    if languages is None and own_languages:
+        languages = sorted(profile.languages)
     targets = _targets(languages, live, profile)
     notes = []
     if not profile.interests:
@@ -219,6 +233,9 @@ def make_plan(
         options=options.search,
         markets=_markets(options.search.market, targets, live),
     )
+    if options.server_side:
+        constant = options.rank_constant if options.fusion == RECIPROCAL_RANK else None
+        requests = one_search_each(requests, weights=weights, rank_constant=constant)
     return Plan(live, profile, targets, requests, weights, unknown, tuple(notes))
 
 

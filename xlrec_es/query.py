@@ -13,6 +13,7 @@ import numpy as np
 from xlrec_es.errors import UsageError
 from xlrec_es.languages import is_tag
 from xlrec_es.profile import Profile
+from xlrec_es.recency import Recency
 from xlrec_es.types import Vector
 
 DENSE = "dense"
@@ -81,6 +82,7 @@ class SearchOptions:
         market: Whose popularity counts in the popularity leg, where indicators were learned with
             markets; None: that of each target language's persons if markets are languages, else
             everybody's.
+        recent: How popularity fades with age; None: it does not.
     """
 
     candidates: int = 30
@@ -97,6 +99,7 @@ class SearchOptions:
     source: tuple[str, ...] = ()
     collapse: bool = False
     market: str | None = None
+    recent: Recency | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
@@ -364,19 +367,34 @@ def popularity_body(
 
     In the order of a number that each document has, Elasticsearch passes over what cannot come
     first; a score computed from it would take a look at every document. Popularity in markets is
-    a sparse vector, for which it can do the same.
+    a sparse vector, for which it can do the same. Popularity that fades is such a score.
     """
     there = {"exists": {"field": POPULARITY_FIELD}}
     unseen = _unseen(profile, language, options)
-    query: dict[str, Any]
-    if market is None:
-        query = {"bool": {"filter": [there]}}
+    query: dict[str, Any] = {"bool": {"filter": [there]}}
+    if market is not None:
+        named = {"field": MARKET_POPULARITY_FIELD, "query_vector": {market: 1.0}}
+        # What nobody anywhere likes has no number, and comes last.
+        query["bool"]["should"] = [{"sparse_vector": named}]
+    elif options.recent is None:
         by_number = {"sort": [{POPULARITY_FIELD: "desc"}]}
         return {"query": _boosted(query, unseen, options), **by_number, **_hits(options)}
-    named = {"field": MARKET_POPULARITY_FIELD, "query_vector": {market: 1.0}}
-    # What nobody anywhere likes has no number, and comes last.
-    query = {"bool": {"filter": [there], "should": [{"sparse_vector": named}]}}
+    if options.recent is not None:
+        query = _fading(query, options.recent, by_field=market is None)
     return {"query": _boosted(query, unseen, options), **_hits(options)}
+
+
+def _fading(query: Mapping[str, Any], recent: Recency, *, by_field: bool) -> dict[str, Any]:
+    """Popularity, the number of the field or the query's score, times what its age leaves of it."""
+    popularity = [{"field_value_factor": {"field": POPULARITY_FIELD}}] * by_field
+    return {
+        "function_score": {
+            "query": query,
+            "functions": [*popularity, *recent.functions()],
+            "score_mode": "multiply",
+            "boost_mode": "replace" if by_field else "multiply",
+        }
+    }
 
 
 def score_of(hit: Mapping[str, Any]) -> float:

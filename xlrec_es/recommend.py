@@ -18,21 +18,31 @@ from typing import Any, Generic, TypeVar, cast
 import orjson
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from xlrec_es.client import friendly_errors, root_cause
+from xlrec_es import retrievers, similarity
+from xlrec_es.client import NODES_ANSWER, friendly_errors, read_nodes, root_cause
 from xlrec_es.encoder import Encoder
 from xlrec_es.errors import (
     ClusterError,
     ClusterUnreachable,
     IndexNotFound,
+    PermissionDenied,
     SearchFailed,
     UsageError,
     XlrecError,
 )
 from xlrec_es.history import weigh
 from xlrec_es.indices import LiveIndex, check_encoder, live_arguments, read_live
-from xlrec_es.plan import Known, Options, Plan, make_plan, read_documents
+from xlrec_es.plan import (
+    RECIPROCAL_RANK,
+    WEIGHTS,
+    Known,
+    Options,
+    Plan,
+    make_plan,
+    read_documents,
+)
 from xlrec_es.query import history_body, seen_body, to_msearch, work_of
-from xlrec_es.results import Searched, details, finish, hits_of, rank
+from xlrec_es.results import Ranking, Searched, details, finish, hits_of, rank
 from xlrec_es.types import History, Recommendations, Vector
 
 T = TypeVar("T")
@@ -79,26 +89,77 @@ class _Core:
         self.timeout_s = timeout_s
         self._live: LiveIndex | None = None
         self._read_at = 0.0
+        self._may_fuse = not self.options.server_side
 
     def recommend(
         self, history: History, languages: Iterable[str] | None, size: int
     ) -> Steps[Recommendations]:
         """Plan, search, and fetch details where they are needed."""
+        targets = None if languages is None else list(languages)
+
+        def once() -> Steps[Recommendations]:
+            plan = yield from self.plan(history, targets, size)
+            searched = yield from self._answers(plan)
+            ranking = rank(plan, searched.answers, self.options)
+            return (yield from self._show(ranking, plan, self.options, size))
+
+        return (yield from self._once_or_twice(once, size))
+
+    def similar(
+        self, item: str, languages: Iterable[str] | None, size: int, measure: str | None
+    ) -> Steps[Recommendations]:
+        """As `recommend`; where a measure is asked for, candidates are put in its order."""
+        history = History.of([item])
+        if measure is None:
+            return (yield from self.recommend(history, languages, size))
+        options = similarity.candidate_options(self.options, measure)
+        targets = None if languages is None else list(languages)
+
+        def once() -> Steps[Recommendations]:
+            in_words = measure == similarity.JACCARD
+            plan = yield from self.plan(history, targets, size, options, own_languages=in_words)
+            if in_words:
+                plan = similarity.in_own_languages(plan)
+            searched = yield from self._answers(plan)
+            ranking = rank(plan, searched.answers, options)
+            if in_words:
+                scores = yield from self._shared_words(plan, ranking)
+            else:
+                scores = similarity.vector_scores(ranking, measure)
+            ranking = similarity.measured(ranking, scores)
+            return (yield from self._show(ranking, plan, options, size))
+
+        return (yield from self._once_or_twice(once, size))
+
+    def _shared_words(self, plan: Plan, ranking: Ranking) -> Steps[dict[str, float]]:
+        if not ranking.candidates:
+            return {}
+        answer = yield Call("mtermvectors", similarity.terms_question(plan, ranking))
+        return similarity.jaccard_scores(answer, plan, ranking)
+
+    def _once_or_twice(
+        self, once: Callable[[], Steps[Recommendations]], size: int
+    ) -> Steps[Recommendations]:
         if size < 1:
             raise UsageError(f"size is {size}; ask for at least 1")
-        targets = None if languages is None else list(languages)
         try:
-            plan = yield from self.plan(history, targets, size)
-            return (yield from self._search(plan, size))
+            return (yield from once())
         except IndexNotFound:
             # The version that was live a moment ago has been pruned: read the alias anew, once.
             if self._live is None:
                 raise
             self._live = None
-            plan = yield from self.plan(history, targets, size)
-            return (yield from self._search(plan, size))
+            return (yield from once())
 
-    def plan(self, history: History, languages: Iterable[str] | None, size: int = 1) -> Steps[Plan]:
+    def plan(
+        self,
+        history: History,
+        languages: Iterable[str] | None,
+        size: int = 1,
+        options: Options | None = None,
+        *,
+        own_languages: bool = False,
+    ) -> Steps[Plan]:
         """Read the history's documents and decide on the searches, for a list of so many."""
         live = yield from self.live()
         weights = weigh(history, self.options.rules)
@@ -120,8 +181,15 @@ class _Core:
             {hit["_id"]: work_of(hit) for hit in others},
             self._encode(history, live),
         )
-        deep_enough = replace(self.options, search=self.options.search.deep_enough(size))
-        return make_plan(live, history, known, languages=languages, options=deep_enough)
+        options = options or self.options
+        return make_plan(
+            live,
+            history,
+            known,
+            languages=languages,
+            options=replace(options, search=options.search.deep_enough(size)),
+            own_languages=own_languages,
+        )
 
     def live(self) -> Steps[LiveIndex]:
         """The index behind the name, asked again after a while."""
@@ -129,7 +197,27 @@ class _Core:
             answer = yield Call("indices.get", live_arguments(self.index))
             self._live = read_live(self.index, answer)
             self._read_at = time.monotonic()
+        if not self._may_fuse:
+            yield from self._check_server(self._live)
+            self._may_fuse = True
         return self._live
+
+    def _check_server(self, live: LiveIndex) -> Steps[None]:
+        """Refuse to have a cluster fuse that cannot."""
+        weights = self.options.weights or live.meta.weights or WEIGHTS
+        differ = len({weight for weight in weights.values() if weight > 0}) > 1
+        try:
+            licence = yield Call("license.get", {})
+            question = {"metric": "plugins", "filter_path": NODES_ANSWER}
+            versions, modules = read_nodes((yield Call("nodes.info", question)))
+        except PermissionDenied:
+            return  # who may not ask is told by the searches
+        retrievers.check_server(
+            licence["license"]["type"],
+            min(versions),
+            modules,
+            weighted_ranks=self.options.fusion == RECIPROCAL_RANK and differ,
+        )
 
     def _history(
         self, index: str, live: LiveIndex, telling: Sequence[str], silent: Sequence[str]
@@ -164,17 +252,18 @@ class _Core:
         answer = yield Call(MSEARCH, {"searches": searches})
         return Searched(plan, answer["responses"])
 
-    def _search(self, plan: Plan, size: int) -> Steps[Recommendations]:
-        searched = yield from self._answers(plan)
-        ranking = rank(plan, searched.answers, self.options)
-        body = details(ranking, plan, self.options, size=size)
+    def _show(
+        self, ranking: Ranking, plan: Plan, options: Options, size: int
+    ) -> Steps[Recommendations]:
+        """Fetch what the documents to be shown hold, and choose."""
+        body = details(ranking, plan, options, size=size)
         found: list[Hit] = []
         try:
             found = yield from self._hits(plan.live.name, body)
         except ClusterError as error:
             sentence = f"titles and fields are missing, and reasons are guessed: {error}"
             ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
-        return finish(ranking, plan, self.options, size=size, found=found)
+        return finish(ranking, plan, options, size=size, found=found)
 
     def _encode(self, history: History, live: LiveIndex) -> dict[str, Vector]:
         if not history.texts:
@@ -254,19 +343,30 @@ class Recommender:
         return self._run(self._core.recommend(history, languages, size))
 
     def similar(
-        self, item: str, *, languages: Iterable[str] | None = None, size: int = 10
+        self,
+        item: str,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        measure: str | None = None,
     ) -> Recommendations:
         """Documents in other languages that are like one work or document.
 
         Args:
             item: Work id or document id.
-            languages: As for `recommend`.
+            languages: As for `recommend`; with `jaccard`, None is the item's own languages.
             size: As for `recommend`.
+            measure: None puts them in the order of all legs, as `recommend` does. `cosine` of the
+                calibrated vectors, `l2_norm` (their distance as 1 / (1 + distance²): the same
+                order, for all vectors have length 1), or `jaccard`: the words that two texts of one
+                language share, of all that either has (see `similarity.terms_question` for what a
+                word is). The measure is then each one's `score`.
 
         Raises:
+            UsageError: No such measure; a measure and boosts.
             XlrecError: As for `recommend`.
         """
-        return self.recommend(History.of([item]), languages=languages, size=size)
+        return self._run(self._core.similar(item, languages, size, measure))
 
     def plan(self, history: History, *, languages: Iterable[str] | None = None) -> Plan:
         """Read the history's documents and build the searches, without sending them.
@@ -437,7 +537,12 @@ class AsyncRecommender:
         return await self._run(self._core.recommend(history, languages, size))
 
     async def similar(
-        self, item: str, *, languages: Iterable[str] | None = None, size: int = 10
+        self,
+        item: str,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        measure: str | None = None,
     ) -> Recommendations:
         """As `Recommender.similar`.
 
@@ -445,11 +550,12 @@ class AsyncRecommender:
             item: As there.
             languages: As there.
             size: As there.
+            measure: As there.
 
         Raises:
             XlrecError: As there.
         """
-        return await self.recommend(History.of([item]), languages=languages, size=size)
+        return await self._run(self._core.similar(item, languages, size, measure))
 
     async def _run(self, steps: Steps[T]) -> T:
         deadline = time.monotonic() + self._core.timeout_s

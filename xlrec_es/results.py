@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xlrec_es import fusion
+from xlrec_es import fusion, retrievers
 from xlrec_es.client import root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.indicators import read_indicators
@@ -26,6 +26,7 @@ from xlrec_es.query import (
     vector_of,
     work_of,
 )
+from xlrec_es.retrievers import FUSED
 from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations, Vector
 
 MAX_REASONS = 3
@@ -104,7 +105,18 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
         factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}
         return fusion.boosted(fused, factors)
 
-    candidates = fuse(lists)
+    if options.server_side:
+        candidates = fusion.in_order(
+            candidate
+            for (language, leg), found in lists.items()
+            for candidate in (
+                retrievers.candidates(language, found)
+                if leg == FUSED
+                else fuse({(language, leg): found})
+            )
+        )
+    else:
+        candidates = fuse(lists)
     alike = {key: found for key, found in lists.items() if key[1] in comparable}
     # Only a shared list needs it (`_choose`), and only beside a leg that cannot be compared.
     fair = fuse(alike) if options.mix == fusion.AUTO and len(alike) < len(lists) else candidates
@@ -218,6 +230,9 @@ def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], l
         if request.leg == DENSE:
             # Elasticsearch scores a dot product as (1 + cosine) / 2.
             hits = [fusion.Hit(hit.id, 2 * hit.score - 1) for hit in hits]
+        if request.leg == FUSED:
+            highest = retrievers.highest_score(request.body)
+            hits = [fusion.Hit(hit.id, hit.score / highest) for hit in hits]
         lists[request.language, request.leg] = fusion.in_order(hits)
     return lists
 
@@ -299,6 +314,8 @@ def _of_leg(leg: str, language: str, plan: Plan, held: _Held) -> Mapping[str, fl
     known.
     """
     profile = plan.profile
+    if leg == FUSED:
+        return _of_fused(language, plan, held)
     if leg == LEXICAL:
         has_text = set(profile.texts[language].values())
         return {work: part for work, part in profile.liked.items() if work in has_text}
@@ -314,3 +331,15 @@ def _of_leg(leg: str, language: str, plan: Plan, held: _Held) -> Mapping[str, fl
         near = np.exp((cosines - cosines.max()) / TEMPERATURE)
         return {name: part * float(e) for (name, part), e in zip(parts.items(), near, strict=True)}
     return {}
+
+
+def _of_fused(language: str, plan: Plan, held: _Held) -> Mapping[str, float]:
+    """What spoke through legs that Elasticsearch fused: each of them as much as it weighs."""
+    spoke: dict[str, float] = {}
+    for leg, weight in plan.weights.items():
+        if weight > 0 and (leg != LEXICAL or language in plan.profile.texts):
+            parts = _of_leg(leg, language, plan, held)
+            total = sum(parts.values())
+            for name, part in parts.items():
+                spoke[name] = spoke.get(name, 0.0) + weight * part / total
+    return spoke

@@ -113,6 +113,19 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
     assert {"language", "leg", "body"} == set(requests[0])
 
 
+def test_similar_documents_by_a_measure(catalogue: list[str]) -> None:
+    done = xlrec_es("similar", *catalogue, "--measure", "jaccard", "-l", "ja", "--json", "chess-0")
+    [first, *_] = json.loads(done.stdout)["items"]
+    # "chess chessclub ja word0" and "chess chessclub ja word1" share three words of five.
+    assert (first["work"].rpartition("-")[0], first["score"]) == ("chess", 0.6), done.stderr
+
+
+def test_explanations_are_a_line_a_leg(catalogue: list[str]) -> None:
+    done = xlrec_es("recommend", *catalogue, "-l", "ja", "--explain", "chess-3", COLUMNS="200")
+    assert "share" in done.stdout, done.stderr
+    assert "collaborative" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -128,6 +141,9 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
         ([""], 2, "this one is ''"),
         (["-n", "0", "chess-3"], 2, "at least 1"),
         (["-w", "dens=1", "chess-3"], 2, "dens"),
+        (["--recent", "published=soon", "--cold"], 2, "'soon' is none"),
+        (["--server-side", "chess-3"], 2, "the cluster's licence is basic"),
+        (["--server-side", "--mix", "auto", "chess-3"], 2, "leave out mix 'auto'"),
         (["-w", "dense", "chess-3"], 2, "needs a number: dense=0.5"),
         (["--history", "nowhere.json"], 2, "nowhere.json"),
         (["--index", "nope", "chess-3"], 1, "no such index [nope]"),

@@ -19,6 +19,8 @@ from click.testing import CliRunner, Result
 from elasticsearch import Elasticsearch
 
 from ingest.cli import main
+from ingest.encoder import load_encoder
+from xlrec_es import History, Recommender
 
 RECORDS: list[dict[str, Any]] = [
     {"id": "a", "language": "en", "title": "A puzzle with tiles"},
@@ -100,6 +102,19 @@ def test_a_file_becomes_an_index(run: Program, es: Elasticsearch) -> None:
     assert summary["rejects"] is None
     assert summary["encoder"]["model"] == "tiny"
     assert summary["seconds"]["total"] >= summary["seconds"]["load"] > 0
+
+
+def test_free_text_is_encoded_in_the_process_that_recommends(
+    run: Program, es: Elasticsearch, tiny_model: Path
+) -> None:
+    done = run.here(run.write("items.jsonl", jsonl(*RECORDS)), *run.options)
+    assert done.exit_code == 0, done.output
+    recommender = Recommender(es, run.index, encoder=load_encoder(str(tiny_model)))
+    wish = History(texts=("Ein Puzzle mit Kacheln",))
+    result = recommender.recommend(wish, languages=["de", "ja"])
+    assert [item.id for item in result.items] == ["b", "d@ja"]
+    assert result.items[0].legs["dense"].score == pytest.approx(1, abs=0.05)  # its very title
+    assert result.items[0].reasons[0].item == wish.texts[0]
 
 
 def test_records_set_aside_make_exit_code_3(run: Program, es: Elasticsearch) -> None:

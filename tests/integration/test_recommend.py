@@ -5,6 +5,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from xlrec_es import (
     History,
     Interaction,
     Options,
+    Recency,
     Recommendations,
     Recommender,
     SearchOptions,
@@ -46,9 +49,10 @@ from xlrec_es.errors import (
     UsageError,
 )
 from xlrec_es.indices import check_fingerprint, find_live, update_meta
-from xlrec_es.query import LEGS, to_msearch
+from xlrec_es.query import LEGS, score_of, to_msearch
 from xlrec_es.recommend import SEARCH, Call
 from xlrec_es.results import finish, rank
+from xlrec_es.retrievers import one_search_each
 
 EVERYTHING = Options(
     weights=dict.fromkeys(LEGS, 1.0),
@@ -278,6 +282,58 @@ def test_somebody_unknown_gets_what_most_people_like(
     assert [list(item.legs) for item in result.items] == [["popularity"]] * 3
     assert {item.work.rpartition("-")[2] for item in result.items} == {"8"}
     assert "most people like" in result.notes[0]
+
+
+def test_popularity_fades_with_age(catalogue: Elasticsearch, index_name: str) -> None:
+    now = datetime.now(UTC)
+    aged = {"new": 1, "old": 60, "older": 90}
+    extra = {id_: document("cooking", 0, "ja") for id_ in ("undated", *aged)}
+    for id_, body in extra.items():
+        body["xlrec"] |= {  # type: ignore[operator]
+            "work": id_,
+            "popularity": {"new": 0.5, "old": 2.0}.get(id_, 9.0),
+            "market_popularity": {"JP": {"new": 0.5, "old": 2.0}.get(id_, 9.0)},
+        }
+        if id_ in aged:
+            body["published"] = (now - timedelta(days=aged[id_])).isoformat()
+    write_catalogue(catalogue, f"{index_name}-dated", instead=extra)
+    found = find_live(catalogue, f"{index_name}-dated")
+    markets = {"origin": "given", "names": ["JP"]}
+    update_meta(catalogue, found, replace(found.meta, indicators={"markets": markets}))
+    for market in (None, "JP"):
+        options = Options(search=SearchOptions(recent=Recency("published", "10d"), market=market))
+        recommender = Recommender(catalogue, f"{index_name}-dated", options=options)
+        result = recommender.recommend(History(), languages=["ja"])
+        assert [item.id for item in result.items] == ["new", "old", "older", "undated"]
+        scores = [item.legs["popularity"].score for item in result.items]
+        # 60 days are six half-lives, 90 are nine.
+        assert scores == pytest.approx([0.5 * 0.5**0.1, 2 / 64, 9 / 512, 0], rel=0.03)
+    nowhere = SearchOptions(recent=Recency("nowhere"))
+    with pytest.raises(SearchFailed, match="nowhere"):
+        Recommender(catalogue, index_name, options=Options(search=nowhere)).recommend(History())
+
+
+def test_a_basic_licence_does_not_fuse(catalogue: Elasticsearch, index_name: str) -> None:
+    recommender = Recommender(catalogue, index_name, options=Options(server_side=True))
+    with pytest.raises(UsageError, match=r"the cluster's licence is basic.*leave server_side"):
+        recommender.recommend(History.of(["chess-3"]))
+
+
+def test_the_parts_of_a_search_that_fuses_run(catalogue: Elasticsearch, index_name: str) -> None:
+    """The node has no retriever that fuses, but those that are fused, and the rest of the body."""
+    options = replace(EVERYTHING, search=replace(EVERYTHING.search, boosts=(), collapse=True))
+    plan = Recommender(catalogue, index_name, options=options).plan(
+        History.of(["chess-0", "cooking-1"]), languages=["ja"]
+    )
+    [fused] = one_search_each(plan.requests, weights=plan.weights, rank_constant=None)
+    parts = fused.body["retriever"]["linear"]["retrievers"]
+    assert len(parts) == len(plan.requests) == len(LEGS)
+    for part, leg in zip(parts, plan.requests, strict=True):
+        body = {**fused.body, "retriever": part["retriever"], "timeout": "10s"}
+        found = catalogue.search(index=plan.live.name, body=body)["hits"]["hits"]
+        alone = catalogue.search(index=plan.live.name, body=leg.body)["hits"]["hits"]
+        assert [score_of(hit) for hit in found] == pytest.approx([score_of(hit) for hit in alone])
+        assert {hit["_id"] for hit in found} == {hit["_id"] for hit in alone}
 
 
 def test_dislikes_are_never_recommended_and_do_not_empty_the_result(

@@ -24,13 +24,18 @@ from xlrec_es.query import (
     dense_body,
     details_body,
     history_body,
+    popularity_body,
     seen_body,
     title_of,
     to_msearch,
     vector_of,
 )
+from xlrec_es.recency import Recency
+from xlrec_es.retrievers import one_search_each
 
 GOLDEN = Path(__file__).parent / "golden"
+RECENT = SearchOptions(recent=Recency("shop.published", "7d"))
+WEIGHTS = {"dense": 0.5, "lexical": 0.125, "collaborative": 0.25, "popularity": 0.125}
 ODD_ID = 'quote" brace} back\\slash ünï日本 \t'
 
 
@@ -78,8 +83,17 @@ def golden_bodies() -> dict[str, object]:
             )
         ],
         "history": history_body(["a", ODD_ID], title="title"),
+        "recent": [
+            popularity_body(build_profile([], {}), "ja", RECENT, market=market)
+            for market in (None, "JP")
+        ],
         "requests": [{"language": r.language, "leg": r.leg, "body": r.body} for r in requests()],
         "seen": seen_body(["a", ODD_ID]),
+        "server_side": [
+            {"language": r.language, "leg": r.leg, "body": r.body}
+            for constant in (None, 60)
+            for r in one_search_each(requests(legs=LEGS), weights=WEIGHTS, rank_constant=constant)
+        ],
     }
 
 
@@ -172,6 +186,12 @@ def test_popularity_is_that_of_a_market_where_one_counts() -> None:
     assert market["sparse_vector"]["query_vector"] == {"JP": 1.0}
     assert "sort" not in ja.body
     assert zh.body["sort"] == [{"xlrec.popularity": "desc"}]
+
+
+@pytest.mark.parametrize("half_life", ["", "0d", "-1d", "d", "1.5d", "1M", "7 d", "7d || 1"])
+def test_a_half_life_is_a_time(half_life: str) -> None:
+    with pytest.raises(UsageError, match="such as 30d"):
+        Recency("published", half_life)
 
 
 def test_msearch_alternates_header_and_body_with_its_time_limit() -> None:

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from rich.console import Console
+
+from xlrec_es.recommend_cli import explained_table
+from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations
+
+
+def test_every_leg_that_found_a_recommendation_has_a_line() -> None:
+    legs = {"dense": LegScore(2, 0.5, 0.75), "lexical": LegScore(1, 12.5, 0.25)}
+    reasons = (Reason("gimp", "GIMP [2]", 0.6), Reason("krita", None, 0.4))
+    item = Recommendation("a", "a", "ja", 0.9, "絵", legs, reasons)
+    console = Console(width=160, record=True, file=None, force_terminal=False)
+    with console.capture() as shown:
+        console.print(explained_table(Recommendations((item,), "apps", "f")))
+    first, second = (line for line in shown.get().splitlines() if "%" in line)
+    assert "GIMP [2] 60%, krita 40%" in first
+    assert [word for word in first.split() if word in ("dense", "2", "0.500", "75%")] == [
+        "dense", "2", "0.500", "75%",
+    ]  # fmt: skip
+    assert "絵" not in second
+    assert {"lexical", "1", "12.500", "25%"} <= set(second.split())
