@@ -10,6 +10,7 @@ from xlrec_es.recommend import AsyncRecommender, Recommender
 from xlrec_es.types import (
     History,
     Interaction,
+    LanguageShare,
     LegScore,
     Reason,
     Recommendation,
@@ -24,6 +25,7 @@ __all__ = [
     "Connection",
     "History",
     "Interaction",
+    "LanguageShare",
     "LegScore",
     "Options",
     "Reason",

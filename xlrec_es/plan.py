@@ -66,6 +66,7 @@ class Options:
         fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
         rank_constant: For `rrf`.
         mix: `equal`, `auto`, or a part by language: see `fusion.share_out`.
+        exclude: Languages that are never recommended.
         diversity: See `fusion.diversify`; 0 leaves the order.
         explain: Ask for what the documents that were chosen hold, and say which history items
             spoke for each.
@@ -81,6 +82,7 @@ class Options:
     fusion: str = WEIGHTED
     rank_constant: int = 60
     mix: str | Mapping[str, float] = EQUAL
+    exclude: tuple[str, ...] = ()
     diversity: float = 0.0
     explain: bool = True
     server_side: bool = False
@@ -216,7 +218,8 @@ def make_plan(
     )
     if languages is None and own_languages:
         languages = sorted(profile.languages)
-    targets = _targets(languages, live, profile)
+    excluded = {normalize(language) for language in options.exclude}
+    targets = _targets(languages, live, profile, excluded)
     notes = []
     if not profile.interests:
         weights = COLD_WEIGHTS
@@ -305,17 +308,23 @@ def _work_weights(
     return by_work
 
 
-def _targets(languages: Iterable[str] | None, live: LiveIndex, profile: Profile) -> tuple[str, ...]:
+def _targets(
+    languages: Iterable[str] | None, live: LiveIndex, profile: Profile, excluded: set[str]
+) -> tuple[str, ...]:
     """The target languages as the index spells them, each once."""
     has = live.meta.languages
     if languages is None:
-        return tuple(language for language in has if language not in profile.languages) or has
+        left = tuple(language for language in has if language not in excluded)
+        languages = [language for language in left if language not in profile.languages] or left
     wanted = tuple(dict.fromkeys(normalize(language) for language in languages))
     for language in wanted:
         if language not in has:
             raise UnknownLanguage(
                 f"{live.name} has no documents in {language!r}; it has: {', '.join(has)}"
             )
+    wanted = tuple(language for language in wanted if language not in excluded)
     if not wanted:
-        raise UsageError("no target language; name at least one, or leave them out for all")
+        raise UsageError(
+            "no target language; name at least one that is not excluded, or leave them out for all"
+        )
     return wanted

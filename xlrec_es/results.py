@@ -27,7 +27,14 @@ from xlrec_es.query import (
     work_of,
 )
 from xlrec_es.retrievers import FUSED
-from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations, Vector
+from xlrec_es.types import (
+    LanguageShare,
+    LegScore,
+    Reason,
+    Recommendation,
+    Recommendations,
+    Vector,
+)
 
 MAX_REASONS = 3
 DIVERSIFIED = 10
@@ -177,7 +184,18 @@ def finish(
         unknown_items=plan.unknown_items,
         notes=plan.notes,
         degraded=ranking.degraded,
+        languages=_language_shares(chosen, plan, options, size),
     )
+
+
+def _language_shares(
+    chosen: Sequence[fusion.Fused], plan: Plan, options: Options, size: int
+) -> tuple[LanguageShare, ...]:
+    filled = Counter(candidate.language for candidate in chosen)
+    if options.mix == fusion.AUTO:
+        return tuple(LanguageShare(tag, None, filled[tag]) for tag in plan.languages)
+    seats = fusion.share_out(plan.languages, options.mix, size)
+    return tuple(LanguageShare(tag, seats.get(tag, 0), filled[tag]) for tag in plan.languages)
 
 
 def hits_of(answer: Answer) -> list[Answer]:

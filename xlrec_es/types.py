@@ -108,7 +108,8 @@ class LegScore:
 
     Attributes:
         rank: Place in the leg's list of this language, from 1.
-        score: The leg's own score: calibrated cosine (soft maximum) or BM25.
+        score: The leg's own score: calibrated cosine to the nearest interest, BM25, a sum of
+            indicators, or popularity.
         share: The leg's part of the fused score, 0..1.
     """
 
@@ -125,7 +126,8 @@ class Recommendation:
         id: Document id.
         work: Work id, shared by its renditions.
         language: BCP 47 tag of the document.
-        score: Fused score, 0..1, comparable within one call.
+        score: Fused score, 0..1, comparable within one call; or the measure that `similar` was
+            asked for.
         title: The document's title, or None if the index names no title field.
         legs: What each leg that found it said, by leg name.
         reasons: The history items that spoke most for it, strongest first.
@@ -143,6 +145,22 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageShare:
+    """What a target language was to get of a list, and got.
+
+    Attributes:
+        language: BCP 47 tag.
+        seats: How many were meant for it; None: as many as its scores are worth.
+        filled: How many it has. Fewer than its seats: no more was found in it, and others took
+            them.
+    """
+
+    language: str
+    seats: int | None
+    filled: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendations:
     """The answer to one call.
 
@@ -153,6 +171,7 @@ class Recommendations:
         unknown_items: Ids of the history that no document of the index has.
         notes: What was left out and why, in sentences for people.
         degraded: What failed or came late, in sentences; empty if all is well.
+        languages: How the target languages share the list.
     """
 
     items: tuple[Recommendation, ...]
@@ -161,6 +180,7 @@ class Recommendations:
     unknown_items: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
+    languages: tuple[LanguageShare, ...] = ()
 
     def impressions(self, *, user: str, variant: str, time: datetime) -> list[dict[str, Any]]:
         """What a log of recommendations that were shown needs, for `xlrec-es compare-logs`.

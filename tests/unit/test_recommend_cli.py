@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from xlrec_es.cli import main
 from xlrec_es.recommend_cli import explained_table
 from xlrec_es.types import LegScore, Reason, Recommendation, Recommendations
 
@@ -20,3 +23,22 @@ def test_every_leg_that_found_a_recommendation_has_a_line() -> None:
     ]  # fmt: skip
     assert "絵" not in second
     assert {"lexical", "1", "12.500", "25%"} <= set(second.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--filter", "{"], "is not JSON"),
+        (["--filter", "[]"], "give a query such as"),
+        (["--cap", "brand"], "needs a number"),
+        (["--cap", "brand=1.5"], "give a whole number"),
+        (["--cap", "brand=0"], "use at least 1"),
+        (["--diversity", "2"], "use 0 to 1"),
+        (["--min-similarity", "2"], "a cosine is -1 to 1"),
+        (["--fusion", "rrff"], "is not one of"),
+    ],
+)
+def test_bad_options_end_in_one_sentence(arguments: list[str], sentence: str) -> None:
+    for command in ("recommend", "query", "similar"):
+        done = CliRunner().invoke(main, [command, "-i", "none", *arguments, "a"])
+        assert (done.exit_code, sentence in done.output) == (2, True), done.output
