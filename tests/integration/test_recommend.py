@@ -49,10 +49,11 @@ from xlrec_es.errors import (
     UsageError,
 )
 from xlrec_es.indices import check_fingerprint, find_live, update_meta
+from xlrec_es.plan import Plan
 from xlrec_es.query import LEGS, score_of, to_msearch
-from xlrec_es.recommend import SEARCH, Call
 from xlrec_es.results import finish, rank
 from xlrec_es.retrievers import one_search_each
+from xlrec_es.steps import SEARCH, Call
 
 EVERYTHING = Options(
     weights=dict.fromkeys(LEGS, 1.0),
@@ -391,15 +392,25 @@ def test_asynchronous_answers_are_the_same(catalogue: Elasticsearch, index_name:
     history = History.of(["chess-0@ja", "cooking-1"])
     url = Recommender(catalogue, index_name).url
 
-    async def ask() -> tuple[Recommendations, Recommendations]:
+    people = [history, History.of(["nobody knows me"]), History.of(["chess-3"])]
+
+    async def ask() -> tuple[Recommendations, Recommendations, Plan, list[Any]]:
         async with AsyncElasticsearch(url) as client:
             recommender = AsyncRecommender(client, index_name)
-            return await recommender.recommend(history), await recommender.similar("chess-3")
+            return (
+                await recommender.recommend(history),
+                await recommender.similar("chess-3", measure="cosine"),
+                await recommender.plan(history),
+                [result async for result in recommender.recommend_many(people, batch=2)],
+            )
 
-    recommended, similar = asyncio.run(ask())
+    recommended, similar, plan, many = asyncio.run(ask())
     recommender = Recommender(catalogue, index_name)
+    assert plan.requests == recommender.plan(history).requests
+    assert (many[0], many[2]) == (recommended, recommender.recommend(people[2]))
+    assert isinstance(many[1], UnknownItems)
     assert recommended == recommender.recommend(history)
-    assert similar == recommender.similar("chess-3")
+    assert similar == recommender.similar("chess-3", measure="cosine")
 
 
 class OneTopicEncoder:
