@@ -5,6 +5,7 @@ No server at hand has the retrievers; tests/integration/test_recommend.py runs t
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from catalogue import FINGERPRINT
 from xlrec_es.calibration import Calibration
+from xlrec_es.console import render
 from xlrec_es.errors import UsageError
 from xlrec_es.indices import IndexMeta, LiveIndex
 from xlrec_es.plan import Known, Options, Plan, make_plan
@@ -49,6 +51,14 @@ def test_a_language_with_one_leg_is_searched_as_ever() -> None:
         ("en", FUSED),
         ("ja", "dense"),
     ]
+
+
+def test_printed_searches_are_those_that_are_sent() -> None:
+    asked = plan()
+    printed = json.loads(render(asked.requests, index="apps", url="http://es", form="json"))
+    assert [(r["leg"], r["body"]) for r in printed] == [(r.leg, r.body) for r in asked.requests]
+    short = render(asked.requests, index="apps", url="http://es", shorten=True)
+    assert short.count('"query_vector": [1.0, 0.0, 0.0, "..."]') == 2
 
 
 @pytest.mark.parametrize(
