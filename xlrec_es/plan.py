@@ -261,6 +261,7 @@ def read_documents(
             language=hit["fields"][LANGUAGE_FIELD][0],
             title=title_of(hit, title_field),
             vector=vector,
+            routing=hit.get("_routing"),
         )
         for hit in hits
         if (vector := vector_of(hit)) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class HistoryDocument:
         language: BCP 47 tag.
         title: For explanations.
         vector: Shape (dims,), calibrated, unit length.
+        routing: What leads to its shard, where that is not its id.
     """
 
     id: str
@@ -36,6 +37,7 @@ class HistoryDocument:
     language: str
     title: str | None
     vector: Vector
+    routing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Profile:
         vectors: Shape (dims,), unit length, by liked work and free text: for explanations.
         texts: The liked works' documents by language, work by document id, the heaviest works
             first: for the lexical leg.
+        routings: By id, of those documents that have one of their own.
     """
 
     interests: tuple[Interest, ...]
@@ -74,6 +77,7 @@ class Profile:
     titles: Mapping[str, str | None]
     vectors: Mapping[str, Vector]
     texts: Mapping[str, Mapping[str, str]]
+    routings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, float]:
@@ -142,6 +146,7 @@ def build_profile(
         titles={document.work: document.title for document in reversed(documents)},
         vectors={name: vectors[name] for name in mass},
         texts=texts,
+        routings={d.id: d.routing for d in documents if d.routing is not None},
     )
 
 

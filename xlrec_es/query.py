@@ -334,7 +334,7 @@ def lexical_body(
     query = {
         "more_like_this": {
             "fields": [f"xlrec.text.{language}"],
-            "like": [{"_index": index, "_id": document} for document in texts],
+            "like": [{"_index": index, **address(profile.routings.get(id_), id_)} for id_ in texts],
             "min_term_freq": 1,
             "min_doc_freq": 2,
             "max_query_terms": options.query_terms,
@@ -343,6 +343,11 @@ def lexical_body(
     }
     unseen = _unseen(profile, language, options)
     return {"query": _boosted(query, unseen, options), **_hits(options)}
+
+
+def address(routing: str | None, id_: str) -> dict[str, str]:
+    """What names a document where it is fetched by its id, and not searched."""
+    return {"_id": id_, **({} if routing is None else {"routing": routing})}
 
 
 def collaborative_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from xlrec_es.errors import UsageError
 from xlrec_es.fusion import in_order
 from xlrec_es.plan import Options, Plan
-from xlrec_es.query import DENSE, LEXICAL
+from xlrec_es.query import DENSE, LEXICAL, address
 from xlrec_es.results import Ranking
 
 COSINE = "cosine"
@@ -75,15 +75,21 @@ def terms_question(plan: Plan, ranking: Ranking) -> dict[str, Any]:
 
     Source: https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-mtermvectors
     """
-    wanted = {c.id: c.language for c in ranking.candidates}
-    for language in plan.languages:
-        wanted |= dict.fromkeys(plan.profile.texts[language], language)
+    wanted = [
+        (c.language, address(ranking.hits[c.id].get("_routing"), c.id)) for c in ranking.candidates
+    ]
+    routings = plan.profile.routings
+    wanted += [
+        (language, address(routings.get(id_), id_))
+        for language in plan.languages
+        for id_ in plan.profile.texts[language]
+    ]
     unneeded = ("field_statistics", "offsets", "payloads", "positions", "term_statistics")
     return {
         "index": plan.live.name,
         "docs": [
-            {"_id": id_, "fields": [_field(language)], **dict.fromkeys(unneeded, False)}
-            for id_, language in wanted.items()
+            {**where, "fields": [_field(language)], **dict.fromkeys(unneeded, False)}
+            for language, where in wanted
         ],
     }
 

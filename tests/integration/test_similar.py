@@ -6,7 +6,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from catalogue import document, topics_of, work_vector, write_catalogue
-from xlrec_es import Boost, Options, Recommender, SearchOptions
+from xlrec_es import Boost, History, Options, Recommender, SearchOptions
 from xlrec_es.errors import UsageError
 
 TEXTS = {
@@ -52,6 +52,23 @@ def test_jaccard_counts_words_of_one_language(recommender: Recommender) -> None:
         "nothing for ja: jaccard compares words, and the item has no text there",
     )
     assert recommender.similar("tea-4", measure="jaccard").items == ()
+
+
+def test_texts_of_routed_documents_are_read(es_each: Elasticsearch, index_name: str) -> None:
+    write_catalogue(es_each, index_name, instead={"go": document("chess", 1, "ja")}, shards=3)
+    for number, (id_, text) in enumerate(TEXTS.items()):
+        body = document("painting", 50 + number, "en")
+        body["xlrec"] |= {"work": id_, "text": {"en": text}}  # type: ignore[operator]
+        es_each.index(index=index_name, id=id_, routing="far away", document=body)
+    es_each.indices.refresh(index=index_name)
+    recommender = Recommender(es_each, index_name, options=Options(weights={"lexical": 1.0}))
+    by_words = recommender.recommend(History.of(["tea-1"]), languages=["en"])
+    assert [item.id for item in by_words.items] == ["tea-2", "tea-3"]
+    found = recommender.similar("tea-1", measure="jaccard")
+    assert [(item.id, item.score) for item in found.items] == [
+        ("tea-2", pytest.approx(4 / 5)),
+        ("tea-3", pytest.approx(2 / 7)),
+    ]
 
 
 def test_what_a_measure_cannot_be_is_refused(es: Elasticsearch) -> None:
