@@ -188,7 +188,11 @@ def _show(summary: Mapping[str, Any]) -> None:
     grid.add_row("persons", f"{summary['persons']}, of {summary['markets']} markets")
     sizes = summary["indicators"]
     grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} indicators each")
-    grid.add_row("  to change" if summary["dry_run"] else "  changed", str(summary["changed"]))
+    if summary["dry_run"]:
+        size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
+        grid.add_row("  to change", f"{summary['changed']}, {size}")
+    else:
+        grid.add_row("  changed", str(summary["changed"]))
     grid.add_row("  unchanged", str(summary["unchanged"]))
     if not (summary["dry_run"] or summary["complete"] or summary["refused"]):
         grid.add_row("  incomplete", "until every shard has been run")

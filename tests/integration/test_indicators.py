@@ -440,7 +440,11 @@ def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: P
     before = documents(es, live.name)
     dry = CliRunner().invoke(ingest_main, [*arguments, "--dry-run", "--json"])
     assert dry.exit_code == 0, dry.output
-    assert json.loads(dry.stdout)["changed"] == len(before)
+    planned = json.loads(dry.stdout)
+    assert planned["changed"] == len(before)
+    assert planned["bytes"] > len(before) * len('{"update":{"_id":""}}')
+    told = CliRunner().invoke(ingest_main, [*arguments, "--dry-run"])
+    assert f"{len(before)}, {planned['bytes'] / 1e6:.1f} MB of updates" in told.output
     assert documents(es, live.name) == before
     done = CliRunner().invoke(ingest_main, arguments)
     assert done.exit_code == 0, done.output
