@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, vstack
 
 from ingest.learners.protocol import TOP, Works
-from ingest.learners.sparse import Floats, blocks, others, strongest
+from ingest.learners.sparse import BLOCK_ENTRIES, Floats, blocks, others, strongest
 from xlrec_es.types import Vector
 
 OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
@@ -122,38 +122,53 @@ class Transfer:
         n_works = len(persons)
         wanted = np.arange(n_works, dtype=np.int32) if works is None else works
         needy = self.needy(persons, vectors, wanted)
-        has_own = np.diff(own.indptr) > 0
-        warm = (persons >= self.min_persons) & has_own
-        borrowed = self._borrow(own, warm, vectors, needy)
-        given = np.zeros(n_works)
-        given[needy] = self.kappa / (persons[needy] + self.kappa)
-        # A work without anything to borrow keeps its own in full, and the other way round.
-        given[np.diff(borrowed.indptr) == 0] = 0
-        given[~has_own & (given > 0)] = 1
-        kept = np.zeros(n_works)
-        kept[wanted] = 1 - given[wanted]
-        mixed = csr_array(diags_array(kept) @ own + diags_array(given) @ borrowed)
-        mixed.eliminate_zeros()
-        provenance = np.select(
-            [np.diff(mixed.indptr) == 0, given == 0, given == 1], [NONE, OWN, BORROWED], BLENDED
-        )
-        return Blend(strongest(csr_array(mixed, dtype=np.float32), top=self.top), provenance)
-
-    def _borrow(
-        self, own: csr_array, warm: NDArray[np.bool_], vectors: Vector, needy: Works
-    ) -> csr_array:
-        """Borrowed indicators of the needy works, shape (n_works, n_works); other rows empty."""
+        warm = (persons >= self.min_persons) & (np.diff(own.indptr) > 0)
         everybody = np.asarray(vectors.any(axis=1))
         lent, speakers = nearest(
             vectors, needy, (warm, self.neighbours), (everybody, self.speaking)
         )
+        given = np.zeros(n_works)
+        rows = [csr_array((0, n_works), dtype=np.float32)]
+        # In blocks: what twenty lenders have is some thousand entries a work, before it is cut.
+        size = max(1, BLOCK_ENTRIES // (self.neighbours * self.top + self.speaking + 1))
+        for start in range(0, len(needy), size):
+            some, here = needy[start : start + size], slice(start, start + size)
+            borrowed = self._borrow(own, lent[here], speakers[here], some)
+            blended, given[some] = self._blend(own[some], borrowed, persons[some])
+            rows.append(blended)
+        others_own = np.setdiff1d(wanted, needy)
+        kept = _at_rows(strongest(own[others_own], top=self.top), others_own)
+        indicators = csr_array(kept + _at_rows(vstack(rows, format="csr"), needy))
+        provenance = np.select(
+            [np.diff(indicators.indptr) == 0, given == 0, given == 1],
+            [NONE, OWN, BORROWED],
+            BLENDED,
+        )
+        return Blend(indicators, provenance)
+
+    def _blend(
+        self, own: csr_array, borrowed: csr_array, persons: Floats
+    ) -> tuple[csr_array, NDArray[np.float64]]:
+        """Own and borrowed indicators of some works in one, and the share of the borrowed."""
+        share = self.kappa / (persons.astype(np.float64) + self.kappa)
+        # A work without anything to borrow keeps its own in full, and the other way round.
+        share[np.diff(borrowed.indptr) == 0] = 0
+        share[(np.diff(own.indptr) == 0) & (share > 0)] = 1
+        mixed = csr_array(diags_array(1 - share) @ own + diags_array(share) @ borrowed)
+        mixed.eliminate_zeros()
+        return strongest(csr_array(mixed, dtype=np.float32), top=self.top), share
+
+    def _borrow(
+        self, own: csr_array, lent: csr_array, speakers: csr_array, needy: Works
+    ) -> csr_array:
+        """Borrowed indicators of some needy works, shape (len(needy), n_works)."""
         means = csr_array(_softmax(lent, self.temperature) @ own)
         # On the scale of the learner's weights, whichever learner it is.
         typical = np.asarray(means.sum(axis=1)).ravel()  # (len(needy),)
         typical[typical == 0] = 1
         scale = diags_array((self.self_weight * typical).astype(np.float32))
         speaking = scale @ _softmax(speakers, self.temperature)
-        return _at_rows(others(csr_array(means + speaking), needy), needy)
+        return others(csr_array(means + speaking), needy)
 
 
 def _at_rows(rows: csr_array, works: Works) -> csr_array:
