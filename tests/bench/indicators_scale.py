@@ -2,8 +2,9 @@
 
     python tests/bench/indicators_scale.py [--works 5000 10000 20000 40000 80000] [--exact 20000]
 
-And the transfer's search for neighbours, whose time per work grows with the works: vectors of 384
-dimensions, every fifth work cold, 20 warm neighbours and 50 of all (`neighbours`).
+And of the transfer, whose search for neighbours grows with the square of the works: all works
+borrow, vectors have 384 dimensions, every fifth work is cold, and works have 200 indicators, of
+which hardly two works have the same (`transfer`).
 
 Synthetic likes: four persons a work, popularity and length of histories by power laws, tastes in
 clusters. Each size is measured in a process of its own, for its peak memory; the time per work is
@@ -17,16 +18,18 @@ import json
 import multiprocessing
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from ingest.learners import LEARNERS
-from ingest.transfer import nearest
+from ingest.transfer import Transfer
 
 LIKES_PER_PERSON = 16
-NEIGHBOURS = "neighbours"
+TRANSFER = "transfer"
+INDICATORS, DIMS = 200, 384
 CLUSTER = 250  # works
 
 
@@ -65,14 +68,28 @@ def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
+def transfer(n_works: int) -> Callable[[], object]:
+    """All that works borrow, ready to be reckoned."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(n_works, DIMS)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    persons = np.where(np.arange(n_works) % 5, 10, 0).astype(np.float32)
+    counts = INDICATORS * (persons > 0)
+    columns = rng.integers(0, n_works, counts.sum(), np.int32)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    own = csr_array((rng.random(len(columns), np.float32), columns, starts), (n_works, n_works))
+    own.sum_duplicates()
+    return lambda: Transfer().apply(own, persons, vectors)
+
+
 def measure(model: str, n_works: int) -> Measured:
     likes = synthetic_likes(n_works)
     works = np.arange(n_works, dtype=np.int32)
-    vectors = np.random.default_rng(0).normal(size=(n_works, 384)).astype(np.float32)
+    borrow = transfer(n_works)
     before = peak_gb()
     start, busy = time.perf_counter(), time.process_time()
-    if model == NEIGHBOURS:
-        nearest(vectors, works, (works % 5 > 0, 20), (works >= 0, 50))
+    if model == TRANSFER:
+        borrow()
     else:
         LEARNERS[model]().learn(likes, works)
     seconds, busy = time.perf_counter() - start, time.process_time() - busy
@@ -95,7 +112,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     for n_works in args.works:
         exact = ("ease",) if n_works <= args.exact else ()
-        for model in ("local-ease", NEIGHBOURS, *exact):
+        for model in ("local-ease", TRANSFER, *exact):
             with context.Pool(1) as pool:
                 print(json.dumps(asdict(pool.apply(measure, (model, n_works)))), flush=True)
 
