@@ -13,19 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, vstack
 
 from ingest.learners.protocol import TOP, Works
-from ingest.learners.sparse import BLOCK_ENTRIES, Floats, blocks, others, strongest
+from ingest.learners.sparse import BLOCK_ENTRIES, Floats, others, strongest
+from ingest.neighbours import Neighbours
 from xlrec_es.types import Vector
 
 OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
 _LEAST_SHARE = 0.01
-
-Group = tuple[NDArray[np.bool_], int]
-"""Which works, shape (n_works,), and how many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +93,10 @@ class Transfer:
         known = np.zeros(n_works, bool)
         own = csr_array((n_works, n_works), dtype=np.float32)
         wanted = works
+        neighbours = Neighbours(vectors) if len(works) < n_works else None
         while True:
-            if len(works) < n_works:
-                [lent] = nearest(vectors, needy, (warm, self.neighbours))
+            if neighbours:
+                [lent] = neighbours.of(needy, (warm, self.neighbours))
                 wanted = np.union1d(wanted, lent.indices).astype(np.int32)
             wanted = wanted[~known[wanted]]
             if not len(wanted):
@@ -124,8 +122,8 @@ class Transfer:
         needy = self.needy(persons, vectors, wanted)
         warm = (persons >= self.min_persons) & (np.diff(own.indptr) > 0)
         everybody = np.asarray(vectors.any(axis=1))
-        lent, speakers = nearest(
-            vectors, needy, (warm, self.neighbours), (everybody, self.speaking)
+        lent, speakers = Neighbours(vectors).of(
+            needy, (warm, self.neighbours), (everybody, self.speaking)
         )
         given = np.zeros(n_works)
         rows = [csr_array((0, n_works), dtype=np.float32)]
@@ -181,47 +179,6 @@ def _at_rows(rows: csr_array, works: Works) -> csr_array:
     return csr_array(
         (sorted_rows.data, sorted_rows.indices, np.cumsum(counts)), shape=(n_works, n_works)
     )
-
-
-def nearest(vectors: Vector, works: Works, *groups: Group) -> list[csr_array]:
-    """Of some works the nearest of each group by cosine, exact, in blocks.
-
-    Args:
-        vectors: Shape (n_works, dims), unit rows; zero rows are near nothing.
-        works: Whose neighbours.
-        groups: Which works can be neighbours, shape (n_works,), and how many are wanted; fewer if
-            there are not so many. A work is not its own neighbour.
-
-    Returns:
-        For each group, shape (len(works), n_works): cosine by neighbour.
-    """
-    in_any = np.logical_or.reduce([among for among, _ in groups])
-    candidates = np.flatnonzero(in_any).astype(np.int32)
-    place = np.full(len(vectors), -1)
-    place[candidates] = np.arange(len(candidates))
-    pool = vectors[candidates]  # (n_candidates, dims)
-    found = [[csr_array((0, len(vectors)), dtype=np.float32)] for _ in groups]
-    for block in blocks(works, max(1, len(candidates))):
-        cosines = vectors[block] @ pool.T  # (b, n_candidates), once for all groups
-        itself = np.flatnonzero(place[block] >= 0)
-        cosines[itself, place[block[itself]]] = -np.inf
-        for rows, (among, k) in zip(found, groups, strict=True):
-            here = np.where(among[candidates], cosines, -np.inf)
-            rows.append(_highest(here, candidates, k, len(vectors)))
-    return [vstack(rows, format="csr") for rows in found]
-
-
-def _highest(cosines: Floats, columns: Works, k: int, n_works: int) -> csr_array:
-    """The k highest of each row that are above minus infinity, shape (b, n_works)."""
-    # Six times as fast as numpy's argpartition, row by row.
-    best, at = torch.topk(torch.from_numpy(cosines), min(k, len(columns)))
-    good = (best > -np.inf).numpy()  # (b, k)
-    indptr = np.concatenate([[0], np.cumsum(good.sum(axis=1))]).astype(np.int32)
-    rows = csr_array(
-        (best.numpy()[good], columns[at.numpy()[good]], indptr), shape=(len(cosines), n_works)
-    )
-    rows.sort_indices()
-    return rows
 
 
 def _softmax(cosines: csr_array, temperature: float) -> csr_array:

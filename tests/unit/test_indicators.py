@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from ingest import neighbours
 from ingest.catalogue import Entry, Learned
 from ingest.indicators import update
 from ingest.learners import Cosine
-from ingest.transfer import Transfer, nearest
+from ingest.neighbours import Neighbours
+from ingest.transfer import Transfer
 from xlrec_es.indicators import read_indicators, storable
 
 positive = st.floats(min_value=2.0**-125, max_value=2.0**126, width=32)
@@ -111,7 +113,7 @@ def test_nearest_is_exact_and_leaves_out_the_work_itself() -> None:
     among = np.arange(200) % 3 > 0
     works = np.array([5, 3, 77], np.int32)
     groups = ((among, 7), (np.arange(200) < 100, 4))
-    for (allowed, k), found in zip(groups, nearest(vectors, works, *groups), strict=True):
+    for (allowed, k), found in zip(groups, Neighbours(vectors).of(works, *groups), strict=True):
         for row, work in zip(found.toarray(), works, strict=True):
             cosines = np.where(allowed & (np.arange(200) != work), vectors @ vectors[work], -2)
             expected = np.sort(np.argsort(-cosines)[:k])
@@ -119,9 +121,33 @@ def test_nearest_is_exact_and_leaves_out_the_work_itself() -> None:
             np.testing.assert_allclose(row[expected], cosines[expected], rtol=1e-5)
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_a_shard_learns_its_works_and_those_they_borrow_from(count: int) -> None:
+def test_in_a_large_catalogue_nearly_all_neighbours_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    topics = rng.normal(size=(60, 32))
+    vectors = (topics[rng.integers(0, 60, 3000)] + 0.8 * rng.normal(size=(3000, 32))).astype("f4")
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    among = np.arange(3000) % 4 > 0
+    works = rng.permutation(3000)[:200].astype(np.int32)
+    [exact] = Neighbours(vectors).of(works, (among, 20))
+    monkeypatch.setattr(neighbours, "REACH", 300)
+    monkeypatch.setattr(neighbours, "CELL", 25)
+    [found] = Neighbours(vectors).of(works, (among, 20))
+    assert found.shape == exact.shape
+    common = found.multiply(exact > 0)
+    np.testing.assert_allclose(common.data, exact.multiply(found > 0).data, rtol=1e-5)
+    assert common.nnz > 0.95 * exact.nnz
+    assert not found[:, ~among].nnz
+
+
+@pytest.mark.parametrize(("count", "reach"), [(2, 20_000), (3, 100)])
+def test_a_shard_learns_its_works_and_those_they_borrow_from(
+    count: int, reach: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And gets for its works what a single machine gets for all."""
+    monkeypatch.setattr(neighbours, "REACH", reach)
+    monkeypatch.setattr(neighbours, "CELL", 10)
     rng = np.random.default_rng(0)
     n = 300
     vectors = rng.normal(size=(n, 16)).astype(np.float32)
