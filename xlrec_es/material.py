@@ -42,6 +42,9 @@ LEARN = (
 
 FINETUNE = "evaluate with the split of its xlrec-ingest pairs, or make pairs with this one"
 
+FEW_PERSONS = 20
+"""With fewer, what matters cannot be told from noise."""
+
 MAX_TERMS = 65_536
 """Elasticsearch's own `index.max_terms_count`."""
 
@@ -230,13 +233,12 @@ def _without_cold_pool(job: Job, material: Material) -> Material:
         return material
     cases = material.cases_of(COLD_POOL)
     works = min((_competing(material, COLD_POOL, case.source) for case in cases), default=0)
+    persons = len({case.person for case in cases})
     reason = ""
-    if works < job.k:
-        reason = (
-            f"it has {works} works for a source language, and lists have {job.k} places"
-            if cases
-            else "no target is a work that nobody likes in the training part"
-        )
+    if persons < FEW_PERSONS:
+        reason = f"{persons} persons have a target that nobody likes in the training part"
+    elif works < job.k:
+        reason = f"it has {works} works for a source language, and lists have {job.k} places"
     elif (most := _most(_only(material.pool, material.cold))) > MAX_TERMS:
         reason = f"its {most} works of one language are {_TOO_MANY}"
     if not reason:

@@ -26,7 +26,7 @@ from xlrec_es.indices import find_live, update_meta
 from xlrec_es.intervals import bootstrap, compare
 from xlrec_es.leaks import LEAKY, NOTHING_LEARNED
 from xlrec_es.leg_scores import LegScores, Values
-from xlrec_es.material import FINETUNE, LEARN, Job, Material, check_size, gather
+from xlrec_es.material import FEW_PERSONS, FINETUNE, LEARN, Job, Material, check_size, gather
 from xlrec_es.measures import NDCG, RECALL
 from xlrec_es.plan import max_interests
 from xlrec_es.query import COLLABORATIVE, LEGS
@@ -42,9 +42,6 @@ from xlrec_es.weight_search import (
 
 CHECKED = 0.3
 """Part of the persons that the proposal is checked on."""
-
-MIN_PERSONS = 20
-"""With fewer, a gain that matters cannot be told from noise."""
 
 
 def run(
@@ -145,9 +142,9 @@ def _refuse(material: Material) -> None:
             f"learned from, so the collaborative leg would get too much; {LEARN}"
         )
     persons = len({case.person for case in material.cases})
-    if persons < MIN_PERSONS:
+    if persons < FEW_PERSONS:
         raise UsageError(
-            f"{persons} persons have a case; to learn weights takes {MIN_PERSONS} or more"
+            f"{persons} persons have a case; to learn weights takes {FEW_PERSONS} or more"
         )
 
 

@@ -158,7 +158,7 @@ def test_cold_works_are_a_pool_of_their_own(
     es: Elasticsearch, es_url: str, index_name: str, likes: Path, tmp_path: Path
 ) -> None:
     write_catalogue(es, index_name)
-    options = ("--k", 4, "--cold", 0.4, "--max-persons", 30)
+    options = ("--k", 4, "--cold", 0.4, "--max-persons", 40)
     where = ("--url", es_url, "-i", index_name)
     training = tmp_path / "training.tsv"
     invoke(xlrec_es, "evaluate", likes, *where, *options, "--write-training", training)
@@ -189,7 +189,7 @@ def test_cold_works_are_a_pool_of_their_own(
     assert set(few["pools"]) == set(POOLS)
     # Where all works are known there is none, and who asks for it is told.
     for command, message in (
-        ("evaluate", "no target is a work that nobody likes"),
+        ("evaluate", "0 persons have a target that nobody likes"),
         ("tune", "weights are for lists of all works"),
     ):
         done = CliRunner().invoke(xlrec_es, [command, str(likes), *where, "--pool", "cold"])
