@@ -14,6 +14,7 @@ from ingest.finetune_cli import finetune
 from ingest.indicators_cli import indicators
 from ingest.pairs_cli import pairs
 from ingest.reindex_cli import reindex
+from ingest.rollback_cli import rollback
 from ingest.run_cli import replay, run
 from ingest.serve_cli import serve
 from xlrec_es import __version__
@@ -27,5 +28,17 @@ def main() -> None:
     """Encode a catalogue and write it into Elasticsearch."""
 
 
-for command in (run, replay, indicators, pairs, adapt, distil, finetune, compress, reindex, serve):
+for command in (
+    run,
+    replay,
+    indicators,
+    pairs,
+    adapt,
+    distil,
+    finetune,
+    compress,
+    reindex,
+    rollback,
+    serve,
+):
     main.add_command(command)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from ingest.detect import LanguageDetector
 from ingest.fields import PLACEHOLDER, FieldMap, lookup, only, tags_of, without
 from ingest.recipe import Recipe
 from ingest.types import Deletion, Document, Fields, Record, Rejection
+from xlrec_es import exact_json
 from xlrec_es.errors import UnknownLanguage
 from xlrec_es.languages import normalize
 
@@ -305,6 +307,8 @@ def _id(value: object, path: str) -> str:
         return _checked(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, Decimal) and str(value).isdecimal():  # above 64 bits
+        return _checked(str(value))
     raise _Unfit(f"{path} is {_kind(value)}, neither text nor a whole number")
 
 
@@ -355,7 +359,7 @@ def _popularity(value: object) -> float | None:
     """A count as 0..1, on a logarithmic scale."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise _Unfit(f"the popularity is {_kind(value)}, not a number")
     if value < 0:
         raise _Unfit(f"the popularity is {value}, below 0")
@@ -366,10 +370,12 @@ def _kind(value: object) -> str:
     """What JSON calls it."""
     if isinstance(value, bool):
         return "true or false"
-    names = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
+    names = {dict: "an object", list: "a list", str: "text"} | dict.fromkeys(
+        (int, float, Decimal), "a number"
+    )
     return names.get(type(value), "null")
 
 
 def _hash(stored: Fields) -> str:
-    canonical = orjson.dumps(stored, option=orjson.OPT_SORT_KEYS)
+    canonical = exact_json.dumps(stored, orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()[:32]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import sys
 import time
@@ -13,9 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-import orjson
-
 from ingest.types import Record, Rejection
+from xlrec_es import exact_json
 from xlrec_es.errors import SourceError
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
@@ -148,8 +148,8 @@ def _lines(file: io.BufferedIOBase) -> Iterator[Line]:
 def parse(line: bytes, number: int) -> Record | Rejection:
     """Read one line."""
     try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+        fields = exact_json.loads(line)
+    except json.JSONDecodeError as error:  # orjson's is one too
         return Rejection(number, "read", f"not JSON: {error.msg}", _readable(line))
     if not isinstance(fields, dict):
         return Rejection(number, "read", "not a JSON object", _readable(line))

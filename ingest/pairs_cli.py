@@ -17,6 +17,7 @@ from ingest.indicators_cli import MODELS
 from xlrec_es.client import Connection, connect
 from xlrec_es.evaluate_cli import split_options
 from xlrec_es.options import (
+    COLUMNS_OF_LIKES,
     connection_options,
     field_option,
     index_option,
@@ -41,7 +42,7 @@ _SHOWN = 60  # characters of a text
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the pairs and what they are measured on; written anew.",
 )
-@field_option("user, item, event, rating, weight or time", needed="user and item")
+@field_option(COLUMNS_OF_LIKES, needed="user and item")
 @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
 @click.option(
     "--learner",

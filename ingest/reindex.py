@@ -21,11 +21,13 @@ from ingest.reencode import Reencoder
 from ingest.types import Document, Record
 from ingest.ways import COMPANION, IN_PLACE, VERSION
 from xlrec_es import reindex as reindexing
+from xlrec_es import rollback as rolling_back
 from xlrec_es.calibration import Calibration
 from xlrec_es.encoder import Encoder
 from xlrec_es.errors import IndexUnusable
-from xlrec_es.indices import IndexMeta, LiveIndex
+from xlrec_es.indices import IndexMeta, LiveIndex, check_fingerprint
 from xlrec_es.reindex import Observe, Reindexer
+from xlrec_es.rollback import Rollback
 from xlrec_es.verify import Limits
 from xlrec_es.versions import Versions
 
@@ -106,6 +108,39 @@ def prepare(
         more_checks=[lambda target: transform.check(cluster.client, target)],
         observe=observe,
     )
+
+
+def prepare_rollback(
+    cluster: Cluster,
+    versions: Versions,
+    options: EncoderOptions,
+    *,
+    encoder: Encoder,
+    observe: Observe,
+) -> Rollback:
+    """Plan to go back to the version before, with its encoder; nothing is changed.
+
+    Args:
+        cluster: Where it is.
+        versions: What there is.
+        options: Of the encoder.
+        encoder: What made the vectors of the version before.
+        observe: Is told how far it is.
+
+    Raises:
+        IndexUnusable: As for `xlrec_es.rollback.plan`.
+        FingerprintMismatch: Something else made its vectors.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    plan = rolling_back.plan(versions)
+    previous = plan.previous.described()
+    field_map = _field_map(previous.meta, {})
+    recipe = Recipe(field_map.texts, options.long_texts)
+    check_fingerprint(previous, recipe.fingerprint(encoder, previous.meta.calibration))
+    packed = cluster.capabilities.packed_vectors
+    builder = _builder(previous, field_map, recipe)
+    transform = Reencoder(builder, encoder, previous.meta, packs_vectors=packed)
+    return Rollback(cluster.client, plan, packed, transform, observe)
 
 
 def _builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Builder:

@@ -11,12 +11,20 @@ from ingest.options import EncoderOptions, encoder_options
 from xlrec_es.calibration import METHODS
 from xlrec_es.client import Connection, connect, probe
 from xlrec_es.errors import UsageError
+from xlrec_es.likes import COLUMNS
 from xlrec_es.options import connection_options
+from xlrec_es.options import parse_assignments as parse_columns
 from xlrec_es.reindex_cli import How, carry_out, progress, reindex_options, show_plan
 from xlrec_es.versions import read_versions
 
 MIN_OVERLAP = 0.1
 """Another encoder recommends other works; nothing but chance in common is a fault."""
+
+
+def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
+    """The columns of a file of interactions, and the other assignments: no name is in both."""
+    mine = tuple(text for text in assignments if text.partition("=")[0] in COLUMNS)
+    return parse_columns(mine), [text for text in assignments if text not in mine]
 
 
 @click.command()
@@ -27,7 +35,8 @@ MIN_OVERLAP = 0.1
     "assignments",
     multiple=True,
     metavar="NAME=FIELD",
-    help="As for `run`.  [default: as the live version]",
+    help="As for `run`; and user, item ... for the columns of --interactions, as for `xlrec-es "
+    "evaluate`.  [default: as the live version]",
 )
 @click.option(
     "--calibration",
@@ -66,7 +75,8 @@ def reindex(
     from ingest.prepare import Cluster
     from ingest.reindex import Wanted, prepare
 
-    fields = parse_assignments(assignments)
+    columns, others = split_columns(assignments)
+    fields = parse_assignments(others)
     if refused := models.refusal(model):
         click.echo(f"Warning: {refused}.", err=True)
     calibration = calibration or models.measured_calibration(model)
@@ -81,4 +91,4 @@ def reindex(
             if how.dry_run:
                 show_plan(work.plan)
             else:
-                carry_out(work, how)
+                carry_out(work, how, columns)

@@ -14,6 +14,7 @@ import orjson
 
 from ingest.options import INDEX_SCHEME
 from ingest.types import Rejection
+from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError
 
 _SUFFIX = ".rejects.jsonl"
@@ -112,7 +113,7 @@ class RejectFile:
             "record": rejection.record,
         }
         try:
-            self._open().write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+            self._open().write(exact_json.dumps(entry, orjson.OPT_APPEND_NEWLINE))
         except OSError as error:
             raise self._failure(error) from error
 

@@ -17,6 +17,7 @@ from ingest.patience import NotReady, Patience
 from ingest.segment import Segmentation
 from ingest.types import Deletion, Document, Part
 from ingest.writer import Operation
+from xlrec_es import exact_json
 from xlrec_es.client import Capabilities
 from xlrec_es.copying import pack
 from xlrec_es.errors import AliasMoved, IndexNotFound
@@ -314,4 +315,4 @@ def _action(name: str, id_: str, version: int) -> bytes:
 
 def dumps(fields: Mapping[str, Any]) -> bytes:
     """JSON, vectors as arrays of numbers."""
-    return orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)
+    return exact_json.dumps(fields, orjson.OPT_SERIALIZE_NUMPY)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import elasticsearch
-import orjson
 from elasticsearch import Elasticsearch
 
+from xlrec_es import exact_json
 from xlrec_es.client import friendly_errors, reason_of
 from xlrec_es.errors import ClusterError
 
@@ -39,13 +39,13 @@ class Action:
     @classmethod
     def index(cls, id_: str, source: Mapping[str, Any], **conditions: Any) -> Action:  # noqa: ANN401
         """Write a document; `conditions` are `version`, `version_type`, `routing` ..."""
-        line = orjson.dumps({"index": {"_id": id_, **conditions}})
-        return cls(id_, b"%s\n%s\n" % (line, orjson.dumps(source)))
+        line = exact_json.dumps({"index": {"_id": id_, **conditions}})
+        return cls(id_, b"%s\n%s\n" % (line, exact_json.dumps(source)))
 
     @classmethod
     def delete(cls, id_: str, **conditions: Any) -> Action:  # noqa: ANN401
         """Remove a document."""
-        return cls(id_, orjson.dumps({"delete": {"_id": id_, **conditions}}) + b"\n")
+        return cls(id_, exact_json.dumps({"delete": {"_id": id_, **conditions}}) + b"\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import elasticsearch
 from elasticsearch import AsyncElasticsearch, Elasticsearch
-from elasticsearch.serializer import OrjsonSerializer
 
+from xlrec_es import exact_json
 from xlrec_es.errors import (
     AuthenticationFailed,
     ClusterError,
@@ -92,7 +92,7 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
         "request_timeout": c.timeout_s,
         "max_retries": max_retries,
         "retry_on_timeout": False,
-        "serializer": OrjsonSerializer(),
+        "serializer": exact_json.Serializer(),
     }
     if c.api_key:
         options["api_key"] = c.api_key

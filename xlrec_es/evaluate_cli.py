@@ -39,6 +39,7 @@ from xlrec_es.measures import (
     SOURCE_SHARE,
 )
 from xlrec_es.options import (
+    COLUMNS_OF_LIKES,
     connection_options,
     field_option,
     index_option,
@@ -83,7 +84,7 @@ def job_options(command: F) -> F:
         type=click.Path(path_type=Path, dir_okay=False),
     )
     @index_option()
-    @field_option("user, item, event, rating, weight or time")
+    @field_option(COLUMNS_OF_LIKES)
     @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
     @split_options
     @click.option("--seed", default=0, show_default=True, help="Same seed, same numbers.")

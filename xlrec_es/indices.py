@@ -272,6 +272,19 @@ def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> Live
     return replace(live, meta=meta)
 
 
+def take_languages(client: Elasticsearch, target: LiveIndex, theirs: IndexMeta) -> LiveIndex:
+    """Give an index a text field for each language that another one has; see `update_meta`."""
+    meta = target.meta
+    if not theirs.analyzers.keys() - meta.analyzers.keys():
+        return target
+    meta = replace(
+        meta,
+        analyzers={**theirs.analyzers, **meta.analyzers},
+        segmenters={**theirs.segmenters, **meta.segmenters},
+    )
+    return update_meta(client, target, meta)
+
+
 def check_encoder(live: LiveIndex, encoder: Encoder) -> None:
     """Refuse to compare a text with vectors of another encoder.
 

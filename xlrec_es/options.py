@@ -85,6 +85,10 @@ def index_option(help_text: str = "Alias or index.", *, required: bool = True) -
     )
 
 
+COLUMNS_OF_LIKES = "user, item, event, rating, weight or time"
+"""What a file of interactions may have, for `field_option`."""
+
+
 def field_option(columns: str, *, needed: str = "") -> Callable[[F], F]:
     """The option that says which column of a file is which; received as `assignments`.
 

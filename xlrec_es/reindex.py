@@ -11,27 +11,24 @@ so that none is lost; as a rule for less than a second.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es import new_version, verify
-from xlrec_es.aliases import AliasChange, change_aliases, plan_swap
+from xlrec_es import new_version, since, verify
+from xlrec_es.aliases import AliasChange, plan_swap
 from xlrec_es.client import friendly_errors
-from xlrec_es.copying import Copier, Transform
+from xlrec_es.copying import FEW, MAX_ROUNDS, Copier, Transform
 from xlrec_es.errors import GateFailed, IndexUnusable
-from xlrec_es.indices import IndexMeta, LiveIndex, find_live, update_meta
+from xlrec_es.indices import IndexMeta, LiveIndex, find_live, take_languages, update_meta
 from xlrec_es.new_version import NewVersion
 from xlrec_es.verify import Check, Limits
 from xlrec_es.versions import Version, Versions
 
 _NOTE = "reindex"
-_FEW = 1000  # documents in a round: the next one takes about a second
-_MAX_ROUNDS = 20
 
 Observe = Callable[[str, int], None]
 """Is told what is being done, and how many documents so far."""
@@ -243,24 +240,29 @@ class Reindexer:
             observe=lambda tally: self.observe(self._phase, tally.copied + tally.unchanged),
         )
         if self._note().get("blocked"):
-            self._set_block(None)
+            since.allow_writes(self.client, live.index)
             self._remember(blocked=False)
         self._refresh_every("-1")  # nobody searches it yet, and larger segments are less work
 
     def _catch_up(self) -> None:
         """Copy all, then what came meanwhile, until little comes."""
         done = self._note().get("done")
-        if done is None and self.plan.exists:
+        started = self._note().get("started")
+        if started is None:
+            self._remember(started=self._copier.checkpoint())
+        elif done is None:
             now = self._copier.checkpoint()
-            self._rounds.append(self._copier.copy_missing())
+            copied = self._copier.copy_missing()
+            # A document that was deleted and made anew may have the version that it had before.
+            self._rounds.append(copied + self._copier.copy_after(started, list(now)))
             done = now
             self._remember(done=done)
         self._phase = "catch up" if done else "copy"
-        for _ in range(_MAX_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             copied = self._round(done or {})
             done = self._note()["done"]
             self._phase = "catch up"
-            if copied < _FEW and len(self._rounds) > 1:
+            if copied < FEW and len(self._rounds) > 1:
                 break
         self._copier.remove_deleted()
         self._refresh_every(self._note()["refresh_interval"])
@@ -281,17 +283,9 @@ class Reindexer:
 
     def _add_languages(self) -> None:
         """Have a text field for each language that the live version got meanwhile."""
-        if not self.plan.live.is_ours:
-            return
-        meta = self._target.meta
-        theirs = find_live(self.client, self.plan.live.index).meta
-        if theirs.analyzers.keys() - meta.analyzers.keys():
-            meta = replace(
-                meta,
-                analyzers={**theirs.analyzers, **meta.analyzers},
-                segmenters={**theirs.segmenters, **meta.segmenters},
-            )
-            self._target = update_meta(self.client, self._target, meta)
+        if self.plan.live.is_ours:
+            theirs = find_live(self.client, self.plan.live.index).meta
+            self._target = take_languages(self.client, self._target, theirs)
 
     def _verify(self) -> list[Check]:
         """Everything but the counts, which hold still when nobody writes.
@@ -318,7 +312,11 @@ class Reindexer:
     def _swap(self, checks: Sequence[Check]) -> tuple[list[Check], float]:
         """The last round, the counts, and the alias; all checks, and seconds without writes."""
         self._round(self._note()["done"])  # what came while it was verified
-        with self._blocked() as start:
+
+        def remember(blocked: bool) -> None:  # so that the next attempt takes it off
+            self._remember(blocked=blocked)
+
+        with since.writes_refused(self.client, self.plan.live.index, remember) as start:
             self._round(self._note()["done"])
             self._copier.remove_deleted()
             counts = verify.check_counts(
@@ -326,9 +324,14 @@ class Reindexer:
             )
             checks = [counts, *checks]
             self._must_be_good(checks)
-            change_aliases(self.client, self.plan.swap)
+            since.move_alias(self.client, self.plan.swap, same=self._same_documents())
             self._remember(finished=True)
         return list(checks), time.monotonic() - start
+
+    def _same_documents(self) -> bool:
+        """Whether nothing was left out; what was deleted since is left in neither."""
+        counts = {self._copier.count(index) for index in (self.plan.live.index, self._target.name)}
+        return len(counts) == 1 and not self._copier.tally.refused
 
     def _must_be_good(self, checks: Sequence[Check]) -> None:
         failed = [check for check in checks if not check.ok]
@@ -346,29 +349,6 @@ class Reindexer:
             return ""
         id_, reason = next(iter(refused.items()))
         return f". {len(refused)} documents could not be written, such as {id_!r}: {reason}"
-
-    @contextlib.contextmanager
-    def _blocked(self) -> Iterator[float]:
-        """Refuse writes to the live version, unless its owner does already."""
-        start = time.monotonic()
-        if self.plan.live.body["settings"].get("index.blocks.write") == "true":
-            yield start
-            return
-        self._remember(blocked=True)  # so that the next attempt takes it off, if this one is killed
-        try:
-            with friendly_errors(self.client):
-                # Returns when the writes that were under way are done.
-                self.client.indices.add_block(index=self.plan.live.index, block="write")
-            yield start
-        finally:
-            self._set_block(None)
-            self._remember(blocked=False)
-
-    def _set_block(self, value: bool | None) -> None:
-        with friendly_errors(self.client):
-            self.client.indices.put_settings(
-                index=self.plan.live.index, settings={"index.blocks.write": value}
-            )
 
     def _note(self) -> dict[str, Any]:
         return dict(self._target.meta.source.get(_NOTE) or {})

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,12 @@ from xlrec_es.copying import copied_as_is
 from xlrec_es.errors import ConfigError, GateFailed
 from xlrec_es.gate_evaluation import Comparison
 from xlrec_es.material import Job
-from xlrec_es.options import connection_options
+from xlrec_es.options import (
+    COLUMNS_OF_LIKES,
+    connection_options,
+    field_option,
+    parse_assignments,
+)
 from xlrec_es.reindex import Observe, Plan, Reindexer, Report
 from xlrec_es.verify import Check, Limits
 from xlrec_es.versions import read_versions
@@ -165,9 +170,10 @@ def _changes(shards: int | None, replicas: int | None, file: Path | None) -> dic
 
 @click.command()
 @click.argument("name", envvar="XLREC_INDEX")
+@field_option(f"{COLUMNS_OF_LIKES} of --interactions")
 @reindex_options(_DEFAULTS.overlap)
 @connection_options
-def reindex(name: str, how: How, connection: Connection) -> None:
+def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Connection) -> None:
     """Copy the live version of NAME into a new one, verify it, and swap, with no downtime.
 
     For other shards, settings or mappings; vectors are copied, not computed. For another encoder:
@@ -177,6 +183,7 @@ def reindex(name: str, how: How, connection: Connection) -> None:
 
     Example: xlrec-es reindex shop --shards 4
     """
+    columns = parse_assignments(assignments)
     with contextlib.closing(connect(connection)) as client:
         packed = probe(client).packed_vectors
         plan = reindexing.plan(read_versions(client, name), changes=how.changes)
@@ -186,7 +193,7 @@ def reindex(name: str, how: How, connection: Connection) -> None:
         with progress(shown=not how.quiet) as observe:
             transform = copied_as_is(packed=packed)
             work = Reindexer(client, plan, transform, limits=how.limits, observe=observe)
-            carry_out(work, how)
+            carry_out(work, how, columns)
 
 
 def show_plan(plan: Plan) -> None:
@@ -199,11 +206,17 @@ def show_plan(plan: Plan) -> None:
     click.echo(json.dumps(plan.swap.body, ensure_ascii=False, indent=2))
 
 
-def carry_out(work: Reindexer, how: How) -> None:
-    """Do it, and print the report; a failed gate prints what it found, too."""
+def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
+    """Do it, and print the report; a failed gate prints what it found, too.
+
+    Args:
+        work: What.
+        how: And how.
+        columns: Of the file of interactions, by their own names.
+    """
     if how.interactions is not None:
         live = work.plan.live.described()
-        job = Job(how.interactions, live.name)
+        job = Job(how.interactions, live.name, fields=columns)
         comparison = Comparison.of(work.client, live, job, max_loss=how.max_loss)
         work.more_checks.append(comparison.check)
     try:

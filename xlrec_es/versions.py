@@ -44,6 +44,11 @@ class Version:
         """Whether this program made it: it has a `_meta.xlrec`."""
         return "xlrec" in self.body.get("mappings", {}).get("_meta", {})
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether its owner has it refuse writes."""
+        return bool(self.body["settings"].get("index.blocks.write") == "true")
+
     def described(self) -> LiveIndex:
         """With what it says of itself.
 

@@ -16,9 +16,10 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-from xlrec_es import aliases, new_version, versions
+from xlrec_es import aliases, new_version, since, versions
+from xlrec_es import rollback as rolling_back
 from xlrec_es.aliases import AliasChange
-from xlrec_es.client import Connection, connect
+from xlrec_es.client import Connection, connect, probe
 from xlrec_es.coverage import VersionStatus, measure
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.options import connection_options
@@ -180,22 +181,83 @@ def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) ->
     wanted = versions.version_named(name, target) if target else None
     found = versions.read_versions(client, name, also=wanted)
     chosen = found.named(wanted) if wanted else versions.newest(found)
+    if found.previous is not None and chosen.index == found.previous.index and found.live:
+        click.echo(
+            f"Warning: {chosen.index} was live before; what was written since is in "
+            f"{found.live.index} alone. To take it along: xlrec-es index rollback {name}",
+            err=True,
+        )
     _carry_out(client, aliases.plan_swap(found, chosen), dry_run)
 
 
 @index.command()
 @_on_versions
+@click.option(
+    "--without-catching-up",
+    is_flag=True,
+    help="Go back at once, to the version as it was left: what was written since is not in it.",
+)
 @_dry_run_option
-def rollback(name: str, client: Elasticsearch, dry_run: bool) -> None:
-    """Put the version that was live before behind the alias NAME again.
+@_json_option
+def rollback(
+    name: str, client: Elasticsearch, without_catching_up: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Put the version that was live before behind the alias NAME again, and lose no write.
 
-    It is as it was left: what was written since is in the newer version alone. A second rollback
-    goes forward again.
+    What was written since is taken along first: new documents, changes, deletions. Vectors of
+    another encoder stay behind: a document keeps the older version's own if its text is the same;
+    if not it has none until the next xlrec-ingest run, unless xlrec-ingest rollback encodes it.
+    Searches go on; writes are refused (403, cluster_block_exception) for about a second. A second
+    rollback goes forward again.
 
     Example: xlrec-es index rollback shop
     """
     found = versions.read_versions(client, name)
-    _carry_out(client, aliases.plan_rollback(found), dry_run)
+    if without_catching_up:
+        _carry_out(client, aliases.plan_rollback(found), dry_run)
+        return
+    plan = rolling_back.plan(found)
+    aliases.check_filled(client, plan.change)
+    if dry_run:
+        show_rollback_plan(client, plan)
+        return
+    packed = probe(client).packed_vectors
+    show_rollback(rolling_back.Rollback(client, plan, packed).run(), name, as_json=as_json)
+
+
+def show_rollback_plan(client: Elasticsearch, plan: rolling_back.Plan) -> None:
+    """Print what would be taken along, and the request."""
+    count = since.count_since(client, plan.live.index, plan.note.done)
+    deletions = "" if plan.note.same else " (not what was deleted)"
+    click.echo(
+        f"takes {count} documents that were written to {plan.live.index} since along to "
+        f"{plan.previous.index}{deletions}, then:"
+    )
+    _print_request("POST _aliases", plan.change.body)
+
+
+def show_rollback(report: rolling_back.Report, name: str, *, as_json: bool) -> None:
+    """Print what was done."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
+        return
+    click.echo(
+        f"{name} is {report.index} now; it was {report.source}. {report.copied} documents written "
+        f"since were taken along, {report.deleted} deleted; {report.seconds:.1f} s, writes were "
+        f"refused for {report.blocked_s:.1f} s"
+    )
+    if report.without_vector:
+        click.echo(
+            f"Warning: {report.without_vector} of them have another text than before, and no "
+            "vector of this version's encoder; the next xlrec-ingest run encodes them",
+            err=True,
+        )
+    if report.only_there:
+        click.echo(
+            f"Warning: {report.index} has {report.only_there} documents that {report.source} has "
+            "not; whether they were deleted since is not known, so they stayed",
+            err=True,
+        )
 
 
 def _carry_out(client: Elasticsearch, change: AliasChange, dry_run: bool) -> None:
@@ -203,7 +265,7 @@ def _carry_out(client: Elasticsearch, change: AliasChange, dry_run: bool) -> Non
     if dry_run:
         _print_request("POST _aliases", change.body)
         return
-    aliases.change_aliases(client, change)
+    since.move_alias(client, change)
     click.echo(f"{change.name} is {change.target} now; it was {change.live or 'nothing'}")
 
 

@@ -63,6 +63,33 @@ def test_the_life_of_an_index(index: Command, es: Elasticsearch, index_name: str
     assert f"{index_name}-xlrec-v3" in table
 
 
+def test_a_rollback_says_what_it_takes_along(
+    index: Command, es: Elasticsearch, index_name: str
+) -> None:
+    live = write_catalogue(es, index_name)
+    new = index("create", index_name).stdout.strip()
+    fill(es, new)
+    index("swap", index_name)
+    es.index(index=index_name, id="2", document={"title": "since"}, refresh=True)
+    dry = index("rollback", index_name, "--dry-run").stdout
+    assert f"takes 1 documents that were written to {new} since along to {live.name}" in dry
+    line, _, body = dry.partition("\n")[2].partition("\n")
+    assert line == "POST _aliases"
+    assert json.loads(body)["actions"]
+    done = index("rollback", index_name)
+    assert done.stdout.startswith(f"{index_name} is {live.name} now; it was {new}. 1 documents")
+    assert "whether they were deleted since is not known" in done.stderr
+    assert es.exists(index=index_name, id="2")
+    # Back as it was left, and by a swap, which says what it is.
+    es.index(index=index_name, id="3", document={"title": "here alone"}, refresh=True)
+    hasty = index("rollback", index_name, "--without-catching-up")
+    assert hasty.stdout == f"{index_name} is {new} now; it was {live.name}\n"
+    assert not es.exists(index=index_name, id="3")
+    assert "To take it along" in index("swap", index_name, "--to", "1").stderr
+    report = json.loads(index("rollback", index_name, "--json").stdout)
+    assert (report["index"], report["copied"]) == (new, 0)
+
+
 def test_nothing_is_deleted_before_the_question_is_answered(
     index: Command, es: Elasticsearch, index_name: str
 ) -> None:

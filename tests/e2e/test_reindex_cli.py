@@ -18,8 +18,9 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import LANGUAGES, TOPICS, document, write_catalogue
+from catalogue import LANGUAGES, TOPICS, document, write_catalogue, write_likes
 from ingest.cli import main as ingest_main
+from ingest.reindex_cli import split_columns
 from traffic import Traffic
 from xlrec_es.cli import main
 from xlrec_es.client import Connection, connect
@@ -59,6 +60,28 @@ def test_reindex_shows_what_it_would_do_and_does_it(
         assert f"{index_name} is {index_name}-xlrec-v2 now" in done.output
     settings = es.indices.get_settings(index=index_name, flat_settings=True).body
     assert settings[f"{index_name}-xlrec-v2"]["settings"]["index.refresh_interval"] == "5s"
+
+
+def test_the_gate_reads_columns_of_any_name(
+    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    likes = write_likes(tmp_path / "likes.tsv", 40)
+    likes.write_text(likes.read_text().replace("user\titem", "customer\tfilm"))
+    arguments = ["reindex", index_name, "--url", es_url, *GATE, "--interactions", str(likes)]
+    unnamed = CliRunner().invoke(main, arguments)
+    assert "has no field 'user'" in unnamed.stderr
+    columns = ["--field", "user=customer", "--field", "item=film"]
+    done = CliRunner().invoke(main, [*arguments, *columns, "--no-swap", "--json"])
+    assert done.exit_code == 0, done.output
+    checks = json.loads(done.stdout)["checks"]
+    assert [check["ok"] for check in checks if check["name"] == "evaluation"] == [True, True]
+
+
+def test_an_encoder_and_a_file_have_fields_of_their_own() -> None:
+    columns, others = split_columns(("user=customer", "title=name", "item=film"))
+    assert columns == {"user": "customer", "item": "film"}
+    assert others == ["title=name"]
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ from ingest.fields import FieldMap
 from ingest.job import Job
 from ingest.options import DEFAULTS, EncoderOptions
 from ingest.prepare import Cluster
-from ingest.reindex import Wanted, prepare
+from ingest.reindex import Wanted, prepare, prepare_rollback
 from ingest.run import run
 from xlrec_es import scan
 from xlrec_es.client import Connection, probe
-from xlrec_es.errors import GateFailed, IndexUnusable, NotAnXlrecIndex
+from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.indices import find_live
 from xlrec_es.reindex import Report
+from xlrec_es.rollback import Rollback
 from xlrec_es.types import Vector
 from xlrec_es.verify import Limits
 from xlrec_es.versions import read_versions
@@ -144,6 +145,39 @@ def test_another_recipe_and_calibration(shop: Shop) -> None:
     assert meta.source["fields"]["text"] == ["blurb"]
     assert shop.documents()["7@en"]["xlrec"]["text"]["en"].endswith(f"\n{WORDS[0]}")
     assert shop.ingest(HashEncoder(), FieldMap(text=("blurb",)))["indexed"] == 0
+
+
+def test_what_changed_since_is_encoded_on_the_way_back(shop: Shop) -> None:
+    old, new = HashEncoder(), HashEncoder(revision="2", dims=24)
+    shop.ingest(old)
+    shop.reindex(new)
+    # Written to the new version: a price and a title by the shop, a text by the worker.
+    shop.es.update(index=shop.name, id="7@en", doc={"price": 99})
+    shop.es.update(index=shop.name, id="8@en", doc={"title": "stone sea"})
+    lines = [{**ITEMS[0], "translations": {"en": {"title": "moon board"}}}, *ITEMS[1:]]
+    shop.path.write_text("\n".join(map(json.dumps, lines)))
+    shop.ingest(new)
+    old.encoded.clear()
+    versions = read_versions(shop.es, shop.name)
+    cluster = Cluster(shop.es, probe(shop.es))
+
+    def prepared(encoder: HashEncoder) -> Rollback:
+        observe = lambda _phase, _count: None  # noqa: E731
+        return prepare_rollback(cluster, versions, DEFAULTS, encoder=encoder, observe=observe)
+
+    with pytest.raises(FingerprintMismatch):
+        prepared(new)
+    report = prepared(old).run()
+    assert report.without_vector == 0
+    assert 0 < len(old.encoded) <= report.copied < len(ITEMS)
+    live = find_live(shop.es, shop.name)
+    assert live.meta.fingerprint.revision == old.revision
+    documents = shop.documents()
+    assert documents["0@en"]["xlrec"]["text"] == {"en": "moon board"}
+    for document in documents.values():
+        [(language, text)] = document["xlrec"]["text"].items()
+        expected = live.meta.calibration.apply(old.encode([text]), [language])[0]
+        assert np.allclose(document["vector"], expected, atol=1e-6)
 
 
 class Failing(HashEncoder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from catalogue import LANGUAGES, TOPICS, document, write_catalogue, write_likes
 from traffic import Traffic, everything
+from transforms import broken, of_another_encoder, with_vector
 from xlrec_es.aliases import change_aliases, plan_rollback, plan_swap
 from xlrec_es.client import probe
 from xlrec_es.copying import Transform, copied_as_is
@@ -51,6 +53,26 @@ def prepare(
 SHARDS = {"settings": {"index": {"number_of_shards": 3}}}
 
 
+def test_numbers_are_copied_digit_for_digit(es_each: Elasticsearch, index_name: str) -> None:
+    """What no 64 bits hold: orjson by itself would make a float of it."""
+    live = write_catalogue(es_each, index_name)
+    es_each.indices.put_mapping(
+        index=live.name, properties={"own": {"type": "object", "enabled": False}}
+    )
+    numbers = ("123456789012345678901234567890", "-9223372036854775809", "18446744073709551615")
+    body = document("chess", 60, "en") | {"own": [Decimal(number) for number in numbers]}
+    es_each.index(index=index_name, id="numbers", document=body)
+    # Without a vector, Elasticsearch gives back the very text that it was sent.
+    exact = [*numbers, "0.1000000000000000055511151231257827", "1E+400"]
+    es_each.index(
+        index=index_name, id="plain", document={"own": [Decimal(number) for number in exact]}
+    )
+    prepare(es_each, index_name).run()
+    found = everything(es_each, index_name)
+    assert [str(number) for number in found["numbers"][1]["own"]] == list(numbers)
+    assert [str(number) for number in found["plain"][1]["own"]] == exact
+
+
 def test_a_copy_is_equal_and_live(es_each: Elasticsearch, index_name: str) -> None:
     live = write_catalogue(es_each, index_name, EXTRA | {"bare": {"title": "x"}})
     es_each.update(index=index_name, id="bare", doc={"price": 3})  # version 2
@@ -72,26 +94,6 @@ def test_a_copy_is_equal_and_live(es_each: Elasticsearch, index_name: str) -> No
     assert find_live(es_each, index_name).name == live.name
     # What was swapped in once is not gone on with.
     assert not plan(read_versions(es_each, index_name), changes=SHARDS).exists
-
-
-def of_another_encoder(client: Elasticsearch, name: str, dims: int) -> Reindexer:
-    """Other dimensions: whoever asks one version with a vector of another gets an error."""
-    found = read_versions(client, name)
-    assert found.live is not None
-    meta = found.live.described().meta
-    print_ = replace(meta.fingerprint, dims=dims, revision=f"{dims}")
-    directions = np.random.default_rng(0).normal(size=(meta.fingerprint.dims, dims))
-
-    def turned(source: dict[str, Any], _: int) -> dict[str, Any]:
-        own = source.get("xlrec", {})
-        if "embedding" not in own:
-            return source
-        vector = np.asarray(own["embedding"]) @ directions
-        return with_vector(source, (vector / np.linalg.norm(vector)).tolist())
-
-    planned = plan(found, changes={}, meta=replace(meta, fingerprint=print_))
-    limits = Limits(recall=0.5, overlap=0.0)
-    return Reindexer(client, planned, broken(turned), limits=limits)
 
 
 def test_no_write_is_lost_and_no_query_fails(es_each: Elasticsearch, index_name: str) -> None:
@@ -121,21 +123,6 @@ def test_no_query_fails_while_encoders_change(es_each: Elasticsearch, index_name
             change_aliases(es_each, plan_rollback(read_versions(es_each, index_name)))
     assert traffic.failures == []
     assert len(traffic.versions) == 2
-
-
-def broken(change: Callable[[dict[str, Any], int], dict[str, Any] | str]) -> Transform:
-    """A transform that does something to the documents, given their running number."""
-    count = iter(range(10**6))
-
-    def transform(hits: Sequence[Hit]) -> list[dict[str, Any] | str]:
-        return [change(hit["_source"], next(count)) for hit in hits]
-
-    return transform
-
-
-def with_vector(source: dict[str, Any], vector: Sequence[float] | None) -> dict[str, Any]:
-    own = {name: value for name, value in source["xlrec"].items() if name != "embedding"}
-    return {**source, "xlrec": own if vector is None else {**own, "embedding": vector}}
 
 
 def random_vector(source: dict[str, Any], number: int) -> dict[str, Any]:
@@ -260,19 +247,24 @@ def test_a_block_that_was_left_is_taken_off(
     write_catalogue(es_each, index_name)
     work = prepare(es_each, index_name)
     with monkeypatch.context() as patch:
-        patch.setattr(Reindexer, "_set_block", lambda *_: None)
+        patch.setattr("xlrec_es.since.allow_writes", lambda *_: None)
 
         def die(*_: object) -> None:
             raise Killed
 
-        patch.setattr("xlrec_es.reindex.change_aliases", die)
+        patch.setattr("xlrec_es.since.change_aliases", die)
         patch.setattr(Reindexer, "_remember", _remember_until_blocked)
         with pytest.raises(Killed):
             work.run()
     with pytest.raises(ApiError, match="block"):
         es_each.index(index=index_name, id="x", document={"title": "x"})
-    prepare(es_each, index_name).run(swap=False)
+    work = prepare(es_each, index_name)
+    assert work.plan.live.is_blocked
+    work.run(swap=False)
     es_each.index(index=index_name, id="x", document={"title": "x"})
+    # Whoever looked while it was there blocks it again, for the swap.
+    assert work.run().swapped
+    assert everything(es_each, index_name).keys() >= {"x"}
 
 
 _remember = Reindexer._remember
