@@ -4,11 +4,10 @@ Elasticsearch numbers the operations of each shard (`_seq_no`). A round copies t
 number is above the shard's checkpoint of the round before. What was deleted has no document, and is
 found by comparing ids, when the counts say that something is left over.
 
-Elasticsearch's `_reindex` does less: it has vectors from 9.2 (elasticsearch#130834), and a query for
-`_seq_no` would make rounds of it, but it does not encode, does not delete, writes vectors as JSON
-numbers where this sends Base64, says nothing of which document was refused until its end, and is
-gone with the node that runs it (elasticsearch#42612). Which of the two is faster has not been
-measured: the servers of the tests do not have it.
+Elasticsearch's `_reindex` does less: it takes vectors along from 9.2 (elasticsearch#130834), and a
+query for `_seq_no` would make rounds of it, but it does not encode, does not delete, and is gone
+with the node that runs it (elasticsearch#42612). Which of the two is faster has not been measured:
+the servers of the tests do not have it.
 
 Versions are taken over (`external_gte`), so that whoever writes with versions of his own goes on.
 """

@@ -9,6 +9,7 @@ from typing import Any
 import elasticsearch
 from elasticsearch import Elasticsearch
 
+from xlrec_es import since
 from xlrec_es.client import friendly_errors
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.indices import IndexMeta, physical_name
@@ -62,6 +63,7 @@ def plan_version(
         settings={**copied_settings(like.body["settings"]), **(settings or {})},
     )
     body = with_fields_of(body, like.body.get("mappings", {}))
+    body["mappings"]["_meta"].pop(since.KEY, None)  # which is of the other's swap
     return NewVersion(physical_name(versions.name, versions.next_number), body)
 
 

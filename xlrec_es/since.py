@@ -20,7 +20,8 @@ from xlrec_es.aliases import AliasChange, change_aliases
 from xlrec_es.client import friendly_errors
 from xlrec_es.versions import Version
 
-_KEY = "xlrec_live_since"
+KEY = "xlrec_live_since"
+"""In `_meta`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Note:
 
 def read_note(live: Version, previous: Version) -> Note | None:
     """The note of the moment at which one took the place of the other; None if there is none."""
-    stored = live.body.get("mappings", {}).get("_meta", {}).get(_KEY)
+    stored = live.body.get("mappings", {}).get("_meta", {}).get(KEY)
     note = Note(**stored) if stored else None
     if note is None or (note.index, note.previous) != (_uuid(live.body), _uuid(previous.body)):
         return None
@@ -60,8 +61,8 @@ def write_note(client: Elasticsearch, index: str, note: Note | None) -> None:
     """
     with friendly_errors(client):
         meta = dict(client.indices.get_mapping(index=index)[index]["mappings"].get("_meta", {}))
-        meta.pop(_KEY, None)
-        added = {_KEY: asdict(note)} if note else {}
+        meta.pop(KEY, None)
+        added = {KEY: asdict(note)} if note else {}
         client.indices.put_mapping(index=index, meta=meta | added)
 
 
@@ -89,7 +90,7 @@ def move_alias(client: Elasticsearch, change: AliasChange, *, same: bool = False
     # Before the alias moves: what comes between the two is noted as come since.
     done = scan.operations_done(client, change.target)
     note = Note(_uuid(found[change.target]), _uuid(found[change.live]), done, same)
-    if _KEY in meta:
+    if KEY in meta:
         write_note(client, change.target, None)
     # The note comes last, or one of two people who swap at once would write over the winner's.
     change_aliases(client, change)

@@ -214,7 +214,7 @@ def rollback(
     """
     found = versions.read_versions(client, name)
     if without_catching_up:
-        _carry_out(client, aliases.plan_rollback(found), dry_run)
+        _carry_out(client, aliases.plan_rollback(found), dry_run, as_json=as_json)
         return
     plan = rolling_back.plan(found)
     aliases.check_filled(client, plan.change)
@@ -260,12 +260,17 @@ def show_rollback(report: rolling_back.Report, name: str, *, as_json: bool) -> N
         )
 
 
-def _carry_out(client: Elasticsearch, change: AliasChange, dry_run: bool) -> None:
+def _carry_out(
+    client: Elasticsearch, change: AliasChange, dry_run: bool, *, as_json: bool = False
+) -> None:
     aliases.check_filled(client, change)
     if dry_run:
         _print_request("POST _aliases", change.body)
         return
     since.move_alias(client, change)
+    if as_json:
+        click.echo(json.dumps({"index": change.target, "source": change.live}))
+        return
     click.echo(f"{change.name} is {change.target} now; it was {change.live or 'nothing'}")
 
 

@@ -39,7 +39,6 @@ from ingest.finetuning.trainer import Lesson, Schedule, Told, curves, train
 from ingest.finetuning.training_set import TrainingSet
 from ingest.options import EMBEDDED, EncoderOptions
 from xlrec_es.errors import MissingExtra, SourceError
-from xlrec_es.languages import UNDETERMINED
 from xlrec_es.types import Vector
 
 try:
@@ -193,9 +192,19 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
     set_average(encoder.transformer, old, new, averages.chosen.alpha)
     verdict = gate.judge(choosing, judging, base, encode(pool.texts), seed=job.schedule.seed)
     verdict = replace(verdict, reasons=(*averages.forgotten, *verdict.reasons))
-    base_model = Base.of(job.model, files)
-    card = _card(job, data, averages, verdict, base_model)
-    card = replace(card, prefix=encoder.prefix, curves=_curves(log))
+    alpha = averages.chosen.alpha
+    card = Card(
+        "xlrec-ingest adapt",
+        "A multilingual encoder of texts, trained further on a catalogue's own texts to tell words "
+        f"that were hidden. Its weights are {1 - alpha:g} times the base's and {alpha:g} times "
+        "those trained.",
+        Base.of(job.model, files),
+        prefix=encoder.prefix,
+        settings={**job.settings(), "alpha": alpha},
+        details={"Averages": averages.rows()},
+        curves=_curves(log),
+    )
+    card = gate.judged(card, data, verdict, force=job.force)
     written = model_folder.write_model(job.folder, encoder.transformer, card)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return {
@@ -302,27 +311,3 @@ def _curves(log: Sequence[Mapping[str, float]]) -> dict[str, list[tuple[float, f
     found = curves(log, {"loss": "loss", f"eval_{METRIC}": "loss of other texts"})
     found["loss of other texts"] = [(step, -less) for step, less in found["loss of other texts"]]
     return found
-
-
-def _card(
-    job: AdaptJob, data: TrainingSet, averages: Averages, verdict: gate.Verdict, base: Base
-) -> Card:
-    alpha = averages.chosen.alpha
-    return Card(
-        "xlrec-ingest adapt",
-        "A multilingual encoder of texts, trained further on a catalogue's own texts to tell words "
-        f"that were hidden. Its weights are {1 - alpha:g} times the base's and {alpha:g} times "
-        "those trained.",
-        base,
-        languages=tuple(sorted(set(data.documents.languages) - {UNDETERMINED})),
-        calibration=verdict.calibration,
-        status=gate.status(verdict.reasons, force=job.force),
-        reasons=verdict.reasons,
-        data={"texts": len(data.documents.texts), "works": len(data.works)},
-        settings={**job.settings(), "alpha": alpha},
-        results=verdict.rows(),
-        details={
-            "Averages": averages.rows(),
-            "By source and target language": verdict.pairs,
-        },
-    )

@@ -35,10 +35,9 @@ from ingest.finetuning.frozen import freeze, layers_of
 from ingest.finetuning.model_folder import Base, Card
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.trainer import Lesson, Schedule, Told, curves, train
-from ingest.finetuning.training_set import Documents, TrainingSet
+from ingest.finetuning.training_set import Documents
 from ingest.options import EMBEDDED, EncoderOptions
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
-from xlrec_es.languages import UNDETERMINED
 from xlrec_es.types import Vector
 
 try:
@@ -225,9 +224,20 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     log = train(lesson, job.schedule, checkpoints, resume=job.resume, told=told)
     after = measure()[METRIC]
     verdict = gate.judge(choosing, judging, base, encode(pool.texts), seed=job.schedule.seed)
-    card = _card(job, data, verdict, Base.of(job.model, files), {"before": before, "after": after})
-    shown = curves(log, {"loss": "loss", f"eval_{METRIC}": "cosine on the way"})
-    card = replace(card, prefix=encoder.prefix, curves=shown)
+    card = Card(
+        "xlrec-ingest distil",
+        "A multilingual encoder of texts, taught that a translation gets the vector that a teacher "
+        "makes of its original.",
+        Base.of(job.model, files),
+        prefix=encoder.prefix,
+        learned_from=models.learned_from(job.teacher) if job.teacher else (),
+        settings=job.settings(),
+        details={
+            "Cosine of translations that were not taught": [{"before": before, "after": after}]
+        },
+        curves=curves(log, {"loss": "loss", f"eval_{METRIC}": "cosine on the way"}),
+    )
+    card = gate.judged(card, data, verdict, force=job.force)
     written = model_folder.write_model(job.folder, model, card)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return {
@@ -277,31 +287,4 @@ def _lesson(
         evaluator=evaluator,
         prompt=prompt,
         metric=METRIC,
-    )
-
-
-def _card(
-    job: DistilJob,
-    data: TrainingSet,
-    verdict: gate.Verdict,
-    base: Base,
-    cosine: dict[str, float],
-) -> Card:
-    return Card(
-        "xlrec-ingest distil",
-        "A multilingual encoder of texts, taught that a translation gets the vector that a teacher "
-        "makes of its original.",
-        base,
-        languages=tuple(sorted(set(data.documents.languages) - {UNDETERMINED})),
-        calibration=verdict.calibration,
-        status=gate.status(verdict.reasons, force=job.force),
-        reasons=verdict.reasons,
-        learned_from=models.learned_from(job.teacher) if job.teacher else (),
-        data={"texts": len(data.documents.texts), "works": len(data.works)},
-        settings=job.settings(),
-        results=verdict.rows(),
-        details={
-            "Cosine of translations that were not taught": [cosine],
-            "By source and target language": verdict.pairs,
-        },
     )

@@ -52,7 +52,6 @@ from ingest.finetuning.trainer import (
 from ingest.finetuning.training_set import TrainingSet
 from ingest.options import EMBEDDED, EncoderOptions
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
-from xlrec_es.languages import UNDETERMINED
 from xlrec_es.types import Vector
 
 try:
@@ -358,17 +357,12 @@ def _card(
     prefix: str,
     log: Sequence[Mapping[str, float]],
 ) -> Card:
-    languages = sorted(set(data.documents.languages) - {UNDETERMINED})
-    return Card(
+    card = Card(
         "xlrec-ingest finetune",
         "A multilingual encoder of texts, fine-tuned so that texts of works that the same persons "
         "like are near each other, in whatever languages they are.",
         base,
         prefix=prefix,
-        languages=tuple(languages),
-        calibration=verdict.calibration,
-        status=gate.status(verdict.reasons, force=job.force),
-        reasons=verdict.reasons,
         learned_from=data.learned_from,
         data={
             **data.described(),
@@ -376,7 +370,6 @@ def _card(
             "works": len(data.works),
         },
         settings=job.settings(),
-        results=verdict.rows(),
-        details={"By source and target language": verdict.pairs},
         curves=curves(log, {"loss": "loss", f"eval_{METRIC}": "recall on the way"}),
     )
+    return gate.judged(card, data, verdict, force=job.force)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ingest.finetuning.model_folder import Card
 from ingest.finetuning.quality import Examination
+from ingest.finetuning.training_set import TrainingSet
 from ingest.models import ACCEPTED, FORCED, REJECTED, ModelFiles
 from xlrec_es.experiment import plain
 from xlrec_es.intervals import Difference, Interval, bootstrap, compare
+from xlrec_es.languages import UNDETERMINED
 from xlrec_es.leg_scores import Ranked
 from xlrec_es.measures import Values, recall_by_pair
 from xlrec_es.types import Vector
@@ -78,6 +81,27 @@ def summary(
         "gain": plain(verdict.gain),
         "pairs": list(verdict.pairs),
     }
+
+
+def judged(card: Card, data: TrainingSet, verdict: Verdict, *, force: bool) -> Card:
+    """A card with what every training tells: languages, what it learned from, and the verdict.
+
+    Args:
+        card: With what is its own.
+        data: What was learned from.
+        verdict: Of the gate.
+        force: Whether the model is to be accepted all the same.
+    """
+    return replace(
+        card,
+        languages=tuple(sorted(set(data.documents.languages) - {UNDETERMINED})),
+        calibration=verdict.calibration,
+        status=status(verdict.reasons, force=force),
+        reasons=verdict.reasons,
+        data=card.data or {"texts": len(data.documents.texts), "works": len(data.works)},
+        results=verdict.rows(),
+        details={**card.details, "By source and target language": verdict.pairs},
+    )
 
 
 def shown(interval: Interval) -> str:
