@@ -148,7 +148,7 @@ def _lines(file: io.BufferedIOBase) -> Iterator[Line]:
 def parse(line: bytes, number: int) -> Record | Rejection:
     """Read one line."""
     try:
-        fields = exact_json.loads(line)
+        fields = exact_json.loads(line, endless=False)
     except json.JSONDecodeError as error:  # orjson's is one too
         return Rejection(number, "read", f"not JSON: {error.msg}", _readable(line))
     if not isinstance(fields, dict):

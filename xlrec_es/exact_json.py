@@ -11,6 +11,7 @@ vectors, from 9.2; it keeps integers of any size.
 from __future__ import annotations
 
 import json
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -23,8 +24,13 @@ _TOO_MANY = 18
 _INT64, _UINT64 = -(2**63), 2**64 - 1
 
 
-def loads(data: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+def loads(data: str | bytes, *, endless: bool = True) -> Any:  # noqa: ANN401 - whatever JSON holds
     """Read JSON.
+
+    Args:
+        data: Text in UTF-8.
+        endless: Whether a number that no float reaches, such as 1e400, may stand in it: what
+            Elasticsearch has already it must give back, but no number field takes one.
 
     Raises:
         json.JSONDecodeError: It is not JSON.
@@ -33,10 +39,12 @@ def loads(data: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
         if not _has_long_number(data):
             return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        if "infinity" not in str(error):
+        if not (endless and "infinity" in str(error)):
             raise
     # Three to five times as slow; and it takes what is no JSON, such as NaN and half a character.
-    found = json.loads(data, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
+    found = json.loads(
+        data, parse_int=_integer, parse_float=_float if endless else _finite, parse_constant=_refuse
+    )
     try:
         dumps(found)
     except TypeError as error:
@@ -96,6 +104,12 @@ def _integer(digits: str) -> int | Decimal:
 def _float(digits: str) -> float | Decimal:
     value, exact = float(digits), Decimal(digits)
     return value if value == 0 or Decimal(repr(value)) == exact else exact
+
+
+def _finite(digits: str) -> float | Decimal:
+    if math.isinf(float(digits)):
+        _refuse("infinity")
+    return _float(digits)
 
 
 def _refuse(name: str) -> None:

@@ -56,8 +56,8 @@ class Report:
         copied: Documents taken along, those twice that changed meanwhile.
         deleted: Documents removed, because they were deleted since.
         without_vector: Of those taken along, how many wait for the next run to be encoded.
-        only_there: Documents that only the version gone back to has: deleted since, or never
-            brought into the other. None: there are none, as what was deleted is known.
+        deletions: Whether what was deleted since is known, and so was removed. It is not where the
+            two never had the same documents: one that is missing may never have been there.
         blocked_s: Seconds that writes were refused.
         seconds: All of it.
     """
@@ -67,7 +67,7 @@ class Report:
     copied: int
     deleted: int
     without_vector: int
-    only_there: int | None
+    deletions: bool
     blocked_s: float
     seconds: float
 
@@ -194,8 +194,7 @@ class Rollback:
         with since.writes_refused(self.client, live.index, remember) as blocked:
             self._round(done)
             self._must_be_whole()
-            only_there = None if note.same else self._only_there()
-            since.move_alias(self.client, self.plan.change, same=not only_there)
+            since.move_alias(self.client, self.plan.change, same=note.same)
         tally = self._copier.tally
         return Report(
             index=previous.index,
@@ -203,7 +202,7 @@ class Rollback:
             copied=tally.copied,
             deleted=tally.deleted,
             without_vector=len(own.without_vector),
-            only_there=only_there,
+            deletions=note.same,
             blocked_s=round(time.monotonic() - blocked, 3),
             seconds=round(time.monotonic() - start, 3),
         )
@@ -230,12 +229,6 @@ class Rollback:
         if self.plan.note.same:
             self._copier.remove_deleted()
         return now, copied
-
-    def _only_there(self) -> int:
-        """All of the live version is in the other by now, so what that has more is its own."""
-        return self._copier.count(self.plan.previous.index) - self._copier.count(
-            self.plan.live.index
-        )
 
     def _must_be_whole(self) -> None:
         refused = self._copier.tally.refused

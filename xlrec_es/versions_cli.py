@@ -252,10 +252,10 @@ def show_rollback(report: rolling_back.Report, name: str, *, as_json: bool) -> N
             "vector of this version's encoder; the next xlrec-ingest run encodes them",
             err=True,
         )
-    if report.only_there:
+    if not report.deletions:
         click.echo(
-            f"Warning: {report.index} has {report.only_there} documents that {report.source} has "
-            "not; whether they were deleted since is not known, so they stayed",
+            f"Warning: {report.source} was not a copy of {report.index}, so what was deleted from "
+            "it since is not known, and stayed",
             err=True,
         )
 

@@ -78,7 +78,7 @@ def test_a_rollback_says_what_it_takes_along(
     assert json.loads(body)["actions"]
     done = index("rollback", index_name)
     assert done.stdout.startswith(f"{index_name} is {live.name} now; it was {new}. 1 documents")
-    assert "whether they were deleted since is not known" in done.stderr
+    assert "what was deleted from it since is not known" in done.stderr
     assert es.exists(index=index_name, id="2")
     # Back as it was left, and by a swap, which says what it is.
     es.index(index=index_name, id="3", document={"title": "here alone"}, refresh=True)

@@ -60,6 +60,12 @@ def test_what_is_no_json_is_refused(text: str) -> None:
         exact_json.loads(text)
 
 
+def test_numbers_beyond_all_may_be_refused() -> None:
+    for text in ("[1e400]", "[1e400, 18446744073709551616]", "[18446744073709551616, 1e400]"):
+        with pytest.raises(json.JSONDecodeError, match="infinity"):
+            exact_json.loads(text, endless=False)
+
+
 def test_what_json_cannot_hold() -> None:
     with pytest.raises(TypeError, match="set"):
         exact_json.dumps({"a": {1}})
