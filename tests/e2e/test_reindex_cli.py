@@ -120,9 +120,12 @@ def test_killed_at_random_moments_it_goes_on(
                 killed += 1
         live = find_live(es, index_name)
         done = subprocess.run([*command, *GATE], check=True, capture_output=True)
-    report = json.loads(done.stdout)
-    assert report["swapped"]
-    assert find_live(es, index_name).name == report["index"] != live.name
+        report = json.loads(done.stdout)
+        assert report["swapped"]
+        assert find_live(es, index_name).name == report["index"] != live.name
+        back = ["index", "rollback", index_name, "--url", es_url]
+        subprocess.run([*command[:3], *back], check=True, capture_output=True)
+        assert find_live(es, index_name).name == live.name
     assert killed > 0
     assert traffic.failures == []
     assert traffic.writes > 50
