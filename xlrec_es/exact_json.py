@@ -4,8 +4,11 @@ orjson reads an integer above 64 bits as a float (123456789012345678901234567890
 1.2345678901234568e29), cuts off the digits that a float has no room for, and refuses 1e400. Such
 numbers are `Decimal` here, and written with the digits that they had. All others are `int` and
 `float`, which are written in the shortest way: 1.50 as 1.5. (A number too small for a float, below
-1e-323, becomes 0.) Elasticsearch does the same to floats when it builds a document anew without its
-vectors, from 9.2; it keeps integers of any size.
+1e-323, becomes 0.)
+
+Measured on 8.19 and 9.5: integers of any size come back from Elasticsearch as they were sent. 9.5,
+which puts vectors back into a document that is asked for with them (as from 9.2), makes a float of
+every other number, and the text "Infinity" of 1e400, before this program sees them; 8.19 does not.
 """
 
 from __future__ import annotations

@@ -62,15 +62,18 @@ def test_numbers_are_copied_digit_for_digit(es_each: Elasticsearch, index_name: 
     numbers = ("123456789012345678901234567890", "-9223372036854775809", "18446744073709551615")
     body = document("chess", 60, "en") | {"own": [Decimal(number) for number in numbers]}
     es_each.index(index=index_name, id="numbers", document=body)
-    # Without a vector, Elasticsearch gives back the very text that it was sent.
     exact = [*numbers, "0.1000000000000000055511151231257827", "1E+400"]
     es_each.index(
         index=index_name, id="plain", document={"own": [Decimal(number) for number in exact]}
     )
+    before = everything(es_each, index_name)
     prepare(es_each, index_name).run()
     found = everything(es_each, index_name)
+    assert found == before
     assert [str(number) for number in found["numbers"][1]["own"]] == list(numbers)
-    assert [str(number) for number in found["plain"][1]["own"]] == exact
+    if not probe(es_each).hides_vectors:
+        # Later servers give back 0.1 and "Infinity" when they are asked for vectors, too.
+        assert [str(number) for number in found["plain"][1]["own"]] == exact
 
 
 def test_a_copy_is_equal_and_live(es_each: Elasticsearch, index_name: str) -> None:
