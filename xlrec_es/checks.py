@@ -207,6 +207,18 @@ def check_refresh(interval: str | None) -> list[Finding]:
     return [Finding("refresh", "ok", f"every {interval or '1s'}")]
 
 
+def check_writes(*, blocked: bool) -> list[Finding]:
+    """Whether the index takes writes; a reindex or rollback that was killed leaves it refusing."""
+    if blocked:
+        message = "refused (index.blocks.write)"
+        advice = (
+            "if a reindex or rollback was killed, run it again, which takes the block off; if "
+            'nobody wants it: PUT <index>/_settings {"index.blocks.write": null}'
+        )
+        return [Finding("writes", "warning", message, advice)]
+    return [Finding("writes", "ok", "taken")]
+
+
 def check_mapping(meta: IndexMeta, mappings: Mapping[str, Any]) -> list[Finding]:
     """Whether the fields are those that `_meta.xlrec` speaks of."""
     fields = mappings.get("properties", {}).get("xlrec", {}).get("properties", {})

@@ -132,6 +132,7 @@ def _index(versions: Versions, live: Version | None) -> tuple[LiveIndex | None, 
         return None, [Finding("index", "problem", message, advice)]
     found = [Finding("index", "ok", f"{name} is {live.index}")]
     found += checks.check_mapping(described.meta, live.body["mappings"])
+    found += checks.check_writes(blocked=live.is_blocked)
     found += checks.check_refresh(live.body["settings"].get("index.refresh_interval"))
     return described, found
 

@@ -47,11 +47,13 @@ def test_an_ailing_index(es_each: Elasticsearch, index_name: str) -> None:
     stray = {"xlrec": {"language": "de", "text": {}, "fingerprint": "another"}}
     live = write_catalogue(es_each, index_name, {"stray": stray})
     es_each.indices.put_settings(index=live.name, settings={"refresh_interval": "-1"})
+    es_each.indices.add_block(index=live.name, block="write")
     meta = live.meta.to_meta()
     meta["analyzers"] = {**meta["analyzers"], "ko": "nori"}
     es_each.indices.put_mapping(index=live.name, meta={"xlrec": meta})
     found = by_topic(examine(Patient(es_each, index_name)))
     assert found["refresh"].level == "problem"
+    assert found["writes"].level == "warning"
     assert found["mapping"].message == "analyzer of xlrec.text.ko is None, not nori"
     assert found["fingerprint"].message.startswith("1 of ")
     assert found["vectors"].level == "warning"

@@ -199,7 +199,9 @@ def test_privileges(lacking: tuple[str, ...], purpose: str, expected: list[str])
             assert lacking[0] in finding.message
 
 
-def test_shards_and_refresh() -> None:
+def test_shards_writes_and_refresh() -> None:
+    assert checks.check_writes(blocked=False)[0].level == "ok"
+    assert "killed" in checks.check_writes(blocked=True)[0].advice
     assert checks.check_shards(80 * GIB, 2)[0].level == "ok"
     [large] = checks.check_shards(120 * GIB, 2)
     assert large.level == "warning"
