@@ -16,6 +16,14 @@ FEW_INTERESTS = 4
 """Beside indicators that weigh more, where it was measured to make no difference."""
 
 PUSH = 0.5
+
+SHRINKAGE = 0.4
+"""How far each interest is drawn to the whole taste: one work says little for sure of a person.
+
+Measured on two catalogues (README, "Design"), .3 to .5 are better than the nearest work alone.
+Source of the idea: James and Stein 1961, "Estimation with Quadratic Loss".
+"""
+
 _CLUSTER_ROUNDS = 10
 
 
@@ -184,18 +192,20 @@ def _interests(
     matrix = np.stack([vectors[name] for name in names])  # (n, dims)
     weights = np.asarray([mass[name] for name in names], np.float64)
     weights /= weights.sum()
+    whole = _unit((weights @ matrix).astype(np.float32))  # (dims,)
     return [
-        _interest(matrix, weights, group, names)
+        _interest(matrix, weights, group, names, whole)
         for group in _cluster(matrix, weights, max_interests)
     ]
 
 
 def _interest(
-    vectors: Vector, mass: np.ndarray, group: np.ndarray, names: Sequence[str]
+    vectors: Vector, mass: np.ndarray, group: np.ndarray, names: Sequence[str], whole: Vector
 ) -> Interest:
     weight = float(mass[group].sum())
+    own = _unit(mass[group] @ vectors[group])
     return Interest(
-        vector=_unit(mass[group] @ vectors[group]),
+        vector=_unit((1 - SHRINKAGE) * own + SHRINKAGE * whole),
         weight=weight,
         members={names[index]: float(mass[index]) / weight for index in group},
     )

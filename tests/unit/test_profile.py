@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlrec_es.profile import HistoryDocument, build_profile
+from xlrec_es.profile import SHRINKAGE, HistoryDocument, build_profile
 
 
 def liked(vectors: np.ndarray, works: list[str]) -> list[HistoryDocument]:
@@ -90,6 +90,16 @@ def test_two_tastes_become_two_interests() -> None:
     assert [sorted(interest.members) for interest in profile.interests] == [["a", "b"], ["c", "d"]]
     assert profile.interests[0].weight == pytest.approx(4 / 6)
     assert profile.interests[0].members == {"a": pytest.approx(0.75), "b": pytest.approx(0.25)}
+
+
+def test_each_interest_is_drawn_to_the_whole_taste() -> None:
+    axes = np.eye(2, dtype=np.float32)
+    profile = build_profile(liked(axes, ["a", "b"]), {"a": 1.0, "b": 1.0})
+    for interest, own, other in zip(profile.interests, axes, axes[::-1], strict=True):
+        whole = np.array([1, 1]) / np.sqrt(2)
+        expected = (1 - SHRINKAGE) * own + SHRINKAGE * whole
+        np.testing.assert_allclose(interest.vector, expected / np.linalg.norm(expected), rtol=1e-6)
+        assert own @ interest.vector > other @ interest.vector > 0
 
 
 def test_renditions_are_merged_into_their_work() -> None:
