@@ -22,6 +22,7 @@ import ingest.cli
 import xlrec_es.cli
 from catalogue import write_catalogue, write_likes
 from nodes import HEAP
+from traffic import Traffic
 from xlrec_es.client import Connection, connect
 from xlrec_es.indices import find_live, update_meta
 from xlrec_es.node import running
@@ -304,6 +305,23 @@ def test_an_admin_adopts(secured: Secured) -> None:
         assert secured.client.count(index="shop-xlrec-v0")["count"] == 1
     finally:
         delete_shop(secured)
+
+
+def test_an_admin_reindexes_and_goes_back_while_others_write(shop: Secured) -> None:
+    traffic = Traffic(shop.client, "shop")
+    with traffic.running():
+        for command in (
+            ("reindex", "shop", "--shards", "2", "--min-recall", "0.5", "--min-overlap", "0.3"),
+            ("index", "rollback", "shop"),
+        ):
+            before = traffic.writes
+            while traffic.writes < before + 10 and not traffic.failures:
+                time.sleep(0.05)
+            good(shop.run("admin", *command))
+    assert traffic.failures == []
+    assert find_live(shop.client, "shop").name == "shop-xlrec-v1"
+    assert traffic.asked
+    traffic.check()
 
 
 def test_an_admin_reindexes(shop: Secured) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import orjson
 import pytest
+from elasticsearch import SerializationError
 
 from xlrec_es import exact_json
 
@@ -70,3 +71,11 @@ def test_what_json_cannot_hold() -> None:
     with pytest.raises(TypeError, match="set"):
         exact_json.dumps({"a": {1}})
     assert exact_json.Serializer().dumps({"a": Decimal("1.10")}) == b'{"a":1.10}'
+
+
+def test_the_client_names_what_is_no_json_and_takes_an_empty_answer() -> None:
+    serializer = exact_json.Serializer()
+    assert serializer.loads(b"") is None
+    assert serializer.loads(b'{"n": 12345678901234567890}') == {"n": 12345678901234567890}
+    with pytest.raises(SerializationError):
+        serializer.loads(b'{"n": 1')
