@@ -423,11 +423,12 @@ def test_secrets_are_in_no_list_of_processes(shop: Secured) -> None:
     """Neither of the node, which has just been given a password, nor of whoever asks it."""
     command = [sys.executable, "-m", "xlrec_es", "recommend", "-i", "shop", "chess-3"]
     environment = {**os.environ, **shop.as_("reader").as_environment()}
+    lines: set[str] = set()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as asking:
-        lines = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):  # it has ended
-                lines.append(path.read_text("utf-8", "replace"))
+        while asking.poll() is None:
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):  # it has ended
+                    lines.add(path.read_text("utf-8", "replace"))
     assert asking.returncode == 0
     assert [line for line in lines if "chess-3" in line]
     assert [line for line in lines if "org.elasticsearch" in line]
