@@ -10,12 +10,14 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
 
 from nodes import HEAP, LEFT_OUT, VERSIONS
 from xlrec_es.client import Connection, connect
+from xlrec_es.likes import Likes, read_likes
 from xlrec_es.node import running
 
 pytest_plugins = ["no_skips", "tiny_model"]
@@ -85,3 +87,16 @@ def index_name(request: pytest.FixtureRequest) -> Iterator[str]:
         # One by one: Elasticsearch refuses to delete by wildcard.
         for index in client.indices.get(index=f"{name}*", expand_wildcards="all"):
             client.indices.delete(index=index)
+
+
+@pytest.fixture
+def likes(tmp_path: Path) -> Likes:
+    """Forty persons like all five works, one a day."""
+    rows = [
+        f"p{person},{work},2026-01-{day + 1:02}"
+        for person in range(40)
+        for day, work in enumerate("abcde")
+    ]
+    path = tmp_path / "likes.csv"
+    path.write_text("user,item,time\n" + "\n".join(rows))
+    return read_likes(path, dict(zip("abcde", "abcde", strict=True)))

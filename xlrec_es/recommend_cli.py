@@ -18,7 +18,7 @@ from xlrec_es.plan import Options
 from xlrec_es.recommend import Recommender
 from xlrec_es.recommend_options import how_options, request_options
 from xlrec_es.similarity import MEASURES
-from xlrec_es.types import History, LanguageShare, Recommendations
+from xlrec_es.types import History, LanguageShare, Recommendation, Recommendations
 
 
 @click.command()
@@ -71,10 +71,14 @@ def recommendations_table(result: Recommendations) -> Table:
     table = Table("language", "id", "title", "score", "legs (rank)", "because of")
     for item in result.items:
         legs = ", ".join(f"{leg} ({score.rank})" for leg, score in item.legs.items())
-        reasons = ", ".join(
-            f"{reason.title or reason.item} {reason.share:.0%}" for reason in item.reasons
+        cells = (
+            item.language,
+            item.id,
+            item.title or "",
+            f"{item.score:.3f}",
+            legs,
+            _reasons(item),
         )
-        cells = (item.language, item.id, item.title or "", f"{item.score:.3f}", legs, reasons)
         table.add_row(*map(escape, cells))
     return table
 
@@ -83,16 +87,17 @@ def explained_table(result: Recommendations) -> Table:
     """What each leg said of each recommendation, one line a leg, and who spoke for it."""
     table = Table("language", "id", "title", "score", "leg", "rank", "says", "share", "because of")
     for item in result.items:
-        reasons = ", ".join(
-            f"{reason.title or reason.item} {reason.share:.0%}" for reason in item.reasons
-        )
         first = (item.language, item.id, item.title or "", f"{item.score:.3f}")
         for number, (leg, said) in enumerate(item.legs.items()):
             cells = (leg, str(said.rank), f"{said.score:.3f}", f"{said.share:.0%}")
             whole = ("",) * len(first) if number else first
-            table.add_row(*map(escape, (*whole, *cells, "" if number else reasons)))
+            table.add_row(*map(escape, (*whole, *cells, "" if number else _reasons(item))))
         table.add_section()
     return table
+
+
+def _reasons(item: Recommendation) -> str:
+    return ", ".join(f"{reason.title or reason.item} {reason.share:.0%}" for reason in item.reasons)
 
 
 @click.command()

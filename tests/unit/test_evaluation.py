@@ -22,19 +22,6 @@ from xlrec_es.likes import Likes, read_likes
 LANGUAGES = {"a": ["de"], "b": ["de"], "c": ["ja"], "d": ["de", "ja"], "e": ["ja"]}
 
 
-@pytest.fixture
-def likes(tmp_path: Path) -> Likes:
-    """Forty persons like all five works, one a day."""
-    rows = [
-        f"p{person},{work},2026-01-{day + 1:02}"
-        for person in range(40)
-        for day, work in enumerate("abcde")
-    ]
-    path = tmp_path / "likes.csv"
-    path.write_text("user,item,time\n" + "\n".join(rows))
-    return read_likes(path, dict(zip("abcde", "abcde", strict=True)))
-
-
 def test_history_is_of_the_source_language_and_targets_are_not_to_be_had_in_it() -> None:
     likes = [("p", work) for work in "abcd"] + [("p", "not in the index")]
     assert make_cases(likes, LANGUAGES) == [

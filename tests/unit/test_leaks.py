@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,7 @@ from xlrec_es.leaks import (
     training_note,
     without_twins,
 )
-from xlrec_es.likes import Likes, read_likes
-
-
-@pytest.fixture
-def likes(tmp_path: Path) -> Likes:
-    """Forty persons like all five works, one a day."""
-    rows = [
-        f"p{person},{work},2026-01-{day + 1:02}"
-        for person in range(40)
-        for day, work in enumerate("abcde")
-    ]
-    path = tmp_path / "likes.csv"
-    path.write_text("user,item,time\n" + "\n".join(rows))
-    return read_likes(path, dict(zip("abcde", "abcde", strict=True)))
+from xlrec_es.likes import Likes
 
 
 def test_a_planted_target_is_found() -> None:
