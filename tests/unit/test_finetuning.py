@@ -9,33 +9,40 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from scipy.sparse import csr_array
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from sentence_transformers.util import batch_to_device
 from torch.nn.functional import cross_entropy
 
 import taste
+from devices import DEVICES
 from ingest.cli import main
 from ingest.encoder import load_encoder
-from ingest.finetuning import gate, training_set
+from ingest.finetuning import gate, loss, trainer, training_set
 from ingest.finetuning.batches import Drawn
 from ingest.finetuning.finetune import candidates
 from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
 from ingest.finetuning.loss import CachedRankingLoss, Candidates, RankingLoss
 from ingest.finetuning.quality import Examination
+from ingest.finetuning.runs import checkpoints_of
 from ingest.models import read_record
 from tiny_model import TEXTS
 from xlrec_es.evaluation import Case
 
+FEW = ("--steps", 4, "--evaluate-every", 2, "--batch-size", 8, "--dtype", "float32", "--force")
 SHORT = ("--layers", "all", "--learning-rate", "3e-3", "--batch-size", "32", "--dtype", "float32")
 
 
@@ -44,6 +51,16 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
     taste.training_set(folder).write(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole(
+    pairs: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, torch.Tensor]:
+    """Weights after `FEW` steps that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole") / "tuned"
+    assert finetune(pairs, folder, tiny_model, *FEW).exit_code == 0
+    return load_file(folder / "model.safetensors")
 
 
 def finetune(pairs: Path, folder: Path, model: Path, *more: object) -> Result:
@@ -165,17 +182,44 @@ def test_two_processes_train_together(pairs: Path, tiny_model: Path, tmp_path: P
     assert summary["steps"] == 30
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
-def test_a_gpu_comes_to_what_a_cpu_does(pairs: Path, tiny_model: Path, tmp_path: Path) -> None:
-    """To a cosine of .999 after 20 steps, though dropout draws other numbers there."""
+@pytest.mark.parametrize("device", DEVICES)
+def test_devices_come_to_the_same(
+    pairs: Path, tiny_model: Path, tmp_path: Path, device: str
+) -> None:
+    """To a cosine of .999 after 20 steps, though dropout draws other numbers elsewhere."""
     vectors = []
-    for device in ("cpu", "cuda"):
+    for number, where in enumerate(("cpu", device)):
         more = ("--steps", 20, "--learning-rate", "1e-4", "--dtype", "float32", "--force")
-        done = finetune(pairs, tmp_path / device, tiny_model, *more, "--device", device)
+        done = finetune(pairs, tmp_path / str(number), tiny_model, *more, "--device", where)
         assert done.exit_code == 0, done.output
-        vectors.append(load_encoder(str(tmp_path / device)).encode(TEXTS))
+        vectors.append(load_encoder(str(tmp_path / str(number))).encode(TEXTS))
     assert (vectors[0] * vectors[1]).sum(axis=1).min() > 0.999
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    ("kind", "options"), [(RankingLoss, {}), (CachedRankingLoss, {"mini_batch_size": 3})]
+)
+def test_a_step_is_the_cpus(
+    pairs: Path, tiny_model: Path, device: str, kind: type[RankingLoss], options: dict[str, int]
+) -> None:
+    """Loss and gradients of one step in float32, to a thousandth; without dropout."""
+    known = candidates(training_set.read(pairs), 0.3)
+    steps = []
+    for where in ("cpu", device):
+        model = SentenceTransformer(str(tiny_model), device=where).eval()
+        layers = layers_of(model, "tiny")
+        with FrozenLayers(model, layers, freeze(model, layers, 1)):
+            features = [
+                batch_to_device(model.preprocess(list(TEXTS[s])), torch.device(where))
+                for s in (slice(0, 8), slice(7, None, -1))
+            ]
+            loss = kind(model, known, **options)(features, torch.arange(8, device=where))
+            loss.backward()
+        gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        assert gradients
+        steps.append({"loss": loss.detach(), **gradients})
+    torch.testing.assert_close(*steps, rtol=1e-3, atol=1e-5, check_device=False)
 
 
 @pytest.mark.parametrize(
@@ -194,28 +238,95 @@ def test_trouble_is_told(
     assert not (tmp_path / "tuned").exists()
 
 
-def test_a_full_disk_keeps_the_last_checkpoint(
-    pairs: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_set_that_nothing_can_be_learned_from(
+    pairs: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
-    from ingest.finetuning import trainer
+    data = training_set.read(pairs)
+    german = replace(data.documents, languages=("de",) * len(data.documents.languages))
+    for number, (spoilt, message) in enumerate(
+        (
+            (replace(data, pairs=data.pairs.slice(0, 99)), "has 99 pairs, and a model needs 100"),
+            (replace(data, documents=german), "has texts in one language only; it takes two"),
+            (replace(data, cases=data.cases[:1]), "it takes cases of two persons"),
+        )
+    ):
+        spoilt.write(tmp_path / f"pairs {number}")
+        done = finetune(tmp_path / f"pairs {number}", tmp_path / "tuned", tiny_model)
+        assert done.exit_code == 1
+        assert message in done.stderr
+        assert not (tmp_path / "tuned").exists()
 
+
+# What safetensors raises on a file system that is full.
+DISK_IS_FULL = SafetensorError(
+    "Error while serializing: I/O error: No space left on device (os error 28)"
+)
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the checkpoint of the fourth step is written."""
     real = trainer.save_file
 
     def save(tensors: dict[str, torch.Tensor], path: Path) -> None:
         if path.parent.name == "checkpoint-4":
-            path.write_bytes(b"a part")
-            raise OSError(28, "No space left on device")
+            raise DISK_IS_FULL
         real(tensors, path)
 
     monkeypatch.setattr(trainer, "save_file", save)
-    short = ("--steps", 4, "--evaluate-every", 2, "--batch-size", 8)
-    done = finetune(pairs, tmp_path / "tuned", tiny_model, *short)
+
+
+def fill_the_disk_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is trained, and the model cannot be written."""
+
+    def save(*_: object, **__: object) -> None:
+        raise DISK_IS_FULL
+
+    monkeypatch.setattr(SentenceTransformer, "save", save)
+
+
+def spoil_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the third step is no number, and so the weights are none from then on."""
+    real, steps = loss.ranking_loss, iter(range(100))
+
+    def spoilt(*args: Any, **options: Any) -> torch.Tensor:  # noqa: ANN401
+        found = real(*args, **options)
+        return found * torch.nan if next(steps) == 2 else found
+
+    monkeypatch.setattr(loss, "ranking_loss", spoilt)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "message", "kept"),
+    [
+        (fill_the_disk, "No space left on device", "checkpoint-2"),
+        (spoil_the_loss, "the loss is nan at step 4", "checkpoint-2"),
+        (fill_the_disk_for_the_model, "No space left on device", "checkpoint-4"),
+    ],
+)
+def test_trouble_costs_no_more_than_the_steps_since_the_last_checkpoint(
+    pairs: Path,
+    tiny_model: Path,
+    tmp_path: Path,
+    whole: dict[str, torch.Tensor],
+    trouble: Callable[[pytest.MonkeyPatch], None],
+    message: str,
+    kept: str,
+) -> None:
+    folder = tmp_path / "tuned"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        trouble(monkeypatch)
+        done = finetune(pairs, folder, tiny_model, *FEW)
     assert done.exit_code == 1
-    assert "No space left on device" in done.stderr
-    assert "checkpoint-2 is kept; go on from it with --resume" in done.stderr
-    monkeypatch.setattr(trainer, "save_file", real)
-    done = finetune(pairs, tmp_path / "tuned", tiny_model, *short, "--resume", "--force")
-    assert done.exit_code == 0, done.output
+    assert message in done.stderr
+    assert not folder.exists()
+    last = trainer.last_good(checkpoints_of(folder))
+    assert last
+    assert last.name == kept
+    assert trouble is fill_the_disk_for_the_model or f"{last} is kept; go on from" in done.stderr
+    resumed = finetune(pairs, folder, tiny_model, *FEW, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    found = load_file(folder / "model.safetensors")
+    torch.testing.assert_close(found, whole, rtol=0, atol=0)
 
 
 def test_a_target_planted_in_the_pairs_is_refused(

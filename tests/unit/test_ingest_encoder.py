@@ -14,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from transformers import AutoTokenizer
 
+from devices import DEVICES
 from ingest import long_texts
 from ingest.encoder import (
     SentenceTransformerEncoder,
@@ -81,6 +82,19 @@ def test_bfloat16_agrees_with_float32(
     assert half.dtype == "bfloat16"
     cosines = (half.encode(MIXED_LENGTHS) * encoder.encode(MIXED_LENGTHS)).sum(axis=1)
     assert cosines.min() > 0.999
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_devices_agree(encoder: SentenceTransformerEncoder, tiny_model: Path, device: str) -> None:
+    """In float32 to 1e-4 of a unit vector; in what the device computes in best, to a cosine."""
+    expected = encoder.encode(MIXED_LENGTHS)
+    exact, fast = (
+        load_encoder(str(tiny_model), options=EncoderOptions(device=device, dtype=dtype))
+        for dtype in ("float32", "auto")
+    )
+    assert exact.device.partition(":")[0] == device
+    np.testing.assert_allclose(exact.encode(MIXED_LENGTHS), expected, atol=1e-4)
+    assert (fast.encode(MIXED_LENGTHS) * expected).sum(axis=1).min() > 0.999
 
 
 def test_the_prefix_can_be_chosen(encoder: SentenceTransformerEncoder, tiny_model: Path) -> None:
