@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from transformers import AutoTokenizer
 
+from devices import DEVICES
 from ingest.cli import main
 from ingest.encoder import load_encoder
 from ingest.finetuning.distil import translations
@@ -56,12 +57,13 @@ def test_renditions_are_translations_of_one_original(data: TrainingSet) -> None:
     assert 0 < len(held) < len(found.originals) / 5
 
 
+@pytest.mark.parametrize("device", DEVICES)
 def test_translations_come_near_what_the_teacher_makes(
-    data: TrainingSet, pairs: Path, tiny_model: Path, tmp_path: Path
+    data: TrainingSet, pairs: Path, tiny_model: Path, tmp_path: Path, device: str
 ) -> None:
     folder = tmp_path / "taught"
     more = ("--source", "en", "--steps", 60, "--evaluate-every", 20, "--force", "--json")
-    done = distil(pairs, folder, tiny_model, *more)
+    done = distil(pairs, folder, tiny_model, *more, "--device", device)
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
     assert (summary["source"], summary["translations"]) == ("en", 104)

@@ -150,12 +150,13 @@ def test_what_does_not_help_is_kept_and_marked(
     assert "**Forced.**" in (tmp_path / "tuned/README.md").read_text()
 
 
+@pytest.mark.parametrize("device", DEVICES)
 def test_adapters_mini_batches_and_short_vectors(
-    pairs: Path, tiny_model: Path, tmp_path: Path
+    pairs: Path, tiny_model: Path, tmp_path: Path, device: str
 ) -> None:
     more = ("--lora", 4, "--matryoshka", 8, "--mini-batch", 8, "--batch-size", 16, "--layers", 1)
     more += ("--steps", 4, "--learning-rate", "1e-2", "--force", "--gradient-checkpointing")
-    done = finetune(pairs, tmp_path / "tuned", tiny_model, *more, "--json")
+    done = finetune(pairs, tmp_path / "tuned", tiny_model, *more, "--device", device)
     assert done.exit_code == 0, done.output
     before, after = (
         load_file(folder / "model.safetensors") for folder in (tiny_model, tmp_path / "tuned")
