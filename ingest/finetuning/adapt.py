@@ -29,11 +29,11 @@ from ingest.finetuning import gate, masking, model_folder, runs, training_set
 from ingest.finetuning.averaging import ALPHAS, set_average, snapshot
 from ingest.finetuning.balance import TEMPERATURE, chances
 from ingest.finetuning.batches import Drawn
+from ingest.finetuning.card import Base, Card
 from ingest.finetuning.finetune import Encode
 from ingest.finetuning.frozen import freeze, layers_of
 from ingest.finetuning.general import TOLERANCE, GeneralSet, read_general
 from ingest.finetuning.masking import MaskedLanguageLoss, Masking
-from ingest.finetuning.model_folder import Base, Card
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.trainer import Lesson, Schedule, Told, curves, train
 from ingest.finetuning.training_set import TrainingSet

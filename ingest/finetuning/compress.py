@@ -14,7 +14,7 @@ from typing import Any
 from ingest import models, vectors
 from ingest.encoder import SentenceTransformerEncoder, load_encoder
 from ingest.finetuning import gate, model_folder, training_set
-from ingest.finetuning.model_folder import Base, Card
+from ingest.finetuning.card import Base, Card
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.quantize import write_int8
 from ingest.finetuning.reduce import first_dimensions, principal_components, with_projection

@@ -30,9 +30,9 @@ from ingest.encoder import load_encoder
 from ingest.finetuning import gate, model_folder, runs, training_set
 from ingest.finetuning.balance import TEMPERATURE, chances
 from ingest.finetuning.batches import Drawn
+from ingest.finetuning.card import Base, Card
 from ingest.finetuning.finetune import Encode
 from ingest.finetuning.frozen import freeze, layers_of
-from ingest.finetuning.model_folder import Base, Card
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.trainer import Lesson, Schedule, Told, curves, train
 from ingest.finetuning.training_set import Documents

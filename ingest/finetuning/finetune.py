@@ -26,6 +26,7 @@ from ingest import models
 from ingest.encoder import SentenceTransformerEncoder, load_encoder
 from ingest.finetuning import gate, model_folder, runs, training_set
 from ingest.finetuning.batches import Drawn
+from ingest.finetuning.card import Base, Card
 from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
 from ingest.finetuning.lora import add_lora, merge_lora
 from ingest.finetuning.loss import (
@@ -36,7 +37,6 @@ from ingest.finetuning.loss import (
     RankingLoss,
     popularity_correction,
 )
-from ingest.finetuning.model_folder import Base, Card
 from ingest.finetuning.pairs import MIN_PAIRS
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.trainer import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.finetuning.model_folder import Card
+from ingest.finetuning.card import Card
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.training_set import TrainingSet
 from ingest.models import ACCEPTED, FORCED, REJECTED, ModelFiles

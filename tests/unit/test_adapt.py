@@ -35,7 +35,7 @@ from ingest.finetuning.masking import (
     vocabulary_of,
     word_starts,
 )
-from ingest.finetuning.model_folder import read_record
+from ingest.models import read_record
 from tiny_model import TEXTS
 from training_data import make_training_set
 from xlrec_es.errors import EncoderError, SourceError

@@ -15,8 +15,8 @@ from sentence_transformers import SentenceTransformer
 from ingest.cli import main
 from ingest.encoder import load_encoder
 from ingest.finetuning.compress import PCA, CompressJob, compress
-from ingest.finetuning.model_folder import read_record
 from ingest.finetuning.reduce import principal_components
+from ingest.models import read_record
 from ingest.options import EncoderOptions
 from tiny_model import DIMS, TEXTS
 from training_data import make_training_set

@@ -13,14 +13,8 @@ from sentence_transformers import SentenceTransformer
 
 from ingest import models
 from ingest.encoder import load_encoder
-from ingest.finetuning.model_folder import (
-    CURVES,
-    Base,
-    Card,
-    card_text,
-    check_free,
-    write_model,
-)
+from ingest.finetuning.card import CURVES, Base, Card, text_of
+from ingest.finetuning.model_folder import check_free, write_model
 from ingest.models import FORCED, REJECTED, read_record
 from tiny_model import TEXTS
 from xlrec_es.errors import EncoderError
@@ -80,7 +74,7 @@ def test_the_card_is_read_by_the_hubs_own_library_and_is_no_part_of_the_model(
 @pytest.mark.parametrize(("status", "word"), [(REJECTED, "Rejected"), (FORCED, "Forced")])
 def test_a_card_says_what_the_gate_said(status: str, word: str) -> None:
     card = Card("x", "Made.", Base("mine", "1"), status=status, reasons=("ja lost .1",))
-    text = card_text("tuned", "rev", card)
+    text = text_of("tuned", "rev", card)
     assert f"> **{word}.**" in text
     assert "ja lost .1" in text
     assert RepoCard(text).data.tags[-1] == status
