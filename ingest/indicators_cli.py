@@ -91,6 +91,11 @@ DEVICES = ("cpu", "cuda")
     help="Works that a work which few have touched borrows from; 0: none.",
 )
 @click.option("--kappa", type=click.FloatRange(min=0), help="Persons that outweigh borrowing.")
+@click.option(
+    "--full-cosine",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of neighbours that lend in full; nearer ones lend more, others less.",
+)
 @click.option("--self-weight", type=click.FloatRange(min=0), help="Of the neighbours themselves.")
 @click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
 @click.option(
@@ -116,6 +121,7 @@ def indicators(
     max_works: int,
     neighbours: int | None,
     kappa: float | None,
+    full_cosine: float | None,
     self_weight: float | None,
     keep_popularity: bool,
     shard: str,
@@ -136,7 +142,12 @@ def indicators(
     from ingest.learners import LEARNERS, LocalEase
     from ingest.transfer import Transfer
 
-    given: dict[str, Any] = {"neighbours": neighbours, "kappa": kappa, "self_weight": self_weight}
+    given: dict[str, Any] = {
+        "neighbours": neighbours,
+        "kappa": kappa,
+        "full_cosine": full_cosine,
+        "self_weight": self_weight,
+    }
     job = IndicatorJob(
         source=source,
         index=index,

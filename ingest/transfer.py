@@ -3,8 +3,9 @@
 A work with few interactions (a new language, a new market) gets the mean of the indicators of its
 nearest warm works, weighed by similarity, and its nearest works themselves, warm or not: whoever
 liked one of those will like it. What it has of its own and what it borrows are blended by evidence:
-own x n/(n + kappa) + borrowed x kappa/(n + kappa), with n the persons who liked it. Vectors are
-calibrated, so that the nearest works may be in any language.
+own x n/(n + kappa) + borrowed x kappa/(n + kappa), with n the persons who liked it. What is
+borrowed counts as much as its lenders are near. Vectors are calibrated, so that the nearest works
+may be in any language.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Transfer:
 
     Attributes:
         neighbours: Warm works that a work borrows from; 0: nothing is borrowed.
-        kappa: Persons that own indicators need to count as much as borrowed ones.
+        kappa: Persons that own indicators need to count as much as borrowed ones. Low, for who
+            did not like a work that was there for them says more of it than its neighbours do.
+        full_cosine: Mean cosine of lenders that lend in full; nearer ones lend more, others less.
         self_weight: Sum of the weights of the neighbours themselves, as a part of what the
             borrowed indicators add up to.
         speaking: Nearest works that speak themselves.
@@ -55,8 +58,9 @@ class Transfer:
     """
 
     neighbours: int = 20
-    kappa: float = 3.0
-    self_weight: float = 0.7
+    kappa: float = 0.3
+    full_cosine: float = 0.5
+    self_weight: float = 0.4
     speaking: int = 50
     temperature: float = 0.1
     min_persons: int = 1
@@ -160,7 +164,11 @@ class Transfer:
         self, own: csr_array, lent: csr_array, speakers: csr_array, needy: Works
     ) -> csr_array:
         """Borrowed indicators of some needy works, shape (len(needy), n_works)."""
-        means = csr_array(_softmax(lent, self.temperature) @ own)
+        weights = _softmax(lent, self.temperature)
+        nearness = np.asarray(weights.multiply(lent).sum(axis=1)).ravel() / self.full_cosine
+        nearness[np.diff(lent.indptr) == 0] = 1
+        lending = diags_array(np.maximum(nearness, 0).astype(np.float32)) @ weights
+        means = csr_array(lending @ own)
         # On the scale of the learner's weights, whichever learner it is.
         typical = np.asarray(means.sum(axis=1)).ravel()  # (len(needy),)
         typical[typical == 0] = 1
