@@ -80,6 +80,8 @@ class Fused(NamedTuple):
 
 Scored = TypeVar("Scored", Hit, Fused)
 
+_PART: Callable[[Found], float] = operator.attrgetter("part")
+
 Value = Callable[[int, float], float]
 """What a hit is worth, 0..1, by its rank from 1 and its leg's own score."""
 
@@ -180,22 +182,26 @@ def _combine(
         )
         for language, _ in lists
     }
-    found: dict[tuple[str, str], dict[str, Found]] = {}
-    scores: dict[tuple[str, str], float] = {}
+    found: dict[str, dict[str, dict[str, Found]]] = {language: {} for language, _ in lists}
     for (language, leg), hits in lists.items():
         if hits and leg in present:
             weight, value = weights[leg] / totals[language], value_in((language, leg))
+            mine = found[language]
             for rank, (document, score) in enumerate(hits, 1):
-                key, part = (document, language), weight * value(rank, score)
-                found.setdefault(key, {})[leg] = Found(rank, score, part)
-                scores[key] = scores.get(key, 0.0) + part
-    return in_order(Fused(*key, scores[key], legs) for key, legs in found.items())
+                said = Found(rank, score, weight * value(rank, score))
+                mine.setdefault(document, {})[leg] = said
+    return in_order(
+        Fused(document, language, sum(map(_PART, legs.values())), legs)
+        for language, documents in found.items()
+        for document, legs in documents.items()
+    )
 
 
 def in_order(candidates: Iterable[Scored]) -> list[Scored]:
     """Best first; equal scores by id."""
-    by_id = sorted(candidates, key=operator.attrgetter("id"))
-    return sorted(by_id, key=operator.attrgetter("score"), reverse=True)
+    found = sorted(candidates, key=operator.attrgetter("id"))
+    found.sort(key=operator.attrgetter("score"), reverse=True)
+    return found
 
 
 def boosted(candidates: Iterable[Fused], factors: Mapping[str, float]) -> list[Fused]:

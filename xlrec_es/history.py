@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xlrec_es.errors import UsageError
-from xlrec_es.types import History, Interaction
+from xlrec_es.types import ABSURD, History, Interaction
 
 EVENT_WEIGHTS: Mapping[str, float] = {
     "view": 1.0,
@@ -57,8 +57,10 @@ class WeightRules:
         if self.max_items < 1:
             raise UsageError(f"max_items is {self.max_items}; use at least 1")
         for event, weight in self.events.items():
-            if not math.isfinite(weight):
-                raise UsageError(f"the weight of event {event!r} is {weight}; use a finite number")
+            if not abs(weight) <= ABSURD:
+                raise UsageError(
+                    f"the weight of event {event!r} is {weight}; use a number within ±{ABSURD:g}"
+                )
 
 
 def weigh(history: History, rules: WeightRules) -> dict[str, float]:

@@ -203,7 +203,7 @@ def _interest(
     vectors: Vector, mass: np.ndarray, group: np.ndarray, names: Sequence[str], whole: Vector
 ) -> Interest:
     weight = float(mass[group].sum())
-    own = _unit(mass[group] @ vectors[group])
+    own = _unit((mass[group] / weight) @ vectors[group])
     return Interest(
         vector=_unit((1 - SHRINKAGE) * own + SHRINKAGE * whole),
         weight=weight,

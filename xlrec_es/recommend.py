@@ -6,12 +6,15 @@ What is asked, and what is made of the answers, stands once, in `steps`. `Recomm
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
 import math
 import operator
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar, cast
 
 import orjson
@@ -19,7 +22,7 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 
 from xlrec_es.client import friendly_errors
 from xlrec_es.encoder import Encoder
-from xlrec_es.errors import ClusterUnreachable, XlrecError
+from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
 from xlrec_es.plan import Options, Plan
 from xlrec_es.results import Searched
 from xlrec_es.steps import MSEARCH, Call, Core, Steps, together
@@ -119,6 +122,9 @@ class Recommender:
     def plan(self, history: History, *, languages: Iterable[str] | None = None) -> Plan:
         """Read the history's documents and build the searches, without sending them.
 
+        Vectors stand in them as numbers, for people; `recommend` sends them as base64 where
+        Elasticsearch reads that.
+
         Args:
             history: As for `recommend`.
             languages: As for `recommend`.
@@ -126,7 +132,7 @@ class Recommender:
         Raises:
             XlrecError: As for `recommend`.
         """
-        return self._run(self._core.plan(history, languages))
+        return self._run(self._core.plan(history, languages, readable=True))
 
     def recommend_many(
         self,
@@ -135,6 +141,7 @@ class Recommender:
         languages: Iterable[str] | None = None,
         size: int = 10,
         batch: int = 16,
+        concurrency: int = 2,
     ) -> Iterator[Recommendations | XlrecError]:
         """Recommend to many persons, the searches of a batch of them in each request.
 
@@ -143,6 +150,8 @@ class Recommender:
             languages: As for `recommend`.
             size: As for `recommend`.
             batch: Persons in a request.
+            concurrency: Batches under way at once: while Elasticsearch searches for one, this side
+                works on another.
 
         Yields:
             For each person in order, what `recommend` would return, or the error that it would
@@ -152,9 +161,8 @@ class Recommender:
             ClusterError: As for `recommend`; it ends the batch, for it would meet the others too.
         """
         targets = None if languages is None else list(languages)
-        yield from self._in_batches(
-            (self._core.recommend(history, targets, size) for history in histories), batch
-        )
+        people = (self._core.recommend(history, targets, size) for history in histories)
+        yield from self._in_batches(people, batch, concurrency)
 
     def search_many(
         self,
@@ -162,6 +170,7 @@ class Recommender:
         *,
         languages: Iterable[str] | None = None,
         batch: int = 16,
+        concurrency: int = 2,
     ) -> Iterator[Searched | XlrecError]:
         """Send the searches of many persons, and leave open what is made of the answers.
 
@@ -169,6 +178,7 @@ class Recommender:
             histories: One for each person; read as they are needed.
             languages: As for `recommend`.
             batch: Persons in a request.
+            concurrency: As for `recommend_many`.
 
         Yields:
             For each person in order, the searches and answers, or the error of this history.
@@ -177,15 +187,22 @@ class Recommender:
             ClusterError: As for `recommend_many`.
         """
         targets = None if languages is None else list(languages)
-        yield from self._in_batches(
-            (self._core.search(history, targets) for history in histories), batch
-        )
+        people = (self._core.search(history, targets) for history in histories)
+        yield from self._in_batches(people, batch, concurrency)
 
-    def _in_batches(self, people: Iterable[Steps[T]], batch: int) -> Iterator[T | XlrecError]:
+    def _in_batches(
+        self, people: Iterable[Steps[T]], batch: int, concurrency: int
+    ) -> Iterator[T | XlrecError]:
         waiting = iter(people)
-        while some := list(itertools.islice(waiting, batch)):
-            self._run(self._core.live())  # once, for all of them
-            yield from self._run(together(some))
+        under_way: deque[Future[list[T | XlrecError]]] = deque()
+        with ThreadPoolExecutor(_checked(concurrency), "xlrec-batch") as pool:
+            while some := list(itertools.islice(waiting, batch)):
+                self._run(self._core.live())  # once, for all of them
+                under_way.append(pool.submit(self._run, together(some)))
+                if len(under_way) == concurrency:
+                    yield from under_way.popleft().result()
+            while under_way:
+                yield from under_way.popleft().result()
 
     def _run(self, steps: Steps[T]) -> T:
         deadline = time.monotonic() + self._core.timeout_s
@@ -278,7 +295,7 @@ class AsyncRecommender:
         Raises:
             XlrecError: As there.
         """
-        return await self._run(self._core.plan(history, languages))
+        return await self._run(self._core.plan(history, languages, readable=True))
 
     async def recommend_many(
         self,
@@ -287,6 +304,7 @@ class AsyncRecommender:
         languages: Iterable[str] | None = None,
         size: int = 10,
         batch: int = 16,
+        concurrency: int = 2,
     ) -> AsyncIterator[Recommendations | XlrecError]:
         """As `Recommender.recommend_many`.
 
@@ -295,6 +313,7 @@ class AsyncRecommender:
             languages: As there.
             size: As there.
             batch: As there.
+            concurrency: As there.
 
         Yields:
             As there.
@@ -303,12 +322,23 @@ class AsyncRecommender:
             ClusterError: As there.
         """
         targets = None if languages is None else list(languages)
-        waiting = iter(histories)
-        while some := list(itertools.islice(waiting, batch)):
-            await self._run(self._core.live())  # once, for all of them
-            people = [self._core.recommend(history, targets, size) for history in some]
-            for result in await self._run(together(people)):
-                yield result
+        people = (self._core.recommend(history, targets, size) for history in histories)
+        under_way: deque[asyncio.Task[list[Recommendations | XlrecError]]] = deque()
+        _checked(concurrency)
+        try:
+            while some := list(itertools.islice(people, batch)):
+                await self._run(self._core.live())  # once, for all of them
+                under_way.append(asyncio.create_task(self._run(together(some))))
+                if len(under_way) == concurrency:
+                    for result in await under_way.popleft():
+                        yield result
+            while under_way:
+                for result in await under_way.popleft():
+                    yield result
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _run(self, steps: Steps[T]) -> T:
         deadline = time.monotonic() + self._core.timeout_s
@@ -348,12 +378,14 @@ class _Clients(Generic[C]):
     def within(self, seconds: float) -> C:
         """The client, waiting so long for an answer; a tenth of a second more at most."""
         steps = math.ceil(seconds / self.STEP_S)
-        if steps not in self._made:
+        client = self._made.get(steps)  # by several threads: what is found may be gone a line later
+        if client is None:
             if len(self._made) >= self.MOST:
                 self._made.clear()
             limit = steps * self.STEP_S
-            self._made[steps] = cast("C", self._client.options(request_timeout=limit))
-        return self._made[steps]
+            client = cast("C", self._client.options(request_timeout=limit))
+            self._made[steps] = client
+        return client
 
 
 def _written(call: Call) -> Mapping[str, Any]:
@@ -361,6 +393,12 @@ def _written(call: Call) -> Mapping[str, Any]:
     if call.method == MSEARCH:
         return {"searches": [orjson.dumps(line) for line in call.arguments["searches"]]}
     return call.arguments
+
+
+def _checked(concurrency: int) -> int:
+    if concurrency < 1:
+        raise UsageError(f"concurrency is {concurrency}; use at least 1")
+    return concurrency
 
 
 def _left(deadline: float, timeout_s: float) -> float:

@@ -6,19 +6,25 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, TypeVar
 
 import click
-import orjson
 
 from xlrec_es.client import Connection, connect
 from xlrec_es.errors import ConfigError, EmptyHistory, UsageError
 from xlrec_es.events import EventSource, read_history
+from xlrec_es.option_values import (
+    parse_boost,
+    parse_caps,
+    parse_history,
+    parse_numbers,
+    parse_pairs,
+    parse_query,
+    parse_recency,
+)
 from xlrec_es.options import connection_options, index_option
 from xlrec_es.plan import RECIPROCAL_RANK, WEIGHTED, Options
 from xlrec_es.query import SearchOptions
-from xlrec_es.recency import Recency
 from xlrec_es.recommend import Recommender
 from xlrec_es.remote import RemoteEncoder
 from xlrec_es.types import History, Interaction
@@ -81,6 +87,20 @@ def how_options(command: F) -> F:
         help="At most so many results of each value of a keyword field (brand=2). Repeatable.",
     )
     @click.option(
+        "--boost",
+        "boosts",
+        multiple=True,
+        metavar="FACTOR=JSON",
+        help="The score of what matches an Elasticsearch query is multiplied: "
+        """'1.5={"term": {"brand": "acme"}}'. Repeatable.""",
+    )
+    @click.option(
+        "--collapse",
+        is_flag=True,
+        help="One document a work from each search, for catalogues with many of one work in one "
+        "language.",
+    )
+    @click.option(
         "--min-similarity",
         type=float,
         help="Calibrated cosine that what the dense leg finds must reach.",
@@ -118,6 +138,8 @@ def how_options(command: F) -> F:
         diversity: float,
         filters: tuple[str, ...],
         caps: tuple[str, ...],
+        boosts: tuple[str, ...],
+        collapse: bool,
         min_similarity: float | None,
         source: tuple[str, ...],
         market: str | None,
@@ -126,15 +148,17 @@ def how_options(command: F) -> F:
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         search = SearchOptions(
-            filters=tuple(map(_parse_filter, filters)),
-            caps=_parse_caps(caps),
+            filters=tuple(parse_query("--filter", text) for text in filters),
+            boosts=tuple(map(parse_boost, boosts)),
+            caps=parse_caps(caps),
+            collapse=collapse,
             min_similarity=min_similarity,
             source=source,
             market=market,
-            recent=_parse_recency(recent),
+            recent=parse_recency(recent),
         )
         options = Options(
-            weights=_numbers("--weight", weights) or None,
+            weights=parse_numbers("--weight", weights) or None,
             fusion=fusion,
             mix=mix,
             exclude=excluded,
@@ -209,7 +233,7 @@ def request_options(command: F) -> F:
     ) -> Any:  # noqa: ANN401
         history = History(tuple(map(Interaction, items)), texts)
         if history_file is not None:
-            history = _joined(history, _parse_history(history_file.read()))
+            history = _joined(history, parse_history(history_file.read()))
         client = connect(connection)
         if user is not None:
             history = _joined(history, read_history(client, user, _event_source(events_index)))
@@ -218,7 +242,7 @@ def request_options(command: F) -> F:
                 "the history is empty; give at least one work or document id, a --text, or --cold "
                 "for somebody of whom nothing is known"
             )
-        parts = _parse_pairs("--language", languages)
+        parts = parse_pairs("--language", languages)
         quotas = {tag: part for tag, part in parts.items() if part is not None}
         if quotas and len(quotas) < len(parts):
             raise UsageError("give every --language a part, or none of them")
@@ -241,31 +265,6 @@ def request_options(command: F) -> F:
     return connection_options(wrapper)  # type: ignore[return-value]
 
 
-def _parse_caps(texts: tuple[str, ...]) -> dict[str, int]:
-    caps = _numbers("--cap", texts)
-    for field, most in caps.items():
-        if not most.is_integer():
-            raise UsageError(f"--cap {field}={most}: give a whole number")
-    return {field: int(most) for field, most in caps.items()}
-
-
-def _parse_filter(text: str) -> dict[str, Any]:
-    try:
-        query = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"--filter {text!r} is not JSON: {error}") from error
-    if not isinstance(query, dict):
-        raise UsageError(f'--filter {text!r}: give a query such as {{"term": {{"brand": "x"}}}}')
-    return query
-
-
-def _parse_recency(text: str | None) -> Recency | None:
-    if text is None:
-        return None
-    field, equals, half_life = text.partition("=")
-    return Recency(field, half_life) if equals else Recency(field)
-
-
 def _event_source(index: str | None) -> EventSource:
     """What `[history]` of the TOML file says, and `--events`."""
     described = dict((click.get_current_context().default_map or {}).get("history", {}))
@@ -281,44 +280,3 @@ def _event_source(index: str | None) -> EventSource:
 
 def _joined(one: History, other: History) -> History:
     return History(one.interactions + other.interactions, one.texts + other.texts)
-
-
-def _parse_history(text: bytes) -> History:
-    """A JSON list of ids and of objects with the fields of `Interaction`."""
-    try:
-        entries = orjson.loads(text)
-        return History(tuple(_parse_interaction(entry) for entry in entries))
-    except (orjson.JSONDecodeError, TypeError, ValueError) as error:
-        raise UsageError(
-            'the history must be JSON such as ["id", {"item": "id", "event": "like", '
-            f'"time": "2026-11-24T12:00:00Z"}}]: {error}'
-        ) from error
-
-
-def _parse_interaction(entry: Any) -> Interaction:  # noqa: ANN401 - whatever the JSON holds
-    if isinstance(entry, str):
-        return Interaction(entry)
-    if isinstance(entry, dict) and "time" in entry:
-        entry = {**entry, "time": datetime.fromisoformat(entry["time"])}
-    return Interaction(**entry)
-
-
-def _parse_pairs(option: str, texts: tuple[str, ...]) -> dict[str, float | None]:
-    """`name` or `name=number`, each."""
-    pairs: dict[str, float | None] = {}
-    for text in texts:
-        name, equals, number = text.partition("=")
-        try:
-            pairs[name] = float(number) if equals else None
-        except ValueError:
-            raise UsageError(f"{option} {text!r}: {number!r} is not a number") from None
-    return pairs
-
-
-def _numbers(option: str, texts: tuple[str, ...]) -> dict[str, float]:
-    """`name=number`, each."""
-    pairs = _parse_pairs(option, texts)
-    for name, number in pairs.items():
-        if number is None:
-            raise UsageError(f"{option} {name!r} needs a number: {name}=0.5")
-    return {name: number for name, number in pairs.items() if number is not None}

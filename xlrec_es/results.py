@@ -244,14 +244,16 @@ def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], l
     """One list for each language and leg, best first."""
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
-        hits = [fusion.Hit(hit["_id"], score_of(hit)) for hit in answer["hits"]["hits"]]
+        factor, summand = 1.0, 0.0
         if request.leg == DENSE:
             # Elasticsearch scores a dot product as (1 + cosine) / 2.
-            hits = [fusion.Hit(hit.id, 2 * hit.score - 1) for hit in hits]
+            factor, summand = 2.0, -1.0
         if request.leg == FUSED:
-            highest = retrievers.highest_score(request.body)
-            hits = [fusion.Hit(hit.id, hit.score / highest) for hit in hits]
-        lists[request.language, request.leg] = fusion.in_order(hits)
+            factor = 1 / retrievers.highest_score(request.body)
+        lists[request.language, request.leg] = fusion.in_order(
+            fusion.Hit(hit["_id"], factor * score_of(hit) + summand)
+            for hit in answer["hits"]["hits"]
+        )
     return lists
 
 

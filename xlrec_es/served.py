@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.errors import UnknownItems, XlrecError
+from xlrec_es.errors import UnknownItems, UsageError, XlrecError
 from xlrec_es.evaluation import Case
 from xlrec_es.history import EVENT_WEIGHTS, WeightRules
 from xlrec_es.leg_scores import LegScores, Ranked
@@ -88,8 +88,14 @@ def answers(
         None for a case of whose history the index has nothing.
 
     Raises:
+        UsageError: `options.server_side`: weights are tried on what each leg says.
         XlrecError: As for `Recommender.recommend`.
     """
+    if options.server_side:
+        raise UsageError(
+            "an evaluation fuses here, for Elasticsearch does not say what each leg found; "
+            "leave out server_side"
+        )
     every = options.weights or dict.fromkeys(LEGS, 1.0)
     with_every_leg = replace(options, rules=RULES, weights=every)
     recommender = Recommender(client, index, options=with_every_leg, timeout_s=TIMEOUT_S)

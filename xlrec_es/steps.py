@@ -5,6 +5,7 @@ Generators yield a `Call` and are sent its answer, or are thrown what became of 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -80,6 +81,7 @@ class Core:
         self._live: LiveIndex | None = None
         self._read_at = 0.0
         self._may_fuse = not self.options.server_side
+        self._encoding = threading.Lock()
 
     def recommend(
         self, history: History, languages: Iterable[str] | None, size: int
@@ -136,8 +138,6 @@ class Core:
             return (yield from once())
         except IndexNotFound:
             # The version that was live a moment ago has been pruned: read the alias anew, once.
-            if self._live is None:
-                raise
             self._live = None
             return (yield from once())
 
@@ -149,8 +149,12 @@ class Core:
         options: Options | None = None,
         *,
         own_languages: bool = False,
+        readable: bool = False,
     ) -> Steps[Plan]:
-        """Read the history's documents and decide on the searches, for a list of so many."""
+        """Read the history's documents and decide on the searches, for a list of so many.
+
+        Vectors are written as numbers if they are to be `readable`, else as short as may be.
+        """
         live = yield from self.live()
         weights = weigh(history, self.options.rules)
         telling = [item for item in history.items if item in weights]
@@ -172,25 +176,31 @@ class Core:
             self._encode(history, live),
         )
         options = options or self.options
+        search = replace(
+            options.search.deep_enough(size),
+            binary_vectors=live.has_binary_vectors and not readable,
+        )
         return make_plan(
             live,
             history,
             known,
             languages=languages,
-            options=replace(options, search=options.search.deep_enough(size)),
+            options=replace(options, search=search),
             own_languages=own_languages,
         )
 
     def live(self) -> Steps[LiveIndex]:
         """The index behind the name, asked again after a while."""
-        if self._live is None or time.monotonic() - self._read_at > DESCRIPTION_LIFE_S:
+        # Several calls may be under way at once, and each may find that `_live` is of yesterday.
+        live = self._live
+        if live is None or time.monotonic() - self._read_at > DESCRIPTION_LIFE_S:
             answer = yield Call("indices.get", live_arguments(self.index))
-            self._live = read_live(self.index, answer)
+            self._live = live = read_live(self.index, answer)
             self._read_at = time.monotonic()
         if not self._may_fuse:
-            yield from self._check_server(self._live)
+            yield from self._check_server(live)
             self._may_fuse = True
-        return self._live
+        return live
 
     def _check_server(self, live: LiveIndex) -> Steps[None]:
         """Refuse to have a cluster fuse that cannot."""
@@ -264,7 +274,8 @@ class Core:
                 "give its address (--encoder-url), or give the Recommender an encoder"
             )
         check_encoder(live, self.encoder)
-        vectors = self.encoder.encode(history.texts)  # (n_texts, dims)
+        with self._encoding:  # tokenizers are not made for several threads
+            vectors = self.encoder.encode(history.texts)  # (n_texts, dims)
         # Nobody says in which language a person writes: the mean over all of them is taken out.
         unknown = [""] * len(history.texts)
         calibrated = live.meta.calibration.apply(vectors, unknown)

@@ -16,6 +16,9 @@ from xlrec_es.errors import UsageError
 Vector = NDArray[np.float32]
 """Shape (dims,) or (n, dims), float32."""
 
+ABSURD = 1e9
+"""A weight or a rating beyond it is nobody's; and sums of those within stay finite."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
@@ -44,8 +47,10 @@ class Interaction:
                 f"this one is {self.item!r}"
             )
         for name, number in (("weight", self.weight), ("rating", self.rating)):
-            if number is not None and not math.isfinite(number):
-                raise UsageError(f"the {name} of {self.item!r} is {number}; give a finite number")
+            if number is not None and not abs(number) <= ABSURD:
+                raise UsageError(
+                    f"the {name} of {self.item!r} is {number}; give a number within ±{ABSURD:g}"
+                )
         if self.weight == 0:
             raise UsageError(f"the weight of {self.item!r} is 0, which says nothing; leave it out")
         if self.dwell_s is not None and not (0 <= self.dwell_s < math.inf):

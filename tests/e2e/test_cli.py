@@ -111,6 +111,12 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
     assert text.stdout.startswith("# ja: dense\nPOST /")
     requests = json.loads(xlrec_es("query", *catalogue, "-f", "json", "chess-0").stdout)
     assert {"language", "leg", "body"} == set(requests[0])
+    boost = ["--boost", '1.5={"term": {"brand": "brand1"}}', "--collapse"]
+    done = xlrec_es("query", *catalogue, *boost, "-f", "json", "-l", "ja", "chess-0")
+    for request in json.loads(done.stdout):
+        [mark] = request["body"]["query"]["bool"]["should"]
+        assert mark["constant_score"]["filter"] == {"term": {"brand": "brand1"}}
+        assert request["body"]["collapse"] == {"field": "xlrec.work"}
 
 
 def test_similar_documents_by_a_measure(catalogue: list[str]) -> None:

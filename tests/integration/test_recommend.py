@@ -18,6 +18,7 @@ from catalogue import (
     FINGERPRINT,
     LANGUAGES,
     document,
+    documents,
     topics_of,
     work_vector,
     write_catalogue,
@@ -51,7 +52,7 @@ from xlrec_es.errors import (
 from xlrec_es.indices import check_fingerprint, find_live, update_meta
 from xlrec_es.plan import Plan
 from xlrec_es.query import LEGS, score_of, to_msearch
-from xlrec_es.results import finish, rank
+from xlrec_es.results import Searched, finish, rank
 from xlrec_es.retrievers import one_search_each
 from xlrec_es.steps import SEARCH, Call
 
@@ -135,6 +136,39 @@ def test_quotas_are_seats(catalogue: Elasticsearch, index_name: str) -> None:
     assert (languages.count("ja"), languages.count("en")) == (6, 2)
 
 
+def test_of_many_persons_nobody_gets_what_they_have_seen(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    draw = np.random.default_rng(7)
+    works = sorted({body["xlrec"]["work"] for body in documents().values()})  # type: ignore[index]
+    histories = [
+        History(
+            tuple(
+                Interaction(item, weight=float(weight))
+                for item, weight in zip(
+                    draw.choice(works, count, replace=False),
+                    draw.choice([-3, 1, 5], count),
+                    strict=True,
+                )
+            )
+        )
+        for count in draw.integers(1, 9, 30)
+    ]
+    recommender = Recommender(
+        catalogue, index_name, options=Options(weights=dict.fromkeys(LEGS, 1.0))
+    )
+    found = recommender.recommend_many(histories, languages=LANGUAGES, size=12)
+    for history, result in zip(histories, found, strict=True):
+        assert isinstance(result, Recommendations)
+        shown = [item.work for item in result.items]
+        assert not set(shown) & set(history.items)
+        assert len(set(shown)) == len(shown) == 12
+        assert {share.language: share.filled for share in result.languages} == dict.fromkeys(
+            LANGUAGES, 4
+        )
+        assert result.degraded == ()
+
+
 def test_weights_pull_towards_what_weighs_more(catalogue: Elasticsearch, index_name: str) -> None:
     recommender = Recommender(catalogue, index_name)
     history = History((Interaction("chess-3", weight=1.0), Interaction("cooking-3", weight=50.0)))
@@ -195,6 +229,22 @@ def test_every_printed_body_runs_as_printed(catalogue: Elasticsearch, index_name
     assert len(searches) == len(plan.requests) > 2
     for index, body in searches:
         assert catalogue.search(index=index, body=json.loads(body))["hits"]["hits"]
+
+
+def test_vectors_are_sent_as_bytes_where_they_are_read(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    printed = Recommender(catalogue, index_name, options=EVERYTHING)
+    history = History.of(["chess-0", 'quo"te'])
+    [sent] = printed.search_many([history])
+    assert isinstance(sent, Searched)
+    numbers, bodies = printed.plan(history).requests, sent.plan.requests
+    newest = sent.plan.live.has_binary_vectors
+    assert newest == (probe(catalogue).version >= (9, 5, 0))
+    assert (json.dumps([r.body for r in bodies]) != json.dumps([r.body for r in numbers])) == newest
+    for request, answer in zip(numbers, sent.answers, strict=True):
+        same = catalogue.search(index=sent.plan.live.name, body=request.body)["hits"]["hits"]
+        assert [hit["_id"] for hit in answer["hits"]["hits"]] == [hit["_id"] for hit in same]
 
 
 def test_source_fields_come_back(catalogue: Elasticsearch, index_name: str) -> None:
@@ -380,12 +430,18 @@ def test_many_persons_get_what_each_would_get_alone(
         History(),
         History.of([f"astronomy-{n}" for n in range(10)]),
     ]
-    together = list(recommender.recommend_many(histories, size=5, batch=3))
-    assert len(together) == len(histories)
-    assert isinstance(together[1], UnknownItems)
-    for history, result in zip(histories, together, strict=True):
-        if isinstance(result, Recommendations):
-            assert result == recommender.recommend(history, size=5)
+    alone = [
+        None if number == 1 else recommender.recommend(history, size=5)
+        for number, history in enumerate(histories)
+    ]
+    for batch, concurrency in ((3, 1), (2, 2), (1, 4)):
+        together = list(
+            recommender.recommend_many(histories, size=5, batch=batch, concurrency=concurrency)
+        )
+        assert isinstance(together[1], UnknownItems)
+        assert [r if isinstance(r, Recommendations) else None for r in together] == alone
+    with pytest.raises(UsageError, match="concurrency is 0"):
+        next(recommender.recommend_many(histories, concurrency=0))
 
 
 def test_asynchronous_answers_are_the_same(catalogue: Elasticsearch, index_name: str) -> None:
@@ -401,7 +457,7 @@ def test_asynchronous_answers_are_the_same(catalogue: Elasticsearch, index_name:
                 await recommender.recommend(history),
                 await recommender.similar("chess-3", measure="cosine"),
                 await recommender.plan(history),
-                [result async for result in recommender.recommend_many(people, batch=2)],
+                [result async for result in recommender.recommend_many(people, batch=1)],
             )
 
     recommended, similar, plan, many = asyncio.run(ask())

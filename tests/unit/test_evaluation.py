@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elasticsearch import Elasticsearch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from xlrec_es.evaluation import (
 )
 from xlrec_es.leaks import target_leaks
 from xlrec_es.likes import Likes, read_likes
+from xlrec_es.plan import Options
+from xlrec_es.served import answers
 
 LANGUAGES = {"a": ["de"], "b": ["de"], "c": ["ja"], "d": ["de", "ja"], "e": ["ja"]}
 
@@ -116,6 +119,12 @@ def test_all_likes_of_works_made_cold_are_held_out(likes: Likes, method: str) ->
     assert not (more.training & ~parts.training).any(), "a larger part holds the smaller one"
     with pytest.raises(UsageError, match="made cold is 1"):
         split(likes, cold=1)
+
+
+def test_fusion_by_elasticsearch_is_not_evaluated() -> None:
+    nowhere, case = Elasticsearch("http://127.0.0.1:9"), Case("p", "de", ("a",), frozenset({"c"}))
+    with pytest.raises(UsageError, match="leave out server_side"):
+        next(answers(nowhere, "i", [case], options=Options(server_side=True), languages=["de"]))
 
 
 def test_cold_cases_have_cold_targets_alone() -> None:

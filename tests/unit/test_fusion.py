@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -59,6 +61,32 @@ class TestFuse:
             assert -1e-9 <= item.score <= 1 + 1e-9
             assert sum(item.shares.values()) == pytest.approx(1)
         assert [i.score for i in fused] == sorted((i.score for i in fused), reverse=True)
+
+    @given(leg_lists(), st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.01, 10))
+    @pytest.mark.parametrize("fusion", [fuse, reciprocal_rank])
+    @pytest.mark.parametrize("leg", ["dense", "lexical"])
+    def test_who_is_ahead_and_whom_a_leg_prefers_stays_ahead_as_the_leg_gains_weight(
+        self,
+        fusion: Callable[..., list[Fused]],
+        leg: str,
+        lists: dict[tuple[str, str], list[Hit]],
+        dense: float,
+        lexical: float,
+        more: float,
+    ) -> None:
+        weights = {"dense": dense, "lexical": lexical}
+        before = fusion(lists, weights, comparable=COMPARABLE)
+        heavier = fusion(lists, {**weights, leg: weights[leg] + more}, comparable=COMPARABLE)
+        after = {item.id: item.score for item in heavier}
+        assert sorted(after) == sorted(item.id for item in before)
+
+        def says(item: Fused) -> float:
+            return item.legs[leg].part if leg in item.legs else 0.0
+
+        for place, one in enumerate(before):
+            for other in before[place + 1 :]:
+                if one.language == other.language and says(one) >= says(other):
+                    assert after[one.id] >= after[other.id] - 1e-9
 
     @given(leg_lists())
     def test_one_leg_alone_keeps_its_order(self, lists: dict[tuple[str, str], list[Hit]]) -> None:
@@ -131,9 +159,14 @@ class TestSelect:
     def candidates(self, lists: dict[tuple[str, str], list[Hit]]) -> list:
         return fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
 
-    @given(leg_lists(), st.integers(1, 20), st.sampled_from(["auto", "equal"]))
+    @given(
+        leg_lists(),
+        st.integers(1, 20),
+        st.sampled_from(["auto", "equal"])
+        | st.fixed_dictionaries(dict.fromkeys(LANGUAGES, st.floats(0.01, 10))),
+    )
     def test_each_work_once_and_seats_exact_when_supply_allows(
-        self, lists: dict[tuple[str, str], list[Hit]], size: int, mix: str
+        self, lists: dict[tuple[str, str], list[Hit]], size: int, mix: str | dict[str, float]
     ) -> None:
         candidates = self.candidates(lists)
         works = {item.id: item.id for item in candidates}
@@ -143,11 +176,13 @@ class TestSelect:
         if mix == "auto":
             assert {i.id for i in chosen} == {i.id for i in candidates[:size]}
         else:
-            seats = allocate(dict.fromkeys(LANGUAGES, 1.0), size)
-            supply = {tag: [c for c in candidates if c.language == tag] for tag in LANGUAGES}
+            seats = share_out(LANGUAGES, mix, size)
+            supply = Counter(item.language for item in candidates)
+            got = Counter(item.language for item in chosen)
             for language in LANGUAGES:
-                got = sum(item.language == language for item in chosen)
-                assert got >= min(seats[language], len(supply[language]))
+                assert got[language] >= min(seats[language], supply[language])
+            if all(supply[language] >= seats[language] for language in LANGUAGES):
+                assert dict(got) == {tag: n for tag, n in seats.items() if n}
 
     def test_renditions_of_one_work_appear_once(self) -> None:
         lists = {

@@ -17,6 +17,7 @@ from xlrec_es.errors import UsageError
 from xlrec_es.profile import HistoryDocument, Profile, build_profile
 from xlrec_es.query import (
     LEGS,
+    LEXICAL,
     Boost,
     SearchOptions,
     SearchRequest,
@@ -136,10 +137,25 @@ def test_only_the_legs_asked_for_are_searched() -> None:
 
 
 def test_every_search_leaves_seen_works_out_and_keeps_to_its_language() -> None:
-    for request in requests():
+    for request in requests(legs=LEGS):
         body = json.dumps(request.body)
         assert json.dumps({"terms": {"xlrec.work": ["gimp", ODD_ID]}}) in body
-        assert json.dumps({"term": {"xlrec.language": request.language}}) in body
+        if request.leg == LEXICAL:
+            assert f'"fields": ["xlrec.text.{request.language}"]' in body
+        else:
+            assert json.dumps({"term": {"xlrec.language": request.language}}) in body
+
+
+def test_query_vectors_are_written_as_numbers_or_as_the_bytes_of_the_same() -> None:
+    written = []
+    for binary in (False, True):
+        options = SearchOptions(binary_vectors=binary)
+        [query] = dense_body(profile(), "ja", options)["query"]["bool"]["must"]
+        written.append([q["knn"]["query_vector"] for q in query["dis_max"]["queries"]])
+    numbers, encoded = written
+    decoded = [np.frombuffer(base64.b64decode(vector), ">f4") for vector in encoded]
+    np.testing.assert_allclose(decoded, numbers, atol=1e-6)
+    assert len(decoded) == len(profile().interests) == 2
 
 
 @pytest.mark.parametrize(
