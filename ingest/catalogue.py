@@ -15,7 +15,7 @@ from xlrec_es import scan
 from xlrec_es.client import friendly_errors
 from xlrec_es.indicators import EVIDENCE_FIELD, PROVENANCE_FIELD, read_indicators
 from xlrec_es.indices import LiveIndex
-from xlrec_es.query import (
+from xlrec_es.lookup import (
     INDICATORS_FIELD,
     LANGUAGE_FIELD,
     MARKET_POPULARITY_FIELD,

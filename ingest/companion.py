@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es import bulk, scan
 from xlrec_es.bulk import Action, Failure
-from xlrec_es.query import LANGUAGE_FIELD
+from xlrec_es.lookup import LANGUAGE_FIELD
 
 _PAGE = 1000
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xlrec_es.client import friendly_errors
 from xlrec_es.errors import UnknownItems
 from xlrec_es.indices import find_live
-from xlrec_es.query import INDICATORS_FIELD, LANGUAGE_FIELD, WORK_FIELD, title_of
+from xlrec_es.lookup import INDICATORS_FIELD, LANGUAGE_FIELD, WORK_FIELD, title_of
 from xlrec_es.types import Vector
 
 PROVENANCE_FIELD = "xlrec.indicators_from"

@@ -12,6 +12,7 @@ from xlrec_es.fusion import AUTO, EQUAL
 from xlrec_es.history import WeightRules, weigh
 from xlrec_es.indices import LiveIndex
 from xlrec_es.languages import normalize
+from xlrec_es.lookup import LANGUAGE_FIELD, title_of, vector_of, work_of
 from xlrec_es.profile import (
     FEW_INTERESTS,
     MAX_INTERESTS,
@@ -23,16 +24,12 @@ from xlrec_es.profile import (
 from xlrec_es.query import (
     COLLABORATIVE,
     DENSE,
-    LANGUAGE_FIELD,
     LEGS,
     LEXICAL,
     POPULARITY,
     SearchOptions,
     SearchRequest,
     build_requests,
-    title_of,
-    vector_of,
-    work_of,
 )
 from xlrec_es.retrievers import one_search_each
 from xlrec_es.types import History, Vector
@@ -253,7 +250,7 @@ def max_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
 def read_documents(
     hits: Iterable[Mapping[str, Any]], title_field: str | None
 ) -> list[HistoryDocument]:
-    """The documents that answer `query.history_body`; one without a vector is left out."""
+    """The documents that answer `lookup.history_body`; one without a vector is left out."""
     return [
         HistoryDocument(
             id=hit["_id"],

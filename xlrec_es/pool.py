@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xlrec_es import scan
 from xlrec_es.indices import LiveIndex
 from xlrec_es.likes import ids_as_numbers
-from xlrec_es.query import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD, title_of
+from xlrec_es.lookup import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD, title_of
 from xlrec_es.types import Vector
 
 

@@ -13,19 +13,9 @@ from xlrec_es import fusion, retrievers
 from xlrec_es.client import root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.indicators import read_indicators
+from xlrec_es.lookup import INDICATORS_FIELD, details_body, title_of, vector_of, work_of
 from xlrec_es.plan import RECIPROCAL_RANK, Options, Plan
-from xlrec_es.query import (
-    COLLABORATIVE,
-    DENSE,
-    INDICATORS_FIELD,
-    LEXICAL,
-    boost_of,
-    details_body,
-    score_of,
-    title_of,
-    vector_of,
-    work_of,
-)
+from xlrec_es.query import COLLABORATIVE, DENSE, LEXICAL, boost_of, score_of
 from xlrec_es.retrievers import FUSED
 from xlrec_es.types import (
     LanguageShare,

@@ -24,6 +24,7 @@ from xlrec_es.errors import (
 )
 from xlrec_es.history import weigh
 from xlrec_es.indices import LiveIndex, check_encoder, live_arguments, read_live
+from xlrec_es.lookup import history_body, seen_body, work_of
 from xlrec_es.plan import (
     RECIPROCAL_RANK,
     WEIGHTS,
@@ -33,7 +34,7 @@ from xlrec_es.plan import (
     make_plan,
     read_documents,
 )
-from xlrec_es.query import history_body, seen_body, to_msearch, work_of
+from xlrec_es.query import to_msearch
 from xlrec_es.results import Ranking, Searched, details, finish, hits_of, rank
 from xlrec_es.types import History, Recommendations, Vector
 

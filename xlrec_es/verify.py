@@ -17,7 +17,7 @@ from xlrec_es import scan
 from xlrec_es.client import friendly_errors
 from xlrec_es.errors import XlrecError
 from xlrec_es.indices import LiveIndex
-from xlrec_es.query import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.lookup import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
 from xlrec_es.recommend import Recommender
 from xlrec_es.types import History, Vector
 

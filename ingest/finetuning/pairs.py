@@ -39,7 +39,7 @@ from xlrec_es.indices import LiveIndex, find_live
 from xlrec_es.languages import UNDETERMINED
 from xlrec_es.leaks import training_note
 from xlrec_es.likes import Likes, read_likes
-from xlrec_es.query import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.lookup import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
 from xlrec_es.types import Vector
 
 MIN_PAIRS = 100

@@ -14,6 +14,7 @@ import pytest
 
 from xlrec_es.console import FORMS, render, shortened
 from xlrec_es.errors import UsageError
+from xlrec_es.lookup import details_body, history_body, seen_body, title_of, vector_of
 from xlrec_es.profile import HistoryDocument, Profile, build_profile
 from xlrec_es.query import (
     LEGS,
@@ -23,13 +24,8 @@ from xlrec_es.query import (
     SearchRequest,
     build_requests,
     dense_body,
-    details_body,
-    history_body,
     popularity_body,
-    seen_body,
-    title_of,
     to_msearch,
-    vector_of,
 )
 from xlrec_es.recency import Recency
 from xlrec_es.retrievers import one_search_each
