@@ -129,7 +129,8 @@ def in_turns(
     for name, wall in walls.items():
         p50, p95, p99 = np.percentile(wall, [50, 95, 99])
         found[name] = {"p50": p50, "p95": p95, "p99": p99, "least": min(wall), "cpu": cpus[name]}
-        found[name]["cpu of the node"] = float(np.median(nodes[name]))
+        if node is not None:
+            found[name]["cpu of the node"] = float(np.median(nodes[name]))
     return found
 
 
@@ -145,7 +146,8 @@ def throughput(
         wall = time.perf_counter() - start
         busy = time.process_time() - cpu + (node_cpu(node) - before) / 1000
         found[f"{name}, persons a second"] = len(some) / wall
-        found[f"{name}, processors"] = busy / wall
+        if node is not None:
+            found[f"{name}, processors"] = busy / wall
 
     def loop() -> object:
         return [recommender.recommend(history, languages=TARGETS) for history in some]
