@@ -61,7 +61,7 @@ def make_training_set(*, seed: int = 0) -> TrainingSet:
         works=works,
         documents=documents,
         persons=persons,
-        related=csr_array(same.astype(np.int8)),
+        together=csr_array(same.astype(np.float32)),
         likes=pa.Table.from_pylist(
             [{"person": person, "work": work} for person, work in likes], schema=SCHEMAS["likes"]
         ),

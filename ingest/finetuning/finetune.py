@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
@@ -33,7 +33,7 @@ from ingest.finetuning.loss import (
     POPULARITY,
     SCALE,
     CachedRankingLoss,
-    Candidates,
+    Known,
     RankingLoss,
     popularity_correction,
 )
@@ -49,7 +49,7 @@ from ingest.finetuning.trainer import (
     train,
     world_size,
 )
-from ingest.finetuning.training_set import TrainingSet
+from ingest.finetuning.training_set import CLICK, TrainingSet
 from ingest.options import EMBEDDED, EncoderOptions
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
 from xlrec_es.types import Vector
@@ -283,7 +283,7 @@ def lesson_of(
     return Lesson(
         model=model,
         dataset=Dataset.from_dict({**columns, "label": rows}),
-        loss=_loss(job, model, candidates(data, job.popularity)),
+        loss=_loss(job, model, known_of(data, job.popularity)),
         batches=drawn.batches,
         evaluator=evaluator,
         prompt=prompt,
@@ -299,36 +299,36 @@ def _lengths(model: SentenceTransformer, columns: Mapping[str, Sequence[str]]) -
     return np.array(longest, np.int64)
 
 
-def candidates(data: TrainingSet, popularity: float) -> Candidates:
+def known_of(data: TrainingSet, popularity: float) -> Known:
     """What the loss is told of the pairs.
 
     Args:
         data: The pairs.
         popularity: See `ingest.finetuning.loss.popularity_correction`.
     """
-    numbers = data.numbers
-    n_works = len(data.works)
-    anchors = data.pairs.column("anchor_work").to_pylist()
-    # Queries are no works, and get numbers behind them.
-    queries = {name: n_works + i for i, name in enumerate(sorted(set(anchors) - numbers.keys()))}
-    anchor = np.array([numbers.get(name, queries.get(name)) for name in anchors], np.int64)
-    names = zip(
-        data.pairs.column("positive_work").to_pylist(),
-        data.pairs.column("negative_works").to_pylist(),
-        strict=True,
-    )
-    documents = np.array([[numbers[w] for w in (own, *others)] for own, others in names], np.int64)
-    positive = documents[:, 0]
-    shape = (n_works + len(queries), n_works)
-    pairs = csr_array((np.ones(len(anchor), np.int8), (anchor, positive)), shape=shape)
-    known = csr_array(data.related)
-    known.resize(shape)
-    weights = data.pairs.column("weight").to_numpy().astype(np.float64)
-    correction = popularity_correction(positive, weights, n_works, popularity)
-    return Candidates(anchor, documents, csr_array(known + pairs), correction)
+    pairs, numbers = data.pairs, data.numbers
+    names = [pairs.column(f"{side}_work").to_pylist() for side in ("anchor", "positive")]
+    for name in names[0]:  # queries are no works, and get numbers behind them
+        numbers.setdefault(name, len(numbers))
+    names += zip(*pairs.column("negative_works").to_pylist(), strict=False)
+    works = np.array([[numbers[name] for name in column] for column in names], np.int64).T
+    ids: dict[str, int] = {}
+    columns = _text_columns(data).values()
+    texts = np.array([[ids.setdefault(text, len(ids)) for text in own] for own in columns]).T
+    clicked = np.array([kind == CLICK for kind in pairs.column("kind").to_pylist()])
+    n = len(numbers)
+    places = (works[clicked, 0], works[clicked, 1])
+    after = csr_array((np.ones(len(places[0]), np.float32), places), shape=(n, n))
+    together = csr_array(data.together, copy=True)
+    together.resize(n, n)
+    # What was clicked after a query, and other texts of a work, go together most.
+    together = csr_array(together + after + after.T + eye_array(n, dtype=np.float32))
+    weights = np.tile(pairs.column("weight").to_numpy().astype(np.float64), 2)
+    drawn = works[:, :2].T.ravel()
+    return Known(texts, works, together, popularity_correction(drawn, weights, n, popularity))
 
 
-def _loss(job: FinetuneJob, model: SentenceTransformer, known: Candidates) -> nn.Module:
+def _loss(job: FinetuneJob, model: SentenceTransformer, known: Known) -> nn.Module:
     gather = world_size() > 1
     loss: nn.Module
     if job.mini_batch:

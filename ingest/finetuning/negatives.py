@@ -84,7 +84,7 @@ def _near(
         some = anchors[start : start + _BLOCK]
         works = of_document[some]
         cosines = vectors[some] @ vectors[pool].T  # (b, n_pool)
-        cosines[data.related[works][:, columns].toarray() != 0] = -np.inf
+        cosines[data.together[works][:, columns].toarray() != 0] = -np.inf
         cosines[works[:, None] == columns[None]] = -np.inf
         for anchor, row in zip(some, cosines, strict=True):
             order = np.argsort(-row, kind="stable")[: int((row > -np.inf).sum())]

@@ -162,7 +162,7 @@ def assemble(
         works=works,
         documents=documents,
         persons=persons,
-        related=_symmetric(together),
+        together=_symmetric(together),
         likes=_likes_table(likes, learned),
         cases=tuple(cases),
         about=_about(job, likes, parts, cases),
@@ -268,7 +268,6 @@ def _together(learner: Learner, matrix: csr_array) -> csr_array:
 def _symmetric(together: csr_array) -> csr_array:
     either = csr_array(together + together.T)
     either.sort_indices()
-    either.data = np.ones(len(either.data), np.int8)
     return either
 
 
@@ -295,14 +294,17 @@ def _pairs(
             names = (works[anchor], works[positive], language, other_language)
             rows.append((text, other_text, *names, kind, weight, [], []))
 
+    # Those whom many like are asked about most: as often as the root of how many they are.
+    often = np.sqrt(np.maximum(persons, 1))
+    often /= often[persons > 0].mean() if persons.any() else 1
     kept = _kept(job, together, persons, [[language for language, _ in own] for own in texts])
     totals = np.asarray(kept.sum(axis=1)).ravel()
     anchors = np.repeat(np.arange(len(works)), np.diff(kept.indptr))
     for anchor, positive, weight in zip(anchors, kept.indices, kept.data, strict=True):
-        add(int(anchor), int(positive), CO_ENGAGED, float(weight / totals[anchor]))
+        add(int(anchor), int(positive), CO_ENGAGED, float(often[anchor] * weight / totals[anchor]))
     for work, own in enumerate(texts):
         for _ in range(len(own) if len(own) > 1 else 0):
-            add(work, work, RENDITION, _RENDITION_SHARE / len(own))
+            add(work, work, RENDITION, float(often[work] * _RENDITION_SHARE / len(own)))
     columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMAS["pairs"])
     arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMAS["pairs"], strict=True)]
     return pa.table(arrays, schema=SCHEMAS["pairs"])

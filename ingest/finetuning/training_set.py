@@ -52,7 +52,8 @@ SCHEMAS = {
             ("persons", pa.int64()),
             ("languages", _TEXTS),
             ("texts", _TEXTS),
-            ("related", pa.list_(pa.int32())),
+            ("together", pa.list_(pa.int32())),
+            ("how_much", pa.list_(pa.float32())),
         ]
     ),
     "likes": pa.schema([("person", pa.string()), ("work", pa.string())]),
@@ -103,8 +104,8 @@ class TrainingSet:
         works: Ids, sorted.
         documents: The works' texts.
         persons: Shape (n_works,): how many like each work.
-        related: Shape (n_works, n_works), symmetric: not zero where two works go together, so that
-            neither is a wrong answer for the other.
+        together: Shape (n_works, n_works), symmetric: how much two works go together; where it is
+            not zero, neither is a wrong answer for the other.
         likes: With the columns of `SCHEMAS["likes"]`.
         cases: To be measured on; none if nothing was held out.
         about: Where it came from and how it was made, ready for JSON.
@@ -114,7 +115,7 @@ class TrainingSet:
     works: tuple[str, ...]
     documents: Documents
     persons: NDArray[np.int64]
-    related: csr_array
+    together: csr_array
     likes: pa.Table
     cases: tuple[Case, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -177,14 +178,14 @@ class TrainingSet:
 
     def _works_table(self) -> pa.Table:
         by_work = self.documents.by_work(len(self.works))
-        ends = self.related.indptr
-        related = [self.related.indices[s:e] for s, e in pairwise(ends)]
+        rows = [slice(*ends) for ends in pairwise(self.together.indptr)]
         columns = [
             list(self.works),
             self.persons,
             [[language for language, _ in own] for own in by_work],
             [[text for _, text in own] for own in by_work],
-            related,
+            [self.together.indices[row] for row in rows],
+            [self.together.data[row] for row in rows],
         ]
         schema = SCHEMAS["works"]
         arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
@@ -201,9 +202,12 @@ def read(folder: Path) -> TrainingSet:
     works = tables["works"]
     texts = works.column("texts").combine_chunks()
     sizes = np.array([len(one) for one in texts], np.int64)
-    related = works.column("related").to_pylist()
-    counts = np.array([len(row) for row in related], np.int64)
-    columns = np.array([number for row in related for number in row], np.int32)
+    others, how_much = (works.column(name).combine_chunks() for name in ("together", "how_much"))
+    entries = (
+        how_much.flatten().to_numpy(),
+        others.flatten().to_numpy(),
+        others.offsets.to_numpy(),
+    )
     n = works.num_rows
     pairs = tables["pairs"]
     return TrainingSet(
@@ -215,10 +219,7 @@ def read(folder: Path) -> TrainingSet:
             tuple(texts.flatten().to_pylist()),
         ),
         persons=works.column("persons").to_numpy(),
-        related=csr_array(
-            (np.ones(len(columns), np.int8), columns, np.concatenate([[0], np.cumsum(counts)])),
-            shape=(n, n),
-        ),
+        together=csr_array(entries, shape=(n, n)),
         likes=tables["likes"],
         cases=tuple(
             Case(

@@ -16,6 +16,7 @@ import dataclasses
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,13 +37,15 @@ LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "ko", "pl", "pt", "ru", "zh")
 LIKED = 7
 
 
-def draw_world(folder: Path, seed: int) -> list[tuple[str, str, str]]:
+def draw_world(
+    folder: Path, seed: int, among: Sequence[str] = LANGUAGES
+) -> list[tuple[str, str, str]]:
     """Work, language and text of each work."""
     draw = random.Random(seed)
     world = []
     for line in (folder / "items.jsonl").open(encoding="utf-8"):
         item = json.loads(line)
-        languages = sorted(set(item["titles"]) & set(LANGUAGES))
+        languages = sorted(set(item["titles"]) & set(among))
         if languages:
             language = draw.choice(languages)
             text = f"{item['titles'][language]} ({', '.join(item['genres'])})"

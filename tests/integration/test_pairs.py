@@ -195,5 +195,5 @@ def test_queries_and_hard_negatives(
             assert languages[text] == row["positive_language"]
             assert work != row["positive_work"]
             if row["kind"] == CO_ENGAGED:
-                assert not data.related[numbers[row["anchor_work"]], numbers[work]]
+                assert not data.together[numbers[row["anchor_work"]], numbers[work]]
                 assert work != row["anchor_work"]

@@ -33,9 +33,9 @@ from ingest.cli import main
 from ingest.encoder import load_encoder
 from ingest.finetuning import gate, loss, trainer, training_set
 from ingest.finetuning.batches import Drawn
-from ingest.finetuning.finetune import candidates
+from ingest.finetuning.finetune import known_of
 from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
-from ingest.finetuning.loss import CachedRankingLoss, Candidates, RankingLoss
+from ingest.finetuning.loss import CachedRankingLoss, Known, RankingLoss
 from ingest.finetuning.quality import Examination
 from ingest.finetuning.runs import checkpoints_of
 from ingest.models import read_record
@@ -205,7 +205,7 @@ def test_a_step_is_the_cpus(
     pairs: Path, tiny_model: Path, device: str, kind: type[RankingLoss], options: dict[str, int]
 ) -> None:
     """Loss and gradients of one step in float32, to a thousandth; without dropout."""
-    known = candidates(training_set.read(pairs), 0.3)
+    known = known_of(training_set.read(pairs), 0.3)
     steps = []
     for where in ("cpu", device):
         model = SentenceTransformer(str(tiny_model), device=where).eval()
@@ -379,26 +379,38 @@ def test_batches_have_wrong_answers_in_the_language_of_each_right_one() -> None:
     assert drawn[weights > 0.5].mean() > 2 * drawn[weights < 0.5].mean()
 
 
-def test_what_is_no_wrong_answer_is_masked_and_the_popular_are_forgiven(tiny_model: Path) -> None:
-    related = csr_array(np.array([[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]]))
-    documents = np.array([[1], [2], [3], [1]])
+def test_all_that_goes_with_a_text_is_right_and_the_popular_are_forgiven(tiny_model: Path) -> None:
+    # Pairs of works (0, 1), (0, 2) and (3, 1'), the last in another language than in the first.
+    works, texts = np.array([[0, 1], [0, 2], [3, 1]]), np.array([[0, 1], [0, 2], [3, 4]])
+    together = np.eye(4, dtype=np.float32)
+    together[0, 1] = together[1, 0] = 3
+    together[0, 2] = together[2, 0] = 1
     correction = np.array([0, -0.5, -1, -2], np.float32)
-    known = Candidates(np.array([0, 1, 2, 3]), documents, related, correction)
-    model = SentenceTransformer(str(tiny_model), device="cpu")
-    loss = RankingLoss(model, known, scale=10)
-    anchors, positives = torch.randn(2, 4, 8, generator=torch.manual_seed(0))
-    rows = torch.arange(4)
-    found = loss.compute_loss_from_embeddings([anchors, positives], rows)
-    scores = torch.nn.functional.normalize(anchors) @ torch.nn.functional.normalize(positives).T
-    scores = scores * 10 - torch.tensor([-0.5, -1, -2, -0.5])
-    # Own positives again, the anchor itself, and works that go with the anchor.
-    for anchor, candidate in [(0, 3), (0, 2), (1, 0), (1, 3), (2, 1), (3, 0), (3, 2)]:
-        scores[anchor, candidate] = -torch.inf
-    torch.testing.assert_close(found, cross_entropy(scores, rows))
+    known = Known(texts, works, csr_array(together), correction)
+    loss = RankingLoss(SentenceTransformer(str(tiny_model), device="cpu"), known, scale=10)
+    embeddings = torch.randn(2, 3, 8, generator=torch.manual_seed(0))
+    found = loss.compute_loss_from_embeddings(list(embeddings), torch.arange(3))
+    every = torch.nn.functional.normalize(embeddings.reshape(6, 8))  # 0, 0, 3, 1, 2, 1'
+    scores = every @ every.T * 10 - torch.tensor([0, 0, -2, -0.5, -1, -0.5])
+    scores.fill_diagonal_(-1e9)
+    scores[0, 1] = scores[1, 0] = -1e9  # one text, twice
+    zero = [0, 0, 0, 3 / 7, 1 / 7, 3 / 7]
+    one, two = [3 / 7, 3 / 7, 0, 0, 0, 1 / 7], [1 / 2, 1 / 2, 0, 0, 0, 0]
+    right = torch.tensor([zero, zero, one, two, [3 / 7, 3 / 7, 0, 1 / 7, 0, 0]])
+    asking = [0, 1, 3, 4, 5]  # nothing goes with 3
+    torch.testing.assert_close(found, cross_entropy(scores[asking], right))
+
+
+def test_a_batch_in_which_nothing_goes_together_teaches_nothing(tiny_model: Path) -> None:
+    works = np.array([[0, 0], [1, 1]])  # texts that are the same in two languages
+    known = Known(works, works, csr_array(np.eye(2, dtype=np.float32)), np.zeros(2, np.float32))
+    loss = RankingLoss(SentenceTransformer(str(tiny_model), device="cpu"), known)
+    found = loss.compute_loss_from_embeddings(list(torch.ones(2, 2, 8)), torch.arange(2))
+    assert found == 0
 
 
 def test_in_mini_batches_the_gradient_is_the_same(pairs: Path, tiny_model: Path) -> None:
-    known = candidates(training_set.read(pairs), 0.3)
+    known = known_of(training_set.read(pairs), 0.3)
     gradients = []
     for kind, options in ((RankingLoss, {}), (CachedRankingLoss, {"mini_batch_size": 3})):
         model = SentenceTransformer(str(tiny_model), device="cpu").eval()
