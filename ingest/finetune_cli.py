@@ -22,8 +22,8 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
 
 @click.command()
 @training_options(
-    steps=300,
-    learning_rate=1e-4,
+    steps=500,
+    learning_rate=3e-4,
     batch="Pairs in a step, of all devices together; the more, the more wrong answers for each.",
 )
 @click.option(

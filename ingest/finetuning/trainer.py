@@ -72,9 +72,9 @@ class Schedule:
         gradient_checkpointing: Less memory for more time.
     """
 
-    steps: int = 300
+    steps: int = 500
     batch_size: int = 64
-    learning_rate: float = 1e-4
+    learning_rate: float = 3e-4
     evaluate_every: int = 50
     patience: int = 3
     seed: int = 0
