@@ -62,9 +62,10 @@ def freeze(model: SentenceTransformer, layers: nn.ModuleList, last: int | None) 
         backbone.pooler.requires_grad_(False)  # sentence-transformers has its own
     if last is None:
         return 0
-    for layer in list(layers)[-last:]:
+    frozen = max(0, len(layers) - last)
+    for layer in list(layers)[frozen:]:
         layer.requires_grad_(True)
-    return max(0, len(layers) - last)
+    return frozen
 
 
 class _Reached(Exception):

@@ -174,8 +174,8 @@ class MaskedLanguageLoss(nn.Module):
         states = backbone(self.model)(
             input_ids=hidden.to(ids.device), attention_mask=features["attention_mask"]
         ).last_hidden_state
-        if not chosen.any():
-            nothing: Tensor = 0.0 * states.sum()
+        if not chosen.any():  # the trainer wants a gradient all the same
+            nothing: Tensor = 0.0 * head(states[:, 0], ids[:, 0])
             return nothing
         loss: Tensor = head(states[chosen], ids[chosen])
         return loss

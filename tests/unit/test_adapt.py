@@ -22,10 +22,12 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from devices import DEVICES
 from ingest.cli import main
+from ingest.finetuning import adapt as adapting
 from ingest.finetuning import training_set
 from ingest.finetuning.adapt import Averages, Tried
 from ingest.finetuning.averaging import set_average, snapshot
 from ingest.finetuning.balance import chances
+from ingest.finetuning.frozen import freeze, layers_of
 from ingest.finetuning.general import GeneralSet, read_general
 from ingest.finetuning.masking import (
     HEAD,
@@ -35,6 +37,7 @@ from ingest.finetuning.masking import (
     vocabulary_of,
     word_starts,
 )
+from ingest.finetuning.trainer import Lesson
 from ingest.models import read_record
 from tiny_model import TEXTS
 from training_data import make_training_set
@@ -184,6 +187,35 @@ def test_a_step_is_the_cpus(model: Path, device: str) -> None:
         assert any(HEAD in name for name in gradients)
         steps.append({"loss": found.detach(), **gradients})
     torch.testing.assert_close(*steps, rtol=1e-3, atol=1e-5, check_device=False)
+
+
+def test_at_first_the_head_alone_is_trained(
+    pairs: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = []
+
+    def recorded(lesson: Lesson, *_: object, **__: object) -> list[dict[str, float]]:
+        stages.append({name for name, p in lesson.model.named_parameters() if p.requires_grad})
+        return []
+
+    monkeypatch.setattr(adapting, "train", recorded)
+    assert adapt(pairs, tmp_path / "adapted", model, "--force").exit_code == 0
+    head, whole = stages
+    assert head == {name for name in whole if HEAD in name}
+    assert any("encoder.layer.0." in name for name in whole - head)
+    assert not any("word_embeddings" in name for name in whole)
+
+
+def test_a_batch_of_which_nothing_is_hidden(model: Path) -> None:
+    transformer = SentenceTransformer(str(model), device="cpu")
+    freeze(transformer, layers_of(transformer, "tiny"), 0)
+    features = transformer.preprocess([""])  # special tokens alone
+    vocabulary = vocabulary_of(features["input_ids"].tolist())
+    add_head(transformer, vocabulary, seed=0)
+    loss = MaskedLanguageLoss(transformer, Masking(transformer.tokenizer, "", vocabulary))
+    found = loss([features])
+    found.backward()
+    assert found.item() == 0
 
 
 @pytest.mark.parametrize("device", DEVICES)

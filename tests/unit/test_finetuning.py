@@ -422,6 +422,16 @@ def test_in_mini_batches_the_gradient_is_the_same(pairs: Path, tiny_model: Path)
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("last", "trained"), [(0, []), (1, [1]), (2, [0, 1]), (9, [0, 1])])
+def test_so_many_layers_are_trained(tiny_model: Path, last: int, trained: list[int]) -> None:
+    model = SentenceTransformer(str(tiny_model), device="cpu")
+    layers = layers_of(model, "tiny")
+    assert freeze(model, layers, last) == 2 - len(trained)
+    assert [n for n in range(2) if all(p.requires_grad for p in layers[n].parameters())] == trained
+    n_trained = sum(p.requires_grad for p in model.parameters())
+    assert n_trained == sum(len(list(layers[n].parameters())) for n in trained)
+
+
 def test_frozen_layers_run_once_and_change_nothing(tiny_model: Path) -> None:
     encoder = load_encoder(str(tiny_model))
     model = encoder.transformer
