@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ingest.finetuning.training_set import TrainingSet
 from xlrec_es.baselines import best
 from xlrec_es.calibration import METHODS, Calibration
+from xlrec_es.errors import SourceError
 from xlrec_es.evaluation import Case, draw_order
 from xlrec_es.leg_scores import Ranked
 from xlrec_es.measures import Values
@@ -62,8 +63,17 @@ class Examination:
         )
 
     def halves(self, seed: int) -> tuple[Examination, Examination]:
-        """One half of the persons, and the other: to choose by, and to judge what was chosen."""
+        """One half of the persons, and the other: to choose by, and to judge what was chosen.
+
+        Raises:
+            SourceError: There are no two persons.
+        """
         persons = draw_order((case.person for case in self.cases), seed=seed)
+        if len(persons) < 2:
+            raise SourceError(
+                "the pairs have nothing to measure a model on: it takes cases of two persons; make "
+                "them anew from more interactions"
+            )
         some = set(persons[: len(persons) // 2])
         one = tuple(case for case in self.cases if case.person in some)
         other = tuple(case for case in self.cases if case.person not in some)

@@ -40,6 +40,7 @@ from ingest.finetuning.quality import Examination
 from ingest.finetuning.runs import checkpoints_of
 from ingest.models import read_record
 from tiny_model import TEXTS
+from xlrec_es.errors import SourceError
 from xlrec_es.evaluation import Case
 
 FEW = ("--steps", 4, "--evaluate-every", 2, "--batch-size", 8, "--dtype", "float32", "--force")
@@ -488,6 +489,8 @@ def test_lists_are_of_other_languages_and_of_what_is_not_known() -> None:
     persons = [{case.person for case in half.cases} for half in (one, other)]
     assert [len(half) for half in persons] == [5, 5]
     assert not persons[0] & persons[1]
+    with pytest.raises(SourceError, match="it takes cases of two persons"):
+        examination(1).halves(0)
 
 
 def test_a_gain_that_costs_one_pair_of_languages_is_refused(
