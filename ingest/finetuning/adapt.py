@@ -181,18 +181,19 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
     choosing, judging = pool.halves(job.schedule.seed)
     encode = Encode(encoder, bf16=job.schedule.bf16)
     base, old = encode(pool.texts), snapshot(encoder.transformer)
-    before = _try(0.0, choosing, general, encode, vectors=base)
+    before = _try(0.0, base, choosing, general, encode)
     log = _train(job, data, encoder, checkpoints, told)
     new = snapshot(encoder.transformer)
-    tried = []
+    tried, found = [], {}
     for alpha in ALPHAS:
         set_average(encoder.transformer, old, new, alpha)
-        tried.append(_try(alpha, choosing, general, encode))
+        found[alpha] = encode(pool.texts)
+        tried.append(_try(alpha, found[alpha], choosing, general, encode))
     averages = Averages(before, tuple(tried))
-    set_average(encoder.transformer, old, new, averages.chosen.alpha)
-    verdict = gate.judge(choosing, judging, base, encode(pool.texts), seed=job.schedule.seed)
-    verdict = replace(verdict, reasons=(*averages.forgotten, *verdict.reasons))
     alpha = averages.chosen.alpha
+    set_average(encoder.transformer, old, new, alpha)
+    verdict = gate.judge(choosing, judging, base, found[alpha], seed=job.schedule.seed)
+    verdict = replace(verdict, reasons=(*averages.forgotten, *verdict.reasons))
     card = Card(
         "xlrec-ingest adapt",
         "A multilingual encoder of texts, trained further on a catalogue's own texts to tell words "
@@ -209,7 +210,7 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
     shutil.rmtree(checkpoints, ignore_errors=True)
     return {
         **gate.summary(written, files, card.status, verdict, judging),
-        "alpha": averages.chosen.alpha,
+        "alpha": alpha,
         "tried": averages.rows(),
         "texts": len(data.documents.texts),
         "loss of other texts": [loss for _, loss in card.curves["loss of other texts"]],
@@ -294,15 +295,17 @@ def _features(
 
 
 def _try(
-    alpha: float,
-    choosing: Examination,
-    general: GeneralSet,
-    encode: Encode,
-    *,
-    vectors: Vector | None = None,
+    alpha: float, raw: Vector, choosing: Examination, general: GeneralSet, encode: Encode
 ) -> Tried:
-    """What the model is worth with the weights that it has now."""
-    raw = encode(choosing.texts) if vectors is None else vectors
+    """What the model is worth with the weights that it has now.
+
+    Args:
+        alpha: Part of what was trained.
+        raw: Of the pool's documents.
+        choosing: Persons to choose by.
+        general: Sentences that it is not to forget.
+        encode: The model.
+    """
     _, recall = gate.choose(choosing, raw)
     return Tried(alpha, recall, float(general.found(encode(general.texts)).mean()))
 
