@@ -19,9 +19,10 @@ from ingest.segment import Segmentation
 from ingest.target import own_fields
 from ingest.types import Document, Record, Rejection
 from xlrec_es import scan
-from xlrec_es.copying import pack, packed_source
+from xlrec_es.copying import packed_source
 from xlrec_es.encoder import Encoder
 from xlrec_es.indices import IndexMeta, LiveIndex
+from xlrec_es.lookup import pack
 from xlrec_es.scan import Hit
 from xlrec_es.types import Vector
 from xlrec_es.verify import Check, sample

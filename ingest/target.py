@@ -19,10 +19,10 @@ from ingest.types import Deletion, Document, Part
 from ingest.writer import Operation
 from xlrec_es import exact_json
 from xlrec_es.client import Capabilities
-from xlrec_es.copying import pack
 from xlrec_es.errors import AliasMoved, IndexNotFound
 from xlrec_es.indices import LiveIndex, find_live, update_meta
 from xlrec_es.languages import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
+from xlrec_es.lookup import pack
 from xlrec_es.types import Vector
 
 _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")

@@ -14,7 +14,6 @@ Versions are taken over (`external_gte`), so that whoever writes with versions o
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es import bulk, scan
 from xlrec_es.bulk import Action
 from xlrec_es.client import friendly_errors
+from xlrec_es.lookup import pack
 from xlrec_es.scan import Hit
 
 T = TypeVar("T")
@@ -258,8 +258,3 @@ def packed_source(source: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(own, Mapping) or not isinstance(own.get("embedding"), list):
         return source
     return {**source, "xlrec": {**own, "embedding": pack(np.asarray(own["embedding"]))}}
-
-
-def pack(vector: np.ndarray) -> str:
-    """Base64 of big-endian float32, as Elasticsearch takes it from 9.3."""
-    return base64.b64encode(vector.astype(">f4").tobytes()).decode()

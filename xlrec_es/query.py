@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from xlrec_es.lookup import (
     VECTOR_FIELD,
     WORK_FIELD,
     fields_of_hits,
+    pack,
 )
 from xlrec_es.profile import Profile
 from xlrec_es.recency import Recency
@@ -187,7 +187,7 @@ def _written(profile: Profile, options: SearchOptions) -> list[WrittenVector]:
     """
     vectors = [interest.vector for interest in profile.interests]
     if options.binary_vectors:
-        return [base64.b64encode(vector.astype(">f4").tobytes()).decode() for vector in vectors]
+        return [pack(vector) for vector in vectors]
     return [vector.astype(float).round(6).tolist() for vector in vectors]
 
 
