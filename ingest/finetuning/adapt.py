@@ -167,6 +167,8 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
         raise SourceError(
             f"{job.pairs} has {len(data.documents.texts)} texts, and adapting needs {MIN_TEXTS}"
         )
+    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
+    choosing, judging = pool.halves(job.schedule.seed)
     general = read_general(job.general)
     model_folder.check_free(job.folder)
     files = models.find(job.model)
@@ -177,8 +179,6 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
         {"settings": job.settings(), "pairs": data.digest, "base": files.revision},
         resume=job.resume,
     )
-    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
-    choosing, judging = pool.halves(job.schedule.seed)
     encode = Encode(encoder, bf16=job.schedule.bf16)
     base, old = encode(pool.texts), snapshot(encoder.transformer)
     before = _try(0.0, base, choosing, general, encode)

@@ -81,17 +81,17 @@ def compress(job: CompressJob) -> dict[str, Any]:
     """
     start = time.perf_counter()
     data = training_set.read(job.pairs)
+    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.seed)
+    choosing, judging = pool.halves(job.seed)
     model_folder.check_free(job.folder)
     files = models.find(job.model)
     encoder = load_encoder(job.model, options=job.options)
     dims = _dims(job, encoder.dims)
-    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.seed)
     base = vectors.encode(encoder, pool.texts)
     with model_folder.beside(job.folder) as made:
         _make(job, dims, base, pool, made)
         small = load_encoder(str(made), options=replace(job.options, prefix=None))
         speeds = _speeds((encoder, small), pool.texts)
-        choosing, judging = pool.halves(job.seed)
         verdict = gate.judge(
             choosing, judging, base, vectors.encode(small, pool.texts), seed=job.seed
         )

@@ -205,6 +205,8 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     lessons = translations(
         data.documents, len(data.works), source, job.targets, seed=job.schedule.seed
     )
+    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
+    choosing, judging = pool.halves(job.schedule.seed)
     model_folder.check_free(job.folder)
     files = models.find(job.model)
     encoder = load_encoder(job.model, options=replace(job.options, dtype="float32"))
@@ -213,8 +215,6 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     teacher = _teach(job, encoder.dims, lessons.originals)
     run = {"settings": job.settings(), "pairs": data.digest, "base": files.revision}
     checkpoints = runs.prepare(job.folder, run, resume=job.resume)
-    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
-    choosing, judging = pool.halves(job.schedule.seed)
     encode = Encode(encoder, bf16=job.schedule.bf16)
     base = encode(pool.texts)
     freeze(model, layers, len(layers))  # token vectors rest: most belong to words that are not here

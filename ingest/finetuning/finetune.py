@@ -137,6 +137,8 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     start = time.perf_counter()
     data = training_set.read(job.pairs)
     _check(data, job)
+    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
+    choosing, judging = pool.halves(job.schedule.seed)
     model_folder.check_free(job.folder)
     files = models.find(job.model)
     encoder = load_encoder(job.model, options=replace(job.options, dtype="float32"))
@@ -149,8 +151,6 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     frozen = freeze(model, layers, job.layers)
     if job.lora:
         add_lora(model, layers, frozen=frozen, rank=job.lora)
-    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
-    choosing, judging = pool.halves(job.schedule.seed)
     encode = Encode(encoder, bf16=job.schedule.bf16)
     with FrozenLayers(model, layers, frozen):
         base = encode(pool.texts)
@@ -235,10 +235,6 @@ def _check(data: TrainingSet, job: FinetuneJob) -> None:
         )
     if len(set(data.documents.languages)) < 2:
         raise SourceError(f"{job.pairs} has texts in one language only; it takes two")
-    if len({case.person for case in data.cases}) < 2:
-        raise SourceError(
-            f"{job.pairs} has nothing to measure the model on: it takes cases of two persons"
-        )
     if size % world_size():
         raise UsageError(f"{world_size()} processes cannot share batches of {size} evenly")
 
