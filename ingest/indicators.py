@@ -175,10 +175,12 @@ def _generation(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> str:
 
 def _note(job: IndicatorJob, likes: Likes, generation: str) -> dict[str, Any]:
     """What `_meta.xlrec.indicators` says of a generation."""
+    transfer = asdict(job.transfer)
+    del transfer["device"]  # what is learned does not depend on it
     note = {
         "generation": generation,
         "model": job.learner.name,
-        "transfer": asdict(job.transfer),
+        "transfer": transfer,
         "learned_from": dict(likes.read),
     }
     if job.popularity:

@@ -43,7 +43,7 @@ DEVICES = ("cpu", "cuda")
     type=click.Choice(DEVICES),
     default="cpu",
     show_default=True,
-    help="Where local-ease solves its regressions.",
+    help="Where local-ease solves its regressions, and works look for those they borrow from.",
 )
 @click.option(
     "--event",
@@ -162,7 +162,9 @@ def indicators(
             max_works=max_works,
         ),
         learner=LocalEase(device=device) if model == MODELS[0] else LEARNERS[model](),
-        transfer=replace(Transfer(), **{k: v for k, v in given.items() if v is not None}),
+        transfer=replace(
+            Transfer(device=device), **{k: v for k, v in given.items() if v is not None}
+        ),
         popularity=not keep_popularity,
         shard=Shard.parse(shard),
         dry_run=dry_run,

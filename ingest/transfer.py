@@ -11,7 +11,7 @@ may be in any language.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ class Transfer:
             nearest counts.
         min_persons: A work liked by so many is warm.
         top: Indicators that a work keeps.
+        device: Where neighbours are looked for: `cpu`, `cuda`.
     """
 
     neighbours: int = 20
@@ -65,6 +66,7 @@ class Transfer:
     temperature: float = 0.1
     min_persons: int = 1
     top: int = TOP
+    device: str = field(default="cpu", repr=False)  # the same are found on each
 
     def needy(self, persons: Floats, vectors: Vector, works: Works) -> Works:
         """Those of some works that borrow; arguments as for `apply`."""
@@ -97,7 +99,7 @@ class Transfer:
         known = np.zeros(n_works, bool)
         own = csr_array((n_works, n_works), dtype=np.float32)
         wanted = works
-        neighbours = Neighbours(vectors) if len(works) < n_works else None
+        neighbours = Neighbours(vectors, self.device) if len(works) < n_works else None
         while True:
             if neighbours:
                 [lent] = neighbours.of(needy, (warm, self.neighbours))
@@ -126,7 +128,7 @@ class Transfer:
         needy = self.needy(persons, vectors, wanted)
         warm = (persons >= self.min_persons) & (np.diff(own.indptr) > 0)
         everybody = np.asarray(vectors.any(axis=1))
-        lent, speakers = Neighbours(vectors).of(
+        lent, speakers = Neighbours(vectors, self.device).of(
             needy, (warm, self.neighbours), (everybody, self.speaking)
         )
         given = np.zeros(n_works)

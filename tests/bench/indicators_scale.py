@@ -22,13 +22,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
 from scipy.sparse import csr_array
 
-from ingest.learners import LEARNERS
+from ingest.learners import LEARNERS, LocalEase
 from ingest.transfer import Transfer
 
 LIKES_PER_PERSON = 16
-TRANSFER = "transfer"
+LOCAL, TRANSFER = "local-ease", "transfer"
 INDICATORS, DIMS = 200, 384
 CLUSTER = 250  # works
 
@@ -68,7 +69,7 @@ def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
-def transfer(n_works: int) -> Callable[[], object]:
+def transfer(n_works: int, device: str) -> Callable[[], object]:
     """All that works borrow, ready to be reckoned."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(n_works, DIMS)).astype(np.float32)
@@ -79,19 +80,22 @@ def transfer(n_works: int) -> Callable[[], object]:
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     own = csr_array((rng.random(len(columns), np.float32), columns, starts), (n_works, n_works))
     own.sum_duplicates()
-    return lambda: Transfer().apply(own, persons, vectors)
+    return lambda: Transfer(device=device).apply(own, persons, vectors)
 
 
-def measure(model: str, n_works: int) -> Measured:
+def measure(model: str, n_works: int, device: str) -> Measured:
     likes = synthetic_likes(n_works)
     works = np.arange(n_works, dtype=np.int32)
-    borrow = transfer(n_works)
+    borrow = transfer(n_works, device)
+    learner = LocalEase(device=device) if model == LOCAL else LEARNERS[model]()
+    if device != "cpu":  # what it takes to begin is not a matter of works
+        torch.zeros(1, device=device)
     before = peak_gb()
     start, busy = time.perf_counter(), time.process_time()
     if model == TRANSFER:
         borrow()
     else:
-        LEARNERS[model]().learn(likes, works)
+        learner.learn(likes, works)
     seconds, busy = time.perf_counter() - start, time.process_time() - busy
     return Measured(
         model,
@@ -108,13 +112,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--works", type=int, nargs="+", default=[5000, 10000, 20000, 40000, 80000])
     parser.add_argument("--exact", type=int, default=20_000, help="Largest size for exact EASE.")
+    parser.add_argument("--device", default="cpu", help="Of local EASE and the transfer.")
     args = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     for n_works in args.works:
         exact = ("ease",) if n_works <= args.exact else ()
-        for model in ("local-ease", TRANSFER, *exact):
+        for model in (LOCAL, TRANSFER, *exact):
             with context.Pool(1) as pool:
-                print(json.dumps(asdict(pool.apply(measure, (model, n_works)))), flush=True)
+                print(
+                    json.dumps(asdict(pool.apply(measure, (model, n_works, args.device)))),
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from devices import DEVICES
 from ingest import neighbours
 from ingest.catalogue import Entry, Learned
 from ingest.indicators import update
@@ -114,13 +115,15 @@ def test_without_a_single_warm_work_neighbours_still_speak() -> None:
     assert np.isfinite(blend.indicators.data).all()
 
 
-def test_nearest_is_exact_and_leaves_out_the_work_itself() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_nearest_is_exact_and_leaves_out_the_work_itself(device: str) -> None:
     vectors = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     among = np.arange(200) % 3 > 0
     works = np.array([5, 3, 77], np.int32)
     groups = ((among, 7), (np.arange(200) < 100, 4))
-    for (allowed, k), found in zip(groups, Neighbours(vectors).of(works, *groups), strict=True):
+    nearest = Neighbours(vectors, device).of(works, *groups)
+    for (allowed, k), found in zip(groups, nearest, strict=True):
         for row, work in zip(found.toarray(), works, strict=True):
             cosines = np.where(allowed & (np.arange(200) != work), vectors @ vectors[work], -2)
             expected = np.sort(np.argsort(-cosines)[:k])
