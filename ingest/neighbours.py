@@ -19,7 +19,7 @@ from ingest.learners.protocol import Works
 from ingest.learners.sparse import blocks
 from xlrec_es.types import Vector
 
-REACH = 15_000
+REACH = 5_000
 """Works that a work is compared with, at least."""
 
 CELL = 500
