@@ -296,6 +296,7 @@ def own_fields(
         embedding: The vector as it is to be sent.
     """
     return {
+        "id": document.id,
         "language": document.language,
         "language_source": document.language_source,
         "text": text,

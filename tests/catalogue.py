@@ -90,7 +90,8 @@ def write_catalogue(
     operations: list[dict[str, object]] = []
     own = documents() if instead is None else instead
     for id_, body in {**own, **(extra or {})}.items():
-        operations += [{"index": {"_index": live.name, "_id": id_}}, body]
+        own_fields: dict[str, object] = {"id": id_, **body.get("xlrec", {})}  # type: ignore[dict-item]
+        operations += [{"index": {"_index": live.name, "_id": id_}}, body | {"xlrec": own_fields}]
     answer = client.bulk(operations=operations, refresh=True)
     assert not answer["errors"], answer
     return live

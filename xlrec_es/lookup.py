@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from xlrec_es.errors import SearchFailed
 from xlrec_es.languages import is_tag
 from xlrec_es.types import Vector
 
+ID_FIELD = "xlrec.id"
 WORK_FIELD = "xlrec.work"
 LANGUAGE_FIELD = "xlrec.language"
 VECTOR_FIELD = "xlrec.embedding"
@@ -50,7 +52,7 @@ def history_body(
 
 
 def fields_of_hits(
-    columns: Sequence[str], read: Sequence[str], *, binary: bool = False
+    columns: Sequence[str], read: Sequence[str] = (), *, binary: bool = False
 ) -> dict[str, Any]:
     """What of each hit comes back.
 
@@ -120,6 +122,22 @@ def details_body(
         **fields_of_hits([], fields, binary=binary),
         "track_total_hits": False,
     }
+
+
+def id_of(hit: Mapping[str, Any]) -> str:
+    """The id of a hit that came without what is stored; see `query.hits_wanted`.
+
+    Raises:
+        SearchFailed: The document does not hold it.
+    """
+    try:
+        id_: str = hit["fields"][ID_FIELD][0]
+    except KeyError:
+        raise SearchFailed(
+            f"{hit['_index']} has a document without {ID_FIELD}, so one that xlrec-ingest did not "
+            "write; delete it, or have xlrec-ingest write it"
+        ) from None
+    return id_
 
 
 def work_of(hit: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from xlrec_es import fusion, retrievers
 from xlrec_es.client import root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.indicators import read_indicators
-from xlrec_es.lookup import INDICATORS_FIELD, details_body, title_of, vector_of, work_of
+from xlrec_es.lookup import INDICATORS_FIELD, details_body, id_of, title_of, vector_of, work_of
 from xlrec_es.plan import RECIPROCAL_RANK, Options, Plan
 from xlrec_es.query import COLLABORATIVE, DENSE, LEXICAL, boost_of, score_of
 from xlrec_es.retrievers import FUSED
@@ -83,7 +83,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
         IndexNotFound: The index is gone.
     """
     usable, degraded = _usable(plan, answers)
-    hits = {hit["_id"]: hit for answer in usable for hit in answer["hits"]["hits"]}
+    hits = {id_of(hit): hit for answer in usable for hit in answer["hits"]["hits"]}
     lists = _leg_lists(plan, usable)
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
@@ -241,7 +241,7 @@ def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], l
         if request.leg == FUSED:
             factor = 1 / retrievers.highest_score(request.body)
         lists[request.language, request.leg] = fusion.in_order(
-            fusion.Hit(hit["_id"], factor * score_of(hit) + summand)
+            fusion.Hit(id_of(hit), factor * score_of(hit) + summand)
             for hit in answer["hits"]["hits"]
         )
     return lists

@@ -144,7 +144,7 @@ def write_index(client: Elasticsearch, world: World, known: dict[str, np.ndarray
     live = create_first_version(client, INDEX, meta, {"number_of_shards": 1})
     operations: list[dict[str, object]] = []
     for work, language, vector in zip(works, tags, vectors, strict=True):
-        own: dict[str, object] = {"work": work, "language": language}
+        own: dict[str, object] = {"id": work, "work": work, "language": language}
         if known is not None:
             own["embedding"] = [round(x, 6) for x in vector.tolist()]
         operations += [{"index": {"_id": work}}, {"xlrec": own}]

@@ -78,6 +78,7 @@ def write(
     operations: list[dict[str, object]] = []
     for (work, language, text), vector in zip(world, vectors, strict=True):
         xlrec = {
+            "id": work,
             "work": work,
             "language": language,
             "text": {language: text},

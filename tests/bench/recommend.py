@@ -2,7 +2,8 @@
 
     python tests/bench/recommend.py [--documents 100000] [--calls 200] [--url URL]
 
-In turns, in one run, on one node: a call of the one, a call of the other. Synthetic catalogue in
+In turns, in one run, on one node: a call of the one, a call of the other, and as many requests and
+searches as a call takes that find nothing: what no way of searching saves. Synthetic catalogue in
 clusters, five languages, 384 dims, with indicators and popularity; histories of 1, 10, 50, 100 and
 1,000 works; three target languages, all four legs, and the dense leg alone. Starts a node of its
 own unless --url names one, which is then not asked what processor time it spends. Prints JSON.
@@ -52,6 +53,7 @@ def catalogue(count: int) -> Iterator[tuple[str, dict[str, object], np.ndarray]]
         document = {
             "title": f"work {number}",
             "xlrec": {
+                "id": f"w{number}",
                 "work": f"w{number}",
                 "language": language,
                 "embedding": [round(x, 5) for x in vector.tolist()],
@@ -209,14 +211,23 @@ def main() -> None:
                 source=["title"],
             )
 
+        def empty(searches: int) -> None:
+            """The requests of a recommendation with so many searches, without a hit."""
+            nothing = {"query": {"match_none": {}}, "size": 0}
+            client.search(index=INDEX, body=nothing)
+            client.msearch(index=INDEX, searches=[{}, nothing] * searches)
+            client.search(index=INDEX, body=nothing)
+
         report: dict[str, object] = {"documents": count}
         for name, options in systems.items():
             recommender = Recommender(client, INDEX, options=options)
+            searches = len(TARGETS) * len(options.weights or {})
             for length in arguments.lengths:
                 some = histories(count, length, calls)
                 times = in_turns(
                     {
                         "plain kNN": plain,
+                        "nothing": lambda _, searches=searches: empty(searches),
                         "recommend": lambda n, some=some, recommender=recommender: (
                             recommender.recommend(some[n], languages=TARGETS)
                         ),
@@ -224,9 +235,10 @@ def main() -> None:
                     calls,
                     node=node,
                 )
-                ours, theirs = times["recommend"], times["plain kNN"]
+                ours, theirs, least = (times[n] for n in ("recommend", "plain kNN", "nothing"))
                 report[f"{name}, history of {length}"] = times | {
                     "ratio of p50": ours["p50"] / theirs["p50"],
+                    "ratio of p50, nothing found": least["p50"] / theirs["p50"],
                     "p99 to their p50": ours["p99"] / theirs["p50"],
                     "ratio of cpu": ours["cpu"] / theirs["cpu"],
                 }

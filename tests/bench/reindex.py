@@ -54,6 +54,7 @@ def fill(client: Elasticsearch, count: int) -> str:
             text = " ".join(rng.choice(WORDS, 60))
             own = {
                 "language": "en",
+                "id": str(number),
                 "work": str(number),
                 "text": {"en": text},
                 "fingerprint": print_.digest,

@@ -252,8 +252,13 @@ def write(arguments: argparse.Namespace, url: str, _folder: Path) -> dict[str, A
 
                 def actions(index: str = target.live.name) -> Iterator[dict[str, Any]]:
                     for document, vector in zip(documents, vectors, strict=True):
-                        own = {"language": "en", "work": document.id, "text": {"en": document.text},
-                               "embedding": vector.tolist()}  # fmt: skip
+                        own = {
+                            "id": document.id,
+                            "work": document.id,
+                            "language": "en",
+                            "text": {"en": document.text},
+                            "embedding": vector.tolist(),
+                        }
                         yield {"_index": index, "_id": document.id, "n": document.source["n"],
                                "xlrec": own}  # fmt: skip
 

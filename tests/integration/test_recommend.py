@@ -50,6 +50,7 @@ from xlrec_es.errors import (
     UsageError,
 )
 from xlrec_es.indices import check_fingerprint, find_live, update_meta
+from xlrec_es.lookup import id_of
 from xlrec_es.plan import Plan
 from xlrec_es.query import LEGS, score_of, to_msearch
 from xlrec_es.results import Searched, finish, rank
@@ -244,7 +245,16 @@ def test_vectors_are_sent_as_bytes_where_they_are_read(
     assert (json.dumps([r.body for r in bodies]) != json.dumps([r.body for r in numbers])) == newest
     for request, answer in zip(numbers, sent.answers, strict=True):
         same = catalogue.search(index=sent.plan.live.name, body=request.body)["hits"]["hits"]
-        assert [hit["_id"] for hit in answer["hits"]["hits"]] == [hit["_id"] for hit in same]
+        assert [id_of(hit) for hit in answer["hits"]["hits"]] == [id_of(hit) for hit in same]
+
+
+def test_a_document_that_somebody_else_wrote_is_named(es: Elasticsearch, index_name: str) -> None:
+    write_catalogue(es, index_name)
+    body = document("chess", 5, "ja")
+    assert "id" not in body["xlrec"]  # type: ignore[operator]
+    es.index(index=index_name, id="foreign", document=body, refresh=True)
+    with pytest.raises(SearchFailed, match=f"{index_name}.* has a document without xlrec.id"):
+        Recommender(es, index_name).recommend(History.of(["chess-0"]), languages=["ja"])
 
 
 def test_source_fields_come_back(catalogue: Elasticsearch, index_name: str) -> None:
@@ -384,7 +394,7 @@ def test_the_parts_of_a_search_that_fuses_run(catalogue: Elasticsearch, index_na
         found = catalogue.search(index=plan.live.name, body=body)["hits"]["hits"]
         alone = catalogue.search(index=plan.live.name, body=leg.body)["hits"]["hits"]
         assert [score_of(hit) for hit in found] == pytest.approx([score_of(hit) for hit in alone])
-        assert {hit["_id"] for hit in found} == {hit["_id"] for hit in alone}
+        assert {id_of(hit) for hit in found} == {id_of(hit) for hit in alone}
 
 
 def test_dislikes_are_never_recommended_and_do_not_empty_the_result(

@@ -61,6 +61,7 @@ def test_numbers_are_copied_digit_for_digit(es_each: Elasticsearch, index_name: 
     )
     numbers = ("123456789012345678901234567890", "-9223372036854775809", "18446744073709551615")
     body = document("chess", 60, "en") | {"own": [Decimal(number) for number in numbers]}
+    body["xlrec"] |= {"id": "numbers"}  # type: ignore[operator]
     es_each.index(index=index_name, id="numbers", document=body)
     exact = [*numbers, "0.1000000000000000055511151231257827", "1E+400"]
     es_each.index(
@@ -307,7 +308,7 @@ def test_a_language_that_comes_meanwhile(es_each: Elasticsearch, index_name: str
         },
     )
     body = document("chess", 50, "ja")
-    body["xlrec"] = {**body["xlrec"], "language": "ko", "text": {"ko": "체스"}}  # type: ignore[dict-item]
+    body["xlrec"] |= {"id": "ko", "language": "ko", "text": {"ko": "체스"}}  # type: ignore[operator]
     es_each.index(index=index_name, id="ko", document=body)
     report.append(prepare(es_each, index_name).run())
     assert report[0].refused == {}

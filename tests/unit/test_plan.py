@@ -97,7 +97,10 @@ def answers(plan: Plan) -> list[dict[str, Any]]:
             "_shards": {"failed": 0},
             "hits": {
                 "hits": [
-                    {"_id": f"{work}@{r.language}", "_score": 0.5, "fields": {"xlrec.work": [work]}}
+                    {
+                        "_score": 0.5,
+                        "fields": {"xlrec.id": [f"{work}@{r.language}"], "xlrec.work": [work]},
+                    }
                     for work in ("new", f"new in {r.language}")
                 ]
             },

@@ -32,7 +32,7 @@ def plan(options: Options, languages: list[str] | None = None) -> Plan:
 
 def answer(language: str, count: int) -> dict[str, Any]:
     hits = [
-        {"_id": f"{language}{n}", "_score": 0.9, "fields": {"xlrec.work": [f"{language}{n}"]}}
+        {"_score": 0.9, "fields": {key: [f"{language}{n}"] for key in ("xlrec.id", "xlrec.work")}}
         for n in range(count)
     ]
     return {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": hits}}
