@@ -100,7 +100,7 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             default=50,
             show_default=True,
             metavar="STEPS",
-            help="Measure, and write a checkpoint.",
+            help="Measure, and write a checkpoint, at least so often.",
         ),
         click.option(
             "--patience",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
@@ -136,10 +137,12 @@ class FrozenLayers:
 
     def _states_of(self, ids: Tensor, mask: Tensor, kwargs: dict[str, Any]) -> Tensor | None:
         """Shape (n_texts, n_tokens, hidden), zeros where there is no token; None: no room."""
-        lengths = mask.sum(dim=1).tolist()
-        rows = [row[:n].tobytes() for row, n in zip(ids.cpu().numpy(), lengths, strict=True)]
-        if any(not m[:n].all() for m, n in zip(mask, lengths, strict=True)):
+        # On the CPU, all at once: to ask a GPU of each text takes longer than the layers would.
+        there = mask.bool().cpu().numpy()  # (n_texts, n_tokens)
+        lengths = there.sum(axis=1).tolist()
+        if (there != (np.arange(there.shape[1]) < np.array(lengths)[:, None])).any():
             return None  # padded on the left
+        rows = [row[:n].tobytes() for row, n in zip(ids.cpu().numpy(), lengths, strict=True)]
         missing = [number for number, row in enumerate(rows) if row not in self._kept]
         if missing and not self._keep(missing, rows, lengths, kwargs):
             return None

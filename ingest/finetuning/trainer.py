@@ -62,10 +62,11 @@ class Schedule:
     """How long, and how fast.
 
     Attributes:
-        steps: At most so many.
+        steps: At most so many; a few more where they cannot be parted evenly.
         batch_size: Pairs in a batch, of all devices together.
         learning_rate: The highest; it rises over the first tenth and falls to nothing.
-        evaluate_every: Steps between two measurements; a checkpoint is written after each.
+        evaluate_every: Steps between two measurements at most; all are as far apart, the last one
+            after the last step, and a checkpoint is written after each.
         patience: Training stops after so many measurements without a new best; 0: it does not.
         seed: Of batches and dropout; the same on a CPU gives the same model.
         bf16: Whether it computes in bfloat16; the weights stay in float32.
@@ -202,10 +203,11 @@ def make_trainer(
 ) -> SentenceTransformerTrainer:
     """sentence-transformers' trainer, as `train` runs it; see there."""
     on_cpu = lesson.model.device.type == "cpu"
-    every = min(schedule.evaluate_every, schedule.steps)
+    rounds = math.ceil(schedule.steps / schedule.evaluate_every)
+    every = math.ceil(schedule.steps / rounds)
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(checkpoints),
-        max_steps=math.ceil(schedule.steps / every) * every,  # the last one is measured, too
+        max_steps=rounds * every,
         per_device_train_batch_size=schedule.batch_size // world_size(),
         learning_rate=schedule.learning_rate,
         warmup_steps=0.1,  # a part of all steps

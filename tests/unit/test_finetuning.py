@@ -73,6 +73,7 @@ def test_it_learns_what_goes_together(pairs: Path, tiny_model: Path, tmp_path: P
     done = finetune(pairs, tmp_path / "tuned", tiny_model, *SHORT, "--steps", 60, "--json")
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
+    assert summary["steps"] == 60  # measured after 30 of them, not after 50 and 100
     assert summary["status"] == "accepted"
     assert summary["gain"]["low"] > 0
     record = read_record(tmp_path / "tuned")
