@@ -49,7 +49,6 @@ except ImportError as error:
 MIN_TEXTS = 200
 """With fewer, a model learns them by heart and nothing else."""
 
-MAX_DOCUMENTS = 50_000
 METRIC = "less loss"
 
 _HELD_OUT, _MAX_HELD_OUT = 0.05, 500  # part of the works, and most texts
@@ -167,7 +166,7 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
         raise SourceError(
             f"{job.pairs} has {len(data.documents.texts)} texts, and adapting needs {MIN_TEXTS}"
         )
-    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
+    pool = Examination.of(data).limited(job.schedule.seed)
     choosing, judging = pool.halves(job.schedule.seed)
     general = read_general(job.general)
     model_folder.check_free(job.folder)

@@ -30,7 +30,6 @@ PCA, MATRYOSHKA, INT8, STATIC = "pca", "matryoshka", "int8", "static"
 METHODS = (PCA, MATRYOSHKA, INT8, STATIC)
 
 STATIC_DIMS = 256
-MAX_DOCUMENTS = 50_000
 
 _TIMED_TEXTS, _TURNS = 256, 3
 
@@ -81,7 +80,7 @@ def compress(job: CompressJob) -> dict[str, Any]:
     """
     start = time.perf_counter()
     data = training_set.read(job.pairs)
-    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.seed)
+    pool = Examination.of(data).limited(job.seed)
     choosing, judging = pool.halves(job.seed)
     model_folder.check_free(job.folder)
     files = models.find(job.model)

@@ -47,7 +47,6 @@ except ImportError as error:
 
 MIN_TRANSLATIONS = 50
 """With fewer, a model learns them by heart and nothing else."""
-MAX_DOCUMENTS = 50_000
 METRIC = "cosine"
 
 _HELD_OUT, _MAX_HELD_OUT = 0.05, 500  # part of the works, and most translations
@@ -205,7 +204,7 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     lessons = translations(
         data.documents, len(data.works), source, job.targets, seed=job.schedule.seed
     )
-    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
+    pool = Examination.of(data).limited(job.schedule.seed)
     choosing, judging = pool.halves(job.schedule.seed)
     model_folder.check_free(job.folder)
     files = models.find(job.model)

@@ -60,8 +60,6 @@ except ImportError as error:
     raise MissingExtra.named("finetune", "Fine-tuning") from error
 
 MAX_TOKENS = 64
-MAX_DOCUMENTS = 50_000
-"""Documents of the pool that a model is judged on; those of the persons' works are all among it."""
 _QUICK_DOCUMENTS, _QUICK_CASES = 5_000, 500  # for what is measured on the way
 
 
@@ -137,7 +135,7 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     start = time.perf_counter()
     data = training_set.read(job.pairs)
     _check(data, job)
-    pool = Examination.of(data).limited(MAX_DOCUMENTS, len(data.cases), job.schedule.seed)
+    pool = Examination.of(data).limited(job.schedule.seed)
     choosing, judging = pool.halves(job.schedule.seed)
     model_folder.check_free(job.folder)
     files = models.find(job.model)
@@ -155,7 +153,9 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     with FrozenLayers(model, layers, frozen):
         base = encode(pool.texts)
         encode(_other_texts(data, pool))  # from here on, frozen layers rest
-        measure = _Evaluator(choosing.limited(_QUICK_DOCUMENTS, _QUICK_CASES, 0), encode)
+        measure = _Evaluator(
+            choosing.limited(0, documents=_QUICK_DOCUMENTS, cases=_QUICK_CASES), encode
+        )
         before = {f"eval_{METRIC}": measure(model)[METRIC]}
         told(0, before)
         log = train(

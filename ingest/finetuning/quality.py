@@ -24,6 +24,7 @@ from xlrec_es.metrics import recall_at_k
 from xlrec_es.types import Vector
 
 K = 50
+MAX_DOCUMENTS = 50_000
 
 _BLOCK = 1 << 25  # cosines in memory at a time: 128 MB
 
@@ -79,24 +80,26 @@ class Examination:
         other = tuple(case for case in self.cases if case.person not in some)
         return replace(self, cases=one), replace(self, cases=other)
 
-    def limited(self, max_documents: int, max_cases: int, seed: int) -> Examination:
+    def limited(
+        self, seed: int, *, documents: int = MAX_DOCUMENTS, cases: int | None = None
+    ) -> Examination:
         """A smaller one that takes less time; its recall is not comparable with the whole's.
 
         Args:
-            max_documents: Documents of the cases' works are all kept, others up to this number.
-            max_cases: At most so many.
             seed: Of the draws.
+            documents: Documents of the cases' works are all kept, others up to this number.
+            cases: At most so many; None: all.
         """
         rng = np.random.default_rng(seed)
-        chosen = sorted(rng.permutation(len(self.cases))[:max_cases])
-        cases = tuple(self.cases[number] for number in chosen)
-        needed = {work for case in cases for work in (*case.history, *case.targets)}
+        chosen = sorted(rng.permutation(len(self.cases))[:cases])
+        some = tuple(self.cases[number] for number in chosen)
+        needed = {work for case in some for work in (*case.history, *case.targets)}
         first = np.array([self.works[number] not in needed for number in self.work])
         order = np.lexsort((rng.permutation(len(self.work)), first))
-        kept = np.sort(order[: max(max_documents, int((~first).sum()))])
+        kept = np.sort(order[: max(documents, int((~first).sum()))])
         return replace(
             self,
-            cases=cases,
+            cases=some,
             work=self.work[kept],
             language=self.language[kept],
             texts=tuple(self.texts[number] for number in kept),
