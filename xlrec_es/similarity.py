@@ -12,7 +12,7 @@ from typing import Any
 from xlrec_es.errors import UsageError
 from xlrec_es.fusion import in_order
 from xlrec_es.plan import Options, Plan
-from xlrec_es.query import DENSE, LEXICAL, address
+from xlrec_es.query import DENSE, LEXICAL, SearchRequest, address
 from xlrec_es.results import Ranking
 
 COSINE = "cosine"
@@ -52,8 +52,12 @@ def vector_scores(ranking: Ranking, measure: str) -> dict[str, float]:
     return {id_: 1 / (3 - 2 * cosine) for id_, cosine in cosines.items()}
 
 
-def in_own_languages(plan: Plan) -> Plan:
-    """The plan without languages in which the item has no text: words cannot be compared there."""
+def for_words(plan: Plan) -> Plan:
+    """The plan for candidates whose words are then asked for.
+
+    It is without languages in which the item has no text: words cannot be compared there. Hits come
+    with their routing.
+    """
     texts = plan.profile.texts
     without = [language for language in plan.languages if language not in texts]
     notes = (
@@ -62,9 +66,16 @@ def in_own_languages(plan: Plan) -> Plan:
     return replace(
         plan,
         languages=tuple(language for language in plan.languages if language in texts),
-        requests=tuple(request for request in plan.requests if request.language in texts),
+        requests=tuple(_with_routing(r) for r in plan.requests if r.language in texts),
         notes=notes if without else (),
     )
+
+
+def _with_routing(request: SearchRequest) -> SearchRequest:
+    """The search, whose hits bring what is stored, but not the source."""
+    body = {**request.body, "_source": False}
+    del body["stored_fields"]
+    return replace(request, body=body)
 
 
 def terms_question(plan: Plan, ranking: Ranking) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Core:
             in_words = measure == similarity.JACCARD
             plan = yield from self.plan(history, targets, size, options, own_languages=in_words)
             if in_words:
-                plan = similarity.in_own_languages(plan)
+                plan = similarity.for_words(plan)
             searched = yield from self._answers(plan)
             ranking = rank(plan, searched.answers, options)
             if in_words:

@@ -123,6 +123,7 @@ def test_a_catalogue_becomes_documents(bench: Bench) -> None:
 
     documents = bench.documents()
     assert documents.keys() == IDS
+    assert {i: document["xlrec"]["id"] for i, document in documents.items()} == {i: i for i in IDS}
     live = find_live(bench.es, bench.index)
     own = documents["a"].pop("xlrec")
     own.pop("embedding", None)  # before 9.2 it is part of the source
@@ -131,6 +132,7 @@ def test_a_catalogue_becomes_documents(bench: Bench) -> None:
     assert own.pop("ingested_at") > "2026"
     assert len(own.pop("content_hash")) == 32
     assert own == {
+        "id": "a",
         "language": "en",
         "language_source": "declared",
         "text": {"en": "A puzzle with tiles"},

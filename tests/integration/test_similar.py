@@ -58,7 +58,7 @@ def test_texts_of_routed_documents_are_read(es_each: Elasticsearch, index_name: 
     write_catalogue(es_each, index_name, instead={"go": document("chess", 1, "ja")}, shards=3)
     for number, (id_, text) in enumerate(TEXTS.items()):
         body = document("painting", 50 + number, "en")
-        body["xlrec"] |= {"work": id_, "text": {"en": text}}  # type: ignore[operator]
+        body["xlrec"] |= {"id": id_, "work": id_, "text": {"en": text}}  # type: ignore[operator]
         es_each.index(index=index_name, id=id_, routing="far away", document=body)
     es_each.indices.refresh(index=index_name)
     recommender = Recommender(es_each, index_name, options=Options(weights={"lexical": 1.0}))

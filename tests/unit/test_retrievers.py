@@ -40,7 +40,10 @@ def plan(**changes: Any) -> Plan:  # noqa: ANN401
 
 def answer(*scores: float, language: str) -> dict[str, Any]:
     hits = [
-        {"_id": f"{language}{n}", "_score": score, "fields": {"xlrec.work": [f"{language}{n}"]}}
+        {
+            "_score": score,
+            "fields": {key: [f"{language}{n}"] for key in ("xlrec.id", "xlrec.work")},
+        }
         for n, score in enumerate(scores)
     ]
     return {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": hits}}
