@@ -120,6 +120,15 @@ class _Watch(TrainerCallback):
         self._told(state.global_step, dict(logs or {}))
 
 
+class _Patience(EarlyStoppingCallback):
+    """Stops again, before another measurement, in a run that is resumed after it had stopped."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:  # noqa: ANN401
+        super().on_train_begin(args, state, control, **more)
+        if self.early_stopping_patience_counter >= self.early_stopping_patience:
+            control.should_training_stop = True
+
+
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """What is taught, to which model.
@@ -239,7 +248,7 @@ def make_trainer(
         (enable or backbone.gradient_checkpointing_enable)({"use_reentrant": False})
     callbacks: list[TrainerCallback] = [_Watch(told)]
     if schedule.patience:
-        callbacks.append(EarlyStoppingCallback(schedule.patience))
+        callbacks.append(_Patience(schedule.patience))
     trainer = _Trainer(
         model=lesson.model,
         args=arguments,

@@ -134,6 +134,24 @@ main(sys.argv[1:])
 """
 
 
+def test_a_run_that_stopped_early_stops_when_it_is_resumed(
+    pairs: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ("--learning-rate", "1e-12", "--steps", 40, "--evaluate-every", 2, "--patience", 2)
+    more += ("--batch-size", 8, "--layers", 1, "--force", "--json")
+    with monkeypatch.context() as killed:
+        killed.delattr(gate, "judge")
+        ended = finetune(pairs, tmp_path / "tuned", tiny_model, *more)
+    assert isinstance(ended.exception, AttributeError)
+    done = finetune(pairs, tmp_path / "tuned", tiny_model, *more, "--resume")
+    assert done.exit_code == 0, done.output
+    # Three measurements, and a step after which it does not measure again: the best stays the best.
+    assert json.loads(done.stdout)["steps"] == 7
+    record = read_record(tmp_path / "tuned")
+    assert record
+    assert [step for step, _ in record["curves"]["recall on the way"]] == [0, 2, 4, 6]
+
+
 def test_what_does_not_help_is_kept_and_marked(
     pairs: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
