@@ -23,7 +23,7 @@ from ingest.neighbours import Neighbours
 from xlrec_es.types import Vector
 
 OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
-_LEAST_SHARE = 0.01
+_LEAST_SHARE = 0.05  # of what is borrowed: less changes no list (README, "Transfer")
 
 
 @dataclass(frozen=True, slots=True)
