@@ -142,6 +142,10 @@ def indicators(
     from ingest.learners import LEARNERS, LocalEase
     from ingest.transfer import Transfer
 
+    if device != DEVICES[0]:
+        from ingest.encoder import choose_devices  # takes seconds
+
+        device = choose_devices(device)[0]
     given: dict[str, Any] = {
         "neighbours": neighbours,
         "kappa": kappa,

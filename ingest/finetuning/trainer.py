@@ -124,7 +124,7 @@ class _Patience(EarlyStoppingCallback):
     """Stops again, before another measurement, in a run that is resumed after it had stopped."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:  # noqa: ANN401
-        super().on_train_begin(args, state, control, **more)
+        super().on_train_begin(args, state, control, **more)  # type: ignore[no-untyped-call]
         if self.early_stopping_patience_counter >= self.early_stopping_patience:
             control.should_training_stop = True
 

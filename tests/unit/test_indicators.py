@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
@@ -13,6 +15,7 @@ from scipy.sparse import csr_array
 from devices import DEVICES
 from ingest import neighbours
 from ingest.catalogue import Entry, Learned
+from ingest.cli import main
 from ingest.indicators import update
 from ingest.learners import Cosine
 from ingest.neighbours import Neighbours
@@ -129,6 +132,16 @@ def test_nearest_is_exact_and_leaves_out_the_work_itself(device: str) -> None:
             expected = np.sort(np.argsort(-cosines)[:k])
             assert np.flatnonzero(row).tolist() == expected.tolist()
             np.testing.assert_allclose(row[expected], cosines[expected], rtol=1e-5)
+
+
+def test_a_gpu_that_is_not_there_is_missed_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    command = ["indicators", "no such file", "--index", "shop", "--device", "cuda"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert "PyTorch finds no cuda device here" in done.stderr
 
 
 def test_in_a_large_catalogue_nearly_all_neighbours_are_found(
