@@ -137,7 +137,7 @@ class FrozenLayers:
 
     def _states_of(self, ids: Tensor, mask: Tensor, kwargs: dict[str, Any]) -> Tensor | None:
         """Shape (n_texts, n_tokens, hidden), zeros where there is no token; None: no room."""
-        # On the CPU, all at once: to ask a GPU of each text takes longer than the layers would.
+        # All at once, on the CPU: each question to a GPU waits until it has done all before it.
         there = mask.bool().cpu().numpy()  # (n_texts, n_tokens)
         lengths = there.sum(axis=1).tolist()
         if (there != (np.arange(there.shape[1]) < np.array(lengths)[:, None])).any():

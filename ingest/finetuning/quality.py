@@ -25,6 +25,7 @@ from xlrec_es.types import Vector
 
 K = 50
 MAX_DOCUMENTS = 50_000
+"""Documents of the pool that a model is judged on; those of the persons' works are all among it."""
 
 _BLOCK = 1 << 25  # cosines in memory at a time: 128 MB
 
