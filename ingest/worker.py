@@ -268,6 +268,9 @@ class Worker:
             under_way.enter(window.ids)
             with self.tally.timed("compare"):
                 self._compare(window, index)
+            if window.deletions:  # by now it is known of which documents
+                window.ids = frozenset(one.document.id for one in window.operations)
+                under_way.enter(window.ids)
             yield window
 
     def _compare(self, window: Window, index: Target) -> None:

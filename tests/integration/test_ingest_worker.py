@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from ingest.source import open_source
 from ingest.tally import Tally
 from ingest.target import Target
 from ingest.worker import Worker
+from ingest.writer import BulkWriter, Operation, Written
 from xlrec_es.client import probe
 from xlrec_es.errors import FingerprintMismatch, SourceError
 from xlrec_es.indices import find_live, update_meta
@@ -260,6 +262,26 @@ def test_deletions(bench: Bench) -> None:
     assert (tally.deleted, tally.indexed, tally.rejected) == (4, 1, 2)
     reasons = [entry["reason"] for entry in bench.rejects()]
     assert reasons == ["no id in id", "_op is 'purge'; 'delete' is all that it can be"]
+
+
+def test_nothing_overtakes_a_deletion(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of equal versions the one that arrives last would stay."""
+    fields = FieldMap(version="version")
+    bench.run([record | {"version": 1} for record in CATALOGUE], fields=fields)
+    write = BulkWriter.write
+
+    def slow_at_deleting(writer: BulkWriter, operations: Iterable[Operation[Any]]) -> Written[Any]:
+        operations = list(operations)
+        if any(operation.body.startswith(b'{"delete"') for operation in operations):
+            time.sleep(1)
+        return write(writer, operations)
+
+    monkeypatch.setattr(BulkWriter, "write", slow_at_deleting)
+    deletion = {"_op": "delete", "id": "a", "version": 2}
+    again = {"id": "a", "language": "en", "title": "Again", "version": 2}
+    tally = bench.run([deletion, again], fields=fields)
+    assert (tally.deleted, tally.indexed) == (1, 1)
+    assert bench.documents()["a"]["title"] == "Again"
 
 
 def test_a_new_language_gets_its_field(bench: Bench) -> None:
