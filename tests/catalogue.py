@@ -90,8 +90,9 @@ def write_catalogue(
     operations: list[dict[str, object]] = []
     own = documents() if instead is None else instead
     for id_, body in {**own, **(extra or {})}.items():
-        own_fields: dict[str, object] = {"id": id_, **body.get("xlrec", {})}  # type: ignore[dict-item]
-        operations += [{"index": {"_index": live.name, "_id": id_}}, body | {"xlrec": own_fields}]
+        # What has no object of ours is a document that somebody else wrote, and stays one.
+        mine = {"xlrec": {"id": id_, **body["xlrec"]}} if "xlrec" in body else {}  # type: ignore[dict-item]
+        operations += [{"index": {"_index": live.name, "_id": id_}}, body | mine]
     answer = client.bulk(operations=operations, refresh=True)
     assert not answer["errors"], answer
     return live
