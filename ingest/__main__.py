@@ -1,5 +1,5 @@
 """`python -m ingest`: the same as `xlrec-ingest`."""
 
-from ingest.cli import main
+from ingest.cli.main import main
 
 main(prog_name="xlrec-ingest")

@@ -1,7 +1,7 @@
 """README's command line reference: every `--help`, between two markers.
 
 `python3 tests/environment.py python tests/cli_reference.py` puts it there, and
-tests/unit/test_cli_reference.py fails where it is behind.
+tests/unit/project/test_cli_reference.py fails where it is behind.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import click
 
-import ingest.cli
-import xlrec_es.cli
+import ingest.cli.main
+import xlrec_es.cli.main
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- cli:start -->", "<!-- cli:end -->"
 PROGRAMS: dict[str, click.Command] = {
-    "xlrec-es": xlrec_es.cli.main,
-    "xlrec-ingest": ingest.cli.main,
+    "xlrec-es": xlrec_es.cli.main.main,
+    "xlrec-ingest": ingest.cli.main.main,
 }
 
 

@@ -16,8 +16,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from nodes import HEAP, LEFT_OUT, VERSIONS
-from xlrec_es.client import Connection, connect
-from xlrec_es.likes import Likes, read_likes
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.interactions.likes import Likes, read_likes
 from xlrec_es.node import running
 
 pytest_plugins = ["no_skips", "tiny_model"]

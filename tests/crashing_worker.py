@@ -10,10 +10,10 @@ import time
 from collections.abc import Sequence
 
 from fakes import HashEncoder
-from ingest import run as runs
-from ingest.job import Job
-from xlrec_es.client import Connection
-from xlrec_es.types import Vector
+from ingest.run import assemble as runs
+from ingest.run.job import Job
+from xlrec_es.cluster.connection import Connection
+from xlrec_es.recommend.recommendations import Vector
 
 
 class SlowEncoder(HashEncoder):

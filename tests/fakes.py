@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xlrec_es.types import Vector
+from xlrec_es.recommend.recommendations import Vector
 
 
 class HashEncoder:
-    """An `xlrec_es.encoder.Encoder` without a model: a text's vector is the sum of its words'.
+    """An `Encoder` without a model: a text's vector is the sum of its words'.
 
     Texts that share words are near to each other, so that rankings can be tested.
     """

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from xlrec_es.baselines import RAW_MEAN, baselines, best
-from xlrec_es.evaluation import Case
-from xlrec_es.indices import find_live
-from xlrec_es.likes import read_likes
-from xlrec_es.metrics import ndcg_at_k, recall_at_k
-from xlrec_es.plan import WEIGHTS, Options
-from xlrec_es.pool import read_pool
-from xlrec_es.served import Wanted, searches, serve
+from xlrec_es.evaluate.baselines import RAW_MEAN, baselines, best
+from xlrec_es.evaluate.case_search import Wanted, searches, serve
+from xlrec_es.evaluate.catalogue import read_pool
+from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
+from xlrec_es.evaluate.protocol import Case
+from xlrec_es.index.live_index import find_live
+from xlrec_es.interactions.likes import read_likes
+from xlrec_es.recommend.plan import WEIGHTS, Options
 
 
 @dataclass(frozen=True)

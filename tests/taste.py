@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.finetuning.pairs import PairsJob, assemble
-from ingest.finetuning.training_set import Documents, TrainingSet
-from xlrec_es.evaluation import split
-from xlrec_es.likes import read_likes
+from ingest.finetune.data.pairs import PairsJob, assemble
+from ingest.finetune.data.training_set import Documents, TrainingSet
+from xlrec_es.evaluate.protocol import split
+from xlrec_es.interactions.likes import read_likes
 
 WORDS = {
     "en": ("chess", "astronomy", "painting", "cooking"),

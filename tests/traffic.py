@@ -12,9 +12,9 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch
 
 from catalogue import LANGUAGES
-from xlrec_es import scan
-from xlrec_es.recommend import Recommender
-from xlrec_es.types import History
+from xlrec_es.cluster import scan
+from xlrec_es.recommend.recommendations import History
+from xlrec_es.recommend.recommender import Recommender
 
 _PAUSE_S = 0.02
 """Between two requests of a person: the node is to have something left for what is tested."""

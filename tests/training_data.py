@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from ingest.finetuning.training_set import CO_ENGAGED, SCHEMAS, Documents, TrainingSet
-from xlrec_es.evaluation import Case
+from ingest.finetune.data.training_set import CO_ENGAGED, SCHEMAS, Documents, TrainingSet
+from xlrec_es.evaluate.protocol import Case
 
 # Words that the tiny model's tokenizer has seen; each topic in three languages.
 TOPICS = {

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from xlrec_es.copying import Transform
-from xlrec_es.reindex import Reindexer, plan
-from xlrec_es.scan import Hit
-from xlrec_es.verify import Limits
-from xlrec_es.versions import read_versions
+from xlrec_es.cluster.scan import Hit
+from xlrec_es.versions.copier import Transform
+from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.inventory import read_versions
+from xlrec_es.versions.reindex import Reindexer, plan
 
 
 def of_another_encoder(client: Elasticsearch, name: str, dims: int) -> Reindexer:

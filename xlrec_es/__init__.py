@@ -1,13 +1,12 @@
 """Cross-language recommendations inside the Elasticsearch that a team already runs."""
 
-from xlrec_es.client import Connection, connect
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import XlrecError
-from xlrec_es.history import WeightRules
-from xlrec_es.plan import Options
-from xlrec_es.query import Boost, SearchOptions
-from xlrec_es.recency import Recency
-from xlrec_es.recommend import AsyncRecommender, Recommender
-from xlrec_es.types import (
+from xlrec_es.interactions.weighting import WeightRules
+from xlrec_es.recommend.plan import Options
+from xlrec_es.recommend.queries import Boost, SearchOptions
+from xlrec_es.recommend.recency import Recency
+from xlrec_es.recommend.recommendations import (
     History,
     Interaction,
     LanguageShare,
@@ -16,6 +15,7 @@ from xlrec_es.types import (
     Recommendation,
     Recommendations,
 )
+from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
 
 __version__ = "0.1.0"
 

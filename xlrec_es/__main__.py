@@ -1,5 +1,5 @@
 """`python -m xlrec_es`: the same as `xlrec-es`."""
 
-from xlrec_es.cli import main
+from xlrec_es.cli.main import main
 
 main()

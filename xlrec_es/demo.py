@@ -16,11 +16,11 @@ from importlib.util import find_spec
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.client import friendly_errors
+from xlrec_es.cluster.connection import friendly_errors
 from xlrec_es.errors import IndexNotFound, IngestError, MissingExtra
-from xlrec_es.indices import LiveIndex, find_live, update_meta
-from xlrec_es.recommend import Recommender
-from xlrec_es.types import History, Recommendations
+from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
+from xlrec_es.recommend.recommendations import History, Recommendations
+from xlrec_es.recommend.recommender import Recommender
 
 INDEX = "xlrec-demo"
 SIZE = 6

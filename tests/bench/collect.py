@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pyarrow as pa
 
-from ingest.interactions import LikeRules, collect
+from ingest.indicators.interaction_matrix import LikeRules, collect
 
 ROWS_PER_PERSON = 50
 BATCH = 100_000

@@ -33,23 +33,23 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from transformers import TrainerCallback
 
-from ingest.encoder import load_encoder
-from ingest.finetuning.finetune import Encode, FinetuneJob, finetune, lesson_of
-from ingest.finetuning.frozen import FrozenLayers, freeze, layers_of
-from ingest.finetuning.gate import shown
-from ingest.finetuning.pairs import PairsJob, assemble
-from ingest.finetuning.quality import Examination
-from ingest.finetuning.trainer import METRIC, Schedule, make_trainer
-from ingest.finetuning.training_set import Documents, TrainingSet, read
-from ingest.learners import LocalEase
-from ingest.options import EncoderOptions
-from ingest.transfer import Transfer
-from xlrec_es.baselines import best
-from xlrec_es.evaluation import Split, cold_cases, split
-from xlrec_es.intervals import bootstrap
-from xlrec_es.likes import Likes, read_likes
-from xlrec_es.metrics import recall_at_k
-from xlrec_es.types import Vector
+from ingest.encode.options import EncoderOptions
+from ingest.encode.sentence_transformer import load_encoder
+from ingest.finetune.data.pairs import PairsJob, assemble
+from ingest.finetune.data.training_set import Documents, TrainingSet, read
+from ingest.finetune.release.gate import shown
+from ingest.finetune.release.in_memory_evaluation import Examination
+from ingest.finetune.training.finetune import Encode, FinetuneJob, finetune, lesson_of
+from ingest.finetune.training.frozen_layers import FrozenLayers, freeze, layers_of
+from ingest.finetune.training.trainer import METRIC, Schedule, make_trainer
+from ingest.indicators.cold_start import Transfer
+from ingest.indicators.learners import LocalEase
+from xlrec_es.evaluate.baselines import best
+from xlrec_es.evaluate.metrics import recall_at_k
+from xlrec_es.evaluate.protocol import Split, cold_cases, split
+from xlrec_es.evaluate.significance import bootstrap
+from xlrec_es.interactions.likes import Likes, read_likes
+from xlrec_es.recommend.recommendations import Vector
 
 LANGUAGES = ("de", "en", "ja", "zh")
 PERSONS, COLD, POPULAR, MIN_HISTORY = 800, 0.2, 20, 5

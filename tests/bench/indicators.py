@@ -37,19 +37,19 @@ import numpy as np
 from elasticsearch import Elasticsearch
 from scipy.sparse import csr_array, csr_matrix
 
-from ingest.catalogue import read_catalogue
-from ingest.encoder import load_encoder
-from ingest.indicators import IndicatorJob, learn, run
-from ingest.interaction_source import read
-from ingest.interactions import LikeRules, collect
-from ingest.learners import LEARNERS, Cosine
-from ingest.transfer import Transfer
+from ingest.encode.sentence_transformer import load_encoder
+from ingest.indicators.catalogue import read_catalogue
+from ingest.indicators.cold_start import Transfer
+from ingest.indicators.interaction_matrix import LikeRules, collect
+from ingest.indicators.interaction_reader import read
+from ingest.indicators.learners import LEARNERS, Cosine
+from ingest.indicators.run import IndicatorJob, learn, run
 from xlrec_es import Connection, connect
-from xlrec_es.calibration import Calibration
-from xlrec_es.encoder import Fingerprint
-from xlrec_es.indices import IndexMeta, create_first_version, find_live
-from xlrec_es.metrics import ndcg_at_k, recall_at_k
+from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
+from xlrec_es.index.live_index import IndexMeta, create_first_version, find_live
 from xlrec_es.node import running
+from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.encoder import Fingerprint
 
 LANGUAGES = ("de", "en", "ja", "zh")
 LIKED, HELD_OUT, COLD, MIN_HISTORY, K = 7, 0.2, 0.2, 5, 50

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 
-from ingest.learners import LEARNERS, LocalEase
-from ingest.transfer import Transfer
+from ingest.indicators.cold_start import Transfer
+from ingest.indicators.learners import LEARNERS, LocalEase
 
 LIKES_PER_PERSON = 16
 LOCAL, TRANSFER = "local-ease", "transfer"

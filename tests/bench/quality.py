@@ -23,15 +23,15 @@ from pathlib import Path
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from ingest.encoder import load_encoder
+from ingest.encode.sentence_transformer import load_encoder
 from measured import measured
 from xlrec_es import Connection, Options, SearchOptions, connect
-from xlrec_es.calibration import Calibration
-from xlrec_es.encoder import Fingerprint
-from xlrec_es.evaluation import CROSS, MIXED, make_cases
-from xlrec_es.indices import IndexMeta, create_first_version
+from xlrec_es.evaluate.protocol import CROSS, MIXED, make_cases
+from xlrec_es.index.live_index import IndexMeta, create_first_version
 from xlrec_es.node import running
-from xlrec_es.profile import MAX_INTERESTS
+from xlrec_es.recommend.profile import MAX_INTERESTS
+from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.encoder import Fingerprint
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "ko", "pl", "pt", "ru", "zh")
 LIKED = 7

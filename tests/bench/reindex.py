@@ -19,18 +19,19 @@ from elasticsearch import Elasticsearch, helpers
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ingest.encoder import load_encoder
-from ingest.options import DEFAULTS
+from ingest.encode.options import DEFAULTS
+from ingest.encode.sentence_transformer import load_encoder
 from nodes import HEAP, VERSIONS
-from xlrec_es import copying, new_version, scan
-from xlrec_es.calibration import Calibration
-from xlrec_es.client import Connection, connect, probe
-from xlrec_es.copying import Copier, copied_as_is
-from xlrec_es.encoder import Fingerprint
-from xlrec_es.indices import IndexMeta, create_first_version
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.index.live_index import IndexMeta, create_first_version
 from xlrec_es.node import running
-from xlrec_es.reindex import Reindexer, plan
-from xlrec_es.versions import read_versions
+from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.versions import copier, creation
+from xlrec_es.versions.copier import Copier, copied_as_is
+from xlrec_es.versions.inventory import read_versions
+from xlrec_es.versions.reindex import Reindexer, plan
 
 DIMS = 384
 NAME = "bench"
@@ -72,8 +73,8 @@ def fill(client: Elasticsearch, count: int) -> str:
 def empty_copy(client: Elasticsearch):  # noqa: ANN201
     versions = read_versions(client, NAME)
     assert versions.live
-    new = new_version.plan_version(versions, versions.live)
-    new_version.create(client, new)
+    new = creation.plan_version(versions, versions.live)
+    creation.create(client, new)
     try:
         yield new.index
     finally:
@@ -95,11 +96,11 @@ def by_helpers(client: Elasticsearch, source: str, target: str) -> None:
 
 def one_by_one(client: Elasticsearch, source: str, target: str) -> None:
     """As `by_copying`, with one request under way."""
-    writers, copying.WRITERS = copying.WRITERS, 1
+    writers, copier.WRITERS = copier.WRITERS, 1
     try:
         by_copying(client, source, target)
     finally:
-        copying.WRITERS = writers
+        copier.WRITERS = writers
 
 
 def by_copying(client: Elasticsearch, source: str, target: str) -> None:

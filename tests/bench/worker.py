@@ -33,20 +33,20 @@ from typing import Any
 import numpy as np
 from elasticsearch import Elasticsearch, helpers
 
-from ingest import run as runs
-from ingest.encoder import load_encoder
-from ingest.encoder_pool import encoder_for
-from ingest.job import Job
-from ingest.options import EMBEDDED, EncoderOptions
-from ingest.prepare import Cluster, create_index
-from ingest.source import open_source
-from ingest.tally import Tally
-from ingest.types import Document, Record
-from ingest.vectors import parallel
-from ingest.writer import BulkWriter
-from xlrec_es.calibration import Calibration
-from xlrec_es.client import Connection, connect, probe
+from ingest.encode.encoder_pool import encoder_for
+from ingest.encode.options import EMBEDDED, EncoderOptions
+from ingest.encode.raw_vectors import parallel
+from ingest.encode.sentence_transformer import load_encoder
+from ingest.run import assemble as runs
+from ingest.run.counts import Tally
+from ingest.run.index_setup import Cluster, create_index
+from ingest.run.job import Job
+from ingest.sources.record import Document, Record
+from ingest.sources.source import open_source
+from ingest.write.bulk_writer import BulkWriter
+from xlrec_es.cluster.connection import Connection, connect, probe
 from xlrec_es.node import running
+from xlrec_es.vectors.calibration import Calibration
 
 DIMS = 384
 START_UP = 2000

@@ -9,7 +9,7 @@ from venvs import Venv
 
 LOAD_MAPPING = """
 import json
-from xlrec_es.mappings import load_mapping
+from xlrec_es.index.mapping import load_mapping
 print(json.dumps(load_mapping({!r})))
 """
 

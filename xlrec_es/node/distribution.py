@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlrec_es.cache import cache_dir, exclusive
+from xlrec_es.cache_folder import cache_dir, exclusive
 from xlrec_es.errors import MissingExtra, NodeError
 from xlrec_es.node import plugin
 from xlrec_es.node.account import Account

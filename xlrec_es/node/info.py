@@ -9,7 +9,7 @@ from typing import Literal
 
 import elasticsearch
 
-from xlrec_es.client import Connection, connect
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.node import security
 from xlrec_es.node.folder import NodeFolder
 
@@ -43,7 +43,7 @@ class NodeInfo:
 
     @property
     def connection(self) -> Connection:
-        """For `xlrec_es.client.connect`."""
+        """For `xlrec_es.cluster.connection.connect`."""
         return Connection(
             self.url,
             username=self.username,

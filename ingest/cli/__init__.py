@@ -1,0 +1,1 @@
+"""`xlrec-ingest`: a module for each command, of the command's own name."""

@@ -1,0 +1,71 @@
+"""`xlrec-ingest adapt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ingest.cli.options.training import Asked, finish, progress, training_options
+
+
+@click.command()
+@training_options(steps=500, learning_rate=5e-5, batch="Texts in a step, of all devices together.")
+@click.option(
+    "--head-steps",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Steps before, which train the new head alone that tells hidden words.",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=1),
+    default=3.0,
+    show_default=True,
+    help="1: every text is drawn alike; upwards, languages become alike.",
+)
+@click.option(
+    "--general",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Sentences that tell whether general language is forgotten: a column for each language, "
+    "tabs between, translations in one row.  [default: 26 of its own, in 12 languages]",
+)
+@click.pass_context
+def adapt(
+    ctx: click.Context,
+    /,
+    asked: Asked,
+    head_steps: int,
+    temperature: float,
+    general: Path | None,
+) -> None:
+    """Train an encoder further on the texts of PAIRS, to tell words that are hidden in them.
+
+    PAIRS is a folder that xlrec-ingest pairs has written. The weights are averaged with the base's,
+    by as much as measures best among what still finds translations of general sentences. Where the
+    model is not better than its base, it is marked as rejected, and the exit code is 1.
+
+    \b
+    Example: xlrec-ingest adapt pairs -o shop-adapted
+             xlrec-ingest finetune pairs --model shop-adapted -o shop-encoder
+    """
+    from ingest.finetune.training.adapt import METRIC, AdaptJob
+    from ingest.finetune.training.adapt import adapt as run
+
+    job = AdaptJob(
+        pairs=asked.pairs,
+        folder=asked.folder,
+        model=asked.model,
+        schedule=asked.schedule(),
+        head_steps=head_steps,
+        options=asked.options,
+        temperature=temperature,
+        general=general,
+        resume=asked.resume,
+        force=asked.force,
+    )
+    names = {"loss": "loss", f"eval_{METRIC}": "less loss of other texts"}
+    with progress(asked, job.schedule.steps, names) as told:
+        done = run(job, told)
+    finish(ctx, asked, done, {"taken": f"{done['alpha']:g} of what was trained"})

@@ -1,0 +1,80 @@
+"""`xlrec-ingest compress`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+
+from ingest.cli.options.training import show_results
+from ingest.encode.options import EncoderOptions, encoder_options
+
+METHODS = ("pca", "matryoshka", "int8", "static")
+
+
+@click.command()
+@click.argument("pairs", metavar="PAIRS", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--output",
+    "-o",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the smaller model.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    required=True,
+    help="Fewer dimensions: pca, or matryoshka for a model trained to be cut off. A faster "
+    "model for CPUs: int8, or static, which runs no transformer.",
+)
+@click.option(
+    "--dims",
+    type=click.IntRange(1),
+    help="Dimensions that are left.  [default: of static, 256]",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the halves that are measured on.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@encoder_options
+def compress(
+    pairs: Path,
+    folder: Path,
+    method: str,
+    dims: int | None,
+    seed: int,
+    as_json: bool,
+    model: str,
+    encoder: EncoderOptions,
+) -> None:
+    """Make an encoder smaller or faster, and measure what that costs.
+
+    PAIRS is a folder of xlrec-ingest pairs: its texts show which directions matter, and its
+    held-out likes what is lost. Methods can follow each other, int8 last.
+
+    \b
+    Example: xlrec-ingest compress pairs --method pca --dims 128 -o small
+    """
+    from ingest.finetune.compression.compress import CompressJob
+    from ingest.finetune.compression.compress import compress as make
+
+    job = CompressJob(pairs, folder, method, model=model, dims=dims, options=encoder, seed=seed)
+    done = make(job)
+    if as_json:
+        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+    else:
+        _show(done)
+
+
+def _show(done: Mapping[str, Any]) -> None:
+    console = Console()
+    show_results(console, done["results"])
+    change = done["change"]
+    console.print(
+        f"recall@{done['k']} of {done['persons']} persons changes by {change['mean']:+.3f} "
+        f"[{change['low']:+.3f}, {change['high']:+.3f}]; {done['folder']} in {done['seconds']} s"
+    )

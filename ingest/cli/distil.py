@@ -1,0 +1,60 @@
+"""`xlrec-ingest distil`."""
+
+from __future__ import annotations
+
+import click
+
+from ingest.cli.options.training import Asked, finish, progress, training_options
+
+
+@click.command()
+@training_options(steps=500, learning_rate=5e-5, batch="Texts in a step.")
+@click.option(
+    "--teacher",
+    help="Model whose vectors are learned, of as many dimensions.  [default: the base as it is]",
+)
+@click.option("--source", help="Language of the originals.  [default: that of most texts]")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="Language to be taught. Repeatable.  [default: all others]",
+)
+@click.pass_context
+def distil(
+    ctx: click.Context,
+    /,
+    asked: Asked,
+    teacher: str | None,
+    source: str | None,
+    targets: tuple[str, ...],
+) -> None:
+    """Teach an encoder languages that it is weak in, by translations.
+
+    PAIRS is a folder that xlrec-ingest pairs has written; renditions of a work are translations of
+    each other. Each is taught to get the vector that the teacher makes of the original. Where the
+    model is not better than its base, it is marked as rejected, and the exit code is 1.
+
+    \b
+    Example: xlrec-ingest distil pairs --source en --target ko --target uk -o shop-taught
+    """
+    from ingest.finetune.training.distil import METRIC, DistilJob
+    from ingest.finetune.training.distil import distil as run
+
+    job = DistilJob(
+        pairs=asked.pairs,
+        folder=asked.folder,
+        model=asked.model,
+        teacher=teacher,
+        schedule=asked.schedule(),
+        options=asked.options,
+        source=source,
+        targets=targets,
+        resume=asked.resume,
+        force=asked.force,
+    )
+    names = {"loss": "loss", f"eval_{METRIC}": "cosine"}
+    with progress(asked, job.schedule.steps, names) as told:
+        done = run(job, told)
+    cosine = f"{done['cosine before']:.3f} → {done['cosine after']:.3f}"
+    finish(ctx, asked, done, {"translations": f"{done['translations']}, cosine {cosine}"})

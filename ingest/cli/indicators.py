@@ -1,0 +1,233 @@
+"""`xlrec-ingest indicators`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ingest.shard import Shard
+from xlrec_es.cli.options.shared import (
+    connection_options,
+    field_option,
+    index_option,
+    parse_assignments,
+)
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.errors import UsageError
+
+MODELS = ("local-ease", "ease", "cosine", "llr", "rp3beta")
+DEVICES = ("cpu", "cuda")
+
+
+@click.command()
+@click.argument("source", metavar="INPUT")
+@index_option()
+@field_option("user, item, event, rating, weight, time or market", needed="user and item")
+@click.option(
+    "--model",
+    type=click.Choice(MODELS),
+    default=MODELS[0],
+    show_default=True,
+    help="How is learned. local-ease: ridge regressions on each work's neighbours; ease: on all "
+    "works, for small catalogues; cosine, llr (log-likelihood), rp3beta: co-occurrence, weighed.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default="cpu",
+    show_default=True,
+    help="Where local-ease solves its regressions, and works look for those they borrow from.",
+)
+@click.option(
+    "--event",
+    "events",
+    multiple=True,
+    metavar="NAME=WEIGHT",
+    help="What an event weighs; events that are not named do not count then. Repeatable.  "
+    "[default: view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5]",
+)
+@click.option(
+    "--separate-events",
+    is_flag=True,
+    help="Different events of a person with a work add up; else the heaviest counts alone.",
+)
+@click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+@click.option(
+    "--half-life",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Days after which a like counts half.  [default: all count alike]",
+)
+@click.option(
+    "--min-persons",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Works liked by fewer persons are left out.",
+)
+@click.option(
+    "--min-works",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Persons who liked fewer works are left out.",
+)
+@click.option(
+    "--max-works",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Of a person who liked more, a robot perhaps, only the latest so many count.",
+)
+@click.option(
+    "--neighbours",
+    type=click.IntRange(0),
+    help="Works that a work which few have touched borrows from; 0: none.",
+)
+@click.option("--kappa", type=click.FloatRange(min=0), help="Persons that outweigh borrowing.")
+@click.option(
+    "--full-cosine",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of neighbours that lend in full; nearer ones lend more, others less.",
+)
+@click.option("--self-weight", type=click.FloatRange(min=0), help="Of the neighbours themselves.")
+@click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
+@click.option(
+    "--shard", default="1/1", show_default=True, help="Learn and write this part of the works."
+)
+@click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@connection_options
+@click.pass_context
+def indicators(
+    ctx: click.Context,
+    source: str,
+    index: str,
+    assignments: tuple[str, ...],
+    model: str,
+    device: str,
+    events: tuple[str, ...],
+    separate_events: bool,
+    min_rating: float | None,
+    half_life: float | None,
+    min_persons: int,
+    min_works: int,
+    max_works: int,
+    neighbours: int | None,
+    kappa: float | None,
+    full_cosine: float | None,
+    self_weight: float | None,
+    keep_popularity: bool,
+    shard: str,
+    dry_run: bool,
+    as_json: bool,
+    connection: Connection,
+) -> None:
+    """Learn from INPUT which works speak for which, and write it into an index's documents.
+
+    INPUT is a .csv, .tsv, .jsonl (also with .gz) or .parquet file of interactions, a folder of
+    .parquet files, or index:NAME. Works that few have touched borrow from works like them in any
+    language. Only what changed is written. Exit code 3: done, but some documents were refused.
+
+    Example: xlrec-ingest indicators ratings.tsv --index catalogue --min-rating 7 --dry-run
+    """
+    from ingest.indicators.cold_start import Transfer
+    from ingest.indicators.interaction_matrix import LikeRules
+    from ingest.indicators.learners import LEARNERS, LocalEase
+    from ingest.indicators.run import IndicatorJob, run
+
+    if device != DEVICES[0]:
+        from ingest.encode.sentence_transformer import choose_devices  # takes seconds
+
+        device = choose_devices(device)[0]
+    given: dict[str, Any] = {
+        "neighbours": neighbours,
+        "kappa": kappa,
+        "full_cosine": full_cosine,
+        "self_weight": self_weight,
+    }
+    job = IndicatorJob(
+        source=source,
+        index=index,
+        fields=parse_assignments(assignments, example="item=film_id"),
+        rules=LikeRules(
+            **({"events": _weights(events)} if events else {}),
+            separate_events=separate_events,
+            min_rating=min_rating,
+            half_life_days=half_life,
+            min_persons=min_persons,
+            min_works=min_works,
+            max_works=max_works,
+        ),
+        learner=LocalEase(device=device) if model == MODELS[0] else LEARNERS[model](),
+        transfer=replace(
+            Transfer(device=device), **{k: v for k, v in given.items() if v is not None}
+        ),
+        popularity=not keep_popularity,
+        shard=Shard.parse(shard),
+        dry_run=dry_run,
+    )
+    with connect(connection) as client:
+        summary = run(client, job)
+    if as_json:
+        click.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+    else:
+        _show(summary)
+    if summary["refused"]:
+        ctx.exit(3)
+
+
+def _weights(events: tuple[str, ...]) -> dict[str, float]:
+    """Weight by event, of texts such as `purchase=5`."""
+    weights = {}
+    for text in events:
+        name, _, number = text.partition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            raise UsageError(f"--event {text!r}: write NAME=WEIGHT, such as purchase=5") from None
+    return weights
+
+
+def _show(summary: Mapping[str, Any]) -> None:
+    console = Console()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("index", f"{summary['index']} ({summary['version']})")
+    grid.add_row("model", f"{summary['model']}, generation {summary['generation']}")
+    for reason, count in summary["interactions"].items():
+        grid.add_row(f"  {reason}", str(count))
+    grid.add_row("persons", f"{summary['persons']}, of {summary['markets']} markets")
+    sizes = summary["indicators"]
+    grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} indicators each")
+    if summary["dry_run"]:
+        size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
+        grid.add_row("  to change", f"{summary['changed']}, {size}")
+    else:
+        grid.add_row("  changed", str(summary["changed"]))
+    grid.add_row("  unchanged", str(summary["unchanged"]))
+    if not (summary["dry_run"] or summary["complete"] or summary["refused"]):
+        grid.add_row("  incomplete", "until every shard has been run")
+    if summary["gone"]:
+        grid.add_row("  deleted meanwhile", str(summary["gone"]))
+    if summary["refused"]:
+        first = summary["refused"][0]
+        grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")
+    grid.add_row("seconds", str(summary["seconds"]))
+    console.print(grid)
+    coverage = Table("language", "own", "blended", "borrowed", "none")
+    for language, counts in summary["coverage"].items():
+        parts = (str(counts.get(p, 0)) for p in ("own", "blended", "borrowed", "none"))
+        coverage.add_row(language, *parts)
+    console.print(coverage)
+    for one in summary["examples"]:
+        names = ", ".join(one["liked by people who liked"]) or "nothing"
+        console.print(
+            f"[bold]{escape(one['work'])}[/bold], {one['indicators']}, {one['persons']} persons, "
+            f"goes to people who liked: {escape(names)}"
+        )

@@ -1,0 +1,226 @@
+"""What commands that train have in common: options, a bar, and what is shown in the end."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ingest.encode.options import EMBEDDED, EncoderOptions
+
+if TYPE_CHECKING:  # it needs torch
+    from ingest.finetune.training.trainer import Schedule
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REFUSED = 1
+"""Exit code where the gate refuses the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What all training is told on the command line; names are those of the options."""
+
+    pairs: Path
+    folder: Path
+    model: str
+    options: EncoderOptions
+    dtype: str
+    resume: bool
+    force: bool
+    quiet: bool
+    as_json: bool
+    times: Mapping[str, Any]
+
+    def schedule(self) -> Schedule:
+        """How long, and how fast."""
+        from ingest.finetune.training.trainer import Schedule, computes_in_bf16, own_device
+
+        device = own_device(self.options.device)
+        return Schedule(bf16=computes_in_bf16(self.dtype, device), **self.times)
+
+
+def training_options(*, steps: int, learning_rate: float, batch: str) -> Callable[[F], F]:
+    """Give a command these options; it receives them as `asked`.
+
+    Args:
+        steps: Default.
+        learning_rate: Default.
+        batch: What a batch is, for the help.
+    """
+    options = [
+        click.argument("pairs", metavar="PAIRS", type=click.Path(path_type=Path, file_okay=False)),
+        click.option(
+            "--output",
+            "-o",
+            "folder",
+            required=True,
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Folder for the model; an earlier model of this program is replaced.",
+        ),
+        click.option(
+            "--model",
+            default=EMBEDDED,
+            show_default=True,
+            help="Base: a folder, a name on the Hugging Face hub, or the one that needs no hub.",
+        ),
+        click.option("--prefix", help="Put before each text.  [default: the model's query prompt]"),
+        click.option(
+            "--max-tokens",
+            type=click.IntRange(8),
+            default=64,
+            show_default=True,
+            help="How far a text is read in training; the model keeps its own limit.",
+        ),
+        click.option(
+            "--steps", type=click.IntRange(1), default=steps, show_default=True, help="At most."
+        ),
+        click.option(
+            "--batch-size", type=click.IntRange(2), default=64, show_default=True, help=batch
+        ),
+        click.option(
+            "--learning-rate",
+            type=float,
+            default=learning_rate,
+            show_default=True,
+            help="The highest.",
+        ),
+        click.option(
+            "--evaluate-every",
+            type=click.IntRange(1),
+            default=50,
+            show_default=True,
+            metavar="STEPS",
+            help="Measure, and write a checkpoint, at least so often.",
+        ),
+        click.option(
+            "--patience",
+            type=click.IntRange(0),
+            default=3,
+            show_default=True,
+            help="Stop after so many measurements without a new best; 0: never.",
+        ),
+        click.option("--seed", default=0, show_default=True, help="Same seed and CPU, same model."),
+        click.option(
+            "--device",
+            type=click.Choice(("auto", "cuda", "mps", "cpu")),
+            default="auto",
+            show_default=True,
+            help="Where it trains.",
+        ),
+        click.option(
+            "--dtype",
+            type=click.Choice(("auto", "float32", "bfloat16")),
+            default="auto",
+            show_default=True,
+            help="What it computes in; weights stay in float32.",
+        ),
+        click.option("--resume", is_flag=True, help="Go on from the last checkpoint of this run."),
+        click.option(
+            "--force", is_flag=True, help="Accept a model that the gate refuses; its card says so."
+        ),
+        click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
+        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+    ]
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def wrapper(
+            *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+            **given: Any,  # noqa: ANN401
+        ) -> Any:  # noqa: ANN401
+            own = {name: given.pop(name) for name in ("pairs", "folder", "model", "dtype")}
+            flags = {name: given.pop(name) for name in ("resume", "force", "quiet", "as_json")}
+            encoder = EncoderOptions(
+                prefix=given.pop("prefix"),
+                max_tokens=given.pop("max_tokens"),
+                device=given.pop("device"),
+            )
+            names = ("steps", "batch_size", "learning_rate", "evaluate_every", "patience", "seed")
+            times = {name: given.pop(name) for name in names}
+            asked = Asked(**own, **flags, options=encoder, times=times)
+            return command(*args, asked=asked, **given)
+
+        for option in reversed(options):
+            wrapper = option(wrapper)
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
+
+
+@contextmanager
+def progress(
+    asked: Asked, steps: int, names: Mapping[str, str]
+) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """A bar on standard error; gives what a training tells of its steps.
+
+    Args:
+        asked: Whether it is shown.
+        steps: In all.
+        names: For people, of what is measured.
+    """
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(
+        TextColumn("{task.description}"),
+        *columns,
+        console=Console(stderr=True),
+        disable=asked.quiet,
+    )
+    with bar:
+        task = bar.add_task("measuring the base", total=steps)
+
+        def told(step: int, logs: Mapping[str, float]) -> None:
+            new = [f"{name} {logs[key]:.3f}" for key, name in names.items() if key in logs]
+            bar.update(task, completed=step, description=", ".join(new) or "training")
+
+        yield told
+
+
+def finish(
+    ctx: click.Context, asked: Asked, done: Mapping[str, Any], more: Mapping[str, str]
+) -> None:
+    """Print the summary, and leave with `REFUSED` where the model is rejected."""
+    if asked.as_json:
+        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+    else:
+        _show(done, more)
+    if done["status"] == "rejected":
+        ctx.exit(REFUSED)
+
+
+def show_results(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a model card's table of results.
+
+    Args:
+        console: Where.
+        rows: All with the same columns.
+    """
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
+
+
+def _show(done: Mapping[str, Any], more: Mapping[str, str]) -> None:
+    console = Console()
+    show_results(console, done["results"])
+    gain = done["gain"]
+    grid = Table.grid(padding=(0, 2))
+    change = f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+    grid.add_row("gain", f"{change}, p = {gain['p_value']:.4f}, {done['persons']} persons")
+    grid.add_row("calibration", f"{done['calibration']}, taken by run and reindex")
+    for name, value in more.items():
+        grid.add_row(name, value)
+    grid.add_row("seconds", f"{done['seconds']:.0f}")
+    grid.add_row("model", done["folder"])
+    grid.add_row("verdict", "; ".join([done["status"], *done["reasons"]]))
+    console.print(grid)

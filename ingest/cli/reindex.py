@@ -1,0 +1,94 @@
+"""`xlrec-ingest reindex`."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+from click.core import ParameterSource
+
+from ingest.encode.options import EncoderOptions, encoder_options
+from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.shared import parse_assignments as parse_columns
+from xlrec_es.cli.reindex import How, carry_out, progress, reindex_options, show_plan
+from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.errors import UsageError
+from xlrec_es.interactions.likes import COLUMNS
+from xlrec_es.vectors.calibration import METHODS
+from xlrec_es.versions.inventory import read_versions
+
+MIN_OVERLAP = 0.1
+"""Another encoder recommends other works; nothing but chance in common is a fault."""
+
+
+def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
+    """The columns of a file of interactions, and the other assignments: no name is in both."""
+    mine = tuple(text for text in assignments if text.partition("=")[0] in COLUMNS)
+    return parse_columns(mine), [text for text in assignments if text not in mine]
+
+
+@click.command()
+@click.argument("name", envvar="XLREC_INDEX")
+@click.option(
+    "--field",
+    "-f",
+    "assignments",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help="As for `run`; and user, item ... for the columns of --interactions, as for `xlrec-es "
+    "evaluate`.  [default: as the live version]",
+)
+@click.option(
+    "--calibration",
+    type=click.Choice(METHODS),
+    help="How the languages are brought together.  [default: what measured best for a fine-tuned "
+    "model; else as the live version]",
+)
+@reindex_options(MIN_OVERLAP)
+@encoder_options
+@connection_options
+@click.pass_context
+def reindex(
+    ctx: click.Context,
+    name: str,
+    assignments: tuple[str, ...],
+    calibration: str | None,
+    how: How,
+    model: str,
+    encoder: EncoderOptions,
+    connection: Connection,
+) -> None:
+    """Bring the live version of NAME to another encoder, recipe or calibration, with no downtime.
+
+    As xlrec-es reindex, which is for what needs no encoder: the documents of the live version are
+    encoded into a new one, writes that come meanwhile are caught up, the new version is verified
+    and takes the live one's place. Vectors that fit already are copied. What was learned from
+    interactions is kept.
+
+    Example: xlrec-ingest reindex shop --model intfloat/multilingual-e5-base
+    """
+    if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
+        raise UsageError("name the encoder with --model, even if it is to be the live version's")
+    from ingest.documents.field_map import parse_assignments
+    from ingest.encode import model_files
+    from ingest.encode.sentence_transformer import load_encoder
+    from ingest.run.index_setup import Cluster
+    from ingest.versions.reindex import Wanted, prepare
+
+    columns, others = split_columns(assignments)
+    fields = parse_assignments(others)
+    if refused := model_files.refusal(model):
+        click.echo(f"Warning: {refused}.", err=True)
+    calibration = calibration or model_files.measured_calibration(model)
+    learned_from = model_files.learned_from(model)
+    wanted = Wanted(fields, encoder, how.changes, how.limits, calibration, learned_from)
+    with contextlib.closing(connect(connection)) as client:
+        cluster = Cluster(client, probe(client))
+        versions = read_versions(client, name)
+        loaded = load_encoder(model, options=encoder)
+        with progress(shown=not how.quiet) as observe:
+            work = prepare(cluster, versions, wanted, encoder=loaded, observe=observe)
+            if how.dry_run:
+                show_plan(work.plan)
+            else:
+                carry_out(work, how, columns)

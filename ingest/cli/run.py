@@ -1,0 +1,309 @@
+"""`xlrec-ingest run` and `replay`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import orjson
+from rich.console import Console
+
+from ingest.encode.options import Duplicates, EncoderOptions, duplicate_options, encoder_options
+from ingest.write.modes import WrittenIndex, way_options
+from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cluster.connection import Connection
+from xlrec_es.errors import UsageError, XlrecError
+from xlrec_es.vectors.calibration import METHODS
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from ingest.documents.field_map import FieldMap
+    from ingest.run.counts import Observer
+    from ingest.run.job import Job
+
+logger = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REJECTED = 3
+"""Exit code of a run that came to its end and set something aside."""
+
+
+def run_options(command: F) -> F:
+    """Give a command the options that every way of indexing has."""
+    options: list[Callable[[Any], Any]] = [
+        FIELD,
+        click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
+        click.option(
+            "--log-json",
+            is_flag=True,
+            help="Log what happens as JSON Lines on standard error, in place of the progress bar.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+        encoder_options,
+        connection_options,
+        click.pass_context,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+INDEX = functools.partial(index_option, "Alias of the index; it is made where there is none.")
+
+FIELD = click.option(
+    "--field",
+    "-f",
+    "assignments",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help="Which field of a record is its id, language, title, text (several: text=a,b), work, "
+    "popularity, translations, or version. Dotted for objects in objects; title=title_{language} "
+    "stands for title_en, title_de ... Repeatable; a TOML file has a table [fields].  [default: "
+    "fields of these names; text=summary,description,text]",
+)
+
+
+@click.command()
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "--query",
+    default="",
+    metavar="JSON",
+    help="Which documents of index:NAME, as an Elasticsearch query; @FILE reads it from a file.",
+)
+@click.option(
+    "--slices",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Parts of index:NAME that are read at the same time, where it is spread over nodes.",
+)
+@INDEX(required=False)
+@way_options
+@duplicate_options
+@click.option(
+    "--calibration",
+    type=click.Choice(METHODS),
+    help="How the languages are brought together.  [default: the index's own; if "
+    "new, what measured best for a fine-tuned model, else centre]",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for what cannot be indexed, written anew by each run.  [default: "
+    "INPUT.rejects.jsonl]",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on from the checkpoint of a run of the same input that did not come to its end.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that says how far a run has come.  [default: INPUT.checkpoint.json]",
+)
+@click.option(
+    "--max-rejects",
+    type=click.IntRange(min=0),
+    help="Fail when more is set aside.  [default: any number]",
+)
+@click.option(
+    "--shard",
+    default="1/1",
+    show_default=True,
+    metavar="I/N",
+    help="Index the I-th of N parts, divided by id, for N machines to share the work.",
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds to wait for Elasticsearch if it does not answer at the start.",
+)
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Wait for more at the end of a file that grows, or for what is written into index:NAME.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Show what happens to Prometheus, on this port of the loopback address.",
+)
+@run_options
+def run(
+    ctx: click.Context,
+    source: str,
+    target: WrittenIndex,
+    keep: tuple[str, ...] | None,
+    assignments: tuple[str, ...],
+    query: str,
+    slices: int,
+    duplicates: Duplicates,
+    calibration: str | None,
+    rejects: Path | None,
+    resume: bool,
+    checkpoint: Path | None,
+    max_rejects: int | None,
+    shard: str,
+    wait_s: float,
+    follow: bool,
+    metrics_port: int | None,
+    quiet: bool,
+    log_json: bool,
+    as_json: bool,
+    model: str,
+    encoder: EncoderOptions,
+    connection: Connection,
+) -> None:
+    """Encode INPUT and write it into an index.
+
+    INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
+    an id, a text, and whatever else; all of it is kept. A record in several languages has them in
+    an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}; or in fields
+    of their own: --field title=title_{language}.
+
+    INPUT may be a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
+    the same cluster, whose ids, fields and mapping are kept. An index that exists need not be
+    copied: --in-place and --companion.
+
+    Documents that are in the index already, unchanged, are passed over; where only other fields
+    have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done, but
+    some records were set aside.
+
+    \b
+    Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
+    """
+    from ingest.run.job import Job
+    from ingest.shard import Shard
+
+    job = Job(
+        index=target.name,
+        way=target.way,
+        keep=keep,
+        source=source,
+        fields=_fields(ctx, assignments),
+        query=query,
+        slices=slices,
+        duplicates=duplicates,
+        calibration=calibration,
+        model=model,
+        encoder=encoder,
+        rejects=rejects,
+        resume=resume,
+        checkpoint=checkpoint,
+        max_rejects=max_rejects,
+        shard=Shard.parse(shard),
+        wait_s=wait_s,
+        follow=follow,
+        metrics_port=metrics_port,
+    )
+    if _execute(job, connection, shown=_Shown(quiet, log_json, as_json))["rejected"]:
+        ctx.exit(REJECTED)
+
+
+@click.command()
+@click.argument("rejects", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@INDEX(required=True)
+@run_options
+def replay(
+    ctx: click.Context,
+    rejects: Path,
+    index: str,
+    assignments: tuple[str, ...],
+    quiet: bool,
+    log_json: bool,
+    as_json: bool,
+    model: str,
+    encoder: EncoderOptions,
+    connection: Connection,
+) -> None:
+    """Index what an earlier run has set aside, once the cause is mended.
+
+    FILE is its reject file, or one that you have edited. What is set aside again stays in it; it is
+    gone when nothing is.
+
+    \b
+    Example: xlrec-ingest replay items.jsonl.rejects.jsonl --index catalogue
+    """
+    from ingest.run.job import Job
+    from ingest.run.reject_file import replaced
+    from ingest.sources.rejects import SCHEME
+
+    with replaced(rejects) as still:
+        job = Job(
+            index=index,
+            source=f"{SCHEME}{rejects}",
+            fields=_fields(ctx, assignments),
+            model=model,
+            encoder=encoder,
+            rejects=still,
+        )
+        done = _execute(job, connection, shown=_Shown(quiet, log_json, as_json))
+    if done["rejected"]:
+        ctx.exit(REJECTED)
+
+
+def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
+    from ingest.documents.field_map import FieldMap, parse_assignments
+
+    declared = (ctx.default_map or {}).get("fields", {})
+    return FieldMap.from_mapping({**declared, **parse_assignments(assignments)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is shown of a run: see the options of these names."""
+
+    quiet: bool
+    log_json: bool
+    as_json: bool
+
+
+def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
+    """Run the job, and print its summary; a signal ends the process here."""
+    from ingest.encode.model_files import refusal
+    from ingest.run.assemble import run as run_job
+    from ingest.run.progress_bar import ProgressBar
+    from ingest.run.signals import end, stoppable, tell
+    from ingest.run.summary import table
+
+    with contextlib.ExitStack() as around:
+        log = around.enter_context(_log()) if shown.log_json else None
+        bar = ProgressBar(shown=not shown.quiet and log is None)
+        with stoppable(logger.warning if log else tell) as stop, bar:
+            if refused := refusal(job.model):
+                stop.say(f"Warning: {refused}.")
+            done = run_job(job, connection, observe=log or bar, stop=stop)
+        for warning in done["warnings"]:
+            stop.say(f"Warning: {warning}.")
+        if log:
+            logger.info("finished", extra=done)
+        if shown.as_json:
+            click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+        elif not log:
+            Console().print(table(done))
+        if not done["complete"]:
+            end(stop, "; all that was encoded is written")
+    return done
+
+
+@contextlib.contextmanager
+def _log() -> Iterator[Observer]:
+    """The JSON log; an error is a line of it, too, and no other sentence ends the command."""
+    from ingest.run.json_log import json_log
+
+    with json_log() as observe:
+        try:
+            yield observe
+        except XlrecError as error:
+            logger.error(str(error), extra={"error": type(error).__name__})
+            raise SystemExit(2 if isinstance(error, UsageError) else 1) from error

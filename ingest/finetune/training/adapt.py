@@ -1,0 +1,317 @@
+"""Masked-language-model training on a team's own texts, and how much of it to keep.
+
+First a new head is trained alone, so that its random weights do not spoil the model; then the
+model's layers with it. Token vectors rest: those of words that the texts lack would only be pushed
+away. In the end the weights are averaged with the base's, by as much as measures best among what
+does not forget general language.
+
+Source: Gururangan et al. 2020, "Don't Stop Pretraining"
+(https://aclanthology.org/2020.acl-main.740).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.evaluation import BaseEvaluator
+
+from ingest.encode import model_files
+from ingest.encode.options import EMBEDDED, EncoderOptions
+from ingest.encode.sentence_transformer import SentenceTransformerEncoder, load_encoder
+from ingest.finetune.data import training_set
+from ingest.finetune.data.training_set import TrainingSet
+from ingest.finetune.release import gate, model_folder
+from ingest.finetune.release.general_language import TOLERANCE, GeneralSet, read_general
+from ingest.finetune.release.in_memory_evaluation import Examination
+from ingest.finetune.release.model_card import Base, Card
+from ingest.finetune.training import checkpoint_folder, masked_language_model
+from ingest.finetune.training.batch_sampler import Drawn
+from ingest.finetune.training.finetune import Encode
+from ingest.finetune.training.frozen_layers import freeze, layers_of
+from ingest.finetune.training.language_sampling import TEMPERATURE, chances
+from ingest.finetune.training.masked_language_model import MaskedLanguageLoss, Masking
+from ingest.finetune.training.trainer import Lesson, Schedule, Told, curves, train
+from ingest.finetune.training.weight_averaging import ALPHAS, set_average, snapshot
+from xlrec_es.errors import MissingExtra, SourceError
+from xlrec_es.recommend.recommendations import Vector
+
+try:
+    from datasets import Dataset
+except ImportError as error:
+    raise MissingExtra.named("finetune", "Adapting a model") from error
+
+MIN_TEXTS = 200
+"""With fewer, a model learns them by heart and nothing else."""
+
+METRIC = "less loss"
+
+_HELD_OUT, _MAX_HELD_OUT = 0.05, 500  # part of the works, and most texts
+_HEAD_RATE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptJob:
+    """What is asked for.
+
+    Attributes:
+        pairs: Folder of `xlrec-ingest pairs`: its texts are learned, its cases measured on.
+        folder: For the model.
+        model: Base; see `ingest.encode.model_files.find`.
+        schedule: How long, and how fast.
+        head_steps: Steps of the head alone, before.
+        options: How the encoder is run.
+        temperature: See `ingest.finetune.training.language_sampling.chances`.
+        general: File of `general_language.read_general`; None: its own sentences.
+        resume: Go on from the last checkpoint.
+        force: Accept the model whatever the gate says; its card says so.
+    """
+
+    pairs: Path
+    folder: Path
+    model: str = EMBEDDED
+    schedule: Schedule = field(default_factory=lambda: Schedule(learning_rate=5e-5))
+    head_steps: int = 100
+    options: EncoderOptions = field(default_factory=lambda: EncoderOptions(max_tokens=64))
+    temperature: float = TEMPERATURE
+    general: Path | None = None
+    resume: bool = False
+    force: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """What makes the model what it is, ready for JSON."""
+        return {
+            **asdict(self.schedule),
+            "max_tokens": self.options.max_tokens,
+            "head_steps": self.head_steps,
+            "temperature": self.temperature,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One average of the base and what was trained.
+
+    Attributes:
+        alpha: Part of what was trained.
+        recall: recall@k of the persons that the average is chosen by.
+        general: Part of general sentences whose translation is found.
+    """
+
+    alpha: float
+    recall: float
+    general: float
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """What was tried, and which is taken.
+
+    Attributes:
+        before: The base alone.
+        tried: In order of alpha.
+    """
+
+    before: Tried
+    tried: tuple[Tried, ...]
+
+    @property
+    def chosen(self) -> Tried:
+        """The best that has not forgotten; where all have, the one that is nearest to the base."""
+        remembers = [one for one in self.tried if not self._has_forgotten(one)]
+        return max(remembers, key=lambda one: one.recall) if remembers else self.tried[0]
+
+    @property
+    def forgotten(self) -> tuple[str, ...]:
+        """Why the chosen one is refused, if it is, in a sentence."""
+        if not self._has_forgotten(self.chosen):
+            return ()
+        return (
+            f"it has forgotten general language: the translations of {self.chosen.general:.1%} of "
+            f"general sentences are found, with its base {self.before.general:.1%}",
+        )
+
+    def _has_forgotten(self, one: Tried) -> bool:
+        return one.general < self.before.general - TOLERANCE
+
+    def rows(self) -> list[dict[str, float]]:
+        """As a table."""
+        return [asdict(one) for one in (self.before, *self.tried)]
+
+
+def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, Any]:
+    """Train, average, judge, and write.
+
+    Args:
+        job: What.
+        told: Is told the step and what was measured there.
+
+    Returns:
+        A summary, ready for JSON.
+
+    Raises:
+        SourceError: The texts or the general sentences cannot be read, or are too few.
+        EncoderError: The model cannot be had or trained, or its folder cannot be written.
+        TrainingFailed: See `ingest.finetune.training.trainer.train`.
+        UsageError: There are checkpoints of another run.
+    """
+    start = time.perf_counter()
+    data = training_set.read(job.pairs)
+    if len(data.documents.texts) < MIN_TEXTS:
+        raise SourceError(
+            f"{job.pairs} has {len(data.documents.texts)} texts, and adapting needs {MIN_TEXTS}"
+        )
+    pool = Examination.of(data).limited(job.schedule.seed)
+    choosing, judging = pool.halves(job.schedule.seed)
+    general = read_general(job.general)
+    model_folder.check_free(job.folder)
+    files = model_files.find(job.model)
+    encoder = load_encoder(job.model, options=replace(job.options, dtype="float32"))
+    layers_of(encoder.transformer, files.name)
+    checkpoints = checkpoint_folder.prepare(
+        job.folder,
+        {"settings": job.settings(), "pairs": data.digest, "base": files.revision},
+        resume=job.resume,
+    )
+    encode = Encode(encoder, bf16=job.schedule.bf16)
+    base, old = encode(pool.texts), snapshot(encoder.transformer)
+    before = _try(0.0, base, choosing, general, encode)
+    log = _train(job, data, encoder, checkpoints, told)
+    new = snapshot(encoder.transformer)
+    tried, found = [], {}
+    for alpha in ALPHAS:
+        set_average(encoder.transformer, old, new, alpha)
+        found[alpha] = encode(pool.texts)
+        tried.append(_try(alpha, found[alpha], choosing, general, encode))
+    averages = Averages(before, tuple(tried))
+    alpha = averages.chosen.alpha
+    set_average(encoder.transformer, old, new, alpha)
+    verdict = gate.judge(choosing, judging, base, found[alpha], seed=job.schedule.seed)
+    verdict = replace(verdict, reasons=(*averages.forgotten, *verdict.reasons))
+    card = Card(
+        "xlrec-ingest adapt",
+        "A multilingual encoder of texts, trained further on a catalogue's own texts to tell words "
+        f"that were hidden. Its weights are {1 - alpha:g} times the base's and {alpha:g} times "
+        "those trained.",
+        Base.of(job.model, files),
+        prefix=encoder.prefix,
+        settings={**job.settings(), "alpha": alpha},
+        details={"Averages": averages.rows()},
+        curves=_curves(log),
+    )
+    card = gate.judged(card, data, verdict, force=job.force)
+    written = model_folder.write_model(job.folder, encoder.transformer, card)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return {
+        **gate.summary(written, files, card.status, verdict, judging),
+        "alpha": alpha,
+        "tried": averages.rows(),
+        "texts": len(data.documents.texts),
+        "loss of other texts": [loss for _, loss in card.curves["loss of other texts"]],
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+class _Evaluator(BaseEvaluator):
+    """How well words are told that were hidden in texts which are not trained on."""
+
+    def __init__(self, loss: MaskedLanguageLoss, batches: Sequence[dict[str, Any]]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.primary_metric = METRIC
+        self._loss = loss
+        self._batches = batches
+
+    def __call__(self, *_: object, **__: object) -> dict[str, float]:
+        return {METRIC: -masked_language_model.held_out_loss(self._loss, self._batches, seed=0)}
+
+
+def _train(
+    job: AdaptJob,
+    data: TrainingSet,
+    encoder: SentenceTransformerEncoder,
+    checkpoints: Path,
+    told: Told,
+) -> list[dict[str, float]]:
+    """Train the head, then the layers with it; the model has no head before and after."""
+    model, texts = encoder.transformer, np.array(data.documents.texts, dtype=object)
+    layers = layers_of(model, job.model)
+    prefixed = [encoder.prefix + text for text in texts]
+    tokens = model.tokenizer(
+        prefixed, truncation=True, max_length=model.max_seq_length, verbose=False
+    )["input_ids"]
+    vocabulary = masked_language_model.vocabulary_of(tokens)
+    loss = MaskedLanguageLoss(model, Masking(model.tokenizer, encoder.prefix, vocabulary))
+    held_out = _held_out(data, job.schedule.seed)
+    rows = np.flatnonzero(~held_out)
+    languages = [data.documents.languages[row] for row in rows]
+    lengths = np.array([len(tokens[row]) for row in rows], np.int64)
+    lesson = Lesson(
+        model=model,
+        dataset=Dataset.from_dict({"text": [str(texts[row]) for row in rows]}),
+        loss=loss,
+        batches=Drawn(chances(languages, job.temperature), languages, lengths).batches,
+        evaluator=_Evaluator(loss, _features(model, texts[held_out].tolist(), encoder.prefix)),
+        prompt=encoder.prefix,
+        metric=METRIC,
+    )
+    masked_language_model.add_head(model, vocabulary, seed=job.schedule.seed)
+    head = replace(job.schedule, steps=job.head_steps, learning_rate=_HEAD_RATE)
+    freeze(model, layers, 0)
+    log = []
+    if job.head_steps and not checkpoint_folder.has_checkpoint(checkpoints / "whole"):
+        log = train(lesson, head, checkpoints / "head", resume=job.resume, told=told)
+    freeze(model, layers, len(layers))
+    more = train(lesson, job.schedule, checkpoints / "whole", resume=job.resume, told=told)
+    masked_language_model.remove_head(model)
+    steps = max((entry["step"] for entry in log), default=0)
+    return [*log, *({**entry, "step": entry["step"] + steps} for entry in more)]
+
+
+def _held_out(data: TrainingSet, seed: int) -> NDArray[np.bool_]:
+    """Which texts are not trained on, shape (n_texts,): all renditions of some works."""
+    order = np.random.default_rng(seed).permutation(len(data.works))
+    sizes = np.bincount(data.documents.work, minlength=len(data.works))[order]
+    wanted = min(_MAX_HELD_OUT, max(1, round(_HELD_OUT * len(data.documents.texts))))
+    works = order[: int(np.searchsorted(np.cumsum(sizes), wanted)) + 1]
+    return np.isin(data.documents.work, works)
+
+
+def _features(
+    model: SentenceTransformer, texts: Sequence[str], prefix: str, size: int = 32
+) -> list[dict[str, Any]]:
+    """Texts of similar length together, as the model takes them."""
+    ordered = sorted(texts, key=len)
+    batches = []
+    for start in range(0, len(ordered), size):
+        features = model.preprocess(ordered[start : start + size], prompt=prefix)
+        batches.append({name: features[name] for name in ("input_ids", "attention_mask")})
+    return [{name: own.to(model.device) for name, own in batch.items()} for batch in batches]
+
+
+def _try(
+    alpha: float, raw: Vector, choosing: Examination, general: GeneralSet, encode: Encode
+) -> Tried:
+    """What the model is worth with the weights that it has now.
+
+    Args:
+        alpha: Part of what was trained.
+        raw: Of the pool's documents.
+        choosing: Persons to choose by.
+        general: Sentences that it is not to forget.
+        encode: The model.
+    """
+    _, recall = gate.choose(choosing, raw)
+    return Tried(alpha, recall, float(general.found(encode(general.texts)).mean()))
+
+
+def _curves(log: Sequence[Mapping[str, float]]) -> dict[str, list[tuple[float, float]]]:
+    found = curves(log, {"loss": "loss", f"eval_{METRIC}": "loss of other texts"})
+    found["loss of other texts"] = [(step, -less) for step, less in found["loss of other texts"]]
+    return found

@@ -1,0 +1,291 @@
+"""Teach a model the languages that it is weak in: a translation gets the vector of its original.
+
+The teacher reads the original, in a language that it is good in; the student is to make the same
+vector of the original and of each translation. Nothing but texts in several languages is needed.
+
+Source: Reimers and Gurevych 2020, "Making Monolingual Sentence Embeddings Multilingual using
+Knowledge Distillation" (https://aclanthology.org/2020.emnlp-main.365).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.sentence_transformer.losses import MSELoss
+from torch import Tensor, nn
+
+from ingest.encode import model_files, raw_vectors
+from ingest.encode.options import EMBEDDED, EncoderOptions
+from ingest.encode.sentence_transformer import load_encoder
+from ingest.finetune.data import training_set
+from ingest.finetune.data.training_set import Documents
+from ingest.finetune.release import gate, model_folder
+from ingest.finetune.release.in_memory_evaluation import Examination
+from ingest.finetune.release.model_card import Base, Card
+from ingest.finetune.training import checkpoint_folder
+from ingest.finetune.training.batch_sampler import Drawn
+from ingest.finetune.training.finetune import Encode
+from ingest.finetune.training.frozen_layers import freeze, layers_of
+from ingest.finetune.training.language_sampling import TEMPERATURE, chances
+from ingest.finetune.training.trainer import Lesson, Schedule, Told, curves, train
+from xlrec_es.errors import MissingExtra, SourceError, UsageError
+from xlrec_es.recommend.recommendations import Vector
+
+try:
+    from datasets import Dataset
+except ImportError as error:
+    raise MissingExtra.named("finetune", "Distilling a model") from error
+
+MIN_TRANSLATIONS = 50
+"""With fewer, a model learns them by heart and nothing else."""
+METRIC = "cosine"
+
+_HELD_OUT, _MAX_HELD_OUT = 0.05, 500  # part of the works, and most translations
+
+
+@dataclass(frozen=True, slots=True)
+class DistilJob:
+    """What is asked for.
+
+    Attributes:
+        pairs: Folder of `xlrec-ingest pairs`: renditions of a work are translations of each other.
+        folder: For the student.
+        model: The student; see `ingest.encode.model_files.find`.
+        teacher: Another model, or the student as it is now.
+        schedule: How long, and how fast.
+        options: How both are run.
+        source: Language of the originals; None: the one of most texts.
+        targets: Languages that are taught; empty: all others.
+        resume: Go on from the last checkpoint.
+        force: Accept the model whatever the gate says; its card says so.
+    """
+
+    pairs: Path
+    folder: Path
+    model: str = EMBEDDED
+    teacher: str | None = None
+    schedule: Schedule = field(default_factory=lambda: Schedule(learning_rate=5e-5))
+    options: EncoderOptions = field(default_factory=lambda: EncoderOptions(max_tokens=64))
+    source: str | None = None
+    targets: tuple[str, ...] = ()
+    resume: bool = False
+    force: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """What makes the model what it is, ready for JSON."""
+        return {
+            **asdict(self.schedule),
+            "max_tokens": self.options.max_tokens,
+            "teacher": Path(self.teacher).name if self.teacher else "the base itself",
+            "source": self.source,
+            "targets": list(self.targets),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Translations:
+    """Texts, each with its original.
+
+    Attributes:
+        originals: Texts in the source language.
+        texts: What is taught: translations, and the originals themselves.
+        languages: Of each text.
+        original: Shape (n_texts,): number of each text's original.
+        held_out: Shape (n_texts,): texts that are not taught; all of some originals.
+    """
+
+    originals: tuple[str, ...]
+    texts: tuple[str, ...]
+    languages: tuple[str, ...]
+    original: NDArray[np.int64]
+    held_out: NDArray[np.bool_]
+
+
+def translations(
+    documents: Documents, n_works: int, source: str, targets: Sequence[str], *, seed: int
+) -> Translations:
+    """Renditions of works that have one in the source language.
+
+    Args:
+        documents: Of works.
+        n_works: How many works there are.
+        source: Language of the originals.
+        targets: Languages that are taught; empty: all others.
+        seed: Of what is held out.
+
+    Raises:
+        SourceError: Too few.
+    """
+    originals: list[str] = []
+    rows: list[tuple[str, str, int]] = []
+    for own in documents.by_work(n_works):
+        there = dict(own)
+        others = [(lang, text) for lang, text in own if lang != source]
+        wanted = [(lang, text) for lang, text in others if not targets or lang in targets]
+        if source in there and wanted:
+            number = len(originals)
+            originals.append(there[source])
+            rows += [(source, there[source], number)]
+            rows += [(language, text, number) for language, text in wanted]
+    if len(rows) - len(originals) < MIN_TRANSLATIONS:
+        raise SourceError(
+            f"{len(rows) - len(originals)} translations of texts in {source}, and distilling needs "
+            f"{MIN_TRANSLATIONS}: works with renditions in several languages, or another --source"
+        )
+    original = np.array([number for *_, number in rows], np.int64)
+    order = np.random.default_rng(seed).permutation(len(originals))
+    wanted_number = min(_MAX_HELD_OUT, max(1, round(_HELD_OUT * len(originals))))
+    held_out = np.isin(original, order[:wanted_number])
+    return Translations(
+        tuple(originals),
+        tuple(text for _, text, _ in rows),
+        tuple(language for language, *_ in rows),
+        original,
+        held_out,
+    )
+
+
+class _TeacherLoss(nn.Module):
+    """The mean squared difference from the teacher's vectors; labels number the originals."""
+
+    def __init__(self, model: SentenceTransformer, teacher: Vector) -> None:
+        super().__init__()
+        self.model = model
+        self._loss = MSELoss(model)
+        self._teacher = torch.from_numpy(teacher)
+
+    def forward(self, features: Sequence[dict[str, Tensor]], labels: Tensor) -> Tensor:
+        """See `MSELoss`."""
+        wanted = self._teacher[labels.cpu()].to(labels.device)
+        loss: Tensor = self._loss(features, wanted)
+        return loss
+
+
+class _Evaluator(BaseEvaluator):
+    """The mean cosine of held-out translations to the teacher's vectors of their originals."""
+
+    def __init__(self, encode: Encode, texts: Sequence[str], wanted: Vector) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.primary_metric = METRIC
+        self._encode, self._texts, self._wanted = encode, texts, wanted
+
+    def __call__(self, *_: object, **__: object) -> dict[str, float]:
+        return {METRIC: float((self._encode(self._texts) * self._wanted).sum(axis=1).mean())}
+
+
+def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, Any]:
+    """Teach, judge, and write.
+
+    Args:
+        job: What.
+        told: Is told the step and what was measured there.
+
+    Returns:
+        A summary, ready for JSON.
+
+    Raises:
+        SourceError: The pairs cannot be read, or have too few translations.
+        UsageError: The teacher's vectors have another length; there are checkpoints of another run.
+        EncoderError: A model cannot be had or trained, or the folder cannot be written.
+        TrainingFailed: See `ingest.finetune.training.trainer.train`.
+    """
+    start = time.perf_counter()
+    data = training_set.read(job.pairs)
+    source = job.source or Counter(data.documents.languages).most_common(1)[0][0]
+    lessons = translations(
+        data.documents, len(data.works), source, job.targets, seed=job.schedule.seed
+    )
+    pool = Examination.of(data).limited(job.schedule.seed)
+    choosing, judging = pool.halves(job.schedule.seed)
+    model_folder.check_free(job.folder)
+    files = model_files.find(job.model)
+    encoder = load_encoder(job.model, options=replace(job.options, dtype="float32"))
+    model = encoder.transformer
+    layers = layers_of(model, files.name)
+    teacher = _teach(job, encoder.dims, lessons.originals)
+    run = {"settings": job.settings(), "pairs": data.digest, "base": files.revision}
+    checkpoints = checkpoint_folder.prepare(job.folder, run, resume=job.resume)
+    encode = Encode(encoder, bf16=job.schedule.bf16)
+    base = encode(pool.texts)
+    freeze(model, layers, len(layers))  # token vectors rest: most belong to words that are not here
+    measure = _evaluator(encode, lessons, teacher, source)
+    before = measure()[METRIC]
+    lesson = _lesson(lessons, model, teacher, encoder.prefix, measure)
+    log = train(lesson, job.schedule, checkpoints, resume=job.resume, told=told)
+    after = measure()[METRIC]
+    verdict = gate.judge(choosing, judging, base, encode(pool.texts), seed=job.schedule.seed)
+    card = Card(
+        "xlrec-ingest distil",
+        "A multilingual encoder of texts, taught that a translation gets the vector that a teacher "
+        "makes of its original.",
+        Base.of(job.model, files),
+        prefix=encoder.prefix,
+        learned_from=model_files.learned_from(job.teacher) if job.teacher else (),
+        settings=job.settings(),
+        details={
+            "Cosine of translations that were not taught": [{"before": before, "after": after}]
+        },
+        curves=curves(log, {"loss": "loss", f"eval_{METRIC}": "cosine on the way"}),
+    )
+    card = gate.judged(card, data, verdict, force=job.force)
+    written = model_folder.write_model(job.folder, model, card)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return {
+        **gate.summary(written, files, card.status, verdict, judging),
+        "source": source,
+        "translations": len(lessons.texts) - len(lessons.originals),
+        "cosine before": before,
+        "cosine after": after,
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+def _teach(job: DistilJob, dims: int, originals: Sequence[str]) -> Vector:
+    """The teacher's vectors, shape (n_originals, dims)."""
+    teacher = load_encoder(job.teacher or job.model, options=replace(job.options, prefix=None))
+    if teacher.dims != dims:
+        raise UsageError(
+            f"the teacher's vectors have {teacher.dims} dimensions and the student's {dims}; they "
+            "must be alike (xlrec-ingest compress --method pca makes fewer)"
+        )
+    return raw_vectors.encode(teacher, originals)
+
+
+def _evaluator(encode: Encode, lessons: Translations, teacher: Vector, source: str) -> _Evaluator:
+    own = np.array([language != source for language in lessons.languages]) & lessons.held_out
+    rows = np.flatnonzero(own)
+    return _Evaluator(encode, [lessons.texts[n] for n in rows], teacher[lessons.original[rows]])
+
+
+def _lesson(
+    lessons: Translations,
+    model: SentenceTransformer,
+    teacher: Vector,
+    prompt: str,
+    evaluator: _Evaluator,
+) -> Lesson:
+    rows = np.flatnonzero(~lessons.held_out)
+    texts = [lessons.texts[row] for row in rows]
+    languages = [lessons.languages[row] for row in rows]
+    lengths = np.array([len(text) for text in texts], np.int64)
+    labels = lessons.original[rows].tolist()
+    return Lesson(
+        model=model,
+        dataset=Dataset.from_dict({"text": texts, "label": labels}),
+        loss=_TeacherLoss(model, teacher),
+        batches=Drawn(chances(languages, TEMPERATURE), languages, lengths).batches,
+        evaluator=evaluator,
+        prompt=prompt,
+        metric=METRIC,
+    )

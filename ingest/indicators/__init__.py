@@ -1,0 +1,1 @@
+"""From interactions to indicators in the documents: learn, borrow, write."""

@@ -1,0 +1,204 @@
+"""Indicators for works that few have touched, borrowed from works like them in any language.
+
+A work with few interactions (a new language, a new market) gets the mean of the indicators of its
+nearest warm works, weighed by similarity, and its nearest works themselves, warm or not: whoever
+liked one of those will like it. What it has of its own and what it borrows are blended by evidence:
+own x n/(n + kappa) + borrowed x kappa/(n + kappa), with n the persons who liked it. What is
+borrowed counts as much as its lenders are near. Vectors are calibrated, so that the nearest works
+may be in any language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array, vstack
+
+from ingest.indicators.learners.learner import TOP, Works
+from ingest.indicators.learners.sparse_blocks import BLOCK_ENTRIES, Floats, others, strongest
+from ingest.indicators.nearest_neighbours import Neighbours
+from xlrec_es.recommend.recommendations import Vector
+
+OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
+_LEAST_SHARE = 0.05  # of what is borrowed: less changes no list (README, "Transfer")
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Indicators after the transfer.
+
+    Attributes:
+        indicators: Shape (n_works, n_works): of each work in its row.
+        provenance: For each work `own`, `blended`, `borrowed`, or `none` if it has no indicator.
+    """
+
+    indicators: csr_array
+    provenance: NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """How works borrow from their neighbours; the defaults measured best (README, "Design").
+
+    Attributes:
+        neighbours: Warm works that a work borrows from; 0: nothing is borrowed.
+        kappa: Persons that own indicators need to count as much as borrowed ones. Low, for who
+            did not like a work that was there for them says more of it than its neighbours do.
+        full_cosine: Mean cosine of lenders that lend in full; nearer ones lend more, others less.
+        self_weight: Sum of the weights of the neighbours themselves, as a part of what the
+            borrowed indicators add up to.
+        speaking: Nearest works that speak themselves.
+        temperature: Of the soft maximum over cosines that weighs neighbours; near 0, only the
+            nearest counts.
+        min_persons: A work liked by so many is warm.
+        top: Indicators that a work keeps.
+        device: Where neighbours are looked for: `cpu`, `cuda`.
+    """
+
+    neighbours: int = 20
+    kappa: float = 0.3
+    full_cosine: float = 0.5
+    self_weight: float = 0.4
+    speaking: int = 50
+    temperature: float = 0.1
+    min_persons: int = 1
+    top: int = TOP
+    device: str = field(default="cpu", repr=False)  # the same are found on each
+
+    def needy(self, persons: Floats, vectors: Vector, works: Works) -> Works:
+        """Those of some works that borrow; arguments as for `apply`."""
+        if not self.neighbours:
+            return works[:0]
+        share = self.kappa / (persons[works] + self.kappa)
+        return works[(share >= _LEAST_SHARE) & vectors[works].any(axis=1)]
+
+    def own_of(
+        self,
+        learn: Callable[[Works], csr_array],
+        persons: Floats,
+        vectors: Vector,
+        works: Works,
+    ) -> csr_array:
+        """Learn what these works have of their own, and the works that they borrow from.
+
+        Args:
+            learn: A learner's, of some works.
+            persons: As for `apply`.
+            vectors: As for `apply`.
+            works: Which; all of them, or those of a shard.
+
+        Returns:
+            Shape (n_works, n_works): the rows that `apply` needs for these works.
+        """
+        n_works = len(persons)
+        needy = self.needy(persons, vectors, works)
+        warm = persons >= self.min_persons
+        known = np.zeros(n_works, bool)
+        own = csr_array((n_works, n_works), dtype=np.float32)
+        wanted = works
+        neighbours = Neighbours(vectors, self.device) if len(works) < n_works else None
+        while True:
+            if neighbours:
+                [lent] = neighbours.of(needy, (warm, self.neighbours))
+                wanted = np.union1d(wanted, lent.indices).astype(np.int32)
+            wanted = wanted[~known[wanted]]
+            if not len(wanted):
+                return own
+            own = csr_array(own + _at_rows(learn(wanted), wanted))
+            known[wanted] = True
+            # A work that turns out to have no indicators lends nothing: the next nearest does.
+            warm &= ~known | (np.diff(own.indptr) > 0)
+
+    def apply(
+        self, own: csr_array, persons: Floats, vectors: Vector, works: Works | None = None
+    ) -> Blend:
+        """Blend what works have of their own with what they borrow.
+
+        Args:
+            own: Shape (n_works, n_works), as a learner made it.
+            persons: Who liked each work, shape (n_works,).
+            vectors: Shape (n_works, dims), calibrated, of length 1; zeros where there is none.
+            works: Which are wanted, None for all; the others end without indicators.
+        """
+        n_works = len(persons)
+        wanted = np.arange(n_works, dtype=np.int32) if works is None else works
+        needy = self.needy(persons, vectors, wanted)
+        warm = (persons >= self.min_persons) & (np.diff(own.indptr) > 0)
+        everybody = np.asarray(vectors.any(axis=1))
+        lent, speakers = Neighbours(vectors, self.device).of(
+            needy, (warm, self.neighbours), (everybody, self.speaking)
+        )
+        given = np.zeros(n_works)
+        rows = [csr_array((0, n_works), dtype=np.float32)]
+        # In blocks: what twenty lenders have is some thousand entries a work, before it is cut.
+        size = max(1, BLOCK_ENTRIES // (self.neighbours * self.top + self.speaking + 1))
+        for start in range(0, len(needy), size):
+            some, here = needy[start : start + size], slice(start, start + size)
+            borrowed = self._borrow(own, lent[here], speakers[here], some)
+            blended, given[some] = self._blend(own[some], borrowed, persons[some])
+            rows.append(blended)
+        others_own = np.setdiff1d(wanted, needy)
+        kept = _at_rows(strongest(own[others_own], top=self.top), others_own)
+        indicators = csr_array(kept + _at_rows(vstack(rows, format="csr"), needy))
+        provenance = np.select(
+            [np.diff(indicators.indptr) == 0, given == 0, given == 1],
+            [NONE, OWN, BORROWED],
+            BLENDED,
+        )
+        return Blend(indicators, provenance)
+
+    def _blend(
+        self, own: csr_array, borrowed: csr_array, persons: Floats
+    ) -> tuple[csr_array, NDArray[np.float64]]:
+        """Own and borrowed indicators of some works in one, and the share of the borrowed."""
+        share = self.kappa / (persons.astype(np.float64) + self.kappa)
+        # A work without anything to borrow keeps its own in full, and the other way round.
+        share[np.diff(borrowed.indptr) == 0] = 0
+        share[(np.diff(own.indptr) == 0) & (share > 0)] = 1
+        mixed = csr_array(diags_array(1 - share) @ own + diags_array(share) @ borrowed)
+        mixed.eliminate_zeros()
+        return strongest(csr_array(mixed, dtype=np.float32), top=self.top), share
+
+    def _borrow(
+        self, own: csr_array, lent: csr_array, speakers: csr_array, needy: Works
+    ) -> csr_array:
+        """Borrowed indicators of some needy works, shape (len(needy), n_works)."""
+        weights = _softmax(lent, self.temperature)
+        nearness = np.asarray(weights.multiply(lent).sum(axis=1)).ravel() / self.full_cosine
+        nearness[np.diff(lent.indptr) == 0] = 1
+        lending = diags_array(np.maximum(nearness, 0).astype(np.float32)) @ weights
+        means = csr_array(lending @ own)
+        # On the scale of the learner's weights, whichever learner it is.
+        typical = np.asarray(means.sum(axis=1)).ravel()  # (len(needy),)
+        typical[typical == 0] = 1
+        scale = diags_array((self.self_weight * typical).astype(np.float32))
+        speaking = scale @ _softmax(speakers, self.temperature)
+        return others(csr_array(means + speaking), needy)
+
+
+def _at_rows(rows: csr_array, works: Works) -> csr_array:
+    """Rows at the places of their works, shape (n_works, n_works)."""
+    n_works = rows.shape[1]
+    counts = np.zeros(n_works + 1, np.int64)
+    counts[works + 1] = np.diff(rows.indptr)
+    order = np.argsort(works, kind="stable")
+    sorted_rows = csr_array(rows[order])
+    return csr_array(
+        (sorted_rows.data, sorted_rows.indices, np.cumsum(counts)), shape=(n_works, n_works)
+    )
+
+
+def _softmax(cosines: csr_array, temperature: float) -> csr_array:
+    """Weights that add up to 1 in each row that has any."""
+    rows = np.repeat(np.arange(cosines.shape[0]), np.diff(cosines.indptr))
+    # Relative to the nearest, so that nothing overflows.
+    tops = np.full(cosines.shape[0], -1.0)
+    np.maximum.at(tops, rows, cosines.data)
+    weights = np.exp((cosines.data - tops[rows]) / temperature)
+    weights /= np.bincount(rows, weights, minlength=cosines.shape[0])[rows]
+    return csr_array(
+        (weights.astype(np.float32), cosines.indices, cosines.indptr), shape=cosines.shape
+    )

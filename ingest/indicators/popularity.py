@@ -1,0 +1,143 @@
+"""Popularity, everywhere and market by market.
+
+A market is what rows of interactions name in a column of that name: a country, a shop. Without the
+column it is the language in which a person is at home: that of most documents that they liked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ingest.documents.builder import MAX_POPULARITY
+from ingest.indicators.learners.sparse_blocks import Floats
+from xlrec_es.errors import SourceError
+from xlrec_es.index.indicators import storable
+
+COLUMN, LANGUAGE = "column", "language"
+MAX_MARKETS = 300
+"""More are taken for a mistake: each document keeps a number for each."""
+
+PRIOR_PERSONS = 20.0
+"""So many persons who like what everybody likes are added to those of a market."""
+
+
+@dataclass(frozen=True, slots=True)
+class Markets:
+    """How many liked a work, market by market.
+
+    Attributes:
+        names: Of the markets, sorted.
+        origin: `column` or `language`.
+        persons: Shape (n_works, n_markets), float32; older likes count less.
+    """
+
+    names: tuple[str, ...]
+    origin: str
+    persons: csr_array
+
+
+class MarketNumbers:
+    """Markets that rows have named so far, as numbers; the same name may have both origins."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def number(self, origin: str, name: str) -> int:
+        """The number of a market.
+
+        Raises:
+            SourceError: There are too many.
+        """
+        if len(self._numbers) == MAX_MARKETS and (origin, name) not in self._numbers:
+            raise SourceError(
+                f"the interactions name more than {MAX_MARKETS} markets, the last of them "
+                f"{name!r}; a market is a country, or a shop. Say which column has it: "
+                "--field market=NAME"
+            )
+        return self._numbers.setdefault((origin, name), len(self._numbers))
+
+    def count(
+        self,
+        users: NDArray[np.int32],
+        works: NDArray[np.int32],
+        markets: NDArray[np.int16],
+        recent: NDArray[np.float32],
+        *,
+        n_works: int,
+    ) -> Markets:
+        """Count each like where it was made, or else where its person is at home.
+
+        Args:
+            users: Number of each like's person, shape (n,).
+            works: Number of its work.
+            markets: Number of its market; below zero: none.
+            recent: What it counts, 0..1.
+            n_works: Of the catalogue.
+        """
+        known = [*self._numbers]
+        given = any(origin == COLUMN for origin, _ in known)
+        origin = COLUMN if given else LANGUAGE
+        names = tuple(sorted(name for of, name in known if of == origin))
+        places = {(origin, name): place for place, name in enumerate(names)}
+        columns = np.array([*(places.get(market, -1) for market in known), -1])
+        at = columns[np.maximum(markets, -1)]
+        if not given:
+            at = main_markets(users, at)
+        there = at >= 0
+        persons = csr_array(
+            (recent[there], (works[there], at[there])),
+            shape=(n_works, len(names)),
+            dtype=np.float32,
+        )
+        return Markets(names, origin, persons)
+
+
+def main_markets(users: NDArray[np.int32], markets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """By row the market that most rows of its person name; the first of several; -1: none."""
+    there = markets >= 0
+    width = int(markets.max(initial=0)) + 1
+    pairs, counts = np.unique(
+        users[there].astype(np.int64) * width + markets[there], return_counts=True
+    )
+    persons, named = np.divmod(pairs, width)
+    order = np.lexsort((named, -counts, persons))
+    first = order[np.flatnonzero(np.diff(persons[order], prepend=-1))]
+    main = np.full(int(users.max(initial=0)) + 1, -1)
+    main[persons[first]] = named[first]
+    found: NDArray[np.int64] = main[users]
+    return found
+
+
+def popularity(persons: Floats) -> Floats:
+    """How many liked a work, as 0..1 on the worker's logarithmic scale."""
+    scaled = np.log1p(persons.astype(np.float64)) / np.log1p(MAX_POPULARITY)
+    found: Floats = np.minimum(scaled, 1).astype(np.float32)
+    return found
+
+
+def by_market(
+    markets: Markets, persons: Floats, n_persons: int, works: NDArray[np.int32]
+) -> Floats:
+    """Popularity of some works in each market.
+
+    A market of few persons says little: `PRIOR_PERSONS` who like what everybody likes are added.
+
+    Args:
+        markets: How many liked them where.
+        persons: And everywhere, shape (n_works,).
+        n_persons: How many persons there are.
+        works: Of which.
+
+    Returns:
+        Shape (len(works), n_markets), 0..1, as `storable` rounds; 0: nobody anywhere liked it.
+    """
+    there = markets.persons[works].toarray()  # (len(works), n_markets)
+    everywhere = persons[works, None] * (PRIOR_PERSONS / max(1, n_persons))
+    values = popularity(there + everywhere)
+    rounded = storable(values.ravel()).reshape(values.shape)
+    rounded[values == 0] = 0
+    return rounded

@@ -1,0 +1,197 @@
+"""Put the parts of a run together."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from typing import Any
+
+import orjson
+from elasticsearch import Elasticsearch
+
+from ingest.cluster import Patience
+from ingest.documents.builder import DocumentBuilder, KeptFields
+from ingest.documents.deduplication import Builder, Deduplicator
+from ingest.documents.language_detection import LanguageDetector
+from ingest.encode.options import INDEX_SCHEME
+from ingest.run import checkpoint as checkpoints
+from ingest.run.checkpoint import Checkpoint, State
+from ingest.run.counts import Observer, Tally
+from ingest.run.index_setup import Cluster, check_way, find
+from ingest.run.job import Job
+from ingest.run.prometheus import serve_metrics
+from ingest.run.reject_file import RejectFile, default_path
+from ingest.run.signals import Stop
+from ingest.run.summary import summarize
+from ingest.run.worker import Worker, no_one
+from ingest.sources.record import Record
+from ingest.sources.source import Source, open_source
+from ingest.write.companion_index import Removed, remove_gone
+from ingest.write.modes import COMPANION, IN_PLACE
+from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.errors import ConfigError
+from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.vectors.encoder import Encoder
+
+
+def run(
+    job: Job,
+    connection: Connection,
+    *,
+    encoder: Encoder | None = None,
+    observe: Observer = no_one,
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Bring a source into an index.
+
+    What is cheap to check comes first: the model takes seconds to load.
+
+    Args:
+        job: What is to be done.
+        connection: To the cluster.
+        encoder: Makes the vectors; None to load the job's model.
+        observe: Is told how far it is, see `ingest.run.progress_bar.ProgressBar`.
+        stop: To end the run early: what is encoded is still written and noted.
+
+    Returns:
+        The summary: see `ingest.run.summary.summarize`.
+
+    Raises:
+        XlrecError: It cannot be done, or not to the end; all that was acknowledged stays.
+    """
+    start = time.perf_counter()
+    if not job.index:
+        raise ConfigError("the name of the index is empty")
+    rejects = RejectFile(job.rejects or default_path(job.source))
+    tally = Tally()
+    gone = Removed()
+    with connect(connection) as client:
+        source = open_source(
+            job.source,
+            client=client,
+            query=job.query,
+            follow=job.follow,
+            in_place=job.way == IN_PLACE,
+            slices=job.slices,
+        )
+        if rejects.path.absolute() == source.path:
+            raise ConfigError(f"the reject file {rejects.path} is the input itself")
+        cluster = _reach(client, job.wait_s)
+        live = cluster.patience.call(client, lambda: find(client, job))
+        job = _settled(job, live)
+        builder = _builder(job)
+        checkpoint = _checkpoint(job, source, rejects)
+        if live is not None:
+            checkpoint.bind(client, live, cluster.patience)
+        state = checkpoint.load() if job.resume else State()
+        with rejects, contextlib.ExitStack() as loaded:
+            observe("load", tally, None)
+            if encoder is None:
+                with tally.timed("load"):
+                    encoder = loaded.enter_context(_load(job))
+            worker = Worker(
+                job=job,
+                source=source,
+                builder=builder,
+                encoder=encoder,
+                cluster=cluster,
+                live=live,
+                rejects=rejects,
+                checkpoint=checkpoint,
+                state=state,
+                # Enough for batches of like length, and little enough for the bar to move.
+                window=max(256, getattr(encoder, "batch_tokens", 0) // 4),
+                observe=observe,
+                tally=tally,
+                stop=stop or Stop(),
+            )
+            with serve_metrics(worker, job.metrics_port):
+                written = worker.run()
+        if worker.complete:
+            checkpoint.remove()
+            if job.way == COMPANION:
+                gone = remove_gone(client, job.source.removeprefix(INDEX_SCHEME), written.live.name)
+                tally.deleted += gone.removed
+    if isinstance(builder, Deduplicator):
+        tally.duplicates = builder.found
+    summary = summarize(
+        worker,
+        index=written,
+        resumed_after=state.position,
+        seconds=time.perf_counter() - start,
+    )
+    if gone.refused:
+        summary["warnings"].append(
+            f"{len(gone.refused)} documents of records that are no more stay, because they could "
+            f"not be removed: {gone.refused[0].reason}"
+        )
+    return summary
+
+
+def _settled(job: Job, live: LiveIndex | None) -> Job:
+    """The job as the index that exists, if it does, has it.
+
+    Raises:
+        IndexUnusable: The index was made in another way.
+        ConfigError: Several machines would describe an index, each in its way.
+    """
+    if live is not None:
+        check_way(job, live)
+        if job.way == COMPANION:
+            return replace(job, keep=tuple(live.meta.source["keep"]))
+    elif job.way == IN_PLACE and job.shard.count > 1:
+        raise ConfigError(
+            "the first run in place decides on the calibration for all; run it without --shard, "
+            "to its first document at least"
+        )
+    return job
+
+
+def _builder(job: Job) -> Builder:
+    documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
+    builder: Builder = documents
+    if job.kept is not None:
+        builder = KeptFields(documents, job.kept, in_place=job.way == IN_PLACE)
+    if job.duplicates.mode == "keep":
+        return builder
+    return Deduplicator(builder, job.duplicates, job.fields.work)
+
+
+def _reach(client: Elasticsearch, wait_s: float) -> Cluster:
+    """Ask the cluster what it can do, once it answers."""
+    patience = Patience(retry_s=wait_s, max_wait_s=5.0)
+    return Cluster(client, patience.call(client, lambda: probe(client)))
+
+
+def _load(job: Job) -> AbstractContextManager[Encoder]:
+    from ingest.encode.encoder_pool import encoder_for  # brings torch
+
+    return encoder_for(job.model, job.encoder)
+
+
+def _checkpoint(job: Job, source: Source, rejects: RejectFile) -> Checkpoint:
+    """The run's checkpoint, and what of the job must be the same for another to go on."""
+    if job.resume and not source.rereadable:
+        raise ConfigError(
+            f"{source.name} can be read but once, so there is nothing to go on from; run "
+            "without --resume: what is in the index is passed over"
+        )
+    if not (source.rereadable and source.resumable):
+        return Checkpoint(None)  # always from the beginning: what is in the index is passed over
+    identity = {
+        "source": source.name,
+        "source's beginning": _beginning(source),
+        "fields": {name: str(path) for name, path in asdict(job.fields).items()},
+        "shard": str(job.shard),
+    }
+    return Checkpoint(job.checkpoint or checkpoints.default_path(rejects.path), identity)
+
+
+def _beginning(source: Source) -> str:
+    """Tells whether it is the same file as before: it may have grown, but not be another."""
+    first = next(iter(source.records()), None)
+    content = first.fields if isinstance(first, Record) else first and first.record
+    return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]

@@ -1,0 +1,143 @@
+"""The checkpoint: a small file that says up to where a run is settled.
+
+It is written after the acknowledgement, whole or not at all, so that it never promises too much:
+what is done again after a crash is at most what was under way, and doing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from elasticsearch import Elasticsearch
+
+from ingest.cluster import Patience
+from ingest.run.counts import Counts
+from xlrec_es.errors import ConfigError, IngestError
+from xlrec_es.index.live_index import LiveIndex
+
+_SUFFIX = ".checkpoint.json"
+_EVERY_S = 1.0
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Up to where a run is settled.
+
+    Attributes:
+        position: Of the last record of the source that is; 0 for none.
+        rejects_size: Bytes of the reject file that belong to these records.
+        counts: What became of them; see `Counts.as_json`.
+    """
+
+    position: int = 0
+    rejects_size: int = 0
+    counts: Mapping[str, Any] = field(default_factory=lambda: Counts().as_json())
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """The file.
+
+    Attributes:
+        path: Where; None for a source that nobody can go on with.
+        identity: What must be the same for a run to go on: source, index, shard ...
+    """
+
+    path: Path | None
+    identity: dict[str, Any] = field(default_factory=dict)
+    _saved_at: float = 0.0
+
+    def bind(self, client: Elasticsearch, live: LiveIndex, patience: Patience) -> None:
+        """The run is for this very index, and no later one of its name.
+
+        Raises:
+            ClusterError: The cluster refuses, or is in trouble for too long.
+        """
+        settings = patience.call(
+            client, lambda: client.indices.get_settings(index=live.name, name="index.uuid")
+        )
+        uuid = settings[live.name]["settings"]["index"]["uuid"]
+        self.identity |= {
+            "index": f"{live.name} {uuid}",
+            "fingerprint": live.meta.fingerprint.digest,
+        }
+
+    def load(self) -> State:
+        """Where the run before this one got to; the beginning if it came to its end.
+
+        Raises:
+            ConfigError: It was another run, or the file is damaged.
+        """
+        if self.path is None or not self.path.exists():
+            return State()
+        try:
+            stored = orjson.loads(self.path.read_bytes())
+            identity, state = stored["identity"], State(**stored["state"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"the checkpoint {self.path} cannot be read ({error}); run without --resume to "
+                "begin anew: what is in the index is passed over"
+            ) from error
+        different = [
+            f"{name} was {identity.get(name)!r} and is {mine!r}"
+            for name, mine in ({name: None for name in identity} | self.identity).items()
+            if identity.get(name) != mine
+        ]
+        if different:
+            raise ConfigError(
+                f"the checkpoint {self.path} is of another run: {'; '.join(different)}. "
+                "Run without --resume to begin anew: what is in the index is passed over"
+            )
+        return state
+
+    def is_due(self) -> bool:
+        """Whether the last one is old enough for another."""
+        return time.monotonic() - self._saved_at >= _EVERY_S
+
+    def save(self, state: State) -> None:
+        """Replace the file.
+
+        Raises:
+            IngestError: It cannot be written.
+        """
+        if self.path is None:
+            return
+        content = {
+            "schema": _SCHEMA,
+            "identity": self.identity,
+            "state": {
+                "position": state.position,
+                "rejects_size": state.rejects_size,
+                "counts": state.counts,
+            },
+        }
+        new = self.path.with_name(self.path.name + ".new")
+        try:
+            with new.open("wb") as file:
+                file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut could leave the name without the content
+            new.replace(self.path)
+        except OSError as error:
+            raise IngestError(
+                f"cannot write the checkpoint {self.path}: {error.strerror}; name another file "
+                "with --checkpoint"
+            ) from error
+        self._saved_at = time.monotonic()
+
+    def remove(self) -> None:
+        """The run has come to its end."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def default_path(rejects: Path) -> Path:
+    """Beside the reject file."""
+    return rejects.with_name(rejects.name.removesuffix(".rejects.jsonl") + _SUFFIX)

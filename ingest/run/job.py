@@ -1,0 +1,100 @@
+"""What a run is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.documents.field_map import FieldMap
+from ingest.documents.text_recipe import Recipe
+from ingest.encode.model_files import learned_from, measured_calibration
+from ingest.encode.options import DEFAULTS, EMBEDDED, KEEP, Duplicates, EncoderOptions
+from ingest.shard import Shard
+from ingest.write.modes import IN_PLACE, VERSION
+
+DEFAULT_CALIBRATION = "centre"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a run is asked to do.
+
+    Attributes:
+        source: Path of the input; `-` is standard input, `index:NAME` an index.
+        index: Name of the index: an alias, made if it is not there.
+        way: `VERSION`, `IN_PLACE` or `COMPANION` of `ingest.write.modes`.
+        keep: The user's fields that the documents of a companion have besides the title; None for
+            those that it has.
+        fields: Which field is what.
+        query: Chooses a part of an index; see `ingest.sources.source.open_source`.
+        slices: Parts of an index that are read at the same time.
+        duplicates: What is done with texts that come more than once.
+        calibration: `none` or `centre`; None for the index's own, and if it is new for what
+            measured best for the model, else `centre`.
+        model: A folder, a name on the Hugging Face hub, or `embedded`.
+        encoder: How the model is run.
+        rejects: File for what cannot be indexed; None for the one beside the input.
+        resume: Whether to go on from the checkpoint of a run that did not come to its end.
+        checkpoint: Its file; None for the one beside the reject file.
+        max_rejects: The run fails when more is set aside; None for any number.
+        shard: Only the records of this part are indexed, by their ids.
+        follow: Whether to wait for more at the end of the source.
+        metrics_port: Port of the loopback address for Prometheus; None for none, 0 for any.
+        wait_s: Seconds to wait for Elasticsearch where it does not answer at the start.
+        seed: Of the calibration sample.
+    """
+
+    source: str
+    index: str
+    fields: FieldMap = field(default_factory=FieldMap)
+    way: str = VERSION
+    keep: tuple[str, ...] | None = None
+    query: str = ""
+    slices: int = 1
+    duplicates: Duplicates = KEEP
+    calibration: str | None = None
+    model: str = EMBEDDED
+    encoder: EncoderOptions = DEFAULTS
+    rejects: Path | None = None
+    resume: bool = False
+    checkpoint: Path | None = None
+    max_rejects: int | None = None
+    shard: Shard = field(default_factory=Shard)
+    follow: bool = False
+    metrics_port: int | None = None
+    wait_s: float = 0.0
+    seed: int = 0
+
+    @property
+    def recipe(self) -> Recipe:
+        """How texts are made."""
+        return Recipe(self.fields.texts, self.encoder.long_texts)
+
+    @property
+    def kept(self) -> tuple[str, ...] | None:
+        """The user's fields that documents are written with; None for all."""
+        if self.way == VERSION:
+            return None
+        if self.way == IN_PLACE:
+            return ()
+        return tuple(dict.fromkeys((self.fields.title, *(self.keep or ()))))
+
+    @property
+    def method(self) -> str:
+        """How a new index is calibrated.
+
+        Raises:
+            EncoderError: As for `ingest.encode.model_files.read_record`.
+        """
+        return self.calibration or measured_calibration(self.model) or DEFAULT_CALIBRATION
+
+    @property
+    def encoder_note(self) -> dict[str, Any]:
+        """What a new index remembers of the model; see `IndexMeta.encoder`.
+
+        Raises:
+            EncoderError: As for `ingest.encode.model_files.read_record`.
+        """
+        known = learned_from(self.model)
+        return {"learned_from": known} if known else {}

@@ -1,0 +1,152 @@
+"""The reject file: what was set aside, and why, so that it can be mended and read again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import orjson
+
+from ingest.encode.options import INDEX_SCHEME
+from ingest.sources.record import Rejection
+from xlrec_es import exact_json
+from xlrec_es.errors import ConfigError, IngestError
+
+_SUFFIX = ".rejects.jsonl"
+
+
+def default_path(source: str) -> Path:
+    """Beside the input, or here if that folder is not ours to write in.
+
+    Args:
+        source: The input as given on the command line; `-` is standard input.
+    """
+    if source.startswith(INDEX_SCHEME):
+        return Path(f"{source.removeprefix(INDEX_SCHEME)}{_SUFFIX}")
+    if source == "-":
+        return Path(f"xlrec{_SUFFIX}")
+    beside = Path(f"{Path(source)}{_SUFFIX}")  # a folder may be named with a slash at the end
+    return beside if os.access(beside.parent, os.W_OK) else Path(beside.name)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file for what is set aside again, which takes the place of a reject file at the end.
+
+    Until then, and if something fails, the reject file stays as it is.
+
+    Raises:
+        ConfigError: There is no reject file.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no reject file {path}")
+    new = path.with_name(f"{path.name}.new")
+    yield new
+    if new.exists():
+        new.replace(path)
+    else:
+        path.unlink()
+
+
+class RejectFile:
+    """JSON Lines, one rejection each; there is no file if nothing is rejected.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+        try:  # fails now rather than at the first rejection
+            is_new = not path.exists()
+            with path.open("ab"):
+                pass
+            if is_new:
+                path.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write the reject file {path}: {error.strerror}; name one with --rejects"
+            ) from error
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._file.tell() if self._file else 0
+
+    def cut(self, size: int) -> None:
+        """Keep so much of the file of an earlier run: 0 to begin anew.
+
+        Raises:
+            IngestError: It cannot be written.
+        """
+        if size == 0:
+            self.path.unlink(missing_ok=True)
+            return
+        try:
+            file = self._open()
+            file.truncate(size)
+            file.seek(size)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def write(self, rejection: Rejection) -> None:
+        """Set one aside.
+
+        Raises:
+            IngestError: The file cannot be written (further).
+        """
+        entry = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "line": rejection.position,
+            "stage": rejection.stage,
+            "reason": rejection.reason,
+            "document": rejection.document,
+            "record": rejection.record,
+        }
+        try:
+            self._open().write(exact_json.dumps(entry, orjson.OPT_APPEND_NEWLINE))
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def sync(self) -> None:
+        """Have all of it on the disk.
+
+        Raises:
+            IngestError: The file cannot be written (further).
+        """
+        try:
+            if self._file is not None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> RejectFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._file:
+            self._file.close()
+
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = self.path.open("r+b" if self.path.exists() else "w+b")
+            self._file.seek(0, os.SEEK_END)
+        return self._file
+
+    def _failure(self, error: OSError) -> IngestError:
+        return IngestError(f"cannot write the reject file {self.path}: {error.strerror}")

@@ -1,0 +1,114 @@
+"""What a run has done: as a JSON object, and as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.table import Table
+
+from ingest.encode import raw_vectors
+from ingest.run.counts import INDEXING
+from ingest.run.worker import Worker
+from ingest.write import word_segmentation
+from ingest.write.target_index import Target
+
+
+def summarize(
+    worker: Worker, *, index: Target, resumed_after: int, seconds: float
+) -> dict[str, Any]:
+    """The summary, ready to be printed as JSON.
+
+    Args:
+        worker: What has worked.
+        index: What it wrote into.
+        resumed_after: Position of the record that an earlier run had come to; 0 for none.
+        seconds: All of the run, the loading of the model included.
+    """
+    tally, meta, encoder = worker.tally, index.live.meta, worker.encoder
+    threads = {"encode": raw_vectors.parallel(encoder), "write": worker.limits.max_requests}
+    slowest = tally.bottleneck(threads)
+    return {
+        "index": worker.job.index,
+        "version": index.live.name,
+        "complete": worker.complete,
+        "resumed_after": resumed_after,
+        "documents": tally.documents,
+        "indexed": tally.indexed,
+        "unchanged": tally.unchanged,
+        "superseded": tally.superseded,
+        "deleted": tally.deleted,
+        "encoded": tally.encoded,
+        "tokens": raw_vectors.tokens(encoder),
+        "rejected": tally.rejected,
+        "rejects": str(worker.rejects.path) if tally.rejected else None,
+        "duplicates": asdict(tally.duplicates) if tally.duplicates else None,
+        "languages": dict(tally.languages.most_common()),
+        "detected": dict(tally.detected.most_common()),
+        "analyzers": {language: meta.analyzers[language] for language in meta.languages},
+        "calibration": meta.calibration.method,
+        "encoder": {
+            "model": encoder.model,
+            "revision": encoder.revision,
+            "dims": encoder.dims,
+            "device": getattr(encoder, "device", None),
+            "dtype": getattr(encoder, "dtype", None),
+        },
+        "retries": worker.writer.retries if worker.writer else 0,
+        "bottleneck": slowest and {"stage": slowest[0], "busy": round(slowest[1], 2)},
+        "seconds": {stage: round(spent, 2) for stage, spent in tally.seconds.items()}
+        | {"total": round(seconds, 2)},
+        "warnings": list(warnings_of(index)),
+    }
+
+
+def warnings_of(target: Target) -> Iterator[str]:
+    """What works, but not as well as it could."""
+    if poor := target.poorly_analyzed:
+        hint = ""
+        if lacking := word_segmentation.can_help(poor):
+            hint = (
+                f". Words in {', '.join(lacking)} are found by: pip install 'xlrec-es[segment]', "
+                "before an index is made"
+            )
+        yield (
+            f"the cluster has no analyzer for {', '.join(sorted(poor))}: texts in "
+            f"{'these languages are' if len(poor) > 1 else 'this language are'} searched by word "
+            f"forms as they stand (analyzer standard){hint}"
+        )
+
+
+def table(summary: Mapping[str, Any]) -> Table:
+    """The same for people."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("index", f"{summary['index']} ({summary['version']})")
+    encoder = summary["encoder"]
+    grid.add_row("encoder", f"{encoder['model']} on {encoder['device']}, {encoder['dtype']}")
+    grid.add_row("documents", str(summary["documents"]))
+    grid.add_row("  indexed", str(summary["indexed"]))
+    for name in ("unchanged", "superseded", "deleted"):
+        if summary[name]:
+            grid.add_row(f"  {name}", str(summary[name]))
+    if summary["rejected"]:
+        grid.add_row("rejected", f"{summary['rejected']}, see {summary['rejects']}")
+    if found := summary["duplicates"]:
+        grid.add_row("duplicates", f"{found['exact']} equal, {found['near']} alike")
+        for one in found["examples"]:
+            grid.add_row("", f"{one['id']} of {one['of']} ({one['similarity']:.2f})")
+    grid.add_row("languages", _counts(summary["languages"]))
+    if summary["detected"]:
+        grid.add_row("  detected", _counts(summary["detected"]))
+    seconds = dict(summary["seconds"])
+    total = seconds.pop("total")
+    seconds.pop(INDEXING, None)  # the time of the four stages that follow it
+    stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())
+    grid.add_row("seconds", f"{total:.1f} ({stages})")
+    if slowest := summary["bottleneck"]:
+        waited = f"{slowest['stage']}, busy {slowest['busy']:.0%} of the time"
+        grid.add_row("bottleneck", waited)
+    return grid
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{language} {count}" for language, count in counts.items())

@@ -1,0 +1,137 @@
+"""Windows: consecutive records, on their way through the pipeline together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.documents.builder import DETECTED
+from ingest.run.counts import Counts
+from ingest.sources.record import Deletion, Document, Part, Rejection
+from ingest.write.bulk_writer import Operation
+from ingest.write.target_index import Earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was made of one record.
+
+    Attributes:
+        position: Of the record.
+        size: Bytes that it took in the source.
+        parts: Documents, rejections, or a deletion.
+    """
+
+    position: int
+    size: int
+    parts: tuple[Document | Deletion | Rejection, ...]
+
+
+@dataclass(slots=True)
+class Window:
+    """Records that travel together; what one stage has found out, the next one needs.
+
+    Attributes:
+        position: Of the last of its records: once the window is settled, all up to there is.
+        size: Bytes of its records in the source.
+        documents: By id; of several states of a document, the last.
+        deletions: What is to go. A window has documents or deletions, not both.
+        rejections: What was set aside so far.
+        counts: What happened to its records so far.
+        earlier: What stays of documents that are in the index in another state, by id.
+        ids: Of its documents when they were compared.
+        operations: What is to be written.
+    """
+
+    position: int = 0
+    size: int = 0
+    documents: dict[str, Document] = field(default_factory=dict)
+    deletions: list[Deletion] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    ids: frozenset[str] = frozenset()
+    operations: list[Operation[Part]] = field(default_factory=list)
+
+    def add(self, built: Built) -> None:
+        """Take in one more record."""
+        self.position = built.position
+        self.size += built.size
+        for part in built.parts:
+            if isinstance(part, Rejection):
+                self.reject(part)
+            elif isinstance(part, Deletion):
+                self.deletions.append(part)
+            else:
+                self._add_document(part)
+
+    def _add_document(self, document: Document) -> None:
+        self.counts.documents += 1
+        self.counts.languages[document.language] += 1
+        if document.language_source == DETECTED:
+            self.counts.detected[document.language] += 1
+        before = self.documents.pop(document.id, None)
+        if before is not None:
+            self.counts.superseded += 1
+            document = document if document.version >= before.version else before
+        self.documents[document.id] = document
+
+    def reject(self, rejection: Rejection) -> None:
+        """Set aside."""
+        self.rejections.append(rejection)
+        self.counts.rejected += 1
+
+    def fields_beyond(self, known: set[str]) -> bool:
+        """Whether documents have values in fields that are not known; from now on they are."""
+        before = len(known)
+        for document in self.documents.values():
+            known.update(_paths(document.source))
+        return len(known) > before
+
+    @property
+    def n_parts(self) -> int:
+        """How much there is to be done, and to be remembered."""
+        return len(self.documents) + len(self.deletions) + len(self.rejections)
+
+
+def _paths(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds
+    """Paths of all values that are there, as Elasticsearch's dynamic mapping sees them."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _paths(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _paths(inner, path)
+    elif value is not None:
+        yield path
+
+
+def group(built: Iterable[Built | None], *, n_parts: int, n_bytes: int) -> Iterator[Window]:
+    """Put records into windows.
+
+    Args:
+        built: Records in the order of the source; None where the next one lets wait for itself.
+        n_parts: A window ends with the record that reaches this.
+        n_bytes: Or this size in the source.
+    """
+    window = Window()
+    for one in built:
+        if one is None or _is_of_another_kind(window, one):
+            if window.position:
+                yield window
+            window = Window()
+        if one is not None:
+            window.add(one)
+            if window.n_parts >= n_parts or window.size >= n_bytes:
+                yield window
+                window = Window()
+    if window.position:
+        yield window
+
+
+def _is_of_another_kind(window: Window, built: Built) -> bool:
+    kinds = {type(part) for part in built.parts}
+    return bool(
+        (window.deletions and Document in kinds) or (window.documents and Deletion in kinds)
+    )

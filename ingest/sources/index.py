@@ -1,0 +1,197 @@
+"""Records of an index that exists: a team's own, or one that this program made."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import elasticsearch
+import orjson
+from elasticsearch import Elasticsearch
+
+from ingest.cluster import Patience, passes
+from ingest.sources.record import Record, Rejection, Stored
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.errors import (
+    ClusterError,
+    ConfigError,
+    IndexNotFound,
+    IndexUnusable,
+    PointInTimeLost,
+    SourceError,
+)
+
+_OWN = "xlrec"
+POLL_S = 1.0
+"""Pause before an index that is followed is asked again whether something was written."""
+
+
+class IndexSource:
+    """All documents of an index, or those that a query matches, as of one point in time.
+
+    The user's fields come as they are. Where this program made the index, its own object is no
+    field of the user's: what it says of language and work goes into `Record.own`.
+
+    A point in time dies with its node and cannot be sorted the same way again, so a position means
+    nothing to a later run.
+
+    Followed, it goes on with what is written later, in the order of `_seq_no`: Elasticsearch itself
+    numbers the operations of each shard, so there is no clock to trust and no field to declare. A
+    change is seen `POLL_S` after it at the latest. What is deleted has no document to be seen.
+
+    Args:
+        client: Of its cluster.
+        index: Index, or alias of one index.
+        query: An Elasticsearch query.
+        follow: Wait for what is written later.
+        slices: Parts of it that are read at the same time.
+        in_place: The records are to be completed where they are: they come as the user's fields
+            alone tell them, with `Record.stored` in place of `Record.own`.
+
+    Raises:
+        IndexUnusable: There is no such index, or the alias stands for several.
+        SourceError: The index does not keep what was written into it.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+
+    path = None
+    rereadable = True
+    resumable = False
+
+    def __init__(
+        self,
+        client: Elasticsearch,
+        index: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        follow: bool = False,
+        slices: int = 1,
+        in_place: bool = False,
+    ) -> None:
+        self.name = f"index {index}"
+        self._client = client
+        self._query = query or {"match_all": {}}
+        self._follow = follow
+        self._slices = slices
+        self._in_place = in_place
+        with friendly_errors(client):
+            found = client.indices.get(index=index, flat_settings=True).body
+        if not found:
+            raise IndexNotFound(f"there is no index {index}")
+        if len(found) > 1:
+            raise IndexUnusable(
+                f"{index} stands for {len(found)} indices ({', '.join(sorted(found))}), whose "
+                "mappings may contradict each other; name one"
+            )
+        [(self._index, body)] = found.items()
+        mappings = body["mappings"]
+        if mappings.get("_source", {}).get("enabled") is False:
+            raise SourceError(f"{self._index} does not store its documents (_source is disabled)")
+        self.like: Mapping[str, Any] | None = body
+        self._is_ours = _OWN in mappings.get("_meta", {})
+        self._source = scan.whole_source(client)
+        self._total = 0
+        self._read = 0
+        self._done: dict[str, int] = {}  # and refreshed since
+
+    @property
+    def fraction(self) -> float | None:
+        """See `Source.fraction`."""
+        return min(1.0, self._read / self._total) if self._total else None
+
+    def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
+        """See `Source.records`; positions count the documents, and hold for this call alone."""
+        with friendly_errors(self._client):
+            # What has been written is read, even if no search has seen it yet: where that may be
+            # asked for, which somebody who may but read it may not.
+            with contextlib.suppress(elasticsearch.AuthorizationException):
+                self._client.indices.refresh(index=self._index)
+            self._total = self._client.count(index=self._index, query=self._query)["count"]
+        self._read = 0
+        yield from self._changes() if self._follow else self._matches(self._query)
+
+    def _changes(self) -> Iterator[Record | None]:
+        """What there is, and what is written later; None at the end for now.
+
+        A round that is broken off is read again from its beginning: what the worker has of it
+        already, it passes over.
+        """
+        done: dict[str, int] = {}
+        well_at = time.monotonic()
+        while True:
+            try:
+                now = self._operations_done()
+                for shard, number in now.items():
+                    before = done.get(shard, -1)
+                    if number > before:
+                        newer = {"range": {"_seq_no": {"gt": before}}}
+                        query = {"bool": {"filter": [self._query, newer]}}
+                        yield from self._matches(query, preference=f"_shards:{shard}")
+                        done[shard] = number
+                well_at = time.monotonic()
+            except ClusterError as error:
+                lost = isinstance(error, PointInTimeLost) or passes(error)
+                if not lost or time.monotonic() - well_at > Patience().retry_s:
+                    raise
+            yield None
+            time.sleep(POLL_S)
+
+    def _operations_done(self) -> dict[str, int]:
+        """See `scan.operations_done`; all of it can be searched."""
+        done = scan.operations_done(self._client, self._index)
+        if done != self._done:
+            with friendly_errors(self._client):
+                self._client.indices.refresh(index=self._index)
+            self._done = done
+        return done
+
+    def _matches(
+        self, query: Mapping[str, Any], *, preference: str | None = None
+    ) -> Iterator[Record]:
+        body = {
+            "query": query,
+            "_source": self._source,
+            "seq_no_primary_term": self._in_place,
+        }
+        pages = scan.pages(
+            self._client, self._index, body, preference=preference, slices=self._slices
+        )
+        for hits in pages:
+            for hit in hits:
+                self._read += 1
+                yield self._record(hit)
+
+    def _record(self, hit: scan.Hit) -> Record:
+        fields = dict(hit["_source"])
+        own = fields.pop(_OWN, None) if self._is_ours or self._in_place else None
+        if not self._in_place:
+            return Record(fields, self._read, id=hit["_id"], own=own)
+        stored = Stored(own or {}, hit["_seq_no"], hit["_primary_term"], hit.get("_routing"))
+        return Record(fields, self._read, id=hit["_id"], stored=stored)
+
+
+def parse_query(text: str) -> dict[str, Any] | None:
+    """Read `--query`.
+
+    Args:
+        text: A query in JSON; `@FILE` for one in a file; empty for none.
+
+    Raises:
+        ConfigError: Not a JSON object, or no such file.
+    """
+    if not text:
+        return None
+    try:
+        content = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
+        query = orjson.loads(content)
+    except OSError as error:
+        raise ConfigError(f"--query {text}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(f"--query is not JSON: {error.msg}") from error
+    if not isinstance(query, dict):
+        raise ConfigError('--query is not a query; write an object such as {"term": {"shop": "x"}}')
+    return query

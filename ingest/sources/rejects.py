@@ -1,0 +1,52 @@
+"""A reject file as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ingest.sources.jsonl import JsonlSource, parse
+from ingest.sources.record import Record, Rejection
+
+SCHEME = "rejects:"
+"""Before the name of a reject file that is the source."""
+
+
+class RejectSource:
+    """A reject file as a source: the records in it, with their positions in the first source.
+
+    Args:
+        path: The file.
+    """
+
+    like = None
+    rereadable = True
+    resumable = False  # positions are those of another source
+
+    def __init__(self, path: str) -> None:
+        self.name = path
+        self.path = Path(path).absolute()
+        self._lines = JsonlSource(path)
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the file has been read, 0..1."""
+        return self._lines.fraction
+
+    def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
+        """See `Source.records`."""
+        for entry in self._lines.records(after):
+            yield _restore(entry) if isinstance(entry, Record) else entry
+
+
+def _restore(entry: Record) -> Record | Rejection:
+    position, record = entry.fields.get("line"), entry.fields.get("record")
+    if not isinstance(position, int):
+        reason = "not an entry of a reject file: it has no line"
+        return Rejection(entry.position, "read", reason, entry.fields)
+    if isinstance(record, str):  # a line that could not be read; perhaps somebody has mended it
+        return parse(record.encode("utf-8", "surrogatepass"), position)
+    if isinstance(record, dict):
+        return Record(record, position, size=entry.size)
+    reason = "not an entry of a reject file: it has no record"
+    return Rejection(position, "read", reason, entry.fields)

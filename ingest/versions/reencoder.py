@@ -1,0 +1,164 @@
+"""Make the documents of a version anew for another: texts by another recipe, other vectors.
+
+What fits already, by fingerprint and content hash, is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch
+
+from ingest.documents.builder import OWN_FIELD
+from ingest.documents.deduplication import Builder
+from ingest.encode import raw_vectors
+from ingest.sources.record import Document, Record, Rejection
+from ingest.write.target_index import own_fields
+from ingest.write.word_segmentation import Segmentation
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.scan import Hit
+from xlrec_es.index.hits import pack
+from xlrec_es.index.live_index import IndexMeta, LiveIndex
+from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.versions.copier import packed_source
+from xlrec_es.versions.gate_checks import Check, sample
+
+_SAMPLED = 100
+_ALIKE = 0.98  # cosine; bfloat16 and 8 bits keep .999
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A document that needs a vector.
+
+    Attributes:
+        document: It.
+        fields: The user's.
+        own: What the version before says of it; what was learned from interactions stays.
+    """
+
+    document: Document
+    fields: Mapping[str, Any]
+    own: Mapping[str, Any]
+
+
+class Reencoder:
+    """A transform of `xlrec_es.versions.copier`.
+
+    Args:
+        builder: Makes documents; its recipe is the new one's.
+        encoder: Makes their vectors.
+        meta: Of the new version.
+        packs_vectors: Whether the server takes vectors as Base64.
+
+    Attributes:
+        encoded: Texts that were encoded.
+        kept: Documents whose vectors were copied.
+    """
+
+    def __init__(
+        self, builder: Builder, encoder: Encoder, meta: IndexMeta, *, packs_vectors: bool
+    ) -> None:
+        self._builder = builder
+        self._encoder = encoder
+        self._meta = meta
+        self._segmentation = Segmentation(meta.segmenters)
+        self._packs = packs_vectors
+        self.encoded = 0
+        self.kept = 0
+
+    def __call__(self, hits: Sequence[Hit]) -> list[Mapping[str, Any] | str]:
+        """The new documents, or why there can be none."""
+        made = [self._build(hit) for hit in hits]
+        found: list[Mapping[str, Any] | str] = []
+        encoded = iter(self._encode([one.document for one in made if isinstance(one, _Made)]))
+        for one in made:
+            found.append(self._source(one, next(encoded)) if isinstance(one, _Made) else one)
+        return found
+
+    def _build(self, hit: Hit) -> _Made | Mapping[str, Any] | str:
+        """The document to be encoded; or its source, if it fits; or why there is none."""
+        source: Mapping[str, Any] = hit["_source"]
+        own = source.get(OWN_FIELD) or {}
+        if "embedding" not in own:  # somebody else wrote it: not searched by vectors, but theirs
+            return source
+        document = built(self._builder, hit)
+        if isinstance(document, str):
+            return document
+        fits = {"fingerprint": self._meta.fingerprint.digest, "content_hash": document.content_hash}
+        if fits.items() <= own.items():
+            self.kept += 1
+            return packed_source(source) if self._packs else source
+        return _Made(document, document.record.fields, own)
+
+    def _encode(self, documents: Sequence[Document]) -> list[Vector | str]:
+        """Calibrated vectors, each of shape (dims,), or why there can be none."""
+        if not documents:
+            return []
+        raw = raw_vectors.encode(self._encoder, [document.text for document in documents])
+        self.encoded += len(documents)
+        languages = [document.language for document in documents]
+        calibrated = self._meta.calibration.apply(raw, languages)
+        good = raw_vectors.usable(raw) & raw_vectors.usable(calibrated)
+        useless = "the encoder made zeros or NaN of it, or nothing but its language's mean"
+        return [row if ok else useless for row, ok in zip(calibrated, good, strict=True)]
+
+    def _source(self, made: _Made, vector: Vector | str) -> Mapping[str, Any] | str:
+        if isinstance(vector, str):
+            return vector
+        document, language = made.document, made.document.language
+        own = {
+            **made.own,
+            **own_fields(
+                document,
+                text={language: self._segmentation.text(language, document.text)},
+                fingerprint=self._meta.fingerprint.digest,
+                embedding=pack(vector) if self._packs else vector.tolist(),
+            ),
+        }
+        if document.popularity is not None:
+            own.setdefault("popularity", document.popularity)
+        return {**made.fields, OWN_FIELD: own}
+
+    def check(self, client: Elasticsearch, target: LiveIndex) -> list[Check]:
+        """Encode sampled documents again: are the vectors that are there what this encoder makes?
+
+        Vectors of another prefix, say, look like any others, and those that were copied nobody has
+        looked at.
+        """
+        hits = sample(client, target.name, _SAMPLED, source=scan.whole_source(client))
+        stored, documents = [], []
+        for hit in hits:
+            vector = (hit["_source"].get(OWN_FIELD) or {}).get("embedding")
+            document = built(self._builder, hit)
+            if vector is not None and isinstance(document, Document):
+                stored.append(np.asarray(vector, np.float32))
+                documents.append(document)
+        cosines = [
+            float(np.dot(old, new))
+            for old, new in zip(stored, self._encode(documents), strict=True)
+            if isinstance(new, np.ndarray)
+        ]
+        lowest = min(cosines, default=1.0)
+        message = (
+            f"{len(cosines)} sampled vectors agree with the encoder to a cosine of {lowest:.3f} "
+            f"({_ALIKE})"
+        )
+        return [Check("encoder", lowest >= _ALIKE, message)]
+
+
+def built(builder: Builder, hit: Hit) -> Document | str:
+    """The one document that a hit makes, or why there is none."""
+    fields = {name: value for name, value in hit["_source"].items() if name != OWN_FIELD}
+    own = hit["_source"].get(OWN_FIELD)
+    made = list(builder.build(Record(fields, 1, id=hit["_id"], own=own)))
+    [first, *more] = made
+    if isinstance(first, Rejection):
+        return first.reason
+    if more or not isinstance(first, Document) or first.id != hit["_id"]:
+        return "it makes other documents than itself; bring it in with: xlrec-ingest run"
+    return first

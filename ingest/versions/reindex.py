@@ -1,0 +1,215 @@
+"""Bring the live version to another encoder, recipe or calibration, with no downtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from ingest.documents.builder import DocumentBuilder, KeptFields
+from ingest.documents.deduplication import Builder
+from ingest.documents.field_map import FieldMap
+from ingest.documents.language_detection import LanguageDetector
+from ingest.documents.text_recipe import Recipe
+from ingest.encode.options import EncoderOptions
+from ingest.run.index_setup import Cluster, calibrate
+from ingest.sources.index import IndexSource
+from ingest.sources.record import Document, Record
+from ingest.versions.reencoder import Reencoder
+from ingest.write import calibration_sample
+from ingest.write.modes import COMPANION, IN_PLACE, VERSION
+from xlrec_es.errors import IndexUnusable
+from xlrec_es.index.live_index import IndexMeta, LiveIndex, check_fingerprint
+from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.versions import reindex as reindexing
+from xlrec_es.versions import rollback as rolling_back
+from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.inventory import Versions
+from xlrec_es.versions.reindex import Observe, Reindexer
+from xlrec_es.versions.rollback import Rollback
+
+_WINDOW = 256  # texts of the sample that are encoded together
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the new version is to be.
+
+    Attributes:
+        fields: Names and paths that win over those that the live version was made with.
+        options: Of the encoder.
+        changes: `settings` and `mappings` that win over those of the live version.
+        limits: Of the gate.
+        calibration: `none` or `centre`; None as the live version.
+        learned_from: See `ingest.encode.model_files.learned_from`.
+        seed: Of the calibration sample.
+    """
+
+    fields: Mapping[str, Any]
+    options: EncoderOptions
+    changes: Mapping[str, Any]
+    limits: Limits
+    calibration: str | None = None
+    learned_from: tuple[Mapping[str, Any], ...] = ()
+    seed: int = 0
+
+
+def prepare(
+    cluster: Cluster,
+    versions: Versions,
+    wanted: Wanted,
+    *,
+    encoder: Encoder,
+    observe: Observe,
+) -> Reindexer:
+    """Plan it; nothing is changed.
+
+    Args:
+        cluster: Where it is.
+        versions: What there is.
+        wanted: What the new version is to be.
+        encoder: Makes its vectors.
+        observe: Is told how far it is.
+
+    Raises:
+        IndexUnusable: As for `xlrec_es.versions.reindex.plan`; or the live one is not of this
+            program.
+        EncoderError: The model failed.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    if versions.live is None:
+        raise IndexUnusable(f"no version of {versions.name} is live, so there is none to copy")
+    live = versions.live.described()
+    field_map = _field_map(live.meta, wanted.fields)
+    recipe = Recipe(field_map.texts, wanted.options.long_texts)
+    builder = _builder(live, field_map, recipe)
+    method = wanted.calibration or live.meta.calibration.method
+    calibration = _known(versions, live, recipe, encoder, method)
+    if calibration is None:
+        observe("calibrate", 0)
+        calibration = _estimate(cluster.client, live, builder, encoder, method, wanted.seed)
+    meta = replace(
+        live.meta,
+        fingerprint=recipe.fingerprint(encoder, calibration),
+        calibration=calibration,
+        title_field=field_map.title_field,
+        source={**live.meta.source, "fields": asdict(field_map)},
+        encoder={"learned_from": wanted.learned_from} if wanted.learned_from else {},
+    )
+    plan = reindexing.plan(versions, changes=wanted.changes, meta=meta)
+    transform = Reencoder(builder, encoder, meta, packs_vectors=cluster.capabilities.packed_vectors)
+    return Reindexer(
+        cluster.client,
+        plan,
+        transform,
+        limits=wanted.limits,
+        more_checks=[lambda target: transform.check(cluster.client, target)],
+        observe=observe,
+    )
+
+
+def prepare_rollback(
+    cluster: Cluster,
+    versions: Versions,
+    options: EncoderOptions,
+    *,
+    encoder: Encoder,
+    observe: Observe,
+) -> Rollback:
+    """Plan to go back to the version before, with its encoder; nothing is changed.
+
+    Args:
+        cluster: Where it is.
+        versions: What there is.
+        options: Of the encoder.
+        encoder: What made the vectors of the version before.
+        observe: Is told how far it is.
+
+    Raises:
+        IndexUnusable: As for `xlrec_es.versions.rollback.plan`.
+        FingerprintMismatch: Something else made its vectors.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    plan = rolling_back.plan(versions)
+    previous = plan.previous.described()
+    field_map = _field_map(previous.meta, {})
+    recipe = Recipe(field_map.texts, options.long_texts)
+    check_fingerprint(previous, recipe.fingerprint(encoder, previous.meta.calibration))
+    packed = cluster.capabilities.packed_vectors
+    builder = _builder(previous, field_map, recipe)
+    transform = Reencoder(builder, encoder, previous.meta, packs_vectors=packed)
+    return Rollback(cluster.client, plan, packed, transform, observe)
+
+
+def _builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Builder:
+    """What made the live version's documents, and so knows which of them are unchanged.
+
+    Raises:
+        IndexUnusable: Their texts are in another index.
+    """
+    builder = DocumentBuilder(field_map, recipe, LanguageDetector())
+    way = live.meta.source.get("way", VERSION)
+    if way == COMPANION:
+        raise IndexUnusable(
+            f"{live.name} is a companion, whose texts are in another index; make another one with "
+            "the new encoder, xlrec-ingest run index:NAME --companion --index OTHER, and put it "
+            "behind the alias: xlrec-es index swap"
+        )
+    return KeptFields(builder, (), in_place=True) if way == IN_PLACE else builder
+
+
+def _field_map(meta: IndexMeta, given: Mapping[str, Any]) -> FieldMap:
+    """What the live version was made with, but for what is given."""
+    stored = meta.source.get("fields") or {}
+    names = {field.name for field in fields(FieldMap)}
+    known = {
+        name: list(path) if isinstance(path, list | tuple) else path
+        for name, path in stored.items()
+        if name in names and path is not None
+    }
+    return FieldMap.from_mapping({**known, **given})
+
+
+def _known(
+    versions: Versions, live: LiveIndex, recipe: Recipe, encoder: Encoder, method: str
+) -> Calibration | None:
+    """The calibration of the live version, or of an unfinished attempt, if it is of this encoder.
+
+    Whatever else would change with the calibration must not: it would be another fingerprint.
+    """
+    attempt = reindexing.unfinished(versions)
+    for meta in (live.meta, attempt.described().meta if attempt else None):
+        if meta is None or meta.calibration.method != method:
+            continue
+        if recipe.fingerprint(encoder, meta.calibration) == meta.fingerprint:
+            return meta.calibration
+    return None
+
+
+def _estimate(
+    client: Elasticsearch,
+    live: LiveIndex,
+    builder: Builder,
+    encoder: Encoder,
+    method: str,
+    seed: int,
+) -> Calibration:
+    if method == "none":
+        return Calibration.none()
+    documents = (
+        document
+        for record in IndexSource(client, live.name).records()
+        if isinstance(record, Record)
+        for document in builder.build(record)
+        if isinstance(document, Document)
+    )
+    sampled = calibration_sample.draw(documents, seed=seed)
+    if not sampled:
+        raise IndexUnusable(f"{live.name} has no document with a text, so there is none to encode")
+    found, _ = calibrate(
+        method, sampled, encoder=encoder, window=_WINDOW, progress=lambda _done: None
+    )
+    return found

@@ -1,0 +1,65 @@
+"""The sample that the calibration is estimated on."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ingest.sources.record import Document
+
+PER_LANGUAGE = 500
+"""Enough: the mean of 500 is off by .02 (.44 / sqrt 500), and languages lie .14 apart or more,
+measured on an application catalogue in 12 languages."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SampledText:
+    """A document of the sample.
+
+    Attributes:
+        rank: Pseudo-random, from the document's id.
+        content_hash: Of the document.
+        language: Of the document.
+        text: Of the document.
+    """
+
+    rank: int
+    content_hash: str
+    language: str
+    text: str
+
+
+def draw(
+    documents: Iterable[Document], *, per_language: int = PER_LANGUAGE, seed: int = 0
+) -> list[SampledText]:
+    """Draw at random, from each language as many as there are up to a limit.
+
+    The documents whose ids have the smallest hashes are taken: a uniform sample that does not
+    depend on the order of the source, and needs memory for the sample alone.
+
+    Args:
+        documents: All of them, or the first of a stream.
+        per_language: The limit.
+        seed: Another one draws another sample.
+
+    Returns:
+        The sample, by language and in a fixed order.
+    """
+    key = seed.to_bytes(8, "little", signed=True)
+    heaps: dict[str, list[SampledText]] = {}
+    for document in documents:
+        digest = hashlib.blake2b(document.id.encode(), key=key, digest_size=8).digest()
+        # Negative, because the heap's root is its smallest, and the largest hash is to leave.
+        rank = -int.from_bytes(digest, "little")
+        heap = heaps.setdefault(document.language, [])
+        if len(heap) < per_language:
+            heapq.heappush(heap, _sampled(document, rank))
+        elif rank > heap[0].rank:
+            heapq.heapreplace(heap, _sampled(document, rank))
+    return [text for language in sorted(heaps) for text in sorted(heaps[language])]
+
+
+def _sampled(document: Document, rank: int) -> SampledText:
+    return SampledText(rank, document.content_hash, document.language, document.text)

@@ -1,0 +1,319 @@
+"""The index that documents go into."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from elasticsearch import Elasticsearch
+
+from ingest.cluster import NotReady, Patience
+from ingest.documents.builder import rendition_id
+from ingest.sources.record import Deletion, Document, Part
+from ingest.write import word_segmentation
+from ingest.write.bulk_writer import Operation
+from ingest.write.word_segmentation import Segmentation
+from xlrec_es import exact_json
+from xlrec_es.cluster.connection import Capabilities
+from xlrec_es.errors import AliasMoved, IndexNotFound
+from xlrec_es.index.hits import pack
+from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
+from xlrec_es.languages import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
+from xlrec_es.recommend.recommendations import Vector
+
+_IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
+_READ = "docs._id,docs.found,docs.error,docs._source"
+_HEADERS = {"accept": "application/json", "content-type": "application/json"}
+_LEARNED = ("indicators", "indicators_from", "evidence", "generation", "market_popularity")
+"""What others than the worker write into a document: see `ingest.indicators.run`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What stays of a document that has changed.
+
+    Attributes:
+        vector: Shape (dims,), calibrated; None where the text is another now.
+        learned: Fields of `xlrec` that the worker does not make.
+    """
+
+    vector: Vector | None = None
+    learned: Mapping[str, Any] = field(default_factory=dict)
+
+
+NOTHING = Earlier()
+"""Of a document that is new."""
+
+
+def find(client: Elasticsearch, name: str) -> LiveIndex | None:
+    """The index of that name, or None if there is none.
+
+    Raises:
+        XlrecError: As for `xlrec_es.index.live_index.find_live`, but for a missing index.
+    """
+    try:
+        return find_live(client, name)
+    except IndexNotFound:
+        return None
+
+
+def choose_analyzers(
+    languages: Iterable[str], available: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The analyzer of each language's text field, given those that the cluster has.
+
+    Returns:
+        The analyzers, and the segmenters where there is none; see `word_segmentation.choose`.
+    """
+    return word_segmentation.choose(
+        {language: choose_analyzer(language, available) for language in sorted(languages)}
+    )
+
+
+class Target:
+    """An index that exists, seen by the worker.
+
+    Args:
+        client: Of its cluster.
+        live: The index.
+        capabilities: Of its cluster.
+        patience: How long a request is sent again while the cluster is in trouble.
+
+    Attributes:
+        live: The index, as it is by now.
+
+    Raises:
+        MissingExtra: The index's texts are cut into words by a package that is not installed here.
+    """
+
+    def __init__(
+        self,
+        client: Elasticsearch,
+        live: LiveIndex,
+        capabilities: Capabilities,
+        patience: Patience | None = None,
+    ) -> None:
+        self.live = live
+        self._client = client.options(max_retries=0)
+        self._capabilities = capabilities
+        self._patience = patience or Patience()
+        self._fingerprint = live.meta.fingerprint.digest
+        self._segmentation = Segmentation(live.meta.segmenters)
+
+    @property
+    def poorly_analyzed(self) -> list[str]:
+        """Languages that have an analyzer of their own somewhere, but none in this index."""
+        return [
+            language
+            for language, analyzer in self.live.meta.analyzers.items()
+            if analyzer == FALLBACK_ANALYZER
+            and choose_analyzer(language, CANDIDATE_ANALYZERS) != FALLBACK_ANALYZER
+        ]
+
+    def check_is_live(self, name: str) -> None:
+        """See that a name still stands for this index.
+
+        Raises:
+            AliasMoved: It stands for another, where what is written here will not be seen.
+            ClusterError: The cluster refuses, or is in trouble for too long.
+        """
+        now = self._patience.call(self._client, lambda: find_live(self._client, name))
+        if now.name != self.live.name:
+            raise AliasMoved(
+                f"{name} was swapped from {self.live.name} to {now.name} during the run; run it "
+                "again without --resume: what the new version has already is passed over",
+                live=now.name,
+            )
+
+    def add_languages(self, languages: Iterable[str]) -> None:
+        """Have a text field for each of these languages.
+
+        Raises:
+            ClusterError: The cluster refuses, or does not answer.
+        """
+        new = set(languages) - self.live.meta.analyzers.keys()
+        if new:
+            self.live = self._patience.call(self._client, lambda: self._with_languages(new))
+            self._segmentation = Segmentation(self.live.meta.segmenters)
+
+    def _with_languages(self, new: Collection[str]) -> LiveIndex:
+        # As it is now: what others have noted of indicators, weights or languages stays.
+        live = find_live(self._client, self.live.name)
+        missing = set(new) - live.meta.analyzers.keys()
+        analyzers, segmenters = choose_analyzers(missing, self._capabilities.analyzers)
+        meta = replace(
+            live.meta,
+            analyzers={**live.meta.analyzers, **analyzers},
+            segmenters={**live.meta.segmenters, **segmenters},
+        )
+        return update_meta(self._client, live, meta)
+
+    def compare(self, documents: Sequence[Document]) -> tuple[set[str], dict[str, Earlier]]:
+        """What the index has of these documents.
+
+        Returns:
+            Ids of those that it has just as they are now, and by id what stays of those that it has
+            in another state.
+
+        Raises:
+            ClusterError: The cluster refuses, or is in trouble for too long.
+        """
+        by_id = {document.id: document for document in documents}
+        found = self._read(list(by_id), ",".join(_IDENTITY))
+        unchanged = {id_ for id_, own in found.items() if self._is_unchanged(own, by_id[id_])}
+        changed = [id_ for id_ in found if id_ not in unchanged]
+        earlier = self._read(changed, "xlrec") if changed else {}
+        return unchanged, {id_: self._earlier(own, by_id[id_]) for id_, own in earlier.items()}
+
+    def _is_unchanged(self, own: Mapping[str, Any], document: Document) -> bool:
+        return (own.get("content_hash"), own.get("fingerprint")) == (
+            document.content_hash,
+            self._fingerprint,
+        )
+
+    def existing(self, deletions: Iterable[Deletion]) -> dict[str, Deletion]:
+        """The deletion of each document that was made of these records, by its id.
+
+        Raises:
+            ClusterError: As for `compare`.
+        """
+        possible = {
+            id_: deletion
+            for deletion in deletions
+            for id_ in (
+                deletion.id,
+                *(rendition_id(deletion.id, tag) for tag in self.live.meta.languages),
+            )
+        }
+        found = self._read(list(possible), _IDENTITY[0])
+        return {id_: possible[id_] for id_ in found}
+
+    def _read(self, ids: Sequence[str], includes: str) -> dict[str, dict[str, Any]]:
+        """The object `xlrec`, or the part that is asked for, of each document that exists."""
+        # Not `client.mget`, which does not know the parameter for vectors.
+        parameters = {"_source_includes": includes, "filter_path": _READ}
+        if self._capabilities.hides_vectors:
+            parameters["_source_exclude_vectors"] = "false"
+
+        def send() -> list[dict[str, Any]]:
+            answer = self._client.perform_request(
+                "POST",
+                f"/{self.live.name}/_mget",
+                params=parameters,
+                headers=_HEADERS,
+                body={"ids": ids},
+            )
+            entries: list[dict[str, Any]] = answer.body["docs"]
+            for entry in entries:
+                if "error" in entry:
+                    raise NotReady(entry["error"].get("reason"))
+            return entries
+
+        return {
+            entry["_id"]: entry["_source"].get("xlrec", {})
+            for entry in self._patience.call(self._client, send)
+            if entry["found"]
+        }
+
+    def _earlier(self, own: Mapping[str, Any], document: Document) -> Earlier:
+        learned = {name: own[name] for name in _LEARNED if name in own}
+        if learned and document.popularity is None and "popularity" in own:
+            learned["popularity"] = own["popularity"]
+        same_text = own.get("text") == self._text(document)
+        if not same_text or own.get("fingerprint") != self._fingerprint or "embedding" not in own:
+            return Earlier(None, learned)
+        return Earlier(np.asarray(own["embedding"], np.float32), learned)
+
+    def operation(
+        self, document: Document, vector: Vector, earlier: Earlier = NOTHING
+    ) -> Operation[Part]:
+        """What a bulk request needs to write a document.
+
+        Args:
+            document: The document.
+            vector: Shape (dims,), calibrated, of length 1.
+            earlier: See `compare`.
+        """
+        own = {**earlier.learned, **self._own(document, vector)}
+        body = _action("index", document.id, document.version) + dumps(
+            {**document.source, "xlrec": own}
+        )
+        return Operation(document, body + b"\n")
+
+    def deletion(self, id_: str, deletion: Deletion) -> Operation[Part]:
+        """What a bulk request needs to delete a document.
+
+        Args:
+            id_: Of the document.
+            deletion: Says so.
+        """
+        return Operation(replace(deletion, id=id_), _action("delete", id_, deletion.version))
+
+    def _own(self, document: Document, vector: Vector) -> dict[str, Any]:
+        """All of the object `xlrec` that the worker makes."""
+        own = own_fields(
+            document,
+            text=self._text(document),
+            fingerprint=self._fingerprint,
+            embedding=pack(vector) if self._capabilities.packed_vectors else vector,
+        )
+        if document.popularity is not None:
+            own["popularity"] = document.popularity
+        return own
+
+    def _text(self, document: Document) -> dict[str, str]:
+        language = document.language
+        return {language: self._segmentation.text(language, document.text)}
+
+    def refresh(self) -> None:
+        """Make what has been written visible to searches.
+
+        Raises:
+            ClusterError: The cluster refuses, or is in trouble for too long.
+        """
+        self._patience.call(
+            self._client, lambda: self._client.indices.refresh(index=self.live.name)
+        )
+
+
+def own_fields(
+    document: Document,
+    *,
+    text: Mapping[str, str],
+    fingerprint: str,
+    embedding: Vector | str | list[float],
+) -> dict[str, Any]:
+    """The object `xlrec` of a document, but for its popularity and what is learned.
+
+    Args:
+        document: The document.
+        text: Its searchable text by language, words parted where that is needed.
+        fingerprint: Digest of what made the vector.
+        embedding: The vector as it is to be sent.
+    """
+    return {
+        "id": document.id,
+        "language": document.language,
+        "language_source": document.language_source,
+        "text": text,
+        "work": document.work,
+        "content_hash": document.content_hash,
+        "fingerprint": fingerprint,
+        "ingested_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "embedding": embedding,
+    }
+
+
+def _action(name: str, id_: str, version: int) -> bytes:
+    # "gte": the same state may be sent again when nobody knows whether it arrived.
+    action = {name: {"_id": id_, "version": version, "version_type": "external_gte"}}
+    return orjson.dumps(action) + b"\n"
+
+
+def dumps(fields: Mapping[str, Any]) -> bytes:
+    """JSON, vectors as arrays of numbers."""
+    return exact_json.dumps(fields, orjson.OPT_SERIALIZE_NUMPY)

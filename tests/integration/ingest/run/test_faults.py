@@ -1,0 +1,334 @@
+"""What is promised when something dies: nothing lost, nothing twice, the index as it should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from fakes import HashEncoder
+from ingest.run import assemble as runs
+from ingest.run.counts import Tally
+from ingest.run.job import Job
+from ingest.run.signals import Stop
+from ingest.shard import Shard
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.errors import AliasMoved, ConfigError, TooManyRejects
+from xlrec_es.node import NodeInfo, running
+from xlrec_es.node import start as start_node
+from xlrec_es.node import stop as stop_node
+
+DOCUMENTS = 6000
+KILLS = 20
+TESTS = Path(__file__).parents[3]
+
+
+def write_catalogue(path: Path, n: int = DOCUMENTS) -> list[int]:
+    """Records, some of them bad, some in two states, some deleted; the lines that are rejected."""
+    draw = random.Random(1)
+    bad = []
+    with path.open("w", encoding="utf-8") as file:
+        for line in range(1, n + 1):
+            record: Any = {"id": line, "language": "en", "title": f"title {line}", "n": line}
+            kind = draw.random()
+            if kind < 0.01:
+                record = {"id": line}
+                bad.append(line)
+            elif kind < 0.02 and line > 1000:
+                record = {"id": line - draw.randrange(1, 900), "language": "en", "title": "new"}
+            elif kind < 0.03 and line > 1000:
+                record = {"_op": "delete", "id": line - draw.randrange(1, 900)}
+            elif kind < 0.04:
+                texts = {"de": {"title": f"Titel {line}"}, "fr": {"title": f"titre {line}"}}
+                record = {"id": line, "translations": texts}
+            file.write(json.dumps(record) + "\n")
+    return bad
+
+
+def contents(es: Elasticsearch, index: str) -> dict[str, Any]:
+    """Every document but for the time of its writing, with its vector."""
+    es.indices.refresh(index=index)
+    found: dict[str, Any] = {}
+    query: dict[str, Any] = {"size": 2000, "sort": ["_shard_doc"], "fields": ["xlrec.embedding"]}
+    pit = es.open_point_in_time(index=index, keep_alive="1m")["id"]
+    while hits := es.search(**query, pit={"id": pit, "keep_alive": "1m"})["hits"]["hits"]:
+        for hit in hits:
+            own = {k: v for k, v in hit["_source"]["xlrec"].items() if k != "ingested_at"}
+            vector = hit["fields"]["xlrec.embedding"]
+            found[hit["_id"]] = hit["_source"] | {"xlrec": own, "vector": vector}
+        query["search_after"] = hits[-1]["sort"]
+    es.close_point_in_time(id=pit)
+    return found
+
+
+def rejected_lines(path: Path) -> list[int]:
+    return [json.loads(line)["line"] for line in path.read_bytes().splitlines()]
+
+
+class Undisturbed:
+    """A catalogue, and what becomes of it when nothing goes wrong."""
+
+    def __init__(self, es: Elasticsearch, url: str, folder: Path) -> None:
+        self.path = folder / "items.jsonl"
+        self.bad = write_catalogue(self.path)
+        job = Job(str(self.path), "xlrec-test-undisturbed", calibration="none")
+        runs.run(job, Connection(url), encoder=HashEncoder())
+        self.contents = contents(es, job.index)
+        rejects = folder / "items.jsonl.rejects.jsonl"
+        assert rejected_lines(rejects) == self.bad
+        rejects.unlink()
+        es.indices.delete(index=f"{job.index}-xlrec-v1")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    es: Elasticsearch, es_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    return Undisturbed(es, es_url, tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.fixture
+def source(undisturbed: Undisturbed, tmp_path: Path) -> Path:
+    """The catalogue in a folder of its own, where rejects and checkpoint go."""
+    path = tmp_path / "items.jsonl"
+    path.write_bytes(undisturbed.path.read_bytes())
+    return path
+
+
+def start(url: str, index: str, source: Path, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, str(TESTS / "crashing_worker.py"), url, index, str(source), *options],
+        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        stdout=subprocess.PIPE,
+    )
+
+
+def check(es: Elasticsearch, index: str, source: Path, undisturbed: Undisturbed) -> None:
+    """The index is that of an undisturbed run, and the bad records are set aside once each."""
+    assert contents(es, index) == undisturbed.contents
+    assert rejected_lines(Path(f"{source}.rejects.jsonl")) == undisturbed.bad
+    assert not Path(f"{source}.checkpoint.json").exists()
+
+
+@pytest.mark.timeout(900)  # 21 processes, each of which imports a lot
+def test_a_run_that_is_killed_again_and_again(
+    es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
+) -> None:
+    """SIGKILL at 20 random moments; each run goes on where the one before was settled."""
+    draw = random.Random(2)
+    checkpoint = Path(f"{source}.checkpoint.json")
+    for n in range(KILLS):
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        with start(es_url, index_name, source, "--resume") as process:
+            assert process.stdout
+            assert process.stdout.readline() == b"begun\n"
+            while n % 4 and not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before):
+                time.sleep(0.01)  # three in four get somewhere first
+            time.sleep(0.5 * draw.random())
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+    with start(es_url, index_name, source, "--resume") as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    resumed_after = int(output.split()[-1])
+    assert resumed_after > 0
+    check(es, index_name, source, undisturbed)
+
+
+@pytest.fixture
+def own_node() -> Iterator[NodeInfo]:
+    with running(heap="512m") as node:
+        yield node
+
+
+def during(action: Callable[[], None], after_s: float) -> threading.Thread:
+    thread = threading.Timer(after_s, action)
+    thread.start()
+    return thread
+
+
+def test_a_node_that_stands_still_and_one_that_refuses(
+    own_node: NodeInfo, source: Path, undisturbed: Undisturbed
+) -> None:
+    """SIGSTOP for longer than the time-out, then a write block, in one run."""
+    with connect(Connection(own_node.url)) as es:
+
+        def block() -> None:
+            index = "shop-xlrec-v1"
+            es.indices.put_settings(index=index, settings={"index.blocks.write": True})
+            time.sleep(2)
+            es.indices.put_settings(index=index, settings={"index.blocks.write": False})
+
+        with start(own_node.url, "shop", source) as process:
+            while not es.indices.exists(index="shop"):
+                time.sleep(0.05)
+            os.kill(own_node.pid, signal.SIGSTOP)
+            time.sleep(12)  # the worker's time-out is 10 s
+            os.kill(own_node.pid, signal.SIGCONT)
+            block()
+            assert process.wait(timeout=200) == 0
+        check(es, "shop", source, undisturbed)
+
+
+NARROW = {
+    "thread_pool.write.queue_size": "1",  # items are refused with 429
+    "indexing_pressure.memory.limit": "150kb",  # requests are, and for ever if they are larger
+    "http.max_content_length": "100kb",  # 413
+}
+
+
+def test_a_narrow_node_that_is_not_there_at_first_and_is_killed_later(
+    source: Path, undisturbed: Undisturbed
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="xlrec-node-"))
+    folder.chmod(0o755)  # the node's own user must enter it
+    checkpoint = Path(f"{source}.checkpoint.json")
+    with start(f"http://127.0.0.1:{port}", "shop", source) as process:
+        try:
+            node = start_node(folder, port=port, heap="512m", settings=NARROW)
+            with connect(Connection(node.url)) as es:
+                while not checkpoint.exists():
+                    assert process.poll() is None
+                    time.sleep(0.05)
+                time.sleep(1)
+                os.kill(node.pid, signal.SIGKILL)
+                stop_node(folder)
+                start_node(folder, port=port, heap="512m", settings=NARROW)
+                assert process.wait(timeout=200) == 0
+                check(es, "shop", source, undisturbed)
+        finally:
+            process.kill()
+            stop_node(folder)
+            shutil.rmtree(folder)
+
+
+def test_stopping_drains_and_resuming_goes_on(
+    es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
+) -> None:
+    stop = Stop()
+    job = Job(str(source), index_name, calibration="none")
+    encoder = HashEncoder()
+
+    def watch(phase: str, tally: Tally, _fraction: float | None) -> None:
+        if phase == "index" and tally.documents > 1000:
+            stop.requested.set()
+
+    first = runs.run(job, Connection(es_url), encoder=encoder, stop=stop, observe=watch)
+    assert not first["complete"]
+    assert 1000 < first["documents"] < DOCUMENTS
+    n_encoded = len(encoder.encoded)
+    # What was encoded was written; nothing of it is encoded again.
+    second = runs.run(replace(job, resume=True), Connection(es_url), encoder=encoder)
+    assert second["complete"]
+    assert second["resumed_after"] > 1000
+    assert len(encoder.encoded) - n_encoded == second["encoded"] - first["encoded"]
+    assert len(encoder.encoded) == second["encoded"]
+    check(es, index_name, source, undisturbed)
+
+
+def test_a_checkpoint_of_another_run_is_refused(
+    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "items.jsonl"
+    write_catalogue(source, 3000)
+    stop = Stop()
+    job = Job(str(source), index_name, calibration="none")
+
+    def at_once(phase: str, *_: object) -> None:
+        if phase == "index":
+            stop.requested.set()
+
+    runs.run(job, Connection(es_url), encoder=HashEncoder(), stop=stop, observe=at_once)
+    again = replace(job, resume=True)
+
+    def refused(job: Job, why: str) -> None:
+        with pytest.raises(ConfigError, match=why):
+            runs.run(job, Connection(es_url), encoder=HashEncoder())
+
+    refused(replace(again, fields=replace(job.fields, title="name")), r"fields was .* and is")
+    lines = source.read_text("utf-8")
+    source.write_text('{"id": 0, "title": "another beginning"}\n' + lines, "utf-8")
+    refused(again, "source's beginning was")
+    source.write_text(lines + '{"id": "more", "title": "it may grow", "language": "en"}\n', "utf-8")
+    es.indices.delete(index=f"{index_name}-xlrec-v1")
+    refused(again, "index was .* and is None")
+    checkpoint = Path(f"{source}.checkpoint.json")
+    checkpoint.write_text("{", "utf-8")
+    refused(again, "cannot be read")
+    done = runs.run(job, Connection(es_url), encoder=HashEncoder())  # without --resume: from anew
+    assert done["complete"]
+    assert not checkpoint.exists()
+
+
+def test_a_swap_during_the_run_is_noticed(
+    es: Elasticsearch, es_url: str, index_name: str, source: Path
+) -> None:
+    job = Job(str(source), index_name, calibration="none")
+    runs.run(replace(job, shard=Shard(1, 50)), Connection(es_url), encoder=HashEncoder())
+    mapping = es.indices.get_mapping(index=index_name)[f"{index_name}-xlrec-v1"]["mappings"]
+    es.indices.create(index=f"{index_name}-xlrec-v2", mappings=mapping)
+
+    def swap(phase: str, *_: object) -> None:
+        if phase == "index":
+            actions = [
+                {"remove": {"index": f"{index_name}-xlrec-v*", "alias": index_name}},
+                {"add": {"index": f"{index_name}-xlrec-v2", "alias": index_name}},
+            ]
+            es.indices.update_aliases(actions=actions)
+
+    with pytest.raises(AliasMoved, match=r"was swapped from .*-v1 to .*-v2 during the run"):
+        runs.run(job, Connection(es_url), encoder=HashEncoder(), observe=swap)
+
+
+def test_too_many_rejects_end_the_run(es_url: str, index_name: str, tmp_path: Path) -> None:
+    source = tmp_path / "items.jsonl"
+    good = {"id": 1, "language": "en", "title": "a good one"}
+    source.write_text("\n".join([json.dumps(good)] + ["{"] * 2000), "utf-8")
+    job = Job(str(source), index_name, calibration="none", max_rejects=100)
+    with pytest.raises(TooManyRejects, match=r"more than --max-rejects 100; .* says why"):
+        runs.run(job, Connection(es_url), encoder=HashEncoder())
+    assert len(rejected_lines(Path(f"{source}.rejects.jsonl"))) < 2000
+
+
+def test_shards_together_are_the_whole(
+    es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
+) -> None:
+    """Several at once, each with the whole file; one of them makes the index."""
+    rejects: list[int] = []
+
+    def part(number: int) -> None:
+        path = source.with_name(f"rejects-{number}")
+        job = Job(
+            str(source),
+            index_name,
+            calibration="none",
+            shard=Shard(number, 3),
+            rejects=path,
+        )
+        runs.run(job, Connection(es_url), encoder=HashEncoder())
+        rejects.extend(rejected_lines(path) if path.exists() else [])
+
+    threads = [threading.Thread(target=part, args=(number,)) for number in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert contents(es, index_name) == undisturbed.contents
+    assert sorted(rejects) == undisturbed.bad

@@ -1,0 +1,161 @@
+"""Going back to the version before, on real nodes, beside people who read and write."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from elasticsearch import ApiError, Elasticsearch
+
+from catalogue import document, write_catalogue
+from traffic import Traffic, everything
+from transforms import broken, of_another_encoder
+from xlrec_es.cluster.connection import probe
+from xlrec_es.errors import IndexUnusable
+from xlrec_es.index.live_index import find_live
+from xlrec_es.versions import creation, rollback, swap_note
+from xlrec_es.versions.aliases import change_aliases, plan_rollback, plan_swap
+from xlrec_es.versions.copier import copied_as_is
+from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.inventory import newest, read_versions
+from xlrec_es.versions.reindex import Reindexer, plan
+from xlrec_es.versions.rollback import Rollback
+
+
+def back(client: Elasticsearch, name: str) -> Rollback:
+    packed = probe(client).packed_vectors
+    return Rollback(client, rollback.plan(read_versions(client, name)), packed)
+
+
+def vectors_of(client: Elasticsearch, name: str) -> dict[str, Any]:
+    found = everything(client, name)
+    return {id_: (fields or {}).get("xlrec.embedding") for id_, (_, _, fields) in found.items()}
+
+
+def go_on(traffic: Traffic) -> None:
+    """Wait for some writes and queries more."""
+    writes, asked = traffic.writes + 20, traffic.asked + 2
+    while (traffic.writes < writes or traffic.asked < asked) and not traffic.failures:
+        time.sleep(0.05)
+
+
+def test_no_write_is_lost_when_it_is_taken_back(es_each: Elasticsearch, index_name: str) -> None:
+    live = write_catalogue(es_each, index_name)
+    before = vectors_of(es_each, index_name)
+    of_another_encoder(es_each, index_name, 24).run()
+    traffic = Traffic(es_each, index_name)
+    with traffic.running():
+        go_on(traffic)
+        es_each.update(index=index_name, id="chess-5", doc={"price": 99})
+        es_each.delete(index=index_name, id="chess-6")
+        new = document("chess", 7, "en")
+        new["xlrec"] = {**new["xlrec"], "text": {"en": "another"}, "embedding": [24**-0.5] * 24}  # type: ignore[dict-item]
+        es_each.index(index=index_name, id="chess-7", document=new)
+        report = back(es_each, index_name).run()
+        assert find_live(es_each, index_name).name == report.index == live.name
+        go_on(traffic)
+        # And forward again, with what was written to the older one.
+        again = back(es_each, index_name).run()
+        assert again.index == report.source
+        back(es_each, index_name).run()
+    assert traffic.failures == []
+    traffic.check()
+    assert (report.without_vector, report.deletions) == (1, True)
+    assert report.deleted >= 1
+    assert len(traffic.versions) == 2
+    after = vectors_of(es_each, index_name)
+    assert "chess-6" not in after
+    assert after["chess-7"] is None
+    kept = before.keys() - {"chess-6", "chess-7"}
+    assert {id_: after[id_] for id_ in kept} == {id_: before[id_] for id_ in kept}
+    sources = everything(es_each, index_name)
+    assert sources["chess-5"][1]["price"] == 99
+    changed = sources["chess-7"][1]["xlrec"]
+    assert changed["text"] == {"en": "another"}
+    assert "fingerprint" not in changed
+
+
+def test_a_copy_is_taken_back_whole(es_each: Elasticsearch, index_name: str) -> None:
+    """The same encoder: new documents keep their vectors, and routing, and their versions."""
+    live = write_catalogue(es_each, index_name)
+    packed = probe(es_each).packed_vectors
+    planned = plan(read_versions(es_each, index_name))
+    Reindexer(es_each, planned, copied_as_is(packed=packed), limits=Limits(recall=0.5)).run()
+    es_each.index(index=index_name, id="new", document=document("chess", 50, "ja"), routing="a")
+    es_each.update(index=index_name, id="new", doc={"price": 5}, routing="a")
+    expected = everything(es_each, index_name)
+    report = back(es_each, index_name).run()
+    assert (report.index, report.copied, report.without_vector) == (live.name, 1, 0)
+    assert everything(es_each, index_name) == expected
+
+
+class Killed(BaseException):
+    """As abrupt as a test can be in the same process."""
+
+
+def die(*_: object) -> None:
+    raise Killed
+
+
+def test_an_attempt_that_was_killed_is_done_again(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = write_catalogue(es, index_name)
+    of_another_encoder(es, index_name, 24).run()
+    es.index(index=index_name, id="x", document={"title": "x"})
+    with monkeypatch.context() as patch:
+        patch.setattr(swap_note, "change_aliases", die)
+        patch.setattr(swap_note, "allow_writes", lambda *_: None)
+        patch.setattr(swap_note, "note_block", _only_blocked(swap_note.note_block))
+        with pytest.raises(Killed):
+            back(es, index_name).run()
+    with pytest.raises(ApiError, match="block"):
+        es.index(index=index_name, id="y", document={"title": "y"})
+    assert back(es, index_name).run().index == live.name
+    es.index(index=index_name, id="y", document={"title": "y"})
+    assert everything(es, index_name).keys() >= {"x", "y"}
+    assert not swap_note.is_blocked(es, f"{index_name}-xlrec-v2")
+
+
+def _only_blocked(note_block: Any) -> Any:  # noqa: ANN401
+    """As if nobody came to note that the block is off again."""
+
+    def patched(*arguments: Any) -> Any:  # noqa: ANN401
+        remember = note_block(*arguments)
+        return lambda blocked: remember(blocked) if blocked else None
+
+    return patched
+
+
+def test_what_the_other_never_had_stays(es: Elasticsearch, index_name: str) -> None:
+    """Versions that were filled one by one: what is missing in one need not have been deleted."""
+    write_catalogue(es, index_name)
+    found = read_versions(es, index_name)
+    assert found.live is not None
+    creation.create(es, creation.plan_version(found, found.live))
+    found = read_versions(es, index_name)
+    es.index(index=newest(found).index, id="1", document={"title": "filled"})
+    swap_note.move_alias(es, plan_swap(found, newest(found)))
+    es.index(index=index_name, id="2", document={"title": "written since"})
+    count = len(everything(es, f"{index_name}-xlrec-v1"))
+    report = back(es, index_name).run()
+    assert (report.copied, report.deleted, report.deletions) == (1, 0, False)
+    assert len(everything(es, index_name)) == count + 1
+
+
+def test_where_it_cannot_be_done_nothing_is(es: Elasticsearch, index_name: str) -> None:
+    write_catalogue(es, index_name)
+    of_another_encoder(es, index_name, 24).run()
+    es.index(index=index_name, id="fits", document={"title": "x"})
+    es.index(index=index_name, id="odd", document={"title": "x", "xlrec": {"language": "en"}})
+    work = back(es, index_name)
+    work.transform = broken(lambda s, _: {**s, "price": "dear"} if "xlrec" in s else s)
+    with pytest.raises(IndexUnusable, match=r"does not take 1 of the documents .*'odd'"):
+        work.run()
+    assert find_live(es, index_name).name == f"{index_name}-xlrec-v2"
+    es.index(index=index_name, id="odd", document={"title": "x"})  # nothing is blocked
+    # Moved by other hands: nobody noted when.
+    change_aliases(es, plan_rollback(read_versions(es, index_name)))
+    with pytest.raises(IndexUnusable, match=r"is not known.*--without-catching-up"):
+        rollback.plan(read_versions(es, index_name))

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from xlrec_es.cli.main import main
+from xlrec_es.cli.recommend import explained_table
+from xlrec_es.recommend.recommendations import LegScore, Reason, Recommendation, Recommendations
+
+
+def test_every_leg_that_found_a_recommendation_has_a_line() -> None:
+    legs = {"dense": LegScore(2, 0.5, 0.75), "lexical": LegScore(1, 12.5, 0.25)}
+    reasons = (Reason("gimp", "GIMP [2]", 0.6), Reason("krita", None, 0.4))
+    item = Recommendation("a", "a", "ja", 0.9, "絵", legs, reasons)
+    console = Console(width=160, record=True, file=None, force_terminal=False)
+    with console.capture() as shown:
+        console.print(explained_table(Recommendations((item,), "apps", "f")))
+    first, second = (line for line in shown.get().splitlines() if "%" in line)
+    assert "GIMP [2] 60%, krita 40%" in first
+    assert [word for word in first.split() if word in ("dense", "2", "0.500", "75%")] == [
+        "dense", "2", "0.500", "75%",
+    ]  # fmt: skip
+    assert "絵" not in second
+    assert {"lexical", "1", "12.500", "25%"} <= set(second.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--filter", "{"], "is not JSON"),
+        (["--filter", "[]"], "give a query such as"),
+        (["--cap", "brand"], "needs a number"),
+        (["--cap", "brand=1.5"], "give a whole number"),
+        (["--cap", "brand=0"], "use at least 1"),
+        (["--boost", '{"match_all": {}}'], "is not a number; FACTOR=JSON"),
+        (["--boost", "2=brand"], "--boost 'brand' is not JSON"),
+        (["--boost", '0={"match_all": {}}'], "use a number above zero"),
+        (["--boost", '2={"match_all": {}}', "--server-side"], "leave out mix 'auto' and boosts"),
+        (["--diversity", "2"], "use 0 to 1"),
+        (["--min-similarity", "2"], "a cosine is -1 to 1"),
+        (["--fusion", "rrff"], "is not one of"),
+    ],
+)
+def test_bad_options_end_in_one_sentence(arguments: list[str], sentence: str) -> None:
+    for command in ("recommend", "query", "similar"):
+        done = CliRunner().invoke(main, [command, "-i", "none", *arguments, "a"])
+        assert (done.exit_code, sentence in done.output) == (2, True), done.output

@@ -1,0 +1,75 @@
+"""Roles as they are printed; `integration/xlrec_es/cluster/test_security.py` tries them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from xlrec_es.cli.main import main
+from xlrec_es.cluster.connection import Connection, InsecureConnectionWarning, connect
+from xlrec_es.cluster.roles import ROLES, descriptor
+from xlrec_es.errors import ConfigError, UsageError
+
+
+@pytest.mark.parametrize("kind", ROLES)
+def test_a_role_names_the_index_and_its_versions_alone(kind: str) -> None:
+    role = descriptor(kind, ["shop", "books"], events="clicks")
+    own, events = role["indices"]
+    assert own["names"] == ["shop", "shop-xlrec-*", "books", "books-xlrec-*"]
+    assert events == {"names": ["clicks"], "privileges": ["read"]}
+    _, source = descriptor(kind, ["shop-xlrec"], source="shop")["indices"]
+    assert source == {"names": ["shop"], "privileges": ["read", "view_index_metadata"]}
+    assert not {"all", "monitor", "manage", "manage_security"} & set(role["cluster"])
+
+
+@pytest.mark.parametrize("name", ["*", "", " ", "*,*", "?*", "-*"])
+def test_a_name_that_opens_everything_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="stands for every index"):
+        descriptor("reader", [name])
+    with pytest.raises(UsageError, match="stands for every index"):
+        descriptor("reader", ["shop"], events=name)
+
+
+def test_what_is_printed_is_a_request() -> None:
+    arguments = ["role", "reader", "-i", "shop", "--console"]
+    line, _, body = CliRunner().invoke(main, arguments).stdout.partition("\n")
+    assert line == "PUT /_security/role/xlrec-shop-reader"
+    assert json.loads(body) == descriptor("reader", ["shop"])
+    key = CliRunner().invoke(main, [*arguments, "--format", "api-key"]).stdout
+    line, _, body = key.partition("\n")
+    assert line == "POST /_security/api_key"
+    assert json.loads(body) == {
+        "name": "xlrec-shop-reader",
+        "role_descriptors": {"xlrec-shop-reader": descriptor("reader", ["shop"])},
+    }
+
+
+@pytest.mark.parametrize(
+    ("connection", "sentence"),
+    [
+        (Connection("https://elastic:planted@search.example:9200"), "where logs would show it"),
+        (Connection("https://search.example", api_key="planted\n"), "no key has"),
+        (Connection("https://search.example", api_key="plänted"), "no key has"),
+        (Connection("https://search.example", ca_certs="ca.pem", insecure=True), "contradict"),
+    ],
+)
+def test_what_would_show_a_secret_is_refused_without_showing_it(
+    connection: Connection, sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        connect(connection)
+    assert "nted" not in str(caught.value)
+
+
+def test_a_connection_prints_no_secret_and_travels_whole() -> None:
+    connection = Connection("http://a", api_key="planted-key", password="planted-password")
+    assert "planted" not in repr(connection)
+    assert Connection("https://a", insecure=True).as_environment()["XLREC_INSECURE"] == "1"
+    assert "XLREC_INSECURE" not in connection.as_environment()
+
+
+def test_an_unchecked_certificate_is_warned_of() -> None:
+    with pytest.warns(InsecureConnectionWarning, match="can read and change everything"):
+        connect(Connection("https://search.example", insecure=True)).close()

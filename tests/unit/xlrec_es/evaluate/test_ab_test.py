@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from xlrec_es.cli.main import main as xlrec_es
+from xlrec_es.errors import SourceError, UsageError
+from xlrec_es.evaluate.ab_test import COLUMNS, compare_variants, read_clicks, read_log
+from xlrec_es.interactions.row_reader import Row, read_rows
+
+N = 400
+
+
+def rows(path: Path) -> Iterator[Row]:
+    return read_rows(path, COLUMNS, {}, needed=("user", "variant", "clicked"))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Ten recommendations for each of 400 persons; `b` is clicked twice as often as `a`.
+
+    Half of the rows are shown with a probability of .8 and never clicked, the others with .2.
+    """
+    rng = np.random.default_rng(0)
+    lines = ["customer,variant,clicked,propensity"]
+    for person in range(N):
+        variant = "ab"[person % 2]
+        rate = {"a": 0.2, "b": 0.4}[variant]
+        for place in range(10):
+            often = place % 2
+            clicked = int(not often and rng.random() < rate)
+            lines.append(f"p{person},{variant},{clicked},{0.8 if often else 0.2}")
+    lines += ["p0,b,1,0.2", ",a,1,1", "p1,b,perhaps,1", "p1,b,1,7"]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_two_variants_are_compared(log: Path) -> None:
+    arguments = ["compare-logs", str(log), "--field", "user=customer"]
+    done = CliRunner().invoke(xlrec_es, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["left out, saw both"] == 1
+    assert report["log"]["absurd click or propensity"] == 2
+    assert report["log"]["without user or variant"] == 1
+    a, b = report["variants"]["a"], report["variants"]["b"]
+    assert (a["persons"], a["shown"]) == (N / 2 - 1, 10 * (N / 2 - 1))
+    for variant, rate in ((a, 0.1), (b, 0.2)):
+        found = variant["click-through rate"]
+        assert found["mean"] == variant["clicks"] / variant["shown"]
+        assert found["low"] < rate < found["high"]
+        # Rows that are shown rarely count four times as much: (4 * rate + 0) / 5 of twice the rate.
+        alike = variant["if all were shown alike"]
+        assert alike["low"] < 2 * rate * 4 / 5 < alike["high"]
+    assert 0 < report["difference"]["low"] < 0.1 < report["difference"]["high"]
+    shown = CliRunner().invoke(xlrec_es, arguments)
+    assert "b minus a" in shown.output
+    assert "1 persons saw both" in shown.output
+
+
+def test_the_same_variant_twice_does_not_differ(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "log.csv"
+    lines = [f"p{n},{'ab'[n % 2]},{int(rng.random() < 0.3)}" for n in range(1000)]
+    path.write_text("user,variant,clicked\n" + "\n".join(lines))
+    report = compare_variants(*read_log(rows(path)), seed=0)
+    assert report["difference"]["low"] < 0 < report["difference"]["high"]
+    assert "if all were shown alike" not in report["variants"]["a"]
+
+
+def test_a_click_belongs_to_one_of_what_was_shown() -> None:
+    log = [
+        {"user": user, "variant": variant, "item": item}
+        for user, variant, item in [("p", "a", "x")] * 3 + [("p", "a", "y"), ("q", "b", "x")]
+    ]
+    clicks = read_clicks([{"user": "p", "item": "x"}, {"user": "q", "item": "z"}])
+    shown, report = read_log(log, clicks)
+    assert shown["a"].clicked == [1, 0, 0, 0]
+    assert shown["b"].clicked == [0]
+    assert report == {"rows": 5, "clicks on what was not shown": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("", SourceError, "says nothing"),
+        ("user,variant,clicked\np,a,1\n", UsageError, "1 variants"),
+        ("user,variant,clicked\np,a,1\np,b,1\n", UsageError, "nobody saw 'a' alone"),
+        ("user,variant\np,a\n", SourceError, "no field 'clicked'"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(
+    tmp_path: Path, text: str, error: type[Exception], message: str
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(text)
+    with pytest.raises(error, match=message):
+        compare_variants(*read_log(rows(path)), seed=0)

@@ -1,0 +1,142 @@
+"""What holds for any history, however odd."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalogue import FINGERPRINT
+from xlrec_es.errors import UsageError
+from xlrec_es.index.live_index import IndexMeta, LiveIndex
+from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
+from xlrec_es.recommend.plan import Known, Options, Plan, make_plan
+from xlrec_es.recommend.profile import HistoryDocument
+from xlrec_es.recommend.queries import LEGS, SearchOptions
+from xlrec_es.recommend.recommendations import ABSURD, History, Interaction
+from xlrec_es.recommend.results import finish, rank
+from xlrec_es.vectors.calibration import Calibration
+
+LANGUAGES = ("de", "en", "ja")
+LIVE = LiveIndex(
+    "apps-xlrec-v1",
+    IndexMeta(FINGERPRINT, Calibration.none(), dict.fromkeys(LANGUAGES, "standard")),
+)
+DIRECTIONS = ([1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0, 0], [0.6, 0.8, 0], [1e-20, 0, 1])
+DOCUMENTS = [
+    HistoryDocument(
+        f"w{n // 2}@{LANGUAGES[n % 3]}",
+        f"w{n // 2}",
+        LANGUAGES[n % 3],
+        None,
+        np.asarray(DIRECTIONS[n % len(DIRECTIONS)], np.float32),
+    )
+    for n in range(14)
+]
+WORK_OF = {name: d.work for d in DOCUMENTS for name in (d.id, d.work)}
+
+numbers = st.one_of(st.floats(-ABSURD, ABSURD), st.sampled_from([1.0, -1.0, 5e-324, -ABSURD]))
+interactions = st.builds(
+    Interaction,
+    item=st.sampled_from(sorted(WORK_OF)),
+    event=st.sampled_from(sorted(EVENT_WEIGHTS)),
+    weight=st.none() | numbers.filter(bool),
+    rating=st.none() | numbers,
+    time=st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)),
+    dwell_s=st.none() | st.floats(0, 1e300),
+)
+options = st.builds(
+    Options,
+    rules=st.builds(
+        WeightRules,
+        half_life_days=st.none() | st.floats(5e-324, 1e300),
+        max_items=st.integers(1, 8),
+    ),
+    max_interests=st.integers(1, 8),
+    push=st.floats(0, 1),
+    weights=st.just(dict.fromkeys(LEGS, 0.25)),
+    search=st.builds(SearchOptions, binary_vectors=st.booleans()),
+)
+
+
+def known(history: History, rules: WeightRules) -> Known:
+    """What the index says: every rendition of what says something, and the works of the rest."""
+    telling = weigh(history, rules)
+    works = {WORK_OF[item] for item in telling}
+    silent = set(history.items) - set(telling)
+    return Known(
+        [document for document in DOCUMENTS if document.work in works],
+        {d.id: d.work for d in DOCUMENTS if {d.id, d.work} & silent},
+    )
+
+
+def values_of(part: Any, name: str) -> Iterator[Any]:  # noqa: ANN401 - whatever JSON holds
+    """Everything that stands under a name in a body."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key == name:
+                yield value
+            yield from values_of(value, name)
+    elif isinstance(part, list):
+        for value in part:
+            yield from values_of(value, name)
+
+
+def answers(plan: Plan) -> list[dict[str, Any]]:
+    """What might be found: two works for each search."""
+    return [
+        {
+            "timed_out": False,
+            "_shards": {"failed": 0},
+            "hits": {
+                "hits": [
+                    {
+                        "_score": 0.5,
+                        "fields": {"xlrec.id": [f"{work}@{r.language}"], "xlrec.work": [work]},
+                    }
+                    for work in ("new", f"new in {r.language}")
+                ]
+            },
+        }
+        for r in plan.requests
+    ]
+
+
+@given(st.lists(interactions, min_size=1, max_size=12), options)
+@settings(deadline=None)
+def test_any_history_makes_finite_numbers_and_searches_without_what_was_seen(
+    some: list[Interaction], how: Options
+) -> None:
+    history = History(tuple(some))
+    plan = make_plan(LIVE, history, known(history, how.rules), languages=LANGUAGES, options=how)
+    profile, seen = plan.profile, {WORK_OF[item] for item in history.items}
+    assert set(profile.seen) == seen
+    assert sum(profile.liked.values()) == pytest.approx(float(bool(profile.liked)))
+    assert sum(profile.parts.values()) == pytest.approx(float(bool(profile.interests)))
+    for request in plan.requests:
+        json.dumps(request.body, allow_nan=False)
+        for vector in values_of(request.body, "query_vector"):
+            if isinstance(vector, str):
+                assert np.isfinite(np.frombuffer(base64.b64decode(vector), ">f4")).all()
+        left_out = list(values_of(request.body, "must_not"))
+        assert left_out
+        assert all(part == [{"terms": {"xlrec.work": sorted(seen)}}] for part in left_out)
+    result = finish(rank(plan, answers(plan), how), plan, how, size=4)
+    shares = [reason.share for item in result.items for reason in item.reasons]
+    assert np.isfinite([*shares, *(item.score for item in result.items)]).all()
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 2 * ABSURD, -2 * ABSURD])
+def test_numbers_that_nobody_means_are_refused(number: float) -> None:
+    for name in ("weight", "rating"):
+        with pytest.raises(UsageError, match=f"the {name} of 'a'"):
+            Interaction("a", **{name: number})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="the weight of event 'view'"):
+        WeightRules(events={"view": number})

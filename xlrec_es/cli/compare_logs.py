@@ -1,0 +1,105 @@
+"""`xlrec-es compare-logs`: which of two variants do people click?"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from elasticsearch import Elasticsearch
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from xlrec_es.cli.options.shared import connection_options, field_option, parse_assignments
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.evaluate.ab_test import (
+    CLICK_COLUMNS,
+    COLUMNS,
+    compare_variants,
+    read_clicks,
+    read_log,
+)
+from xlrec_es.interactions.row_reader import INDEX, Row, index_rows, read_rows
+
+
+@click.command("compare-logs")
+@click.argument("log")
+@click.option(
+    "--clicks",
+    help="File or index:NAME of clicks, by user and item, where LOG itself does not say what was "
+    "clicked.",
+)
+@field_option("user, variant, item, clicked or propensity")
+@click.option("--seed", default=0, show_default=True, help="Same seed, same numbers.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@connection_options
+def compare_logs(
+    log: str,
+    clicks: str | None,
+    assignments: tuple[str, ...],
+    seed: int,
+    as_json: bool,
+    connection: Connection,
+) -> None:
+    """Compare two variants by a LOG of what was shown and clicked.
+
+    LOG is a .csv, .tsv or .jsonl file (also with .gz), or index:NAME, one row for each
+    recommendation that a person was shown: user, variant, clicked (1 or 0), and propensity, the
+    probability that it was shown, if you have it. Intervals are 95%, over persons; whoever saw both
+    variants is left out.
+
+    \b
+    Example: xlrec-es compare-logs shown.csv --field user=customer
+             xlrec-es compare-logs index:shown --clicks index:clicks
+    """
+    fields = parse_assignments(assignments)
+    with contextlib.closing(connect(connection)) as client:
+        found = None
+        if clicks is not None:
+            own = {name: column for name, column in fields.items() if name in CLICK_COLUMNS}
+            found = read_clicks(_rows(client, clicks, CLICK_COLUMNS, own, CLICK_COLUMNS))
+        needed = ("user", "variant", "clicked" if clicks is None else "item")
+        shown, counted = read_log(_rows(client, log, COLUMNS, fields, needed), found)
+    report = compare_variants(shown, counted, seed=seed)
+    if as_json:
+        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        return
+    console = Console()
+    alike = "if all were shown alike"
+    table = Table("variant", "persons", "shown", "click-through rate", alike, box=box.SIMPLE)
+    for name, found in report["variants"].items():
+        rates = (_rate(found["click-through rate"]), _rate(found.get(alike)))
+        table.add_row(*map(escape, (name, str(found["persons"]), str(found["shown"]), *rates)))
+    console.print(table)
+    gap = report["difference"]
+    console.print(escape(f"{gap['of']} minus {gap['from']}: {_rate(gap)}"))
+    for reason, rows in report["log"].items():
+        if reason != "rows":
+            console.print(f"{rows} {reason}")
+    if report["left out, saw both"]:
+        console.print(f"{report['left out, saw both']} persons saw both variants and are left out")
+
+
+def _rows(
+    client: Elasticsearch,
+    source: str,
+    columns: Sequence[str],
+    fields: Mapping[str, str],
+    needed: Sequence[str],
+) -> Iterator[Row]:
+    """Of a file, or of an index."""
+    if source.startswith(INDEX):
+        name = source.removeprefix(INDEX)
+        return index_rows(client, name, columns, fields, needed=needed)
+    return read_rows(Path(source), columns, fields, needed=needed)
+
+
+def _rate(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    return f"{found['mean']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"

@@ -1,0 +1,76 @@
+"""`xlrec-es doctor`: is the cluster fit for this, and is the index well?"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from typing import Any
+
+import click
+
+from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.cluster.roles import ROLES
+from xlrec_es.doctor.checks import Finding
+from xlrec_es.doctor.examination import Patient, examine
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "ok": {"fg": "green"},
+    "warning": {"fg": "yellow"},
+    "problem": {"fg": "red", "bold": True},
+}
+
+
+@click.command()
+@click.option(
+    "--index", "-i", envvar="XLREC_INDEX", show_envvar=True, help="Alias of an index to look at."
+)
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(list(ROLES)),
+    default="reader",
+    show_default=True,
+    help="What the key is meant for; see xlrec-es role.",
+)
+@click.option(
+    "--documents",
+    type=click.IntRange(min=1),
+    help="How many there must be room for.  [default: those of the index, or a million]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@connection_options
+@click.pass_context
+def doctor(
+    ctx: click.Context,
+    index: str | None,
+    purpose: str,
+    documents: int | None,
+    as_json: bool,
+    connection: Connection,
+) -> None:
+    """Look at the cluster, the key and the index, and say what to do. Nothing is changed.
+
+    Exit code 1: there is a problem. Warnings leave it at 0.
+
+    \b
+    Example: xlrec-es doctor --index shop --for admin --documents 5000000
+    """
+    with contextlib.closing(connect(connection)) as client:
+        findings = examine(Patient(client, index, purpose, documents))
+    if as_json:
+        rows = [dataclasses.asdict(finding) for finding in findings]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            _show(finding)
+    if any(finding.level == "problem" for finding in findings):
+        ctx.exit(1)
+
+
+def _show(finding: Finding) -> None:
+    level = click.style(f"{finding.level:8}", **_STYLES[finding.level])
+    click.echo(f"{level} {finding.topic}: {finding.message}")
+    if finding.advice:
+        click.echo(f"         -> {finding.advice}")

@@ -1,0 +1,333 @@
+"""`xlrec-es index`: the versions of an index and its alias."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from elasticsearch import Elasticsearch
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Table
+
+from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.errors import IndexUnusable
+from xlrec_es.versions import aliases, creation, inventory, swap_note
+from xlrec_es.versions import rollback as rolling_back
+from xlrec_es.versions.aliases import AliasChange
+from xlrec_es.versions.status import VersionStatus, measure
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print what would be sent, and change nothing."
+)
+_yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+@click.group()
+def index() -> None:
+    """The versions of an index behind its alias: look, create, swap, roll back, prune, adopt."""
+
+
+def _on_versions(command: F) -> F:
+    """Give a command the alias's name and a client."""
+
+    @click.argument("name", envvar="XLREC_INDEX")
+    @connection_options
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        connection: Connection,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        with contextlib.closing(connect(connection)) as client:
+            return command(*args, client=client, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+@index.command("list")
+@_on_versions
+@_json_option
+def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
+    """List the versions of NAME and say which is live.
+
+    Example: xlrec-es index list shop
+    """
+    found = inventory.read_versions(client, name)
+    if as_json:
+        rows = [{"index": v.index, "state": found.state(v), "open": v.is_open} for v in found.found]
+        click.echo(json.dumps(rows))
+        return
+    table = Table("index", "state", "other aliases")
+    own = {name, inventory.previous_alias(name)}
+    for version in found.found:
+        state = found.state(version) if version.is_open else f"{found.state(version)}, closed"
+        others = ", ".join(sorted(version.aliases.keys() - own))
+        table.add_row(escape(version.index), state, escape(others))
+    Console().print(table)
+
+
+@index.command()
+@_on_versions
+@_json_option
+def status(name: str, client: Elasticsearch, as_json: bool) -> None:
+    """Show what each version of NAME holds: documents, vectors and indicators by language, size.
+
+    Example: xlrec-es index status shop
+    """
+    statuses = measure(client, inventory.read_versions(client, name))
+    if as_json:
+        rows = [dataclasses.asdict(status) for status in statuses]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for found in statuses:
+        _show_status(found)
+
+
+def _show_status(found: VersionStatus) -> None:
+    made = f"{found.model}, {found.fingerprint}" if found.model else "not made by xlrec-es"
+    if found.documents is None:
+        click.echo(f"{found.index}: {found.state}, closed ({made})")
+        return
+    size = decimal(found.size_bytes or 0)
+    click.echo(f"{found.index}: {found.state}, {found.documents} documents, {size} ({made})")
+    if found.strays:
+        click.echo(
+            f"Warning: {found.strays} of its documents have vectors of another fingerprint; "
+            "bring them in again with: xlrec-ingest run"
+        )
+    if not found.model:
+        return
+    table = Table("language", "documents", "with vectors", "with indicators")
+    for language, coverage in found.languages.items():
+        parts = (coverage.vectors, coverage.indicators)
+        cells = [f"{part} ({part / coverage.documents:.0%})" for part in parts]
+        table.add_row(escape(language), str(coverage.documents), *cells)
+    Console().print(table)
+
+
+@index.command()
+@_on_versions
+@click.option(
+    "--like",
+    metavar="INDEX",
+    help="Take fields, settings and what makes vectors from this index.  [default: the live "
+    "version]",
+)
+@click.option("--shards", type=click.IntRange(min=1), help="Primary shards.  [default: as --like]")
+@click.option("--replicas", type=click.IntRange(min=0), help="Copies.  [default: as --like]")
+@_dry_run_option
+def create(
+    name: str,
+    client: Elasticsearch,
+    like: str | None,
+    shards: int | None,
+    replicas: int | None,
+    dry_run: bool,
+) -> None:
+    """Make the next version of NAME, empty and behind no alias, and print its name.
+
+    The very first version is made by `xlrec-ingest run`, which knows the encoder.
+
+    \b
+    Example:
+      xlrec-es index create shop --shards 4
+      xlrec-ingest run items.jsonl --index shop-xlrec-v2
+      xlrec-es index swap shop
+    """
+    found = inventory.read_versions(client, name, also=like)
+    model = found.named(like) if like else found.live
+    if model is None:
+        raise IndexUnusable(
+            f"no version of {name} is live, to be taken as the model; name one with --like, or "
+            f"make the first with: xlrec-ingest run INPUT --index {name}"
+        )
+    given = {"number_of_shards": shards, "number_of_replicas": replicas}
+    settings = {setting: number for setting, number in given.items() if number is not None}
+    new = creation.plan_version(found, model, settings=settings)
+    if dry_run:
+        _print_request(f"PUT {new.index}", new.body)
+        return
+    creation.create(client, new)
+    click.echo(new.index)
+
+
+@index.command()
+@_on_versions
+@click.option(
+    "--to",
+    "target",
+    metavar="VERSION",
+    help="Number of a version (2), or an index of another name.  [default: the newest version]",
+)
+@_dry_run_option
+def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) -> None:
+    """Put a version behind the alias NAME, in one atomic step.
+
+    If somebody else moves the alias at the same time, one of the two is told, and changes nothing.
+
+    Example: xlrec-es index swap shop --to 2
+    """
+    wanted = inventory.version_named(name, target) if target else None
+    found = inventory.read_versions(client, name, also=wanted)
+    chosen = found.named(wanted) if wanted else inventory.newest(found)
+    if found.previous is not None and chosen.index == found.previous.index and found.live:
+        click.echo(
+            f"Warning: {chosen.index} was live before; what was written since is in "
+            f"{found.live.index} alone. To take it along: xlrec-es index rollback {name}",
+            err=True,
+        )
+    _carry_out(client, aliases.plan_swap(found, chosen), dry_run)
+
+
+@index.command()
+@_on_versions
+@click.option(
+    "--without-catching-up",
+    is_flag=True,
+    help="Go back at once, to the version as it was left: what was written since is not in it.",
+)
+@_dry_run_option
+@_json_option
+def rollback(
+    name: str, client: Elasticsearch, without_catching_up: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Put the version that was live before behind the alias NAME again, and lose no write.
+
+    What was written since is taken along first: new documents, changes, deletions. Vectors of
+    another encoder stay behind: a document keeps the older version's own if its text is the same;
+    if not it has none until the next xlrec-ingest run, unless xlrec-ingest rollback encodes it.
+    Searches go on; writes are refused (403, cluster_block_exception) for about a second. A second
+    rollback goes forward again.
+
+    Example: xlrec-es index rollback shop
+    """
+    found = inventory.read_versions(client, name)
+    if without_catching_up:
+        _carry_out(client, aliases.plan_rollback(found), dry_run, as_json=as_json)
+        return
+    plan = rolling_back.plan(found)
+    aliases.check_filled(client, plan.change)
+    if dry_run:
+        show_rollback_plan(client, plan)
+        return
+    packed = probe(client).packed_vectors
+    show_rollback(rolling_back.Rollback(client, plan, packed).run(), name, as_json=as_json)
+
+
+def show_rollback_plan(client: Elasticsearch, plan: rolling_back.Plan) -> None:
+    """Print what would be taken along, and the request."""
+    count = swap_note.count_since(client, plan.live.index, plan.note.done)
+    deletions = "" if plan.note.same else " (not what was deleted)"
+    click.echo(
+        f"takes {count} documents that were written to {plan.live.index} since along to "
+        f"{plan.previous.index}{deletions}, then:"
+    )
+    _print_request("POST _aliases", plan.change.body)
+
+
+def show_rollback(report: rolling_back.Report, name: str, *, as_json: bool) -> None:
+    """Print what was done."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
+        return
+    click.echo(
+        f"{name} is {report.index} now; it was {report.source}. {report.copied} documents written "
+        f"since were taken along, {report.deleted} deleted; {report.seconds:.1f} s, writes were "
+        f"refused for {report.blocked_s:.1f} s"
+    )
+    if report.without_vector:
+        click.echo(
+            f"Warning: {report.without_vector} of them have another text than before, and no "
+            "vector of this version's encoder; the next xlrec-ingest run encodes them",
+            err=True,
+        )
+    if not report.deletions:
+        click.echo(
+            f"Warning: {report.source} was not a copy of {report.index}, so what was deleted from "
+            "it since is not known, and stayed",
+            err=True,
+        )
+
+
+def _carry_out(
+    client: Elasticsearch, change: AliasChange, dry_run: bool, *, as_json: bool = False
+) -> None:
+    aliases.check_filled(client, change)
+    if dry_run:
+        _print_request("POST _aliases", change.body)
+        return
+    swap_note.move_alias(client, change)
+    if as_json:
+        click.echo(json.dumps({"index": change.target, "source": change.live}))
+        return
+    click.echo(f"{change.name} is {change.target} now; it was {change.live or 'nothing'}")
+
+
+@index.command()
+@_on_versions
+@click.option("--newer", is_flag=True, help="Versions newer than the live one go too.")
+@_dry_run_option
+@_yes_option
+def prune(name: str, client: Elasticsearch, newer: bool, dry_run: bool, yes: bool) -> None:
+    """Delete versions of NAME older than the live one, except for the one that was live before.
+
+    What another alias stands for stays too, and so does what xlrec-es did not make.
+
+    Example: xlrec-es index prune shop
+    """
+    change = aliases.plan_prune(inventory.read_versions(client, name), newer=newer)
+    if change is None:
+        click.echo("there is nothing to delete")
+        return
+    if dry_run:
+        _print_request("POST _aliases", change.body)
+        return
+    _ask(f"Delete {', '.join(change.deleted)}?", yes)
+    aliases.change_aliases(client, change)
+    click.echo(f"deleted {', '.join(change.deleted)}")
+
+
+@index.command()
+@_on_versions
+@_dry_run_option
+@_yes_option
+def adopt(name: str, client: Elasticsearch, dry_run: bool, yes: bool) -> None:
+    """Turn an index NAME into an alias NAME of it, so that versions can be swapped behind it.
+
+    Its files are linked, not copied, which takes about a second. Searches go on; writes are refused
+    meanwhile (403, cluster_block_exception; in the last moment 404, index_not_found_exception), so
+    pause what writes, or have it try again. An alias of one index is fit as it is.
+
+    Example: xlrec-es index adopt shop
+    """
+    found = inventory.read_versions(client, name)
+    if not creation.check_adoptable(found):
+        click.echo(f"{name} is an alias already; there is nothing to do")
+        return
+    new = creation.adopted_name(name)
+    if dry_run:
+        click.echo(f"would make {new} of the index {name}, and {name} an alias of it")
+        return
+    _ask(f"Rename the index {name} to {new}, and make {name} an alias of it?", yes)
+    adopted = creation.adopt(client, found)
+    click.echo(f"{name} is an alias of {adopted.index} now")
+
+
+def _ask(question: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True)
+
+
+def _print_request(line: str, body: object) -> None:
+    click.echo(f"{line}\n{json.dumps(body, ensure_ascii=False, indent=2)}")

@@ -1,0 +1,69 @@
+"""`xlrec-es indicators`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.index.indicators import Neighbour
+from xlrec_es.index.indicators import show as read
+
+
+@click.group()
+def indicators() -> None:
+    """Look at what was learned from interactions."""
+
+
+@indicators.command()
+@click.argument("item", metavar="ID")
+@index_option()
+@click.option(
+    "--size",
+    "-n",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="How many in each table.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@connection_options
+def show(item: str, index: str, size: int, as_json: bool, connection: Connection) -> None:
+    """Show what people who liked this document or work liked, across languages.
+
+    Example: xlrec-es indicators show gimp --index xlrec-demo
+    """
+    with connect(connection) as client:
+        found = read(client, index, item, size=size)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(found), ensure_ascii=False, indent=2))
+        return
+    console = Console()
+    name = escape(found.title or found.id)
+    console.print(
+        f"[bold]{name}[/bold] ({found.language}): indicators {found.provenance or 'not learned'}, "
+        f"from {found.evidence:.0f} persons, generation {found.generation or '-'}"
+    )
+    if not found.complete:
+        click.echo(
+            "Warning: the last run of xlrec-ingest indicators was cut short; run it again.",
+            err=True,
+        )
+    console.print(_table("comes from people who liked", "weight", found.spoken_for_by))
+    for language, neighbours in found.speaks_for.items():
+        console.print(_table(f"people who liked it get, in {language}", "score", neighbours))
+
+
+def _table(caption: str, measure: str, neighbours: Sequence[Neighbour]) -> Table:
+    table = Table("work", "title", "language", measure, title=caption, title_justify="left")
+    for one in neighbours:
+        cells = (one.work, one.title or "", one.language or "(gone)", f"{one.weight:.4g}")
+        table.add_row(*map(escape, cells))
+    return table

@@ -1,0 +1,282 @@
+"""What `recommend`, `query` and `similar` are asked, on the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cli.options.values import (
+    parse_boost,
+    parse_caps,
+    parse_history,
+    parse_numbers,
+    parse_pairs,
+    parse_query,
+    parse_recency,
+)
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.errors import ConfigError, EmptyHistory, UsageError
+from xlrec_es.interactions.event_source import EventSource, read_history
+from xlrec_es.recommend.plan import RECIPROCAL_RANK, WEIGHTED, Options
+from xlrec_es.recommend.queries import SearchOptions
+from xlrec_es.recommend.recommendations import History, Interaction
+from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.vectors.remote_encoder import RemoteEncoder
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def how_options(command: F) -> F:
+    """Give a command the options of how recommendations are made; it receives `options`."""
+
+    @click.option(
+        "--mix",
+        type=click.Choice(["equal", "auto"]),
+        default="equal",
+        show_default=True,
+        help="Seats by language: as many for each, or by score alone.",
+    )
+    @click.option(
+        "--exclude-language",
+        "excluded",
+        multiple=True,
+        metavar="TAG",
+        help="Language that is never recommended. Repeatable.",
+    )
+    @click.option(
+        "--weight",
+        "-w",
+        "weights",
+        multiple=True,
+        metavar="LEG=WEIGHT",
+        help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable. "
+        "Default: the index's own.",
+    )
+    @click.option(
+        "--fusion",
+        type=click.Choice([WEIGHTED, RECIPROCAL_RANK]),
+        default=WEIGHTED,
+        show_default=True,
+        help="Legs' normalised scores add up, or their reciprocal ranks.",
+    )
+    @click.option(
+        "--diversity",
+        default=0.0,
+        show_default=True,
+        help="0 to 1: how much less one counts that resembles those before it (MMR).",
+    )
+    @click.option(
+        "--filter",
+        "filters",
+        multiple=True,
+        metavar="JSON",
+        help="Elasticsearch query that each result must match: "
+        """'{"range": {"price": {"lte": 20}}}'. Repeatable.""",
+    )
+    @click.option(
+        "--cap",
+        "caps",
+        multiple=True,
+        metavar="FIELD=N",
+        help="At most so many results of each value of a keyword field (brand=2). Repeatable.",
+    )
+    @click.option(
+        "--boost",
+        "boosts",
+        multiple=True,
+        metavar="FACTOR=JSON",
+        help="The score of what matches an Elasticsearch query is multiplied: "
+        """'1.5={"term": {"brand": "acme"}}'. Repeatable.""",
+    )
+    @click.option(
+        "--collapse",
+        is_flag=True,
+        help="One document a work from each search, for catalogues with many of one work in one "
+        "language.",
+    )
+    @click.option(
+        "--min-similarity",
+        type=float,
+        help="Calibrated cosine that what the dense leg finds must reach.",
+    )
+    @click.option(
+        "--source",
+        multiple=True,
+        metavar="FIELD",
+        help="Field of yours that comes along with --json. Repeatable.",
+    )
+    @click.option(
+        "--market",
+        help="Whose popularity counts for somebody of whom nothing is known.  [default: the target "
+        "language's, if markets are languages, else everybody's]",
+    )
+    @click.option(
+        "--recent",
+        metavar="FIELD[=HALF-LIFE]",
+        help="For somebody of whom nothing is known: popularity halves with each half-life since "
+        "the date in this field of yours (published=7d).  [default half-life: 30d]",
+    )
+    @click.option(
+        "--server-side",
+        is_flag=True,
+        help="Have Elasticsearch fuse the legs of each language: one search a language. Takes an "
+        "enterprise or trial licence.",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        mix: str,
+        excluded: tuple[str, ...],
+        weights: tuple[str, ...],
+        fusion: str,
+        diversity: float,
+        filters: tuple[str, ...],
+        caps: tuple[str, ...],
+        boosts: tuple[str, ...],
+        collapse: bool,
+        min_similarity: float | None,
+        source: tuple[str, ...],
+        market: str | None,
+        recent: str | None,
+        server_side: bool,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        search = SearchOptions(
+            filters=tuple(parse_query("--filter", text) for text in filters),
+            boosts=tuple(map(parse_boost, boosts)),
+            caps=parse_caps(caps),
+            collapse=collapse,
+            min_similarity=min_similarity,
+            source=source,
+            market=market,
+            recent=parse_recency(recent),
+        )
+        options = Options(
+            weights=parse_numbers("--weight", weights) or None,
+            fusion=fusion,
+            mix=mix,
+            exclude=excluded,
+            diversity=diversity,
+            server_side=server_side,
+            search=search,
+        )
+        return command(*args, options=options, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def request_options(command: F) -> F:
+    """Give a command a history and target languages, and `how_options`.
+
+    It receives them as `history`, `languages`, and `recommender`.
+    """
+
+    @click.argument("items", nargs=-1, metavar="[ID]...")
+    @click.option(
+        "--history",
+        "history_file",
+        type=click.File("rb"),
+        help='JSON file with the history, - for standard input: ["id", {"item": "id", '
+        '"event": "like", "rating": 4, "time": "2026-11-24T12:00:00Z"}, ...].',
+    )
+    @click.option(
+        "--user",
+        help="Read the history of this person from the index of events that the TOML file's table "
+        "[history] describes (or --events names).",
+    )
+    @click.option("--events", "events_index", metavar="INDEX", help="Index of events for --user.")
+    @click.option(
+        "--text",
+        "texts",
+        multiple=True,
+        help="What the person says they like, in any language. Repeatable; needs --encoder-url.",
+    )
+    @click.option(
+        "--encoder-url",
+        envvar="XLREC_ENCODER_URL",
+        show_envvar=True,
+        help="Where `xlrec-ingest serve` encodes texts; XLREC_SERVE_TOKEN is its token.",
+    )
+    @click.option("--cold", is_flag=True, help="Serve somebody of whom nothing is known.")
+    @index_option()
+    @click.option(
+        "--language",
+        "-l",
+        "languages",
+        multiple=True,
+        metavar="TAG[=PART]",
+        help="Target language, with its part of the result if you like (zh=.5). Repeatable. "
+        "Default: every language of the index but those of the history.",
+    )
+    @how_options
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        connection: Connection,
+        items: tuple[str, ...],
+        texts: tuple[str, ...],
+        encoder_url: str | None,
+        user: str | None,
+        events_index: str | None,
+        cold: bool,
+        history_file: Any | None,  # noqa: ANN401 - click.File gives any of several file types
+        index: str,
+        languages: tuple[str, ...],
+        options: Options,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        history = History(tuple(map(Interaction, items)), texts)
+        if history_file is not None:
+            history = _joined(history, parse_history(history_file.read()))
+        client = connect(connection)
+        if user is not None:
+            history = _joined(history, read_history(client, user, _event_source(events_index)))
+        if not (history.interactions or texts or cold):
+            raise EmptyHistory(
+                "the history is empty; give at least one work or document id, a --text, or --cold "
+                "for somebody of whom nothing is known"
+            )
+        parts = parse_pairs("--language", languages)
+        quotas = {tag: part for tag, part in parts.items() if part is not None}
+        if quotas and len(quotas) < len(parts):
+            raise UsageError("give every --language a part, or none of them")
+        if quotas:
+            options = dataclasses.replace(options, mix=quotas)
+        encoder = None
+        if encoder_url:
+            encoder = RemoteEncoder(encoder_url, token=os.environ.get("XLREC_SERVE_TOKEN"))
+        recommender = Recommender(
+            client, index, options=options, encoder=encoder, timeout_s=connection.timeout_s
+        )
+        return command(
+            *args,
+            recommender=recommender,
+            history=history,
+            languages=list(parts) or None,
+            **kwargs,
+        )
+
+    return connection_options(wrapper)  # type: ignore[return-value]
+
+
+def _event_source(index: str | None) -> EventSource:
+    """What `[history]` of the TOML file says, and `--events`."""
+    described = dict((click.get_current_context().default_map or {}).get("history", {}))
+    if index is not None:
+        described["index"] = index
+    if "index" not in described:
+        raise ConfigError("--user needs an index of events: give --events, or [history] index")
+    try:
+        return EventSource(**described)
+    except TypeError as error:
+        raise ConfigError(f"the table [history]: {error}") from error
+
+
+def _joined(one: History, other: History) -> History:
+    return History(one.interactions + other.interactions, one.texts + other.texts)

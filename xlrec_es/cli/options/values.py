@@ -1,0 +1,92 @@
+"""What the values of options say: pairs, queries, boosts, histories. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from xlrec_es.errors import UsageError
+from xlrec_es.recommend.queries import Boost
+from xlrec_es.recommend.recency import Recency
+from xlrec_es.recommend.recommendations import History, Interaction
+
+
+def parse_caps(texts: tuple[str, ...]) -> dict[str, int]:
+    """`field=number`, each a whole one."""
+    caps = parse_numbers("--cap", texts)
+    for field, most in caps.items():
+        if not most.is_integer():
+            raise UsageError(f"--cap {field}={most}: give a whole number")
+    return {field: int(most) for field, most in caps.items()}
+
+
+def parse_query(option: str, text: str) -> dict[str, Any]:
+    """An Elasticsearch query as JSON."""
+    try:
+        query = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{option} {text!r} is not JSON: {error}") from error
+    if not isinstance(query, dict):
+        raise UsageError(f'{option} {text!r}: give a query such as {{"term": {{"brand": "x"}}}}')
+    return query
+
+
+def parse_boost(text: str) -> Boost:
+    """`factor=query`."""
+    number, _, query = text.partition("=")
+    try:
+        factor = float(number)
+    except ValueError:
+        raise UsageError(f"--boost {text!r}: {number!r} is not a number; FACTOR=JSON") from None
+    return Boost(parse_query("--boost", query), factor)
+
+
+def parse_recency(text: str | None) -> Recency | None:
+    """`field` or `field=half-life`."""
+    if text is None:
+        return None
+    field, equals, half_life = text.partition("=")
+    return Recency(field, half_life) if equals else Recency(field)
+
+
+def parse_history(text: bytes) -> History:
+    """A JSON list of ids and of objects with the fields of `Interaction`."""
+    try:
+        entries = orjson.loads(text)
+        return History(tuple(_parse_interaction(entry) for entry in entries))
+    except (orjson.JSONDecodeError, TypeError, ValueError) as error:
+        raise UsageError(
+            'the history must be JSON such as ["id", {"item": "id", "event": "like", '
+            f'"time": "2026-11-24T12:00:00Z"}}]: {error}'
+        ) from error
+
+
+def _parse_interaction(entry: Any) -> Interaction:  # noqa: ANN401 - whatever the JSON holds
+    if isinstance(entry, str):
+        return Interaction(entry)
+    if isinstance(entry, dict) and "time" in entry:
+        entry = {**entry, "time": datetime.fromisoformat(entry["time"])}
+    return Interaction(**entry)
+
+
+def parse_pairs(option: str, texts: tuple[str, ...]) -> dict[str, float | None]:
+    """`name` or `name=number`, each."""
+    pairs: dict[str, float | None] = {}
+    for text in texts:
+        name, equals, number = text.partition("=")
+        try:
+            pairs[name] = float(number) if equals else None
+        except ValueError:
+            raise UsageError(f"{option} {text!r}: {number!r} is not a number") from None
+    return pairs
+
+
+def parse_numbers(option: str, texts: tuple[str, ...]) -> dict[str, float]:
+    """`name=number`, each."""
+    pairs = parse_pairs(option, texts)
+    for name, number in pairs.items():
+        if number is None:
+            raise UsageError(f"{option} {name!r} needs a number: {name}=0.5")
+    return {name: number for name, number in pairs.items() if number is not None}

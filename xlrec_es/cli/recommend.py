@@ -1,0 +1,180 @@
+"""`xlrec-es recommend`, `similar` and `query`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from xlrec_es.cli import query_forms
+from xlrec_es.cli.options.recommend import how_options, request_options
+from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.errors import UnknownItems
+from xlrec_es.recommend.plan import Options
+from xlrec_es.recommend.recommendations import (
+    History,
+    LanguageShare,
+    Recommendation,
+    Recommendations,
+)
+from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.recommend.similarity import MEASURES
+
+
+@click.command()
+@request_options
+@click.option("--size", "-n", default=10, show_default=True, help="How many recommendations.")
+@click.option("--skip-unknown", is_flag=True, help="Go on without the IDs that nothing has.")
+@click.option("--explain", is_flag=True, help="What each leg said of each, and all its reasons.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def recommend(
+    recommender: Recommender,
+    history: History,
+    languages: list[str] | None,
+    size: int,
+    skip_unknown: bool,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Recommend documents in other languages to whoever liked these IDs.
+
+    Example: xlrec-es recommend -i xlrec-demo -l ja -l de gimp inkscape
+    """
+    result = recommender.recommend(history, languages=languages, size=size)
+    if result.unknown_items and not skip_unknown:
+        raise UnknownItems(
+            f"no work or document has the id {', '.join(map(repr, result.unknown_items))}; "
+            "correct it, or give --skip-unknown",
+            items=result.unknown_items,
+        )
+    _print(result, as_json=as_json, explain=explain)
+
+
+def _print(result: Recommendations, *, as_json: bool, explain: bool = False) -> None:
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, indent=2))
+        return
+    Console().print(explained_table(result) if explain else recommendations_table(result))
+    if explain:
+        click.echo(f"languages: {', '.join(map(_told, result.languages))}")
+    for sentence in (*result.notes, *result.degraded):
+        click.echo(sentence, err=True)
+
+
+def _told(share: LanguageShare) -> str:
+    seats = "by score" if share.seats is None else f"of {share.seats} seats"
+    return f"{share.language} {share.filled} {seats}"
+
+
+def recommendations_table(result: Recommendations) -> Table:
+    """A table of recommendations, for people."""
+    table = Table("language", "id", "title", "score", "legs (rank)", "because of")
+    for item in result.items:
+        legs = ", ".join(f"{leg} ({score.rank})" for leg, score in item.legs.items())
+        cells = (
+            item.language,
+            item.id,
+            item.title or "",
+            f"{item.score:.3f}",
+            legs,
+            _reasons(item),
+        )
+        table.add_row(*map(escape, cells))
+    return table
+
+
+def explained_table(result: Recommendations) -> Table:
+    """What each leg said of each recommendation, one line a leg, and who spoke for it."""
+    table = Table("language", "id", "title", "score", "leg", "rank", "says", "share", "because of")
+    for item in result.items:
+        first = (item.language, item.id, item.title or "", f"{item.score:.3f}")
+        for number, (leg, said) in enumerate(item.legs.items()):
+            cells = (leg, str(said.rank), f"{said.score:.3f}", f"{said.share:.0%}")
+            whole = ("",) * len(first) if number else first
+            table.add_row(*map(escape, (*whole, *cells, "" if number else _reasons(item))))
+        table.add_section()
+    return table
+
+
+def _reasons(item: Recommendation) -> str:
+    return ", ".join(f"{reason.title or reason.item} {reason.share:.0%}" for reason in item.reasons)
+
+
+@click.command()
+@click.argument("item", metavar="ID")
+@index_option()
+@click.option(
+    "--language",
+    "-l",
+    "languages",
+    multiple=True,
+    metavar="TAG",
+    help="Target language. Repeatable.  [default: every language of the index but those of the "
+    "item; with jaccard, those of the item]",
+)
+@click.option(
+    "--measure",
+    type=click.Choice(MEASURES),
+    help="How alike: cosine of the vectors, l2_norm (their distance as 1 / (1 + distance²), in the "
+    "same order), or jaccard: words of one language that both texts have, of all that either "
+    "has.  [default: all legs, as recommend]",
+)
+@click.option("--size", "-n", default=10, show_default=True, help="How many.")
+@click.option("--explain", is_flag=True, help="What each leg said of each.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@how_options
+@connection_options
+def similar(
+    connection: Connection,
+    item: str,
+    index: str,
+    languages: tuple[str, ...],
+    measure: str | None,
+    size: int,
+    explain: bool,
+    as_json: bool,
+    options: Options,
+) -> None:
+    """Show documents that are like one work or document.
+
+    Example: xlrec-es similar -i xlrec-demo -l ja --measure jaccard gimp
+    """
+    client = connect(connection)
+    recommender = Recommender(client, index, options=options, timeout_s=connection.timeout_s)
+    found = recommender.similar(item, languages=languages or None, size=size, measure=measure)
+    _print(found, as_json=as_json, explain=explain)
+
+
+@click.command("query")
+@request_options
+@click.option(
+    "--format",
+    "-f",
+    "form",
+    type=click.Choice(query_forms.FORMS),
+    default="console",
+    show_default=True,
+    help="For Kibana's console, curl or Python, or one JSON array of {language, leg, body}.",
+)
+@click.option("--short", is_flag=True, help="Cut vectors short, for reading.")
+def print_query(
+    recommender: Recommender,
+    history: History,
+    languages: list[str] | None,
+    form: str,
+    short: bool,
+) -> None:
+    """Print the searches that `recommend` would send.
+
+    Example: xlrec-es query -i xlrec-demo -l ja gimp inkscape
+    """
+    plan = recommender.plan(history, languages=languages)
+    text = query_forms.render(
+        plan.requests, index=plan.live.name, url=recommender.url, form=form, shorten=short
+    )
+    click.echo(text)

@@ -1,0 +1,70 @@
+"""`xlrec-es report`: an evaluation as a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import orjson
+
+from xlrec_es.errors import UsageError
+from xlrec_es.report.evaluation_page import figures, render
+
+
+@click.command()
+@click.argument("evaluation", type=click.File("rb"))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="report.html",
+    show_default=True,
+    help="The HTML file.",
+)
+@click.option(
+    "--figures",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the pictures into this folder too, a file each.",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["svg", "png"]),
+    default="svg",
+    show_default=True,
+    help="Of these files.",
+)
+def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -> None:
+    """Make one HTML file of EVALUATION, the JSON that xlrec-es evaluate --json printed.
+
+    Pictures with their tables, lists of some persons with reasons, and how to repeat it. The file
+    needs no network.
+
+    \b
+    Example: xlrec-es evaluate likes.tsv -i shop --json > evaluation.json
+             xlrec-es report evaluation.json -o report.html --figures slides --format png
+    """
+    try:
+        found = orjson.loads(evaluation.read())
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{evaluation.name} is not JSON: {error}") from error
+    output.write_text(render(found), "utf-8")
+    click.echo(output)
+    if folder is not None:
+        for path in write_figures(found, folder, kind):
+            click.echo(path)
+
+
+def write_figures(evaluation: Mapping[str, Any], folder: Path, kind: str) -> Iterator[Path]:
+    """Write every picture of a report, `svg` or `png`, into a folder that is made if need be."""
+    from xlrec_es.report.charts import as_png, as_svg
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for pool in evaluation["pools"]:
+        for one in figures(evaluation, pool):
+            path = folder / f"{one.name}.{kind}"
+            path.write_bytes(as_png(one.chart) if kind == "png" else as_svg(one.chart).encode())
+            yield path

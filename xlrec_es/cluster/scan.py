@@ -1,0 +1,143 @@
+"""Read all documents of an index as they are at one point in time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from typing import Any
+
+import elasticsearch
+from elasticsearch import Elasticsearch
+
+from xlrec_es.cluster.connection import friendly_errors, server_version
+from xlrec_es.errors import IndexNotFound, PointInTimeLost
+
+Hit = Mapping[str, Any]
+
+PAGE = 1000
+"""Documents in a page: with vectors and texts some megabytes."""
+
+# How long whoever reads may take over one page. A worker stands still while Elasticsearch is down,
+# and its source waits with it; a longer time holds deleted documents' space for longer, no more.
+_KEEP_ALIVE = "30m"
+
+
+def whole_source(client: Elasticsearch) -> dict[str, Any] | bool:
+    """The `_source` to ask for, to get documents with their vectors.
+
+    From 9.2 vectors are left out unless they are asked for, and before, asking is an error.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        return {"exclude_vectors": False} if server_version(client) >= (9, 2, 0) else True
+
+
+def operations_done(client: Elasticsearch, index: str) -> dict[str, int]:
+    """By shard, the number (`_seq_no`) up to which every operation is done; -1 for none.
+
+    After a refresh, searches find what these operations wrote. A higher number may be found too,
+    while one below it is still being written, so it is this that a reader goes on from.
+
+    Args:
+        client: Of the cluster.
+        index: A physical index.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        stats = client.indices.stats(index=index, level="shards", metric="docs")
+    return {
+        number: copy["seq_no"]["local_checkpoint"]
+        for number, copies in stats["indices"][index]["shards"].items()
+        for copy in copies
+        if copy["routing"]["primary"]
+    }
+
+
+def pages(
+    client: Elasticsearch,
+    index: str,
+    body: Mapping[str, Any],
+    *,
+    page: int | None = None,
+    preference: str | None = None,
+    slices: int = 1,
+) -> Iterator[list[Hit]]:
+    """All documents, in pages that are not empty.
+
+    Nothing that is written meanwhile is seen, and nothing is seen twice. The order is that of the
+    shards (`_shard_doc`), which costs no sorting; of several slices, as they come. One request
+    after another is the default: on one node, 40,000 documents of 1 kB came at 13,000 to 30,000 a
+    second, and 2 or 4 slices were no faster beyond the noise (15,000 to 41,000 on 2 cores), while
+    an encoder takes hundreds. An index that is spread over nodes may be read faster in slices.
+
+    Args:
+        client: Of the cluster.
+        index: Index or alias.
+        body: What to ask for: `query`, `_source`, `fields` ...
+        page: Documents in a page, 10,000 at most; None for `PAGE`.
+        preference: Which shards: `_shards:0`.
+        slices: Parts that are read at the same time, a page of each ahead.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+        PointInTimeLost: It forgot the point in time, because its node was restarted.
+    """
+    asked = {"sort": ["_shard_doc"], "track_total_hits": False, **body, "size": page or PAGE}
+    with friendly_errors(client):
+        pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE, preference=preference)[
+            "id"
+        ]
+    try:
+        if slices == 1:
+            yield from _pages_of(client, asked, pit)
+        else:
+            parts = ({"id": number, "max": slices} for number in range(slices))
+            asked_of = [{**asked, "slice": part} for part in parts]
+            yield from _merged([_pages_of(client, one, pit) for one in asked_of])
+    finally:
+        # It goes by itself after a while, so a failure here is not worth an error.
+        with contextlib.suppress(elasticsearch.ApiError, elasticsearch.TransportError):
+            client.close_point_in_time(id=pit)
+
+
+def _pages_of(client: Elasticsearch, asked: dict[str, Any], pit: str) -> Iterator[list[Hit]]:
+    while True:
+        answer = _next(client, {**asked, "pit": {"id": pit, "keep_alive": _KEEP_ALIVE}})
+        hits: list[Hit] = answer["hits"]["hits"]
+        if not hits:
+            return
+        yield hits
+        asked = {**asked, "search_after": hits[-1]["sort"]}
+        pit = answer.get("pit_id", pit)
+
+
+def _merged(parts: Sequence[Iterator[list[Hit]]]) -> Iterator[list[Hit]]:
+    """Pages of all parts as they come, each in a thread, with no more than one page waiting."""
+    with ThreadPoolExecutor(len(parts), "slice") as readers:
+        coming = {readers.submit(next, part, None): part for part in parts}
+        while coming:
+            done, _ = wait(coming, return_when=FIRST_COMPLETED)
+            for future in done:
+                part, hits = coming.pop(future), future.result()
+                if hits is not None:
+                    coming[readers.submit(next, part, None)] = part
+                    yield hits
+
+
+def _next(client: Elasticsearch, body: dict[str, Any]) -> Mapping[str, Any]:
+    try:
+        with friendly_errors(client):
+            answer = client.search(body=body, allow_partial_search_results=False)
+    except IndexNotFound as error:
+        if "search_context_missing" not in str(getattr(error.__cause__, "body", "")):
+            raise
+        raise PointInTimeLost(
+            "Elasticsearch does not remember the point in time that was being read, because a node "
+            "was restarted or half an hour went by; do the same again"
+        ) from error
+    return answer.body  # type: ignore[no-any-return]

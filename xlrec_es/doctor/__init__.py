@@ -1,0 +1,1 @@
+"""Is the cluster fit, and is the index well?"""

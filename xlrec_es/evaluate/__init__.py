@@ -1,0 +1,1 @@
+"""How good recommendations are on a team's own likes, and which weights are best."""

@@ -1,0 +1,176 @@
+"""Two variants of recommendations, compared by what people clicked.
+
+One row of a log is one recommendation that was shown. Where rows say with which probability it was
+shown (`propensity`), the click-through rate is also estimated as it would be if everything were
+shown alike: each row weighs 1 / propensity, and the weights are normalised.
+
+Source: Swaminathan and Joachims 2015, "The Self-Normalized Estimator for Counterfactual Learning"
+(NeurIPS 28).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xlrec_es.errors import SourceError, UsageError
+from xlrec_es.evaluate.experiment import plain
+from xlrec_es.evaluate.significance import bootstrap, difference_of_groups
+from xlrec_es.interactions.row_reader import Row, text_of
+
+COLUMNS = ("user", "variant", "item", "clicked", "propensity")
+"""Of a log of what was shown: `user` and `variant`, and `clicked` or `item`."""
+
+CLICK_COLUMNS = ("user", "item")
+
+Click = tuple[str, str]
+"""Person and item."""
+
+_CLICKED = {"1": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "": 0.0}
+
+
+@dataclass(slots=True)
+class Shown:
+    """What one variant showed.
+
+    Attributes:
+        persons: To whom, one for each recommendation.
+        clicked: 1 where it was clicked, else 0.
+        propensity: With which probability it was shown; 0 where the log does not say.
+    """
+
+    persons: list[str] = field(default_factory=list)
+    clicked: list[float] = field(default_factory=list)
+    propensity: list[float] = field(default_factory=list)
+
+    def of(self, some: set[str]) -> tuple[NDArray[np.float64], list[str], NDArray[np.float64]]:
+        """Clicks, persons and propensities of some persons."""
+        rows = [row for row, person in enumerate(self.persons) if person in some]
+        clicked = np.array([self.clicked[row] for row in rows], np.float64)
+        propensity = np.array([self.propensity[row] for row in rows], np.float64)
+        return clicked, [self.persons[row] for row in rows], propensity
+
+
+def read_clicks(rows: Iterable[Row]) -> Counter[Click]:
+    """How often each person clicked each item."""
+    return Counter((text_of(row["user"]), text_of(row["item"])) for row in rows)
+
+
+def read_log(
+    rows: Iterable[Row], clicks: Counter[Click] | None = None
+) -> tuple[dict[str, Shown], dict[str, int]]:
+    """Read a log of what was shown.
+
+    Args:
+        rows: Of `COLUMNS`.
+        clicks: See `read_clicks`. Each click belongs to one row of its person and item, the first
+            that comes: what was shown three times and clicked once was clicked once of three. None:
+            the rows say it themselves.
+
+    Returns:
+        By variant; and how many rows came and did not count, by reason.
+
+    Raises:
+        SourceError: No row counts.
+    """
+    shown: defaultdict[str, Shown] = defaultdict(Shown)
+    report: Counter[str] = Counter()
+    left = None if clicks is None else Counter(clicks)
+    for row in rows:
+        report["rows"] += 1
+        person, variant = text_of(row["user"]), text_of(row["variant"])
+        clicked = _clicked(row, left)
+        propensity = _propensity(row)
+        if not (person and variant):
+            report["without user or variant"] += 1
+        elif clicked is None or propensity is None:
+            report["absurd click or propensity"] += 1
+        else:
+            one = shown[variant]
+            one.persons.append(person)
+            one.clicked.append(clicked)
+            one.propensity.append(propensity)
+    if not shown:
+        raise SourceError(
+            f"the log says nothing of what was shown ({dict(report) or 'it is empty'})"
+        )
+    if left is not None and left.total():
+        report["clicks on what was not shown"] = left.total()
+    return dict(shown), dict(report)
+
+
+def _clicked(row: Row, left: Counter[Click] | None) -> float | None:
+    """1 or 0; None for nonsense. A click that is used up is taken away."""
+    if left is None:
+        return _CLICKED.get(text_of(row["clicked"]).lower())
+    click = (text_of(row["user"]), text_of(row["item"]))
+    if not left[click]:
+        return 0.0
+    left[click] -= 1
+    return 1.0
+
+
+def _propensity(row: Row) -> float | None:
+    """Above 0, at most 1; 0 where there is none; None for nonsense."""
+    text = text_of(row.get("propensity"))
+    try:
+        value = float(text) if text else 0.0
+    except ValueError:
+        return None
+    return value if not text or 0 < value <= 1 else None
+
+
+def compare_variants(
+    shown: Mapping[str, Shown], report: Mapping[str, int], *, seed: int
+) -> dict[str, Any]:
+    """Click-through rates of two variants, with intervals over persons.
+
+    Args:
+        shown: See `read_log`.
+        report: See `read_log`.
+        seed: Same seed and log, same intervals.
+
+    Returns:
+        Ready to be written as JSON. Whoever saw both variants is counted, and left out.
+
+    Raises:
+        UsageError: Not two variants, or nobody saw one of them alone.
+    """
+    if len(shown) != 2:
+        found = ", ".join(sorted(shown))
+        raise UsageError(f"the log has {len(shown)} variants ({found}); two can be compared")
+    names = sorted(shown)
+    seen = {name: set(shown[name].persons) for name in names}
+    both = set.intersection(*seen.values())
+    groups = {name: shown[name].of(seen[name] - both) for name in names}
+    for name, (clicked, _, _) in groups.items():
+        if not len(clicked):
+            raise UsageError(f"nobody saw {name!r} alone: give each person one variant")
+    first, second = (groups[name] for name in names)
+    gap = difference_of_groups(second[:2], first[:2], seed=seed)
+    return {
+        "log": dict(report),
+        "left out, saw both": len(both),
+        "variants": {name: _variant(*groups[name], seed=seed) for name in names},
+        "difference": {"of": names[1], "from": names[0], **plain(gap)},
+    }
+
+
+def _variant(
+    clicked: NDArray[np.float64], persons: list[str], propensity: NDArray[np.float64], *, seed: int
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "persons": len(set(persons)),
+        "shown": len(clicked),
+        "clicks": int(clicked.sum()),
+        "click-through rate": plain(bootstrap(clicked, persons, seed=seed)),
+    }
+    if (propensity > 0).all():
+        estimate = bootstrap(clicked, persons, seed=seed, weights=1 / propensity)
+        found["if all were shown alike"] = plain(estimate)
+    return found

@@ -1,0 +1,330 @@
+"""What an evaluation or a tuning works on: an index, likes, a split, cases, and no leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
+
+from xlrec_es.errors import SourceError, UsageError
+from xlrec_es.evaluate.catalogue import Pool, mean_directions, read_pool
+from xlrec_es.evaluate.leakage import (
+    LEAKY,
+    UNKNOWN,
+    encoder_leak,
+    indicator_leak,
+    target_leaks,
+    without_twins,
+)
+from xlrec_es.evaluate.protocol import COLD_POOL, POOLS, Case, Split, cold_cases, split, split_cases
+from xlrec_es.index.live_index import LiveIndex, find_live
+from xlrec_es.interactions.likes import Likes, read_likes
+from xlrec_es.recommend.fusion import AUTO
+from xlrec_es.recommend.plan import WEIGHTS, Options
+from xlrec_es.recommend.queries import COLLABORATIVE, DENSE, LEXICAL, SearchOptions
+
+LEARN = (
+    "take the training part with --write-training FILE and learn from it: "
+    "xlrec-ingest indicators FILE --index INDEX"
+)
+
+FINETUNE = "evaluate with the split of its xlrec-ingest pairs, or make pairs with this one"
+
+FEW_PERSONS = 20
+"""With fewer, what matters cannot be told from noise."""
+
+MAX_TERMS = 65_536
+"""Elasticsearch's own `index.max_terms_count`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is evaluated, and how.
+
+    Attributes:
+        interactions: File of interactions; see `likes.read_likes`.
+        index: Alias or index.
+        against: Another index, such as the live one, that is given the same cases; or None.
+        fields: See `likes.read_likes`.
+        min_rating: See `likes.read_likes`.
+        method: See `protocol.split`.
+        part: See `protocol.split`.
+        cold: See `protocol.split`.
+        seed: Of the split, of the persons that are drawn, and of the intervals.
+        max_persons: At most so many persons; None: all.
+        min_history: Likes in the source language that a case needs.
+        k: Length of the lists.
+        pools: Some of `protocol.POOLS` and `protocol.COLD_POOL`.
+        mix: How languages share the list; see `fusion.share_out`.
+        one_language: Each work is taken to be in one of its languages, drawn by the seed.
+    """
+
+    interactions: Path
+    index: str
+    against: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    min_rating: float | None = None
+    method: str | None = None
+    part: float = 0.2
+    cold: float = 0.0
+    seed: int = 0
+    max_persons: int | None = 500
+    min_history: int = 2
+    k: int = 50
+    pools: tuple[str, ...] = POOLS
+    mix: str = AUTO
+    one_language: bool = False
+
+    def options(self) -> Options:
+        """How recommendations are made, the weights aside."""
+        deep = SearchOptions().deep_enough(self.k)
+        return Options(mix=self.mix, explain=False, search=deep)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What an evaluation or a tuning works on.
+
+    Attributes:
+        live: The index.
+        pool: What it has; of renditions, those that count.
+        likes: All likes.
+        parts: How they are split.
+        cases: Whom is recommended to.
+        cold: Works that nobody likes in the training part.
+        pools: Those of the job that there are; see `protocol.COLD_POOL`.
+        options: How recommendations are made, the weights aside.
+        indicators: Whether indicators have seen the targets; see `leakage.indicator_leak`.
+        encoder: Whether the encoder has; see `leakage.encoder_leak`.
+        notes: What was left out, and what to mind, in sentences.
+    """
+
+    live: LiveIndex
+    pool: Pool
+    likes: Likes
+    parts: Split
+    cases: tuple[Case, ...]
+    cold: frozenset[str]
+    pools: tuple[str, ...]
+    options: Options
+    indicators: str
+    encoder: str
+    notes: tuple[str, ...]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that have documents, sorted."""
+        return tuple(sorted(set(self.pool.language)))
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Fusion weights that the index is served with."""
+        return self.live.meta.weights or WEIGHTS
+
+    def cases_of(self, pool: str) -> Sequence[Case]:
+        """Whom is recommended to in a pool."""
+        return cold_cases(self.cases, self.cold) if pool == COLD_POOL else self.cases
+
+    def options_of(self, pool: str) -> Options:
+        """How recommendations are made in a pool: in the cold one nothing else is found."""
+        if pool != COLD_POOL:
+            return self.options
+        only = _only(self.pool, self.cold)
+        return replace(self.options, search=replace(self.options.search, only=only))
+
+    def among(self, pool: str) -> NDArray[np.bool_]:
+        """Which works compete in a pool, whatever their language, shape (n_works,)."""
+        return np.array([pool != COLD_POOL or work in self.cold for work in self.pool.works])
+
+    def legs(self) -> dict[str, dict[str, float]]:
+        """A setting for each leg alone; popularity is a baseline of its own."""
+        names = [DENSE, LEXICAL, *([COLLABORATIVE] if self.live.meta.indicators else [])]
+        return {f"{leg} alone": {leg: 1.0} for leg in names}
+
+
+def gather(client: Elasticsearch, job: Job) -> Material:
+    """Read the index and the interactions, split them, and look for leaks.
+
+    Raises:
+        UsageError: The index has one language only; likes have no time to be split by.
+        SourceError: No interactions; none has an item of the index; nothing to evaluate.
+        XlrecError: As for `find_live`.
+    """
+    live = find_live(client, job.index)
+    pool = _read_pool(client, job, live)
+    likes = read_likes(job.interactions, pool.items, fields=job.fields, min_rating=job.min_rating)
+    parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
+    cases: Sequence[Case] = split_cases(
+        likes, parts, pool.languages, min_history=job.min_history, max_persons=job.max_persons
+    )
+    options = job.options()
+    if job.one_language:
+        cases = [replace(case, one_language=True) for case in cases]
+        only = _only(pool, pool.works)
+        if _most(only) > MAX_TERMS:
+            raise UsageError(
+                f"{_most(only)} works of one language are {_TOO_MANY}: ingest each work in one "
+                "language into an index of its own"
+            )
+        options = replace(options, search=replace(options.search, only=only))
+    if leaks := target_leaks(cases):
+        raise SourceError(f"a target has leaked into a history: {leaks[0]}")
+    raw = live.meta.calibration.undo(pool.vectors, pool.language)
+    cases, twins = without_twins(
+        cases, pool.works, mean_directions(raw, pool.work, len(pool.works))
+    )
+    if not cases:
+        raise SourceError("nothing to evaluate: every target has the text of a work of its history")
+    notes = [f"{twins} targets left out: they have the very text of a known work"] if twins else []
+    notes += warnings_of(live, likes, parts)
+    material = Material(
+        live,
+        pool,
+        likes,
+        parts,
+        tuple(cases),
+        _cold(likes, parts),
+        job.pools,
+        options,
+        indicator_leak(live.meta.indicators, likes, parts),
+        encoder_leak(live.meta.encoder, likes, parts),
+        tuple(notes),
+    )
+    return _without_cold_pool(job, material)
+
+
+def _read_pool(client: Elasticsearch, job: Job, live: LiveIndex) -> Pool:
+    whole = read_pool(client, live)
+    pool = whole.in_one_language(job.seed) if job.one_language else whole
+    languages = sorted(set(pool.language))
+    if len(languages) < 2:
+        raise UsageError(
+            f"{live.name} has documents in one language only ({', '.join(languages) or 'none'}); "
+            "recommendations across languages need two"
+        )
+    return pool
+
+
+def _cold(likes: Likes, parts: Split) -> frozenset[str]:
+    """The works that nobody likes in the training part."""
+    persons = np.bincount(likes.work[parts.training], minlength=len(likes.works))
+    return frozenset(likes.works[work] for work in np.flatnonzero(persons == 0))
+
+
+def _without_cold_pool(job: Job, material: Material) -> Material:
+    """The cold pool goes if it cannot be searched, or has nothing to tell.
+
+    Raises:
+        UsageError: No other pool is asked for.
+    """
+    if COLD_POOL not in job.pools:
+        return material
+    cases = material.cases_of(COLD_POOL)
+    works = min((_competing(material, COLD_POOL, case.source) for case in cases), default=0)
+    persons = len({case.person for case in cases})
+    reason = ""
+    if persons < FEW_PERSONS:
+        reason = f"{persons} persons have a target that nobody likes in the training part"
+    elif works < job.k:
+        reason = f"it has {works} works for a source language, and lists have {job.k} places"
+    elif (most := _most(_only(material.pool, material.cold))) > MAX_TERMS:
+        reason = f"its {most} works of one language are {_TOO_MANY}"
+    if not reason:
+        return material
+    others = tuple(kind for kind in job.pools if kind != COLD_POOL)
+    if not others:
+        raise UsageError(f"there is no cold pool: {reason}; --cold makes works cold")
+    told = (f"there is no cold pool: {reason}",) if cases else ()
+    return replace(material, pools=others, notes=(*material.notes, *told))
+
+
+_TOO_MANY = f"more than Elasticsearch takes in a filter ({MAX_TERMS})"
+
+
+def _only(pool: Pool, some: Collection[str]) -> dict[str, list[str]]:
+    """Some works of a pool, by language; for `SearchOptions.only`."""
+    among = set(some)
+    return {
+        language: [work for work in own if work in among]
+        for language, own in pool.works_by_language().items()
+    }
+
+
+def _most(works: Mapping[str, Sequence[str]]) -> int:
+    return max(map(len, works.values()))
+
+
+def warnings_of(live: LiveIndex, likes: Likes, parts: Split) -> list[str]:
+    """What to mind of an index's indicators and encoder, in sentences.
+
+    Args:
+        live: The index.
+        likes: That are evaluated.
+        parts: How they are split.
+    """
+    notes = []
+    encoder = encoder_leak(live.meta.encoder, likes, parts)
+    if encoder == LEAKY:
+        notes.append(
+            "LEAK: the index's encoder was fine-tuned on likes that are targets here, so the dense "
+            "leg, borrowed indicators, and what contains them, look better than they are; "
+            f"{FINETUNE}"
+        )
+    if encoder == UNKNOWN:
+        notes.append(
+            "the index's encoder was fine-tuned on other likes than these: whether targets were "
+            f"among them cannot be told. To be sure, {FINETUNE}"
+        )
+    indicators = indicator_leak(live.meta.indicators, likes, parts)
+    if indicators == LEAKY:
+        notes.append(
+            "LEAK: the index's indicators were learned from likes that are targets here, so the "
+            f"collaborative leg, and what contains it, looks better than it is; {LEARN}"
+        )
+    if indicators == UNKNOWN:
+        notes.append(
+            "the index's indicators were learned from other likes than these: whether targets "
+            f"were among them cannot be told. To be sure, {LEARN}"
+        )
+    if live.meta.indicators and not live.meta.indicators.get("complete", True):
+        notes.append("the last run of xlrec-ingest indicators was cut short; run it again")
+    return notes
+
+
+def check_size(job: Job, material: Material) -> None:
+    """Refuse lists that are longer than a pool.
+
+    Raises:
+        UsageError: k is more than a pool has works.
+    """
+    works, kind, source = _smallest_pool(material)
+    if job.k > works:
+        raise UsageError(
+            f"k is {job.k}, but the {kind} pool for {source} has {works} works; "
+            f"use --k {works} or less"
+        )
+
+
+def largest_k(material: Material) -> int:
+    """How long lists may be: as long as the smallest pool."""
+    works, _, _ = _smallest_pool(material)
+    return works
+
+
+def _smallest_pool(material: Material) -> tuple[int, str, str]:
+    """How many works it has, which kind it is, and the source language that it is for."""
+    return min(
+        (_competing(material, kind, source), kind, source)
+        for kind in material.pools
+        for source in {case.source for case in material.cases_of(kind)}
+    )
+
+
+def _competing(material: Material, kind: str, source: str) -> int:
+    """How many works compete in a pool for a source language."""
+    languages = Case("", source, (), frozenset()).languages(kind, material.languages)
+    return int((material.pool.within(languages) & material.among(kind)).sum())

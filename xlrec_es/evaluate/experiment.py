@@ -1,0 +1,311 @@
+"""One evaluation, from a file of interactions and an index to numbers with their intervals."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch
+
+from xlrec_es import __version__
+from xlrec_es.evaluate.baselines import RAW_MEAN
+from xlrec_es.evaluate.case_search import RULES, TIMEOUT_S, history_of
+from xlrec_es.evaluate.dataset import Job, Material, check_size, gather
+from xlrec_es.evaluate.evaluator import (
+    COVERAGE,
+    NDCG,
+    RECALL,
+    Ground,
+    Values,
+    measure,
+    recall_by_pair,
+)
+from xlrec_es.evaluate.metrics import coverage
+from xlrec_es.evaluate.protocol import draw_order
+from xlrec_es.evaluate.significance import Difference, Interval, bootstrap, compare
+from xlrec_es.evaluate.systems import MEAN_VECTOR, RECOMMENDER, all_lists, notes_against
+from xlrec_es.evaluate.vectorized_fusion import Ranked
+from xlrec_es.recommend.recommender import Recommender
+
+SAMPLES, SHOWN = 3, 10
+"""Persons whose lists are shown, and how far down."""
+
+COMPARED = (RECALL, NDCG)
+"""Measures by which systems are compared."""
+
+
+def run(
+    client: Elasticsearch, job: Job, *, step: Callable[[int], None] = lambda _: None
+) -> dict[str, Any]:
+    """Evaluate.
+
+    Args:
+        client: Of the cluster.
+        job: What, and how.
+        step: Called with the number of cases after each round over a case.
+
+    Returns:
+        The report, ready to be written as JSON; all of it but `seconds` is the same for the same
+        index, interactions and job.
+
+    Raises:
+        XlrecError: As for `gather`, `check_size`, or `Recommender.recommend`.
+    """
+    start = time.perf_counter()
+    material = gather(client, job)
+    check_size(job, material)
+    lists, degraded = all_lists(client, job, material, step)
+    known = material.likes.work[material.parts.training]
+    persons: Values = np.bincount(known, minlength=len(material.pool.works)).astype(float)
+    ground = Ground.of(
+        material.pool.works, material.pool.work_vectors(), persons, len(material.likes.persons)
+    )
+    pools = {kind: _pool_report(job, material, ground, lists, kind) for kind in material.pools}
+    samples = [_sample(client, job, material, lists, number) for number in _sampled(job, material)]
+    return {
+        **_head(job, material),
+        "notes": [
+            *material.notes,
+            *notes_against(client, job, material),
+            *calibration_notes(pools),
+            *degraded,
+        ],
+        "pools": pools,
+        "verdict": verdict(pools),
+        "samples": samples,
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+def _head(job: Job, material: Material) -> dict[str, Any]:
+    """What was evaluated."""
+    live, likes, parts = material.live, material.likes, material.parts
+    return {
+        "program": f"xlrec-es {__version__}",
+        "index": live.name,
+        "fingerprint": {**live.meta.fingerprint.to_meta(), "digest": live.meta.fingerprint.digest},
+        "weights": dict(material.weights),
+        "indicators": {**live.meta.indicators, "state": material.indicators},
+        "encoder": {**live.meta.encoder, "state": material.encoder},
+        "job": {**asdict(job), "interactions": job.interactions.name},
+        "interactions": {
+            **likes.report,
+            "persons": len(likes.persons),
+            "digest": likes.digest(),
+            "training digest": likes.digest(parts.training),
+        },
+        "split": {
+            "method": parts.method,
+            "cut_off": parts.cut_off,
+            "training": int(parts.training.sum()),
+            "held out": int((~parts.training).sum()),
+        },
+        "cases": len(material.cases),
+        "persons": len({case.person for case in material.cases}),
+        "languages": list(material.languages),
+    }
+
+
+def _pool_report(
+    job: Job,
+    material: Material,
+    ground: Ground,
+    lists: Mapping[tuple[str, str], list[Ranked]],
+    kind: str,
+) -> dict[str, Any]:
+    """All systems of a pool, each beside the recommender."""
+    cases = material.cases_of(kind)
+    persons = [case.person for case in cases]
+    works = list(itertools.compress(material.pool.works, material.among(kind)))
+    mine = {name: found for (pool, name), found in lists.items() if pool == kind}
+    values = {name: measure(cases, found, ground, job.k) for name, found in mine.items()}
+    systems = {}
+    for name, found in mine.items():
+        systems[name] = {
+            "measures": {
+                measured: plain(bootstrap(numbers, persons, seed=job.seed))
+                for measured, numbers in values[name].items()
+            },
+            COVERAGE: coverage([[w for w, _ in one] for one in found], works),
+            "pairs": _pairs(job, material, kind, found, mine[RECOMMENDER]),
+        }
+        if name != RECOMMENDER:
+            systems[name]["recommender is better by"] = {
+                measured: plain(
+                    compare(
+                        values[RECOMMENDER][measured],
+                        values[name][measured],
+                        persons,
+                        seed=job.seed,
+                    )
+                )
+                for measured in COMPARED
+            }
+    calibrated = compare(
+        values[MEAN_VECTOR][RECALL], values[RAW_MEAN][RECALL], persons, seed=job.seed
+    )
+    return {
+        "cases": len(cases),
+        "persons": len(set(persons)),
+        "works": len(works),
+        "source share of the pool": _source_share(material, kind),
+        "calibration is better by": plain(calibrated),
+        "systems": systems,
+    }
+
+
+def plain(found: Interval | Difference) -> dict[str, Any]:
+    """An interval or a comparison as JSON has it: what is no number is null."""
+    if isinstance(found, Difference):
+        return {**plain(found.interval), "p_value": found.p_value}
+    return {name: None if math.isnan(x) else x for name, x in asdict(found).items()}
+
+
+def _pairs(
+    job: Job,
+    material: Material,
+    kind: str,
+    found: Sequence[Ranked],
+    recommended: Sequence[Ranked],
+) -> list[dict[str, Any]]:
+    """recall@k by source and target language, and how far the recommender is above it."""
+    cases, languages = material.cases_of(kind), material.pool.languages
+    own = recall_by_pair(cases, recommended, languages, job.k)
+    return [
+        {
+            "source": source,
+            "target": target,
+            "persons": len(set(persons)),
+            "recall": plain(bootstrap(values, persons, seed=job.seed)),
+            "recommender is better by": plain(
+                bootstrap(own[source, target][1] - values, persons, seed=job.seed)
+            ),
+        }
+        for (source, target), (persons, values) in recall_by_pair(
+            cases, found, languages, job.k
+        ).items()
+    ]
+
+
+def _sampled(job: Job, material: Material) -> list[int]:
+    """Numbers of the cases that are shown, one of each of the first persons of a draw."""
+    cases = material.cases_of(material.pools[0])
+    persons = draw_order((case.person for case in cases), seed=job.seed)[:SAMPLES]
+    first = {case.person: number for number, case in reversed([*enumerate(cases)])}
+    return [first[person] for person in persons]
+
+
+def _sample(
+    client: Elasticsearch,
+    job: Job,
+    material: Material,
+    lists: Mapping[tuple[str, str], list[Ranked]],
+    number: int,
+) -> dict[str, Any]:
+    """One case for people: what is liked, what was held out, and the heads of all lists."""
+    pool, kind = material.pool, material.pools[0]
+    case = material.cases_of(kind)[number]
+    recommender = Recommender(
+        client,
+        material.live.name,
+        options=replace(material.options_of(kind), explain=True, rules=RULES),
+        timeout_s=TIMEOUT_S,
+    )
+    languages = case.languages(kind, material.languages)
+    shown = recommender.recommend(history_of(case), languages=languages, size=job.k).items
+    reasons = {
+        item.work: [{"title": r.title or r.item, "share": r.share} for r in item.reasons]
+        for item in shown
+    }
+    return {
+        "person": case.person,
+        "source": case.source,
+        "pool": kind,
+        "likes": [pool.titles[work, case.source] for work in case.history],
+        "held out": [pool.titles[work, pool.languages[work][0]] for work in sorted(case.targets)],
+        "lists": {
+            name: [
+                {
+                    "title": pool.titles.get((work, language), work),  # or of another index
+                    "language": language,
+                    "held out": work in case.targets,
+                    **({"reasons": reasons.get(work, [])} if name == RECOMMENDER else {}),
+                }
+                for work, language in found[number][:SHOWN]
+            ]
+            for (listed, name), found in lists.items()
+            if listed == kind
+        },
+    }
+
+
+def _source_share(material: Material, kind: str) -> float:
+    """The part of the pool's works that is in the source language, mean over cases."""
+    pool = material.pool
+    of = {lang: float(pool.within([lang]).mean()) for lang in material.languages}
+    shares = [
+        of[case.source] if case.source in case.languages(kind, material.languages) else 0.0
+        for case in material.cases_of(kind)
+    ]
+    return float(np.mean(shares))
+
+
+ENOUGH_PERSONS = 100
+"""A pair of languages with fewer is not judged."""
+
+
+def verdict(pools: Mapping[str, Any]) -> list[str]:
+    """Where another system is better than the recommender beyond the noise, in sentences.
+
+    Args:
+        pools: As in the report.
+
+    Returns:
+        One sentence if there is none.
+    """
+    found = []
+    for kind, pool in pools.items():
+        for name, system in pool["systems"].items():
+            if name == RECOMMENDER:
+                continue
+            gap = system["recommender is better by"][RECALL]
+            if gap["high"] < 0:
+                found.append(f"{kind} pool: {name} has {_above(gap)}")
+            found += [
+                f"{kind} pool, {pair['source']} to {pair['target']}: {name} has "
+                f"{_above(pair['recommender is better by'])}"
+                for pair in system["pairs"]
+                if pair["persons"] >= ENOUGH_PERSONS
+                and pair["recommender is better by"]["high"] < 0
+            ]
+    return found or [
+        "no leg and no baseline has more recall than the recommender beyond the noise, in any pool "
+        f"or pair of languages with {ENOUGH_PERSONS} persons"
+    ]
+
+
+def calibration_notes(pools: Mapping[str, Any]) -> list[str]:
+    """Where vectors as the encoder makes them find more than calibrated ones, in sentences.
+
+    Args:
+        pools: As in the report.
+    """
+    return [
+        f"{kind} pool: uncalibrated vectors find more, the mean vector's recall being "
+        f"{-gap['mean']:.3f} [{-gap['high']:.3f}, {-gap['low']:.3f}] higher; make a version with "
+        "--calibration none, and evaluate it --against this one"
+        for kind, pool in pools.items()
+        if (gap := pool["calibration is better by"])["high"] < 0
+    ]
+
+
+def _above(gap: Mapping[str, float]) -> str:
+    return (
+        f"{-gap['mean']:.3f} more recall than the recommender "
+        f"[{-gap['high']:.3f}, {-gap['low']:.3f}]"
+    )

@@ -1,0 +1,185 @@
+"""The ranked lists of every system that an evaluation compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.evaluate.baselines import baselines, best
+from xlrec_es.evaluate.case_search import Wanted, searches, serve
+from xlrec_es.evaluate.catalogue import Pool
+from xlrec_es.evaluate.dataset import Job, Material, warnings_of
+from xlrec_es.evaluate.protocol import COLD_POOL, Case
+from xlrec_es.evaluate.vectorized_fusion import Ranked
+from xlrec_es.index.live_index import find_live
+from xlrec_es.recommend.plan import WEIGHTS, Options
+from xlrec_es.recommend.queries import DENSE
+
+RECOMMENDER = "recommender"
+MEAN_VECTOR = "mean vector"
+AGAINST = "other index"
+
+
+def all_lists(
+    client: Elasticsearch, job: Job, material: Material, step: Callable[[int], None]
+) -> tuple[dict[tuple[str, str], list[Ranked]], tuple[str, ...]]:
+    """The lists of every system.
+
+    Args:
+        client: Of the cluster.
+        job: What is evaluated, and how.
+        material: Of the job.
+        step: See `experiment.run`.
+
+    Returns:
+        By pool and system, one list for each case of the pool; and what was not answered in full,
+        in sentences.
+
+    Raises:
+        XlrecError: As for `case_search.searches`.
+    """
+    lists: dict[tuple[str, str], list[Ranked]] = {}
+    degraded: tuple[str, ...] = ()
+    rounds = _rounds(client, job, material)
+    total = sum(len(one.cases) for one in rounds)
+    for one in rounds:
+        found, problems = lists_of(client, job, one, lambda: step(total))
+        lists |= found
+        degraded += problems
+    return lists | _baseline_lists(job, material), degraded
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One search of cases.
+
+    Attributes:
+        index: Physical name.
+        cases: Whom to search for.
+        pools: In which the answers are ranked.
+        options: How.
+        settings: Fusion weights by system.
+        languages: In which.
+    """
+
+    index: str
+    cases: Sequence[Case]
+    pools: Sequence[str]
+    options: Options
+    settings: Mapping[str, Mapping[str, float]]
+    languages: tuple[str, ...]
+
+    @property
+    def legs(self) -> dict[str, float]:
+        """Every leg that a setting wants."""
+        return {leg: 1.0 for w in self.settings.values() for leg, weight in w.items() if weight > 0}
+
+
+def lists_of(
+    client: Elasticsearch, job: Job, one: Round, step: Callable[[], None] = lambda: None
+) -> tuple[Mapping[tuple[str, str], list[Ranked]], tuple[str, ...]]:
+    """The lists of the systems of one round; see `all_lists`.
+
+    Args:
+        client: Of the cluster.
+        job: What is evaluated, and how.
+        one: The round.
+        step: Called after each case.
+    """
+    found = searches(
+        client,
+        one.index,
+        one.cases,
+        options=replace(one.options, weights=one.legs),
+        languages=one.languages,
+    )
+    served = serve(
+        found,
+        one.cases,
+        one.settings,
+        mix=job.mix,
+        wanted=Wanted(one.pools, one.languages, job.k),
+        step=step,
+    )
+    return served.lists, served.degraded
+
+
+def _rounds(client: Elasticsearch, job: Job, material: Material) -> list[Round]:
+    return [
+        one for pools in _together(material) for one in _rounds_of(client, job, material, pools)
+    ]
+
+
+def _together(material: Material) -> list[list[str]]:
+    """Pools that have the same cases and works: the cold one is alone."""
+    alike = [kind for kind in material.pools if kind != COLD_POOL]
+    cold = [kind for kind in material.pools if kind == COLD_POOL]
+    return [pools for pools in (alike, cold) if pools]
+
+
+def _rounds_of(
+    client: Elasticsearch, job: Job, material: Material, pools: Sequence[str]
+) -> list[Round]:
+    options, languages = material.options_of(pools[0]), material.languages
+    one = Round(
+        index=material.live.name,
+        cases=material.cases_of(pools[0]),
+        pools=pools,
+        options=options,
+        settings={RECOMMENDER: material.weights, **material.legs()},
+        languages=languages,
+    )
+    mean = {MEAN_VECTOR: {DENSE: 1.0}}
+    rounds = [one, replace(one, options=replace(options, max_interests=1), settings=mean)]
+    if job.against is not None:
+        other = find_live(client, job.against)
+        shared = tuple(lang for lang in languages if lang in other.meta.languages)
+        weights = {AGAINST: other.meta.weights or WEIGHTS}
+        rounds.append(replace(one, index=other.name, settings=weights, languages=shared))
+    return rounds
+
+
+def _baseline_lists(job: Job, material: Material) -> dict[tuple[str, str], list[Ranked]]:
+    pool, likes = material.pool, material.likes
+    scorers = baselines(
+        pool, likes, material.parts.training, material.live.meta.calibration, seed=job.seed
+    )
+    numbers = {work: number for number, work in enumerate(pool.works)}
+    lists: dict[tuple[str, str], list[Ranked]] = {
+        (kind, name): [] for kind in material.pools for name in scorers
+    }
+    for kinds in _together(material):
+        among, cases = material.among(kinds[0]), material.cases_of(kinds[0])
+        within = {
+            languages: pool.within(languages) & among
+            for kind in kinds
+            for languages in {case.languages(kind, material.languages) for case in cases}
+        }
+        for case in cases:
+            known = [numbers[work] for work in (*case.history, *case.seen)]
+            for name, scorer in scorers.items():
+                scores = scorer(case)
+                for kind in kinds:
+                    languages = case.languages(kind, material.languages)
+                    allowed = within[languages].copy()
+                    allowed[known] = False
+                    works = [pool.works[number] for number in best(scores, allowed, job.k)]
+                    ranked = tuple((work, _language(pool, work, languages)) for work in works)
+                    lists[kind, name].append(ranked)
+    return lists
+
+
+def _language(pool: Pool, work: str, languages: Sequence[str]) -> str:
+    """The first of a work's languages that competes."""
+    return next(language for language in pool.languages[work] if language in languages)
+
+
+def notes_against(client: Elasticsearch, job: Job, material: Material) -> list[str]:
+    """What to mind of the other index."""
+    if job.against is None:
+        return []
+    other = find_live(client, job.against)
+    notes = warnings_of(other, material.likes, material.parts)
+    return [f"{other.name}: {note}" for note in notes]

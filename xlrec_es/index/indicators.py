@@ -1,0 +1,206 @@
+"""What a document's indicators say: as stored, and in words.
+
+The name of a feature is the work's id as it stands. Measured on 8.19.0 and 9.5.0: dots, spaces,
+quotes, control characters, the empty text, and ids of 32 KB survive writing, searching, reading
+back and partial updates, so nothing has to be escaped. A weight must be a positive normal float.
+Lucene keeps nine significant bits of it and cuts off the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
+
+from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.errors import UnknownItems
+from xlrec_es.index.hits import INDICATORS_FIELD, LANGUAGE_FIELD, WORK_FIELD, title_of
+from xlrec_es.index.live_index import find_live
+from xlrec_es.recommend.recommendations import Vector
+
+PROVENANCE_FIELD = "xlrec.indicators_from"
+EVIDENCE_FIELD = "xlrec.evidence"
+GENERATION_FIELD = "xlrec.generation"
+
+_MANTISSA_BITS_LOST = 15
+
+
+def storable(weights: NDArray[np.float32]) -> Vector:
+    """Weights rounded to what Lucene keeps, so that what is served is what was learned.
+
+    Rounding to the nearest is off by at most 1 in 512, and on no side; cutting off, as Lucene would
+    do by itself, makes every weight smaller.
+
+    Args:
+        weights: Above zero, finite, shape (n,).
+
+    Returns:
+        Shape (n,), float32, each with nine significant bits.
+    """
+    bits = np.ascontiguousarray(weights, np.float32).view(np.uint32)
+    half = np.uint32(1 << (_MANTISSA_BITS_LOST - 1))
+    mask = np.uint32(~((1 << _MANTISSA_BITS_LOST) - 1) & 0xFFFFFFFF)
+    rounded = ((bits + half) & mask).view(np.float32)
+    # What is smaller than that cannot be written, and says nothing.
+    kept: Vector = np.maximum(rounded, np.finfo(np.float32).tiny)
+    return kept
+
+
+def read_indicators(field: Any) -> dict[str, float]:  # noqa: ANN401 - as JSON has it
+    """Weight by work, from `_source` or `fields`: an object, or a list of at most one."""
+    if isinstance(field, list):
+        field = field[0] if field else {}
+    return dict(field or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A work that another one has to do with.
+
+    Attributes:
+        work: Its id.
+        title: In the language it was found in, or None.
+        language: Of the document that was found, or None if no document has the work any more.
+        weight: How much the one speaks for the other.
+    """
+
+    work: str
+    title: str | None
+    language: str | None
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """What is known of one document's tastes.
+
+    Attributes:
+        id: Document id.
+        work: Work id.
+        title: Its title, or None.
+        language: Its language.
+        provenance: `own`, `blended`, `borrowed` or `none`; None before any indicators were learned.
+        evidence: Persons who liked the work.
+        generation: What wrote the document's indicators last.
+        complete: Whether the last run that wrote indicators came to its end.
+        spoken_for_by: The works whose lovers get this document, the strongest first.
+        speaks_for: By language, what people who like this work get, the best first.
+    """
+
+    id: str
+    work: str
+    title: str | None
+    language: str
+    provenance: str | None
+    evidence: float
+    generation: str | None
+    complete: bool
+    spoken_for_by: Sequence[Neighbour]
+    speaks_for: Mapping[str, Sequence[Neighbour]]
+
+
+def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Indicators:
+    """Read what speaks for a document, and what it speaks for.
+
+    Args:
+        client: Of the cluster.
+        index: Alias or index.
+        item: Document id, or work id.
+        size: Neighbours in each list.
+
+    Raises:
+        UnknownItems: No document or work has this id.
+        XlrecError: As for `xlrec_es.index.live_index.find_live`.
+    """
+    live = find_live(client, index)
+    title = live.meta.title_field
+    either = {"bool": {"should": [{"ids": {"values": [item]}}, {"term": {WORK_FIELD: item}}]}}
+    ours = {"bool": {"must": [either], "filter": [{"exists": {"field": WORK_FIELD}}]}}
+    with friendly_errors(client):
+        body = {"query": ours, "size": 1, **_wanted(title)}
+        hits = client.search(index=live.name, body=body)["hits"]
+        if not hits["hits"]:
+            raise UnknownItems(f"no document or work of {live.name} is {item!r}", items=[item])
+        hit = hits["hits"][0]
+        fields = hit["fields"]
+        work = fields[WORK_FIELD][0]
+        weights = read_indicators(fields.get(INDICATORS_FIELD))
+        strongest = sorted(weights, key=lambda name: (-weights[name], name))[:size]
+        known = _documents_of(client, live.name, strongest, title)
+        answers = client.msearch(
+            searches=[
+                line
+                for language in live.meta.languages
+                for line in ({"index": live.name}, _spoken_for(work, language, size, title))
+            ]
+        )["responses"]
+    return Indicators(
+        id=hit["_id"],
+        work=work,
+        title=title_of(hit, title),
+        language=fields[LANGUAGE_FIELD][0],
+        provenance=fields.get(PROVENANCE_FIELD, [None])[0],
+        evidence=float(fields.get(EVIDENCE_FIELD, [0.0])[0]),
+        generation=fields.get(GENERATION_FIELD, [None])[0],
+        complete=live.meta.indicators.get("complete", True),
+        spoken_for_by=tuple(
+            _neighbour(name, known.get(name), title, weights[name]) for name in strongest
+        ),
+        speaks_for={
+            language: tuple(
+                _neighbour(found["fields"][WORK_FIELD][0], found, title, found["_score"])
+                for found in answer["hits"]["hits"]
+            )
+            for language, answer in zip(live.meta.languages, answers, strict=True)
+        },
+    )
+
+
+def _wanted(title: str | None) -> dict[str, Any]:
+    return {
+        "_source": [title] if title else False,
+        "fields": [
+            WORK_FIELD,
+            LANGUAGE_FIELD,
+            INDICATORS_FIELD,
+            PROVENANCE_FIELD,
+            EVIDENCE_FIELD,
+            GENERATION_FIELD,
+        ],
+    }
+
+
+def _spoken_for(work: str, language: str, size: int, title: str | None) -> dict[str, Any]:
+    query = {"sparse_vector": {"field": INDICATORS_FIELD, "query_vector": {work: 1.0}}}
+    return {
+        "query": {"bool": {"must": [query], "filter": [{"term": {LANGUAGE_FIELD: language}}]}},
+        "size": size,
+        "_source": [title] if title else False,
+        "fields": [WORK_FIELD, LANGUAGE_FIELD],
+    }
+
+
+def _documents_of(
+    client: Elasticsearch, index: str, works: Sequence[str], title: str | None
+) -> dict[str, Mapping[str, Any]]:
+    """One document of each work that still has one."""
+    body = {
+        "query": {"terms": {WORK_FIELD: list(works)}},
+        "collapse": {"field": WORK_FIELD},
+        "size": len(works),
+        "_source": [title] if title else False,
+        "fields": [WORK_FIELD, LANGUAGE_FIELD],
+    }
+    answer = client.search(index=index, body=body)
+    return {hit["fields"][WORK_FIELD][0]: hit for hit in answer["hits"]["hits"]}
+
+
+def _neighbour(
+    work: str, hit: Mapping[str, Any] | None, title: str | None, weight: float
+) -> Neighbour:
+    language = hit["fields"][LANGUAGE_FIELD][0] if hit else None
+    return Neighbour(work, title_of(hit, title) if hit else None, language, weight)

@@ -1,0 +1,94 @@
+"""Read the shipped mapping and fill in what depends on the catalogue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+SCHEMA = "xlrec.v1"
+"""The mapping that new indices get."""
+
+_FOR_FIELDS = (
+    "analysis.",
+    "mapping.",
+    "max_ngram_diff",
+    "max_shingle_diff",
+    "number_of_replicas",
+    "number_of_shards",
+    "similarity.",
+)
+
+
+def load_mapping(schema: str = SCHEMA) -> dict[str, Any]:
+    """The shipped mapping of a schema version, as in `mappings/<schema>.json`.
+
+    Raises:
+        FileNotFoundError: No such version is shipped.
+    """
+    shipped = resources.files("xlrec_es") / "_mappings"
+    # An editable install and a checkout read the folder beside the packages.
+    folder = shipped if shipped.is_dir() else Path(__file__).parents[2] / "mappings"
+    body: dict[str, Any] = json.loads((folder / f"{schema}.json").read_text("utf-8"))
+    return body
+
+
+def index_body(
+    *,
+    dims: int,
+    analyzers: Mapping[str, str],
+    meta: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The body that creates an index.
+
+    Args:
+        dims: Length of the vectors.
+        analyzers: Analyzer by language, one searchable text field each.
+        meta: What goes into `_meta.xlrec`.
+        settings: Index settings of the user's own (shards, replicas ...), which win.
+
+    Returns:
+        `settings` and `mappings`, for `indices.create`.
+    """
+    body = load_mapping()
+    properties = body["mappings"]["properties"]["xlrec"]["properties"]
+    properties["embedding"]["dims"] = dims
+    properties["text"]["properties"] = text_fields(analyzers)
+    body["mappings"]["_meta"] = {"xlrec": dict(meta)}
+    body["settings"]["index"].update(settings or {})
+    return body
+
+
+def with_fields_of(body: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Add another index's fields to the body that creates an index.
+
+    Args:
+        body: As `index_body` makes it; what it has wins.
+        theirs: Mappings of the other index.
+    """
+    own = body["mappings"]
+    merged = {
+        "properties": {**theirs.get("properties", {}), **own["properties"]},
+        "_meta": {**theirs.get("_meta", {}), **own["_meta"]},
+    }
+    return {**body, "mappings": {**theirs, **own, **merged}}
+
+
+def settings_for_fields(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an index's flat settings those that its fields need, without the prefix `index.`.
+
+    Its life cycle, its pipelines and the places of its shards are its own affair.
+    """
+    names = {name: name.removeprefix("index.") for name in flat}
+    return {short: flat[name] for name, short in names.items() if short.startswith(_FOR_FIELDS)}
+
+
+def text_fields(analyzers: Mapping[str, str]) -> dict[str, Any]:
+    """The `xlrec.text` properties for these languages."""
+    return {
+        language: {"type": "text", "analyzer": analyzer}
+        for language, analyzer in sorted(analyzers.items())
+    }

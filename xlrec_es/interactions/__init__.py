@@ -1,0 +1,1 @@
+"""What people did: histories, likes and logs, read from files and indices, and weighed."""

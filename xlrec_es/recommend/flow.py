@@ -1,0 +1,355 @@
+"""What is asked for recommendations, and what is made of the answers, without a client.
+
+Generators yield a `Call` and are sent its answer, or are thrown what became of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from xlrec_es.cluster.connection import NODES_ANSWER, read_nodes, root_cause
+from xlrec_es.errors import (
+    ClusterError,
+    IndexNotFound,
+    PermissionDenied,
+    SearchFailed,
+    UsageError,
+    XlrecError,
+)
+from xlrec_es.index.hits import history_body, seen_body, work_of
+from xlrec_es.index.live_index import LiveIndex, check_encoder, live_arguments, read_live
+from xlrec_es.interactions.weighting import weigh
+from xlrec_es.recommend import retrievers, similarity
+from xlrec_es.recommend.plan import (
+    RECIPROCAL_RANK,
+    WEIGHTS,
+    Known,
+    Options,
+    Plan,
+    make_plan,
+    read_documents,
+)
+from xlrec_es.recommend.queries import to_msearch
+from xlrec_es.recommend.recommendations import History, Recommendations, Vector
+from xlrec_es.recommend.results import Ranking, Searched, details, finish, hits_of, rank
+from xlrec_es.vectors.encoder import Encoder
+
+T = TypeVar("T")
+Hit = Mapping[str, Any]
+
+DESCRIPTION_LIFE_S = 30.0
+"""How long what an index says of itself is believed; a swapped alias is noticed sooner."""
+
+
+SEARCH = "search"
+MSEARCH = "msearch"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: a method of the client, by its dotted name, and its arguments."""
+
+    method: str
+    arguments: Mapping[str, Any]
+
+
+Steps = Generator[Call, Mapping[str, Any], T]
+
+Answer = Mapping[str, Any] | None
+"""What a step is resumed with; None for the first."""
+
+
+class Core:
+    """What both recommenders know and do, without a client."""
+
+    def __init__(
+        self,
+        index: str,
+        options: Options | None,
+        encoder: Encoder | None,
+        timeout_s: float,
+    ) -> None:
+        if not timeout_s > 0:
+            raise UsageError(f"timeout_s is {timeout_s}; use seconds above 0")
+        self.index = index
+        self.options = options or Options()
+        self.encoder = encoder
+        self.timeout_s = timeout_s
+        self._live: LiveIndex | None = None
+        self._read_at = 0.0
+        self._may_fuse = not self.options.server_side
+        self._encoding = threading.Lock()
+
+    def recommend(
+        self, history: History, languages: Iterable[str] | None, size: int
+    ) -> Steps[Recommendations]:
+        """Plan, search, and fetch details where they are needed."""
+        targets = None if languages is None else list(languages)
+
+        def once() -> Steps[Recommendations]:
+            plan = yield from self.plan(history, targets, size)
+            searched = yield from self._answers(plan)
+            ranking = rank(plan, searched.answers, self.options)
+            return (yield from self._show(ranking, plan, self.options, size))
+
+        return (yield from self._once_or_twice(once, size))
+
+    def similar(
+        self, item: str, languages: Iterable[str] | None, size: int, measure: str | None
+    ) -> Steps[Recommendations]:
+        """As `recommend`; where a measure is asked for, candidates are put in its order."""
+        history = History.of([item])
+        if measure is None:
+            return (yield from self.recommend(history, languages, size))
+        options = similarity.candidate_options(self.options, measure)
+        targets = None if languages is None else list(languages)
+
+        def once() -> Steps[Recommendations]:
+            in_words = measure == similarity.JACCARD
+            plan = yield from self.plan(history, targets, size, options, own_languages=in_words)
+            if in_words:
+                plan = similarity.for_words(plan)
+            searched = yield from self._answers(plan)
+            ranking = rank(plan, searched.answers, options)
+            if in_words:
+                scores = yield from self._shared_words(plan, ranking)
+            else:
+                scores = similarity.vector_scores(ranking, measure)
+            ranking = similarity.measured(ranking, scores)
+            return (yield from self._show(ranking, plan, options, size))
+
+        return (yield from self._once_or_twice(once, size))
+
+    def _shared_words(self, plan: Plan, ranking: Ranking) -> Steps[dict[str, float]]:
+        if not ranking.candidates:
+            return {}
+        answer = yield Call("mtermvectors", similarity.terms_question(plan, ranking))
+        return similarity.jaccard_scores(answer, plan, ranking)
+
+    def _once_or_twice(
+        self, once: Callable[[], Steps[Recommendations]], size: int
+    ) -> Steps[Recommendations]:
+        if size < 1:
+            raise UsageError(f"size is {size}; ask for at least 1")
+        try:
+            return (yield from once())
+        except IndexNotFound:
+            # The version that was live a moment ago has been pruned: read the alias anew, once.
+            self._live = None
+            return (yield from once())
+
+    def plan(
+        self,
+        history: History,
+        languages: Iterable[str] | None,
+        size: int = 1,
+        options: Options | None = None,
+        *,
+        own_languages: bool = False,
+        readable: bool = False,
+    ) -> Steps[Plan]:
+        """Read the history's documents and decide on the searches, for a list of so many.
+
+        Vectors are written as numbers if they are to be `readable`, else as short as may be.
+        """
+        live = yield from self.live()
+        weights = weigh(history, self.options.rules)
+        telling = [item for item in history.items if item in weights]
+        silent = [item for item in history.items if item not in weights]
+        documents, others = yield from self._history(self.index, live, telling, silent)
+        if any(hit["_index"] != live.name for hit in (*documents, *others)):
+            # The alias was swapped: these vectors are another encoder's, perhaps. From here on one
+            # version is asked by its own name, wherever the alias goes.
+            self._live = None
+            live = yield from self.live()
+            documents, others = yield from self._history(live.name, live, telling, silent)
+        # A document's id does not say of which work it is a rendition: fetch the others too.
+        works = {work_of(hit) for hit in documents}
+        if not works <= set(telling):
+            documents, _ = yield from self._history(live.name, live, sorted(works), [])
+        known = Known(
+            read_documents(documents, live.meta.title_field),
+            {hit["_id"]: work_of(hit) for hit in others},
+            self._encode(history, live),
+        )
+        options = options or self.options
+        search = replace(
+            options.search.deep_enough(size),
+            binary_vectors=live.has_binary_vectors and not readable,
+        )
+        return make_plan(
+            live,
+            history,
+            known,
+            languages=languages,
+            options=replace(options, search=search),
+            own_languages=own_languages,
+        )
+
+    def live(self) -> Steps[LiveIndex]:
+        """The index behind the name, asked again after a while."""
+        # Several calls may be under way at once, and each may find that `_live` is of yesterday.
+        live = self._live
+        if live is None or time.monotonic() - self._read_at > DESCRIPTION_LIFE_S:
+            answer = yield Call("indices.get", live_arguments(self.index))
+            self._live = live = read_live(self.index, answer)
+            self._read_at = time.monotonic()
+        if not self._may_fuse:
+            yield from self._check_server(live)
+            self._may_fuse = True
+        return live
+
+    def _check_server(self, live: LiveIndex) -> Steps[None]:
+        """Refuse to have a cluster fuse that cannot."""
+        weights = self.options.weights or live.meta.weights or WEIGHTS
+        differ = len({weight for weight in weights.values() if weight > 0}) > 1
+        try:
+            licence = yield Call("license.get", {})
+            question = {"metric": "plugins", "filter_path": NODES_ANSWER}
+            versions, modules = read_nodes((yield Call("nodes.info", question)))
+        except PermissionDenied:
+            return  # who may not ask is told by the searches
+        retrievers.check_server(
+            licence["license"]["type"],
+            min(versions),
+            modules,
+            weighted_ranks=self.options.fusion == RECIPROCAL_RANK and differ,
+        )
+
+    def _history(
+        self, index: str, live: LiveIndex, telling: Sequence[str], silent: Sequence[str]
+    ) -> Steps[tuple[list[Hit], list[Hit]]]:
+        """The documents of items that say something, and those of items that say nothing."""
+        title, binary = live.meta.title_field, live.has_binary_vectors
+        bodies = [history_body(telling, title=title, binary=binary)] * bool(telling)
+        bodies += [seen_body(silent)] * bool(silent)
+        if len(bodies) < 2:
+            found = yield from self._hits(index, *bodies)
+            return (found, []) if telling else ([], found)
+        header = {"index": index}
+        answer = yield Call(MSEARCH, {"searches": [x for body in bodies for x in (header, body)]})
+        first, second = answer["responses"]
+        return hits_of(first), hits_of(second)
+
+    def _hits(self, index: str, body: Mapping[str, Any] | None = None) -> Steps[list[Hit]]:
+        """The hits of one search; of none, none."""
+        if body is None:
+            return []
+        return hits_of((yield Call(SEARCH, {"index": index, "body": body})))
+
+    def search(self, history: History, languages: Iterable[str] | None) -> Steps[Searched]:
+        """Plan, and search."""
+        plan = yield from self.plan(history, languages)
+        return (yield from self._answers(plan))
+
+    def _answers(self, plan: Plan) -> Steps[Searched]:
+        if not plan.requests:
+            return Searched(plan, [])
+        searches = to_msearch(plan.requests, plan.live.name, timeout_s=self.timeout_s)
+        answer = yield Call(MSEARCH, {"searches": searches})
+        return Searched(plan, answer["responses"])
+
+    def _show(
+        self, ranking: Ranking, plan: Plan, options: Options, size: int
+    ) -> Steps[Recommendations]:
+        """Fetch what the documents to be shown hold, and choose."""
+        body = details(ranking, plan, options, size=size)
+        found: list[Hit] = []
+        try:
+            found = yield from self._hits(plan.live.name, body)
+        except ClusterError as error:
+            sentence = f"titles and fields are missing, and reasons are guessed: {error}"
+            ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
+        return finish(ranking, plan, options, size=size, found=found)
+
+    def _encode(self, history: History, live: LiveIndex) -> dict[str, Vector]:
+        if not history.texts:
+            return {}
+        if self.encoder is None:
+            raise UsageError(
+                "free texts need the encoder that made the index: start `xlrec-ingest serve` and "
+                "give its address (--encoder-url), or give the Recommender an encoder"
+            )
+        check_encoder(live, self.encoder)
+        with self._encoding:  # tokenizers are not made for several threads
+            vectors = self.encoder.encode(history.texts)  # (n_texts, dims)
+        # Nobody says in which language a person writes: the mean over all of them is taken out.
+        unknown = [""] * len(history.texts)
+        calibrated = live.meta.calibration.apply(vectors, unknown)
+        return dict(zip(history.texts, calibrated, strict=True))
+
+
+def together(people: Sequence[Steps[T]]) -> Steps[list[T | XlrecError]]:
+    """Step through several persons at once, all their searches of a round in one request.
+
+    Args:
+        people: The steps of each.
+
+    Returns:
+        For each of them in order the result, or the error.
+
+    Raises:
+        ClusterError: It would meet the others too.
+    """
+    results: list[T | XlrecError | None] = [None] * len(people)
+    answers: dict[int, Answer] = dict.fromkeys(range(len(people)))
+    while answers:
+        calls: dict[int, Call] = {}
+        for number, answer in answers.items():
+            try:
+                calls[number] = _resumed(people[number], answer)
+            except StopIteration as done:
+                results[number] = done.value
+            except ClusterError:
+                raise
+            except XlrecError as error:
+                results[number] = error
+        answers = yield from _ask_together(calls)
+    return results  # type: ignore[return-value] # every person has ended
+
+
+def _ask_together(calls: Mapping[int, Call]) -> Steps[dict[int, Answer]]:
+    answers: dict[int, Answer] = {}
+    for number, call in calls.items():
+        # Whoever sees that the alias was swapped asks what the new version says of itself.
+        if call.method not in (SEARCH, MSEARCH):
+            answers[number] = yield call
+    searches = {n: _as_searches(call) for n, call in calls.items() if n not in answers}
+    lines = [line for mine in searches.values() for line in mine]
+    if not lines:
+        return answers
+    whole = (yield Call(MSEARCH, {"searches": lines}))["responses"]
+    for number, mine in searches.items():
+        part, whole = whole[: len(mine) // 2], whole[len(mine) // 2 :]
+        answers[number] = {"responses": part} if calls[number].method == MSEARCH else part[0]
+    return answers
+
+
+def _resumed(steps: Steps[T], answer: Answer) -> Call:
+    """The next call of somebody among several.
+
+    Raises:
+        StopIteration: There is none.
+        XlrecError: The steps', or that of an answer that is none.
+    """
+    if answer is None:
+        return next(steps)
+    error = answer.get("error")
+    if error is None:
+        return steps.send(answer)
+    cause = root_cause(error)
+    reason = str(cause.get("reason", "a search failed"))
+    gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
+    return steps.throw(IndexNotFound(reason) if gone else SearchFailed(reason))
+
+
+def _as_searches(call: Call) -> Sequence[Mapping[str, Any]]:
+    """The lines that ask the same in an `_msearch`."""
+    if call.method == MSEARCH:
+        lines: Sequence[Mapping[str, Any]] = call.arguments["searches"]
+        return lines
+    return [{"index": call.arguments["index"]}, call.arguments["body"]]

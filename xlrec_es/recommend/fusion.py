@@ -1,0 +1,369 @@
+"""From ranked lists to one ranked list, with each one's share. Pure.
+
+Two steps: the legs of all languages become one scored list (`fuse`, or `reciprocal_rank`), and
+seats are given to languages (`select`), after `diversify` if that is wanted.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from xlrec_es.recommend.recommendations import Vector
+
+NEIGHBOURS = 20
+"""That tell how near a language is to a history; see `level`."""
+
+LEVEL = 1 / 3
+"""The part of their mean that is taken off."""
+
+AUTO = "auto"
+EQUAL = "equal"
+
+
+class Hit(NamedTuple):
+    """One entry of a leg's list.
+
+    Attributes:
+        id: Document id.
+        score: The leg's own score, higher is better.
+    """
+
+    id: str
+    score: float
+
+
+class Found(NamedTuple):
+    """What one leg says of a candidate.
+
+    Attributes:
+        rank: Place in the leg's list of its language, from 1.
+        score: The leg's own score.
+        part: What the leg adds to the fused score.
+    """
+
+    rank: int
+    score: float
+    part: float
+
+
+class Fused(NamedTuple):
+    """A candidate with its fused score.
+
+    Attributes:
+        id: Document id.
+        language: Language of the lists that it was in.
+        score: Weighted sum of the normalised leg scores, 0..1.
+        legs: What each leg says whose list it was in.
+    """
+
+    id: str
+    language: str
+    score: float
+    legs: Mapping[str, Found]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The part of the score that each of these legs gave; they add up to 1."""
+        total = sum(found.part for found in self.legs.values())
+        # The lowest candidate of the union scores 0: its legs share alike.
+        return {
+            leg: found.part / total if total > 0 else 1 / len(self.legs)
+            for leg, found in self.legs.items()
+        }
+
+
+Scored = TypeVar("Scored", Hit, Fused)
+
+_PART: Callable[[Found], float] = operator.attrgetter("part")
+
+Value = Callable[[int, float], float]
+"""What a hit is worth, 0..1, by its rank from 1 and its leg's own score."""
+
+
+def level(scores: Sequence[float]) -> float:
+    """What is taken off cosines so that languages can be compared: a part of the mean of the best.
+
+    A history is nearer to texts of its own language than to others' even when languages are
+    centred. Where everything is near, being near says less.
+
+    Source: cross-domain similarity local scaling, Lample et al. 2018, "Word Translation Without
+    Parallel Data" (https://openreview.net/forum?id=H196sainb), which takes half of ten; a third of
+    twenty keeps languages nearer to their part of the pool (README, "Design").
+
+    Args:
+        scores: Cosines of one language's list, the highest first.
+    """
+    best = scores[:NEIGHBOURS]
+    return LEVEL * math.fsum(best) / len(best) if best else 0.0
+
+
+def fuse(
+    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    weights: Mapping[str, float],
+    *,
+    comparable: frozenset[str],
+    levelled: frozenset[str] = frozenset(),
+) -> list[Fused]:
+    """Add up the legs' scores, each brought to 0..1 first.
+
+    Calibrated cosines may be compared over languages, so a comparable leg is normalised from its
+    lowest to its highest score over all of them. BM25 may not, and has a zero of its own: such a
+    leg is divided by its highest score, language by language. A document outside a leg's list gets
+    0 from it.
+
+    Args:
+        lists: Best first, by (language, leg).
+        weights: Weight by leg, at least zero; legs without a list do not count.
+        comparable: Legs whose scores may be compared over languages.
+        levelled: Those of them whose scores are cosines, and are compared less their `level`.
+
+    Returns:
+        Every document of a leg whose weight is above zero; best first, equal scores by id.
+    """
+    scales = _scales(lists, comparable, levelled)
+
+    def scaled(key: tuple[str, str]) -> Value:
+        taken_off, low, width = scales[key]
+        return lambda _rank, score: (score - taken_off - low) / width
+
+    return _combine(lists, weights, comparable, scaled)
+
+
+def reciprocal_rank(
+    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    weights: Mapping[str, float],
+    *,
+    comparable: frozenset[str],
+    rank_constant: int = 60,
+) -> list[Fused]:
+    """Add up 1 / (rank_constant + rank), scaled so that the first place of every leg gives 1.
+
+    Source: Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms Condorcet and
+    individual Rank Learning Methods" (https://doi.org/10.1145/1571941.1572114).
+
+    Args:
+        lists: As for `fuse`.
+        weights: As for `fuse`.
+        comparable: As for `fuse`.
+        rank_constant: Above zero; the higher, the less the first places count.
+
+    Returns:
+        As for `fuse`.
+    """
+
+    def reciprocal(rank: int, _score: float) -> float:
+        return (rank_constant + 1) / (rank_constant + rank)
+
+    return _combine(lists, weights, comparable, lambda _key: reciprocal)
+
+
+def _combine(
+    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    weights: Mapping[str, float],
+    comparable: frozenset[str],
+    value_in: Callable[[tuple[str, str]], Value],
+) -> list[Fused]:
+    """The weighted mean of a value of each hit, over the legs that have hits.
+
+    A leg that cannot be compared over languages counts only in the languages in which it has hits:
+    a language in which the history has no text must not fall behind for that.
+    """
+    present = {leg for (_, leg), hits in lists.items() if hits and weights.get(leg, 0) > 0}
+    # Exact sums: a set has no order, and the last digit would change from run to run.
+    totals = {
+        language: math.fsum(
+            weights[leg] for leg in present if leg in comparable or lists.get((language, leg))
+        )
+        for language, _ in lists
+    }
+    found: dict[str, dict[str, dict[str, Found]]] = {language: {} for language, _ in lists}
+    for (language, leg), hits in lists.items():
+        if hits and leg in present:
+            weight, value = weights[leg] / totals[language], value_in((language, leg))
+            mine = found[language]
+            for rank, (document, score) in enumerate(hits, 1):
+                said = Found(rank, score, weight * value(rank, score))
+                mine.setdefault(document, {})[leg] = said
+    return in_order(
+        Fused(document, language, sum(map(_PART, legs.values())), legs)
+        for language, documents in found.items()
+        for document, legs in documents.items()
+    )
+
+
+def in_order(candidates: Iterable[Scored]) -> list[Scored]:
+    """Best first; equal scores by id."""
+    found = sorted(candidates, key=operator.attrgetter("id"))
+    found.sort(key=operator.attrgetter("score"), reverse=True)
+    return found
+
+
+def boosted(candidates: Iterable[Fused], factors: Mapping[str, float]) -> list[Fused]:
+    """The candidates with their scores multiplied by a factor by document id, in new order."""
+    return in_order(c._replace(score=c.score * factors.get(c.id, 1.0)) for c in candidates)
+
+
+def diversify(
+    candidates: Sequence[Fused], vectors: Mapping[str, Vector], *, strength: float
+) -> list[Fused]:
+    """Order the candidates anew, so that one that resembles those before it comes later.
+
+    Each next one has the highest (1 - strength) x score - strength x its highest cosine to those
+    taken. Scores stay what they were.
+
+    Source: Carbonell and Goldstein 1998, "The Use of MMR, Diversity-Based Reranking for Reordering
+    Documents and Producing Summaries" (https://doi.org/10.1145/290941.291025).
+
+    Args:
+        candidates: Best first.
+        vectors: Shape (dims,), unit length, by document id; one without a vector resembles nothing.
+        strength: 0 (leave the order) to 1 (look at nothing but the differences).
+    """
+    if strength == 0 or not candidates:
+        return list(candidates)
+    dims = len(next(iter(vectors.values()), np.zeros(1, np.float32)))
+    rows = np.stack([vectors.get(c.id, np.zeros(dims, np.float32)) for c in candidates])
+    scores = np.asarray([candidate.score for candidate in candidates])
+    nearest = np.zeros(len(candidates))
+    left = np.ones(len(candidates), bool)
+    order: list[int] = []
+    while left.any():
+        value = np.where(left, (1 - strength) * scores - strength * nearest, -np.inf)
+        best = int(np.argmax(value))
+        order.append(best)
+        left[best] = False
+        nearest = np.maximum(nearest, rows @ rows[best])
+    return [candidates[row] for row in order]
+
+
+def _scales(
+    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    comparable: frozenset[str],
+    levelled: frozenset[str],
+) -> dict[tuple[str, str], tuple[float, float, float]]:
+    """Of each list its level, the lowest score that counts, and the way up to the highest."""
+    levels = {
+        key: level([hit.score for hit in hits]) if key[1] in levelled else 0.0
+        for key, hits in lists.items()
+    }
+    over_all: dict[str, list[float]] = {leg: [] for leg in comparable}
+    for key, hits in lists.items():
+        if key[1] in comparable:
+            over_all[key[1]] += [hit.score - levels[key] for hit in hits]
+    shared = {leg: _scale(scores, min(scores, default=0.0)) for leg, scores in over_all.items()}
+    scales = {}
+    for key, hits in lists.items():
+        if key[1] in comparable:
+            scales[key] = (levels[key], *shared[key[1]])
+        else:
+            scales[key] = (0.0, *_scale([hit.score for hit in hits], 0.0))
+    return scales
+
+
+def _scale(scores: Sequence[float], low: float) -> tuple[float, float]:
+    width = max(scores, default=0.0) - low
+    # One candidate, or all alike: the whole weight for each.
+    return (low, width) if width > 0 else (low - 1.0, 1.0)
+
+
+def select(
+    candidates: Sequence[Fused],
+    works: Mapping[str, str],
+    *,
+    size: int,
+    seats: Mapping[str, int],
+    values: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    caps: Mapping[str, int] | None = None,
+) -> list[Fused]:
+    """Take candidates in order, so many of each language, each work once.
+
+    Args:
+        candidates: In the order in which they are wanted.
+        works: Work id by document id.
+        size: How many to take.
+        seats: Seats by language (`allocate`); those that a language cannot fill go to the next
+            candidates of the others.
+        values: The values of each capped field, by field and document id.
+        caps: At most so many of each value, by field.
+
+    Returns:
+        At most `size`, in the order of `candidates`.
+    """
+    free = dict(seats)
+    used: Counter[tuple[str, str]] = Counter()
+    taken: set[str] = set()
+
+    def labels(candidate: Fused) -> list[tuple[str, str]]:
+        return [
+            (field, value)
+            for field in caps or {}
+            for value in (values or {}).get(field, {}).get(candidate.id, ())
+        ]
+
+    def take(candidate: Fused) -> bool:
+        mine = labels(candidate) if caps else []
+        full = any(used[label] >= (caps or {})[label[0]] for label in mine)
+        if full or works[candidate.id] in taken or len(taken) >= size:
+            return False
+        taken.add(works[candidate.id])
+        used.update(mine)
+        return True
+
+    places = []
+    passed_over = []
+    for place, candidate in enumerate(candidates):
+        if len(taken) == size:
+            break
+        if free.get(candidate.language, 0) > 0 and take(candidate):
+            free[candidate.language] -= 1
+            places.append(place)
+        else:
+            passed_over.append(place)
+    places += [place for place in passed_over if take(candidates[place])]
+    return [candidates[place] for place in sorted(places)]
+
+
+def share_out(
+    languages: Sequence[str], mix: str | Mapping[str, float], size: int
+) -> dict[str, int]:
+    """Seats by language.
+
+    Args:
+        languages: Target languages.
+        mix: `auto`: by score alone, so each language may fill all of them; `equal`; or a part by
+            language.
+        size: Seats in all.
+    """
+    if mix == AUTO:
+        return dict.fromkeys(languages, size)
+    return allocate(dict.fromkeys(languages, 1.0) if isinstance(mix, str) else mix, size)
+
+
+def allocate(parts: Mapping[str, float], size: int) -> dict[str, int]:
+    """Seats by language: largest remainder (Hamilton), at least one each while there are enough.
+
+    Args:
+        parts: Each language's part, above zero; need not add up to 1.
+        size: Seats in all.
+
+    Returns:
+        Seats that add up to `size`.
+    """
+    total = sum(parts.values())
+    exact = {language: size * part / total for language, part in parts.items()}
+    seats = {language: int(quota) for language, quota in exact.items()}
+    by_remainder = sorted(exact, key=lambda lang: (seats[lang] - exact[lang], lang))
+    for language in by_remainder[: size - sum(seats.values())]:
+        seats[language] += 1
+    for language in sorted(parts, key=lambda lang: (-parts[lang], lang)):
+        richest = max(seats, key=lambda lang: (seats[lang], lang))
+        if seats[language] == 0 and seats[richest] > 1:
+            seats[richest] -= 1
+            seats[language] += 1
+    return seats

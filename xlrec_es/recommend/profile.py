@@ -1,0 +1,244 @@
+"""From a person's history to a profile: a few interests, each a unit vector. Pure numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xlrec_es.recommend.recommendations import Vector
+
+MAX_INTERESTS = 32
+"""One for each work measured best (README, "Design"): only longer histories are clustered."""
+
+FEW_INTERESTS = 4
+"""Beside indicators that weigh more, where it was measured to make no difference."""
+
+PUSH = 0.5
+
+SHRINKAGE = 0.4
+"""How far each interest is drawn to the whole taste: one work says little for sure of a person.
+
+Measured on two catalogues (README, "Design"), .3 to .5 are better than the nearest work alone.
+Source of the idea: James and Stein 1961, "Estimation with Quadratic Loss".
+"""
+
+_CLUSTER_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryDocument:
+    """A document of the index that stands for one work of a history.
+
+    Attributes:
+        id: Document id.
+        work: Work id.
+        language: BCP 47 tag.
+        title: For explanations.
+        vector: Shape (dims,), calibrated, unit length.
+        routing: What leads to its shard, where that is not its id.
+    """
+
+    id: str
+    work: str
+    language: str
+    title: str | None
+    vector: Vector
+    routing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """A direction of a person's taste.
+
+    Attributes:
+        vector: Shape (dims,), unit length.
+        weight: Its part of the whole taste; the weights of a profile add up to 1.
+        members: The works (or free texts) that made it and each one's part in it; the parts add up
+            to 1.
+    """
+
+    vector: Vector
+    weight: float
+    members: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the query builder needs to know of a person.
+
+    Attributes:
+        interests: Heaviest first; empty for a person who is not known to like anything.
+        liked: Part by liked work; the parts add up to 1. For the collaborative leg.
+        seen: Every work of the history, liked or not, for leaving out what was seen. Sorted.
+        titles: A title by work, for explanations.
+        vectors: Shape (dims,), unit length, by liked work and free text: for explanations.
+        texts: The liked works' documents by language, work by document id, the heaviest works
+            first: for the lexical leg.
+        routings: By id, of those documents that have one of their own.
+    """
+
+    interests: tuple[Interest, ...]
+    liked: Mapping[str, float]
+    seen: tuple[str, ...]
+    titles: Mapping[str, str | None]
+    vectors: Mapping[str, Vector]
+    texts: Mapping[str, Mapping[str, str]]
+    routings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Part by liked work and free text; the parts add up to 1."""
+        return {
+            name: interest.weight * part
+            for interest in self.interests
+            for name, part in interest.members.items()
+        }
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages of what was liked."""
+        return frozenset(self.texts)
+
+
+def build_profile(
+    documents: Sequence[HistoryDocument],
+    weights: Mapping[str, float],
+    *,
+    free_texts: Mapping[str, Vector] | None = None,
+    also_seen: Collection[str] = (),
+    max_interests: int = MAX_INTERESTS,
+    push: float = PUSH,
+) -> Profile:
+    """Build the profile of a history; the order of the documents does not matter.
+
+    Args:
+        documents: Every rendition of every work of the history.
+        weights: Signed weight by work: above zero liked, below disliked. A work without a weight
+            counts as seen, and no more.
+        free_texts: Vector by text, shape (dims,), calibrated, unit length: what the person said
+            they like. Each weighs as much as the heaviest work.
+        also_seen: Works that the person knows, and that say nothing.
+        max_interests: Up to so many works and texts are an interest each; more are clustered into
+            so many. 1 makes the weighted mean vector, the usual baseline.
+        push: How far interests are pushed away from what was disliked, 0..1: that part of their
+            overlap with it is taken out. Source: Rocchio 1971, "Relevance Feedback in Information
+            Retrieval".
+    """
+    documents = sorted(documents, key=lambda document: document.id)
+    by_work: dict[str, list[HistoryDocument]] = {}
+    for document in documents:
+        by_work.setdefault(document.work, []).append(document)
+    known = sorted(by_work)
+    vectors = {work: _work_vector(by_work[work]) for work in known}
+    liked = {work: weights[work] for work in known if weights.get(work, 0) > 0}
+    disliked = {work: -weights[work] for work in known if weights.get(work, 0) < 0}
+    heaviest = max(liked.values(), default=1.0)
+    mass = {**liked, **dict.fromkeys(sorted(free_texts or {}), heaviest)}
+    vectors |= free_texts or {}
+    interests = _interests(vectors, mass, max_interests)
+    if disliked:
+        pulls = [weight * vectors[work] for work, weight in disliked.items()]
+        away = _unit(np.sum(pulls, axis=0))
+        interests = [_pushed(interest, away, push) for interest in interests]
+    by_weight = sorted(liked, key=lambda work: (-liked[work], work))
+    texts: dict[str, dict[str, str]] = {}
+    for work in by_weight:
+        for document in by_work[work]:
+            texts.setdefault(document.language, {})[document.id] = work
+    return Profile(
+        interests=tuple(sorted(interests, key=lambda i: (-i.weight, sorted(i.members)))),
+        liked=_parts(liked),
+        seen=tuple(sorted({*known, *also_seen})),
+        titles={document.work: document.title for document in reversed(documents)},
+        vectors={name: vectors[name] for name in mass},
+        texts=texts,
+        routings={d.id: d.routing for d in documents if d.routing is not None},
+    )
+
+
+def _parts(weights: Mapping[str, float]) -> dict[str, float]:
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def _work_vector(renditions: Sequence[HistoryDocument]) -> Vector:
+    """The mean direction of a work's renditions, shape (dims,)."""
+    if len(renditions) == 1:
+        return _unit(renditions[0].vector)
+    return _unit(np.mean([document.vector for document in renditions], axis=0))
+
+
+def _unit(vector: Vector) -> Vector:
+    """The same direction with length 1; opposite vectors can cancel out, and stay zero."""
+    length = float(np.linalg.norm(vector))
+    return (vector / length if length > 1e-6 else vector).astype(np.float32)
+
+
+def _pushed(interest: Interest, away: Vector, push: float) -> Interest:
+    """The interest without a part of what it has in common with what was disliked."""
+    overlap = max(0.0, float(interest.vector @ away))
+    vector = _unit(interest.vector - push * overlap * away)
+    return Interest(vector, interest.weight, interest.members)
+
+
+def _interests(
+    vectors: Mapping[str, Vector], mass: Mapping[str, float], max_interests: int
+) -> list[Interest]:
+    if not mass:
+        return []
+    names = sorted(mass)
+    matrix = np.stack([vectors[name] for name in names])  # (n, dims)
+    weights = np.asarray([mass[name] for name in names], np.float64)
+    weights /= weights.sum()
+    whole = _unit((weights @ matrix).astype(np.float32))  # (dims,)
+    return [
+        _interest(matrix, weights, group, names, whole)
+        for group in _cluster(matrix, weights, max_interests)
+    ]
+
+
+def _interest(
+    vectors: Vector, mass: np.ndarray, group: np.ndarray, names: Sequence[str], whole: Vector
+) -> Interest:
+    weight = float(mass[group].sum())
+    own = _unit((mass[group] / weight) @ vectors[group])
+    return Interest(
+        vector=_unit((1 - SHRINKAGE) * own + SHRINKAGE * whole),
+        weight=weight,
+        members={names[index]: float(mass[index]) / weight for index in group},
+    )
+
+
+def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.ndarray]:
+    """Spherical k-means, deterministic: seeds are the heaviest work, then the farthest from all.
+
+    Source: Dhillon and Modha 2001, "Concept Decompositions for Large Sparse Text Data Using
+    Clustering" (https://doi.org/10.1023/A:1007612920971).
+
+    Returns:
+        Row numbers of each cluster; none is empty.
+    """
+    if len(vectors) <= max_clusters:
+        return [np.asarray([row]) for row in range(len(vectors))]
+    # A centre is a sum of rows, so cosines between rows are all that is needed. Not by `@`: the
+    # threads of BLAS go on turning for milliseconds after a product that takes a part of one.
+    gram = np.einsum("id,jd->ij", vectors, vectors)  # (n, n)
+    seeds = [int(np.argmax(mass))]
+    nearest = gram[seeds[0]]  # (n,)
+    while len(seeds) < max_clusters:
+        seeds.append(int(np.argmin(nearest)))
+        nearest = np.maximum(nearest, gram[seeds[-1]])
+    cosines = gram[seeds]  # (max_clusters, n)
+    assigned = np.argmax(cosines, axis=0)  # (n,)
+    for _ in range(_CLUSTER_ROUNDS):
+        members = np.where(assigned == np.arange(max_clusters)[:, None], mass, 0)
+        sums = np.einsum("kn,nm->km", members, gram)  # (max_clusters, n)
+        lengths = np.sqrt(np.maximum((sums * members).sum(axis=1, keepdims=True), 0))
+        # A centre that lost all its works keeps its place.
+        cosines = np.divide(sums, lengths, out=cosines.astype(sums.dtype), where=lengths > 1e-6)
+        before, assigned = assigned, np.argmax(cosines, axis=0)
+        if np.array_equal(before, assigned):
+            break
+    return [np.flatnonzero(assigned == cluster) for cluster in np.unique(assigned)]

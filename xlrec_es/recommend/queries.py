@@ -1,0 +1,389 @@
+"""From a profile to Elasticsearch request bodies. Pure: nothing is sent from here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xlrec_es.errors import UsageError
+from xlrec_es.index.hits import (
+    ID_FIELD,
+    INDICATORS_FIELD,
+    LANGUAGE_FIELD,
+    MARKET_POPULARITY_FIELD,
+    MAX_HITS,
+    POPULARITY_FIELD,
+    VECTOR_FIELD,
+    WORK_FIELD,
+    fields_of_hits,
+    pack,
+)
+from xlrec_es.recommend.profile import Profile
+from xlrec_es.recommend.recency import Recency
+
+DENSE = "dense"
+LEXICAL = "lexical"
+COLLABORATIVE = "collaborative"
+POPULARITY = "popularity"
+LEGS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
+
+_LEAST_K = 10
+
+_BOOST = "boost:"
+
+WrittenVector = Sequence[float] | str
+
+
+@dataclass(frozen=True, slots=True)
+class Boost:
+    """A business rule: what matches a query is worth more, or less.
+
+    Attributes:
+        query: Any Elasticsearch query.
+        factor: The fused score of what matches is multiplied by it; above zero.
+    """
+
+    query: Mapping[str, Any]
+    factor: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.factor < math.inf):
+            raise UsageError(f"the factor of a boost is {self.factor}; use a number above zero")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How deep each search goes, and where.
+
+    Attributes:
+        candidates: Hits of each search, as many as the list is long at least. The interests of the
+            dense leg share them as `k`, with 10 each at least. Measured for lists of 10 on the
+            sample: 30 and 50 alike, 20 a hundredth less.
+        num_candidates: What HNSW looks at for them, per shard; at most 10,000. Shared alike, with
+            20 each at least.
+        exact: Look at all: exact where a language and the filters leave at most 10,000 documents
+            of a shard, for Elasticsearch then compares every one of them.
+        oversample: With quantised vectors: how many times `candidates` are compared again by their
+            full vectors; None leaves it to the index.
+        min_similarity: Calibrated cosine that a hit of the dense leg must reach; None: any.
+        query_terms: Most telling terms that the lexical leg takes from the history's texts.
+        query_texts: How many of the history's texts it reads, those of the heaviest works.
+        filters: Elasticsearch queries that each result must match: in stock, price, market ...
+        only: The works that can be found, by language; None: all. For evaluations.
+        boosts: See `Boost`.
+        caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
+        source: The user's own fields that come back with each recommendation.
+        collapse: Have Elasticsearch return one document a work from each search. Recommendations
+            name a work once in any case; this is for catalogues that have many documents of one
+            work in one language, and costs time.
+        market: Whose popularity counts in the popularity leg, where indicators were learned with
+            markets; None: that of each target language's persons if markets are languages, else
+            everybody's.
+        recent: How popularity fades with age; None: it does not.
+        binary_vectors: Write query vectors as base64 (float32, big-endian), which is half as long
+            and read faster than numbers, but by no Elasticsearch before 9.4
+            (https://github.com/elastic/elasticsearch/pull/140796). Recommenders set it as the
+            index allows.
+    """
+
+    candidates: int = 30
+    num_candidates: int = 100
+    exact: bool = False
+    oversample: float | None = None
+    min_similarity: float | None = None
+    query_terms: int = 12
+    query_texts: int = 10
+    filters: tuple[Mapping[str, Any], ...] = ()
+    only: Mapping[str, Sequence[str]] | None = None
+    boosts: tuple[Boost, ...] = ()
+    caps: Mapping[str, int] | None = None
+    source: tuple[str, ...] = ()
+    collapse: bool = False
+    market: str | None = None
+    recent: Recency | None = None
+    binary_vectors: bool = False
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
+            raise UsageError(
+                f"candidates is {self.candidates} and num_candidates {self.num_candidates}; use "
+                f"1 <= candidates <= num_candidates <= {MAX_HITS}"
+            )
+        if self.min_similarity is not None and not -1 <= self.min_similarity <= 1:
+            raise UsageError(f"min_similarity is {self.min_similarity}; a cosine is -1 to 1")
+        for field, most in (self.caps or {}).items():
+            if most < 1:
+                raise UsageError(f"the cap of {field!r} is {most}; use at least 1")
+
+    def deep_enough(self, size: int) -> SearchOptions:
+        """The same, with candidates for a list of so many."""
+        candidates = min(max(self.candidates, size), MAX_HITS)
+        looked_at = min(max(self.num_candidates, 2 * size), MAX_HITS)
+        return replace(self, candidates=candidates, num_candidates=looked_at)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search.
+
+    Attributes:
+        language: Target language.
+        leg: One of `LEGS`.
+        body: For `POST <index>/_search`.
+    """
+
+    language: str
+    leg: str
+    body: dict[str, Any]
+
+
+def build_requests(
+    profile: Profile,
+    *,
+    languages: Sequence[str],
+    legs: Sequence[str],
+    index: str,
+    options: SearchOptions,
+    markets: Mapping[str, str] | None = None,
+) -> tuple[SearchRequest, ...]:
+    """The searches of a profile: each target language by itself, leg by leg.
+
+    So its documents compete with each other and not with another language's. A leg that cannot
+    say anything is left out: BM25 for a language in which the history has no text (it cannot cross
+    a language border), and all but popularity for a person who is not known to like anything.
+
+    Args:
+        profile: Whom to serve.
+        languages: Target languages.
+        legs: Which of `LEGS`.
+        index: Where the history's documents are.
+        options: How deep, and where.
+        markets: By target language, the market whose popularity counts; else everybody's does.
+    """
+    requests = []
+    vectors = _written(profile, options) if DENSE in legs else []
+    for language in languages:
+        if DENSE in legs and profile.interests:
+            body = dense_body(profile, language, options, vectors=vectors)
+            requests.append(SearchRequest(language, DENSE, body))
+        if LEXICAL in legs and language in profile.texts:
+            body = lexical_body(profile, language, index, options)
+            requests.append(SearchRequest(language, LEXICAL, body))
+        if COLLABORATIVE in legs and profile.liked:
+            body = collaborative_body(profile, language, options)
+            requests.append(SearchRequest(language, COLLABORATIVE, body))
+        if POPULARITY in legs:
+            market = (markets or {}).get(language)
+            body = popularity_body(profile, language, options, market=market)
+            requests.append(SearchRequest(language, POPULARITY, body))
+    return tuple(requests)
+
+
+def _written(profile: Profile, options: SearchOptions) -> list[WrittenVector]:
+    """The vector of each interest.
+
+    float32 written as decimal: six digits after the point are more than int8 keeps.
+    """
+    vectors = [interest.vector for interest in profile.interests]
+    if options.binary_vectors:
+        return [pack(vector) for vector in vectors]
+    return [vector.astype(float).round(6).tolist() for vector in vectors]
+
+
+def dense_body(
+    profile: Profile,
+    language: str,
+    options: SearchOptions,
+    *,
+    vectors: Sequence[WrittenVector] | None = None,
+) -> dict[str, Any]:
+    """The kNN search of all interests among one language's unseen documents.
+
+    A document is worth its cosine to the interest that is nearest to it: one search, and what it
+    returns needs no further reckoning.
+
+    Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-knn-query
+
+    Args:
+        profile: Whom to serve.
+        language: Target language.
+        options: How deep, and where.
+        vectors: Of the interests, for the body; None: written from the profile.
+    """
+    k = _share(options.candidates, len(profile.interests))
+    shared: dict[str, Any] = {
+        "k": k,
+        "num_candidates": MAX_HITS
+        if options.exact
+        else max(k, _share(options.num_candidates, len(profile.interests), least=2 * _LEAST_K)),
+        "filter": {"bool": _unseen(profile, language, options)},
+    }
+    if options.min_similarity is not None:
+        shared["similarity"] = options.min_similarity
+    if options.oversample is not None:
+        shared["rescore_vector"] = {"oversample": options.oversample}
+    queries = [
+        {"knn": {"field": VECTOR_FIELD, "query_vector": vector, **shared}}
+        for vector in (vectors or _written(profile, options))
+    ]
+    query = queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries}}
+    return {"query": _boosted(query, {}, options), **hits_wanted(options)}
+
+
+def _share(candidates: int, interests: int, *, least: int = _LEAST_K) -> int:
+    return min(candidates, max(least, math.ceil(candidates / interests)))
+
+
+def lexical_body(
+    profile: Profile, language: str, index: str, options: SearchOptions
+) -> dict[str, Any]:
+    """The BM25 search for what the history's texts in this language are about.
+
+    `more_like_this` picks the terms that tell most (tf-idf) and leaves out those texts themselves.
+    Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-mlt-query
+    """
+    texts = list(profile.texts[language])[: options.query_texts]
+    query = {
+        "more_like_this": {
+            "fields": [f"xlrec.text.{language}"],
+            "like": [{"_index": index, **address(profile.routings.get(id_), id_)} for id_ in texts],
+            "min_term_freq": 1,
+            "min_doc_freq": 2,
+            "max_query_terms": options.query_terms,
+            "minimum_should_match": "1",
+        }
+    }
+    # Only documents in this language have this field: a filter would cost and change nothing.
+    unseen = _unseen(profile, language, options, in_language=False)
+    return {"query": _boosted(query, unseen, options), **hits_wanted(options)}
+
+
+def address(routing: str | None, id_: str) -> dict[str, str]:
+    """What names a document where it is fetched by its id, and not searched."""
+    return {"_id": id_, **({} if routing is None else {"routing": routing})}
+
+
+def collaborative_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
+    """The search for what the history's works speak for: a weighted sum of indicators, exact.
+
+    Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-sparse-vector-query
+    """
+    query = {
+        "sparse_vector": {
+            "field": INDICATORS_FIELD,
+            "query_vector": dict(profile.liked),
+        }
+    }
+    unseen = _unseen(profile, language, options)
+    return {"query": _boosted(query, unseen, options), **hits_wanted(options)}
+
+
+def popularity_body(
+    profile: Profile, language: str, options: SearchOptions, *, market: str | None = None
+) -> dict[str, Any]:
+    """The search for what most people like, or most people of one market.
+
+    In the order of a number that each document has, Elasticsearch passes over what cannot come
+    first; a score computed from it would take a look at every document. Popularity in markets is
+    a sparse vector, for which it can do the same. Popularity that fades is such a score.
+    """
+    there = {"exists": {"field": POPULARITY_FIELD}}
+    unseen = _unseen(profile, language, options)
+    query: dict[str, Any] = {"bool": {"filter": [there]}}
+    if market is not None:
+        named = {"field": MARKET_POPULARITY_FIELD, "query_vector": {market: 1.0}}
+        # What nobody anywhere likes has no number, and comes last.
+        query["bool"]["should"] = [{"sparse_vector": named}]
+    elif options.recent is None:
+        by_number = {"sort": [{POPULARITY_FIELD: "desc"}]}
+        return {"query": _boosted(query, unseen, options), **by_number, **hits_wanted(options)}
+    if options.recent is not None:
+        query = _fading(query, options.recent, by_field=market is None)
+    return {"query": _boosted(query, unseen, options), **hits_wanted(options)}
+
+
+def _fading(query: Mapping[str, Any], recent: Recency, *, by_field: bool) -> dict[str, Any]:
+    """Popularity, the number of the field or the query's score, times what its age leaves of it."""
+    popularity = [{"field_value_factor": {"field": POPULARITY_FIELD}}] * by_field
+    return {
+        "function_score": {
+            "query": query,
+            "functions": [*popularity, *recent.functions()],
+            "score_mode": "multiply",
+            "boost_mode": "replace" if by_field else "multiply",
+        }
+    }
+
+
+def score_of(hit: Mapping[str, Any]) -> float:
+    """The score of a hit, or the number by which the hits of its search are in order."""
+    score: float = hit["sort"][0] if "sort" in hit else hit["_score"]
+    return score
+
+
+def _unseen(
+    profile: Profile, language: str, options: SearchOptions, *, in_language: bool = True
+) -> dict[str, Any]:
+    only = (
+        []
+        if options.only is None
+        else [{"terms": {WORK_FIELD: list(options.only.get(language, ()))}}]
+    )
+    return {
+        "filter": [*[{"term": {LANGUAGE_FIELD: language}}] * in_language, *options.filters, *only],
+        "must_not": [{"terms": {WORK_FIELD: list(profile.seen)}}],
+    }
+
+
+def _boosted(
+    query: Mapping[str, Any], unseen: Mapping[str, Any], options: SearchOptions
+) -> dict[str, Any]:
+    """The query, and beside it, without a score, the boosts: hits say which of them they match."""
+    marks = [
+        {"constant_score": {"filter": boost.query, "boost": 0, "_name": f"{_BOOST}{number}"}}
+        for number, boost in enumerate(options.boosts)
+    ]
+    return {"bool": {"must": [query], **unseen, **({"should": marks} if marks else {})}}
+
+
+def boost_of(hit: Mapping[str, Any], options: SearchOptions) -> float:
+    """The product of the factors of the boosts that a hit matches."""
+    numbers = [
+        int(name.removeprefix(_BOOST))
+        for name in hit.get("matched_queries", ())
+        if name.startswith(_BOOST)
+    ]
+    return math.prod(options.boosts[number].factor for number in numbers)
+
+
+def hits_wanted(options: SearchOptions) -> dict[str, Any]:
+    """How many hits, and what of each.
+
+    Nothing of what is stored, not even `_id`: to read that of 30 documents, Elasticsearch unpacks
+    as many blocks of whole documents, which is a fifth of what the searches cost. So the id is a
+    column, too, as Elasticsearch advises
+    (https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/mapping-id-field).
+    """
+    return {
+        "size": options.candidates,
+        **({"collapse": {"field": WORK_FIELD}} if options.collapse else {}),
+        "stored_fields": "_none_",
+        **fields_of_hits([ID_FIELD, WORK_FIELD, *(options.caps or {})]),
+        "track_total_hits": False,
+    }
+
+
+def to_msearch(
+    requests: Sequence[SearchRequest], index: str, *, timeout_s: float
+) -> list[Mapping[str, Any]]:
+    """The lines of one `_msearch`: a header and a body for each search.
+
+    Args:
+        requests: The searches.
+        index: Where they are sent.
+        timeout_s: Seconds after which a search answers with what it has.
+    """
+    limit = {"timeout": f"{max(1, int(timeout_s * 1000))}ms"}
+    return [line for request in requests for line in ({"index": index}, {**request.body, **limit})]

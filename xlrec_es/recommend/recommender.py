@@ -1,0 +1,411 @@
+"""Recommendations for a history, out of one `_msearch`.
+
+What is asked, and what is made of the answers, stands once, in `steps`. `Recommender` and
+`AsyncRecommender` only carry calls to Elasticsearch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import math
+import operator
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Generic, TypeVar, cast
+
+import orjson
+from elasticsearch import AsyncElasticsearch, Elasticsearch
+
+from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
+from xlrec_es.recommend.flow import MSEARCH, Call, Core, Steps, together
+from xlrec_es.recommend.plan import Options, Plan
+from xlrec_es.recommend.recommendations import History, Recommendations
+from xlrec_es.recommend.results import Searched
+from xlrec_es.vectors.encoder import Encoder
+
+T = TypeVar("T")
+C = TypeVar("C", Elasticsearch, AsyncElasticsearch)
+
+
+class Recommender:
+    """Recommends the documents of one index.
+
+    Example:
+        >>> recommender = Recommender(client, "apps")
+        >>> recommender.recommend(History.of(["gimp", "inkscape"]), languages=["ja", "de"])
+    """
+
+    def __init__(
+        self,
+        client: Elasticsearch,
+        index: str,
+        *,
+        options: Options | None = None,
+        encoder: Encoder | None = None,
+        timeout_s: float = 10.0,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            client: See `connection.connect`.
+            index: Alias or index that `xlrec-ingest run` made.
+            options: How recommendations are made.
+            encoder: The encoder that made the index; for free texts only.
+            timeout_s: Seconds that one whole call may take.
+        """
+        self._client = client
+        self._clients = _Clients(client)
+        self._core = Core(index, options, encoder, timeout_s)
+
+    @property
+    def url(self) -> str:
+        """Address of the cluster, without credentials."""
+        return next(iter(self._client.transport.node_pool.all())).base_url
+
+    def recommend(
+        self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
+    ) -> Recommendations:
+        """Recommend documents in other languages to whoever has this history.
+
+        Args:
+            history: What the person did. Ids that the index does not have are skipped and named in
+                the result. Without anything liked, what most people like is recommended.
+            languages: Target languages; None for all of the index but those of what was liked.
+            size: How many, over all languages.
+
+        Returns:
+            At most `size`, best first; none of a work in the history, each work once.
+
+        Raises:
+            UnknownItems: The index has no document of the whole history.
+            UnknownLanguage: Not a language tag, or none of the index's languages.
+            UsageError: `size` is not at least 1; an event without a weight; a free text without an
+                encoder.
+            IndexNotFound: No such index.
+            SearchFailed: Every search failed.
+            ClusterUnreachable: Elasticsearch is out of reach, or `timeout_s` is over.
+            ClusterError: Elasticsearch refuses.
+        """
+        return self._run(self._core.recommend(history, languages, size))
+
+    def similar(
+        self,
+        item: str,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        measure: str | None = None,
+    ) -> Recommendations:
+        """Documents in other languages that are like one work or document.
+
+        Args:
+            item: Work id or document id.
+            languages: As for `recommend`; with `jaccard`, None is the item's own languages.
+            size: As for `recommend`.
+            measure: None puts them in the order of all legs, as `recommend` does. `cosine` of the
+                calibrated vectors, `l2_norm` (their distance as 1 / (1 + distance²): the same
+                order, for all vectors have length 1), or `jaccard`: the words that two texts of one
+                language share, of all that either has (see `similarity.terms_question` for what a
+                word is). The measure is then each one's `score`.
+
+        Raises:
+            UsageError: No such measure; a measure and boosts.
+            XlrecError: As for `recommend`.
+        """
+        return self._run(self._core.similar(item, languages, size, measure))
+
+    def plan(self, history: History, *, languages: Iterable[str] | None = None) -> Plan:
+        """Read the history's documents and build the searches, without sending them.
+
+        Vectors stand in them as numbers, for people; `recommend` sends them as base64 where
+        Elasticsearch reads that.
+
+        Args:
+            history: As for `recommend`.
+            languages: As for `recommend`.
+
+        Raises:
+            XlrecError: As for `recommend`.
+        """
+        return self._run(self._core.plan(history, languages, readable=True))
+
+    def recommend_many(
+        self,
+        histories: Iterable[History],
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        batch: int = 16,
+        concurrency: int = 2,
+    ) -> Iterator[Recommendations | XlrecError]:
+        """Recommend to many persons, the searches of a batch of them in each request.
+
+        Args:
+            histories: One for each person; read as they are needed.
+            languages: As for `recommend`.
+            size: As for `recommend`.
+            batch: Persons in a request.
+            concurrency: Batches under way at once: while Elasticsearch searches for one, this side
+                works on another.
+
+        Yields:
+            For each person in order, what `recommend` would return, or the error that it would
+            raise for this person's history.
+
+        Raises:
+            ClusterError: As for `recommend`; it ends the batch, for it would meet the others too.
+        """
+        targets = None if languages is None else list(languages)
+        people = (self._core.recommend(history, targets, size) for history in histories)
+        yield from self._in_batches(people, batch, concurrency)
+
+    def search_many(
+        self,
+        histories: Iterable[History],
+        *,
+        languages: Iterable[str] | None = None,
+        batch: int = 16,
+        concurrency: int = 2,
+    ) -> Iterator[Searched | XlrecError]:
+        """Send the searches of many persons, and leave open what is made of the answers.
+
+        Args:
+            histories: One for each person; read as they are needed.
+            languages: As for `recommend`.
+            batch: Persons in a request.
+            concurrency: As for `recommend_many`.
+
+        Yields:
+            For each person in order, the searches and answers, or the error of this history.
+
+        Raises:
+            ClusterError: As for `recommend_many`.
+        """
+        targets = None if languages is None else list(languages)
+        people = (self._core.search(history, targets) for history in histories)
+        yield from self._in_batches(people, batch, concurrency)
+
+    def _in_batches(
+        self, people: Iterable[Steps[T]], batch: int, concurrency: int
+    ) -> Iterator[T | XlrecError]:
+        waiting = iter(people)
+        under_way: deque[Future[list[T | XlrecError]]] = deque()
+        with ThreadPoolExecutor(_checked(concurrency), "xlrec-batch") as pool:
+            while some := list(itertools.islice(waiting, batch)):
+                self._run(self._core.live())  # once, for all of them
+                under_way.append(pool.submit(self._run, together(some)))
+                if len(under_way) == concurrency:
+                    yield from under_way.popleft().result()
+            while under_way:
+                yield from under_way.popleft().result()
+
+    def _run(self, steps: Steps[T]) -> T:
+        deadline = time.monotonic() + self._core.timeout_s
+        resume: Callable[[], Call] = functools.partial(next, steps)
+        while True:
+            try:
+                call = resume()
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            try:
+                resume = functools.partial(steps.send, self._send(call, deadline))
+            except XlrecError as error:  # the steps may know what to do without the answer
+                resume = functools.partial(steps.throw, error)
+
+    def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
+        client = self._clients.within(_left(deadline, self._core.timeout_s))
+        with friendly_errors(client):
+            answer = operator.attrgetter(call.method)(client)(**_written(call)).body
+        return cast("Mapping[str, Any]", answer)
+
+
+class AsyncRecommender:
+    """`Recommender` for asyncio: the same answers, from the same code."""
+
+    def __init__(
+        self,
+        client: AsyncElasticsearch,
+        index: str,
+        *,
+        options: Options | None = None,
+        encoder: Encoder | None = None,
+        timeout_s: float = 10.0,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            client: An asynchronous client; needs aiohttp: pip install 'elasticsearch[async]'.
+            index: As for `Recommender`.
+            options: As for `Recommender`.
+            encoder: As for `Recommender`; it blocks the event loop while it runs.
+            timeout_s: As for `Recommender`.
+        """
+        self._clients = _Clients(client)
+        self._core = Core(index, options, encoder, timeout_s)
+
+    async def recommend(
+        self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
+    ) -> Recommendations:
+        """As `Recommender.recommend`.
+
+        Args:
+            history: As there.
+            languages: As there.
+            size: As there.
+
+        Raises:
+            XlrecError: As there.
+        """
+        return await self._run(self._core.recommend(history, languages, size))
+
+    async def similar(
+        self,
+        item: str,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        measure: str | None = None,
+    ) -> Recommendations:
+        """As `Recommender.similar`.
+
+        Args:
+            item: As there.
+            languages: As there.
+            size: As there.
+            measure: As there.
+
+        Raises:
+            XlrecError: As there.
+        """
+        return await self._run(self._core.similar(item, languages, size, measure))
+
+    async def plan(self, history: History, *, languages: Iterable[str] | None = None) -> Plan:
+        """As `Recommender.plan`.
+
+        Args:
+            history: As there.
+            languages: As there.
+
+        Raises:
+            XlrecError: As there.
+        """
+        return await self._run(self._core.plan(history, languages, readable=True))
+
+    async def recommend_many(
+        self,
+        histories: Iterable[History],
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        batch: int = 16,
+        concurrency: int = 2,
+    ) -> AsyncIterator[Recommendations | XlrecError]:
+        """As `Recommender.recommend_many`.
+
+        Args:
+            histories: As there.
+            languages: As there.
+            size: As there.
+            batch: As there.
+            concurrency: As there.
+
+        Yields:
+            As there.
+
+        Raises:
+            ClusterError: As there.
+        """
+        targets = None if languages is None else list(languages)
+        people = (self._core.recommend(history, targets, size) for history in histories)
+        under_way: deque[asyncio.Task[list[Recommendations | XlrecError]]] = deque()
+        _checked(concurrency)
+        try:
+            while some := list(itertools.islice(people, batch)):
+                await self._run(self._core.live())  # once, for all of them
+                under_way.append(asyncio.create_task(self._run(together(some))))
+                if len(under_way) == concurrency:
+                    for result in await under_way.popleft():
+                        yield result
+            while under_way:
+                for result in await under_way.popleft():
+                    yield result
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _run(self, steps: Steps[T]) -> T:
+        deadline = time.monotonic() + self._core.timeout_s
+        resume: Callable[[], Call] = functools.partial(next, steps)
+        while True:
+            try:
+                call = resume()
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            try:
+                resume = functools.partial(steps.send, await self._send(call, deadline))
+            except XlrecError as error:  # the steps may know what to do without the answer
+                resume = functools.partial(steps.throw, error)
+
+    async def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
+        client = self._clients.within(_left(deadline, self._core.timeout_s))
+        with friendly_errors(client):
+            answer = await operator.attrgetter(call.method)(client)(**_written(call))
+        return cast("Mapping[str, Any]", answer.body)
+
+
+class _Clients(Generic[C]):
+    """A client with other time limits.
+
+    The limit of a request is an option of the client, and a client with other options takes a
+    millisecond to make: those that were made are kept.
+    """
+
+    STEP_S = 0.1
+    MOST = 100
+
+    def __init__(self, client: C) -> None:
+        self._client: Elasticsearch | AsyncElasticsearch = client
+        self._made: dict[int, C] = {}
+
+    def within(self, seconds: float) -> C:
+        """The client, waiting so long for an answer; a tenth of a second more at most."""
+        steps = math.ceil(seconds / self.STEP_S)
+        client = self._made.get(steps)  # by several threads: what is found may be gone a line later
+        if client is None:
+            if len(self._made) >= self.MOST:
+                self._made.clear()
+            limit = steps * self.STEP_S
+            client = cast("C", self._client.options(request_timeout=limit))
+            self._made[steps] = client
+        return client
+
+
+def _written(call: Call) -> Mapping[str, Any]:
+    """The arguments; the lines of an `_msearch` as JSON: the client is slow at writing floats."""
+    if call.method == MSEARCH:
+        return {"searches": [orjson.dumps(line) for line in call.arguments["searches"]]}
+    return call.arguments
+
+
+def _checked(concurrency: int) -> int:
+    if concurrency < 1:
+        raise UsageError(f"concurrency is {concurrency}; use at least 1")
+    return concurrency
+
+
+def _left(deadline: float, timeout_s: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise ClusterUnreachable(
+            f"Elasticsearch did not answer within {timeout_s:g} s; give the call more time "
+            "(timeout_s), or the cluster less to do"
+        )
+    return left

@@ -1,0 +1,145 @@
+"""Measures of how alike two documents are, for `similar`. Pure.
+
+Searches find candidates, as ever; a measure then says how alike each of them is to the item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from xlrec_es.errors import UsageError
+from xlrec_es.recommend.fusion import in_order
+from xlrec_es.recommend.plan import Options, Plan
+from xlrec_es.recommend.queries import DENSE, LEXICAL, SearchRequest, address
+from xlrec_es.recommend.results import Ranking
+
+COSINE = "cosine"
+L2 = "l2_norm"
+JACCARD = "jaccard"
+MEASURES = (COSINE, L2, JACCARD)
+
+
+def candidate_options(options: Options, measure: str) -> Options:
+    """How candidates are found for a measure: all by the vector, for Jaccard by BM25 too.
+
+    Raises:
+        UsageError: No such measure, or options that it cannot honour.
+    """
+    if measure not in MEASURES:
+        raise UsageError(f"measure is {measure!r}; use one of {', '.join(MEASURES)}")
+    if options.search.boosts:
+        raise UsageError(
+            "boosts multiply fused scores, and a measure is none; leave out one of the two"
+        )
+    legs = (DENSE, LEXICAL) if measure == JACCARD else (DENSE,)
+    return replace(options, weights=dict.fromkeys(legs, 1.0), server_side=False)
+
+
+def vector_scores(ranking: Ranking, measure: str) -> dict[str, float]:
+    """What a measure of vectors says of each candidate.
+
+    `l2_norm` is Elasticsearch's own score for that similarity, 1 / (1 + distance²). All vectors
+    here have length 1, before and after calibration, so distance² = 2 - 2 x cosine: the order is
+    the cosine's, and only the numbers differ.
+
+    Source: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/dense-vector
+    """
+    cosines = {c.id: c.legs[DENSE].score for c in ranking.candidates if DENSE in c.legs}
+    if measure == COSINE:
+        return cosines
+    return {id_: 1 / (3 - 2 * cosine) for id_, cosine in cosines.items()}
+
+
+def for_words(plan: Plan) -> Plan:
+    """The plan for candidates whose words are then asked for.
+
+    It is without languages in which the item has no text: words cannot be compared there. Hits come
+    with their routing.
+    """
+    texts = plan.profile.texts
+    without = [language for language in plan.languages if language not in texts]
+    notes = (
+        f"nothing for {', '.join(without)}: jaccard compares words, and the item has no text there",
+    )
+    return replace(
+        plan,
+        languages=tuple(language for language in plan.languages if language in texts),
+        requests=tuple(_with_routing(r) for r in plan.requests if r.language in texts),
+        notes=notes if without else (),
+    )
+
+
+def _with_routing(request: SearchRequest) -> SearchRequest:
+    """The search, whose hits bring what is stored, but not the source."""
+    body = {**request.body, "_source": False}
+    del body["stored_fields"]
+    return replace(request, body=body)
+
+
+def terms_question(plan: Plan, ranking: Ranking) -> dict[str, Any]:
+    """The arguments of the `_mtermvectors` that asks for the words of the item and the candidates.
+
+    Words are the terms that the analyzer of the language's field makes of the text: stems for
+    most languages, without stop words; pairs of letters where `cjk` reads.
+
+    Source: https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-mtermvectors
+    """
+    wanted = [
+        (c.language, address(ranking.hits[c.id].get("_routing"), c.id)) for c in ranking.candidates
+    ]
+    routings = plan.profile.routings
+    wanted += [
+        (language, address(routings.get(id_), id_))
+        for language in plan.languages
+        for id_ in plan.profile.texts[language]
+    ]
+    unneeded = ("field_statistics", "offsets", "payloads", "positions", "term_statistics")
+    return {
+        "index": plan.live.name,
+        "docs": [
+            {**where, "fields": [_field(language)], **dict.fromkeys(unneeded, False)}
+            for language, where in wanted
+        ],
+    }
+
+
+def jaccard_scores(answer: Mapping[str, Any], plan: Plan, ranking: Ranking) -> dict[str, float]:
+    """Words that the item and a candidate share, of all that either has; none shared: left out.
+
+    Source: Jaccard 1912, "The Distribution of the Flora in the Alpine Zone"
+    (https://doi.org/10.1111/j.1469-8137.1912.tb05611.x).
+
+    Args:
+        answer: To `terms_question`.
+        plan: What was asked.
+        ranking: The candidates.
+    """
+    told = {doc["_id"]: doc.get("term_vectors", {}) for doc in answer["docs"]}
+
+    def words(id_: str, language: str) -> frozenset[str]:
+        return frozenset(told.get(id_, {}).get(_field(language), {}).get("terms", ()))
+
+    own = {
+        language: frozenset[str]().union(*(words(id_, language) for id_ in ids))
+        for language, ids in plan.profile.texts.items()
+    }
+    scores = {}
+    for candidate in ranking.candidates:
+        mine, theirs = own[candidate.language], words(candidate.id, candidate.language)
+        if shared := len(mine & theirs):
+            scores[candidate.id] = shared / len(mine | theirs)
+    return scores
+
+
+def measured(ranking: Ranking, scores: Mapping[str, float]) -> Ranking:
+    """The candidates that have a score, in its order."""
+    candidates = in_order(
+        c._replace(score=scores[c.id]) for c in ranking.candidates if c.id in scores
+    )
+    return replace(ranking, candidates=candidates, fair=candidates)
+
+
+def _field(language: str) -> str:
+    return f"xlrec.text.{language}"

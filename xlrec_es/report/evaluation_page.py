@@ -1,0 +1,325 @@
+"""An evaluation as one HTML file: pictures with their tables, lists of persons, how to repeat it.
+
+The file needs nothing from anywhere: no script, no font, no network.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from xlrec_es.errors import MissingExtra, UsageError
+from xlrec_es.evaluate.baselines import POPULAR
+from xlrec_es.evaluate.evaluator import (
+    COLD,
+    COVERAGE,
+    DIVERSITY,
+    HIT,
+    MRR,
+    NDCG,
+    NOVELTY,
+    POPULARITY,
+    RECALL,
+    SOURCE_SHARE,
+    WARM,
+)
+from xlrec_es.evaluate.protocol import BY_TIME, COLD_POOL, CROSS, MIXED, POOLS_BY_NAME
+from xlrec_es.evaluate.systems import AGAINST, RECOMMENDER
+from xlrec_es.report.html_page import figure, page, table
+
+if TYPE_CHECKING:
+    from xlrec_es.report.charts import Chart
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The HTML file.
+
+    Args:
+        report: What `experiment.run` returned, or its JSON.
+
+    Raises:
+        MissingExtra: Altair is not installed.
+        UsageError: Not such a report.
+    """
+    try:
+        import xlrec_es.report.charts  # noqa: F401 - to say early what is missing
+    except ImportError as error:
+        raise MissingExtra.named("report", "a report") from error
+    try:
+        body = "".join(_body(report))
+    except (KeyError, TypeError) as error:
+        raise UsageError(
+            "this is not the JSON of an evaluation; write one with: xlrec-es evaluate --json"
+        ) from error
+    return page(f"Evaluation of {report['index']}", body)
+
+
+def _body(report: Mapping[str, Any]) -> Iterable[str]:
+    k = report["job"]["k"]
+    said = "".join(
+        f"<p>{escape(text[:1].upper() + text[1:])}.</p>"
+        for text in (*report["verdict"], *report["notes"])
+    )
+    yield f'<div class="verdict">{said}</div>'
+    yield (
+        '<p class="note">Only what is beyond the noise is said above. Each comparison is made at '
+        "95%, so that of many between pairs of languages some are chance.</p>"
+    )
+    parts = report["split"]
+    how = "by time" if parts["method"] == BY_TIME else "at random"
+    yield (
+        f"<p>{report['cases']} cases of {report['persons']} persons. Likes are split "
+        f"{how}: {parts['training']} to learn from, {parts['held out']} held "
+        f"out. A case is one person and one source language; recall@{k} counts the held-out works "
+        f"in other languages that are among the first {k}. Intervals are 95%, over persons.</p>"
+    )
+    yield "<h2>In short</h2>"
+    yield table("In short", *_in_short(report), kind="short")
+    for kind in report["pools"]:
+        yield f"<h2>{escape(kind)} pool</h2>"
+        yield f'<p class="note">{_POOLS[kind]}</p>'
+        yield from _pool(report, kind)
+    yield "<h2>Persons</h2>"
+    for sample in report["samples"]:
+        yield from _person(sample)
+    yield from _configuration(report)
+
+
+_POOLS = {
+    CROSS: "What is recommended is in any language but the source.",
+    MIXED: "All languages compete, the source language too.",
+    COLD_POOL: "Only works that nobody likes in the training part, in any language but the source.",
+}
+
+
+def _in_short(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Each pool's recommender beside the best of the others and what matters most."""
+    k = report["job"]["k"]
+    names = ["pool", f"recommender's recall@{k}", "best of the others", POPULAR, AGAINST]
+    rows = []
+    for kind, pool in report["pools"].items():
+        found = {name: system["measures"][RECALL] for name, system in pool["systems"].items()}
+        best = max(found.keys() - {RECOMMENDER}, key=lambda name: (found[name]["mean"], name))
+        other = _interval(found[AGAINST]) if AGAINST in found else "-"
+        rows.append(
+            [
+                kind,
+                _interval(found[RECOMMENDER]),
+                f"{best}: {_interval(found[best])}",
+                _interval(found[POPULAR]),
+                other,
+            ]
+        )
+    shown = 5 if report["job"]["against"] else 4
+    return names[:shown], [row[:shown] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture of an evaluation.
+
+    Attributes:
+        name: For a file, such as `cross-recall`.
+        caption: What it shows.
+        chart: See `charts`.
+        numbers: The same as a table, in HTML.
+    """
+
+    name: str
+    caption: str
+    chart: Chart
+    numbers: str
+
+
+def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
+    """The pictures of one pool."""
+    from xlrec_es.report.charts import bars, groups, heat_map
+
+    systems = _by_recall(report["pools"][kind])
+    measures = {name: system["measures"] for name, system in systems}
+    measure = f"recall@{report['job']['k']}"
+    rows = [{"system": name, **found[RECALL]} for name, found in measures.items()]
+    pairs = report["pools"][kind]["systems"][RECOMMENDER]["pairs"]
+    warmth = [
+        {"system": name, "group": group, **found[key]}
+        for name, found in measures.items()
+        for group, key in (("warm", WARM), ("cold", COLD))
+    ]
+    captions = (
+        "What is found",
+        f"{measure} of the recommender, by pair of languages",
+        "Works that many know, and cold ones",
+    )
+    found = [
+        Figure(
+            f"{kind}-recall",
+            captions[0],
+            bars(rows, measure=measure, own=RECOMMENDER),
+            table(
+                f"{captions[0]}, {kind} pool",
+                ["system", measure, "nDCG@10", "MRR", "hit rate", "recommender is better by", "p"],
+                [[name, *_found(system)] for name, system in systems],
+                own=RECOMMENDER,
+            ),
+        ),
+        Figure(
+            f"{kind}-pairs",
+            captions[1],
+            heat_map([{**pair, **pair["recall"]} for pair in pairs]),
+            table(
+                f"{captions[1]}, {kind} pool",
+                ["from", "into", "persons", measure],
+                [[p["source"], p["target"], p["persons"], _interval(p["recall"])] for p in pairs],
+            ),
+        ),
+    ]
+    if kind != COLD_POOL:  # there everything is cold
+        found.append(
+            Figure(
+                f"{kind}-cold",
+                captions[2],
+                groups(warmth, measure=measure),
+                table(
+                    f"{captions[2]}, {kind} pool",
+                    ["system", "warm", "cold"],
+                    [
+                        [name, _interval(m[WARM]), _interval(m[COLD])]
+                        for name, m in measures.items()
+                    ],
+                    own=RECOMMENDER,
+                ),
+            )
+        )
+    return found
+
+
+def _by_recall(pool: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Name and results of each system, the best first."""
+    return sorted(pool["systems"].items(), key=lambda pair: -pair[1]["measures"][RECALL]["mean"])
+
+
+def _pool(report: Mapping[str, Any], kind: str) -> Iterable[str]:
+    from xlrec_es.report.charts import as_svg
+
+    yield '<div class="figures">'
+    for one in figures(report, kind):
+        svg = as_svg(one.chart, ink="currentColor", background=None)
+        yield figure(one.caption, svg, one.numbers)
+    yield "</div>"
+    pool = report["pools"][kind]
+    share = pool["source share of the pool"]
+    kept = (SOURCE_SHARE, NOVELTY, DIVERSITY, POPULARITY)
+    yield f"<h3>What lists are like</h3><p>{share:.0%} of the pool is in the source language.</p>"
+    yield table(
+        f"What lists are like, {kind} pool",
+        ["system", *kept, COVERAGE],
+        [
+            [
+                name,
+                *(_number(system["measures"][key]["mean"]) for key in kept),
+                f"{system[COVERAGE]:.0%}",
+            ]
+            for name, system in _by_recall(pool)
+        ],
+        own=RECOMMENDER,
+    )
+
+
+def _found(system: Mapping[str, Any]) -> list[str]:
+    measures = system["measures"]
+    better = system.get("recommender is better by", {}).get(RECALL)
+    return [
+        _interval(measures[RECALL]),
+        *(_number(measures[key]["mean"]) for key in (NDCG, MRR, HIT)),
+        *([_interval(better), _number(better["p_value"])] if better else ["", ""]),
+    ]
+
+
+def _person(sample: Mapping[str, Any]) -> Iterable[str]:
+    likes, held_out = ", ".join(sample["likes"]), ", ".join(sample["held out"])
+    yield (
+        f"<h3>{escape(sample['person'])}, from {escape(sample['source'])}</h3>"
+        f"<p>Likes {escape(likes)}.<br>Held out: {escape(held_out)}. What was held out and found "
+        f"is bold.</p>"
+    )
+    names = list(sample["lists"])
+    places = max(map(len, sample["lists"].values()), default=0)
+    rows = [
+        [str(place + 1), *(_entry(sample["lists"][name], place) for name in names)]
+        for place in range(places)
+    ]
+    yield table(f"Lists for {sample['person']}", ["place", *names], rows, kind="lists", raw=True)
+
+
+def _entry(ranked: Sequence[Mapping[str, Any]], place: int) -> str:
+    if place >= len(ranked):
+        return ""
+    item = ranked[place]
+    language = escape(item["language"])
+    text = f'<span lang="{language}">{escape(item["title"])}</span> <small>({language})</small>'
+    if item["held out"]:
+        text = f'<div class="hit">{text}</div>'
+    reasons = [f"{escape(r['title'])} {r['share']:.0%}" for r in item.get("reasons", ())]
+    return text + (f"<div><small>because of {', '.join(reasons)}</small></div>" if reasons else "")
+
+
+def _configuration(report: Mapping[str, Any]) -> Iterable[str]:
+    kept = {
+        name: report[name]
+        for name in (
+            "program",
+            "fingerprint",
+            "weights",
+            "indicators",
+            "encoder",
+            "job",
+            "interactions",
+            "split",
+        )
+    }
+    text = orjson.dumps(kept, option=orjson.OPT_INDENT_2).decode()
+    yield f"<h2>Configuration</h2><details><summary>Everything</summary><pre>{escape(text)}</pre>"
+    yield "</details><h2>To repeat it</h2>"
+    yield f"<pre>{escape(command(report))}</pre>"
+
+
+def command(report: Mapping[str, Any]) -> str:
+    """The command line that gives the same numbers, from the same index and interactions."""
+    job = report["job"]
+    [pool] = (name for name, own in POOLS_BY_NAME.items() if own == tuple(job["pools"]))
+    words = ["xlrec-es", "evaluate", job["interactions"], "--index", report["index"]]
+    given = {
+        "--against": job["against"],
+        "--min-rating": job["min_rating"],
+        "--split": report["split"]["method"],
+        "--held-out": job["part"],
+        "--cold": job["cold"] or None,
+        "--seed": job["seed"],
+        "--max-persons": job["max_persons"],
+        "--min-history": job["min_history"],
+        "--k": job["k"],
+        "--pool": pool,
+        "--mix": job["mix"],
+        "--renditions": "one" if job["one_language"] else None,
+    }
+    for option, value in given.items():
+        words += [] if value is None else [option, str(value)]
+    for name, column in job["fields"].items():
+        words += ["--field", f"{name}={column}"]
+    return shlex.join([*words, "--json"])
+
+
+def _interval(found: Mapping[str, float | None]) -> str:
+    ends = (found["low"], found["high"])
+    if found["mean"] is None or None in ends:
+        return "-"
+    return f"{found['mean']:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""Vectors: who makes them, what made them, and how languages are brought together."""

@@ -1,0 +1,260 @@
+"""Bring what an index has, and what is written into it meanwhile, into another.
+
+Elasticsearch numbers the operations of each shard (`_seq_no`). A round copies the documents whose
+number is above the shard's checkpoint of the round before. What was deleted has no document, and is
+found by comparing ids, when the counts say that something is left over.
+
+Elasticsearch's `_reindex` does less: it takes vectors along from 9.2 (elasticsearch#130834), and a
+query for `_seq_no` would make rounds of it, but it does not encode, does not delete, and is gone
+with the node that runs it (elasticsearch#42612). Which of the two is faster has not been measured:
+the servers of the tests do not have it.
+
+Versions are taken over (`external_gte`), so that whoever writes with versions of his own goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from elasticsearch import Elasticsearch
+
+from xlrec_es.cluster import bulk, scan
+from xlrec_es.cluster.bulk import Action
+from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.scan import Hit
+from xlrec_es.index.hits import pack
+
+T = TypeVar("T")
+
+WRITERS = 3
+"""Pages that are under way to Elasticsearch while the next is read and transformed."""
+FEW = 1000
+"""Documents in a round after which the next is the last: it takes about a second."""
+MAX_ROUNDS = 20
+_IDS_PAGE = 10_000
+_MGET = 1000
+
+Transform = Callable[[Sequence[Hit]], Sequence[Mapping[str, Any] | str]]
+"""Makes of each hit the new document's source, or says why there can be none."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been done.
+
+    Attributes:
+        copied: Documents written.
+        unchanged: Documents that were there already.
+        deleted: Documents removed, because the source has them no longer.
+        refused: Why a document could not be written, by id.
+    """
+
+    copied: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class Copier:
+    """Copies from one index into another, into which nobody else writes.
+
+    Args:
+        client: Of the cluster.
+        source: A physical index.
+        target: Another.
+        transform: Makes the documents of the target.
+        observe: Is told after each page.
+    """
+
+    def __init__(
+        self,
+        client: Elasticsearch,
+        source: str,
+        target: str,
+        *,
+        transform: Transform,
+        observe: Callable[[Tally], None] = lambda _: None,
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._target = target
+        self._transform = transform
+        self._observe = observe
+        self._body = {"_source": scan.whole_source(client), "version": True}
+        self.tally = Tally()
+
+    def checkpoint(self) -> dict[str, int]:
+        """By shard, the number up to which every operation is done, and found by `copy_after`."""
+        done = scan.operations_done(self._client, self._source)
+        with friendly_errors(self._client):  # what the checkpoint counts must be visible
+            self._client.indices.refresh(index=self._source)
+        return done
+
+    def copy_after(self, done: Mapping[str, int], shards: Sequence[str]) -> int:
+        """Copy what was written after these checkpoints; -1 where there is none.
+
+        Returns:
+            How many documents.
+        """
+        before = self.tally.copied
+        for shard in shards:
+            after = {"range": {"_seq_no": {"gt": done.get(shard, -1)}}}
+            body = {**self._body, "query": after}
+            place = f"_shards:{shard}"
+            self._copy(scan.pages(self._client, self._source, body, preference=place))
+        return self.tally.copied - before
+
+    def copy_missing(self) -> int:
+        """Copy what the target does not have in the source's version: for going on after a crash.
+
+        Returns:
+            How many documents.
+        """
+        before = self.tally.copied
+        body = {"_source": False, "version": True}
+        with friendly_errors(self._client):
+            self._client.indices.refresh(index=self._target)
+        for hits in scan.pages(self._client, self._source, body, page=_MGET):
+            there = self._versions(self._target, [hit["_id"] for hit in hits])
+            missing = [hit for hit in hits if there.get(hit["_id"]) != hit["_version"]]
+            self.tally.unchanged += len(hits) - len(missing)
+            if missing:
+                ids = {"ids": {"values": [hit["_id"] for hit in missing]}}
+                self._copy(scan.pages(self._client, self._source, {**self._body, "query": ids}))
+        return self.tally.copied - before
+
+    def remove_deleted(self) -> int:
+        """Remove from the target what the source does not have.
+
+        Returns:
+            How many documents.
+        """
+        if not self.tally.refused and self.count(self._source) == self.count(self._target):
+            return 0  # all of the source is in the target, so there is nothing else in it
+        with friendly_errors(self._client):
+            self._client.indices.refresh(index=[self._source, self._target])
+        removed = 0
+        for hits in scan.pages(self._client, self._target, {"_source": False}, page=_MGET):
+            there = self._versions(self._source, [hit["_id"] for hit in hits])
+            gone = [
+                Action.delete(hit["_id"], **_routing(hit))
+                for hit in hits
+                if hit["_id"] not in there
+            ]
+            bulk.send(self._client, self._target, gone)
+            removed += len(gone)
+        self.tally.deleted += removed
+        return removed
+
+    def count(self, index: str) -> int:
+        """How many documents an index has, unrefreshed ones too."""
+        with friendly_errors(self._client):
+            self._client.indices.refresh(index=index)
+            return int(self._client.count(index=index)["count"])
+
+    def _versions(self, index: str, ids: Sequence[str]) -> dict[str, int]:
+        # Not by mget, which does not find what was written with a routing.
+        body = {"_source": False, "version": True, "query": {"ids": {"values": ids}}}
+        pages = scan.pages(self._client, index, body, page=_IDS_PAGE)
+        return {hit["_id"]: hit["_version"] for hits in pages for hit in hits}
+
+    def _copy(self, pages: Iterator[list[Hit]]) -> None:
+        """Read, transform and write at the same time. No id is in two pages."""
+        under_way: deque[tuple[list[Hit], Future[dict[str, str]]]] = deque()
+        give_up = threading.Event()
+        with ThreadPoolExecutor(WRITERS, "write") as writers:
+            try:
+                for hits in _one_ahead(pages):
+                    made = self._transform(hits)
+                    if len(under_way) == WRITERS:
+                        self._account(*under_way.popleft())
+                    under_way.append((hits, writers.submit(self._write, hits, made, give_up)))
+                while under_way:
+                    self._account(*under_way.popleft())
+            except BaseException:
+                give_up.set()  # or the threads would try for minutes, and we would wait for them
+                raise
+
+    def _write(
+        self,
+        hits: Sequence[Hit],
+        sources: Sequence[Mapping[str, Any] | str],
+        give_up: threading.Event,
+    ) -> dict[str, str]:
+        """Write a page; why documents were refused, by id."""
+        made = list(zip(hits, sources, strict=True))
+        actions = {
+            hit["_id"]: Action.index(
+                hit["_id"],
+                source,
+                version=hit["_version"],
+                version_type="external_gte",
+                **_routing(hit),
+            )
+            for hit, source in made
+            if not isinstance(source, str)
+        }
+        refused = {hit["_id"]: source for hit, source in made if isinstance(source, str)}
+        failures = bulk.send(self._client, self._target, actions.values(), give_up=give_up)
+        # A document that was deleted and made anew counts its versions from 1 again.
+        again = {failure.action.id for failure in failures if failure.status == 409}
+        failures = [failure for failure in failures if failure.status != 409]
+        failures += bulk.send(
+            self._client,
+            self._target,
+            (
+                Action.index(hit["_id"], source, **_routing(hit))
+                for hit, source in made
+                if hit["_id"] in again and not isinstance(source, str)
+            ),
+            give_up=give_up,
+        )
+        return refused | {failure.action.id: failure.reason for failure in failures}
+
+    def _account(self, hits: Sequence[Hit], written: Future[dict[str, str]]) -> None:
+        refused = written.result()
+        for hit in hits:
+            self.tally.refused.pop(hit["_id"], None)  # what was refused may have been mended
+        self.tally.refused |= refused
+        self.tally.copied += len(hits) - len(refused)
+        self._observe(self.tally)
+
+
+def _one_ahead(pages: Iterator[T]) -> Iterator[T]:
+    """Get the next while the one before is dealt with."""
+    with ThreadPoolExecutor(1, "read") as reader:
+        coming = reader.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = reader.submit(next, pages, None)
+            yield page
+
+
+def _routing(hit: Hit) -> dict[str, str]:
+    return {"routing": hit["_routing"]} if "_routing" in hit else {}
+
+
+def copied_as_is(*, packed: bool) -> Transform:
+    """The transform that changes nothing.
+
+    Args:
+        packed: Whether the server takes vectors as Base64, which is a quarter of the size.
+    """
+
+    def transform(hits: Sequence[Hit]) -> list[Mapping[str, Any] | str]:
+        return [packed_source(hit["_source"]) if packed else hit["_source"] for hit in hits]
+
+    return transform
+
+
+def packed_source(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same document with its vector as Base64."""
+    own = source.get("xlrec")
+    if not isinstance(own, Mapping) or not isinstance(own.get("embedding"), list):
+        return source
+    return {**source, "xlrec": {**own, "embedding": pack(np.asarray(own["embedding"]))}}

@@ -1,0 +1,366 @@
+"""Bring a version into another one behind the alias, while people read and write.
+
+    create -> copy -> catch up, in rounds -> verify -> block writes -> last round -> swap
+
+Whatever fails leaves the alias where it is. What has been reached is noted in the new version's
+`_meta.xlrec.source`, so that the same command goes on after a crash.
+
+Writes are refused (403 `cluster_block_exception`) from before the last round until after the swap,
+so that none is lost; as a rule for less than a second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.errors import GateFailed, IndexUnusable
+from xlrec_es.index.live_index import IndexMeta, LiveIndex, find_live, take_languages, update_meta
+from xlrec_es.versions import creation, gate_checks, swap_note
+from xlrec_es.versions.aliases import AliasChange, plan_swap
+from xlrec_es.versions.copier import FEW, MAX_ROUNDS, Copier, Transform
+from xlrec_es.versions.creation import NewVersion
+from xlrec_es.versions.gate_checks import Check, Limits
+from xlrec_es.versions.inventory import Version, Versions
+
+_NOTE = "reindex"
+
+Observe = Callable[[str, int], None]
+"""Is told what is being done, and how many documents so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        versions: What there was when it was planned.
+        live: The version that is copied.
+        new: The one that is made.
+        swap: What puts it behind the alias, as of that look: whoever moves the alias meanwhile
+            makes the copy useless.
+        exists: Whether an earlier attempt has made it.
+    """
+
+    versions: Versions
+    live: Version
+    new: NewVersion
+    swap: AliasChange
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done.
+
+    Attributes:
+        index: The new version.
+        source: The one that was copied.
+        copied: Documents written, those twice that changed meanwhile.
+        unchanged: Documents that an earlier attempt had written.
+        deleted: Documents removed, because they were deleted meanwhile.
+        refused: Why a document could not be written, by id.
+        rounds: How many documents each round had.
+        checks: What the gate found.
+        swapped: Whether the new version is live.
+        blocked_s: Seconds that writes were refused.
+        seconds: All of it.
+    """
+
+    index: str
+    source: str
+    copied: int
+    unchanged: int
+    deleted: int
+    refused: Mapping[str, str]
+    rounds: tuple[int, ...]
+    checks: tuple[Check, ...]
+    swapped: bool
+    blocked_s: float
+    seconds: float
+
+
+def plan(
+    versions: Versions,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    meta: IndexMeta | None = None,
+) -> Plan:
+    """Find what an earlier attempt has made, or plan a new version.
+
+    Args:
+        versions: What there is.
+        changes: `settings` and `mappings` that win over those of the live version.
+        meta: What makes the new version's vectors; None: they are copied.
+
+    Raises:
+        IndexUnusable: Nothing is live; or an earlier attempt wanted something else.
+        NotAnXlrecIndex: No `meta`, and this program did not make the live version.
+    """
+    live = versions.live
+    if live is None and not versions.is_concrete:
+        raise IndexUnusable(f"no version of {versions.name} is live, so there is none to copy")
+    source = live or versions.named(versions.name)
+    meta = meta or source.described().meta
+    note = {"from": source.index, "uuid": source.body["settings"]["index.uuid"], "changes": changes}
+    meta = replace(meta, source={**meta.source, _NOTE: note})
+    new = creation.plan_version(versions, source, meta=meta)
+    new = NewVersion(new.index, _noted(_merged(new.body, changes or {})))
+    left = unfinished(versions)
+    if left is not None:
+        _must_want_the_same(left, meta)
+        new = NewVersion(left.index, left.body)
+    swap = plan_swap(versions, Version(new.index, None, body=new.body))
+    return Plan(versions, source, new, swap, exists=left is not None)
+
+
+def unfinished(versions: Versions) -> Version | None:
+    """What an earlier attempt to copy the live version has left."""
+    if versions.live is None:
+        return None
+    uuid = versions.live.body["settings"]["index.uuid"]
+    for version in reversed(versions.found):
+        if version.is_ours and not version.aliases:
+            note = version.described().meta.source.get(_NOTE) or {}
+            if note.get("uuid") == uuid and not note.get("finished"):
+                return version
+    return None
+
+
+def _must_want_the_same(left: Version, meta: IndexMeta) -> None:
+    """Refuse to go on with something else.
+
+    Raises:
+        IndexUnusable: The earlier attempt wanted other vectors or changes.
+    """
+    found = left.described().meta
+    same_changes = found.source[_NOTE].get("changes") == meta.source[_NOTE]["changes"]
+    if found.fingerprint != meta.fingerprint or not same_changes:
+        raise IndexUnusable(
+            f"{left.index} is left of an earlier reindex that wanted something else; go on with "
+            f"its options, or delete it first: DELETE {left.index}"
+        )
+
+
+def _merged(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with the changes, object by object."""
+    merged = dict(body)
+    for name, value in changes.items():
+        inner = merged.get(name)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        merged[name] = _merged(inner, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _noted(body: dict[str, Any]) -> dict[str, Any]:
+    """The body, whose `_meta` says which analyzers its texts have and how it is to be refreshed."""
+    texts = body["mappings"]["properties"]["xlrec"]["properties"]["text"]["properties"]
+    settings = body["settings"]  # in any of the forms that Elasticsearch takes
+    flat = settings.get("refresh_interval") or settings.get("index.refresh_interval")
+    own = {
+        "analyzers": {language: text["analyzer"] for language, text in texts.items()},
+        "source": {_NOTE: {"refresh_interval": flat or settings["index"].get("refresh_interval")}},
+    }
+    return _merged(body, {"mappings": {"_meta": {"xlrec": own}}})
+
+
+@dataclass(slots=True)
+class Reindexer:
+    """Carries a plan out.
+
+    Attributes:
+        client: Of the cluster.
+        plan: What is to be done.
+        transform: Makes the new documents.
+        limits: Of the gate.
+        more_checks: Look at what this module knows nothing of; are given the new version.
+        observe: Is told how far it is.
+    """
+
+    client: Elasticsearch
+    plan: Plan
+    transform: Transform
+    limits: Limits = field(default_factory=Limits)
+    more_checks: list[Callable[[LiveIndex], Sequence[Check]]] = field(default_factory=list)
+    observe: Observe = lambda _phase, _count: None
+    _target: LiveIndex = field(init=False)
+    _copier: Copier = field(init=False)
+    _rounds: list[int] = field(default_factory=list)
+    _phase: str = "copy"
+
+    def run(self, *, swap: bool = True) -> Report:
+        """Do it, or go on with it.
+
+        Args:
+            swap: Whether to put the new version behind the alias when it is verified.
+
+        Raises:
+            GateFailed: The new version is not good enough; the alias is where it was.
+            AliasMoved: Somebody else moved the alias meanwhile.
+            ClusterError: The cluster does not answer, or refuses.
+        """
+        start = time.monotonic()
+        self._open()
+        self._catch_up()
+        checks = self._verify()
+        blocked_s = 0.0
+        if swap:
+            checks, blocked_s = self._swap(checks)
+        tally = self._copier.tally
+        return Report(
+            index=self._target.name,
+            source=self.plan.live.index,
+            copied=tally.copied,
+            unchanged=tally.unchanged,
+            deleted=tally.deleted,
+            refused=dict(tally.refused),
+            rounds=tuple(self._rounds),
+            checks=tuple(checks),
+            swapped=swap,
+            blocked_s=round(blocked_s, 3),
+            seconds=round(time.monotonic() - start, 3),
+        )
+
+    def _open(self) -> None:
+        """Make the new version, or mend what an earlier attempt has left."""
+        new, live = self.plan.new, self.plan.live
+        if not self.plan.exists:
+            creation.create(self.client, new)
+        self._target = LiveIndex(new.index, _meta_of(new))
+        self._copier = Copier(
+            self.client,
+            live.index,
+            new.index,
+            transform=self.transform,
+            observe=lambda tally: self.observe(self._phase, tally.copied + tally.unchanged),
+        )
+        if self._note().get("blocked"):
+            swap_note.allow_writes(self.client, live.index)
+            self._remember(blocked=False)
+        self._refresh_every("-1")  # nobody searches it yet, and larger segments are less work
+
+    def _catch_up(self) -> None:
+        """Copy all, then what came meanwhile, until little comes."""
+        done = self._note().get("done")
+        started = self._note().get("started")
+        if started is None:
+            self._remember(started=self._copier.checkpoint())
+        elif done is None:
+            now = self._copier.checkpoint()
+            copied = self._copier.copy_missing()
+            # A document that was deleted and made anew may have the version that it had before.
+            self._rounds.append(copied + self._copier.copy_after(started, list(now)))
+            done = now
+            self._remember(done=done)
+        self._phase = "catch up" if done else "copy"
+        for _ in range(MAX_ROUNDS):
+            copied = self._round(done or {})
+            done = self._note()["done"]
+            self._phase = "catch up"
+            if copied < FEW and len(self._rounds) > 1:
+                break
+        self._copier.remove_deleted()
+        self._refresh_every(self._note()["refresh_interval"])
+
+    def _refresh_every(self, interval: str | None) -> None:
+        with friendly_errors(self.client):
+            self.client.indices.put_settings(
+                index=self._target.name, settings={"index.refresh_interval": interval}
+            )
+
+    def _round(self, done: Mapping[str, int]) -> int:
+        now = self._copier.checkpoint()
+        self._add_languages()
+        copied = self._copier.copy_after(done, list(now))
+        self._rounds.append(copied)
+        self._remember(done=now)
+        return copied
+
+    def _add_languages(self) -> None:
+        """Have a text field for each language that the live version got meanwhile."""
+        if self.plan.live.is_ours:
+            theirs = find_live(self.client, self.plan.live.index).meta
+            self._target = take_languages(self.client, self._target, theirs)
+
+    def _verify(self) -> list[Check]:
+        """Everything but the counts, which hold still when nobody writes.
+
+        Raises:
+            GateFailed: One is not good enough.
+        """
+        live = self.plan.live.described() if self.plan.live.is_ours else None
+        self._phase = "verify"
+        self.observe(self._phase, self._copier.tally.copied)
+        with friendly_errors(self.client):
+            self.client.indices.refresh(index=self._target.name)
+        checks = [
+            *gate_checks.check_vectors(
+                self.client, self.plan.live.index, self._target, self.limits
+            ),
+            gate_checks.check_fields(self.client, self.plan.live.index, self._target.name),
+            gate_checks.check_analyzers(self.client, live, self._target),
+            *(check for look in self.more_checks for check in look(self._target)),
+        ]
+        if live:
+            checks.append(gate_checks.check_overlap(self.client, live, self._target, self.limits))
+        self._must_be_good(checks)
+        return checks
+
+    def _swap(self, checks: Sequence[Check]) -> tuple[list[Check], float]:
+        """The last round, the counts, and the alias; all checks, and seconds without writes."""
+        self._round(self._note()["done"])  # what came while it was verified
+
+        def remember(blocked: bool) -> None:  # so that the next attempt takes it off
+            self._remember(blocked=blocked)
+
+        with swap_note.writes_refused(self.client, self.plan.live.index, remember) as start:
+            self._round(self._note()["done"])
+            self._copier.remove_deleted()
+            counts = gate_checks.check_counts(
+                self.client, self.plan.live.index, self._target.name, self.limits
+            )
+            checks = [counts, *checks]
+            self._must_be_good(checks)
+            swap_note.move_alias(self.client, self.plan.swap, same=self._same_documents())
+            self._remember(finished=True)
+        return list(checks), time.monotonic() - start
+
+    def _same_documents(self) -> bool:
+        """Whether nothing was left out; what was deleted since is left in neither."""
+        counts = {self._copier.count(index) for index in (self.plan.live.index, self._target.name)}
+        return len(counts) == 1 and not self._copier.tally.refused
+
+    def _must_be_good(self, checks: Sequence[Check]) -> None:
+        failed = [check for check in checks if not check.ok]
+        if failed:
+            what = "; ".join(f"{check.name}: {check.message}" for check in failed)
+            raise GateFailed(
+                f"{self._target.name} does not take the place of {self.plan.live.index}, which is "
+                f"as it was: {what}{self._example_of_refusal()}",
+                checks=checks,
+            )
+
+    def _example_of_refusal(self) -> str:
+        refused = self._copier.tally.refused
+        if not refused:
+            return ""
+        id_, reason = next(iter(refused.items()))
+        return f". {len(refused)} documents could not be written, such as {id_!r}: {reason}"
+
+    def _note(self) -> dict[str, Any]:
+        return dict(self._target.meta.source.get(_NOTE) or {})
+
+    def _remember(self, **what: object) -> None:
+        source = {**self._target.meta.source, _NOTE: {**self._note(), **what}}
+        self._target = update_meta(
+            self.client, self._target, replace(self._target.meta, source=source)
+        )
+
+
+def _meta_of(new: NewVersion) -> IndexMeta:
+    return IndexMeta.from_meta(new.body["mappings"]["_meta"]["xlrec"])

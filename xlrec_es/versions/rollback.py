@@ -1,0 +1,242 @@
+"""Go back to the version that was live before, and take along what was written since.
+
+    catch up, in rounds -> block writes -> last round -> alias
+
+It is a reindex in the other direction, of few documents: those whose operation (`_seq_no`) came
+after the swap. Another encoder's vectors are of no use to the older version, which has its own for
+every text that is still the same. A text that changed since has none there without the encoder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.cluster.scan import Hit, pages, whole_source
+from xlrec_es.errors import IndexUnusable
+from xlrec_es.index.live_index import take_languages
+from xlrec_es.versions import swap_note
+from xlrec_es.versions.aliases import AliasChange, plan_rollback
+from xlrec_es.versions.copier import FEW, MAX_ROUNDS, Copier, Transform, copied_as_is, packed_source
+from xlrec_es.versions.inventory import Version, Versions
+from xlrec_es.versions.swap_note import Note
+
+_VECTOR = ("embedding", "fingerprint")
+_OF_VECTOR = (*_VECTOR, "content_hash")  # without which the next run encodes the document
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        live: The version that is left.
+        previous: The one that is gone back to.
+        note: From where on the live one has writes that the other lacks.
+        change: Of the alias.
+    """
+
+    live: Version
+    previous: Version
+    note: Note
+    change: AliasChange
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done.
+
+    Attributes:
+        index: The version that is live now.
+        source: The one that was.
+        copied: Documents taken along, those twice that changed meanwhile.
+        deleted: Documents removed, because they were deleted since.
+        without_vector: Of those taken along, how many wait for the next run to be encoded.
+        deletions: Whether what was deleted since is known, and so was removed. It is not where the
+            two never had the same documents: one that is missing may never have been there.
+        blocked_s: Seconds that writes were refused.
+        seconds: All of it.
+    """
+
+    index: str
+    source: str
+    copied: int
+    deleted: int
+    without_vector: int
+    deletions: bool
+    blocked_s: float
+    seconds: float
+
+
+def plan(versions: Versions) -> Plan:
+    """Find out what there is to go back to, and from where on to catch up.
+
+    Raises:
+        IndexUnusable: There is no previous version, or what was written since is not known.
+    """
+    change = plan_rollback(versions)
+    live, previous = versions.live, versions.previous
+    note = swap_note.read_note(live, previous) if live and previous else None
+    if live is None or previous is None or note is None or not previous.is_ours:
+        raise IndexUnusable(
+            f"what was written to {change.live} since it took the place of {change.target} is not "
+            "known, so it cannot be taken along; to go back all the same, and write it again: "
+            f"xlrec-es index rollback {versions.name} --without-catching-up"
+        )
+    if previous.is_blocked:
+        raise IndexUnusable(
+            f"{previous.index} takes no writes (index.blocks.write), so what was written since "
+            "cannot be taken along; take the block off, or give --without-catching-up"
+        )
+    return Plan(live, previous, note, change)
+
+
+class OwnVectors:
+    """A transform of `copier`: the user's fields of the one version, the other's vectors.
+
+    A document keeps the vector that the other version has of it if that is of the same text. It
+    loses its vector if not: it is still found by its words and by what people liked, and the next
+    run encodes it.
+
+    Args:
+        client: Of the cluster.
+        index: The version that the documents are for.
+        packed: Whether the server takes vectors as Base64.
+
+    Attributes:
+        without_vector: Ids of the documents that had one and have none now.
+    """
+
+    def __init__(self, client: Elasticsearch, index: str, *, packed: bool) -> None:
+        self._client = client
+        self._index = index
+        self._packed = packed
+        whole = whole_source(client)
+        self._asked = {"includes": ["xlrec"], **(whole if isinstance(whole, dict) else {})}
+        self.without_vector: set[str] = set()
+
+    def __call__(self, hits: Sequence[Hit]) -> list[Mapping[str, Any] | str]:
+        """The documents as the other version is to have them."""
+        ids = [hit["_id"] for hit in hits if "embedding" in _own(hit)]
+        query = {"ids": {"values": ids}}
+        body = {"_source": self._asked, "query": query}
+        found = pages(self._client, self._index, body) if ids else iter(())
+        theirs = {hit["_id"]: _own(hit) for page in found for hit in page}
+        return [self._document(hit, theirs.get(hit["_id"], {})) for hit in hits]
+
+    def _document(self, hit: Hit, theirs: Mapping[str, Any]) -> Mapping[str, Any]:
+        source, own = hit["_source"], _own(hit)
+        self.without_vector.discard(hit["_id"])
+        if "embedding" not in own:
+            return source  # type: ignore[no-any-return]
+        if "embedding" in theirs and _same_text(own, theirs):
+            taken = {name: theirs[name] for name in (*_VECTOR, "text") if name in theirs}
+            made = {**source, "xlrec": {**own, **taken}}
+            return packed_source(made) if self._packed else made
+        self.without_vector.add(hit["_id"])
+        left = {name: value for name, value in own.items() if name not in _OF_VECTOR}
+        return {**source, "xlrec": left}
+
+
+def _own(hit: Hit) -> Mapping[str, Any]:
+    return hit["_source"].get("xlrec") or {}
+
+
+def _same_text(own: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether two versions have the same text, or made theirs of the same fields."""
+    hashes = own.get("content_hash"), theirs.get("content_hash")
+    return own.get("text") == theirs.get("text") or (hashes[0] == hashes[1] and None not in hashes)
+
+
+@dataclass(slots=True)
+class Rollback:
+    """Carries a plan out.
+
+    Attributes:
+        client: Of the cluster.
+        plan: What is to be done.
+        packed: Whether the server takes vectors as Base64.
+        transform: Makes the documents, with the encoder of the version gone back to; None: without
+            an encoder, see `OwnVectors`.
+        observe: Is told how far it is.
+    """
+
+    client: Elasticsearch
+    plan: Plan
+    packed: bool
+    transform: Transform | None = None
+    observe: Callable[[str, int], None] = lambda _phase, _count: None
+    _copier: Copier = field(init=False)
+
+    def run(self) -> Report:
+        """Do it; whatever fails leaves the alias where it is.
+
+        Raises:
+            IndexUnusable: The previous version refuses a document.
+            AliasMoved: Somebody else moved the alias meanwhile.
+            ClusterError: The cluster does not answer, or refuses.
+        """
+        start = time.monotonic()
+        live, previous, note = self.plan.live, self.plan.previous, self.plan.note
+        own = OwnVectors(self.client, previous.index, packed=self.packed)
+        self._open(own)
+        done = note.done
+        for _ in range(MAX_ROUNDS):
+            done, copied = self._round(done)
+            if copied < FEW:
+                break
+        self._must_be_whole()
+        remember = swap_note.note_block(self.client, live.index, note)
+        with swap_note.writes_refused(self.client, live.index, remember) as blocked:
+            self._round(done)
+            self._must_be_whole()
+            swap_note.move_alias(self.client, self.plan.change, same=note.same)
+        tally = self._copier.tally
+        return Report(
+            index=previous.index,
+            source=live.index,
+            copied=tally.copied,
+            deleted=tally.deleted,
+            without_vector=len(own.without_vector),
+            deletions=note.same,
+            blocked_s=round(time.monotonic() - blocked, 3),
+            seconds=round(time.monotonic() - start, 3),
+        )
+
+    def _open(self, own: OwnVectors) -> None:
+        """Have a text field for each language that came since, and take off a block left behind."""
+        live, previous = self.plan.live.described(), self.plan.previous.described()
+        if self.plan.note.blocked:
+            swap_note.allow_writes(self.client, live.name)
+        take_languages(self.client, previous, live.meta)
+        fits = live.meta.fingerprint.digest == previous.meta.fingerprint.digest
+        without_encoder = copied_as_is(packed=self.packed) if fits else own
+        self._copier = Copier(
+            self.client,
+            live.name,
+            previous.name,
+            transform=self.transform or without_encoder,
+            observe=lambda tally: self.observe("catch up", tally.copied),
+        )
+
+    def _round(self, done: Mapping[str, int]) -> tuple[Mapping[str, int], int]:
+        now = self._copier.checkpoint()
+        copied = self._copier.copy_after(done, list(now))
+        if self.plan.note.same:
+            self._copier.remove_deleted()
+        return now, copied
+
+    def _must_be_whole(self) -> None:
+        refused = self._copier.tally.refused
+        if refused:
+            id_, reason = next(iter(refused.items()))
+            raise IndexUnusable(
+                f"{self.plan.previous.index} does not take {len(refused)} of the documents that "
+                f"were written since, such as {id_!r}: {reason}; {self.plan.change.name} is still "
+                f"{self.plan.live.index}. To go back without them: xlrec-es index rollback "
+                f"{self.plan.change.name} --without-catching-up"
+            )

@@ -1,0 +1,135 @@
+"""How far the versions of an index are: documents per language, vectors, indicators, size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.errors import NotAnXlrecIndex
+from xlrec_es.versions.inventory import State, Version, Versions
+
+_MAX_LANGUAGES = 1000
+WITHOUT = "none"
+"""The language of documents that have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageCoverage:
+    """One language of a version.
+
+    Attributes:
+        documents: How many there are.
+        vectors: How many of them have a vector.
+        indicators: How many of them have indicators.
+    """
+
+    documents: int
+    vectors: int
+    indicators: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """What a version holds.
+
+    Attributes:
+        index: Its physical name.
+        state: See `Versions.state`.
+        model: What made its vectors; None if this program did not make the version.
+        fingerprint: Digest of all that made its vectors; None as above.
+        documents: All that can be searched now; None while it is closed.
+        size_bytes: On disk, replicas included; None while it is closed.
+        languages: By language; `WITHOUT` are documents without one, such as the user's own.
+        strays: Documents that say they have vectors of another fingerprint.
+    """
+
+    index: str
+    state: State
+    model: str | None
+    fingerprint: str | None
+    documents: int | None = None
+    size_bytes: int | None = None
+    languages: Mapping[str, LanguageCoverage] = field(default_factory=dict)
+    strays: int = 0
+
+
+def measure(client: Elasticsearch, versions: Versions) -> list[VersionStatus]:
+    """Count what is in every version.
+
+    Args:
+        client: Of the cluster.
+        versions: What there is.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    return [measure_version(client, versions, version) for version in versions.found]
+
+
+def measure_version(client: Elasticsearch, versions: Versions, version: Version) -> VersionStatus:
+    """Count what is in one version.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    state = versions.state(version)
+    try:
+        fingerprint = version.described().meta.fingerprint
+        status = VersionStatus(version.index, state, fingerprint.model, fingerprint.digest)
+    except NotAnXlrecIndex:
+        status = VersionStatus(version.index, state, None, None)
+    if not version.is_open:
+        return status
+    with friendly_errors(client):
+        stats = client.indices.stats(index=version.index, metric="store")
+        answer = client.search(index=version.index, body=_count_body(status.fingerprint))
+    found = answer["aggregations"]
+    return replace(
+        status,
+        documents=answer["hits"]["total"]["value"],
+        size_bytes=stats["_all"]["total"]["store"]["size_in_bytes"],
+        languages={
+            bucket["key"]: LanguageCoverage(
+                documents=bucket["doc_count"],
+                vectors=bucket["vectors"]["doc_count"],
+                indicators=bucket["indicators"]["doc_count"],
+            )
+            for bucket in found["languages"]["buckets"]
+        },
+        strays=found["strays"]["doc_count"],
+    )
+
+
+def _count_body(fingerprint: str | None) -> dict[str, Any]:
+    """Documents by language, those with a vector, those with indicators, and strays."""
+    known = {"terms": {"xlrec.fingerprint": [fingerprint] if fingerprint else []}}
+    return {
+        "size": 0,
+        "track_total_hits": True,
+        "aggs": {
+            "languages": {
+                "terms": {
+                    "field": "xlrec.language",
+                    "missing": WITHOUT,
+                    "size": _MAX_LANGUAGES,
+                    "order": {"_key": "asc"},
+                },
+                "aggs": {
+                    "vectors": {"filter": {"exists": {"field": "xlrec.embedding"}}},
+                    "indicators": {"filter": {"exists": {"field": "xlrec.indicators"}}},
+                },
+            },
+            "strays": {
+                "filter": {
+                    "bool": {
+                        "filter": {"exists": {"field": "xlrec.fingerprint"}},
+                        "must_not": known,
+                    }
+                }
+            },
+        },
+    }

@@ -1,0 +1,175 @@
+"""Know what was written to a version since it went live, so that going back loses none of it.
+
+Elasticsearch numbers the operations of each shard (`_seq_no`). How far the numbers were when the
+alias moved is noted in the version's own `_meta`, beside `xlrec`: whoever writes that anew from an
+older look does not undo the note.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.versions.aliases import AliasChange, change_aliases
+from xlrec_es.versions.inventory import Version
+
+KEY = "xlrec_live_since"
+"""In `_meta`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of the moment at which a version went live.
+
+    Attributes:
+        index: Its UUID: a note that was copied along with a mapping stands for nothing.
+        previous: UUID of the version that was live before.
+        done: By shard, the number of the last operation before that moment.
+        same: Whether the two had the same documents then, so that one that is missing now was
+            deleted since.
+        blocked: Whether somebody is refusing writes to it, in order to go back.
+    """
+
+    index: str
+    previous: str
+    done: Mapping[str, int]
+    same: bool
+    blocked: bool = False
+
+
+def read_note(live: Version, previous: Version) -> Note | None:
+    """The note of the moment at which one took the place of the other; None if there is none."""
+    stored = live.body.get("mappings", {}).get("_meta", {}).get(KEY)
+    note = Note(**stored) if stored else None
+    if note is None or (note.index, note.previous) != (_uuid(live.body), _uuid(previous.body)):
+        return None
+    return note
+
+
+def write_note(client: Elasticsearch, index: str, note: Note | None) -> None:
+    """Put the note into the index's `_meta`, or remove it; all else in there stays.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        meta = dict(client.indices.get_mapping(index=index)[index]["mappings"].get("_meta", {}))
+        meta.pop(KEY, None)
+        added = {KEY: asdict(note)} if note else {}
+        client.indices.put_mapping(index=index, meta=meta | added)
+
+
+def move_alias(client: Elasticsearch, change: AliasChange, *, same: bool = False) -> None:
+    """Carry out a swap, and note from where on the new version has writes that the old one lacks.
+
+    Args:
+        client: Of the cluster.
+        change: The swap.
+        same: Whether the two versions have the same documents.
+
+    Raises:
+        AliasMoved: As for `change_aliases`.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    if change.live is None:
+        change_aliases(client, change)
+        return
+    with friendly_errors(client):
+        found = client.indices.get(index=[change.live, change.target], flat_settings=True).body
+    meta = found[change.target]["mappings"].get("_meta", {})
+    if "xlrec" not in meta:  # somebody else's index, into which nothing is written
+        change_aliases(client, change)
+        return
+    # Before the alias moves: what comes between the two is noted as come since.
+    done = scan.operations_done(client, change.target)
+    note = Note(_uuid(found[change.target]), _uuid(found[change.live]), done, same)
+    if KEY in meta:
+        write_note(client, change.target, None)
+    # The note comes last, or one of two people who swap at once would write over the winner's.
+    change_aliases(client, change)
+    write_note(client, change.target, note)
+
+
+def count_since(client: Elasticsearch, index: str, done: Mapping[str, int]) -> int:
+    """How many documents were written after these operations, new or changed.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        client.indices.refresh(index=index)
+        return sum(
+            client.count(
+                index=index,
+                query={"range": {"_seq_no": {"gt": number}}},
+                preference=f"_shards:{shard}",
+            )["count"]
+            for shard, number in done.items()
+        )
+
+
+@contextlib.contextmanager
+def writes_refused(
+    client: Elasticsearch, index: str, remember: Callable[[bool], None]
+) -> Iterator[float]:
+    """Refuse writes to an index, unless its owner does already; gives the time of the start.
+
+    Args:
+        client: Of the cluster.
+        index: A physical index.
+        remember: Notes whether they are refused, for the next attempt, if this one is killed.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    start = time.monotonic()
+    if is_blocked(client, index):
+        yield start
+        return
+    remember(True)
+    try:
+        with friendly_errors(client):
+            # Returns when the writes that were under way are done.
+            client.indices.add_block(index=index, block="write")
+        yield start
+    finally:
+        allow_writes(client, index)
+        remember(False)
+
+
+def is_blocked(client: Elasticsearch, index: str) -> bool:
+    """Whether an index refuses writes now; a block that was found earlier may be gone.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    name = "index.blocks.write"
+    with friendly_errors(client):
+        found = client.indices.get_settings(index=index, name=name, flat_settings=True).body
+    return bool(found.get(index, {}).get("settings", {}).get(name) == "true")
+
+
+def allow_writes(client: Elasticsearch, index: str) -> None:
+    """Take the block off.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        client.indices.put_settings(index=index, settings={"index.blocks.write": None})
+
+
+def note_block(client: Elasticsearch, index: str, note: Note) -> Callable[[bool], None]:
+    """For `writes_refused`: remembers it in the note."""
+    return lambda blocked: write_note(client, index, replace(note, blocked=blocked))
+
+
+def _uuid(body: Mapping[str, Any]) -> str:
+    return str(body["settings"]["index.uuid"])
