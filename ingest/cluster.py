@@ -1,4 +1,4 @@
-"""Trying again what a cluster in trouble did not do."""
+"""The cluster as the worker has it, and how long it tries again what did not get through."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TypeVar
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.capabilities import Capabilities
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ClusterError, ClusterUnreachable, MissingExtra
 
 try:
@@ -91,3 +92,18 @@ def passes(error: BaseException) -> bool:
     if isinstance(error, elasticsearch.SSLError):
         return False  # a wrong certificate stays wrong
     return isinstance(error, elasticsearch.TransportError | ClusterUnreachable | NotReady)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where the index is.
+
+    Attributes:
+        client: Of the cluster.
+        capabilities: What it can do.
+        patience: How long a request is sent again while it is in trouble.
+    """
+
+    client: Elasticsearch
+    capabilities: Capabilities
+    patience: Patience = field(default_factory=Patience)

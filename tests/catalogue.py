@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from xlrec_es.index.live_index import IndexMeta, LiveIndex, create_first_version
+from xlrec_es.index.creation import create_first_version
+from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.vectors.fingerprint import Fingerprint
 
 DIMS = 32
 TOPICS = ("chess", "astronomy", "painting", "cooking")

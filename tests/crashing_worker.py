@@ -13,7 +13,7 @@ from fakes import HashEncoder
 from ingest.run import assemble as runs
 from ingest.run.job import Job
 from xlrec_es.cluster.connection import Connection
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 
 class SlowEncoder(HashEncoder):

@@ -16,7 +16,7 @@ from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.evaluate.protocol import Case
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.likes import read_likes
-from xlrec_es.recommend.plan import WEIGHTS, Options
+from xlrec_es.recommend.options import WEIGHTS, Options
 
 
 @dataclass(frozen=True)

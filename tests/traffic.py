@@ -13,7 +13,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from catalogue import LANGUAGES
 from xlrec_es.cluster import scan
-from xlrec_es.recommend.recommendations import History
+from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
 
 _PAUSE_S = 0.02

@@ -2,13 +2,10 @@
 
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import XlrecError
+from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.weighting import WeightRules
-from xlrec_es.recommend.plan import Options
-from xlrec_es.recommend.queries import Boost, SearchOptions
-from xlrec_es.recommend.recency import Recency
+from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
 from xlrec_es.recommend.recommendations import (
-    History,
-    Interaction,
     LanguageShare,
     LegScore,
     Reason,

@@ -16,10 +16,11 @@ from importlib.util import find_spec
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexNotFound, IngestError, MissingExtra
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
-from xlrec_es.recommend.recommendations import History, Recommendations
+from xlrec_es.interactions.history import History
+from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.recommender import Recommender
 
 INDEX = "xlrec-demo"

@@ -10,8 +10,9 @@ import click
 import orjson
 from rich.console import Console
 
+from ingest.cli.options.encoder import encoder_options
 from ingest.cli.options.training import show_results
-from ingest.encode.options import EncoderOptions, encoder_options
+from ingest.encode.options import EncoderOptions
 
 METHODS = ("pca", "matryoshka", "int8", "static")
 

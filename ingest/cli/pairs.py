@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ingest.cli.indicators import MODELS
-from xlrec_es.cli.evaluate import split_options
+from xlrec_es.cli.options.evaluate import split_options
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
     connection_options,

@@ -7,11 +7,14 @@ import contextlib
 import click
 from click.core import ParameterSource
 
-from ingest.encode.options import EncoderOptions, encoder_options
+from ingest.cli.options.encoder import encoder_options
+from ingest.encode.options import EncoderOptions
+from xlrec_es.cli.options.reindex import How, reindex_options
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.options.shared import parse_assignments as parse_columns
-from xlrec_es.cli.reindex import How, carry_out, progress, reindex_options, show_plan
-from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.cli.reindex import carry_out, progress, show_plan
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
 from xlrec_es.interactions.likes import COLUMNS
 from xlrec_es.vectors.calibration import METHODS
@@ -69,18 +72,18 @@ def reindex(
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder with --model, even if it is to be the live version's")
+    from ingest.cluster import Cluster
     from ingest.documents.field_map import parse_assignments
-    from ingest.encode import model_files
+    from ingest.encode import model_record
     from ingest.encode.sentence_transformer import load_encoder
-    from ingest.run.index_setup import Cluster
     from ingest.versions.reindex import Wanted, prepare
 
     columns, others = split_columns(assignments)
     fields = parse_assignments(others)
-    if refused := model_files.refusal(model):
+    if refused := model_record.refusal(model):
         click.echo(f"Warning: {refused}.", err=True)
-    calibration = calibration or model_files.measured_calibration(model)
-    learned_from = model_files.learned_from(model)
+    calibration = calibration or model_record.measured_calibration(model)
+    learned_from = model_record.learned_from(model)
     wanted = Wanted(fields, encoder, how.changes, how.limits, calibration, learned_from)
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))

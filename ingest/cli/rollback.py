@@ -7,11 +7,13 @@ import contextlib
 import click
 from click.core import ParameterSource
 
-from ingest.encode.options import EncoderOptions, encoder_options
+from ingest.cli.options.encoder import encoder_options
+from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.index import show_rollback, show_rollback_plan
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.reindex import progress
-from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
 from xlrec_es.versions.inventory import read_versions
 
@@ -43,9 +45,9 @@ def rollback(
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder of the version that you go back to with --model")
+    from ingest.cluster import Cluster
     from ingest.encode.sentence_transformer import load_encoder
-    from ingest.run.index_setup import Cluster
-    from ingest.versions.reindex import prepare_rollback
+    from ingest.versions.rollback import prepare_rollback
 
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))

@@ -14,8 +14,11 @@ import click
 import orjson
 from rich.console import Console
 
-from ingest.encode.options import Duplicates, EncoderOptions, duplicate_options, encoder_options
-from ingest.write.modes import WrittenIndex, way_options
+from ingest.cli.options.duplicates import duplicate_options
+from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.target import WrittenIndex, way_options
+from ingest.documents.duplicate_policy import Duplicates
+from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import UsageError, XlrecError
@@ -270,7 +273,7 @@ class _Shown:
 
 def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
     """Run the job, and print its summary; a signal ends the process here."""
-    from ingest.encode.model_files import refusal
+    from ingest.encode.model_record import refusal
     from ingest.run.assemble import run as run_job
     from ingest.run.progress_bar import ProgressBar
     from ingest.run.signals import end, stoppable, tell

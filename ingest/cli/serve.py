@@ -6,7 +6,8 @@ import contextlib
 
 import click
 
-from ingest.encode.options import EncoderOptions, encoder_options
+from ingest.cli.options.encoder import encoder_options
+from ingest.encode.options import EncoderOptions
 
 
 @click.command()

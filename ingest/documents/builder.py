@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
-from ingest.documents.field_map import PLACEHOLDER, FieldMap, lookup, only, tags_of, without
+from ingest.documents.document import Deletion, Document
+from ingest.documents.field_map import PLACEHOLDER, FieldMap, lookup, tags_of, without
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
-from ingest.sources.record import Deletion, Document, Fields, Record, Rejection
+from ingest.sources.record import Fields, Record, Rejection
 from xlrec_es import exact_json
 from xlrec_es.errors import UnknownLanguage
 from xlrec_es.languages import normalize
@@ -227,47 +228,6 @@ def of_work(document: Document, work: str) -> Document:
     return _changed(document, work=work)
 
 
-class KeptFields:
-    """A builder whose documents have some of the user's fields alone.
-
-    Nothing but these, the text and what else goes into `xlrec` is written, so nothing else makes a
-    document a changed one.
-
-    Args:
-        builder: Makes the documents.
-        keep: Paths of the fields; `{language}` in them as in `FieldMap`.
-        in_place: A document is completed where it is, so a record is one document, with its id.
-    """
-
-    needs_all = False
-
-    def __init__(self, builder: DocumentBuilder, keep: Sequence[str], *, in_place: bool) -> None:
-        self._builder = builder
-        self._keep = keep
-        self._in_place = in_place
-
-    def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
-        """See `DocumentBuilder.build`."""
-        built = list(self._builder.build(record))
-        if self._in_place and (reason := _not_in_place(built, record)):
-            built = [Rejection(record.position, "document", reason, record.fields)]
-        for one in built:
-            if isinstance(one, Document):
-                paths = [p for path in self._keep for p in _paths_in(one.source, path)]
-                yield _changed(one, source=only(one.source, paths))
-            else:
-                yield one
-
-
-def _not_in_place(built: Iterable[Document | Deletion | Rejection], record: Record) -> str:
-    """Why a record cannot be completed where it is; empty if it can."""
-    if any(isinstance(one, Deletion) for one in built):
-        return f"{OPERATION_FIELD} is {DELETE!r}, and in place nothing is deleted"
-    if any(isinstance(one, Document) and one.id != record.id for one in built):
-        return "it makes documents with other ids, which takes an index beside it: --companion"
-    return ""
-
-
 def _changed(document: Document, **changes: Any) -> Document:  # noqa: ANN401
     stored = {name: getattr(document, name) for name in _HASHED} | changes
     return replace(document, **changes, content_hash=_hash(stored))
@@ -379,3 +339,14 @@ def _kind(value: object) -> str:
 def _hash(stored: Fields) -> str:
     canonical = exact_json.dumps(stored, orjson.OPT_SORT_KEYS)
     return hashlib.sha256(canonical).hexdigest()[:32]
+
+
+class Builder(Protocol):
+    """Makes documents out of records."""
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether it must see every record, in order, those too that are done with."""
+
+    def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
+        """The record's documents, and why there are not more of them; or what is to go."""

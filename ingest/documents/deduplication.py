@@ -12,31 +12,20 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.documents.builder import declares_work, of_work
-from ingest.encode.options import Duplicates
-from ingest.run.counts import Duplicate, Found
-from ingest.sources.record import Deletion, Document, Record, Rejection
+from ingest.documents.builder import Builder, declares_work, of_work
+from ingest.documents.document import Deletion, Document
+from ingest.documents.duplicate_policy import Duplicates
+from ingest.sources.record import Record, Rejection
 from xlrec_es.errors import MissingExtra
 
 _PERMUTATIONS = 128  # similarity is estimated with a standard error of .04 or less
 _SHINGLE = 5  # characters: of any script, with or without spaces between words
-
-
-class Builder(Protocol):
-    """Makes documents out of records."""
-
-    @property
-    def needs_all(self) -> bool:
-        """Whether it must see every record, in order, those too that are done with."""
-
-    def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
-        """The record's documents, and why there are not more of them; or what is to go."""
 
 
 class Deduplicator:
@@ -204,3 +193,45 @@ def _minhash_package() -> Any:  # noqa: ANN401
     except ImportError as error:
         raise MissingExtra.named("duplicates", "Finding near duplicates") from error
     return datasketch
+
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """One of those found.
+
+    Attributes:
+        id: The document.
+        of: The one before it.
+        similarity: 1 if equal.
+    """
+
+    id: str
+    of: str
+    similarity: float
+
+
+@dataclass(slots=True)
+class Found:
+    """The duplicates that were found in one pass over the source.
+
+    Attributes:
+        exact: Texts equal to one before.
+        near: Texts like one before.
+        examples: The first of both.
+    """
+
+    exact: int = 0
+    near: int = 0
+    examples: list[Duplicate] = field(default_factory=list)
+
+    def add(self, duplicate: Duplicate) -> None:
+        """Count it."""
+        if duplicate.similarity == 1:
+            self.exact += 1
+        else:
+            self.near += 1
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(duplicate)

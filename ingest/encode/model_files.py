@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ingest.encode.model_record import RECORD
 from ingest.encode.options import EMBEDDED
 from xlrec_es.errors import EncoderError, MissingExtra
 
@@ -26,12 +25,6 @@ _MODEL_FILE = re.compile(r"\.(json|safetensors|onnx|txt|model|jinja)$")
 
 WEIGHTS = re.compile(r"\.(safetensors|onnx)$")
 """Names of files with weights; neither kind runs code when it is read."""
-
-RECORD = "xlrec.json"
-"""What this program says of a model that it made; no part of the model, so not of its hash."""
-
-ACCEPTED, REJECTED, FORCED = "accepted", "rejected", "forced"
-"""What a gate said of a model; `forced`: it said no, and a person said yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,65 +105,3 @@ def hash_folder(folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return f"sha256-{digest.hexdigest()[:16]}"
-
-
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """What `xlrec.json` of a model's folder says; None if the model is not of this program.
-
-    Raises:
-        EncoderError: It cannot be read.
-    """
-    path = folder / RECORD
-    if not path.is_file():
-        return None
-    try:
-        record: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"cannot read {path}: {error}") from error
-    return record
-
-
-def measured_calibration(model: str) -> str | None:
-    """The calibration that measured best for a model of this program; None if none was measured.
-
-    Args:
-        model: As for `find`.
-
-    Raises:
-        EncoderError: As for `read_record`.
-    """
-    record = read_record(Path(model).expanduser()) or {}
-    calibration: str | None = record.get("calibration")
-    return calibration
-
-
-def learned_from(model: str) -> tuple[dict[str, Any], ...]:
-    """The likes that a model was fine-tuned on, its base's among them.
-
-    Args:
-        model: As for `find`. Of one that this program did not make, nothing is known.
-
-    Returns:
-        See `xlrec_es.evaluate.leakage.training_note`.
-
-    Raises:
-        EncoderError: As for `read_record`.
-    """
-    record = read_record(Path(model).expanduser()) or {}
-    of_base = (record.get("base") or {}).get("learned_from") or ()
-    return (*of_base, *(record.get("learned_from") or ()))
-
-
-def refusal(model: str) -> str | None:
-    """What to mind of a model that the gate refused, in a sentence; None if it did not.
-
-    Args:
-        model: As for `find`.
-
-    Raises:
-        EncoderError: As for `read_record`.
-    """
-    record = read_record(Path(model).expanduser()) or {}
-    if record.get("status") != REJECTED:
-        return None
-    return f"{model} was refused when it was made: {'; '.join(record['reasons'])}"

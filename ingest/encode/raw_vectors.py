@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import EncoderError
-from xlrec_es.recommend.recommendations import Vector
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.vector import Vector
 
 
 def encode(encoder: Encoder, texts: Sequence[str]) -> Vector:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ingest.encode import long_texts, model_files
 from ingest.encode.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
 from xlrec_es.errors import EncoderError, MissingExtra
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 try:
     import torch

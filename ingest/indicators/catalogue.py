@@ -12,19 +12,21 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
-from xlrec_es.cluster.connection import friendly_errors
-from xlrec_es.index.hits import (
+from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
     INDICATORS_FIELD,
     LANGUAGE_FIELD,
     MARKET_POPULARITY_FIELD,
     POPULARITY_FIELD,
+    PROVENANCE_FIELD,
     VECTOR_FIELD,
     WORK_FIELD,
-    title_of,
 )
-from xlrec_es.index.indicators import EVIDENCE_FIELD, PROVENANCE_FIELD, read_indicators
+from xlrec_es.index.hits import title_of
+from xlrec_es.index.indicators import read_indicators
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array, diags_array, vstack
 from ingest.indicators.learners.learner import TOP, Works
 from ingest.indicators.learners.sparse_blocks import BLOCK_ENTRIES, Floats, others, strongest
 from ingest.indicators.nearest_neighbours import Neighbours
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
 _LEAST_SHARE = 0.05  # of what is borrowed: less changes no list (README, "Transfer")

@@ -22,7 +22,8 @@ from scipy.sparse import csr_array
 from ingest.indicators.arrow_columns import floats, numbers_of, seconds, strings
 from ingest.indicators.popularity import COLUMN, LANGUAGE, MarketNumbers, Markets
 from xlrec_es.errors import SourceError, UsageError
-from xlrec_es.interactions.likes import MAX_WEIGHT, ids_as_numbers, pair_hashes, pairs_digest
+from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
+from xlrec_es.interactions.likes import MAX_WEIGHT
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS
 
 _DAY_S = 86_400.0
@@ -77,7 +78,7 @@ class Likes:
         persons: Persons by work, shape (n_works,), float32; older likes count less.
         works: Work ids, in order of the columns.
         report: How many rows came, and how many did not count, by reason.
-        read: Which likes these are: how many, their digest (see `likes.pairs_digest`), and the
+        read: Which likes these are: how many, their digest (see `digests.pairs_digest`), and the
             time of the latest. An evaluation knows by it what was learned.
         digest: Stands for what is learned from: the likes that count, with their weights.
         markets: Where they liked it.

@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
-from ingest.encode.options import INDEX_SCHEME
+from ingest.sources.source import INDEX_SCHEME
 from xlrec_es.errors import ConfigError, SourceError
 from xlrec_es.interactions import row_reader
 from xlrec_es.interactions.likes import COLUMNS

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array, vstack
 
 from ingest.indicators.learners.learner import Works
 from ingest.indicators.learners.sparse_blocks import blocks
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 REACH = 5_000
 """Works that a work is compared with, at least."""

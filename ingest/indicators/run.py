@@ -29,7 +29,7 @@ from ingest.indicators.learners.learner import Works
 from ingest.indicators.popularity import by_market, popularity
 from ingest.shard import Shard
 from ingest.write.bulk_writer import BulkWriter, Operation
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
 from xlrec_es.index.indicators import storable
 from xlrec_es.index.live_index import LiveIndex, find_live

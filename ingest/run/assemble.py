@@ -12,15 +12,15 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Patience
-from ingest.documents.builder import DocumentBuilder, KeptFields
-from ingest.documents.deduplication import Builder, Deduplicator
+from ingest.cluster import Cluster, Patience
+from ingest.documents.builder import Builder, DocumentBuilder
+from ingest.documents.deduplication import Deduplicator
+from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
-from ingest.encode.options import INDEX_SCHEME
 from ingest.run import checkpoint as checkpoints
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
-from ingest.run.index_setup import Cluster, check_way, find
+from ingest.run.index_setup import check_way, find
 from ingest.run.job import Job
 from ingest.run.prometheus import serve_metrics
 from ingest.run.reject_file import RejectFile, default_path
@@ -28,10 +28,11 @@ from ingest.run.signals import Stop
 from ingest.run.summary import summarize
 from ingest.run.worker import Worker, no_one
 from ingest.sources.record import Record
-from ingest.sources.source import Source, open_source
+from ingest.sources.source import INDEX_SCHEME, Source, open_source
 from ingest.write.companion_index import Removed, remove_gone
 from ingest.write.modes import COMPANION, IN_PLACE
-from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ConfigError
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.encoder import Encoder

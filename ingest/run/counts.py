@@ -10,48 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ingest.documents.deduplication import Found
 from ingest.run.pipeline import Fill
-
-_EXAMPLES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """One of those found.
-
-    Attributes:
-        id: The document.
-        of: The one before it.
-        similarity: 1 if equal.
-    """
-
-    id: str
-    of: str
-    similarity: float
-
-
-@dataclass(slots=True)
-class Found:
-    """The duplicates that were found in one pass over the source.
-
-    Attributes:
-        exact: Texts equal to one before.
-        near: Texts like one before.
-        examples: The first of both.
-    """
-
-    exact: int = 0
-    near: int = 0
-    examples: list[Duplicate] = field(default_factory=list)
-
-    def add(self, duplicate: Duplicate) -> None:
-        """Count it."""
-        if duplicate.similarity == 1:
-            self.exact += 1
-        else:
-            self.near += 1
-        if len(self.examples) < _EXAMPLES:
-            self.examples.append(duplicate)
 
 
 @dataclass(slots=True)

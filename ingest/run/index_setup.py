@@ -5,51 +5,26 @@ The calibration is part of what makes a vector, so it is estimated before the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Patience
+from ingest.cluster import Cluster
 from ingest.documents.field_map import PLACEHOLDER
-from ingest.encode import raw_vectors
 from ingest.run.job import Job
 from ingest.sources.source import Source
-from ingest.write import in_place, target_index
-from ingest.write.calibration_sample import SampledText
+from ingest.write import in_place, target_index, word_segmentation
 from ingest.write.in_place import InPlace
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION
 from ingest.write.target_index import Target
-from xlrec_es.cluster.connection import Capabilities
-from xlrec_es.errors import ClusterError, EncoderError, FingerprintMismatch, IndexUnusable
-from xlrec_es.index.live_index import (
-    IndexMeta,
-    LiveIndex,
-    add_to,
-    check_fingerprint,
-    create_first_version,
-)
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.errors import ClusterError, FingerprintMismatch, IndexUnusable
+from xlrec_es.index.creation import add_to, create_first_version
+from xlrec_es.index.live_index import LiveIndex, check_fingerprint
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """Where the index is.
-
-    Attributes:
-        client: Of the cluster.
-        capabilities: What it can do.
-        patience: How long a request is sent again while it is in trouble.
-    """
-
-    client: Elasticsearch
-    capabilities: Capabilities
-    patience: Patience = field(default_factory=Patience)
 
 
 def find(client: Elasticsearch, job: Job) -> LiveIndex | None:
@@ -132,7 +107,9 @@ def create_index(
     Raises:
         ClusterError: The cluster refuses, or does not answer.
     """
-    analyzers, segmenters = target_index.choose_analyzers(languages, cluster.capabilities.analyzers)
+    analyzers, segmenters = word_segmentation.choose_analyzers(
+        languages, cluster.capabilities.analyzers
+    )
     way = {"way": job.way, "keep": job.kept} if job.way != VERSION else {}
     meta = IndexMeta(
         fingerprint=job.recipe.fingerprint(encoder, calibration),
@@ -177,44 +154,3 @@ def _kept_mappings(like: Mapping[str, Any], job: Job) -> Mapping[str, Any]:
     }
     rest = {name: value for name, value in mappings.items() if name != "_routing"}
     return {**like, "mappings": {**rest, "properties": kept}}
-
-
-def calibrate(
-    method: str,
-    sampled: Sequence[SampledText],
-    *,
-    encoder: Encoder,
-    window: int,
-    progress: Callable[[float], None],
-) -> tuple[Calibration, dict[str, Vector]]:
-    """Estimate the calibration of a new index.
-
-    Args:
-        method: `none` or `centre`.
-        sampled: The sample, not empty.
-        encoder: Makes its vectors.
-        window: How many texts are encoded together.
-        progress: Is told how much of it is encoded, 0..1.
-
-    Returns:
-        The calibration, and the sample's raw vectors by content hash: no text is encoded twice.
-
-    Raises:
-        EncoderError: The model failed, or made no usable vector.
-    """
-    if method == "none":
-        return Calibration.none(), {}
-    texts = [text.text for text in sampled]
-    parts = [texts[start : start + window] for start in range(0, len(texts), window)]
-    encoded = []
-    with ThreadPoolExecutor(raw_vectors.parallel(encoder)) as executor:
-        for made in executor.map(lambda part: raw_vectors.encode(encoder, part), parts):
-            encoded.append(made)
-            progress(len(encoded) / len(parts))
-    raw = np.concatenate(encoded)  # (len(sampled), dims)
-    good = raw_vectors.usable(raw)
-    if not good.any():
-        raise EncoderError(f"{encoder.model} made zeros or NaN of every text of the sample")
-    languages = [text.language for text, usable in zip(sampled, good, strict=True) if usable]
-    by_hash = {text.content_hash: raw[row] for row, text in enumerate(sampled)}
-    return Calibration.centre(raw[good], languages), by_hash

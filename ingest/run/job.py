@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingest.documents.duplicate_policy import KEEP, Duplicates
 from ingest.documents.field_map import FieldMap
 from ingest.documents.text_recipe import Recipe
-from ingest.encode.model_files import learned_from, measured_calibration
-from ingest.encode.options import DEFAULTS, EMBEDDED, KEEP, Duplicates, EncoderOptions
+from ingest.encode.model_record import learned_from, measured_calibration
+from ingest.encode.options import DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.shard import Shard
 from ingest.write.modes import IN_PLACE, VERSION
 
@@ -85,7 +86,7 @@ class Job:
         """How a new index is calibrated.
 
         Raises:
-            EncoderError: As for `ingest.encode.model_files.read_record`.
+            EncoderError: As for `ingest.encode.model_record.read_record`.
         """
         return self.calibration or measured_calibration(self.model) or DEFAULT_CALIBRATION
 
@@ -94,7 +95,7 @@ class Job:
         """What a new index remembers of the model; see `IndexMeta.encoder`.
 
         Raises:
-            EncoderError: As for `ingest.encode.model_files.read_record`.
+            EncoderError: As for `ingest.encode.model_record.read_record`.
         """
         known = learned_from(self.model)
         return {"learned_from": known} if known else {}

@@ -12,8 +12,8 @@ from typing import IO
 
 import orjson
 
-from ingest.encode.options import INDEX_SCHEME
 from ingest.sources.record import Rejection
+from ingest.sources.source import INDEX_SCHEME
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.documents.builder import DETECTED
+from ingest.documents.document import Deletion, Document, Part
 from ingest.run.counts import Counts
-from ingest.sources.record import Deletion, Document, Part, Rejection
+from ingest.sources.record import Rejection
 from ingest.write.bulk_writer import Operation
 from ingest.write.target_index import Earlier
 

@@ -20,28 +20,29 @@ from itertools import chain
 
 import numpy as np
 
-from ingest.documents.builder import record_id
-from ingest.documents.deduplication import Builder
+from ingest.cluster import Cluster
+from ingest.documents.builder import Builder, record_id
+from ingest.documents.document import Document
 from ingest.encode import raw_vectors
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import INDEXING, Observer, Tally
 from ingest.run.documents_in_flight import DocumentsUnderWay
-from ingest.run.index_setup import Cluster, calibrate, create_index, open_index
+from ingest.run.index_setup import create_index, open_index
 from ingest.run.job import Job
 from ingest.run.pipeline import ordered, prefetch
 from ingest.run.reject_file import RejectFile
 from ingest.run.signals import Stop
 from ingest.run.window import Built, Window, group
-from ingest.sources.record import Document, Record, Rejection
+from ingest.sources.record import Record, Rejection
 from ingest.sources.source import Source
 from ingest.write import calibration_sample
 from ingest.write.bulk_writer import BulkLimits, BulkWriter
-from ingest.write.calibration_sample import SampledText
+from ingest.write.calibration_sample import SampledText, calibrate
 from ingest.write.target_index import NOTHING, Target
 from xlrec_es.errors import SourceError, TooManyRejects
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.recommend.recommendations import Vector
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.vector import Vector
 
 WINDOW_BYTES = 8 * 1024 * 1024
 READ_AHEAD = 2

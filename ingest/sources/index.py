@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 from ingest.cluster import Patience, passes
 from ingest.sources.record import Record, Rejection, Stored
 from xlrec_es.cluster import scan
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import (
     ClusterError,
     ConfigError,

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from elasticsearch import Elasticsearch
 
-from ingest.encode.options import INDEX_SCHEME
 from ingest.sources.jsonl import JsonlSource
 from ingest.sources.record import Record, Rejection
 from ingest.sources.rejects import SCHEME, RejectSource
@@ -124,3 +123,7 @@ def _is_parquet(path: str) -> bool:
             return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
     except OSError:
         return False  # whoever opens it next says why
+
+
+INDEX_SCHEME = "index:"
+"""Before the name of an index, in place of a path."""

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from ingest.documents.builder import OWN_FIELD
-from ingest.documents.deduplication import Builder
+from ingest.documents.builder import OWN_FIELD, Builder
+from ingest.documents.document import Document
 from ingest.encode import raw_vectors
-from ingest.sources.record import Document, Record, Rejection
+from ingest.sources.record import Record, Rejection
 from ingest.write.target_index import own_fields
 from ingest.write.word_segmentation import Segmentation
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.scan import Hit
-from xlrec_es.index.hits import pack
-from xlrec_es.index.live_index import IndexMeta, LiveIndex
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.vector import Vector, pack
 from xlrec_es.versions.copier import packed_source
 from xlrec_es.versions.gate_checks import Check, sample
 

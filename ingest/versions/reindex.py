@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from ingest.documents.builder import DocumentBuilder, KeptFields
-from ingest.documents.deduplication import Builder
-from ingest.documents.field_map import FieldMap
-from ingest.documents.language_detection import LanguageDetector
+from ingest.cluster import Cluster
+from ingest.documents.builder import Builder
+from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.options import EncoderOptions
-from ingest.run.index_setup import Cluster, calibrate
 from ingest.sources.index import IndexSource
-from ingest.sources.record import Document, Record
+from ingest.sources.record import Record
+from ingest.versions.recorded_recipe import _builder, _field_map
 from ingest.versions.reencoder import Reencoder
 from ingest.write import calibration_sample
-from ingest.write.modes import COMPANION, IN_PLACE, VERSION
+from ingest.write.calibration_sample import calibrate
 from xlrec_es.errors import IndexUnusable
-from xlrec_es.index.live_index import IndexMeta, LiveIndex, check_fingerprint
+from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.versions import reindex as reindexing
-from xlrec_es.versions import rollback as rolling_back
 from xlrec_es.versions.gate_checks import Limits
 from xlrec_es.versions.inventory import Versions
 from xlrec_es.versions.reindex import Observe, Reindexer
-from xlrec_es.versions.rollback import Rollback
 
 _WINDOW = 256  # texts of the sample that are encoded together
 
@@ -44,7 +41,7 @@ class Wanted:
         changes: `settings` and `mappings` that win over those of the live version.
         limits: Of the gate.
         calibration: `none` or `centre`; None as the live version.
-        learned_from: See `ingest.encode.model_files.learned_from`.
+        learned_from: See `ingest.encode.model_record.learned_from`.
         seed: Of the calibration sample.
     """
 
@@ -109,68 +106,6 @@ def prepare(
         more_checks=[lambda target: transform.check(cluster.client, target)],
         observe=observe,
     )
-
-
-def prepare_rollback(
-    cluster: Cluster,
-    versions: Versions,
-    options: EncoderOptions,
-    *,
-    encoder: Encoder,
-    observe: Observe,
-) -> Rollback:
-    """Plan to go back to the version before, with its encoder; nothing is changed.
-
-    Args:
-        cluster: Where it is.
-        versions: What there is.
-        options: Of the encoder.
-        encoder: What made the vectors of the version before.
-        observe: Is told how far it is.
-
-    Raises:
-        IndexUnusable: As for `xlrec_es.versions.rollback.plan`.
-        FingerprintMismatch: Something else made its vectors.
-        ClusterError: The cluster does not answer, or refuses.
-    """
-    plan = rolling_back.plan(versions)
-    previous = plan.previous.described()
-    field_map = _field_map(previous.meta, {})
-    recipe = Recipe(field_map.texts, options.long_texts)
-    check_fingerprint(previous, recipe.fingerprint(encoder, previous.meta.calibration))
-    packed = cluster.capabilities.packed_vectors
-    builder = _builder(previous, field_map, recipe)
-    transform = Reencoder(builder, encoder, previous.meta, packs_vectors=packed)
-    return Rollback(cluster.client, plan, packed, transform, observe)
-
-
-def _builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Builder:
-    """What made the live version's documents, and so knows which of them are unchanged.
-
-    Raises:
-        IndexUnusable: Their texts are in another index.
-    """
-    builder = DocumentBuilder(field_map, recipe, LanguageDetector())
-    way = live.meta.source.get("way", VERSION)
-    if way == COMPANION:
-        raise IndexUnusable(
-            f"{live.name} is a companion, whose texts are in another index; make another one with "
-            "the new encoder, xlrec-ingest run index:NAME --companion --index OTHER, and put it "
-            "behind the alias: xlrec-es index swap"
-        )
-    return KeptFields(builder, (), in_place=True) if way == IN_PLACE else builder
-
-
-def _field_map(meta: IndexMeta, given: Mapping[str, Any]) -> FieldMap:
-    """What the live version was made with, but for what is given."""
-    stored = meta.source.get("fields") or {}
-    names = {field.name for field in fields(FieldMap)}
-    known = {
-        name: list(path) if isinstance(path, list | tuple) else path
-        for name, path in stored.items()
-        if name in names and path is not None
-    }
-    return FieldMap.from_mapping({**known, **given})
 
 
 def _known(

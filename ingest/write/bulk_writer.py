@@ -18,8 +18,8 @@ import elasticsearch
 from elasticsearch import Elasticsearch
 
 from ingest.cluster import PASSING_STATUSES, Patience
-from ingest.run.documents_in_flight import RequestLimit
-from xlrec_es.cluster.connection import friendly_errors, reason_of
+from ingest.write.request_limit import RequestLimit
+from xlrec_es.cluster.client_errors import friendly_errors, reason_of
 from xlrec_es.errors import WriteError
 
 # All that is needed to account for an item; the rest of the answer is not sent.

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ingest.sources.record import Document
+import numpy as np
+
+from ingest.documents.document import Document
+from ingest.encode import raw_vectors
+from xlrec_es.errors import EncoderError
+from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.vector import Vector
 
 PER_LANGUAGE = 500
 """Enough: the mean of 500 is off by .02 (.44 / sqrt 500), and languages lie .14 apart or more,
@@ -63,3 +71,44 @@ def draw(
 
 def _sampled(document: Document, rank: int) -> SampledText:
     return SampledText(rank, document.content_hash, document.language, document.text)
+
+
+def calibrate(
+    method: str,
+    sampled: Sequence[SampledText],
+    *,
+    encoder: Encoder,
+    window: int,
+    progress: Callable[[float], None],
+) -> tuple[Calibration, dict[str, Vector]]:
+    """Estimate the calibration of a new index.
+
+    Args:
+        method: `none` or `centre`.
+        sampled: The sample, not empty.
+        encoder: Makes its vectors.
+        window: How many texts are encoded together.
+        progress: Is told how much of it is encoded, 0..1.
+
+    Returns:
+        The calibration, and the sample's raw vectors by content hash: no text is encoded twice.
+
+    Raises:
+        EncoderError: The model failed, or made no usable vector.
+    """
+    if method == "none":
+        return Calibration.none(), {}
+    texts = [text.text for text in sampled]
+    parts = [texts[start : start + window] for start in range(0, len(texts), window)]
+    encoded = []
+    with ThreadPoolExecutor(raw_vectors.parallel(encoder)) as executor:
+        for made in executor.map(lambda part: raw_vectors.encode(encoder, part), parts):
+            encoded.append(made)
+            progress(len(encoded) / len(parts))
+    raw = np.concatenate(encoded)  # (len(sampled), dims)
+    good = raw_vectors.usable(raw)
+    if not good.any():
+        raise EncoderError(f"{encoder.model} made zeros or NaN of every text of the sample")
+    languages = [text.language for text, usable in zip(sampled, good, strict=True) if usable]
+    by_hash = {text.content_hash: raw[row] for row, text in enumerate(sampled)}
+    return Calibration.centre(raw[good], languages), by_hash

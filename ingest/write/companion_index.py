@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import bulk, scan
 from xlrec_es.cluster.bulk import Action, Failure
-from xlrec_es.index.hits import LANGUAGE_FIELD
+from xlrec_es.index.fields import LANGUAGE_FIELD
 
 _PAGE = 1000
 

@@ -12,12 +12,13 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.sources.record import Document, Part, Stored
+from ingest.documents.document import Document, Part
+from ingest.sources.record import Stored
 from ingest.write.bulk_writer import Operation
 from ingest.write.target_index import NOTHING, Earlier, Target, dumps
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
 from xlrec_es.index.live_index import LiveIndex, find_live
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 
 def find(client: Elasticsearch, name: str) -> LiveIndex | None:
@@ -31,7 +32,7 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
     except IndexNotFound:
         raise
     except NotAnXlrecIndex:
-        return None  # what is damaged is found out by `xlrec_es.index.live_index.add_to`
+        return None  # what is damaged is found out by `xlrec_es.index.creation.add_to`
 
 
 class InPlace(Target):

@@ -13,17 +13,15 @@ from elasticsearch import Elasticsearch
 
 from ingest.cluster import NotReady, Patience
 from ingest.documents.builder import rendition_id
-from ingest.sources.record import Deletion, Document, Part
-from ingest.write import word_segmentation
+from ingest.documents.document import Deletion, Document, Part
 from ingest.write.bulk_writer import Operation
-from ingest.write.word_segmentation import Segmentation
+from ingest.write.word_segmentation import Segmentation, choose_analyzers
 from xlrec_es import exact_json
-from xlrec_es.cluster.connection import Capabilities
+from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
+from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.errors import AliasMoved, IndexNotFound
-from xlrec_es.index.hits import pack
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
-from xlrec_es.languages import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector, pack
 
 _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
 _READ = "docs._id,docs.found,docs.error,docs._source"
@@ -59,19 +57,6 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
         return find_live(client, name)
     except IndexNotFound:
         return None
-
-
-def choose_analyzers(
-    languages: Iterable[str], available: Collection[str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """The analyzer of each language's text field, given those that the cluster has.
-
-    Returns:
-        The analyzers, and the segmenters where there is none; see `word_segmentation.choose`.
-    """
-    return word_segmentation.choose(
-        {language: choose_analyzer(language, available) for language in sorted(languages)}
-    )
 
 
 class Target:

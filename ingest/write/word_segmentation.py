@@ -10,10 +10,11 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from ingest.write import word_segmentation
+from xlrec_es.cluster.analyzers import FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.errors import MissingExtra
-from xlrec_es.languages import FALLBACK_ANALYZER
 
 ANALYZER = "whitespace"
 
@@ -112,3 +113,16 @@ _LOADERS: dict[str, Callable[[], Cut]] = {
     "th": _load_thai,
     "zh": _load_jieba,
 }
+
+
+def choose_analyzers(
+    languages: Iterable[str], available: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The analyzer of each language's text field, given those that the cluster has.
+
+    Returns:
+        The analyzers, and the segmenters where there is none; see `choose`.
+    """
+    return word_segmentation.choose(
+        {language: choose_analyzer(language, available) for language in sorted(languages)}
+    )

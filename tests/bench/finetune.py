@@ -39,8 +39,9 @@ from ingest.finetune.data.pairs import PairsJob, assemble
 from ingest.finetune.data.training_set import Documents, TrainingSet, read
 from ingest.finetune.release.gate import shown
 from ingest.finetune.release.in_memory_evaluation import Examination
-from ingest.finetune.training.finetune import Encode, FinetuneJob, finetune, lesson_of
+from ingest.finetune.training.finetune import FinetuneJob, finetune, lesson_of
 from ingest.finetune.training.frozen_layers import FrozenLayers, freeze, layers_of
+from ingest.finetune.training.session import Encode
 from ingest.finetune.training.trainer import METRIC, Schedule, make_trainer
 from ingest.indicators.cold_start import Transfer
 from ingest.indicators.learners import LocalEase
@@ -49,7 +50,7 @@ from xlrec_es.evaluate.metrics import recall_at_k
 from xlrec_es.evaluate.protocol import Split, cold_cases, split
 from xlrec_es.evaluate.significance import bootstrap
 from xlrec_es.interactions.likes import Likes, read_likes
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 LANGUAGES = ("de", "en", "ja", "zh")
 PERSONS, COLD, POPULAR, MIN_HISTORY = 800, 0.2, 20, 5

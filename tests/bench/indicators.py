@@ -46,10 +46,12 @@ from ingest.indicators.learners import LEARNERS, Cosine
 from ingest.indicators.run import IndicatorJob, learn, run
 from xlrec_es import Connection, connect
 from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
-from xlrec_es.index.live_index import IndexMeta, create_first_version, find_live
+from xlrec_es.index.creation import create_first_version
+from xlrec_es.index.live_index import find_live
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
 from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.vectors.fingerprint import Fingerprint
 
 LANGUAGES = ("de", "en", "ja", "zh")
 LIKED, HELD_OUT, COLD, MIN_HISTORY, K = 7, 0.2, 0.2, 5, 50

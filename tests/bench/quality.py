@@ -27,11 +27,12 @@ from ingest.encode.sentence_transformer import load_encoder
 from measured import measured
 from xlrec_es import Connection, Options, SearchOptions, connect
 from xlrec_es.evaluate.protocol import CROSS, MIXED, make_cases
-from xlrec_es.index.live_index import IndexMeta, create_first_version
+from xlrec_es.index.creation import create_first_version
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
 from xlrec_es.recommend.profile import MAX_INTERESTS
 from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.vectors.fingerprint import Fingerprint
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "ko", "pl", "pt", "ru", "zh")
 LIKED = 7

@@ -24,11 +24,12 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es import Connection, History, Options, Recommender, connect
-from xlrec_es.index.live_index import IndexMeta, create_first_version
+from xlrec_es.index.creation import create_first_version
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
-from xlrec_es.recommend.queries import DENSE, LEGS
+from xlrec_es.recommend.options import DENSE, LEGS
 from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.vectors.fingerprint import Fingerprint
 
 DIMS = 384
 CLUSTERS = 500

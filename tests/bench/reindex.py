@@ -23,11 +23,13 @@ from ingest.encode.options import DEFAULTS
 from ingest.encode.sentence_transformer import load_encoder
 from nodes import HEAP, VERSIONS
 from xlrec_es.cluster import scan
-from xlrec_es.cluster.connection import Connection, connect, probe
-from xlrec_es.index.live_index import IndexMeta, create_first_version
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.index.creation import create_first_version
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
 from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.versions import copier, creation
 from xlrec_es.versions.copier import Copier, copied_as_is
 from xlrec_es.versions.inventory import read_versions

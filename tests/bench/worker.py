@@ -33,18 +33,21 @@ from typing import Any
 import numpy as np
 from elasticsearch import Elasticsearch, helpers
 
+from ingest.cluster import Cluster
+from ingest.documents.document import Document
 from ingest.encode.encoder_pool import encoder_for
 from ingest.encode.options import EMBEDDED, EncoderOptions
 from ingest.encode.raw_vectors import parallel
 from ingest.encode.sentence_transformer import load_encoder
 from ingest.run import assemble as runs
 from ingest.run.counts import Tally
-from ingest.run.index_setup import Cluster, create_index
+from ingest.run.index_setup import create_index
 from ingest.run.job import Job
-from ingest.sources.record import Document, Record
+from ingest.sources.record import Record
 from ingest.sources.source import open_source
 from ingest.write.bulk_writer import BulkWriter
-from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.node import running
 from xlrec_es.vectors.calibration import Calibration
 

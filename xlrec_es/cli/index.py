@@ -17,9 +17,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from xlrec_es.cli.options.shared import connection_options
-from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import IndexUnusable
-from xlrec_es.versions import aliases, creation, inventory, swap_note
+from xlrec_es.versions import adoption, aliases, creation, inventory, swap_note
 from xlrec_es.versions import rollback as rolling_back
 from xlrec_es.versions.aliases import AliasChange
 from xlrec_es.versions.status import VersionStatus, measure
@@ -312,15 +313,15 @@ def adopt(name: str, client: Elasticsearch, dry_run: bool, yes: bool) -> None:
     Example: xlrec-es index adopt shop
     """
     found = inventory.read_versions(client, name)
-    if not creation.check_adoptable(found):
+    if not adoption.check_adoptable(found):
         click.echo(f"{name} is an alias already; there is nothing to do")
         return
-    new = creation.adopted_name(name)
+    new = adoption.adopted_name(name)
     if dry_run:
         click.echo(f"would make {new} of the index {name}, and {name} an alias of it")
         return
     _ask(f"Rename the index {name} to {new}, and make {name} an alias of it?", yes)
-    adopted = creation.adopt(client, found)
+    adopted = adoption.adopt(client, found)
     click.echo(f"{name} is an alias of {adopted.index} now")
 
 

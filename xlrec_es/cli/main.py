@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import sys
-from pathlib import Path
-
 import click
-import orjson
-from click.core import ParameterSource
-from rich.console import Console
-from rich.markup import escape
 
-from xlrec_es import __version__, demo, node
+from xlrec_es import __version__
 from xlrec_es.cli.compare_logs import compare_logs as compare_logs_command
+from xlrec_es.cli.demo import run_demo
 from xlrec_es.cli.doctor import doctor as doctor_command
 from xlrec_es.cli.evaluate import evaluate as evaluate_command
 from xlrec_es.cli.index import index as index_commands
 from xlrec_es.cli.indicators import indicators as indicators_commands
 from xlrec_es.cli.node import node as node_commands
-from xlrec_es.cli.options.shared import XlrecGroup, config_option, connection_options
-from xlrec_es.cli.recommend import print_query, recommend, recommendations_table, similar
+from xlrec_es.cli.options.shared import XlrecGroup, config_option
+from xlrec_es.cli.recommend import print_query, recommend, similar
 from xlrec_es.cli.reindex import reindex as reindex_command
 from xlrec_es.cli.report import report as report_command
 from xlrec_es.cli.role import role as role_command
 from xlrec_es.cli.tune import tune as tune_command
-from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.node.folder import default_folder
 
 
 @click.group(cls=XlrecGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,6 +28,7 @@ def main() -> None:
 
 
 main.add_command(compare_logs_command)
+main.add_command(run_demo)
 main.add_command(doctor_command)
 main.add_command(evaluate_command)
 main.add_command(index_commands)
@@ -51,62 +41,3 @@ main.add_command(report_command)
 main.add_command(role_command)
 main.add_command(similar)
 main.add_command(tune_command)
-
-
-@main.command("demo")
-@connection_options
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where the Elasticsearch that is started keeps its data. Default: as `node start`.",
-)
-@click.option("--keep", is_flag=True, help="Leave the Elasticsearch that was started running.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON; then stop.")
-@click.pass_context
-def run_demo(
-    ctx: click.Context, connection: Connection, folder: Path | None, keep: bool, as_json: bool
-) -> None:
-    """Show three persons what they would like in other languages, on a real Elasticsearch.
-
-    Starts one on this machine, or uses the one that --url names, with the sample catalogue in the
-    index `xlrec-demo`.
-    """
-    # So that a stopped demo stops its worker too; the node goes by itself (see `node.running`).
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    given = ctx.get_parameter_source("url") is not ParameterSource.DEFAULT
-    with contextlib.ExitStack() as stack:
-        if not given:
-            click.echo("starting Elasticsearch on this machine ...", err=True)
-            folder = folder or default_folder()
-            keep = keep or node.status(folder).state != "stopped"  # of an earlier --keep
-            info = node.start(folder) if keep else stack.enter_context(node.running(folder))
-            connection = Connection(info.url)
-        client = stack.enter_context(connect(connection))
-        live = demo.prepare_index(client, {**os.environ, **connection.as_environment()})
-        scenes = demo.play(client)
-        if as_json:
-            shown = {"url": connection.url, "index": live.name, "scenes": scenes}
-            click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
-            return
-        _show(scenes, connection.url)
-        if not (given or keep) and sys.stdout.isatty():
-            click.echo(
-                "\nElasticsearch runs until you press Ctrl-C; --keep would leave it running."
-            )
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
-        elif not (given or keep):
-            click.echo("\nElasticsearch is stopped now; xlrec-es node start starts it again.")
-
-
-def _show(scenes: list[demo.Scene], url: str) -> None:
-    console = Console()
-    for scene in scenes:
-        liked = ", ".join(
-            title or work for work, title in zip(scene.likes, scene.titles, strict=True)
-        )
-        console.print(f"\n[bold]Who {scene.person}[/bold], liked: {escape(liked)}")
-        console.print(recommendations_table(scene.result))
-    click.echo("\nTry next:")
-    for line in demo.next_steps(url, scenes[0]):
-        click.echo(f"  {line}")

@@ -15,13 +15,9 @@ from xlrec_es.cli.options.recommend import how_options, request_options
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UnknownItems
-from xlrec_es.recommend.plan import Options
-from xlrec_es.recommend.recommendations import (
-    History,
-    LanguageShare,
-    Recommendation,
-    Recommendations,
-)
+from xlrec_es.interactions.history import History
+from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.recommendations import LanguageShare, Recommendation, Recommendations
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.recommend.similarity import MEASURES
 

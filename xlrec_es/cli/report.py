@@ -10,7 +10,8 @@ import click
 import orjson
 
 from xlrec_es.errors import UsageError
-from xlrec_es.report.evaluation_page import figures, render
+from xlrec_es.report.evaluation_page import render
+from xlrec_es.report.figures import figures
 
 
 @click.command()

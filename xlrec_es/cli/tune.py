@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from xlrec_es.cli.evaluate import job_options
+from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.evaluate import tuning
 from xlrec_es.evaluate.dataset import Job

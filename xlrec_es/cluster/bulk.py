@@ -13,7 +13,7 @@ import elasticsearch
 from elasticsearch import Elasticsearch
 
 from xlrec_es import exact_json
-from xlrec_es.cluster.connection import friendly_errors, reason_of
+from xlrec_es.cluster.client_errors import friendly_errors, reason_of
 from xlrec_es.errors import ClusterError
 
 _MAX_BYTES = 8 * 1024 * 1024

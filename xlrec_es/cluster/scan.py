@@ -10,7 +10,8 @@ from typing import Any
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors, server_version
+from xlrec_es.cluster.capabilities import server_version
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexNotFound, PointInTimeLost
 
 Hit = Mapping[str, Any]

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from xlrec_es.cluster.connection import MINIMUM_VERSION
+from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
+from xlrec_es.cluster.capabilities import MINIMUM_VERSION
 from xlrec_es.cluster.roles import ROLES, index_names
 from xlrec_es.doctor.capacity import DISK, GIB, DataNode, Need, Watermarks
-from xlrec_es.index.live_index import IndexMeta
-from xlrec_es.languages import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.versions.status import VersionStatus
 
 MAX_SHARD_BYTES = 50 * GIB

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import available_analyzers, friendly_errors, node_versions
+from xlrec_es.cluster.analyzers import available_analyzers
+from xlrec_es.cluster.capabilities import node_versions
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.roles import ROLES, index_names
 from xlrec_es.doctor import checks
 from xlrec_es.doctor.capacity import DataNode, Need, Watermarks

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError, UsageError
-from xlrec_es.evaluate.experiment import plain
-from xlrec_es.evaluate.significance import bootstrap, difference_of_groups
+from xlrec_es.evaluate.significance import bootstrap, difference_of_groups, plain
 from xlrec_es.interactions.row_reader import Row, text_of
 
 COLUMNS = ("user", "variant", "item", "clicked", "propensity")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from xlrec_es.evaluate.catalogue import Pool, mean_directions
 from xlrec_es.evaluate.protocol import Case
-from xlrec_es.interactions.likes import Likes, ids_as_numbers
+from xlrec_es.interactions.digests import ids_as_numbers
+from xlrec_es.interactions.likes import Likes
 from xlrec_es.vectors.calibration import Calibration
 
 Scores = NDArray[np.float64]

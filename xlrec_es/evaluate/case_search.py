@@ -14,12 +14,11 @@ from elasticsearch import Elasticsearch
 from xlrec_es.errors import UnknownItems, UsageError, XlrecError
 from xlrec_es.evaluate.protocol import Case
 from xlrec_es.evaluate.vectorized_fusion import LegScores, Ranked
+from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules
-from xlrec_es.recommend.plan import Options
-from xlrec_es.recommend.queries import LEGS
-from xlrec_es.recommend.recommendations import History, Interaction
+from xlrec_es.recommend.options import LEGS, Options
+from xlrec_es.recommend.ranking import Searched
 from xlrec_es.recommend.recommender import Recommender
-from xlrec_es.recommend.results import Searched
 
 SEEN = "seen"
 """The event of a work that is known, and says nothing: it is left out of lists and no more."""
@@ -148,7 +147,7 @@ def serve(
         found: See `searches`; of `cases`, in order.
         cases: Whom to serve.
         settings: Fusion weights by the setting's name.
-        mix: How languages share a list; see `fusion.share_out`.
+        mix: How languages share a list; see `reranking.share_out`.
         wanted: Which lists.
         step: Called after each case.
     """

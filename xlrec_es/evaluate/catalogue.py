@@ -11,10 +11,11 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from xlrec_es.cluster import scan
-from xlrec_es.index.hits import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD, title_of
+from xlrec_es.index.fields import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.index.hits import title_of
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.interactions.likes import ids_as_numbers
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.interactions.digests import ids_as_numbers
+from xlrec_es.vectors.vector import Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,15 @@ from xlrec_es.evaluate.leakage import (
 from xlrec_es.evaluate.protocol import COLD_POOL, POOLS, Case, Split, cold_cases, split, split_cases
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.interactions.likes import Likes, read_likes
-from xlrec_es.recommend.fusion import AUTO
-from xlrec_es.recommend.plan import WEIGHTS, Options
-from xlrec_es.recommend.queries import COLLABORATIVE, DENSE, LEXICAL, SearchOptions
+from xlrec_es.recommend.options import (
+    COLLABORATIVE,
+    DENSE,
+    LEXICAL,
+    WEIGHTS,
+    Options,
+    SearchOptions,
+)
+from xlrec_es.recommend.reranking import AUTO
 
 LEARN = (
     "take the training part with --write-training FILE and learn from it: "
@@ -59,7 +65,7 @@ class Job:
         min_history: Likes in the source language that a case needs.
         k: Length of the lists.
         pools: Some of `protocol.POOLS` and `protocol.COLD_POOL`.
-        mix: How languages share the list; see `fusion.share_out`.
+        mix: How languages share the list; see `reranking.share_out`.
         one_language: Each work is taken to be in one of its languages, drawn by the seed.
     """
 

@@ -24,7 +24,7 @@ from xlrec_es.evaluate.metrics import (
 )
 from xlrec_es.evaluate.protocol import Case
 from xlrec_es.evaluate.vectorized_fusion import Ranked
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 RECALL, NDCG, MRR, HIT = "recall", "ndcg@10", "mrr", "hit"
 COLD, WARM = "recall cold", "recall warm"

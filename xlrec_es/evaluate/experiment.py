@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -27,7 +26,7 @@ from xlrec_es.evaluate.evaluator import (
 )
 from xlrec_es.evaluate.metrics import coverage
 from xlrec_es.evaluate.protocol import draw_order
-from xlrec_es.evaluate.significance import Difference, Interval, bootstrap, compare
+from xlrec_es.evaluate.significance import bootstrap, compare, plain
 from xlrec_es.evaluate.systems import MEAN_VECTOR, RECOMMENDER, all_lists, notes_against
 from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.recommend.recommender import Recommender
@@ -157,13 +156,6 @@ def _pool_report(
         "calibration is better by": plain(calibrated),
         "systems": systems,
     }
-
-
-def plain(found: Interval | Difference) -> dict[str, Any]:
-    """An interval or a comparison as JSON has it: what is no number is null."""
-    if isinstance(found, Difference):
-        return {**plain(found.interval), "p_value": found.p_value}
-    return {name: None if math.isnan(x) else x for name, x in asdict(found).items()}
 
 
 def _pairs(

@@ -19,7 +19,7 @@ import numpy as np
 
 from xlrec_es.evaluate.protocol import Case, Split, split
 from xlrec_es.interactions.likes import Likes
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 _SAME_TEXT = 0.9995  # cosine of two raw vectors; what differs is rounding
 

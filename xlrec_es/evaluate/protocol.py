@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError, UsageError
-from xlrec_es.interactions.likes import Likes, ids_as_numbers
+from xlrec_es.interactions.digests import ids_as_numbers
+from xlrec_es.interactions.likes import Likes
 
 CROSS = "cross"
 MIXED = "mixed"

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,3 +167,10 @@ def _blocks(draws: int, persons: int) -> list[int]:
     """Sizes that add up to `draws`, each small enough for memory."""
     size = max(1, _BLOCK // max(1, persons))
     return [min(size, draws - start) for start in range(0, draws, size)]
+
+
+def plain(found: Interval | Difference) -> dict[str, Any]:
+    """An interval or a comparison as JSON has it: what is no number is null."""
+    if isinstance(found, Difference):
+        return {**plain(found.interval), "p_value": found.p_value}
+    return {name: None if math.isnan(x) else x for name, x in asdict(found).items()}

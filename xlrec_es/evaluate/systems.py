@@ -14,8 +14,7 @@ from xlrec_es.evaluate.dataset import Job, Material, warnings_of
 from xlrec_es.evaluate.protocol import COLD_POOL, Case
 from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.index.live_index import find_live
-from xlrec_es.recommend.plan import WEIGHTS, Options
-from xlrec_es.recommend.queries import DENSE
+from xlrec_es.recommend.options import DENSE, WEIGHTS, Options
 
 RECOMMENDER = "recommender"
 MEAN_VECTOR = "mean vector"

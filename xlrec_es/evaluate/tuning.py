@@ -31,10 +31,9 @@ from xlrec_es.evaluate.dataset import (
     gather,
 )
 from xlrec_es.evaluate.evaluator import NDCG, RECALL
-from xlrec_es.evaluate.experiment import plain
 from xlrec_es.evaluate.leakage import LEAKY, NOTHING_LEARNED
 from xlrec_es.evaluate.protocol import COLD_POOL, Case, draw_order
-from xlrec_es.evaluate.significance import bootstrap, compare
+from xlrec_es.evaluate.significance import bootstrap, compare, plain
 from xlrec_es.evaluate.vectorized_fusion import LegScores, Values
 from xlrec_es.evaluate.weight_search import (
     Objective,
@@ -45,8 +44,8 @@ from xlrec_es.evaluate.weight_search import (
     rounded,
 )
 from xlrec_es.index.live_index import find_live, update_meta
+from xlrec_es.recommend.options import COLLABORATIVE, LEGS
 from xlrec_es.recommend.plan import max_interests
-from xlrec_es.recommend.queries import COLLABORATIVE, LEGS
 
 CHECKED = 0.3
 """Part of the persons that the proposal is checked on."""

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xlrec_es.recommend.fusion import AUTO, level, share_out
-from xlrec_es.recommend.plan import Options
-from xlrec_es.recommend.queries import COLLABORATIVE, DENSE, LEXICAL, POPULARITY
-from xlrec_es.recommend.results import Searched, rank
+from xlrec_es.recommend.fusion import level
+from xlrec_es.recommend.options import COLLABORATIVE, DENSE, LEXICAL, POPULARITY, Options
+from xlrec_es.recommend.ranking import Searched, rank
+from xlrec_es.recommend.reranking import AUTO, share_out
 
 Ranked = tuple[tuple[str, str], ...]
 """Works, best first, each with the language of the document that was found."""
 
 COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, DENSE)
-"""Legs, in the order in which `results.rank` lists them: floats are added up in that order."""
+"""Legs, in the order in which `ranking.rank` lists them: floats are added up in that order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class LegScores:
             options: How; boosts, caps and diversity are not known here.
 
         Raises:
-            XlrecError: As for `results.rank`.
+            XlrecError: As for `ranking.rank`.
         """
         ranking = rank(searched.plan, searched.answers, options)
         candidates = sorted(ranking.candidates, key=lambda candidate: candidate.id)
@@ -127,7 +127,7 @@ class Values:
 
         Args:
             weights: Fusion weight by leg.
-            mix: See `fusion.share_out`.
+            mix: See `reranking.share_out`.
             size: How many, over all languages.
         """
         order = self._order(weights)
@@ -153,7 +153,7 @@ class Values:
         return order
 
     def _select(self, order: Sequence[int], seats: Mapping[str, int], size: int) -> list[int]:
-        """As `fusion.select`, without caps."""
+        """As `reranking.select`, without caps."""
         free = dict(seats)
         taken: dict[str, int] = {}  # place by work
         passed_over = []

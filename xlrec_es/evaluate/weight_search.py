@@ -18,7 +18,7 @@ from xlrec_es.evaluate.evaluator import NDCG
 from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.evaluate.protocol import Case, draw_order
 from xlrec_es.evaluate.vectorized_fusion import Values
-from xlrec_es.recommend.queries import DENSE
+from xlrec_es.recommend.options import DENSE
 
 FOLDS = 5
 
@@ -40,7 +40,7 @@ Worth = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ProfileOptions:
-    """What of `plan.Options` decides how a history is read; `_meta.xlrec.options`."""
+    """What of `options.Options` decides how a history is read; `_meta.xlrec.options`."""
 
     max_interests: int
 

@@ -1,4 +1,4 @@
-"""What is asked of documents whose ids are known, and what their hits hold. Pure."""
+"""What hits hold: ids, works, vectors, titles. Pure."""
 
 from __future__ import annotations
 
@@ -9,46 +9,9 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.errors import SearchFailed
+from xlrec_es.index.fields import ID_FIELD, VECTOR_FIELD, WORK_FIELD
 from xlrec_es.languages import is_tag
-from xlrec_es.recommend.recommendations import Vector
-
-ID_FIELD = "xlrec.id"
-WORK_FIELD = "xlrec.work"
-LANGUAGE_FIELD = "xlrec.language"
-VECTOR_FIELD = "xlrec.embedding"
-INDICATORS_FIELD = "xlrec.indicators"
-POPULARITY_FIELD = "xlrec.popularity"
-MARKET_POPULARITY_FIELD = "xlrec.market_popularity"
-
-MAX_HITS = 10_000
-"""Elasticsearch's own `index.max_result_window`, and its limit for `num_candidates`."""
-
-
-def history_body(
-    items: Sequence[str], *, title: str | None, vectors: bool = True, binary: bool = False
-) -> dict[str, Any]:
-    """The search for the documents of a history.
-
-    Args:
-        items: Ids of documents or works.
-        title: The user's field that holds the title.
-        vectors: Whether their vectors are wanted.
-        binary: See `live_index.LiveIndex.has_binary_vectors`.
-    """
-    return {
-        "query": {
-            "bool": {
-                "should": [{"ids": {"values": list(items)}}, {"terms": {WORK_FIELD: list(items)}}],
-                "minimum_should_match": 1,
-                # An index that was there before may have documents that this program left alone.
-                "filter": [{"exists": {"field": WORK_FIELD}}],
-            }
-        },
-        "size": MAX_HITS,
-        "_source": [title] if title else False,
-        **fields_of_hits([WORK_FIELD, LANGUAGE_FIELD], [VECTOR_FIELD] * vectors, binary=binary),
-        "track_total_hits": False,
-    }
+from xlrec_es.vectors.vector import Vector
 
 
 def fields_of_hits(
@@ -73,11 +36,6 @@ def fields_of_hits(
     }
 
 
-def pack(vector: Vector) -> str:
-    """Base64 of big-endian float32: in documents from 9.3, in queries from 9.4."""
-    return base64.b64encode(vector.astype(">f4").tobytes()).decode()
-
-
 def vector_of(hit: Mapping[str, Any]) -> Vector | None:
     """The vector of a hit, shape (dims,), if it was asked for and there is one."""
     value = hit.get("fields", {}).get(VECTOR_FIELD)
@@ -86,42 +44,6 @@ def vector_of(hit: Mapping[str, Any]) -> Vector | None:
     if isinstance(value[0], str):
         return np.frombuffer(base64.b64decode(value[0]), ">f4").astype(np.float32)
     return np.asarray(value, np.float32)
-
-
-def seen_body(items: Sequence[str]) -> dict[str, Any]:
-    """The search for the works of items that say nothing: they are left out of lists, and no more.
-
-    Args:
-        items: Ids of documents or works.
-    """
-    return history_body(items, title=None, vectors=False)
-
-
-def details_body(
-    ids: Sequence[str],
-    *,
-    source: Sequence[str],
-    indicators: bool,
-    vectors: bool,
-    binary: bool = False,
-) -> dict[str, Any]:
-    """The search for what shows, explains or diversifies documents already found.
-
-    Args:
-        ids: Ids of documents.
-        source: The user's own fields that are wanted.
-        indicators: Whether their indicators are wanted.
-        vectors: Whether their vectors are wanted.
-        binary: See `live_index.LiveIndex.has_binary_vectors`.
-    """
-    fields = [INDICATORS_FIELD] * indicators + [VECTOR_FIELD] * vectors
-    return {
-        "query": {"ids": {"values": list(ids)}},
-        "size": len(ids),
-        "_source": list(source) or False,
-        **fields_of_hits([], fields, binary=binary),
-        "track_total_hits": False,
-    }
 
 
 def id_of(hit: Mapping[str, Any]) -> str:

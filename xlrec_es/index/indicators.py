@@ -16,15 +16,19 @@ import numpy as np
 from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import UnknownItems
-from xlrec_es.index.hits import INDICATORS_FIELD, LANGUAGE_FIELD, WORK_FIELD, title_of
+from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
+    GENERATION_FIELD,
+    INDICATORS_FIELD,
+    LANGUAGE_FIELD,
+    PROVENANCE_FIELD,
+    WORK_FIELD,
+)
+from xlrec_es.index.hits import title_of
 from xlrec_es.index.live_index import find_live
-from xlrec_es.recommend.recommendations import Vector
-
-PROVENANCE_FIELD = "xlrec.indicators_from"
-EVIDENCE_FIELD = "xlrec.evidence"
-GENERATION_FIELD = "xlrec.generation"
+from xlrec_es.vectors.vector import Vector
 
 _MANTISSA_BITS_LOST = 15
 

@@ -3,99 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import FingerprintMismatch, IndexNotFound, IndexUnusable, NotAnXlrecIndex
-from xlrec_es.index.mapping import (
-    SCHEMA,
-    index_body,
-    settings_for_fields,
-    text_fields,
-    with_fields_of,
-)
-from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Encoder, Fingerprint
-
-
-@dataclass(frozen=True, slots=True)
-class IndexMeta:
-    """What an index says of itself in `_meta.xlrec`.
-
-    Attributes:
-        schema: Version of the mapping.
-        fingerprint: What made its vectors.
-        calibration: How they were calibrated.
-        analyzers: Analyzer really used, by language.
-        encoder: `learned_from`: which likes the encoder was fine-tuned on; empty if it is not known
-            to have been. See `leakage.encoder_leak`.
-        segmenters: What cut the texts into words before they were stored, by language: package and
-            version. None for most languages: Elasticsearch does it.
-        title_field: The user's field that holds a document's title, or None.
-        weights: Fusion weights by leg; empty for the program's own.
-        options: `max_interests` of `plan.Options` where whoever asks gives none; empty for the
-            program's own.
-        tuning: What `xlrec-es tune` found weights and options by; empty if it did not.
-        source: Where the documents came from: whatever the writer wants remembered.
-        indicators: How the indicators were learned, and whether all of them are written; empty
-            before the first time.
-    """
-
-    fingerprint: Fingerprint
-    calibration: Calibration
-    analyzers: Mapping[str, str]
-    title_field: str | None = None
-    weights: Mapping[str, float] = field(default_factory=dict)
-    options: Mapping[str, float] = field(default_factory=dict)
-    tuning: Mapping[str, Any] = field(default_factory=dict)
-    source: Mapping[str, Any] = field(default_factory=dict)
-    indicators: Mapping[str, Any] = field(default_factory=dict)
-    encoder: Mapping[str, Any] = field(default_factory=dict)
-    segmenters: Mapping[str, str] = field(default_factory=dict)
-    schema: str = SCHEMA
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """The languages that have a text field, sorted."""
-        return tuple(sorted(self.analyzers))
-
-    def to_meta(self) -> dict[str, Any]:
-        """As stored in `_meta.xlrec`."""
-        return {
-            "schema": self.schema,
-            "fingerprint": self.fingerprint.to_meta(),
-            "calibration": self.calibration.to_meta(),
-            "analyzers": dict(self.analyzers),
-            "title_field": self.title_field,
-            "weights": dict(self.weights),
-            "options": dict(self.options),
-            "tuning": dict(self.tuning),
-            "source": dict(self.source),
-            "indicators": dict(self.indicators),
-            "encoder": dict(self.encoder),
-            "segmenters": dict(self.segmenters),
-        }
-
-    @classmethod
-    def from_meta(cls, meta: Mapping[str, Any]) -> IndexMeta:
-        """The inverse of `to_meta`."""
-        return cls(
-            fingerprint=Fingerprint.from_meta(meta["fingerprint"]),
-            calibration=Calibration.from_meta(meta["calibration"]),
-            analyzers=dict(meta["analyzers"]),
-            title_field=meta.get("title_field"),
-            weights=dict(meta.get("weights") or {}),
-            options=dict(meta.get("options") or {}),
-            tuning=dict(meta.get("tuning") or {}),
-            source=dict(meta.get("source") or {}),
-            indicators=dict(meta.get("indicators") or {}),
-            encoder=dict(meta.get("encoder") or {}),
-            segmenters=dict(meta.get("segmenters") or {}),
-            schema=meta["schema"],
-        )
+from xlrec_es.index.mapping import text_fields
+from xlrec_es.index.meta import IndexMeta
+from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.fingerprint import Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,71 +104,6 @@ def _created(body: Mapping[str, Any]) -> tuple[int, int]:
     index = body.get("settings", {}).get("index", {})
     major, minor, *_ = index.get("version", {}).get("created_string", "0.0").split(".")
     return int(major), int(minor)
-
-
-def create_first_version(
-    client: Elasticsearch,
-    name: str,
-    meta: IndexMeta,
-    settings: Mapping[str, Any] | None = None,
-    *,
-    like: Mapping[str, Any] | None = None,
-) -> LiveIndex:
-    """Create `<name>-xlrec-v1` with the alias `<name>` on it, in one atomic call.
-
-    Args:
-        client: Of the cluster.
-        name: The alias.
-        meta: What the index says of itself.
-        settings: Index settings that win.
-        like: `mappings` and flat `settings` of another index, whose fields this one gets too.
-
-    Raises:
-        ClusterError: The cluster does not answer, or refuses (the name is taken, say).
-    """
-    physical = physical_name(name, 1)
-    theirs = like or {"settings": {}, "mappings": {}}
-    body = index_body(
-        dims=meta.fingerprint.dims,
-        analyzers=meta.analyzers,
-        meta=meta.to_meta(),
-        settings={**settings_for_fields(theirs["settings"]), **(settings or {})},
-    )
-    body = with_fields_of(body, theirs["mappings"])
-    with friendly_errors(client):
-        client.indices.create(index=physical, aliases={name: {}}, **body)
-    return LiveIndex(physical, meta)
-
-
-def add_to(client: Elasticsearch, name: str, meta: IndexMeta) -> LiveIndex:
-    """Give an index that somebody else made the fields of `xlrec`, and the description.
-
-    Its own fields and the rest of its `_meta` stay as they are.
-
-    Args:
-        client: Of the cluster.
-        name: An index, or an alias of one.
-        meta: What it is to say of itself.
-
-    Raises:
-        IndexUnusable: It has a field `xlrec` of its own.
-        ClusterError: The cluster does not answer, or refuses.
-    """
-    with friendly_errors(client):
-        [(index, body)] = client.indices.get_mapping(index=name).items()
-    mappings = body["mappings"]
-    if "xlrec" in mappings.get("properties", {}):
-        raise IndexUnusable(
-            f"{index} has a field xlrec already, which is not what this program makes; have an "
-            "index beside it: --companion"
-        )
-    own = index_body(dims=meta.fingerprint.dims, analyzers=meta.analyzers, meta=meta.to_meta())
-    both = with_fields_of(own, mappings)["mappings"]
-    with friendly_errors(client):
-        client.indices.put_mapping(
-            index=index, meta=both["_meta"], properties=own["mappings"]["properties"]
-        )
-    return LiveIndex(index, meta)
 
 
 def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> LiveIndex:

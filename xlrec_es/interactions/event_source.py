@@ -9,9 +9,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ConfigError, UnknownItems
-from xlrec_es.recommend.recommendations import History, Interaction
+from xlrec_es.interactions.history import History, Interaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who liked what, read from a file without the worker's libraries, and told apart by a digest.
+"""Who liked what, read from a file without the worker's libraries.
 
 What counts as liked is the same as for `xlrec-ingest indicators`, and so is the digest: by it an
 evaluation knows which likes an index's indicators were learned from.
@@ -6,11 +6,10 @@ evaluation knows which likes an index's indicators were learned from.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError
+from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
 from xlrec_es.interactions.row_reader import read_rows, text_of
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS
 
@@ -152,37 +152,6 @@ def _each_once(
     report["likes"] = len(pairs)
     counted = {reason: count for reason, count in report.items() if count}
     return Likes(tuple(names), works, person[first], work[first], heaviest, earliest, counted)
-
-
-def ids_as_numbers(ids: Iterable[str]) -> NDArray[np.uint64]:
-    """64 bits of a hash of each id."""
-    hashes = (hashlib.blake2b(id_.encode(), digest_size=8).digest() for id_ in ids)
-    return np.frombuffer(b"".join(hashes), "<u8").astype(np.uint64)
-
-
-def pairs_digest(persons: NDArray[np.uint64], works: NDArray[np.uint64]) -> str:
-    """Stands for a set of likes, whatever their order.
-
-    Args:
-        persons: Shape (n,), as `ids_as_numbers` makes them.
-        works: Shape (n,), likewise; each pair once.
-
-    Returns:
-        Sixteen hexadecimal digits. Two sets are told apart; it is no protection from forgery.
-    """
-    return f"{int(pair_hashes(persons, works).sum(dtype=np.uint64)):016x}"
-
-
-def pair_hashes(persons: NDArray[np.uint64], works: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """A hash of each pair: the last steps of SplitMix64, which spread every bit over all others.
-
-    Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number Generators"
-    (https://doi.org/10.1145/2660193.2660195).
-    """
-    mixed: NDArray[np.uint64] = persons * np.uint64(0x9E3779B97F4A7C15) + works
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _weight(row: Mapping[str, Any], min_rating: float | None) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.scan import pages
 from xlrec_es.errors import SourceError
 

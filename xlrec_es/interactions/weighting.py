@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xlrec_es.errors import UsageError
-from xlrec_es.recommend.recommendations import ABSURD, History, Interaction
+from xlrec_es.interactions.history import ABSURD, History, Interaction
 
 EVENT_WEIGHTS: Mapping[str, float] = {
     "view": 1.0,

@@ -1,4 +1,4 @@
-"""What is asked for recommendations, and what is made of the answers, without a client.
+"""The flow of one recommendation: what is asked, and what is made of the answers. No client.
 
 Generators yield a `Call` and are sent its answer, or are thrown what became of it.
 """
@@ -11,32 +11,21 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from xlrec_es.cluster.connection import NODES_ANSWER, read_nodes, root_cause
-from xlrec_es.errors import (
-    ClusterError,
-    IndexNotFound,
-    PermissionDenied,
-    SearchFailed,
-    UsageError,
-    XlrecError,
-)
-from xlrec_es.index.hits import history_body, seen_body, work_of
+from xlrec_es.cluster.capabilities import NODES_ANSWER, read_nodes
+from xlrec_es.errors import ClusterError, IndexNotFound, PermissionDenied, UsageError
+from xlrec_es.index.hits import work_of
 from xlrec_es.index.live_index import LiveIndex, check_encoder, live_arguments, read_live
+from xlrec_es.interactions.history import History
 from xlrec_es.interactions.weighting import weigh
 from xlrec_es.recommend import retrievers, similarity
-from xlrec_es.recommend.plan import (
-    RECIPROCAL_RANK,
-    WEIGHTS,
-    Known,
-    Options,
-    Plan,
-    make_plan,
-    read_documents,
-)
-from xlrec_es.recommend.queries import to_msearch
-from xlrec_es.recommend.recommendations import History, Recommendations, Vector
-from xlrec_es.recommend.results import Ranking, Searched, details, finish, hits_of, rank
+from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTS, Options
+from xlrec_es.recommend.plan import Known, Plan, make_plan, read_documents
+from xlrec_es.recommend.queries import history_body, seen_body, to_msearch
+from xlrec_es.recommend.ranking import Ranking, Searched, hits_of, rank
+from xlrec_es.recommend.recommendations import Recommendations
+from xlrec_es.recommend.results import details, finish
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.vector import Vector
 
 T = TypeVar("T")
 Hit = Mapping[str, Any]
@@ -281,75 +270,3 @@ class Core:
         unknown = [""] * len(history.texts)
         calibrated = live.meta.calibration.apply(vectors, unknown)
         return dict(zip(history.texts, calibrated, strict=True))
-
-
-def together(people: Sequence[Steps[T]]) -> Steps[list[T | XlrecError]]:
-    """Step through several persons at once, all their searches of a round in one request.
-
-    Args:
-        people: The steps of each.
-
-    Returns:
-        For each of them in order the result, or the error.
-
-    Raises:
-        ClusterError: It would meet the others too.
-    """
-    results: list[T | XlrecError | None] = [None] * len(people)
-    answers: dict[int, Answer] = dict.fromkeys(range(len(people)))
-    while answers:
-        calls: dict[int, Call] = {}
-        for number, answer in answers.items():
-            try:
-                calls[number] = _resumed(people[number], answer)
-            except StopIteration as done:
-                results[number] = done.value
-            except ClusterError:
-                raise
-            except XlrecError as error:
-                results[number] = error
-        answers = yield from _ask_together(calls)
-    return results  # type: ignore[return-value] # every person has ended
-
-
-def _ask_together(calls: Mapping[int, Call]) -> Steps[dict[int, Answer]]:
-    answers: dict[int, Answer] = {}
-    for number, call in calls.items():
-        # Whoever sees that the alias was swapped asks what the new version says of itself.
-        if call.method not in (SEARCH, MSEARCH):
-            answers[number] = yield call
-    searches = {n: _as_searches(call) for n, call in calls.items() if n not in answers}
-    lines = [line for mine in searches.values() for line in mine]
-    if not lines:
-        return answers
-    whole = (yield Call(MSEARCH, {"searches": lines}))["responses"]
-    for number, mine in searches.items():
-        part, whole = whole[: len(mine) // 2], whole[len(mine) // 2 :]
-        answers[number] = {"responses": part} if calls[number].method == MSEARCH else part[0]
-    return answers
-
-
-def _resumed(steps: Steps[T], answer: Answer) -> Call:
-    """The next call of somebody among several.
-
-    Raises:
-        StopIteration: There is none.
-        XlrecError: The steps', or that of an answer that is none.
-    """
-    if answer is None:
-        return next(steps)
-    error = answer.get("error")
-    if error is None:
-        return steps.send(answer)
-    cause = root_cause(error)
-    reason = str(cause.get("reason", "a search failed"))
-    gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
-    return steps.throw(IndexNotFound(reason) if gone else SearchFailed(reason))
-
-
-def _as_searches(call: Call) -> Sequence[Mapping[str, Any]]:
-    """The lines that ask the same in an `_msearch`."""
-    if call.method == MSEARCH:
-        lines: Sequence[Mapping[str, Any]] = call.arguments["searches"]
-        return lines
-    return [{"index": call.arguments["index"]}, call.arguments["body"]]

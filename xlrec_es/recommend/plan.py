@@ -2,134 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from xlrec_es.errors import UnknownItems, UnknownLanguage, UsageError
-from xlrec_es.index.hits import LANGUAGE_FIELD, title_of, vector_of, work_of
+from xlrec_es.index.fields import LANGUAGE_FIELD
+from xlrec_es.index.hits import title_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.interactions.weighting import WeightRules, weigh
+from xlrec_es.interactions.history import History
+from xlrec_es.interactions.weighting import weigh
 from xlrec_es.languages import normalize
-from xlrec_es.recommend.fusion import AUTO, EQUAL
-from xlrec_es.recommend.profile import (
-    FEW_INTERESTS,
-    MAX_INTERESTS,
-    PUSH,
-    HistoryDocument,
-    Profile,
-    build_profile,
-)
-from xlrec_es.recommend.queries import (
+from xlrec_es.recommend.options import (
+    COLD_WEIGHTS,
     COLLABORATIVE,
     DENSE,
     LEGS,
     LEXICAL,
-    POPULARITY,
-    SearchOptions,
-    SearchRequest,
-    build_requests,
+    RECIPROCAL_RANK,
+    WEIGHTS,
+    Options,
 )
-from xlrec_es.recommend.recommendations import History, Vector
+from xlrec_es.recommend.profile import (
+    FEW_INTERESTS,
+    MAX_INTERESTS,
+    HistoryDocument,
+    Profile,
+    build_profile,
+)
+from xlrec_es.recommend.queries import SearchRequest, build_requests
 from xlrec_es.recommend.retrievers import one_search_each
-
-WEIGHTS: Mapping[str, float] = {DENSE: 0.0375, LEXICAL: 0.0125, COLLABORATIVE: 0.95}
-"""Fusion weights where the index has none of its own in `_meta.xlrec.weights` (`xlrec-es tune`).
-
-Measured (README, "Evaluate"), in both pools, on persons that it was not chosen by: at most .0012 of
-recall below the best leg on two catalogues; above it, inside the noise, on a third.
-"""
-
-COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
-"""For a person who is not known to like anything."""
-
-WEIGHTED = "weighted"
-RECIPROCAL_RANK = "rrf"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How recommendations are made.
-
-    Attributes:
-        rules: What each interaction weighs.
-        max_interests: See `profile.build_profile`; None for the index's own, else
-            `profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative leg weighs
-            as much as the dense one and the index has indicators.
-        push: See `profile.build_profile`.
-        weights: Fusion weight by leg; None for the index's own, else `WEIGHTS`. A leg of weight 0,
-            or without a weight, is not searched.
-        fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
-        rank_constant: For `rrf`.
-        mix: `equal`, `auto`, or a part by language: see `fusion.share_out`.
-        exclude: Languages that are never recommended.
-        diversity: See `fusion.diversify`; 0 leaves the order.
-        explain: Ask for what the documents that were chosen hold, and say which history items
-            spoke for each.
-        server_side: Have Elasticsearch fuse the legs of each language, which takes an enterprise or
-            trial licence; see `retrievers` for what differs.
-        search: How deep each search goes, and where.
-    """
-
-    rules: WeightRules = field(default_factory=WeightRules)
-    max_interests: int | None = None
-    push: float = PUSH
-    weights: Mapping[str, float] | None = None
-    fusion: str = WEIGHTED
-    rank_constant: int = 60
-    mix: str | Mapping[str, float] = EQUAL
-    exclude: tuple[str, ...] = ()
-    diversity: float = 0.0
-    explain: bool = True
-    server_side: bool = False
-    search: SearchOptions = field(default_factory=SearchOptions)
-
-    def __post_init__(self) -> None:
-        _check(
-            self.max_interests is None or self.max_interests >= 1,
-            f"max_interests is {self.max_interests}; use at least 1",
-        )
-        _check(0 <= self.push <= 1, f"push is {self.push}; use 0 to 1")
-        _check(0 <= self.diversity <= 1, f"diversity is {self.diversity}; use 0 to 1")
-        _check(self.rank_constant > 0, f"rank_constant is {self.rank_constant}; use 1 or more")
-        _check(
-            self.fusion in (WEIGHTED, RECIPROCAL_RANK),
-            f"fusion is {self.fusion!r}; use {WEIGHTED} or {RECIPROCAL_RANK}",
-        )
-        if isinstance(self.mix, str):
-            _check(
-                self.mix in (EQUAL, AUTO),
-                f"mix is {self.mix!r}; use {EQUAL}, {AUTO}, or a part by language",
-            )
-        else:
-            for language, part in self.mix.items():
-                _check(
-                    0 < part < math.inf,
-                    f"the part of {language!r} is {part}; give a finite number above zero",
-                )
-        if self.weights is not None:
-            _check_weights(self.weights)
-        if self.server_side:
-            _check(
-                self.mix != AUTO and not self.search.boosts,
-                "server_side gives no scores that languages could be compared by, nor any that "
-                "boosts could multiply: leave out mix 'auto' and boosts, or server_side",
-            )
-
-
-def _check(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise UsageError(otherwise)
-
-
-def _check_weights(weights: Mapping[str, float]) -> None:
-    for leg, weight in weights.items():
-        _check(
-            leg in LEGS and 0 <= weight < math.inf,
-            f"weight {leg}={weight}: use finite weights of at least 0 for {', '.join(LEGS)}",
-        )
-    _check(any(weights.values()), "all weights are 0; give at least one leg a weight")
+from xlrec_es.vectors.vector import Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +153,7 @@ def max_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
 def read_documents(
     hits: Iterable[Mapping[str, Any]], title_field: str | None
 ) -> list[HistoryDocument]:
-    """The documents that answer `hits.history_body`; one without a vector is left out."""
+    """The documents that answer `queries.history_body`; one without a vector is left out."""
     return [
         HistoryDocument(
             id=hit["_id"],

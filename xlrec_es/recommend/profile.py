@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 MAX_INTERESTS = 32
 """One for each work measured best (README, "Design"): only longer histories are clustered."""

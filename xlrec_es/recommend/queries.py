@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from xlrec_es.errors import UsageError
-from xlrec_es.index.hits import (
+from xlrec_es.index.fields import (
     ID_FIELD,
     INDICATORS_FIELD,
     LANGUAGE_FIELD,
@@ -17,111 +16,24 @@ from xlrec_es.index.hits import (
     POPULARITY_FIELD,
     VECTOR_FIELD,
     WORK_FIELD,
-    fields_of_hits,
-    pack,
+)
+from xlrec_es.index.hits import fields_of_hits
+from xlrec_es.recommend.options import (
+    COLLABORATIVE,
+    DENSE,
+    LEXICAL,
+    POPULARITY,
+    Recency,
+    SearchOptions,
 )
 from xlrec_es.recommend.profile import Profile
-from xlrec_es.recommend.recency import Recency
-
-DENSE = "dense"
-LEXICAL = "lexical"
-COLLABORATIVE = "collaborative"
-POPULARITY = "popularity"
-LEGS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
+from xlrec_es.vectors.vector import pack
 
 _LEAST_K = 10
 
 _BOOST = "boost:"
 
 WrittenVector = Sequence[float] | str
-
-
-@dataclass(frozen=True, slots=True)
-class Boost:
-    """A business rule: what matches a query is worth more, or less.
-
-    Attributes:
-        query: Any Elasticsearch query.
-        factor: The fused score of what matches is multiplied by it; above zero.
-    """
-
-    query: Mapping[str, Any]
-    factor: float
-
-    def __post_init__(self) -> None:
-        if not (0 < self.factor < math.inf):
-            raise UsageError(f"the factor of a boost is {self.factor}; use a number above zero")
-
-
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """How deep each search goes, and where.
-
-    Attributes:
-        candidates: Hits of each search, as many as the list is long at least. The interests of the
-            dense leg share them as `k`, with 10 each at least. Measured for lists of 10 on the
-            sample: 30 and 50 alike, 20 a hundredth less.
-        num_candidates: What HNSW looks at for them, per shard; at most 10,000. Shared alike, with
-            20 each at least.
-        exact: Look at all: exact where a language and the filters leave at most 10,000 documents
-            of a shard, for Elasticsearch then compares every one of them.
-        oversample: With quantised vectors: how many times `candidates` are compared again by their
-            full vectors; None leaves it to the index.
-        min_similarity: Calibrated cosine that a hit of the dense leg must reach; None: any.
-        query_terms: Most telling terms that the lexical leg takes from the history's texts.
-        query_texts: How many of the history's texts it reads, those of the heaviest works.
-        filters: Elasticsearch queries that each result must match: in stock, price, market ...
-        only: The works that can be found, by language; None: all. For evaluations.
-        boosts: See `Boost`.
-        caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
-        source: The user's own fields that come back with each recommendation.
-        collapse: Have Elasticsearch return one document a work from each search. Recommendations
-            name a work once in any case; this is for catalogues that have many documents of one
-            work in one language, and costs time.
-        market: Whose popularity counts in the popularity leg, where indicators were learned with
-            markets; None: that of each target language's persons if markets are languages, else
-            everybody's.
-        recent: How popularity fades with age; None: it does not.
-        binary_vectors: Write query vectors as base64 (float32, big-endian), which is half as long
-            and read faster than numbers, but by no Elasticsearch before 9.4
-            (https://github.com/elastic/elasticsearch/pull/140796). Recommenders set it as the
-            index allows.
-    """
-
-    candidates: int = 30
-    num_candidates: int = 100
-    exact: bool = False
-    oversample: float | None = None
-    min_similarity: float | None = None
-    query_terms: int = 12
-    query_texts: int = 10
-    filters: tuple[Mapping[str, Any], ...] = ()
-    only: Mapping[str, Sequence[str]] | None = None
-    boosts: tuple[Boost, ...] = ()
-    caps: Mapping[str, int] | None = None
-    source: tuple[str, ...] = ()
-    collapse: bool = False
-    market: str | None = None
-    recent: Recency | None = None
-    binary_vectors: bool = False
-
-    def __post_init__(self) -> None:
-        if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
-            raise UsageError(
-                f"candidates is {self.candidates} and num_candidates {self.num_candidates}; use "
-                f"1 <= candidates <= num_candidates <= {MAX_HITS}"
-            )
-        if self.min_similarity is not None and not -1 <= self.min_similarity <= 1:
-            raise UsageError(f"min_similarity is {self.min_similarity}; a cosine is -1 to 1")
-        for field, most in (self.caps or {}).items():
-            if most < 1:
-                raise UsageError(f"the cap of {field!r} is {most}; use at least 1")
-
-    def deep_enough(self, size: int) -> SearchOptions:
-        """The same, with candidates for a list of so many."""
-        candidates = min(max(self.candidates, size), MAX_HITS)
-        looked_at = min(max(self.num_candidates, 2 * size), MAX_HITS)
-        return replace(self, candidates=candidates, num_candidates=looked_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,3 +299,66 @@ def to_msearch(
     """
     limit = {"timeout": f"{max(1, int(timeout_s * 1000))}ms"}
     return [line for request in requests for line in ({"index": index}, {**request.body, **limit})]
+
+
+def history_body(
+    items: Sequence[str], *, title: str | None, vectors: bool = True, binary: bool = False
+) -> dict[str, Any]:
+    """The search for the documents of a history.
+
+    Args:
+        items: Ids of documents or works.
+        title: The user's field that holds the title.
+        vectors: Whether their vectors are wanted.
+        binary: See `live_index.LiveIndex.has_binary_vectors`.
+    """
+    return {
+        "query": {
+            "bool": {
+                "should": [{"ids": {"values": list(items)}}, {"terms": {WORK_FIELD: list(items)}}],
+                "minimum_should_match": 1,
+                # An index that was there before may have documents that this program left alone.
+                "filter": [{"exists": {"field": WORK_FIELD}}],
+            }
+        },
+        "size": MAX_HITS,
+        "_source": [title] if title else False,
+        **fields_of_hits([WORK_FIELD, LANGUAGE_FIELD], [VECTOR_FIELD] * vectors, binary=binary),
+        "track_total_hits": False,
+    }
+
+
+def seen_body(items: Sequence[str]) -> dict[str, Any]:
+    """The search for the works of items that say nothing: they are left out of lists, and no more.
+
+    Args:
+        items: Ids of documents or works.
+    """
+    return history_body(items, title=None, vectors=False)
+
+
+def details_body(
+    ids: Sequence[str],
+    *,
+    source: Sequence[str],
+    indicators: bool,
+    vectors: bool,
+    binary: bool = False,
+) -> dict[str, Any]:
+    """The search for what shows, explains or diversifies documents already found.
+
+    Args:
+        ids: Ids of documents.
+        source: The user's own fields that are wanted.
+        indicators: Whether their indicators are wanted.
+        vectors: Whether their vectors are wanted.
+        binary: See `live_index.LiveIndex.has_binary_vectors`.
+    """
+    fields = [INDICATORS_FIELD] * indicators + [VECTOR_FIELD] * vectors
+    return {
+        "query": {"ids": {"values": list(ids)}},
+        "size": len(ids),
+        "_source": list(source) or False,
+        **fields_of_hits([], fields, binary=binary),
+        "track_total_hits": False,
+    }

@@ -20,12 +20,15 @@ from typing import Any, Generic, TypeVar, cast
 import orjson
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
-from xlrec_es.recommend.flow import MSEARCH, Call, Core, Steps, together
-from xlrec_es.recommend.plan import Options, Plan
-from xlrec_es.recommend.recommendations import History, Recommendations
-from xlrec_es.recommend.results import Searched
+from xlrec_es.interactions.history import History
+from xlrec_es.recommend.flow import MSEARCH, Call, Core, Steps
+from xlrec_es.recommend.multi_search import together
+from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.plan import Plan
+from xlrec_es.recommend.ranking import Searched
+from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.vectors.encoder import Encoder
 
 T = TypeVar("T")

@@ -11,9 +11,10 @@ from typing import Any
 
 from xlrec_es.errors import UsageError
 from xlrec_es.recommend.fusion import in_order
-from xlrec_es.recommend.plan import Options, Plan
-from xlrec_es.recommend.queries import DENSE, LEXICAL, SearchRequest, address
-from xlrec_es.recommend.results import Ranking
+from xlrec_es.recommend.options import DENSE, LEXICAL, Options
+from xlrec_es.recommend.plan import Plan
+from xlrec_es.recommend.queries import SearchRequest, address
+from xlrec_es.recommend.ranking import Ranking
 
 COSINE = "cosine"
 L2 = "l2_norm"

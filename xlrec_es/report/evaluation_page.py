@@ -7,33 +7,25 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from xlrec_es.errors import MissingExtra, UsageError
 from xlrec_es.evaluate.baselines import POPULAR
 from xlrec_es.evaluate.evaluator import (
-    COLD,
     COVERAGE,
     DIVERSITY,
-    HIT,
-    MRR,
-    NDCG,
     NOVELTY,
     POPULARITY,
     RECALL,
     SOURCE_SHARE,
-    WARM,
 )
 from xlrec_es.evaluate.protocol import BY_TIME, COLD_POOL, CROSS, MIXED, POOLS_BY_NAME
 from xlrec_es.evaluate.systems import AGAINST, RECOMMENDER
+from xlrec_es.report.figures import _by_recall, _interval, _number, figures
 from xlrec_es.report.html_page import figure, page, table
-
-if TYPE_CHECKING:
-    from xlrec_es.report.charts import Chart
 
 
 def render(report: Mapping[str, Any]) -> str:
@@ -119,90 +111,6 @@ def _in_short(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return names[:shown], [row[:shown] for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A picture of an evaluation.
-
-    Attributes:
-        name: For a file, such as `cross-recall`.
-        caption: What it shows.
-        chart: See `charts`.
-        numbers: The same as a table, in HTML.
-    """
-
-    name: str
-    caption: str
-    chart: Chart
-    numbers: str
-
-
-def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
-    """The pictures of one pool."""
-    from xlrec_es.report.charts import bars, groups, heat_map
-
-    systems = _by_recall(report["pools"][kind])
-    measures = {name: system["measures"] for name, system in systems}
-    measure = f"recall@{report['job']['k']}"
-    rows = [{"system": name, **found[RECALL]} for name, found in measures.items()]
-    pairs = report["pools"][kind]["systems"][RECOMMENDER]["pairs"]
-    warmth = [
-        {"system": name, "group": group, **found[key]}
-        for name, found in measures.items()
-        for group, key in (("warm", WARM), ("cold", COLD))
-    ]
-    captions = (
-        "What is found",
-        f"{measure} of the recommender, by pair of languages",
-        "Works that many know, and cold ones",
-    )
-    found = [
-        Figure(
-            f"{kind}-recall",
-            captions[0],
-            bars(rows, measure=measure, own=RECOMMENDER),
-            table(
-                f"{captions[0]}, {kind} pool",
-                ["system", measure, "nDCG@10", "MRR", "hit rate", "recommender is better by", "p"],
-                [[name, *_found(system)] for name, system in systems],
-                own=RECOMMENDER,
-            ),
-        ),
-        Figure(
-            f"{kind}-pairs",
-            captions[1],
-            heat_map([{**pair, **pair["recall"]} for pair in pairs]),
-            table(
-                f"{captions[1]}, {kind} pool",
-                ["from", "into", "persons", measure],
-                [[p["source"], p["target"], p["persons"], _interval(p["recall"])] for p in pairs],
-            ),
-        ),
-    ]
-    if kind != COLD_POOL:  # there everything is cold
-        found.append(
-            Figure(
-                f"{kind}-cold",
-                captions[2],
-                groups(warmth, measure=measure),
-                table(
-                    f"{captions[2]}, {kind} pool",
-                    ["system", "warm", "cold"],
-                    [
-                        [name, _interval(m[WARM]), _interval(m[COLD])]
-                        for name, m in measures.items()
-                    ],
-                    own=RECOMMENDER,
-                ),
-            )
-        )
-    return found
-
-
-def _by_recall(pool: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Name and results of each system, the best first."""
-    return sorted(pool["systems"].items(), key=lambda pair: -pair[1]["measures"][RECALL]["mean"])
-
-
 def _pool(report: Mapping[str, Any], kind: str) -> Iterable[str]:
     from xlrec_es.report.charts import as_svg
 
@@ -228,16 +136,6 @@ def _pool(report: Mapping[str, Any], kind: str) -> Iterable[str]:
         ],
         own=RECOMMENDER,
     )
-
-
-def _found(system: Mapping[str, Any]) -> list[str]:
-    measures = system["measures"]
-    better = system.get("recommender is better by", {}).get(RECALL)
-    return [
-        _interval(measures[RECALL]),
-        *(_number(measures[key]["mean"]) for key in (NDCG, MRR, HIT)),
-        *([_interval(better), _number(better["p_value"])] if better else ["", ""]),
-    ]
 
 
 def _person(sample: Mapping[str, Any]) -> Iterable[str]:
@@ -312,14 +210,3 @@ def command(report: Mapping[str, Any]) -> str:
     for name, column in job["fields"].items():
         words += ["--field", f"{name}={column}"]
     return shlex.join([*words, "--json"])
-
-
-def _interval(found: Mapping[str, float | None]) -> str:
-    ends = (found["low"], found["high"])
-    if found["mean"] is None or None in ends:
-        return "-"
-    return f"{found['mean']:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 METHODS = ("none", "centre")
 SHRINKAGE = 20.0

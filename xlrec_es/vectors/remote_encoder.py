@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.errors import ConfigError, EncoderError
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 
 class RemoteEncoder:

@@ -13,7 +13,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import AliasMoved, ClusterUnreachable, IndexUnusable, XlrecError
 from xlrec_es.versions.inventory import Version, Versions, previous_alias, read_versions
 

@@ -26,9 +26,9 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import bulk, scan
 from xlrec_es.cluster.bulk import Action
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.scan import Hit
-from xlrec_es.index.hits import pack
+from xlrec_es.vectors.vector import pack
 
 T = TypeVar("T")
 

@@ -14,12 +14,13 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import XlrecError
-from xlrec_es.index.hits import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.index.fields import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.recommend.recommendations import History, Vector
+from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.vectors.vector import Vector
 
 K = 10
 _NUM_CANDIDATES = 100

@@ -14,7 +14,7 @@ from xlrec_es.evaluate.significance import compare
 from xlrec_es.evaluate.systems import Round, lists_of
 from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.recommend.plan import WEIGHTS
+from xlrec_es.recommend.options import WEIGHTS
 from xlrec_es.versions.gate_checks import Check
 
 _SYSTEM = "recommender"

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexNotFound, IndexUnusable
 from xlrec_es.index.live_index import LiveIndex, physical_name, read_live
 

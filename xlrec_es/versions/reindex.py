@@ -18,10 +18,11 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import GateFailed, IndexUnusable
-from xlrec_es.index.live_index import IndexMeta, LiveIndex, find_live, take_languages, update_meta
-from xlrec_es.versions import creation, gate_checks, swap_note
+from xlrec_es.index.live_index import LiveIndex, find_live, take_languages, update_meta
+from xlrec_es.index.meta import IndexMeta
+from xlrec_es.versions import creation, gate_checks, swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_swap
 from xlrec_es.versions.copier import FEW, MAX_ROUNDS, Copier, Transform
 from xlrec_es.versions.creation import NewVersion
@@ -240,7 +241,7 @@ class Reindexer:
             observe=lambda tally: self.observe(self._phase, tally.copied + tally.unchanged),
         )
         if self._note().get("blocked"):
-            swap_note.allow_writes(self.client, live.index)
+            write_block.allow_writes(self.client, live.index)
             self._remember(blocked=False)
         self._refresh_every("-1")  # nobody searches it yet, and larger segments are less work
 
@@ -318,7 +319,7 @@ class Reindexer:
         def remember(blocked: bool) -> None:  # so that the next attempt takes it off
             self._remember(blocked=blocked)
 
-        with swap_note.writes_refused(self.client, self.plan.live.index, remember) as start:
+        with write_block.writes_refused(self.client, self.plan.live.index, remember) as start:
             self._round(self._note()["done"])
             self._copier.remove_deleted()
             counts = gate_checks.check_counts(

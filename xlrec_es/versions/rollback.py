@@ -19,7 +19,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.scan import Hit, pages, whole_source
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import take_languages
-from xlrec_es.versions import swap_note
+from xlrec_es.versions import swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_rollback
 from xlrec_es.versions.copier import FEW, MAX_ROUNDS, Copier, Transform, copied_as_is, packed_source
 from xlrec_es.versions.inventory import Version, Versions
@@ -191,7 +191,7 @@ class Rollback:
                 break
         self._must_be_whole()
         remember = swap_note.note_block(self.client, live.index, note)
-        with swap_note.writes_refused(self.client, live.index, remember) as blocked:
+        with write_block.writes_refused(self.client, live.index, remember) as blocked:
             self._round(done)
             self._must_be_whole()
             swap_note.move_alias(self.client, self.plan.change, same=note.same)
@@ -211,7 +211,7 @@ class Rollback:
         """Have a text field for each language that came since, and take off a block left behind."""
         live, previous = self.plan.live.described(), self.plan.previous.described()
         if self.plan.note.blocked:
-            swap_note.allow_writes(self.client, live.name)
+            write_block.allow_writes(self.client, live.name)
         take_languages(self.client, previous, live.meta)
         fits = live.meta.fingerprint.digest == previous.meta.fingerprint.digest
         without_encoder = copied_as_is(packed=self.packed) if fits else own

@@ -1,1 +1,1 @@
-"""How it is made smaller or faster."""
+"""How an encoder is made smaller or faster."""

@@ -27,9 +27,9 @@ from ingest.finetune.release import gate, model_folder
 from ingest.finetune.release.in_memory_evaluation import Examination
 from ingest.finetune.release.model_card import Base, Card
 from xlrec_es.errors import UsageError
-from xlrec_es.evaluate.experiment import plain
+from xlrec_es.evaluate.significance import plain
 from xlrec_es.languages import UNDETERMINED
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 PCA, MATRYOSHKA, INT8, STATIC = "pca", "matryoshka", "int8", "static"
 METHODS = (PCA, MATRYOSHKA, INT8, STATIC)

@@ -17,8 +17,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize
 
 from xlrec_es.errors import EncoderError
-from xlrec_es.recommend.recommendations import Vector
 from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.vector import Vector
 
 
 def principal_components(vectors: Vector, languages: Sequence[str], dims: int) -> Vector:

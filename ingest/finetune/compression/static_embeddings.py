@@ -24,7 +24,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ingest.finetune.compression.dimension_reduction import principal_components
 from xlrec_es.errors import EncoderError
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 SMOOTHING = 1e-4
 """A token that makes up so much of all text weighs half. Measured on the sample of applications,

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ingest.finetune.data.training_set import TrainingSet
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 SKIPPED, DRAWN_FROM = 10, 50
 """The nearest of a language that are left out, and how many of the next are drawn from."""

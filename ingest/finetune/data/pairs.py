@@ -33,15 +33,15 @@ from ingest.finetune.data.training_set import (
 from ingest.indicators.learners import Learner, LocalEase
 from ingest.indicators.learners.sparse_blocks import strongest
 from xlrec_es.cluster import scan
-from xlrec_es.cluster.connection import friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
 from xlrec_es.evaluate.leakage import training_note
 from xlrec_es.evaluate.protocol import Case, Split, split, split_cases
-from xlrec_es.index.hits import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.index.fields import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.interactions.likes import Likes, read_likes
 from xlrec_es.languages import UNDETERMINED
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 MIN_PAIRS = 100
 """With fewer, a model learns them by heart and nothing else."""

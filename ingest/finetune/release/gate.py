@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ingest.encode.model_files import ACCEPTED, FORCED, REJECTED, ModelFiles
+from ingest.encode.model_files import ModelFiles
+from ingest.encode.model_record import ACCEPTED, FORCED, REJECTED
 from ingest.finetune.data.training_set import TrainingSet
 from ingest.finetune.release.in_memory_evaluation import Examination
 from ingest.finetune.release.model_card import Card
 from xlrec_es.evaluate.evaluator import Values, recall_by_pair
-from xlrec_es.evaluate.experiment import plain
-from xlrec_es.evaluate.significance import Difference, Interval, bootstrap, compare
+from xlrec_es.evaluate.significance import Difference, Interval, bootstrap, compare, plain
 from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.languages import UNDETERMINED
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 MIN_PERSONS = 50
 """A pair of languages with fewer is shown, and not judged."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 TOLERANCE = 0.01
 """A model that finds this much less than its base has forgotten."""

@@ -20,8 +20,8 @@ from xlrec_es.evaluate.evaluator import Values
 from xlrec_es.evaluate.metrics import recall_at_k
 from xlrec_es.evaluate.protocol import Case, draw_order
 from xlrec_es.evaluate.vectorized_fusion import Ranked
-from xlrec_es.recommend.recommendations import Vector
 from xlrec_es.vectors.calibration import METHODS, Calibration
+from xlrec_es.vectors.vector import Vector
 
 K = 50
 MAX_DOCUMENTS = 50_000

@@ -10,8 +10,9 @@ from typing import Any
 
 from huggingface_hub import ModelCardData, RepoCard
 
-from ingest.encode import model_files
-from ingest.encode.model_files import ACCEPTED, FORCED, ModelFiles
+from ingest.encode import model_record
+from ingest.encode.model_files import ModelFiles
+from ingest.encode.model_record import ACCEPTED, FORCED
 from ingest.encode.options import EMBEDDED
 from xlrec_es import __version__
 
@@ -51,7 +52,7 @@ class Base:
             return cls(files.name, files.revision, _EMBEDDED_LICENCE, _EMBEDDED_HUB_ID)
         hub_id = None if Path(model).expanduser().is_dir() else model
         licence = _licence(files.folder, hub_id)
-        learned_from = model_files.learned_from(str(files.folder))
+        learned_from = model_record.learned_from(str(files.folder))
         return cls(files.name, files.revision, licence, hub_id, learned_from)
 
 

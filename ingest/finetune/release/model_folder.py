@@ -22,7 +22,8 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from ingest.encode import model_files
-from ingest.encode.model_files import RECORD, ModelFiles, read_record
+from ingest.encode.model_files import ModelFiles
+from ingest.encode.model_record import RECORD, read_record
 from ingest.finetune.release.model_card import CURVES, Card, text_of
 from xlrec_es import __version__
 from xlrec_es.errors import EncoderError, MissingExtra

@@ -1,1 +1,1 @@
-"""How it is trained: fine-tuning, adapting, distilling, and the loop they share."""
+"""How an encoder is trained: fine-tuning, adapting, distilling, and the loop they share."""

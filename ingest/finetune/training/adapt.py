@@ -34,14 +34,14 @@ from ingest.finetune.release.in_memory_evaluation import Examination
 from ingest.finetune.release.model_card import Base, Card
 from ingest.finetune.training import checkpoint_folder, masked_language_model
 from ingest.finetune.training.batch_sampler import Drawn
-from ingest.finetune.training.finetune import Encode
 from ingest.finetune.training.frozen_layers import freeze, layers_of
 from ingest.finetune.training.language_sampling import TEMPERATURE, chances
 from ingest.finetune.training.masked_language_model import MaskedLanguageLoss, Masking
+from ingest.finetune.training.session import Encode
 from ingest.finetune.training.trainer import Lesson, Schedule, Told, curves, train
 from ingest.finetune.training.weight_averaging import ALPHAS, set_average, snapshot
 from xlrec_es.errors import MissingExtra, SourceError
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 try:
     from datasets import Dataset

@@ -25,7 +25,7 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.sentence_transformer.losses import MSELoss
 from torch import Tensor, nn
 
-from ingest.encode import model_files, raw_vectors
+from ingest.encode import model_files, model_record, raw_vectors
 from ingest.encode.options import EMBEDDED, EncoderOptions
 from ingest.encode.sentence_transformer import load_encoder
 from ingest.finetune.data import training_set
@@ -35,12 +35,12 @@ from ingest.finetune.release.in_memory_evaluation import Examination
 from ingest.finetune.release.model_card import Base, Card
 from ingest.finetune.training import checkpoint_folder
 from ingest.finetune.training.batch_sampler import Drawn
-from ingest.finetune.training.finetune import Encode
 from ingest.finetune.training.frozen_layers import freeze, layers_of
 from ingest.finetune.training.language_sampling import TEMPERATURE, chances
+from ingest.finetune.training.session import Encode
 from ingest.finetune.training.trainer import Lesson, Schedule, Told, curves, train
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 
 try:
     from datasets import Dataset
@@ -231,7 +231,7 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
         "makes of its original.",
         Base.of(job.model, files),
         prefix=encoder.prefix,
-        learned_from=model_files.learned_from(job.teacher) if job.teacher else (),
+        learned_from=model_record.learned_from(job.teacher) if job.teacher else (),
         settings=job.settings(),
         details={
             "Cosine of translations that were not taught": [{"before": before, "after": after}]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array
 from sentence_transformers import SentenceTransformer
@@ -24,7 +23,7 @@ from torch import nn
 
 from ingest.encode import model_files
 from ingest.encode.options import EMBEDDED, EncoderOptions
-from ingest.encode.sentence_transformer import SentenceTransformerEncoder, load_encoder
+from ingest.encode.sentence_transformer import load_encoder
 from ingest.finetune.data import training_set
 from ingest.finetune.data.pairs import MIN_PAIRS
 from ingest.finetune.data.training_set import CLICK, TrainingSet
@@ -43,6 +42,7 @@ from ingest.finetune.training.ranking_loss import (
     RankingLoss,
     popularity_correction,
 )
+from ingest.finetune.training.session import Encode
 from ingest.finetune.training.trainer import (
     METRIC,
     Lesson,
@@ -54,7 +54,6 @@ from ingest.finetune.training.trainer import (
     world_size,
 )
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
-from xlrec_es.recommend.recommendations import Vector
 
 try:
     from datasets import Dataset
@@ -185,25 +184,6 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
         "trained parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "seconds": round(time.perf_counter() - start, 1),
     }
-
-
-class Encode:
-    """An encoder that computes as the training does."""
-
-    def __init__(self, encoder: SentenceTransformerEncoder, *, bf16: bool) -> None:
-        self._encoder = encoder
-        self._bf16 = bf16
-
-    def __call__(self, texts: Sequence[str]) -> Vector:
-        """See `Encoder.encode`."""
-        model = self._encoder.transformer
-        training = model.training
-        model.eval()
-        try:
-            with torch.autocast(model.device.type, torch.bfloat16, enabled=self._bf16):
-                return self._encoder.encode(texts)
-        finally:
-            model.train(training)
 
 
 class _Evaluator(BaseEvaluator):

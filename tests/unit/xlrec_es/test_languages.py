@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, choose_analyzer
 from xlrec_es.errors import UnknownLanguage
-from xlrec_es.languages import CANDIDATE_ANALYZERS, choose_analyzer, normalize
+from xlrec_es.languages import normalize
 
 
 @pytest.mark.parametrize(

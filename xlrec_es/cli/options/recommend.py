@@ -23,9 +23,8 @@ from xlrec_es.cli.options.values import (
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ConfigError, EmptyHistory, UsageError
 from xlrec_es.interactions.event_source import EventSource, read_history
-from xlrec_es.recommend.plan import RECIPROCAL_RANK, WEIGHTED, Options
-from xlrec_es.recommend.queries import SearchOptions
-from xlrec_es.recommend.recommendations import History, Interaction
+from xlrec_es.interactions.history import History, Interaction
+from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTED, Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.vectors.remote_encoder import RemoteEncoder
 

@@ -8,9 +8,8 @@ from typing import Any
 import orjson
 
 from xlrec_es.errors import UsageError
-from xlrec_es.recommend.queries import Boost
-from xlrec_es.recommend.recency import Recency
-from xlrec_es.recommend.recommendations import History, Interaction
+from xlrec_es.interactions.history import History, Interaction
+from xlrec_es.recommend.options import Boost, Recency
 
 
 def parse_caps(texts: tuple[str, ...]) -> dict[str, int]:

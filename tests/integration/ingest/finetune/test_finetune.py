@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 import taste
 from ingest.cli.main import main
-from ingest.encode.model_files import measured_calibration
+from ingest.encode.model_record import measured_calibration
 from xlrec_es.cli.main import main as xlrec_es
 from xlrec_es.evaluate.dataset import Job, gather
 from xlrec_es.evaluate.leakage import CLEAN, LEAKY

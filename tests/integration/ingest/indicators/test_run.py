@@ -40,7 +40,8 @@ from xlrec_es import History, Options, Recommender, SearchOptions
 from xlrec_es.cli.main import main as xlrec_main
 from xlrec_es.errors import SourceError, UnknownItems, UsageError, WriteError
 from xlrec_es.index.indicators import show
-from xlrec_es.index.live_index import IndexMeta, LiveIndex, find_live
+from xlrec_es.index.live_index import LiveIndex, find_live
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.interactions.likes import read_likes
 
 COLD = "chess-9"

@@ -16,12 +16,12 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
+from ingest.cluster import Cluster
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.run import worker as worker_module
 from ingest.run.counts import Tally
-from ingest.run.index_setup import Cluster
 from ingest.run.job import Job
 from ingest.run.reject_file import RejectFile
 from ingest.run.worker import Worker
@@ -29,11 +29,12 @@ from ingest.sources.source import open_source
 from ingest.write import target_index as targets
 from ingest.write.bulk_writer import BulkWriter, Operation, Written
 from ingest.write.target_index import Target
-from xlrec_es.cluster.connection import probe
+from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import FingerprintMismatch, SourceError
 from xlrec_es.index.live_index import find_live, update_meta
-from xlrec_es.recommend.recommendations import History, Vector
+from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.vectors.vector import Vector
 
 DETECTOR = LanguageDetector()
 FRENCH = "Un jeu de réflexion où l'on fait glisser des tuiles numérotées"

@@ -12,20 +12,20 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
+from ingest.cluster import Cluster
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.run.counts import Tally
-from ingest.run.index_setup import Cluster
 from ingest.run.job import Job
 from ingest.run.reject_file import RejectFile
 from ingest.run.worker import Worker
 from ingest.sources.record import Record
 from ingest.sources.source import Source, open_source
 from ingest.write import target_index as targets
-from xlrec_es.cluster.connection import probe
+from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, PointInTimeLost, SourceError
-from xlrec_es.recommend.recommendations import History
+from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
 
 DETECTOR = LanguageDetector()

@@ -12,17 +12,19 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
+from ingest.cluster import Cluster
 from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS, EncoderOptions
 from ingest.run.assemble import run
-from ingest.run.index_setup import Cluster
 from ingest.run.job import Job
-from ingest.versions.reindex import Wanted, prepare, prepare_rollback
+from ingest.versions.reindex import Wanted, prepare
+from ingest.versions.rollback import prepare_rollback
 from xlrec_es.cluster import scan
-from xlrec_es.cluster.connection import Connection, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.index.live_index import find_live
-from xlrec_es.recommend.recommendations import Vector
+from xlrec_es.vectors.vector import Vector
 from xlrec_es.versions.gate_checks import Limits
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.reindex import Report

@@ -13,14 +13,16 @@ from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
 from fault_proxy import DROPPED_AFTER, DROPPED_BEFORE, Fault, FaultProxy, Items, fault_proxy
-from ingest.cluster import Patience
-from ingest.run.index_setup import Cluster, create_index
+from ingest.cluster import Cluster, Patience
+from ingest.documents.document import Document
+from ingest.run.index_setup import create_index
 from ingest.run.job import Job
-from ingest.sources.record import Document, Record
+from ingest.sources.record import Record
 from ingest.sources.source import open_source
 from ingest.write.bulk_writer import BulkLimits, BulkWriter, Operation, Written
 from ingest.write.target_index import Target
-from xlrec_es.cluster.connection import Connection, connect, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ClusterError, IndexNotFound, WriteError
 from xlrec_es.vectors.calibration import Calibration
 

@@ -14,22 +14,23 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
+from ingest.cluster import Cluster
 from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS
 from ingest.run.assemble import run
-from ingest.run.index_setup import Cluster
 from ingest.run.job import Job
 from ingest.shard import Shard
 from ingest.versions.reindex import Wanted, prepare
 from ingest.write.modes import COMPANION, IN_PLACE
-from xlrec_es.cluster.connection import Connection, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import ConfigError, IndexUnusable, SourceError
 from xlrec_es.index.live_index import find_live
-from xlrec_es.recommend.plan import Options
-from xlrec_es.recommend.queries import SearchOptions
-from xlrec_es.recommend.recommendations import History, Vector
+from xlrec_es.interactions.history import History
+from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
-from xlrec_es.versions import creation
+from xlrec_es.vectors.vector import Vector
+from xlrec_es.versions import adoption
 from xlrec_es.versions.gate_checks import Limits
 from xlrec_es.versions.inventory import read_versions
 
@@ -204,7 +205,7 @@ def test_from_in_place_to_versions(shop: Shop) -> None:
     shop.run(IN_PLACE)
     before = {id_: shop.source(id_)[:3] for id_ in DOCUMENTS}
     vectors = shop.vectors()
-    creation.adopt(shop.es, read_versions(shop.es, shop.name))
+    adoption.adopt(shop.es, read_versions(shop.es, shop.name))
     for encoder, encoded in ((HashEncoder(), 40), (HashEncoder(revision="2"), 40 + 40 + 40)):
         work = prepare(
             Cluster(shop.es, probe(shop.es)),

@@ -12,9 +12,10 @@ from elasticsearch import Elasticsearch
 from fakes import HashEncoder
 from ingest.run.assemble import run
 from ingest.run.job import Job
-from xlrec_es.cluster.connection import Connection, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.connection import Connection
 from xlrec_es.index.live_index import find_live
-from xlrec_es.recommend.recommendations import History
+from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
 
 ITEMS = [

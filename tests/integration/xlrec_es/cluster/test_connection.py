@@ -6,7 +6,8 @@ from threading import Thread
 
 import pytest
 
-from xlrec_es.cluster.connection import Connection, connect, friendly_errors
+from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ClusterError, ConfigError
 
 

@@ -28,8 +28,7 @@ from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.evaluate.dataset import Job
 from xlrec_es.evaluate.protocol import POOLS, Case
 from xlrec_es.evaluate.systems import AGAINST, RECOMMENDER
-from xlrec_es.recommend.plan import Options
-from xlrec_es.recommend.queries import SearchOptions
+from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.report.evaluation_page import render
 
 SETTINGS = [

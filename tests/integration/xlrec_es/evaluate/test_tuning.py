@@ -16,7 +16,7 @@ from ingest.cli.main import main as xlrec_ingest
 from xlrec_es import History, Recommender
 from xlrec_es.cli.main import main as xlrec_es
 from xlrec_es.index.live_index import find_live, update_meta
-from xlrec_es.recommend.plan import Options
+from xlrec_es.recommend.options import Options
 
 MISLED = {"dense": 0.1, "popularity": 0.9}
 

@@ -25,7 +25,8 @@ from elasticsearch import Elasticsearch
 
 from nodes import HEAP, VERSIONS
 from xlrec_es.cli.main import main
-from xlrec_es.cluster.connection import Connection, available_analyzers, connect
+from xlrec_es.cluster.analyzers import available_analyzers
+from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import NodeError
 from xlrec_es.node import NodeInfo, java, launch, logs, running, start, status, stop
 from xlrec_es.node.account import Account, server_account

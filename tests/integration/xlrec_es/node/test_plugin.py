@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.connection import available_analyzers
-from xlrec_es.languages import CANDIDATE_ANALYZERS
+from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, available_analyzers
 
 OF_ELASTICS_OWN_PLUGINS = {"kuromoji", "nori", "polish", "smartcn", "ukrainian"}
 

@@ -37,7 +37,8 @@ from xlrec_es import (
     connect,
 )
 from xlrec_es.cli.query_forms import render
-from xlrec_es.cluster.connection import friendly_errors, probe
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import (
     ClusterUnreachable,
     FingerprintMismatch,
@@ -51,11 +52,13 @@ from xlrec_es.errors import (
 from xlrec_es.index.hits import id_of
 from xlrec_es.index.live_index import check_fingerprint, find_live, update_meta
 from xlrec_es.recommend.flow import SEARCH, Call
+from xlrec_es.recommend.options import LEGS
 from xlrec_es.recommend.plan import Plan
-from xlrec_es.recommend.queries import LEGS, score_of, to_msearch
-from xlrec_es.recommend.results import Searched, finish, rank
+from xlrec_es.recommend.queries import score_of, to_msearch
+from xlrec_es.recommend.ranking import Searched, rank
+from xlrec_es.recommend.results import finish
 from xlrec_es.recommend.retrievers import one_search_each
-from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.vectors.fingerprint import Fingerprint
 
 EVERYTHING = Options(
     weights=dict.fromkeys(LEGS, 1.0),

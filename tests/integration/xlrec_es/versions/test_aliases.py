@@ -12,7 +12,7 @@ from elasticsearch.exceptions import AuthorizationException
 from catalogue import FINGERPRINT, documents, write_catalogue
 from xlrec_es.errors import AliasMoved, ClusterError, IndexUnusable
 from xlrec_es.index.live_index import find_live
-from xlrec_es.versions import aliases, creation
+from xlrec_es.versions import adoption, aliases, creation
 from xlrec_es.versions.aliases import change_aliases, plan_prune, plan_rollback, plan_swap
 from xlrec_es.versions.inventory import Versions, newest, read_versions
 from xlrec_es.versions.status import WITHOUT, LanguageCoverage, measure
@@ -216,12 +216,12 @@ def own_index(client: Elasticsearch, name: str) -> None:
 def test_an_index_is_adopted_with_all_it_has(es_each: Elasticsearch, index_name: str) -> None:
     own_index(es_each, index_name)
     found = read_versions(es_each, index_name)
-    assert creation.check_adoptable(found)
-    creation.adopt(es_each, found)
+    assert adoption.check_adoptable(found)
+    adoption.adopt(es_each, found)
     found = read_versions(es_each, index_name)
     assert found.live is not None
     assert (found.live.index, found.live.number) == (f"{index_name}-xlrec-v0", 0)
-    assert not creation.check_adoptable(found)
+    assert not adoption.check_adoptable(found)
     assert counted(es_each, index_name) == 20
     assert counted(es_each, f"{index_name}-sale") == 10
     es_each.index(index=index_name, id="after", document={"brand": "a"})  # nothing blocks writes
@@ -251,7 +251,7 @@ def test_an_adoption_loses_no_write(es_each: Elasticsearch, index_name: str) -> 
 
     writer = threading.Thread(target=write)
     writer.start()
-    creation.adopt(es_each, read_versions(es_each, index_name))
+    adoption.adopt(es_each, read_versions(es_each, index_name))
     before = len(acknowledged)
     while len(acknowledged) == before and writer.is_alive():
         time.sleep(0.01)  # writes go on after it
@@ -271,11 +271,11 @@ def test_an_adoption_that_is_refused_leaves_the_index_as_it_was(
     # An alias that appears between the look and the act, and has the clone's name.
     es_each.indices.put_alias(index=index_name, name=f"{index_name}-xlrec-v0")
     with pytest.raises(ClusterError, match="xlrec-v0"):
-        creation.adopt(es_each, found)
+        adoption.adopt(es_each, found)
     es_each.index(index=index_name, id="after", document={"brand": "a"}, refresh=True)
     assert counted(es_each, index_name) == 21
     with pytest.raises(IndexUnusable, match="no index or alias"):
-        creation.check_adoptable(Versions("nothing", ()))
+        adoption.check_adoptable(Versions("nothing", ()))
 
 
 def test_an_index_blocked_by_its_owner_stays_blocked(
@@ -283,6 +283,6 @@ def test_an_index_blocked_by_its_owner_stays_blocked(
 ) -> None:
     own_index(es_each, index_name)
     es_each.indices.put_settings(index=index_name, settings={"index.blocks.write": True})
-    creation.adopt(es_each, read_versions(es_each, index_name))
+    adoption.adopt(es_each, read_versions(es_each, index_name))
     with pytest.raises((AuthorizationException, BadRequestError), match="block"):
         es_each.index(index=index_name, document={"brand": "a"})

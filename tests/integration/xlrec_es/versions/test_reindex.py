@@ -16,7 +16,7 @@ from elasticsearch import ApiError, Elasticsearch
 from catalogue import LANGUAGES, TOPICS, document, write_catalogue, write_likes
 from traffic import Traffic, everything
 from transforms import broken, of_another_encoder, with_vector
-from xlrec_es.cluster.connection import probe
+from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.scan import Hit
 from xlrec_es.errors import AliasMoved, GateFailed, IndexUnusable
 from xlrec_es.evaluate.dataset import Job
@@ -251,7 +251,7 @@ def test_a_block_that_was_left_is_taken_off(
     write_catalogue(es_each, index_name)
     work = prepare(es_each, index_name)
     with monkeypatch.context() as patch:
-        patch.setattr("xlrec_es.versions.swap_note.allow_writes", lambda *_: None)
+        patch.setattr("xlrec_es.versions.write_block.allow_writes", lambda *_: None)
 
         def die(*_: object) -> None:
             raise Killed

@@ -11,10 +11,10 @@ from elasticsearch import ApiError, Elasticsearch
 from catalogue import document, write_catalogue
 from traffic import Traffic, everything
 from transforms import broken, of_another_encoder
-from xlrec_es.cluster.connection import probe
+from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import find_live
-from xlrec_es.versions import creation, rollback, swap_note
+from xlrec_es.versions import creation, rollback, swap_note, write_block
 from xlrec_es.versions.aliases import change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.copier import copied_as_is
 from xlrec_es.versions.gate_checks import Limits
@@ -115,7 +115,7 @@ def test_an_attempt_that_was_killed_is_done_again(
     assert back(es, index_name).run().index == live.name
     es.index(index=index_name, id="y", document={"title": "y"})
     assert everything(es, index_name).keys() >= {"x", "y"}
-    assert not swap_note.is_blocked(es, f"{index_name}-xlrec-v2")
+    assert not write_block.is_blocked(es, f"{index_name}-xlrec-v2")
 
 
 def _only_blocked(note_block: Any) -> Any:  # noqa: ANN401

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.write.modes import COMPANION, IN_PLACE, VERSION, WrittenIndex
+from ingest.cli.options.target import WrittenIndex
+from ingest.write.modes import COMPANION, IN_PLACE, VERSION
 from xlrec_es.errors import ConfigError
 
 

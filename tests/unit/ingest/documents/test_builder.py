@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.documents.builder import DocumentBuilder
+from ingest.documents.document import Document
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
-from ingest.sources.record import Document, Record, Rejection
+from ingest.sources.record import Record, Rejection
 
 FRENCH = "Un jeu de réflexion où l'on fait glisser des tuiles numérotées"
 DETECTOR = LanguageDetector()

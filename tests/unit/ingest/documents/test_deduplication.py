@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.documents.builder import DocumentBuilder
-from ingest.documents.deduplication import Deduplicator
+from ingest.documents.deduplication import Deduplicator, Duplicate
+from ingest.documents.document import Document
+from ingest.documents.duplicate_policy import Duplicates
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
-from ingest.encode.options import Duplicates
-from ingest.run.counts import Duplicate
-from ingest.sources.record import Document, Record
+from ingest.sources.record import Record
 from xlrec_es.errors import ConfigError
 
 BUILDER = DocumentBuilder(FieldMap(), Recipe(FieldMap().texts), LanguageDetector())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingest.encode.child_process import begin
+from ingest.encode.encoder_pool import begin
 
 SPAWN = multiprocessing.get_context("spawn")
 

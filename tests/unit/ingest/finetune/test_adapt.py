@@ -22,7 +22,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from devices import DEVICES
 from ingest.cli.main import main
-from ingest.encode.model_files import read_record
+from ingest.encode.model_record import read_record
 from ingest.finetune.data import training_set
 from ingest.finetune.release.general_language import GeneralSet, read_general
 from ingest.finetune.training import adapt as adapting

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from sentence_transformers import SentenceTransformer
 
 from ingest.cli.main import main
-from ingest.encode.model_files import read_record
+from ingest.encode.model_record import read_record
 from ingest.encode.options import EncoderOptions
 from ingest.encode.sentence_transformer import load_encoder
 from ingest.finetune.compression.compress import PCA, CompressJob, compress

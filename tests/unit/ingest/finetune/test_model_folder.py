@@ -12,7 +12,7 @@ from huggingface_hub import RepoCard
 from sentence_transformers import SentenceTransformer
 
 from ingest.encode import model_files
-from ingest.encode.model_files import FORCED, REJECTED, read_record
+from ingest.encode.model_record import FORCED, REJECTED, read_record
 from ingest.encode.sentence_transformer import load_encoder
 from ingest.finetune.release.model_card import CURVES, Base, Card, text_of
 from ingest.finetune.release.model_folder import check_free, write_model

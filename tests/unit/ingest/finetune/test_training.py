@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy
 import taste
 from devices import DEVICES
 from ingest.cli.main import main
-from ingest.encode.model_files import read_record
+from ingest.encode.model_record import read_record
 from ingest.encode.sentence_transformer import load_encoder
 from ingest.finetune.data import training_set
 from ingest.finetune.release import gate

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from fakes import HashEncoder
+from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
 from ingest.encode import raw_vectors
 from ingest.run import progress_bar
@@ -23,11 +24,11 @@ from ingest.run.counts import Tally
 from ingest.run.pipeline import Fill
 from ingest.run.progress_bar import ProgressBar
 from ingest.run.reject_file import RejectFile, default_path
-from ingest.sources.record import Document, Record, Rejection
+from ingest.sources.record import Record, Rejection
 from ingest.write import calibration_sample
 from xlrec_es.errors import ConfigError, EncoderError
-from xlrec_es.recommend.recommendations import Vector
 from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.vector import Vector
 
 
 def document(id_: str, language: str = "en") -> Document:

@@ -10,8 +10,9 @@ from contextlib import closing
 
 import pytest
 
-from ingest.run.documents_in_flight import DocumentsUnderWay, RequestLimit
+from ingest.run.documents_in_flight import DocumentsUnderWay
 from ingest.run.pipeline import Fill, ordered, prefetch
+from ingest.write.request_limit import RequestLimit
 
 
 def readers() -> list[threading.Thread]:

@@ -11,9 +11,9 @@ from xlrec_es.cluster.roles import ROLES, index_names
 from xlrec_es.doctor import checks
 from xlrec_es.doctor.capacity import GIB, DataNode, Need, Watermarks, parse_bytes
 from xlrec_es.doctor.checks import Finding
-from xlrec_es.index.live_index import IndexMeta
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.versions.status import LanguageCoverage, VersionStatus
 
 NODE = DataNode("n1", 1000 * GIB, 900 * GIB, 64 * GIB, 16 * GIB, 40)

@@ -13,7 +13,7 @@ from xlrec_es.evaluate.case_search import answers
 from xlrec_es.evaluate.leakage import target_leaks
 from xlrec_es.evaluate.protocol import Case, cold_cases, make_cases, sampled, split, split_cases
 from xlrec_es.interactions.likes import Likes, read_likes
-from xlrec_es.recommend.plan import Options
+from xlrec_es.recommend.options import Options
 
 LANGUAGES = {"a": ["de"], "b": ["de"], "c": ["ja"], "d": ["de", "ja"], "e": ["ja"]}
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xlrec_es.errors import UsageError
+from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
-from xlrec_es.recommend.recommendations import History, Interaction
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -9,19 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xlrec_es.recommend.fusion import (
-    Found,
-    Fused,
-    Hit,
-    allocate,
-    boosted,
-    diversify,
-    fuse,
-    level,
-    reciprocal_rank,
-    select,
-    share_out,
-)
+from xlrec_es.recommend.fusion import Found, Fused, Hit, boosted, fuse, level, reciprocal_rank
+from xlrec_es.recommend.reranking import allocate, diversify, select, share_out
 
 IDS = [f"d{i}" for i in range(8)]
 LANGUAGES = ["de", "ja", "zh"]

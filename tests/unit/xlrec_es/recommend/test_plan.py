@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 
 from catalogue import FINGERPRINT
 from xlrec_es.errors import UsageError
-from xlrec_es.index.live_index import IndexMeta, LiveIndex
+from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.meta import IndexMeta
+from xlrec_es.interactions.history import ABSURD, History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
-from xlrec_es.recommend.plan import Known, Options, Plan, make_plan
+from xlrec_es.recommend.options import LEGS, Options, SearchOptions
+from xlrec_es.recommend.plan import Known, Plan, make_plan
 from xlrec_es.recommend.profile import HistoryDocument
-from xlrec_es.recommend.queries import LEGS, SearchOptions
-from xlrec_es.recommend.recommendations import ABSURD, History, Interaction
-from xlrec_es.recommend.results import finish, rank
+from xlrec_es.recommend.ranking import rank
+from xlrec_es.recommend.results import finish
 from xlrec_es.vectors.calibration import Calibration
 
 LANGUAGES = ("de", "en", "ja")

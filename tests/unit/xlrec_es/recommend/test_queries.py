@@ -14,20 +14,19 @@ import pytest
 
 from xlrec_es.cli.query_forms import FORMS, render, shortened
 from xlrec_es.errors import UsageError
-from xlrec_es.index.hits import details_body, history_body, seen_body, title_of, vector_of
+from xlrec_es.index.hits import title_of, vector_of
+from xlrec_es.recommend.options import LEGS, LEXICAL, Boost, Recency, SearchOptions
 from xlrec_es.recommend.profile import HistoryDocument, Profile, build_profile
 from xlrec_es.recommend.queries import (
-    LEGS,
-    LEXICAL,
-    Boost,
-    SearchOptions,
     SearchRequest,
     build_requests,
     dense_body,
+    details_body,
+    history_body,
     popularity_body,
+    seen_body,
     to_msearch,
 )
-from xlrec_es.recommend.recency import Recency
 from xlrec_es.recommend.retrievers import one_search_each
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -15,12 +15,15 @@ import pytest
 from catalogue import FINGERPRINT
 from xlrec_es.cli.query_forms import render
 from xlrec_es.errors import UsageError
-from xlrec_es.index.live_index import IndexMeta, LiveIndex
-from xlrec_es.recommend.plan import Known, Options, Plan, make_plan
+from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.meta import IndexMeta
+from xlrec_es.interactions.history import History
+from xlrec_es.recommend.options import Boost, Options, SearchOptions
+from xlrec_es.recommend.plan import Known, Plan, make_plan
 from xlrec_es.recommend.profile import HistoryDocument
-from xlrec_es.recommend.queries import Boost, SearchOptions, SearchRequest
-from xlrec_es.recommend.recommendations import History
-from xlrec_es.recommend.results import finish, rank
+from xlrec_es.recommend.queries import SearchRequest
+from xlrec_es.recommend.ranking import rank
+from xlrec_es.recommend.results import finish
 from xlrec_es.recommend.retrievers import (
     FUSED,
     MODULE,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from xlrec_es.errors import IndexNotFound, IndexUnusable, NotAnXlrecIndex
-from xlrec_es.index.live_index import IndexMeta
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.encoder import Fingerprint
+from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.versions.aliases import plan_prune, plan_rollback, plan_swap
 from xlrec_es.versions.creation import copied_settings, plan_version
 from xlrec_es.versions.inventory import Version, Versions, newest, version_named

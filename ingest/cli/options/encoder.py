@@ -1,0 +1,86 @@
+"""Options of the commands that encode."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ingest.encode.options import (
+    DTYPES,
+    EMBEDDED,
+    LONG_TEXTS,
+    MAX_TOKENS,
+    TRUNCATE,
+    EncoderOptions,
+    check_device,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def encoder_options(command: F) -> F:
+    """Give a command the options of an encoder; it receives them as `model` and `encoder`."""
+
+    @click.option(
+        "--model",
+        default=EMBEDDED,
+        show_default=True,
+        help="Encoder: a folder, a name on the Hugging Face hub such as "
+        "intfloat/multilingual-e5-small, or the one that needs no hub.",
+    )
+    @click.option("--prefix", help="Put before each text.  [default: the model's query prompt]")
+    @click.option(
+        "--max-tokens",
+        type=click.IntRange(min=8),
+        default=MAX_TOKENS,
+        show_default=True,
+        help="How far a text is encoded; it is searched as a whole.",
+    )
+    @click.option(
+        "--long-texts",
+        type=click.Choice(LONG_TEXTS),
+        default=TRUNCATE,
+        show_default=True,
+        help="Cut off what is beyond, or encode all of it in windows of so many tokens and average "
+        "their vectors.",
+    )
+    @click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="DEVICE[,DEVICE...]",
+        help="Where the encoder runs: auto, cuda, mps, cpu, or cuda:0,cuda:1, a process for each, "
+        "as auto and cuda have for every visible GPU.",
+    )
+    @click.option(
+        "--dtype",
+        type=click.Choice(DTYPES),
+        default="auto",
+        show_default=True,
+        help="What it computes in; auto takes bfloat16 where the device has it.",
+    )
+    @click.option(
+        "--batch-tokens",
+        type=click.IntRange(min=1),
+        help="Tokens in one pass.  [default: 1024 on a CPU, 32768 on a GPU]",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        prefix: str | None,
+        max_tokens: int,
+        long_texts: str,
+        device: str,
+        dtype: str,
+        batch_tokens: int | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        options = EncoderOptions(
+            prefix, max_tokens, long_texts, check_device(device), dtype, batch_tokens
+        )
+        return command(*args, encoder=options, **kwargs)
+
+    return wrapper  # type: ignore[return-value]

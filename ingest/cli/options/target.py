@@ -1,0 +1,94 @@
+"""Options that say which index is written, and in which mode."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from ingest.sources.source import INDEX_SCHEME
+from ingest.write.modes import COMPANION, IN_PLACE, VERSION
+from xlrec_es.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenIndex:
+    """Which index is written, and how.
+
+    Attributes:
+        name: Index or alias.
+        way: `VERSION`, `IN_PLACE` or `COMPANION`.
+    """
+
+    name: str
+    way: str
+
+    @classmethod
+    def chosen(
+        cls, source: str, index: str | None, *, in_place: bool, companion: bool
+    ) -> WrittenIndex:
+        """Combine what was said.
+
+        Raises:
+            ConfigError: It contradicts itself.
+        """
+        if not (in_place or companion):
+            if index is None:
+                raise ConfigError("name the index to write with --index, or XLREC_INDEX")
+            return cls(index, VERSION)
+        if in_place and companion:
+            raise ConfigError("an index is completed --in-place, or has a --companion; choose one")
+        name = source.removeprefix(INDEX_SCHEME)
+        if not source.startswith(INDEX_SCHEME) or not name:
+            raise ConfigError(f"{source}: what exists is given as {INDEX_SCHEME}NAME")
+        if in_place and index not in (None, name):
+            raise ConfigError(f"in place, {name} is what is written; leave --index {index} out")
+        if companion and index == name:
+            raise ConfigError(f"a companion has a name of its own: --index {name}-xlrec")
+        return cls(name, IN_PLACE) if in_place else cls(index or f"{name}-xlrec", COMPANION)
+
+
+def way_options(command: F) -> F:
+    """Give a command the options of how an index is written; see `ingest.run.job`."""
+
+    @click.option(
+        "--in-place",
+        is_flag=True,
+        help="Add the object xlrec to the documents of index:NAME themselves, and write nothing "
+        "else.",
+    )
+    @click.option(
+        "--companion",
+        is_flag=True,
+        help="Write the object xlrec, and little else, into an index beside index:NAME, joined by "
+        "the documents' ids.  [--index default: NAME-xlrec]",
+    )
+    @click.option(
+        "--keep",
+        "keep",
+        multiple=True,
+        metavar="FIELD",
+        help="A field that the documents of a companion have too, for filters, boosts and caps. "
+        "Repeatable; the title is always kept.  [default: those that it has]",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        in_place: bool,
+        companion: bool,
+        keep: tuple[str, ...],
+        index: str | None,
+        source: str,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        target = WrittenIndex.chosen(source, index, in_place=in_place, companion=companion)
+        if keep and not companion:
+            raise ConfigError("--keep is for --companion; otherwise all fields stay")
+        return command(*args, source=source, target=target, keep=keep or None, **kwargs)
+
+    return wrapper  # type: ignore[return-value]

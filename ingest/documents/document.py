@@ -1,0 +1,63 @@
+"""What becomes one Elasticsearch document, and what is to go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ingest.sources.record import Fields, Record, Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What becomes one Elasticsearch document, but for its vector.
+
+    Attributes:
+        id: Document id.
+        work: Shared by the renditions of a work.
+        language: BCP 47 tag, `und` if unknown.
+        language_source: `declared` or `detected`.
+        text: Clean, not empty: what is searched and encoded.
+        popularity: 0..1, or None if the record does not say.
+        source: The user's own fields.
+        content_hash: Stands for all of the above.
+        record: Where it came from.
+        version: Orders the states of a document: an older one never overwrites a newer.
+    """
+
+    id: str
+    work: str
+    language: str
+    language_source: str
+    text: str
+    popularity: float | None
+    source: Fields
+    content_hash: str
+    record: Record
+    version: int = field(compare=False)
+
+    def rejected(self, stage: str, reason: str) -> Rejection:
+        """This document, set aside."""
+        return Rejection(self.record.position, stage, reason, self.record.fields, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A record that says: this is no more.
+
+    Attributes:
+        id: Of the record; all documents that were made of it are to go.
+        record: Where it came from.
+        version: As of `Document`.
+    """
+
+    id: str
+    record: Record
+    version: int
+
+    def rejected(self, stage: str, reason: str) -> Rejection:
+        """This deletion, set aside."""
+        return Rejection(self.record.position, stage, reason, self.record.fields, self.id)
+
+
+Part = Document | Deletion
+"""What is written."""

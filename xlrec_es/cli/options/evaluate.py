@@ -1,0 +1,146 @@
+"""What `evaluate`, `tune` and `pairs` have in common: likes, their split, cases."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from xlrec_es.cli.options.shared import (
+    COLUMNS_OF_LIKES,
+    connection_options,
+    field_option,
+    index_option,
+    parse_assignments,
+)
+from xlrec_es.evaluate.dataset import Job
+from xlrec_es.evaluate.protocol import AT_RANDOM, BY_TIME, POOLS_BY_NAME
+from xlrec_es.recommend.reranking import AUTO, EQUAL
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def split_options(command: F) -> F:
+    """Give a command the options of `protocol.split`: `method`, `part` and `cold`."""
+    method = click.option(
+        "--split",
+        "method",
+        type=click.Choice([BY_TIME, AT_RANDOM]),
+        help="What is held out: all likes from a moment on, or a part of each person's, drawn.  "
+        "[default: time where every like has one]",
+    )
+    part = click.option(
+        "--held-out",
+        "part",
+        default=0.2,
+        show_default=True,
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Which part of the likes.",
+    )
+    cold = click.option(
+        "--cold",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Hold out all likes of this part of the works, drawn: they are as if new.",
+    )
+    return method(part(cold(command)))
+
+
+def job_options(command: F) -> F:
+    """Give a command the options of an evaluation; it receives a `Job`."""
+
+    @click.argument(
+        "interactions",
+        type=click.Path(path_type=Path, dir_okay=False),
+    )
+    @index_option()
+    @field_option(COLUMNS_OF_LIKES)
+    @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+    @split_options
+    @click.option("--seed", default=0, show_default=True, help="Same seed, same numbers.")
+    @click.option(
+        "--max-persons",
+        default=500,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="At most so many persons, drawn.",
+    )
+    @click.option(
+        "--min-history",
+        default=2,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="Likes in the source language that a person needs.",
+    )
+    @click.option(
+        "--k",
+        default=50,
+        show_default=True,
+        type=click.IntRange(1, 1000),
+        help="Places that count.",
+    )
+    @click.option(
+        "--pool",
+        type=click.Choice([*POOLS_BY_NAME]),
+        default="all",
+        show_default=True,
+        help="What competes: all languages but the source (cross), all (mixed), or of the former "
+        "the works that nobody likes in the training part (cold).",
+    )
+    @click.option(
+        "--mix",
+        type=click.Choice([EQUAL, AUTO]),
+        default=AUTO,
+        show_default=True,
+        help="Seats by language: as many for each, or by score alone.",
+    )
+    @click.option(
+        "--renditions",
+        type=click.Choice(["all", "one"]),
+        default="all",
+        show_default=True,
+        help="one: each work is taken to be in one of its languages, drawn by the seed; for "
+        "catalogues of which most works are in several.",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        interactions: Path,
+        index: str,
+        assignments: tuple[str, ...],
+        pool: str,
+        min_rating: float | None,
+        method: str | None,
+        part: float,
+        cold: float,
+        seed: int,
+        max_persons: int,
+        min_history: int,
+        k: int,
+        mix: str,
+        renditions: str,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        job = Job(
+            interactions,
+            index,
+            fields=parse_assignments(assignments),
+            min_rating=min_rating,
+            method=method,
+            part=part,
+            cold=cold,
+            seed=seed,
+            max_persons=max_persons,
+            min_history=min_history,
+            k=k,
+            pools=POOLS_BY_NAME[pool],
+            mix=mix,
+            one_language=renditions == "one",
+        )
+        return command(*args, job=job, **kwargs)
+
+    return connection_options(wrapper)  # type: ignore[return-value]

@@ -1,0 +1,150 @@
+"""What both `reindex` commands have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from xlrec_es.errors import ConfigError
+from xlrec_es.versions.gate_checks import Limits
+
+F = TypeVar("F", bound=Callable[..., Any])
+_DEFAULTS = Limits()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class How:
+    """The options that every kind of reindex has.
+
+    Attributes:
+        changes: `settings` and `mappings` that win.
+        limits: Of the gate.
+        interactions: File of interactions that both versions are evaluated on; None: neither is.
+        max_loss: Recall that may be lost in that beyond the noise.
+        swap: Whether the new version becomes the live one.
+        dry_run: Print what would be done.
+        as_json: Print JSON.
+        quiet: Show no progress.
+    """
+
+    changes: dict[str, Any]
+    limits: Limits
+    interactions: Path | None
+    max_loss: float
+    swap: bool
+    dry_run: bool
+    as_json: bool
+    quiet: bool
+
+
+def reindex_options(overlap: float) -> Callable[[F], F]:
+    """Give a command the options of a reindex; it receives them as `how`.
+
+    Args:
+        overlap: The default limit of that check.
+    """
+
+    def decorate(command: F) -> F:
+        @click.option("--shards", type=click.IntRange(min=1), help="Primary shards.")
+        @click.option("--replicas", type=click.IntRange(min=0), help="Copies.")
+        @click.option(
+            "--changes",
+            "changes_file",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="JSON file with an object of settings and mappings, which win over those of the "
+            "live version.",
+        )
+        @click.option(
+            "--min-recall",
+            type=click.FloatRange(0, 1),
+            default=_DEFAULTS.recall,
+            show_default=True,
+            help="Gate: the share of the exact nearest ten that the approximate search finds, in "
+            "each language.",
+        )
+        @click.option(
+            "--min-overlap",
+            type=click.FloatRange(0, 1),
+            default=overlap,
+            show_default=True,
+            help="Gate: the share of sampled recommendations that stay.",
+        )
+        @click.option(
+            "--max-missing",
+            type=click.FloatRange(0, 1),
+            default=_DEFAULTS.missing,
+            show_default=True,
+            help="Gate: the share of each language's documents that may be missing.",
+        )
+        @click.option(
+            "--interactions",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="Gate: file as for evaluate (columns user, item ...): held-out likes are looked "
+            "for in the lists of both versions.",
+        )
+        @click.option(
+            "--max-loss",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            show_default=True,
+            help="Gate: the recall that may be lost in that, beyond the noise.",
+        )
+        @click.option("--no-swap", is_flag=True, help="Leave the new version beside the live one.")
+        @click.option("--dry-run", is_flag=True, help="Print what would be made; change nothing.")
+        @click.option("--quiet", "-q", is_flag=True, help="No progress.")
+        @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+        @functools.wraps(command)
+        def wrapper(
+            *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+            shards: int | None,
+            replicas: int | None,
+            changes_file: Path | None,
+            min_recall: float,
+            min_overlap: float,
+            max_missing: float,
+            interactions: Path | None,
+            max_loss: float,
+            no_swap: bool,
+            dry_run: bool,
+            quiet: bool,
+            as_json: bool,
+            **kwargs: Any,  # noqa: ANN401
+        ) -> Any:  # noqa: ANN401
+            changes = _changes(shards, replicas, changes_file)
+            limits = Limits(missing=max_missing, recall=min_recall, overlap=min_overlap)
+            how = How(
+                changes=changes,
+                limits=limits,
+                interactions=interactions,
+                max_loss=max_loss,
+                swap=not no_swap,
+                dry_run=dry_run,
+                as_json=as_json,
+                quiet=quiet,
+            )
+            return command(*args, how=how, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
+
+
+def _changes(shards: int | None, replicas: int | None, file: Path | None) -> dict[str, Any]:
+    try:
+        changes: Any = json.loads(file.read_bytes()) if file else {}
+    except ValueError as error:
+        raise ConfigError(f"{file} is not JSON: {error}") from error
+    if not isinstance(changes, dict) or changes.keys() - {"settings", "mappings"}:
+        raise ConfigError(f"{file} must be an object of settings and mappings")
+    given = {"number_of_shards": shards, "number_of_replicas": replicas}
+    numbers = {name: number for name, number in given.items() if number is not None}
+    if numbers:
+        settings = changes.get("settings", {})
+        changes["settings"] = {**settings, "index": {**settings.get("index", {}), **numbers}}
+    return changes

@@ -1,0 +1,80 @@
+"""The client's exceptions, turned into this project's with the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import elasticsearch
+from elasticsearch import AsyncElasticsearch, Elasticsearch
+
+from xlrec_es.errors import (
+    AuthenticationFailed,
+    ClusterError,
+    ClusterUnreachable,
+    IndexNotFound,
+    PermissionDenied,
+)
+
+
+@contextmanager
+def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None]:
+    """Turn the client's exceptions into this project's, with the next step.
+
+    Raises:
+        ClusterError: Or one of its subclasses, in place of whatever the client raised.
+        IndexNotFound: In place of a 404.
+    """
+    nodes = ", ".join(node.base_url for node in client.transport.node_pool.all())
+    try:
+        yield
+    except elasticsearch.AuthenticationException as error:
+        raise AuthenticationFailed(
+            f"{nodes} does not accept these credentials; give --api-key (XLREC_API_KEY), "
+            "or --username and --password (XLREC_USERNAME, XLREC_PASSWORD)"
+        ) from error
+    except elasticsearch.AuthorizationException as error:
+        reason = reason_of(error)
+        hint = "; what a key needs is printed by: xlrec-es role" if "unauthorized" in reason else ""
+        raise PermissionDenied(f"{nodes} refused: {reason}{hint}") from error
+    except elasticsearch.NotFoundError as error:
+        raise IndexNotFound(
+            f"{reason_of(error)} at {nodes}; make it with: xlrec-ingest run"
+        ) from error
+    except elasticsearch.UnsupportedProductError as error:
+        raise ClusterUnreachable(f"{nodes} answers, but it is not Elasticsearch") from error
+    except elasticsearch.ApiError as error:
+        raise ClusterError(
+            f"{nodes} answered {error.status_code}: {reason_of(error)}", status=error.status_code
+        ) from error
+    except elasticsearch.ConnectionTimeout as error:
+        raise ClusterUnreachable(
+            f"{nodes} did not answer in time; give it more (--timeout, XLREC_TIMEOUT), "
+            "or see what keeps it busy"
+        ) from error
+    except elasticsearch.SSLError as error:
+        raise ClusterUnreachable(
+            f"no secure connection to {nodes} ({error.message.split(chr(10))[0]}); if the cluster "
+            "has an authority of its own, give it: --ca-certs (XLREC_CA_CERTS)"
+        ) from error
+    except elasticsearch.TransportError as error:
+        raise ClusterUnreachable(
+            f"no Elasticsearch at {nodes} ({error.message.split(chr(10))[0]}); "
+            "check --url (XLREC_URL), or start one with: xlrec-es node start"
+        ) from error
+
+
+def reason_of(error: elasticsearch.ApiError) -> str:
+    """The sentence that Elasticsearch gives as the cause of an error."""
+    body = error.body
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        cause = root_cause(body["error"])
+        return str(cause.get("reason") or body["error"].get("reason") or error.message)
+    return str(error.message)
+
+
+def root_cause(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first cause of an error as Elasticsearch writes it, or the error itself."""
+    causes: list[Mapping[str, Any]] = error.get("root_cause") or [error]
+    return causes[0]

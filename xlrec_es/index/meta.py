@@ -1,0 +1,88 @@
+"""What an index says of itself in `_meta.xlrec`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xlrec_es.index.mapping import SCHEMA
+from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.fingerprint import Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMeta:
+    """What an index says of itself in `_meta.xlrec`.
+
+    Attributes:
+        schema: Version of the mapping.
+        fingerprint: What made its vectors.
+        calibration: How they were calibrated.
+        analyzers: Analyzer really used, by language.
+        encoder: `learned_from`: which likes the encoder was fine-tuned on; empty if it is not known
+            to have been. See `leakage.encoder_leak`.
+        segmenters: What cut the texts into words before they were stored, by language: package and
+            version. None for most languages: Elasticsearch does it.
+        title_field: The user's field that holds a document's title, or None.
+        weights: Fusion weights by leg; empty for the program's own.
+        options: `max_interests` of `options.Options` where whoever asks gives none; empty for the
+            program's own.
+        tuning: What `xlrec-es tune` found weights and options by; empty if it did not.
+        source: Where the documents came from: whatever the writer wants remembered.
+        indicators: How the indicators were learned, and whether all of them are written; empty
+            before the first time.
+    """
+
+    fingerprint: Fingerprint
+    calibration: Calibration
+    analyzers: Mapping[str, str]
+    title_field: str | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, float] = field(default_factory=dict)
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    indicators: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Mapping[str, Any] = field(default_factory=dict)
+    segmenters: Mapping[str, str] = field(default_factory=dict)
+    schema: str = SCHEMA
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that have a text field, sorted."""
+        return tuple(sorted(self.analyzers))
+
+    def to_meta(self) -> dict[str, Any]:
+        """As stored in `_meta.xlrec`."""
+        return {
+            "schema": self.schema,
+            "fingerprint": self.fingerprint.to_meta(),
+            "calibration": self.calibration.to_meta(),
+            "analyzers": dict(self.analyzers),
+            "title_field": self.title_field,
+            "weights": dict(self.weights),
+            "options": dict(self.options),
+            "tuning": dict(self.tuning),
+            "source": dict(self.source),
+            "indicators": dict(self.indicators),
+            "encoder": dict(self.encoder),
+            "segmenters": dict(self.segmenters),
+        }
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> IndexMeta:
+        """The inverse of `to_meta`."""
+        return cls(
+            fingerprint=Fingerprint.from_meta(meta["fingerprint"]),
+            calibration=Calibration.from_meta(meta["calibration"]),
+            analyzers=dict(meta["analyzers"]),
+            title_field=meta.get("title_field"),
+            weights=dict(meta.get("weights") or {}),
+            options=dict(meta.get("options") or {}),
+            tuning=dict(meta.get("tuning") or {}),
+            source=dict(meta.get("source") or {}),
+            indicators=dict(meta.get("indicators") or {}),
+            encoder=dict(meta.get("encoder") or {}),
+            segmenters=dict(meta.get("segmenters") or {}),
+            schema=meta["schema"],
+        )

@@ -1,0 +1,93 @@
+"""Which items of a history spoke for a recommendation, and how much. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from xlrec_es.index.fields import INDICATORS_FIELD
+from xlrec_es.index.hits import vector_of
+from xlrec_es.index.indicators import read_indicators
+from xlrec_es.recommend import fusion
+from xlrec_es.recommend.options import COLLABORATIVE, DENSE, LEXICAL
+from xlrec_es.recommend.plan import Plan
+from xlrec_es.recommend.ranking import Answer
+from xlrec_es.recommend.retrievers import FUSED
+from xlrec_es.vectors.vector import Vector
+
+MAX_REASONS = 3
+
+
+TEMPERATURE = 0.05
+"""A work whose cosine is lower by so much speaks a third as much: exp(cosine / T)."""
+
+
+_NOTHING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a document to be shown holds, as far as it was asked for."""
+
+    source: Mapping[str, Any] = field(default_factory=dict)
+    vector: Vector | None = None
+    indicators: Mapping[str, float] = field(default_factory=dict)
+
+
+def _held(hit: Answer) -> _Held:
+    indicators = read_indicators(hit.get("fields", {}).get(INDICATORS_FIELD))
+    return _Held(hit.get("_source", {}), vector_of(hit), indicators)
+
+
+def _speakers(candidate: fusion.Fused, plan: Plan, held: _Held) -> dict[str, float]:
+    """The works and texts that spoke for a candidate, with their parts of its score."""
+    speakers: dict[str, float] = {}
+    for leg, share in candidate.shares.items():
+        spoke = _of_leg(leg, candidate.language, plan, held)
+        total = sum(spoke.values())
+        for name, value in spoke.items():
+            if value > _NOTHING * total:
+                speakers[name] = speakers.get(name, 0.0) + share * value / total
+    return speakers
+
+
+def _of_leg(leg: str, language: str, plan: Plan, held: _Held) -> Mapping[str, float]:
+    """What spoke through one leg, in any unit.
+
+    Popularity speaks for itself. BM25 does not tell which text a term came from: the texts' works
+    speak as much as they weigh. So does the whole history through a leg of which nothing else is
+    known.
+    """
+    profile = plan.profile
+    if leg == FUSED:
+        return _of_fused(language, plan, held)
+    if leg == LEXICAL:
+        has_text = set(profile.texts[language].values())
+        return {work: part for work, part in profile.liked.items() if work in has_text}
+    if leg == COLLABORATIVE:
+        liked = profile.liked
+        spoke = {work: part * held.indicators.get(work, 0.0) for work, part in liked.items()}
+        return spoke if any(spoke.values()) else liked
+    if leg == DENSE:
+        parts = profile.parts
+        if held.vector is None:
+            return parts
+        cosines = np.stack([profile.vectors[name] for name in parts]) @ held.vector  # (n,)
+        near = np.exp((cosines - cosines.max()) / TEMPERATURE)
+        return {name: part * float(e) for (name, part), e in zip(parts.items(), near, strict=True)}
+    return {}
+
+
+def _of_fused(language: str, plan: Plan, held: _Held) -> Mapping[str, float]:
+    """What spoke through legs that Elasticsearch fused: each of them as much as it weighs."""
+    spoke: dict[str, float] = {}
+    for leg, weight in plan.weights.items():
+        if weight > 0 and (leg != LEXICAL or language in plan.profile.texts):
+            parts = _of_leg(leg, language, plan, held)
+            total = sum(parts.values())
+            for name, part in parts.items():
+                spoke[name] = spoke.get(name, 0.0) + weight * part / total
+    return spoke

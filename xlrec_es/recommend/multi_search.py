@@ -1,0 +1,84 @@
+"""Several persons at once: all their searches of a round in one `_msearch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from xlrec_es.cluster.client_errors import root_cause
+from xlrec_es.errors import ClusterError, IndexNotFound, SearchFailed, XlrecError
+from xlrec_es.recommend.flow import MSEARCH, SEARCH, Answer, Call, Steps
+
+T = TypeVar("T")
+
+
+def together(people: Sequence[Steps[T]]) -> Steps[list[T | XlrecError]]:
+    """Step through several persons at once, all their searches of a round in one request.
+
+    Args:
+        people: The steps of each.
+
+    Returns:
+        For each of them in order the result, or the error.
+
+    Raises:
+        ClusterError: It would meet the others too.
+    """
+    results: list[T | XlrecError | None] = [None] * len(people)
+    answers: dict[int, Answer] = dict.fromkeys(range(len(people)))
+    while answers:
+        calls: dict[int, Call] = {}
+        for number, answer in answers.items():
+            try:
+                calls[number] = _resumed(people[number], answer)
+            except StopIteration as done:
+                results[number] = done.value
+            except ClusterError:
+                raise
+            except XlrecError as error:
+                results[number] = error
+        answers = yield from _ask_together(calls)
+    return results  # type: ignore[return-value] # every person has ended
+
+
+def _ask_together(calls: Mapping[int, Call]) -> Steps[dict[int, Answer]]:
+    answers: dict[int, Answer] = {}
+    for number, call in calls.items():
+        # Whoever sees that the alias was swapped asks what the new version says of itself.
+        if call.method not in (SEARCH, MSEARCH):
+            answers[number] = yield call
+    searches = {n: _as_searches(call) for n, call in calls.items() if n not in answers}
+    lines = [line for mine in searches.values() for line in mine]
+    if not lines:
+        return answers
+    whole = (yield Call(MSEARCH, {"searches": lines}))["responses"]
+    for number, mine in searches.items():
+        part, whole = whole[: len(mine) // 2], whole[len(mine) // 2 :]
+        answers[number] = {"responses": part} if calls[number].method == MSEARCH else part[0]
+    return answers
+
+
+def _resumed(steps: Steps[T], answer: Answer) -> Call:
+    """The next call of somebody among several.
+
+    Raises:
+        StopIteration: There is none.
+        XlrecError: The steps', or that of an answer that is none.
+    """
+    if answer is None:
+        return next(steps)
+    error = answer.get("error")
+    if error is None:
+        return steps.send(answer)
+    cause = root_cause(error)
+    reason = str(cause.get("reason", "a search failed"))
+    gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
+    return steps.throw(IndexNotFound(reason) if gone else SearchFailed(reason))
+
+
+def _as_searches(call: Call) -> Sequence[Mapping[str, Any]]:
+    """The lines that ask the same in an `_msearch`."""
+    if call.method == MSEARCH:
+        lines: Sequence[Mapping[str, Any]] = call.arguments["searches"]
+        return lines
+    return [{"index": call.arguments["index"]}, call.arguments["body"]]

@@ -1,0 +1,252 @@
+"""How recommendations are made: legs, weights, searches, boosts, recency."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from xlrec_es.errors import UsageError
+from xlrec_es.index.fields import MAX_HITS
+from xlrec_es.interactions.weighting import WeightRules
+from xlrec_es.recommend.profile import PUSH
+from xlrec_es.recommend.reranking import AUTO, EQUAL
+
+_DURATION = re.compile(r"[1-9]\d*(d|h|m|s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Recency:
+    """Popularity fades with age: after each half-life, half of it is left.
+
+    A document without a date comes after all that have one. A date in the future fades like one
+    that is as far in the past.
+
+    Attributes:
+        field: A date field of the user's: when the document was published, added, last sold ...
+        half_life: In Elasticsearch's units of time: `30d`, `12h`, `90m`, `45s`.
+    """
+
+    field: str
+    half_life: str = "30d"
+
+    def __post_init__(self) -> None:
+        if not self.field:
+            raise UsageError("recency needs the name of a date field of yours")
+        if not _DURATION.fullmatch(self.half_life):
+            raise UsageError(
+                f"the half-life {self.half_life!r} is none; give a whole number above zero and d, "
+                "h, m or s, such as 30d"
+            )
+
+    def functions(self) -> list[dict[str, Any]]:
+        """Factors for a `function_score` query that multiplies.
+
+        Elasticsearch's own decay gives a document without a date the full score, so that is said
+        separately.
+
+        Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-function-score-query
+        """
+        dated = {"exists": {"field": self.field}}
+        fading = {self.field: {"origin": "now", "scale": self.half_life, "decay": 0.5}}
+        return [
+            {"filter": dated, "exp": fading},
+            {"filter": {"bool": {"must_not": [dated]}}, "weight": 0.0},
+        ]
+
+
+DENSE = "dense"
+LEXICAL = "lexical"
+COLLABORATIVE = "collaborative"
+POPULARITY = "popularity"
+LEGS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
+
+
+@dataclass(frozen=True, slots=True)
+class Boost:
+    """A business rule: what matches a query is worth more, or less.
+
+    Attributes:
+        query: Any Elasticsearch query.
+        factor: The fused score of what matches is multiplied by it; above zero.
+    """
+
+    query: Mapping[str, Any]
+    factor: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.factor < math.inf):
+            raise UsageError(f"the factor of a boost is {self.factor}; use a number above zero")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How deep each search goes, and where.
+
+    Attributes:
+        candidates: Hits of each search, as many as the list is long at least. The interests of the
+            dense leg share them as `k`, with 10 each at least. Measured for lists of 10 on the
+            sample: 30 and 50 alike, 20 a hundredth less.
+        num_candidates: What HNSW looks at for them, per shard; at most 10,000. Shared alike, with
+            20 each at least.
+        exact: Look at all: exact where a language and the filters leave at most 10,000 documents
+            of a shard, for Elasticsearch then compares every one of them.
+        oversample: With quantised vectors: how many times `candidates` are compared again by their
+            full vectors; None leaves it to the index.
+        min_similarity: Calibrated cosine that a hit of the dense leg must reach; None: any.
+        query_terms: Most telling terms that the lexical leg takes from the history's texts.
+        query_texts: How many of the history's texts it reads, those of the heaviest works.
+        filters: Elasticsearch queries that each result must match: in stock, price, market ...
+        only: The works that can be found, by language; None: all. For evaluations.
+        boosts: See `Boost`.
+        caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
+        source: The user's own fields that come back with each recommendation.
+        collapse: Have Elasticsearch return one document a work from each search. Recommendations
+            name a work once in any case; this is for catalogues that have many documents of one
+            work in one language, and costs time.
+        market: Whose popularity counts in the popularity leg, where indicators were learned with
+            markets; None: that of each target language's persons if markets are languages, else
+            everybody's.
+        recent: How popularity fades with age; None: it does not.
+        binary_vectors: Write query vectors as base64 (float32, big-endian), which is half as long
+            and read faster than numbers, but by no Elasticsearch before 9.4
+            (https://github.com/elastic/elasticsearch/pull/140796). Recommenders set it as the
+            index allows.
+    """
+
+    candidates: int = 30
+    num_candidates: int = 100
+    exact: bool = False
+    oversample: float | None = None
+    min_similarity: float | None = None
+    query_terms: int = 12
+    query_texts: int = 10
+    filters: tuple[Mapping[str, Any], ...] = ()
+    only: Mapping[str, Sequence[str]] | None = None
+    boosts: tuple[Boost, ...] = ()
+    caps: Mapping[str, int] | None = None
+    source: tuple[str, ...] = ()
+    collapse: bool = False
+    market: str | None = None
+    recent: Recency | None = None
+    binary_vectors: bool = False
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
+            raise UsageError(
+                f"candidates is {self.candidates} and num_candidates {self.num_candidates}; use "
+                f"1 <= candidates <= num_candidates <= {MAX_HITS}"
+            )
+        if self.min_similarity is not None and not -1 <= self.min_similarity <= 1:
+            raise UsageError(f"min_similarity is {self.min_similarity}; a cosine is -1 to 1")
+        for name, most in (self.caps or {}).items():
+            if most < 1:
+                raise UsageError(f"the cap of {name!r} is {most}; use at least 1")
+
+    def deep_enough(self, size: int) -> SearchOptions:
+        """The same, with candidates for a list of so many."""
+        candidates = min(max(self.candidates, size), MAX_HITS)
+        looked_at = min(max(self.num_candidates, 2 * size), MAX_HITS)
+        return replace(self, candidates=candidates, num_candidates=looked_at)
+
+
+WEIGHTS: Mapping[str, float] = {DENSE: 0.0375, LEXICAL: 0.0125, COLLABORATIVE: 0.95}
+"""Fusion weights where the index has none of its own in `_meta.xlrec.weights` (`xlrec-es tune`).
+
+Measured (README, "Evaluate"), in both pools, on persons that it was not chosen by: at most .0012 of
+recall below the best leg on two catalogues; above it, inside the noise, on a third.
+"""
+
+
+COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
+"""For a person who is not known to like anything."""
+
+
+WEIGHTED = "weighted"
+RECIPROCAL_RANK = "rrf"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How recommendations are made.
+
+    Attributes:
+        rules: What each interaction weighs.
+        max_interests: See `profile.build_profile`; None for the index's own, else
+            `profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative leg weighs
+            as much as the dense one and the index has indicators.
+        push: See `profile.build_profile`.
+        weights: Fusion weight by leg; None for the index's own, else `WEIGHTS`. A leg of weight 0,
+            or without a weight, is not searched.
+        fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
+        rank_constant: For `rrf`.
+        mix: `equal`, `auto`, or a part by language: see `reranking.share_out`.
+        exclude: Languages that are never recommended.
+        diversity: See `reranking.diversify`; 0 leaves the order.
+        explain: Ask for what the documents that were chosen hold, and say which history items
+            spoke for each.
+        server_side: Have Elasticsearch fuse the legs of each language, which takes an enterprise or
+            trial licence; see `retrievers` for what differs.
+        search: How deep each search goes, and where.
+    """
+
+    rules: WeightRules = field(default_factory=WeightRules)
+    max_interests: int | None = None
+    push: float = PUSH
+    weights: Mapping[str, float] | None = None
+    fusion: str = WEIGHTED
+    rank_constant: int = 60
+    mix: str | Mapping[str, float] = EQUAL
+    exclude: tuple[str, ...] = ()
+    diversity: float = 0.0
+    explain: bool = True
+    server_side: bool = False
+    search: SearchOptions = field(default_factory=SearchOptions)
+
+    def __post_init__(self) -> None:
+        _check(
+            self.max_interests is None or self.max_interests >= 1,
+            f"max_interests is {self.max_interests}; use at least 1",
+        )
+        _check(0 <= self.push <= 1, f"push is {self.push}; use 0 to 1")
+        _check(0 <= self.diversity <= 1, f"diversity is {self.diversity}; use 0 to 1")
+        _check(self.rank_constant > 0, f"rank_constant is {self.rank_constant}; use 1 or more")
+        _check(
+            self.fusion in (WEIGHTED, RECIPROCAL_RANK),
+            f"fusion is {self.fusion!r}; use {WEIGHTED} or {RECIPROCAL_RANK}",
+        )
+        if isinstance(self.mix, str):
+            _check(
+                self.mix in (EQUAL, AUTO),
+                f"mix is {self.mix!r}; use {EQUAL}, {AUTO}, or a part by language",
+            )
+        else:
+            for language, part in self.mix.items():
+                _check(
+                    0 < part < math.inf,
+                    f"the part of {language!r} is {part}; give a finite number above zero",
+                )
+        if self.weights is not None:
+            _check_weights(self.weights)
+        if self.server_side:
+            _check(
+                self.mix != AUTO and not self.search.boosts,
+                "server_side gives no scores that languages could be compared by, nor any that "
+                "boosts could multiply: leave out mix 'auto' and boosts, or server_side",
+            )
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise UsageError(otherwise)
+
+
+def _check_weights(weights: Mapping[str, float]) -> None:
+    for leg, weight in weights.items():
+        _check(
+            leg in LEGS and 0 <= weight < math.inf,
+            f"weight {leg}={weight}: use finite weights of at least 0 for {', '.join(LEGS)}",
+        )
+    _check(any(weights.values()), "all weights are 0; give at least one leg a weight")

@@ -1,0 +1,160 @@
+"""From Elasticsearch's answers to candidates, fused and in order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xlrec_es.cluster.client_errors import root_cause
+from xlrec_es.errors import IndexNotFound, SearchFailed
+from xlrec_es.index.hits import id_of, work_of
+from xlrec_es.recommend import fusion, reranking, retrievers
+from xlrec_es.recommend.options import DENSE, LEXICAL, RECIPROCAL_RANK, Options
+from xlrec_es.recommend.plan import Plan
+from xlrec_es.recommend.queries import boost_of, score_of
+from xlrec_es.recommend.retrievers import FUSED
+
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Searches that were sent, and their answers.
+
+    Attributes:
+        plan: What was asked.
+        answers: One for each of `plan.requests`.
+    """
+
+    plan: Plan
+    answers: Sequence[Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Candidates, fused and in order.
+
+    Attributes:
+        candidates: Best first.
+        fair: The same by those legs alone that can be compared over languages.
+        hits: Elasticsearch's hit by document id.
+        works: Work by document id.
+        degraded: What failed or came late, in sentences.
+    """
+
+    candidates: list[fusion.Fused]
+    fair: list[fusion.Fused]
+    hits: Mapping[str, Answer]
+    works: Mapping[str, str]
+    degraded: tuple[str, ...]
+
+
+def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
+    """Fuse the answers.
+
+    Args:
+        plan: What was asked.
+        answers: One for each of `plan.requests`.
+        options: How.
+
+    Raises:
+        SearchFailed: Every search failed.
+        IndexNotFound: The index is gone.
+    """
+    usable, degraded = _usable(plan, answers)
+    hits = {id_of(hit): hit for answer in usable for hit in answer["hits"]["hits"]}
+    lists = _leg_lists(plan, usable)
+    # BM25 alone means nothing from one language to the next.
+    comparable = frozenset(plan.weights) - {LEXICAL}
+
+    def fuse(some: Mapping[tuple[str, str], Sequence[fusion.Hit]]) -> list[fusion.Fused]:
+        if options.fusion == RECIPROCAL_RANK:
+            fused = fusion.reciprocal_rank(
+                some, plan.weights, comparable=comparable, rank_constant=options.rank_constant
+            )
+        else:
+            fused = fusion.fuse(
+                some, plan.weights, comparable=comparable, levelled=frozenset({DENSE})
+            )
+        if not options.search.boosts:
+            return fused
+        factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}
+        return fusion.boosted(fused, factors)
+
+    if options.server_side:
+        candidates = fusion.in_order(
+            candidate
+            for (language, leg), found in lists.items()
+            for candidate in (
+                retrievers.candidates(language, found)
+                if leg == FUSED
+                else fuse({(language, leg): found})
+            )
+        )
+    else:
+        candidates = fuse(lists)
+    alike = {key: found for key, found in lists.items() if key[1] in comparable}
+    # Only a shared list needs it (`_choose`), and only beside a leg that cannot be compared.
+    fair = fuse(alike) if options.mix == reranking.AUTO and len(alike) < len(lists) else candidates
+    works = {document: work_of(hit) for document, hit in hits.items()}
+    return Ranking(candidates, fair, hits, works, degraded)
+
+
+def hits_of(answer: Answer) -> list[Answer]:
+    """The hits of a search, whether it was sent by itself or with others.
+
+    Raises:
+        IndexNotFound: The index is gone.
+        SearchFailed: The search failed.
+    """
+    if "error" in answer:
+        cause = root_cause(answer["error"])
+        if cause.get("type") == "index_not_found_exception":
+            raise IndexNotFound(f"{cause.get('reason')}; make it with: xlrec-ingest run")
+        raise SearchFailed(f"a search failed: {cause.get('reason')}")
+    hits: list[Answer] = answer["hits"]["hits"]
+    return hits
+
+
+def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[str, ...]]:
+    """The answers, an empty one in place of each that failed, and what is wrong with them."""
+    usable: list[Answer] = []
+    degraded = []
+    for request, answer in zip(plan.requests, answers, strict=True):
+        what = f"the {request.leg} search for {request.language}"
+        if "error" in answer:
+            cause = root_cause(answer["error"])
+            if cause.get("type") == "index_not_found_exception":
+                raise IndexNotFound(f"{plan.live.name} has just been deleted")
+            degraded.append(f"{what} failed: {cause.get('reason')}")
+            usable.append({"hits": {"hits": []}})
+            continue
+        usable.append(answer)
+        if answer["timed_out"]:
+            degraded.append(f"{what} ran out of time and saw only a part of the index")
+        if answer["_shards"]["failed"]:
+            shards = answer["_shards"]
+            degraded.append(
+                f"{what} reached only {shards['successful']} of {shards['total']} shards"
+            )
+    if answers and all("error" in answer for answer in answers):
+        raise SearchFailed(degraded[0])
+    return usable, tuple(dict.fromkeys(degraded))
+
+
+def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], list[fusion.Hit]]:
+    """One list for each language and leg, best first."""
+    lists = {}
+    for request, answer in zip(plan.requests, answers, strict=True):
+        factor, summand = 1.0, 0.0
+        if request.leg == DENSE:
+            # Elasticsearch scores a dot product as (1 + cosine) / 2.
+            factor, summand = 2.0, -1.0
+        if request.leg == FUSED:
+            factor = 1 / retrievers.highest_score(request.body)
+        lists[request.language, request.leg] = fusion.in_order(
+            fusion.Hit(id_of(hit), factor * score_of(hit) + summand)
+            for hit in answer["hits"]["hits"]
+        )
+    return lists

@@ -1,0 +1,144 @@
+"""From one scored list to the list that is shown: diversity, seats of languages, caps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from xlrec_es.recommend.fusion import Fused
+from xlrec_es.vectors.vector import Vector
+
+AUTO = "auto"
+EQUAL = "equal"
+
+
+def diversify(
+    candidates: Sequence[Fused], vectors: Mapping[str, Vector], *, strength: float
+) -> list[Fused]:
+    """Order the candidates anew, so that one that resembles those before it comes later.
+
+    Each next one has the highest (1 - strength) x score - strength x its highest cosine to those
+    taken. Scores stay what they were.
+
+    Source: Carbonell and Goldstein 1998, "The Use of MMR, Diversity-Based Reranking for Reordering
+    Documents and Producing Summaries" (https://doi.org/10.1145/290941.291025).
+
+    Args:
+        candidates: Best first.
+        vectors: Shape (dims,), unit length, by document id; one without a vector resembles nothing.
+        strength: 0 (leave the order) to 1 (look at nothing but the differences).
+    """
+    if strength == 0 or not candidates:
+        return list(candidates)
+    dims = len(next(iter(vectors.values()), np.zeros(1, np.float32)))
+    rows = np.stack([vectors.get(c.id, np.zeros(dims, np.float32)) for c in candidates])
+    scores = np.asarray([candidate.score for candidate in candidates])
+    nearest = np.zeros(len(candidates))
+    left = np.ones(len(candidates), bool)
+    order: list[int] = []
+    while left.any():
+        value = np.where(left, (1 - strength) * scores - strength * nearest, -np.inf)
+        best = int(np.argmax(value))
+        order.append(best)
+        left[best] = False
+        nearest = np.maximum(nearest, rows @ rows[best])
+    return [candidates[row] for row in order]
+
+
+def select(
+    candidates: Sequence[Fused],
+    works: Mapping[str, str],
+    *,
+    size: int,
+    seats: Mapping[str, int],
+    values: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    caps: Mapping[str, int] | None = None,
+) -> list[Fused]:
+    """Take candidates in order, so many of each language, each work once.
+
+    Args:
+        candidates: In the order in which they are wanted.
+        works: Work id by document id.
+        size: How many to take.
+        seats: Seats by language (`allocate`); those that a language cannot fill go to the next
+            candidates of the others.
+        values: The values of each capped field, by field and document id.
+        caps: At most so many of each value, by field.
+
+    Returns:
+        At most `size`, in the order of `candidates`.
+    """
+    free = dict(seats)
+    used: Counter[tuple[str, str]] = Counter()
+    taken: set[str] = set()
+
+    def labels(candidate: Fused) -> list[tuple[str, str]]:
+        return [
+            (field, value)
+            for field in caps or {}
+            for value in (values or {}).get(field, {}).get(candidate.id, ())
+        ]
+
+    def take(candidate: Fused) -> bool:
+        mine = labels(candidate) if caps else []
+        full = any(used[label] >= (caps or {})[label[0]] for label in mine)
+        if full or works[candidate.id] in taken or len(taken) >= size:
+            return False
+        taken.add(works[candidate.id])
+        used.update(mine)
+        return True
+
+    places = []
+    passed_over = []
+    for place, candidate in enumerate(candidates):
+        if len(taken) == size:
+            break
+        if free.get(candidate.language, 0) > 0 and take(candidate):
+            free[candidate.language] -= 1
+            places.append(place)
+        else:
+            passed_over.append(place)
+    places += [place for place in passed_over if take(candidates[place])]
+    return [candidates[place] for place in sorted(places)]
+
+
+def share_out(
+    languages: Sequence[str], mix: str | Mapping[str, float], size: int
+) -> dict[str, int]:
+    """Seats by language.
+
+    Args:
+        languages: Target languages.
+        mix: `auto`: by score alone, so each language may fill all of them; `equal`; or a part by
+            language.
+        size: Seats in all.
+    """
+    if mix == AUTO:
+        return dict.fromkeys(languages, size)
+    return allocate(dict.fromkeys(languages, 1.0) if isinstance(mix, str) else mix, size)
+
+
+def allocate(parts: Mapping[str, float], size: int) -> dict[str, int]:
+    """Seats by language: largest remainder (Hamilton), at least one each while there are enough.
+
+    Args:
+        parts: Each language's part, above zero; need not add up to 1.
+        size: Seats in all.
+
+    Returns:
+        Seats that add up to `size`.
+    """
+    total = sum(parts.values())
+    exact = {language: size * part / total for language, part in parts.items()}
+    seats = {language: int(quota) for language, quota in exact.items()}
+    by_remainder = sorted(exact, key=lambda lang: (seats[lang] - exact[lang], lang))
+    for language in by_remainder[: size - sum(seats.values())]:
+        seats[language] += 1
+    for language in sorted(parts, key=lambda lang: (-parts[lang], lang)):
+        richest = max(seats, key=lambda lang: (seats[lang], lang))
+        if seats[language] == 0 and seats[richest] > 1:
+            seats[richest] -= 1
+            seats[language] += 1
+    return seats

@@ -1,0 +1,57 @@
+"""What made a vector, in one digest."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What made a vector. Vectors of different fingerprints are never compared.
+
+    Attributes:
+        model: Name of the model.
+        revision: Commit or hash of the weights.
+        dims: Length of a vector.
+        pooling: How token vectors became one.
+        prefix: What was put before each text.
+        recipe: Which fields made the text, in order, and how many tokens of it were read.
+        calibration: `none`, or the method and a hash of its vectors.
+    """
+
+    model: str
+    revision: str
+    dims: int
+    pooling: str
+    prefix: str
+    recipe: str
+    calibration: str
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that stand for all of it, as stored with each document."""
+        canonical = json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def differences(self, other: Fingerprint) -> tuple[str, ...]:
+        """One sentence part per attribute that differs, mine first."""
+        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        return tuple(
+            f"{name} is {mine[name]!r} here and {theirs[name]!r} there"
+            for name in mine
+            if mine[name] != theirs[name]
+        )
+
+    def to_meta(self) -> dict[str, Any]:
+        """As stored in the index's `_meta.xlrec.fingerprint`."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> Fingerprint:
+        """The inverse of `to_meta`; later versions may have added keys, which are ignored."""
+        return cls(**{f.name: meta[f.name] for f in dataclasses.fields(cls)})
