@@ -104,9 +104,8 @@ class Copier:
         """
         before = self.tally.copied
         for shard in shards:
-            after = {"range": {"_seq_no": {"gt": done.get(shard, -1)}}}
-            body = {**self._body, "query": after}
-            place = f"_shards:{shard}"
+            query, place = scan.written_after(shard, done.get(shard, -1))
+            body = {**self._body, "query": query}
             self._copy(scan.pages(self._client, self._source, body, preference=place))
         return self.tally.copied - before
 
