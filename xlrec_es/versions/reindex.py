@@ -319,7 +319,7 @@ class Reindexer:
         def remember(blocked: bool) -> None:  # so that the next attempt takes it off
             self._remember(blocked=blocked)
 
-        with write_block.writes_refused(self.client, self.plan.live.index, remember) as start:
+        with write_block.writes_refused(self.client, self.plan.live.index, remember) as block:
             self._round(self._note()["done"])
             self._copier.remove_deleted()
             counts = gate_checks.check_counts(
@@ -329,7 +329,7 @@ class Reindexer:
             self._must_be_good(checks)
             swap_note.move_alias(self.client, self.plan.swap, same=self._same_documents())
             self._remember(finished=True)
-        return list(checks), time.monotonic() - start
+        return list(checks), time.monotonic() - block.since
 
     def _same_documents(self) -> bool:
         """Whether nothing was left out; what was deleted since is left in neither."""

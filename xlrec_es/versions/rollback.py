@@ -191,7 +191,7 @@ class Rollback:
                 break
         self._must_be_whole()
         remember = swap_note.note_block(self.client, live.index, note)
-        with write_block.writes_refused(self.client, live.index, remember) as blocked:
+        with write_block.writes_refused(self.client, live.index, remember) as block:
             self._round(done)
             self._must_be_whole()
             swap_note.move_alias(self.client, self.plan.change, same=note.same)
@@ -203,7 +203,7 @@ class Rollback:
             deleted=tally.deleted,
             without_vector=len(own.without_vector),
             deletions=note.same,
-            blocked_s=round(time.monotonic() - blocked, 3),
+            blocked_s=round(time.monotonic() - block.since, 3),
             seconds=round(time.monotonic() - start, 3),
         )
 
