@@ -34,9 +34,6 @@ T = TypeVar("T")
 
 WRITERS = 3
 """Pages that are under way to Elasticsearch while the next is read and transformed."""
-FEW = 1000
-"""Documents in a round after which the next is the last: it takes about a second."""
-MAX_ROUNDS = 20
 _IDS_PAGE = 10_000
 _MGET = 1000
 
@@ -88,6 +85,16 @@ class Copier:
         self._observe = observe
         self._body = {"_source": scan.whole_source(client), "version": True}
         self.tally = Tally()
+
+    @property
+    def source(self) -> str:
+        """The index that is copied."""
+        return self._source
+
+    @property
+    def target(self) -> str:
+        """The one that is written."""
+        return self._target
 
     def checkpoint(self) -> dict[str, int]:
         """By shard, the number up to which every operation is done, and found by `copy_after`."""
