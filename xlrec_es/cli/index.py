@@ -226,7 +226,7 @@ def rollback(
     show_rollback(rolling_back.Rollback(client, plan, packed).run(), name, as_json=as_json)
 
 
-def show_rollback_plan(client: Elasticsearch, plan: rolling_back.Plan) -> None:
+def show_rollback_plan(client: Elasticsearch, plan: rolling_back.RollbackPlan) -> None:
     """Print what would be taken along, and the request."""
     count = swap_note.count_since(client, plan.live.index, plan.note.done)
     deletions = "" if plan.note.same else " (not what was deleted)"

@@ -29,7 +29,7 @@ from xlrec_es.versions.copier import copied_as_is
 from xlrec_es.versions.gate_checks import Check
 from xlrec_es.versions.gate_evaluation import Comparison
 from xlrec_es.versions.inventory import read_versions
-from xlrec_es.versions.reindex import Observe, Plan, Reindexer, ReindexReport
+from xlrec_es.versions.reindex import Observe, Reindexer, ReindexPlan, ReindexReport
 
 
 @click.command()
@@ -60,7 +60,7 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
             carry_out(work, how, columns)
 
 
-def show_plan(plan: Plan) -> None:
+def show_plan(plan: ReindexPlan) -> None:
     """Print what would be sent."""
     new = plan.new
     request = "goes on with" if plan.exists else "PUT"

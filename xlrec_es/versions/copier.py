@@ -42,7 +42,7 @@ Transform = Callable[[Sequence[Hit]], Sequence[Mapping[str, Any] | str]]
 
 
 @dataclass(slots=True)
-class Tally:
+class CopyCounts:
     """What has been done.
 
     Attributes:
@@ -76,7 +76,7 @@ class Copier:
         target: str,
         *,
         transform: Transform,
-        observe: Callable[[Tally], None] = lambda _: None,
+        observe: Callable[[CopyCounts], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._source = source
@@ -84,7 +84,7 @@ class Copier:
         self._transform = transform
         self._observe = observe
         self._body = {"_source": scan.whole_source(client), "version": True}
-        self.tally = Tally()
+        self.tally = CopyCounts()
 
     @property
     def source(self) -> str:

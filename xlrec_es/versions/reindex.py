@@ -34,7 +34,7 @@ Observe = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReindexPlan:
     """What is to be done.
 
     Attributes:
@@ -77,7 +77,7 @@ def plan(
     *,
     changes: Mapping[str, Any] | None = None,
     meta: IndexMeta | None = None,
-) -> Plan:
+) -> ReindexPlan:
     """Find what an earlier attempt has made, or plan a new version.
 
     Args:
@@ -103,7 +103,7 @@ def plan(
         _must_want_the_same(left, meta)
         new = NewVersion(left.index, left.body)
     swap = plan_swap(versions, Version(new.index, None, body=new.body))
-    return Plan(versions, source, new, swap, exists=left is not None)
+    return ReindexPlan(versions, source, new, swap, exists=left is not None)
 
 
 def unfinished(versions: Versions) -> Version | None:
@@ -170,7 +170,7 @@ class Reindexer:
     """
 
     client: Elasticsearch
-    plan: Plan
+    plan: ReindexPlan
     transform: Transform
     limits: Limits = field(default_factory=Limits)
     more_checks: list[Callable[[LiveIndex], Sequence[Check]]] = field(default_factory=list)

@@ -31,7 +31,7 @@ _OF_VECTOR = (*_VECTOR, "content_hash")  # without which the next run encodes th
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RollbackPlan:
     """What is to be done.
 
     Attributes:
@@ -61,7 +61,7 @@ class RollbackReport(CatchUpReport):
     deletions: bool
 
 
-def plan(versions: Versions) -> Plan:
+def plan(versions: Versions) -> RollbackPlan:
     """Find out what there is to go back to, and from where on to catch up.
 
     Raises:
@@ -81,7 +81,7 @@ def plan(versions: Versions) -> Plan:
             f"{previous.index} takes no writes (index.blocks.write), so what was written since "
             "cannot be taken along; take the block off, or give --without-catching-up"
         )
-    return Plan(live, previous, note, change)
+    return RollbackPlan(live, previous, note, change)
 
 
 class OwnVectors:
@@ -155,7 +155,7 @@ class Rollback:
     """
 
     client: Elasticsearch
-    plan: Plan
+    plan: RollbackPlan
     packed: bool
     transform: Transform | None = None
     observe: Callable[[str, int], None] = lambda _phase, _count: None
