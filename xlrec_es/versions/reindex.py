@@ -4,6 +4,9 @@
 
 Whatever fails leaves the alias where it is. What has been reached is noted in the new version's
 `_meta.xlrec.source`, so that the same command goes on after a crash.
+
+Documents come as a transform makes them. By itself it copies them with their vectors; its twin,
+`ingest.versions.reindex`, has it encode them anew.
 """
 
 from __future__ import annotations

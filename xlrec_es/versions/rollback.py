@@ -4,7 +4,8 @@
 
 It is a reindex in the other direction, of few documents: those whose operation (`_seq_no`) came
 after the swap. Another encoder's vectors are of no use to the older version, which has its own for
-every text that is still the same. A text that changed since has none there without the encoder.
+every text that is still the same. A text that changed since has none there without the encoder. The
+twin that brings the encoder along is `ingest.versions.rollback`.
 """
 
 from __future__ import annotations
