@@ -72,11 +72,11 @@ def reindex(
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder with --model, even if it is to be the live version's")
-    from ingest.cluster import Cluster
     from ingest.documents.field_map import parse_assignments
     from ingest.encode import model_record
     from ingest.encode.sentence_transformer import load_encoder
     from ingest.versions.reindex import Wanted, prepare
+    from xlrec_es.cluster.retry import Cluster
 
     columns, others = split_columns(assignments)
     fields = parse_assignments(others)

@@ -45,9 +45,9 @@ def rollback(
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder of the version that you go back to with --model")
-    from ingest.cluster import Cluster
     from ingest.encode.sentence_transformer import load_encoder
     from ingest.versions.rollback import prepare_rollback
+    from xlrec_es.cluster.retry import Cluster
 
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))

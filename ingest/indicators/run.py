@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import orjson
 from elasticsearch import Elasticsearch
 
 from ingest.indicators import generation_meta
@@ -28,7 +27,7 @@ from ingest.indicators.learners import Learner, LocalEase
 from ingest.indicators.learners.learner import Works
 from ingest.indicators.popularity import by_market, popularity
 from ingest.shard import Shard
-from ingest.write.bulk_writer import BulkWriter, Operation
+from xlrec_es.cluster.bulk import BulkWriter, Operation
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
 from xlrec_es.index.indicators import storable
@@ -203,7 +202,7 @@ def _write(
     complete = not written.refused and generation_meta.finish(client, index, note, shard)
     return {
         "complete": complete,
-        "gone": written.superseded,
+        "gone": len(written.superseded),
         "refused": [{"id": one.document.id, "reason": one.reason} for one in written.refused],
     }
 
@@ -225,11 +224,8 @@ def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
         markets = learned.market_popularity
         fields["market_popularity"] = [markets] if markets else []
     # A document may be written by the worker at the same moment.
-    action: dict[str, Any] = {"_id": entry.id, "retry_on_conflict": 3}
-    if entry.routing is not None:
-        action["routing"] = entry.routing
-    lines = (orjson.dumps({"update": action}), orjson.dumps({"doc": {"xlrec": fields}}), b"")
-    return Operation(entry, b"\n".join(lines))
+    routing = {} if entry.routing is None else {"routing": entry.routing}
+    return Operation.update(entry, {"xlrec": fields}, retry_on_conflict=3, **routing)
 
 
 def _summary(

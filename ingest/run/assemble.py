@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Cluster, Patience
 from ingest.documents.builder import Builder, DocumentBuilder
 from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
@@ -33,6 +32,7 @@ from ingest.write.companion_index import Removed, remove_gone
 from ingest.write.modes import COMPANION, IN_PLACE
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.cluster.retry import Cluster, Patience
 from xlrec_es.errors import ConfigError
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.encoder import Encoder

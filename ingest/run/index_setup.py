@@ -11,7 +11,6 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Cluster
 from ingest.documents.field_map import PLACEHOLDER
 from ingest.run.job import Job
 from ingest.sources.source import Source
@@ -19,6 +18,7 @@ from ingest.write import in_place, target_index, word_segmentation
 from ingest.write.in_place import InPlace
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION
 from ingest.write.target_index import Target
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ClusterError, FingerprintMismatch, IndexUnusable
 from xlrec_es.index.creation import add_to, create_first_version
 from xlrec_es.index.live_index import LiveIndex, check_fingerprint

@@ -20,7 +20,6 @@ from itertools import chain
 
 import numpy as np
 
-from ingest.cluster import Cluster
 from ingest.documents.builder import Builder, record_id
 from ingest.documents.document import Document
 from ingest.encode import raw_vectors
@@ -36,9 +35,10 @@ from ingest.run.window import Built, Window, group
 from ingest.sources.record import Record, Rejection
 from ingest.sources.source import Source
 from ingest.write import calibration_sample
-from ingest.write.bulk_writer import BulkLimits, BulkWriter
 from ingest.write.calibration_sample import SampledText, calibrate
 from ingest.write.target_index import NOTHING, Target
+from xlrec_es.cluster.bulk import BulkLimits, BulkWriter
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import SourceError, TooManyRejects
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.encoder import Encoder
@@ -332,12 +332,12 @@ class Worker:
             return None
         with self.tally.timed("write"):
             written = writer.write(window.operations)
-        done = len(window.operations) - len(written.refused) - written.superseded
+        done = len(window.operations) - len(written.refused) - len(written.superseded)
         if window.deletions:
             window.counts.deleted += done
         else:
             window.counts.indexed += done
-            window.counts.superseded += written.superseded
+            window.counts.superseded += len(written.superseded)
         for refusal in written.refused:
             window.reject(refusal.document.rejected("write", refusal.reason))
         return window

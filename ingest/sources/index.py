@@ -12,10 +12,10 @@ import elasticsearch
 import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Patience, passes
 from ingest.sources.record import Record, Rejection, Stored
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.cluster.retry import Patience, passes
 from xlrec_es.errors import (
     ClusterError,
     ConfigError,

@@ -8,7 +8,6 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Cluster
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
@@ -19,6 +18,7 @@ from ingest.versions.recorded_recipe import _builder, _field_map
 from ingest.versions.reencoder import Reencoder
 from ingest.write import calibration_sample
 from ingest.write.calibration_sample import calibrate
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.calibration import Calibration

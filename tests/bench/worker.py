@@ -33,7 +33,6 @@ from typing import Any
 import numpy as np
 from elasticsearch import Elasticsearch, helpers
 
-from ingest.cluster import Cluster
 from ingest.documents.document import Document
 from ingest.encode.encoder_pool import encoder_for
 from ingest.encode.options import EMBEDDED, EncoderOptions
@@ -45,9 +44,10 @@ from ingest.run.index_setup import create_index
 from ingest.run.job import Job
 from ingest.sources.record import Record
 from ingest.sources.source import open_source
-from ingest.write.bulk_writer import BulkWriter
+from xlrec_es.cluster.bulk import BulkWriter
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.node import running
 from xlrec_es.vectors.calibration import Calibration
 

@@ -315,7 +315,7 @@ def test_an_index_of_another_encoder_is_refused(run: Program, es: Elasticsearch)
     assert count(es, run.index) == 5
 
 
-@pytest.mark.parametrize("package", ["torch", "sentence_transformers", "py3langid", "tenacity"])
+@pytest.mark.parametrize("package", ["torch", "sentence_transformers", "py3langid"])
 def test_a_missing_package_is_named(run: Program, package: str) -> None:
     (run.folder / "path").mkdir()
     run.write(f"path/{package}.py", "raise ImportError")

@@ -35,9 +35,9 @@ from ingest.indicators.interaction_reader import read
 from ingest.indicators.learners import LEARNERS, LocalEase
 from ingest.indicators.run import IndicatorJob, learn, run
 from ingest.shard import Shard
-from ingest.write.bulk_writer import Operation
 from xlrec_es import History, Options, Recommender, SearchOptions
 from xlrec_es.cli.main import main as xlrec_main
+from xlrec_es.cluster.bulk import Operation
 from xlrec_es.errors import SourceError, UnknownItems, UsageError, WriteError
 from xlrec_es.index.indicators import show
 from xlrec_es.index.live_index import LiveIndex, find_live

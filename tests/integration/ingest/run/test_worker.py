@@ -16,7 +16,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.cluster import Cluster
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
@@ -27,9 +26,10 @@ from ingest.run.reject_file import RejectFile
 from ingest.run.worker import Worker
 from ingest.sources.source import open_source
 from ingest.write import target_index as targets
-from ingest.write.bulk_writer import BulkWriter, Operation, Written
 from ingest.write.target_index import Target
+from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import FingerprintMismatch, SourceError
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.interactions.history import History

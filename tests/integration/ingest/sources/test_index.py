@@ -12,7 +12,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.cluster import Cluster
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
@@ -24,6 +23,7 @@ from ingest.sources.record import Record
 from ingest.sources.source import Source, open_source
 from ingest.write import target_index as targets
 from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, PointInTimeLost, SourceError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender

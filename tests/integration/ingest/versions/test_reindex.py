@@ -12,7 +12,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.cluster import Cluster
 from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS, EncoderOptions
 from ingest.run.assemble import run
@@ -22,6 +21,7 @@ from ingest.versions.rollback import prepare_rollback
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.index.live_index import find_live
 from xlrec_es.vectors.vector import Vector

@@ -14,7 +14,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.cluster import Cluster
 from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS
 from ingest.run.assemble import run
@@ -24,6 +23,7 @@ from ingest.versions.reindex import Wanted, prepare
 from ingest.write.modes import COMPANION, IN_PLACE
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ConfigError, IndexUnusable, SourceError
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History

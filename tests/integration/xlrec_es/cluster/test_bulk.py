@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,16 @@ from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
 from fault_proxy import DROPPED_AFTER, DROPPED_BEFORE, Fault, FaultProxy, Items, fault_proxy
-from ingest.cluster import Cluster, Patience
 from ingest.documents.document import Document
 from ingest.run.index_setup import create_index
 from ingest.run.job import Job
 from ingest.sources.record import Record
 from ingest.sources.source import open_source
-from ingest.write.bulk_writer import BulkLimits, BulkWriter, Operation, Written
 from ingest.write.target_index import Target
+from xlrec_es.cluster.bulk import BulkLimits, BulkWriter, Operation, Written
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.cluster.retry import Cluster, Patience
 from xlrec_es.errors import ClusterError, IndexNotFound, WriteError
 from xlrec_es.vectors.calibration import Calibration
 
@@ -196,6 +197,19 @@ def test_refused_documents_come_back_with_the_reason(
     assert "unit-length" in refusals["double"]
     assert all(reason.startswith("400: ") for reason in refusals.values())
     assert stored(es, target).keys() == {"first", "good"}
+
+
+def test_what_is_older_than_the_index_comes_back(
+    writer: BulkWriter, target: Target, es: Elasticsearch
+) -> None:
+    """Whoever writes without versions of his own can send it again without them."""
+    [newer, alone] = [replace(document(id_, n=1), version=9) for id_ in ("a", "b")]
+    vector = ENCODER.encode(["x"])[0]
+    assert writer.write([target.operation(newer, vector)]) == Written()
+    todo = [*operations(target, "a"), target.operation(alone, vector)]
+    written = writer.write(todo)
+    assert (written.refused, written.superseded) == ([], todo[:1])
+    assert stored(es, target) == {"a": 1, "b": 1}
 
 
 def test_requests_are_bounded_in_bytes_and_items(

@@ -1,4 +1,4 @@
-"""The cluster as the worker has it, and how long it tries again what did not get through."""
+"""For how long what did not get through is tried again, and a cluster with such patience."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import elasticsearch
+import tenacity
 from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import ClusterError, ClusterUnreachable, MissingExtra
-
-try:
-    import tenacity
-except ImportError as error:
-    raise MissingExtra.named("ingest", "Writing documents") from error
+from xlrec_es.errors import ClusterError, ClusterUnreachable
 
 logger = logging.getLogger(__name__)
+logger.addHandler(logging.NullHandler())  # silent, unless somebody listens
 
 T = TypeVar("T")
 
