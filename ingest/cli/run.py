@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ingest.cli.options.duplicates import duplicate_options
 from ingest.cli.options.encoder import encoder_options
-from ingest.cli.options.target import WrittenIndex, way_options
+from ingest.cli.options.target import WrittenIndex, mode_options
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options.shared import connection_options, index_option
@@ -88,7 +88,7 @@ FIELD = click.option(
     help="Parts of index:NAME that are read at the same time, where it is spread over nodes.",
 )
 @INDEX(required=False)
-@way_options
+@mode_options
 @duplicate_options
 @click.option(
     "--calibration",
@@ -190,7 +190,7 @@ def run(
 
     job = Job(
         index=target.name,
-        way=target.way,
+        mode=target.mode,
         keep=keep,
         source=source,
         fields=_fields(ctx, assignments),

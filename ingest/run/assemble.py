@@ -19,7 +19,7 @@ from ingest.documents.language_detection import LanguageDetector
 from ingest.run import checkpoint as checkpoints
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
-from ingest.run.index_setup import check_way, find
+from ingest.run.index_setup import check_mode
 from ingest.run.job import Job
 from ingest.run.prometheus import serve_metrics
 from ingest.run.reject_file import RejectFile, default_path
@@ -29,7 +29,7 @@ from ingest.run.worker import Worker, no_one
 from ingest.sources.record import Record
 from ingest.sources.source import INDEX_SCHEME, Source, open_source
 from ingest.write.companion_index import Removed, remove_gone
-from ingest.write.modes import COMPANION, IN_PLACE
+from ingest.write.modes import COMPANION
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster, Patience
@@ -75,13 +75,13 @@ def run(
             client=client,
             query=job.query,
             follow=job.follow,
-            in_place=job.way == IN_PLACE,
+            in_place=job.mode.in_place,
             slices=job.slices,
         )
         if rejects.path.absolute() == source.path:
             raise ConfigError(f"the reject file {rejects.path} is the input itself")
         cluster = _reach(client, job.wait_s)
-        live = cluster.patience.call(client, lambda: find(client, job))
+        live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
         job = _settled(job, live)
         builder = _builder(job)
         checkpoint = _checkpoint(job, source, rejects)
@@ -113,7 +113,7 @@ def run(
                 written = worker.run()
         if worker.complete:
             checkpoint.remove()
-            if job.way == COMPANION:
+            if job.mode is COMPANION:
                 gone = remove_gone(client, job.source.removeprefix(INDEX_SCHEME), written.live.name)
                 tally.deleted += gone.removed
     if isinstance(builder, Deduplicator):
@@ -136,14 +136,14 @@ def _settled(job: Job, live: LiveIndex | None) -> Job:
     """The job as the index that exists, if it does, has it.
 
     Raises:
-        IndexUnusable: The index was made in another way.
+        IndexUnusable: The index was made in another mode.
         ConfigError: Several machines would describe an index, each in its way.
     """
     if live is not None:
-        check_way(job, live)
-        if job.way == COMPANION:
+        check_mode(job, live)
+        if job.mode is COMPANION:
             return replace(job, keep=tuple(live.meta.source["keep"]))
-    elif job.way == IN_PLACE and job.shard.count > 1:
+    elif job.mode.in_place and job.shard.count > 1:
         raise ConfigError(
             "the first run in place decides on the calibration for all; run it without --shard, "
             "to its first document at least"
@@ -155,7 +155,7 @@ def _builder(job: Job) -> Builder:
     documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
     builder: Builder = documents
     if job.kept is not None:
-        builder = KeptFields(documents, job.kept, in_place=job.way == IN_PLACE)
+        builder = KeptFields(documents, job.kept, in_place=job.mode.in_place)
     if job.duplicates.mode == "keep":
         return builder
     return Deduplicator(builder, job.duplicates, job.fields.work)

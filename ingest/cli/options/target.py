@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ingest.sources.source import INDEX_SCHEME
-from ingest.write.modes import COMPANION, IN_PLACE, VERSION
 from xlrec_es.errors import ConfigError
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from ingest.write.modes import Mode
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,11 +24,11 @@ class WrittenIndex:
 
     Attributes:
         name: Index or alias.
-        way: `VERSION`, `IN_PLACE` or `COMPANION`.
+        mode: `VERSION`, `IN_PLACE` or `COMPANION` of `ingest.write.modes`.
     """
 
     name: str
-    way: str
+    mode: Mode
 
     @classmethod
     def chosen(
@@ -37,6 +39,8 @@ class WrittenIndex:
         Raises:
             ConfigError: It contradicts itself.
         """
+        from ingest.write.modes import COMPANION, IN_PLACE, VERSION
+
         if not (in_place or companion):
             if index is None:
                 raise ConfigError("name the index to write with --index, or XLREC_INDEX")
@@ -53,7 +57,7 @@ class WrittenIndex:
         return cls(name, IN_PLACE) if in_place else cls(index or f"{name}-xlrec", COMPANION)
 
 
-def way_options(command: F) -> F:
+def mode_options(command: F) -> F:
     """Give a command the options of how an index is written; see `ingest.run.job`."""
 
     @click.option(
