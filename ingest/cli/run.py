@@ -275,9 +275,9 @@ def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, An
     """Run the job, and print its summary; a signal ends the process here."""
     from ingest.encode.model_record import refusal
     from ingest.run.assemble import run as run_job
-    from ingest.run.progress_bar import ProgressBar
+    from ingest.run.observe.progress_bar import ProgressBar
+    from ingest.run.observe.summary import table
     from ingest.run.signals import end, stoppable, tell
-    from ingest.run.summary import table
 
     with contextlib.ExitStack() as around:
         log = around.enter_context(_log()) if shown.log_json else None
@@ -302,7 +302,7 @@ def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, An
 @contextlib.contextmanager
 def _log() -> Iterator[Observer]:
     """The JSON log; an error is a line of it, too, and no other sentence ends the command."""
-    from ingest.run.json_log import json_log
+    from ingest.run.observe.json_log import json_log
 
     with json_log() as observe:
         try:

@@ -21,10 +21,10 @@ from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.index_setup import check_mode
 from ingest.run.job import Job
-from ingest.run.prometheus import serve_metrics
+from ingest.run.observe.prometheus import serve_metrics
+from ingest.run.observe.summary import summarize
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.signals import Stop
-from ingest.run.summary import summarize
 from ingest.run.worker import Worker, no_one
 from ingest.sources.record import Record
 from ingest.sources.source import INDEX_SCHEME, Source, open_source
@@ -54,11 +54,11 @@ def run(
         job: What is to be done.
         connection: To the cluster.
         encoder: Makes the vectors; None to load the job's model.
-        observe: Is told how far it is, see `ingest.run.progress_bar.ProgressBar`.
+        observe: Is told how far it is, see `ingest.run.observe.progress_bar.ProgressBar`.
         stop: To end the run early: what is encoded is still written and noted.
 
     Returns:
-        The summary: see `ingest.run.summary.summarize`.
+        The summary: see `ingest.run.observe.summary.summarize`.
 
     Raises:
         XlrecError: It cannot be done, or not to the end; all that was acknowledged stays.

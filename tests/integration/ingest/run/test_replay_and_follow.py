@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch
 from fakes import HashEncoder
 from ingest.run import assemble as runs
 from ingest.run.job import Job
-from ingest.run.prometheus import serve_metrics
+from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.reject_file import replaced
 from ingest.run.signals import Stop
 from ingest.run.worker import Worker

@@ -19,6 +19,7 @@ from fakes import HashEncoder
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
+from ingest.run import reading
 from ingest.run import worker as worker_module
 from ingest.run.counts import Tally
 from ingest.run.job import Job
@@ -406,7 +407,7 @@ def test_a_source_without_a_record_makes_no_index(bench: Bench) -> None:
 def test_a_stream_is_calibrated_on_its_beginning(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "HEAD_DOCUMENTS", 3)
+    monkeypatch.setattr(reading, "HEAD_DOCUMENTS", 3)
     tally = bench.run(CATALOGUE, stream=True)
     assert tally.indexed == 7
     assert bench.documents().keys() == IDS

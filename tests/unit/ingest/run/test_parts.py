@@ -19,10 +19,10 @@ from fakes import HashEncoder
 from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
 from ingest.encode import raw_vectors
-from ingest.run import progress_bar
 from ingest.run.counts import Tally
+from ingest.run.observe import progress_bar
+from ingest.run.observe.progress_bar import ProgressBar
 from ingest.run.pipeline import Fill
-from ingest.run.progress_bar import ProgressBar
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.sources.record import Record, Rejection
 from ingest.write import calibration_sample
