@@ -14,9 +14,7 @@ from transformers import AutoTokenizer
 
 from ingest.encode import long_texts
 from ingest.encode.options import EncoderOptions
-from ingest.encode.sentence_transformer import (
-    load_encoder,
-)
+from ingest.encode.sentence_transformer import load_encoder
 from tiny_model import DIMS, TEXTS
 from xlrec_es.errors import EncoderError
 

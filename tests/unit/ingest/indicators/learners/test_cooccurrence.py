@@ -7,11 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from indicator_learning import N_WORKS, all_works, as_likes
-from ingest.indicators.learners import (
-    Cosine,
-    LogLikelihood,
-    RP3Beta,
-)
+from ingest.indicators.learners import Cosine, LogLikelihood, RP3Beta
 from ingest.indicators.learners.cooccurrence import log_likelihood
 
 

@@ -7,9 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from indicator_learning import N_WORKS, all_works
-from ingest.indicators.learners import (
-    Ease,
-)
+from ingest.indicators.learners import Ease
 from ingest.indicators.learners.ease import MAX_WORKS
 from xlrec_es.errors import UsageError
 

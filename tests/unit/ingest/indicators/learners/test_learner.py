@@ -7,10 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from indicator_learning import N_WORKS, all_works, as_likes
-from ingest.indicators.learners import (
-    LEARNERS,
-    Learner,
-)
+from ingest.indicators.learners import LEARNERS, Learner
 
 
 def learner(name: str) -> Learner:

@@ -7,11 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from indicator_learning import N_WORKS, all_works, as_likes
-from ingest.indicators.learners import (
-    Ease,
-    LocalEase,
-    local_ease,
-)
+from ingest.indicators.learners import Ease, LocalEase, local_ease
 
 
 def test_local_ease_among_all_works_is_ease() -> None:

@@ -10,10 +10,7 @@ from scipy.sparse import csr_array
 
 from devices import DEVICES
 from indicator_learning import all_works
-from ingest.indicators.learners import (
-    LocalEase,
-    local_ease,
-)
+from ingest.indicators.learners import LocalEase, local_ease
 from ingest.indicators.learners.ridge_regressions import InTorch, OnCpu, Rows
 
 
