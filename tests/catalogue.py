@@ -13,6 +13,8 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.versions import creation
+from xlrec_es.versions.inventory import read_versions
 
 DIMS = 32
 TOPICS = ("chess", "astronomy", "painting", "cooking")
@@ -115,3 +117,14 @@ def write_likes(path: Path, persons: int, *, also: Sequence[str] = ()) -> Path:
         lines += [f"p{person}\t{work}" for work in (*works, *also)]
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def add_version(client: Elasticsearch, name: str, documents: int = 1) -> str:
+    """A version like the live one, with so many documents that mean nothing."""
+    found = read_versions(client, name)
+    assert found.live is not None
+    new = creation.plan_version(found, found.live)
+    creation.create(client, new)
+    for number in range(documents):
+        client.index(index=new.index, id=str(number), document={"title": "x"}, refresh=True)
+    return new.index
