@@ -1,4 +1,7 @@
-"""Start, find and stop local nodes."""
+"""Start, find and stop local nodes.
+
+Needs the extra `node`, and Java 17 or newer.
+"""
 
 from __future__ import annotations
 
