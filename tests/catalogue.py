@@ -95,7 +95,8 @@ def write_catalogue(
     own = documents() if instead is None else instead
     for id_, body in {**own, **(extra or {})}.items():
         # What has no object of ours is a document that somebody else wrote, and stays one.
-        mine = {"xlrec": {"id": id_, **body["xlrec"]}} if "xlrec" in body else {}  # type: ignore[dict-item]
+        ours = body.get("xlrec")
+        mine = {"xlrec": {"id": id_, **ours}} if isinstance(ours, dict) else {}
         operations += [{"index": {"_index": live.name, "_id": id_}}, body | mine]
     answer = client.bulk(operations=operations, refresh=True)
     assert not answer["errors"], answer

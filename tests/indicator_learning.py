@@ -30,7 +30,7 @@ def all_works(likes: csr_array) -> np.ndarray:
     return np.arange(likes.shape[1], dtype=np.int32)
 
 
-def job(likes: Path, name: str, **options: Any) -> IndicatorJob:  # noqa: ANN401
+def job(likes: Path, name: str, **options: Any) -> IndicatorJob:  # noqa: ANN401 - of any field
     """What to do with these likes in an index of the catalogue; options change some of it."""
     learner = LocalEase(regularization=10, top=20)
     transfer = Transfer(neighbours=5, speaking=5, top=20)

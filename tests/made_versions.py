@@ -24,11 +24,12 @@ OURS = {
     },
     "settings": {"index.number_of_shards": "3", "index.uuid": "u", "index.blocks.write": "true"},
 }
-BARE = {"mappings": {}, "settings": {}}
-LIVE, PREVIOUS = {"shop": {}}, {"shop-xlrec-previous": {}}
+BARE: dict[str, Any] = {"mappings": {}, "settings": {}}
+LIVE: dict[str, Any] = {"shop": {}}
+PREVIOUS: dict[str, Any] = {"shop-xlrec-previous": {}}
 
 
-def version(number: int, aliases: dict[str, Any] | None = None, **changes: Any) -> Version:  # noqa: ANN401
+def version(number: int, aliases: dict[str, Any] | None = None, **changes: Any) -> Version:  # noqa: ANN401 - of any field
     """The index `shop-xlrec-v<number>`, one of ours unless the changes say otherwise."""
     fields = {"index": f"shop-xlrec-v{number}", "number": number, "body": OURS, **changes}
     return Version(aliases=aliases or {}, **fields)

@@ -65,7 +65,7 @@ class Bench:
         threading.Thread(target=pipe.write_bytes, args=(Path(path).read_bytes(),)).start()
         return str(pipe)
 
-    def run(self, records: list[Any], **options: Any) -> Tally:  # noqa: ANN401
+    def run(self, records: list[Any], **options: Any) -> Tally:  # noqa: ANN401 - of any field
         """Ingest these records; options are those of a job, and `window` and `stream`."""
         window, stream = options.pop("window", 3), options.pop("stream", False)
         path = self.write(records)
@@ -94,7 +94,8 @@ class Bench:
 
     def documents(self) -> dict[str, dict[str, Any]]:
         """All documents by id, with their vectors."""
-        hits = self.es.search(index=self.index, size=1000, fields=["xlrec.embedding"])["hits"]
+        body = {"size": 1000, "fields": ["xlrec.embedding"]}
+        hits = self.es.search(index=self.index, body=body)["hits"]
         return {
             hit["_id"]: hit["_source"] | {"vector": hit["fields"]["xlrec.embedding"]}
             for hit in hits["hits"]
