@@ -128,9 +128,9 @@ class IndexSource:
                 for shard, number in now.items():
                     before = done.get(shard, -1)
                     if number > before:
-                        newer = {"range": {"_seq_no": {"gt": before}}}
+                        newer, place = scan.written_after(shard, before)
                         query = {"bool": {"filter": [self._query, newer]}}
-                        yield from self._matches(query, preference=f"_shards:{shard}")
+                        yield from self._matches(query, preference=place)
                         done[shard] = number
                 well_at = time.monotonic()
             except ClusterError as error:

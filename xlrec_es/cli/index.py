@@ -226,7 +226,7 @@ def rollback(
     show_rollback(rolling_back.Rollback(client, plan, packed).run(), name, as_json=as_json)
 
 
-def show_rollback_plan(client: Elasticsearch, plan: rolling_back.Plan) -> None:
+def show_rollback_plan(client: Elasticsearch, plan: rolling_back.RollbackPlan) -> None:
     """Print what would be taken along, and the request."""
     count = swap_note.count_since(client, plan.live.index, plan.note.done)
     deletions = "" if plan.note.same else " (not what was deleted)"
@@ -237,7 +237,7 @@ def show_rollback_plan(client: Elasticsearch, plan: rolling_back.Plan) -> None:
     _print_request("POST _aliases", plan.change.body)
 
 
-def show_rollback(report: rolling_back.Report, name: str, *, as_json: bool) -> None:
+def show_rollback(report: rolling_back.RollbackReport, name: str, *, as_json: bool) -> None:
     """Print what was done."""
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))

@@ -29,7 +29,7 @@ from xlrec_es.versions.copier import copied_as_is
 from xlrec_es.versions.gate_checks import Check
 from xlrec_es.versions.gate_evaluation import Comparison
 from xlrec_es.versions.inventory import read_versions
-from xlrec_es.versions.reindex import Observe, Plan, Reindexer, Report
+from xlrec_es.versions.reindex import Observe, Reindexer, ReindexPlan, ReindexReport
 
 
 @click.command()
@@ -60,7 +60,7 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
             carry_out(work, how, columns)
 
 
-def show_plan(plan: Plan) -> None:
+def show_plan(plan: ReindexPlan) -> None:
     """Print what would be sent."""
     new = plan.new
     request = "goes on with" if plan.exists else "PUT"
@@ -96,7 +96,7 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
     _show(report, work.plan.versions.name)
 
 
-def _show(report: Report, name: str) -> None:
+def _show(report: ReindexReport, name: str) -> None:
     click.echo(
         f"{report.index}: {report.copied} copied, {report.unchanged} were there, {report.deleted} "
         f"deleted; {report.seconds:.1f} s"

@@ -103,13 +103,10 @@ def count_since(client: Elasticsearch, index: str, done: Mapping[str, int]) -> i
     """
     with friendly_errors(client):
         client.indices.refresh(index=index)
+        asked = (scan.written_after(shard, number) for shard, number in done.items())
         return sum(
-            client.count(
-                index=index,
-                query={"range": {"_seq_no": {"gt": number}}},
-                preference=f"_shards:{shard}",
-            )["count"]
-            for shard, number in done.items()
+            client.count(index=index, query=query, preference=place)["count"]
+            for query, place in asked
         )
 
 

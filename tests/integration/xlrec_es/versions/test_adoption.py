@@ -6,13 +6,14 @@ import threading
 import time
 
 import pytest
-from elasticsearch import ApiError, BadRequestError, Elasticsearch
+from elasticsearch import ApiError, BadRequestError, ConnectionTimeout, Elasticsearch
+from elasticsearch.client import IndicesClient
 from elasticsearch.exceptions import AuthorizationException
 
 from catalogue import write_catalogue
-from xlrec_es.errors import ClusterError, IndexUnusable
+from xlrec_es.errors import ClusterError, ClusterUnreachable, IndexUnusable
 from xlrec_es.index.live_index import find_live
-from xlrec_es.versions import adoption
+from xlrec_es.versions import adoption, write_block
 from xlrec_es.versions.aliases import change_aliases, plan_prune, plan_rollback, plan_swap
 from xlrec_es.versions.inventory import Versions, read_versions
 
@@ -101,6 +102,60 @@ def test_an_adoption_that_is_refused_leaves_the_index_as_it_was(
     assert counted(es_each, index_name) == 21
     with pytest.raises(IndexUnusable, match="no index or alias"):
         adoption.check_adoptable(Versions("nothing", ()))
+
+
+@pytest.mark.parametrize(
+    ("request_name", "answer", "is_blocked"),
+    [
+        ("clone", KeyboardInterrupt, False),
+        ("count", KeyboardInterrupt, False),
+        # Whether these took effect nobody knows: what is written to the old index may be lost.
+        ("update_aliases", KeyboardInterrupt, True),
+        ("update_aliases", ConnectionTimeout, True),
+    ],
+)
+def test_an_adoption_that_is_broken_off_blocks_writes_only_where_they_may_be_lost(
+    es: Elasticsearch,
+    index_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    request_name: str,
+    answer: type[BaseException],
+    is_blocked: bool,
+) -> None:
+    own_index(es, index_name)
+    found = read_versions(es, index_name)
+
+    def broken(*_: object, **__: object) -> None:
+        raise answer("broken off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Elasticsearch if request_name == "count" else IndicesClient, request_name, broken
+        )
+        with pytest.raises((KeyboardInterrupt, ClusterUnreachable)):
+            adoption.adopt(es, found)
+    assert write_block.is_blocked(es, index_name) is is_blocked
+
+
+def test_a_refused_adoption_leaves_the_owners_block(es: Elasticsearch, index_name: str) -> None:
+    own_index(es, index_name)
+    es.indices.put_settings(index=index_name, settings={"index.blocks.write": True})
+    es.indices.put_alias(index=index_name, name=f"{index_name}-xlrec-v0")
+    with pytest.raises(ClusterError, match="xlrec-v0"):
+        adoption.adopt(es, read_versions(es, index_name))
+    assert write_block.is_blocked(es, index_name)
+
+
+def test_of_two_people_who_adopt_at_once_the_second_is_told(
+    es_each: Elasticsearch, index_name: str
+) -> None:
+    own_index(es_each, index_name)
+    seen = read_versions(es_each, index_name)
+    adoption.adopt(es_each, seen)
+    with pytest.raises(ClusterError):
+        adoption.adopt(es_each, seen)
+    assert counted(es_each, index_name) == 20
+    es_each.index(index=index_name, id="after", document={"brand": "a"})  # nothing blocks writes
 
 
 def test_an_index_blocked_by_its_owner_stays_blocked(

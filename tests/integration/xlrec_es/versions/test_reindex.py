@@ -26,7 +26,7 @@ from xlrec_es.versions.copier import Transform, copied_as_is
 from xlrec_es.versions.gate_checks import Limits
 from xlrec_es.versions.gate_evaluation import Comparison
 from xlrec_es.versions.inventory import read_versions
-from xlrec_es.versions.reindex import Reindexer, Report, plan
+from xlrec_es.versions.reindex import Reindexer, ReindexReport, plan
 
 EXTRA = {
     f"extra-{topic}-{number}": document(topic, number, LANGUAGES[number % 3])
@@ -294,7 +294,7 @@ def test_whoever_swaps_first_wins(
 
 def test_a_language_that_comes_meanwhile(es_each: Elasticsearch, index_name: str) -> None:
     live = write_catalogue(es_each, index_name)
-    report: list[Report] = []
+    report: list[ReindexReport] = []
     work = prepare(es_each, index_name)
     work.run(swap=False)
     es_each.indices.put_mapping(

@@ -106,7 +106,7 @@ def test_an_attempt_that_was_killed_is_done_again(
     es.index(index=index_name, id="x", document={"title": "x"})
     with monkeypatch.context() as patch:
         patch.setattr(swap_note, "change_aliases", die)
-        patch.setattr(swap_note, "allow_writes", lambda *_: None)
+        patch.setattr(write_block, "allow_writes", lambda *_: None)
         patch.setattr(swap_note, "note_block", _only_blocked(swap_note.note_block))
         with pytest.raises(Killed):
             back(es, index_name).run()
