@@ -162,6 +162,7 @@ class Core:
             documents, _ = yield from self._history(live.name, live, sorted(works), [])
         known = Known(
             read_documents(documents, live.meta.title_field),
+            weights,
             {hit["_id"]: work_of(hit) for hit in others},
             self._encode(history, live),
         )

@@ -70,11 +70,12 @@ options = st.builds(
 
 def known(history: History, rules: WeightRules) -> Known:
     """What the index says: every rendition of what says something, and the works of the rest."""
-    telling = weigh(history, rules)
-    works = {WORK_OF[item] for item in telling}
-    silent = set(history.items) - set(telling)
+    weights = weigh(history, rules)
+    works = {WORK_OF[item] for item in weights}
+    silent = set(history.items) - set(weights)
     return Known(
         [document for document in DOCUMENTS if document.work in works],
+        weights,
         {d.id: d.work for d in DOCUMENTS if {d.id, d.work} & silent},
     )
 

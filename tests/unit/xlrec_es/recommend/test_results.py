@@ -29,9 +29,8 @@ LIVE = LiveIndex(
 def plan(options: Options, languages: list[str] | None = None) -> Plan:
     """Somebody who likes a work in English."""
     liked = HistoryDocument("gimp", "gimp", "en", "GIMP", np.asarray([1, 0, 0], np.float32))
-    return make_plan(
-        LIVE, History.of(["gimp"]), Known([liked]), languages=languages, options=options
-    )
+    known = Known([liked], {"gimp": 1.0})
+    return make_plan(LIVE, History.of(["gimp"]), known, languages=languages, options=options)
 
 
 def answer(language: str, count: int) -> dict[str, Any]:

@@ -44,8 +44,8 @@ def plan(**changes: Any) -> Plan:  # noqa: ANN401
     """Somebody who likes a work that has a text in English and none in Japanese."""
     liked = HistoryDocument("gimp", "gimp", "en", "GIMP", np.asarray([1, 0, 0], np.float32))
     options = Options(weights=WEIGHTS, server_side=True, **changes)
-    history = History.of(["gimp"])
-    return make_plan(LIVE, history, Known([liked]), languages=["en", "ja"], options=options)
+    history, known = History.of(["gimp"]), Known([liked], {"gimp": 1.0})
+    return make_plan(LIVE, history, known, languages=["en", "ja"], options=options)
 
 
 def answer(*scores: float, language: str) -> dict[str, Any]:
