@@ -23,7 +23,7 @@ from xlrec_es.recommend.plan import Known, Plan, make_plan, read_documents
 from xlrec_es.recommend.queries import history_body, seen_body, to_msearch
 from xlrec_es.recommend.ranking import Ranking, Searched, hits_of, rank
 from xlrec_es.recommend.recommendations import Recommendations
-from xlrec_es.recommend.results import details, finish
+from xlrec_es.recommend.results import choose, details, finish
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
@@ -246,7 +246,9 @@ class Core:
     def _show(
         self, ranking: Ranking, plan: Plan, options: Options, size: int
     ) -> Steps[Recommendations]:
-        """Fetch what the documents to be shown hold, and choose."""
+        """Choose what is shown, and fetch what those documents hold."""
+        if options.diversity == 0:  # diversity needs vectors, which are yet to be fetched
+            ranking = replace(ranking, chosen=choose(ranking, plan, options, size=size))
         body = details(ranking, plan, options, size=size)
         found: list[Hit] = []
         try:

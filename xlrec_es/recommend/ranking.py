@@ -41,6 +41,7 @@ class Ranking:
         hits: Elasticsearch's hit by document id.
         works: Work by document id.
         degraded: What failed or came late, in sentences.
+        chosen: Those candidates that are shown, in order; None while that is open.
     """
 
     candidates: list[fusion.Fused]
@@ -48,6 +49,7 @@ class Ranking:
     hits: Mapping[str, Answer]
     works: Mapping[str, str]
     degraded: tuple[str, ...]
+    chosen: Sequence[fusion.Fused] | None = None
 
 
 def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
@@ -95,7 +97,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     else:
         candidates = fuse(lists)
     alike = {key: found for key, found in lists.items() if key[1] in comparable}
-    # Only a shared list needs it (`_choose`), and only beside a leg that cannot be compared.
+    # Only a shared list needs it (`results.choose`), and only beside a leg that cannot be compared.
     fair = fuse(alike) if options.mix == reranking.AUTO and len(alike) < len(lists) else candidates
     works = {document: work_of(hit) for document, hit in hits.items()}
     return Ranking(candidates, fair, hits, works, degraded)
