@@ -1,6 +1,7 @@
 """The flow of one recommendation: what is asked, and what is made of the answers. No client.
 
-Generators yield a `Call` and are sent its answer, or are thrown what became of it.
+Generators yield a `Call` and are sent its answer, or are thrown the error that it met. Whoever has
+a client carries the calls, and steps from each to the next by `advance`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from xlrec_es.cluster.capabilities import NODES_ANSWER, read_nodes
-from xlrec_es.errors import ClusterError, IndexNotFound, PermissionDenied, UsageError
+from xlrec_es.errors import (
+    ClusterError,
+    IndexNotFound,
+    PermissionDenied,
+    UsageError,
+    XlrecError,
+)
 from xlrec_es.index.hits import work_of
 from xlrec_es.index.live_index import LiveIndex, check_encoder, live_arguments, read_live
 from xlrec_es.interactions.history import History
@@ -33,7 +40,6 @@ Hit = Mapping[str, Any]
 DESCRIPTION_LIFE_S = 30.0
 """How long what an index says of itself is believed; a swapped alias is noticed sooner."""
 
-
 SEARCH = "search"
 MSEARCH = "msearch"
 
@@ -48,8 +54,34 @@ class Call:
 
 Steps = Generator[Call, Mapping[str, Any], T]
 
-Answer = Mapping[str, Any] | None
-"""What a step is resumed with; None for the first."""
+Outcome = Mapping[str, Any] | XlrecError
+"""What became of a call: its answer, or the error that it met."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The end of steps, and what they return."""
+
+    result: T
+
+
+def advance(steps: Steps[T], outcome: Outcome | None = None) -> Call | Done[T]:
+    """Go on to the next call, or to the end.
+
+    Args:
+        steps: What is under way.
+        outcome: What became of the last call; None for the first step. Steps that are told of an
+            error may go on without the answer.
+
+    Raises:
+        XlrecError: The steps end in it.
+    """
+    try:
+        if isinstance(outcome, XlrecError):
+            return steps.throw(outcome)
+        return next(steps) if outcome is None else steps.send(outcome)
+    except StopIteration as end:
+        return Done(end.value)
 
 
 class Core:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +51,7 @@ from xlrec_es.errors import (
 )
 from xlrec_es.index.hits import id_of
 from xlrec_es.index.live_index import check_fingerprint, find_live, update_meta
-from xlrec_es.recommend.flow import SEARCH, Call
+from xlrec_es.recommend.flow import SEARCH, Call, Outcome
 from xlrec_es.recommend.options import LEGS
 from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import score_of, to_msearch
@@ -559,9 +559,9 @@ def test_one_search_that_failed_degrades_the_answer(
 class WithoutDetails(Recommender):
     """Loses the last of the three requests."""
 
-    def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
+    def _send(self, call: Call, deadline: float) -> Outcome:
         if call.method == SEARCH and "ids" in call.arguments["body"]["query"]:
-            raise ClusterUnreachable("too late")
+            return ClusterUnreachable("too late")
         return super()._send(call, deadline)
 
 
