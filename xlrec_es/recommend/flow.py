@@ -27,7 +27,7 @@ from xlrec_es.interactions.weighting import weigh
 from xlrec_es.recommend import retrievers, similarity
 from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTS, Options
 from xlrec_es.recommend.plan import Known, Plan, make_plan, read_documents
-from xlrec_es.recommend.queries import history_body, seen_body, to_msearch
+from xlrec_es.recommend.queries import history_body, to_msearch
 from xlrec_es.recommend.ranking import Ranking, Searched, hits_of, rank
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.results import choose, details, finish
@@ -248,7 +248,8 @@ class Core:
         """The documents of items that say something, and those of items that say nothing."""
         title, binary = live.meta.title_field, live.has_binary_vectors
         bodies = [history_body(telling, title=title, binary=binary)] * bool(telling)
-        bodies += [seen_body(silent)] * bool(silent)
+        # Of what says nothing the work is enough, to leave it out of lists.
+        bodies += [history_body(silent, title=None, vectors=False)] * bool(silent)
         if len(bodies) < 2:
             found = yield from self._hits(index, *bodies)
             return (found, []) if telling else ([], found)

@@ -24,7 +24,6 @@ from xlrec_es.recommend.queries import (
     details_body,
     history_body,
     popularity_body,
-    seen_body,
     to_msearch,
 )
 from xlrec_es.recommend.retrievers import one_search_each
@@ -84,7 +83,7 @@ def golden_bodies() -> dict[str, object]:
             for market in (None, "JP")
         ],
         "requests": [{"language": r.language, "leg": r.leg, "body": r.body} for r in requests()],
-        "seen": seen_body(["a", ODD_ID]),
+        "seen": history_body(["a", ODD_ID], title=None, vectors=False),
         "server_side": [
             {"language": r.language, "leg": r.leg, "body": r.body}
             for constant in (None, 60)
