@@ -114,7 +114,7 @@ def make_plan(
         _work_weights(known.weights, documents),
         free_texts=known.free_texts,
         also_seen=known.others.values(),
-        max_interests=options.max_interests or max_interests(live, weights),
+        max_interests=options.max_interests or default_interests(live, weights),
         push=options.push,
     )
     if languages is None and own_languages:
@@ -143,7 +143,7 @@ def make_plan(
     return Plan(live, profile, targets, requests, weights, unknown, tuple(notes))
 
 
-def max_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
+def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
     """How many interests a profile has where nobody says."""
     if "max_interests" in live.meta.options:
         return int(live.meta.options["max_interests"])

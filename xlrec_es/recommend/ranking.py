@@ -70,7 +70,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
 
-    def fuse(some: Mapping[tuple[str, str], Sequence[fusion.Hit]]) -> list[fusion.Fused]:
+    def fuse(some: Mapping[tuple[str, str], Sequence[fusion.Scored]]) -> list[fusion.Fused]:
         if options.fusion == RECIPROCAL_RANK:
             fused = fusion.reciprocal_rank(
                 some, plan.weights, comparable=comparable, rank_constant=options.rank_constant
@@ -145,7 +145,7 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
     return usable, tuple(dict.fromkeys(degraded))
 
 
-def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], list[fusion.Hit]]:
+def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], list[fusion.Scored]]:
     """One list for each language and leg, best first."""
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
@@ -156,7 +156,7 @@ def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], l
         if request.leg == FUSED:
             factor = 1 / retrievers.highest_score(request.body)
         lists[request.language, request.leg] = fusion.in_order(
-            fusion.Hit(id_of(hit), factor * score_of(hit) + summand)
+            fusion.Scored(id_of(hit), factor * score_of(hit) + summand)
             for hit in answer["hits"]["hits"]
         )
     return lists

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xlrec_es.recommend.fusion import Found, Fused, Hit, boosted, fuse, level, reciprocal_rank
+from xlrec_es.recommend.fusion import Found, Fused, Scored, boosted, fuse, level, reciprocal_rank
 from xlrec_es.recommend.reranking import allocate, diversify, select, share_out
 
 IDS = [f"d{i}" for i in range(8)]
@@ -17,15 +17,15 @@ LANGUAGES = ["de", "ja", "zh"]
 COMPARABLE = frozenset({"dense"})
 
 
-def hits(scores: dict[str, float]) -> list[Hit]:
+def hits(scores: dict[str, float]) -> list[Scored]:
     return [
-        Hit(document, score)
+        Scored(document, score)
         for document, score in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
 
 
 @st.composite
-def leg_lists(draw: st.DrawFn) -> dict[tuple[str, str], list[Hit]]:
+def leg_lists(draw: st.DrawFn) -> dict[tuple[str, str], list[Scored]]:
     """Lists whose documents carry their language in their id, as documents have one language."""
     lists = {}
     for language in draw(st.lists(st.sampled_from(LANGUAGES), unique=True)):
@@ -38,7 +38,7 @@ def leg_lists(draw: st.DrawFn) -> dict[tuple[str, str], list[Hit]]:
 class TestFuse:
     @given(leg_lists(), st.floats(0, 1), st.floats(0, 1))
     def test_is_a_permutation_of_the_weighted_candidates(
-        self, lists: dict[tuple[str, str], list[Hit]], dense: float, lexical: float
+        self, lists: dict[tuple[str, str], list[Scored]], dense: float, lexical: float
     ) -> None:
         weights = {"dense": dense, "lexical": lexical}
         fused = fuse(lists, weights, comparable=COMPARABLE)
@@ -58,7 +58,7 @@ class TestFuse:
         self,
         fusion: Callable[..., list[Fused]],
         leg: str,
-        lists: dict[tuple[str, str], list[Hit]],
+        lists: dict[tuple[str, str], list[Scored]],
         dense: float,
         lexical: float,
         more: float,
@@ -78,7 +78,9 @@ class TestFuse:
                     assert after[one.id] >= after[other.id] - 1e-9
 
     @given(leg_lists())
-    def test_one_leg_alone_keeps_its_order(self, lists: dict[tuple[str, str], list[Hit]]) -> None:
+    def test_one_leg_alone_keeps_its_order(
+        self, lists: dict[tuple[str, str], list[Scored]]
+    ) -> None:
         fused = fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
         for language in LANGUAGES:
             mine = [item for item in fused if item.language == language]
@@ -145,7 +147,7 @@ class TestFuse:
 
 
 class TestSelect:
-    def candidates(self, lists: dict[tuple[str, str], list[Hit]]) -> list:
+    def candidates(self, lists: dict[tuple[str, str], list[Scored]]) -> list:
         return fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
 
     @given(
@@ -155,7 +157,7 @@ class TestSelect:
         | st.fixed_dictionaries(dict.fromkeys(LANGUAGES, st.floats(0.01, 10))),
     )
     def test_each_work_once_and_seats_exact_when_supply_allows(
-        self, lists: dict[tuple[str, str], list[Hit]], size: int, mix: str | dict[str, float]
+        self, lists: dict[tuple[str, str], list[Scored]], size: int, mix: str | dict[str, float]
     ) -> None:
         candidates = self.candidates(lists)
         works = {item.id: item.id for item in candidates}
@@ -220,10 +222,11 @@ class TestReciprocalRank:
         assert [item.id for item in fused] == ["b", "a"]
 
     @given(leg_lists())
-    def test_looks_at_nothing_but_ranks(self, lists: dict[tuple[str, str], list[Hit]]) -> None:
+    def test_looks_at_nothing_but_ranks(self, lists: dict[tuple[str, str], list[Scored]]) -> None:
         weights = {"dense": 0.6, "lexical": 0.4}
         stretched = {
-            key: [Hit(h.id, 100 - n) for n, h in enumerate(found)] for key, found in lists.items()
+            key: [Scored(h.id, 100 - n) for n, h in enumerate(found)]
+            for key, found in lists.items()
         }
         one = reciprocal_rank(lists, weights, comparable=COMPARABLE)
         other = reciprocal_rank(stretched, weights, comparable=COMPARABLE)
