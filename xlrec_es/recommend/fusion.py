@@ -1,7 +1,8 @@
 """From ranked lists to one ranked list, with each one's share. Pure.
 
-Two steps: the legs of all languages become one scored list (`fuse`, or `reciprocal_rank`), and
-seats are given to languages (`select`), after `diversify` if that is wanted.
+The legs of all languages become one scored list (`fuse`, or `reciprocal_rank`); `reranking` makes
+of it the list that is shown. `xlrec_es.evaluate.vectorized_fusion` is the twin of both in numpy,
+for trying many weights: whoever changes the one changes the other.
 """
 
 from __future__ import annotations

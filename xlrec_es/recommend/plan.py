@@ -1,4 +1,4 @@
-"""What is decided before a search is sent: options, target languages, the searches. Pure."""
+"""What is decided before a search is sent: the profile, target languages, the searches. Pure."""
 
 from __future__ import annotations
 
