@@ -12,12 +12,7 @@ from golden_bodies import GOLDEN, ODD_ID, golden_bodies, knn_of, profile, reques
 from xlrec_es.index.hits import vector_of
 from xlrec_es.recommend.options import LEGS, LEXICAL, SearchOptions
 from xlrec_es.recommend.profile import HistoryDocument, build_profile
-from xlrec_es.recommend.queries import (
-    build_requests,
-    dense_body,
-    history_body,
-    to_msearch,
-)
+from xlrec_es.recommend.queries import build_requests, dense_body, history_body, to_msearch
 
 
 @pytest.mark.parametrize("name", sorted(golden_bodies()))
