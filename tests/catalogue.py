@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from elasticsearch import Elasticsearch
 
+from xlrec_es import Boost, Options, SearchOptions
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.recommend.options import LEGS
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.versions import creation
@@ -30,6 +32,22 @@ FINGERPRINT = Fingerprint(
     recipe="title",
     calibration="none",
 )
+
+EVERYTHING = Options(
+    weights=dict.fromkeys(LEGS, 1.0),
+    search=SearchOptions(
+        exact=True,
+        oversample=2.0,
+        min_similarity=-0.9,
+        filters=({"range": {"price": {"lte": 200}}},),
+        boosts=(Boost({"term": {"brand": "brand1"}}, 1.5),),
+        caps={"brand": 3},
+        source=("brand", "price"),
+    ),
+)
+"""Every leg, and every option of a search, by the fields of these documents."""
+
+ODD_IDS = ['quo"te', "bra}ce", "comma,comma", "sla/sh", "dot.dot", "ünï日本", "x" * 512, "* OR *"]
 
 
 def work_vector(topic: str, number: int) -> np.ndarray:

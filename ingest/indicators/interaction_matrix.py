@@ -4,6 +4,9 @@ Rows come in Arrow batches and leave as numbers, 18 bytes each, so that 100 mill
 memory (README, "Design", has the formula; tests/bench/collect.py measures it). Every row that does
 not count is counted under its reason. The order of the rows decides nothing, and neither does the
 moment of reading: machines that share the work learn from the same likes.
+
+The twin of `xlrec_es.interactions.likes`, which reads for evaluations, without this side's
+libraries. What counts as liked is the same there, as a test shows, and so is the digest.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ from xlrec_es.evaluate.weight_search import (
 )
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.recommend.options import COLLABORATIVE, LEGS
-from xlrec_es.recommend.plan import max_interests
+from xlrec_es.recommend.plan import default_interests
 
 CHECKED = 0.3
 """Part of the persons that the proposal is checked on."""
@@ -87,7 +87,7 @@ def run(
     _refuse(material)
     legs = [leg for leg in LEGS if leg != COLLABORATIVE or material.indicators != NOTHING_LEARNED]
     before = (
-        ProfileOptions(max_interests(material.live, material.weights)),
+        ProfileOptions(default_interests(material.live, material.weights)),
         rounded([material.weights.get(leg, 0.0) for leg in legs]),
     )
     tuning, checking = (Objective(legs, measure=measure, k=job.k, mix=job.mix) for _ in range(2))

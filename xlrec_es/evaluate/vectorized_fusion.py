@@ -1,7 +1,8 @@
 """One case's leg scores as arrays: many fusion weights can be tried on one round of searches.
 
-The same fusion as `xlrec_es.recommend.fusion.fuse` and `select`, in numpy, a hundred times as fast.
-A test shows that the lists are those of `Recommender.recommend`, place by place.
+The twin of `xlrec_es.recommend.fusion` (`fuse`) and `xlrec_es.recommend.reranking` (`select`), in
+numpy, a hundred times as fast. It is written twice on purpose: those serve one person and can say
+why. A test shows that the lists are those of `Recommender.recommend`, place by place.
 """
 
 from __future__ import annotations

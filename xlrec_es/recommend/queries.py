@@ -328,15 +328,6 @@ def history_body(
     }
 
 
-def seen_body(items: Sequence[str]) -> dict[str, Any]:
-    """The search for the works of items that say nothing: they are left out of lists, and no more.
-
-    Args:
-        items: Ids of documents or works.
-    """
-    return history_body(items, title=None, vectors=False)
-
-
 def details_body(
     ids: Sequence[str],
     *,
