@@ -31,6 +31,7 @@ from ingest.shard import Shard
 from ingest.write.bulk_writer import BulkWriter, Operation
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.indicators import storable
 from xlrec_es.index.live_index import LiveIndex, find_live
 
@@ -228,7 +229,7 @@ def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
     action: dict[str, Any] = {"_id": entry.id, "retry_on_conflict": 3}
     if entry.routing is not None:
         action["routing"] = entry.routing
-    lines = (orjson.dumps({"update": action}), orjson.dumps({"doc": {"xlrec": fields}}), b"")
+    lines = (orjson.dumps({"update": action}), orjson.dumps({"doc": {OWN_FIELD: fields}}), b"")
     return Operation(entry, b"\n".join(lines))
 
 

@@ -35,7 +35,7 @@ from ingest.indicators.learners.sparse_blocks import strongest
 from xlrec_es.errors import SourceError
 from xlrec_es.evaluate.leakage import training_note
 from xlrec_es.evaluate.protocol import Case, Split, split, split_cases
-from xlrec_es.index.fields import VECTOR_FIELD
+from xlrec_es.index.fields import OWN_FIELD, TEXT_FIELD, VECTOR_FIELD
 from xlrec_es.index.hits import language_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.works import items_of, number_works, work_pages
@@ -187,9 +187,9 @@ def _read_documents(client: Elasticsearch, live: LiveIndex, *, with_vectors: boo
     found: list[tuple[str, str, str, str]] = []
     vectors: dict[str, Vector] = {}
     fields = [VECTOR_FIELD] if with_vectors else []
-    for hits in work_pages(client, live, fields=fields, source=["xlrec.text"], refresh=True):
+    for hits in work_pages(client, live, fields=fields, source=[TEXT_FIELD], refresh=True):
         for hit in hits:
-            texts = hit["_source"].get("xlrec", {}).get("text")
+            texts = hit["_source"].get(OWN_FIELD, {}).get("text")
             if not texts:
                 continue
             text = next(iter(texts.values()))[:MAX_CHARACTERS]
