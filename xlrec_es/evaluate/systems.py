@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from elasticsearch import Elasticsearch
 
 from xlrec_es.evaluate.baselines import baselines, best
-from xlrec_es.evaluate.case_search import Wanted, searches, serve
+from xlrec_es.evaluate.case_search import Wanted, answers, serve
 from xlrec_es.evaluate.catalogue import Pool
 from xlrec_es.evaluate.dataset import Job, Material, warnings_of
 from xlrec_es.evaluate.protocol import COLD_POOL, Case
-from xlrec_es.evaluate.vectorized_fusion import Ranked
+from xlrec_es.evaluate.vectorized_fusion import LegScores, Ranked
 from xlrec_es.index.live_index import find_live
 from xlrec_es.recommend.options import DENSE, WEIGHTS, Options
 
@@ -37,7 +37,7 @@ def all_lists(
         in sentences.
 
     Raises:
-        XlrecError: As for `case_search.searches`.
+        XlrecError: As for `case_search.answers`.
     """
     lists: dict[tuple[str, str], list[Ranked]] = {}
     degraded: tuple[str, ...] = ()
@@ -87,15 +87,10 @@ def lists_of(
         one: The round.
         step: Called after each case.
     """
-    found = searches(
-        client,
-        one.index,
-        one.cases,
-        options=replace(one.options, weights=one.legs),
-        languages=one.languages,
-    )
+    options = replace(one.options, weights=one.legs)
+    found = answers(client, one.index, one.cases, options=options, languages=one.languages)
     served = serve(
-        found,
+        (LegScores.of(searched, options) for searched in found),
         one.cases,
         one.settings,
         mix=job.mix,
