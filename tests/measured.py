@@ -10,7 +10,7 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es.evaluate.baselines import RAW_MEAN, baselines, best
-from xlrec_es.evaluate.case_search import Wanted, answers, serve
+from xlrec_es.evaluate.case_search import WantedLists, answers, serve
 from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.evaluate.protocol import Case
@@ -44,7 +44,7 @@ def measured(
     weights = options.weights or WEIGHTS
     found = answers(client, index, cases, options=options, languages=languages)
     scores = (LegScores.of(searched, options) for searched in found)
-    wanted = Wanted((pool,), languages, k)
+    wanted = WantedLists((pool,), languages, k)
     lists = serve(scores, cases, {"it": weights}, mix=str(options.mix), wanted=wanted).lists
     pairs = list(zip(cases, lists[pool, "it"], strict=True))
     works = [[work for work, _ in ranked] for _, ranked in pairs]

@@ -45,7 +45,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedLists:
     """Which lists.
 
     Attributes:
@@ -114,7 +114,7 @@ def serve(
     settings: Mapping[str, Mapping[str, float]],
     *,
     mix: str,
-    wanted: Wanted,
+    wanted: WantedLists,
     step: Callable[[], None] = lambda: None,
 ) -> Served:
     """Rank each case by each setting, in each pool.

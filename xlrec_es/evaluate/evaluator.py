@@ -35,7 +35,7 @@ COVERAGE = "coverage"  # of all lists together
 COLD_PERSONS = 5
 """A work that fewer persons like in the training part is cold."""
 
-Values = NDArray[np.float64]
+MetricValues = NDArray[np.float64]
 """Shape (n_cases,); NaN where a case has none."""
 
 
@@ -58,7 +58,9 @@ class Ground:
     percentiles: Mapping[str, float]
 
     @classmethod
-    def of(cls, works: Sequence[str], vectors: Vector, persons: Values, everybody: int) -> Ground:
+    def of(
+        cls, works: Sequence[str], vectors: Vector, persons: NDArray[np.float64], everybody: int
+    ) -> Ground:
         """Put together.
 
         Args:
@@ -78,7 +80,7 @@ class Ground:
 
 def measure(
     cases: Sequence[Case], lists: Sequence[Ranked], ground: Ground, k: int
-) -> dict[str, Values]:
+) -> dict[str, MetricValues]:
     """Every measure of every case's list.
 
     Args:
@@ -121,7 +123,7 @@ def recall_by_pair(
     lists: Sequence[Ranked],
     languages: Mapping[str, Sequence[str]],
     k: int,
-) -> dict[tuple[str, str], tuple[list[str], Values]]:
+) -> dict[tuple[str, str], tuple[list[str], MetricValues]]:
     """recall@k of the targets in each language, out of lists that all languages share.
 
     Args:

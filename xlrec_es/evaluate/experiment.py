@@ -20,7 +20,6 @@ from xlrec_es.evaluate.evaluator import (
     NDCG,
     RECALL,
     Ground,
-    Values,
     measure,
     recall_by_pair,
 )
@@ -60,7 +59,7 @@ def run(
     check_size(job, material)
     lists, degraded = all_lists(client, job, material, step)
     known = material.likes.work[material.parts.training]
-    persons: Values = np.bincount(known, minlength=len(material.pool.works)).astype(float)
+    persons = np.bincount(known, minlength=len(material.pool.works)).astype(np.float64)
     ground = Ground.of(
         material.pool.works, material.pool.work_vectors(), persons, len(material.likes.persons)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from elasticsearch import Elasticsearch
 
 from xlrec_es.evaluate.baselines import baselines, best
-from xlrec_es.evaluate.case_search import Wanted, answers, serve
+from xlrec_es.evaluate.case_search import WantedLists, answers, serve
 from xlrec_es.evaluate.catalogue import Pool
 from xlrec_es.evaluate.dataset import Job, Material, warnings_of
 from xlrec_es.evaluate.protocol import COLD_POOL, Case
@@ -94,7 +94,7 @@ def lists_of(
         one.cases,
         one.settings,
         mix=job.mix,
-        wanted=Wanted(one.pools, one.languages, job.k),
+        wanted=WantedLists(one.pools, one.languages, job.k),
         step=step,
     )
     return served.lists, served.degraded
