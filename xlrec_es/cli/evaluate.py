@@ -23,7 +23,7 @@ from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cluster.client_errors import friendly_errors, root_cause
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ClusterError
-from xlrec_es.evaluate.dataset import Job, Material, gather
+from xlrec_es.evaluate.dataset import EvaluationJob, Material, gather
 from xlrec_es.evaluate.evaluator import (
     COLD,
     COVERAGE,
@@ -36,7 +36,7 @@ from xlrec_es.evaluate.evaluator import (
     RECALL,
     SOURCE_SHARE,
 )
-from xlrec_es.evaluate.experiment import run
+from xlrec_es.evaluate.experiment import run_experiment
 
 
 @click.command()
@@ -54,7 +54,7 @@ from xlrec_es.evaluate.experiment import run
 )
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def evaluate(
-    job: Job,
+    job: EvaluationJob,
     against: str | None,
     write_training: Path | None,
     write_to: str | None,
@@ -84,7 +84,9 @@ def evaluate(
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("searching", total=None)
-            report = run(client, job, step=lambda n: progress.update(task, advance=1, total=n))
+            report = run_experiment(
+                client, job, step=lambda n: progress.update(task, advance=1, total=n)
+            )
         if write_to is not None:
             write_results(client, write_to, report)
     if as_json:

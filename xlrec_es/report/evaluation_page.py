@@ -32,7 +32,7 @@ def render(report: Mapping[str, Any]) -> str:
     """The HTML file.
 
     Args:
-        report: What `experiment.run` returned, or its JSON.
+        report: What `experiment.run_experiment` returned, or its JSON.
 
     Raises:
         MissingExtra: Altair is not installed.

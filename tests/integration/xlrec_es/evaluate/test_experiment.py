@@ -25,7 +25,7 @@ from xlrec_es import History, Recommender
 from xlrec_es.cli.main import main as xlrec_es
 from xlrec_es.evaluate.case_search import RULES, answers, history_of
 from xlrec_es.evaluate.catalogue import read_pool
-from xlrec_es.evaluate.dataset import Job
+from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.evaluate.protocol import POOLS, Case
 from xlrec_es.evaluate.systems import AGAINST, RECOMMENDER
 from xlrec_es.evaluate.vectorized_fusion import LegScores
@@ -305,7 +305,7 @@ def test_an_index_of_one_language_is_named(
 
 
 def test_the_job_is_written_down(likes: Path) -> None:
-    assert Job(likes, "shop", k=500).options().search.candidates == 500
+    assert EvaluationJob(likes, "shop", k=500).options().search.candidates == 500
 
 
 def test_what_was_shown_and_clicked_is_read_from_indices(
