@@ -32,11 +32,31 @@ NOVELTY, DIVERSITY = "novelty", "diversity"
 SOURCE_SHARE, POPULARITY = "source share", "popularity"
 COVERAGE = "coverage"  # of all lists together
 
+LABELS = {
+    RECALL: "recall",
+    NDCG: "nDCG@10",
+    MRR: "MRR",
+    HIT: "hit rate",
+    COLD: "cold",
+    WARM: "warm",
+    NOVELTY: NOVELTY,
+    DIVERSITY: DIVERSITY,
+    SOURCE_SHARE: SOURCE_SHARE,
+    POPULARITY: POPULARITY,
+    COVERAGE: COVERAGE,
+}
+"""What people call the measures, in tables and charts."""
+
 COLD_PERSONS = 5
 """A work that fewer persons like in the training part is cold."""
 
 MetricValues = NDArray[np.float64]
 """Shape (n_cases,); NaN where a case has none."""
+
+
+def labels_at(k: int) -> dict[str, str]:
+    """`LABELS`, where lists of k works are measured."""
+    return {**LABELS, RECALL: f"{LABELS[RECALL]}@{k}"}
 
 
 @dataclass(frozen=True, slots=True)
