@@ -73,7 +73,7 @@ class LikeRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Likes:
+class LikeMatrix:
     """What many persons liked.
 
     Attributes:
@@ -103,7 +103,7 @@ def collect(
     *,
     now_s: float,
     languages: Mapping[str, str] | None = None,
-) -> Likes:
+) -> LikeMatrix:
     """Read batches into a matrix.
 
     Args:
@@ -220,7 +220,7 @@ class _Collector:
             lambda item: number(LANGUAGE, spoken[item]) if item in spoken else -1,
         )
 
-    def finish(self) -> Likes:
+    def finish(self) -> LikeMatrix:
         """All rows as a matrix."""
         rows = np.concatenate(self._parts or [np.empty(0, _ROW)])
         self._parts.clear()
@@ -237,7 +237,7 @@ class _Collector:
         self._count("likes", len(rows))
         recent = self._decay(rows["time"], latest)
         counts = np.bincount(rows["work"], recent, minlength=len(self.works))
-        return Likes(
+        return LikeMatrix(
             self._matrix(rows),
             counts.astype(np.float32),
             self.works,

@@ -17,6 +17,7 @@ from ingest.sources.record import Stored
 from ingest.write.bulk_writer import Operation
 from ingest.write.target_index import NOTHING, Earlier, Target, dumps
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.vectors.vector import Vector
 
@@ -66,7 +67,7 @@ class InPlace(Target):
         }
         if stored.routing is not None:
             action["routing"] = stored.routing
-        lines = (orjson.dumps({"update": action}), dumps({"doc": {"xlrec": own}}), b"")
+        lines = (orjson.dumps({"update": action}), dumps({"doc": {OWN_FIELD: own}}), b"")
         return Operation(document, b"\n".join(lines), conditional=True)
 
 

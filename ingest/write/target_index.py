@@ -20,6 +20,7 @@ from xlrec_es import exact_json
 from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.errors import AliasMoved, IndexNotFound
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.vectors.vector import Vector, pack
 
@@ -151,7 +152,7 @@ class Target:
         found = self._read(list(by_id), ",".join(_IDENTITY))
         unchanged = {id_ for id_, own in found.items() if self._is_unchanged(own, by_id[id_])}
         changed = [id_ for id_ in found if id_ not in unchanged]
-        earlier = self._read(changed, "xlrec") if changed else {}
+        earlier = self._read(changed, OWN_FIELD) if changed else {}
         return unchanged, {id_: self._earlier(own, by_id[id_]) for id_, own in earlier.items()}
 
     def _is_unchanged(self, own: Mapping[str, Any], document: Document) -> bool:
@@ -199,7 +200,7 @@ class Target:
             return entries
 
         return {
-            entry["_id"]: entry["_source"].get("xlrec", {})
+            entry["_id"]: entry["_source"].get(OWN_FIELD, {})
             for entry in self._patience.call(self._client, send)
             if entry["found"]
         }
@@ -225,7 +226,7 @@ class Target:
         """
         own = {**earlier.learned, **self._own(document, vector)}
         body = _action("index", document.id, document.version) + dumps(
-            {**document.source, "xlrec": own}
+            {**document.source, OWN_FIELD: own}
         )
         return Operation(document, body + b"\n")
 

@@ -23,7 +23,7 @@ from xlrec_es.cli.options.shared import (
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import GateFailed
-from xlrec_es.evaluate.dataset import Job
+from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.versions import reindex as reindexing
 from xlrec_es.versions.copier import copied_as_is
 from xlrec_es.versions.gate_checks import Check
@@ -80,7 +80,7 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
     """
     if how.interactions is not None:
         live = work.plan.live.described()
-        job = Job(how.interactions, live.name, fields=columns)
+        job = EvaluationJob(how.interactions, live.name, fields=columns)
         comparison = Comparison.of(work.client, live, job, max_loss=how.max_loss)
         work.more_checks.append(comparison.check)
     try:

@@ -17,7 +17,7 @@ from rich.table import Table
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.evaluate import tuning
-from xlrec_es.evaluate.dataset import Job
+from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.evaluate.evaluator import NDCG, RECALL
 
 
@@ -39,7 +39,7 @@ from xlrec_es.evaluate.evaluator import NDCG, RECALL
 @click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def tune(
-    job: Job,
+    job: EvaluationJob,
     measure: str,
     interests: tuple[int, ...],
     dry_run: bool,

@@ -25,7 +25,7 @@ from xlrec_es.evaluate.dataset import (
     FEW_PERSONS,
     FINETUNE,
     LEARN,
-    Job,
+    EvaluationJob,
     Material,
     check_size,
     gather,
@@ -53,7 +53,7 @@ CHECKED = 0.3
 
 def run(
     client: Elasticsearch,
-    job: Job,
+    job: EvaluationJob,
     *,
     measure: str = RECALL,
     interests: Sequence[int] = (),
@@ -164,7 +164,7 @@ def _groups(cases: Sequence[Case], *, seed: int) -> dict[str, str]:
 
 def _found(
     client: Elasticsearch,
-    job: Job,
+    job: EvaluationJob,
     material: Material,
     legs: Sequence[str],
     profile: ProfileOptions,
@@ -184,7 +184,7 @@ def _found(
 
 
 def _in_pool(
-    job: Job,
+    job: EvaluationJob,
     legs: Sequence[str],
     objective: Objective,
     pool: int,

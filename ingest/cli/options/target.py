@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from ingest.sources.source import INDEX_SCHEME
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION
 from xlrec_es.errors import ConfigError
+from xlrec_es.interactions import row_reader
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,9 +43,9 @@ class WrittenIndex:
             return cls(index, VERSION)
         if in_place and companion:
             raise ConfigError("an index is completed --in-place, or has a --companion; choose one")
-        name = source.removeprefix(INDEX_SCHEME)
-        if not source.startswith(INDEX_SCHEME) or not name:
-            raise ConfigError(f"{source}: what exists is given as {INDEX_SCHEME}NAME")
+        name = source.removeprefix(row_reader.INDEX)
+        if not source.startswith(row_reader.INDEX) or not name:
+            raise ConfigError(f"{source}: what exists is given as {row_reader.INDEX}NAME")
         if in_place and index not in (None, name):
             raise ConfigError(f"in place, {name} is what is written; leave --index {index} out")
         if companion and index == name:

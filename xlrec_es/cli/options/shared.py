@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.values import name_and_value
 from xlrec_es.cluster.connection import INSECURE, Connection, InsecureConnectionWarning
 from xlrec_es.errors import ConfigError, UsageError, XlrecError
 
@@ -115,15 +116,10 @@ def parse_assignments(texts: tuple[str, ...], *, example: str = "user=customer")
         example: For the message.
 
     Raises:
-        UsageError: Not NAME=FIELD.
+        ConfigError: Not NAME=FIELD.
     """
-    pairs = {}
-    for text in texts:
-        name, equals, column = text.partition("=")
-        if not (name and equals and column):
-            raise UsageError(f"--field {text!r}: write NAME=FIELD, such as {example}")
-        pairs[name] = column
-    return pairs
+    form = f"NAME=FIELD, such as {example}"
+    return dict(name_and_value("--field", text, form=form) for text in texts)
 
 
 def connection_options(command: F) -> F:

@@ -20,7 +20,7 @@ from ingest.cli.main import main as ingest_main
 from ingest.indicators import generation_meta
 from ingest.indicators.catalogue import Catalogue, Entry, read_catalogue
 from ingest.indicators.cold_start import Blend, Transfer
-from ingest.indicators.interaction_matrix import LikeRules, Likes, collect
+from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from ingest.indicators.learners import LEARNERS, LocalEase
 from ingest.indicators.run import IndicatorJob, learn, run
@@ -248,7 +248,7 @@ def test_every_document_that_the_owner_made_has_an_outcome(
     strict = {**count, "ignore_malformed": False}
     es_each.indices.put_mapping(index=live.name, properties={"count": strict})
 
-    def delete_and_learn(of: IndicatorJob, found: Likes, catalogue: Catalogue) -> Blend:
+    def delete_and_learn(of: IndicatorJob, found: LikeMatrix, catalogue: Catalogue) -> Blend:
         es_each.delete(index=live.name, id="doomed")
         return learn(of, found, catalogue)
 

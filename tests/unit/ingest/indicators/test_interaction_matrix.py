@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from ingest.indicators.interaction_matrix import LikeRules, Likes, collect
+from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from xlrec_es.errors import SourceError, UsageError
 
 NOW_S = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
@@ -19,7 +19,7 @@ DAY_S = 86_400
 ITEMS = {"a": "a", "b": "b", "c": "c", "a@ja": "a"}
 
 
-def likes(rows: Sequence[dict[str, Any]], rules: LikeRules | None = None) -> Likes:
+def likes(rows: Sequence[dict[str, Any]], rules: LikeRules | None = None) -> LikeMatrix:
     """Of rows that are texts, as in a CSV file, in two batches."""
     names = list(rows[0])
     columns = {name: [row.get(name) for row in rows] for name in names}
@@ -197,7 +197,7 @@ def test_neither_order_nor_the_moment_of_reading_matters() -> None:
     rules = LikeRules(half_life_days=90, max_works=2)
     names = ("user", "item", "event", "time")
 
-    def read_at(now_s: float, order: Sequence[int]) -> Likes:
+    def read_at(now_s: float, order: Sequence[int]) -> LikeMatrix:
         columns = {name: [rows[n][name] for n in order] for name in names}
         return collect(pa.table(columns).to_batches(), ITEMS, rules, now_s=now_s)
 
