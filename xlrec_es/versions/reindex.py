@@ -26,7 +26,8 @@ from xlrec_es.versions import creation, gate_checks, swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_swap
 from xlrec_es.versions.copier import FEW, MAX_ROUNDS, Copier, Transform
 from xlrec_es.versions.creation import NewVersion
-from xlrec_es.versions.gate_checks import Check, Limits
+from xlrec_es.versions.gate_checks import Check
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import Version, Versions
 
 _NOTE = "reindex"

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import click
 
-from ingest.sources.source import INDEX_SCHEME
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION
 from xlrec_es.errors import ConfigError
 
@@ -37,6 +36,8 @@ class WrittenIndex:
         Raises:
             ConfigError: It contradicts itself.
         """
+        from ingest.sources.source import INDEX_SCHEME  # slow to import
+
         if not (in_place or companion):
             if index is None:
                 raise ConfigError("name the index to write with --index, or XLREC_INDEX")
