@@ -28,7 +28,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.versions import reindex as reindexing
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import Versions
 from xlrec_es.versions.reindex import Observe, Reindexer
 

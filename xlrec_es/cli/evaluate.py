@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from elasticsearch import Elasticsearch
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -20,10 +19,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from xlrec_es.cli.options.evaluate import job_options
-from xlrec_es.cluster.client_errors import friendly_errors, root_cause
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ClusterError
-from xlrec_es.evaluate.dataset import EvaluationJob, Material, gather
 from xlrec_es.evaluate.evaluator import (
     COLD,
     COVERAGE,
@@ -37,7 +34,11 @@ from xlrec_es.evaluate.evaluator import (
     SOURCE_SHARE,
     labels_at,
 )
-from xlrec_es.evaluate.experiment import run_experiment
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from elasticsearch import Elasticsearch
+
+    from xlrec_es.evaluate.dataset import EvaluationJob, Material
 
 
 @click.command()
@@ -76,6 +77,9 @@ def evaluate(
              xlrec-ingest indicators training.tsv -i shop
              xlrec-es evaluate likes.tsv -i shop
     """
+    from xlrec_es.evaluate.dataset import gather
+    from xlrec_es.evaluate.experiment import run_experiment
+
     job = replace(job, against=against)
     with contextlib.closing(connect(connection)) as client:
         if write_training is not None:
@@ -120,6 +124,8 @@ def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
+    from xlrec_es.cluster.client_errors import friendly_errors, root_cause
+
     now = datetime.now(UTC).isoformat()
     shared = {"@timestamp": now, **{name: report[name] for name in ("index", "cases", "persons")}}
     job = report["job"]

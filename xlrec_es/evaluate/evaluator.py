@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,10 @@ from xlrec_es.evaluate.metrics import (
     reciprocal_rank_at_k,
 )
 from xlrec_es.evaluate.protocol import Case
-from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.vectors.vector import Vector
+
+if TYPE_CHECKING:  # it takes Elasticsearch's client, and commands need names from here for `--help`
+    from xlrec_es.evaluate.vectorized_fusion import Ranked
 
 RECALL, NDCG, MRR, HIT = "recall", "ndcg@10", "mrr", "hit"
 COLD, WARM = "recall cold", "recall warm"

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xlrec_es.errors import UsageError
 from xlrec_es.index.fields import text_field
 from xlrec_es.recommend.fusion import in_order
 from xlrec_es.recommend.options import DENSE, LEXICAL, Options
-from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import SearchRequest, address
-from xlrec_es.recommend.ranking import Ranking
+
+if TYPE_CHECKING:  # they take Elasticsearch's client, and `--help` needs names from here
+    from xlrec_es.recommend.plan import Plan
+    from xlrec_es.recommend.ranking import Ranking
 
 COSINE = "cosine"
 L2 = "l2_norm"

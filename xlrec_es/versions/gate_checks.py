@@ -21,6 +21,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.vectors.vector import Vector
+from xlrec_es.versions.gate_limits import Limits
 
 K = 10
 _NUM_CANDIDATES = 100
@@ -29,26 +30,6 @@ _SAMPLED_FIELDS = 200
 _SAMPLED_TEXTS = 3
 _TEXT_CHARACTERS = 1000
 _HISTORY_WORKS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is good enough.
-
-    Attributes:
-        missing: Largest share of a language's documents that may be missing.
-        recall: Smallest share of the exact nearest ten that an approximate search finds, in each
-            language.
-        overlap: Smallest share of recommendations that stay the same.
-        queries: Searches a language that recall is measured on.
-        histories: Sampled histories a language that the overlap is measured on.
-    """
-
-    missing: float = 0.0
-    recall: float = 0.9
-    overlap: float = 0.5
-    queries: int = 20
-    histories: int = 5
 
 
 @dataclass(frozen=True, slots=True)

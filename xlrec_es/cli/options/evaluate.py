@@ -16,7 +16,6 @@ from xlrec_es.cli.options.shared import (
     index_option,
     parse_assignments,
 )
-from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.evaluate.protocol import AT_RANDOM, BY_TIME, POOLS_BY_NAME
 from xlrec_es.recommend.reranking import AUTO, EQUAL
 
@@ -125,6 +124,8 @@ def job_options(command: F) -> F:
         renditions: str,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
+        from xlrec_es.evaluate.dataset import EvaluationJob  # slow to import
+
         job = EvaluationJob(
             interactions,
             index,

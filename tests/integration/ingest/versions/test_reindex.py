@@ -25,7 +25,7 @@ from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.index.live_index import find_live
 from xlrec_es.vectors.vector import Vector
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.reindex import ReindexReport
 from xlrec_es.versions.rollback import Rollback

@@ -23,8 +23,8 @@ from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.index.live_index import find_live
 from xlrec_es.versions.aliases import change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.copier import Transform, copied_as_is
-from xlrec_es.versions.gate_checks import Limits
 from xlrec_es.versions.gate_evaluation import Comparison
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.reindex import Reindexer, ReindexReport, plan
 
