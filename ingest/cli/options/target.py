@@ -11,7 +11,6 @@ import click
 
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION
 from xlrec_es.errors import ConfigError
-from xlrec_es.interactions import row_reader
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,15 +36,17 @@ class WrittenIndex:
         Raises:
             ConfigError: It contradicts itself.
         """
+        from xlrec_es.interactions.row_reader import INDEX  # slow to import
+
         if not (in_place or companion):
             if index is None:
                 raise ConfigError("name the index to write with --index, or XLREC_INDEX")
             return cls(index, VERSION)
         if in_place and companion:
             raise ConfigError("an index is completed --in-place, or has a --companion; choose one")
-        name = source.removeprefix(row_reader.INDEX)
-        if not source.startswith(row_reader.INDEX) or not name:
-            raise ConfigError(f"{source}: what exists is given as {row_reader.INDEX}NAME")
+        name = source.removeprefix(INDEX)
+        if not source.startswith(INDEX) or not name:
+            raise ConfigError(f"{source}: what exists is given as {INDEX}NAME")
         if in_place and index not in (None, name):
             raise ConfigError(f"in place, {name} is what is written; leave --index {index} out")
         if companion and index == name:
