@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ingest.cli.options.duplicates import duplicate_options
 from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.record_fields import parse_paths
 from ingest.cli.options.target import WrittenIndex, mode_options
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
@@ -256,10 +257,10 @@ def replay(
 
 
 def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
-    from ingest.documents.field_map import FieldMap, parse_assignments
+    from ingest.documents.field_map import FieldMap
 
     declared = (ctx.default_map or {}).get("fields", {})
-    return FieldMap.from_mapping({**declared, **parse_assignments(assignments)})
+    return FieldMap.from_mapping({**declared, **parse_paths(assignments)})
 
 
 @dataclass(frozen=True, slots=True)

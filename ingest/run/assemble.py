@@ -27,7 +27,7 @@ from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.signals import Stop
 from ingest.run.worker import Worker, no_one
 from ingest.sources.record import Record
-from ingest.sources.source import INDEX_SCHEME, Source, open_source
+from ingest.sources.source import Source, open_source
 from ingest.write.companion_index import Removed, remove_gone
 from ingest.write.modes import COMPANION
 from xlrec_es.cluster.capabilities import probe
@@ -35,6 +35,7 @@ from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster, Patience
 from xlrec_es.errors import ConfigError
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.interactions import row_reader
 from xlrec_es.vectors.encoder import Encoder
 
 
@@ -114,7 +115,9 @@ def run(
         if worker.complete:
             checkpoint.remove()
             if job.mode is COMPANION:
-                gone = remove_gone(client, job.source.removeprefix(INDEX_SCHEME), written.live.name)
+                gone = remove_gone(
+                    client, job.source.removeprefix(row_reader.INDEX), written.live.name
+                )
                 tally.deleted += gone.removed
     if isinstance(builder, Deduplicator):
         tally.duplicates = builder.found

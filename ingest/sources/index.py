@@ -24,8 +24,8 @@ from xlrec_es.errors import (
     PointInTimeLost,
     SourceError,
 )
+from xlrec_es.index.fields import OWN_FIELD
 
-_OWN = "xlrec"
 POLL_S = 1.0
 """Pause before an index that is followed is asked again whether something was written."""
 
@@ -92,7 +92,7 @@ class IndexSource:
         if mappings.get("_source", {}).get("enabled") is False:
             raise SourceError(f"{self._index} does not store its documents (_source is disabled)")
         self.like: Mapping[str, Any] | None = body
-        self._is_ours = _OWN in mappings.get("_meta", {})
+        self._is_ours = OWN_FIELD in mappings.get("_meta", {})
         self._source = scan.whole_source(client)
         self._total = 0
         self._read = 0
@@ -128,9 +128,9 @@ class IndexSource:
                 for shard, number in now.items():
                     before = done.get(shard, -1)
                     if number > before:
-                        newer = {"range": {"_seq_no": {"gt": before}}}
+                        newer, place = scan.written_after(shard, before)
                         query = {"bool": {"filter": [self._query, newer]}}
-                        yield from self._matches(query, preference=f"_shards:{shard}")
+                        yield from self._matches(query, preference=place)
                         done[shard] = number
                 well_at = time.monotonic()
             except ClusterError as error:
@@ -167,7 +167,7 @@ class IndexSource:
 
     def _record(self, hit: scan.Hit) -> Record:
         fields = dict(hit["_source"])
-        own = fields.pop(_OWN, None) if self._is_ours or self._in_place else None
+        own = fields.pop(OWN_FIELD, None) if self._is_ours or self._in_place else None
         if not self._in_place:
             return Record(fields, self._read, id=hit["_id"], own=own)
         stored = Stored(own or {}, hit["_seq_no"], hit["_primary_term"], hit.get("_routing"))

@@ -17,7 +17,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
 
 
-def _builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Builder:
+def recorded_builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Builder:
     """What made the live version's documents, and so knows which of them are unchanged.
 
     Raises:
@@ -34,7 +34,7 @@ def _builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Builder:
     return KeptFields(builder, (), in_place=True) if mode.in_place else builder
 
 
-def _field_map(meta: IndexMeta, given: Mapping[str, Any]) -> FieldMap:
+def recorded_field_map(meta: IndexMeta, given: Mapping[str, Any]) -> FieldMap:
     """What the live version was made with, but for what is given."""
     stored = meta.source.get("fields") or {}
     names = {field.name for field in fields(FieldMap)}

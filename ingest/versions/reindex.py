@@ -1,4 +1,8 @@
-"""Bring the live version to another encoder, recipe or calibration, with no downtime."""
+"""Bring the live version to another encoder, recipe or calibration, with no downtime.
+
+It plans what is encoded anew, and has its twin do all else: `xlrec_es.versions.reindex`, which by
+itself copies documents with their vectors.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from ingest.documents.text_recipe import Recipe
 from ingest.encode.options import EncoderOptions
 from ingest.sources.index import IndexSource
 from ingest.sources.record import Record
-from ingest.versions.recorded_recipe import _builder, _field_map
+from ingest.versions.recorded_recipe import recorded_builder, recorded_field_map
 from ingest.versions.reencoder import Reencoder
 from ingest.write import calibration_sample
 from ingest.write.calibration_sample import calibrate
@@ -24,7 +28,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.versions import reindex as reindexing
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import Versions
 from xlrec_es.versions.reindex import Observe, Reindexer
 
@@ -80,9 +84,9 @@ def prepare(
     if versions.live is None:
         raise IndexUnusable(f"no version of {versions.name} is live, so there is none to copy")
     live = versions.live.described()
-    field_map = _field_map(live.meta, wanted.fields)
+    field_map = recorded_field_map(live.meta, wanted.fields)
     recipe = Recipe(field_map.texts, wanted.options.long_texts)
-    builder = _builder(live, field_map, recipe)
+    builder = recorded_builder(live, field_map, recipe)
     method = wanted.calibration or live.meta.calibration.method
     calibration = _known(versions, live, recipe, encoder, method)
     if calibration is None:

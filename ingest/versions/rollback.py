@@ -1,10 +1,14 @@
-"""Go back to the version before, with its encoder."""
+"""Go back to the version before, with its encoder.
+
+It plans what is encoded, and has its twin do all else: `xlrec_es.versions.rollback`, which goes
+back without an encoder, too.
+"""
 
 from __future__ import annotations
 
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.options import EncoderOptions
-from ingest.versions.recorded_recipe import _builder, _field_map
+from ingest.versions.recorded_recipe import recorded_builder, recorded_field_map
 from ingest.versions.reencoder import Reencoder
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.index.live_index import check_fingerprint
@@ -39,10 +43,10 @@ def prepare_rollback(
     """
     plan = rolling_back.plan(versions)
     previous = plan.previous.described()
-    field_map = _field_map(previous.meta, {})
+    field_map = recorded_field_map(previous.meta, {})
     recipe = Recipe(field_map.texts, options.long_texts)
     check_fingerprint(previous, recipe.fingerprint(encoder, previous.meta.calibration))
     packed = cluster.capabilities.packed_vectors
-    builder = _builder(previous, field_map, recipe)
+    builder = recorded_builder(previous, field_map, recipe)
     transform = Reencoder(builder, encoder, previous.meta, packs_vectors=packed)
     return Rollback(cluster.client, plan, packed, transform, observe)

@@ -16,6 +16,7 @@ from ingest.sources.record import Stored
 from ingest.write.target_index import NOTHING, Earlier, Target
 from xlrec_es.cluster.bulk import Operation
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.vectors.vector import Vector
 
@@ -60,7 +61,7 @@ class InPlace(Target):
         own["text"] = {**dict.fromkeys(before), **own["text"]}
         state = {"if_seq_no": stored.seq_no, "if_primary_term": stored.primary_term}
         routing = {} if stored.routing is None else {"routing": stored.routing}
-        return Operation.update(document, {"xlrec": own}, **state, **routing)
+        return Operation.update(document, {OWN_FIELD: own}, **state, **routing)
 
 
 def _stored(document: Document) -> Stored:

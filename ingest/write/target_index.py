@@ -18,6 +18,7 @@ from xlrec_es.cluster.bulk import Operation
 from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.vectors.vector import Vector, pack
 
@@ -149,7 +150,7 @@ class Target:
         found = self._read(list(by_id), ",".join(_IDENTITY))
         unchanged = {id_ for id_, own in found.items() if self._is_unchanged(own, by_id[id_])}
         changed = [id_ for id_ in found if id_ not in unchanged]
-        earlier = self._read(changed, "xlrec") if changed else {}
+        earlier = self._read(changed, OWN_FIELD) if changed else {}
         return unchanged, {id_: self._earlier(own, by_id[id_]) for id_, own in earlier.items()}
 
     def _is_unchanged(self, own: Mapping[str, Any], document: Document) -> bool:
@@ -197,7 +198,7 @@ class Target:
             return entries
 
         return {
-            entry["_id"]: entry["_source"].get("xlrec", {})
+            entry["_id"]: entry["_source"].get(OWN_FIELD, {})
             for entry in self._patience.call(self._client, send)
             if entry["found"]
         }
@@ -222,7 +223,7 @@ class Target:
             earlier: See `compare`.
         """
         own = {**earlier.learned, **self._own(document, vector)}
-        source = {**document.source, "xlrec": own}
+        source = {**document.source, OWN_FIELD: own}
         return Operation.index(document, source, **_not_older_than(document.version))
 
     def deletion(self, id_: str, deletion: Deletion) -> Operation[Part]:

@@ -59,6 +59,18 @@ def operations_done(client: Elasticsearch, index: str) -> dict[str, int]:
     }
 
 
+def written_after(shard: str, number: int) -> tuple[dict[str, Any], str]:
+    """What was written to a shard after an operation: a query, and the `preference` to ask it with.
+
+    What was deleted meanwhile has no document that could be found.
+
+    Args:
+        shard: Its number, as `operations_done` has it.
+        number: Of the operation; -1 for all that there is.
+    """
+    return {"range": {"_seq_no": {"gt": number}}}, f"_shards:{shard}"
+
+
 def pages(
     client: Elasticsearch,
     index: str,

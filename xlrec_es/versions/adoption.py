@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import physical_name
+from xlrec_es.versions import write_block
 from xlrec_es.versions.inventory import Version, Versions
 
 
@@ -44,7 +45,8 @@ def adopt(client: Elasticsearch, versions: Versions) -> Version:
     Its files are linked, not copied (`_clone`), so this takes about a second. Searches go on.
     Writes are refused (403 `cluster_block_exception`) from before the clone until after the swap,
     so that none is lost; one that is under way at the swap may find its index gone (404
-    `index_not_found_exception`). What Elasticsearch refuses leaves the index as it was.
+    `index_not_found_exception`). What Elasticsearch refuses leaves the index as it was, and what is
+    broken off before the swap leaves a clone beside it.
 
     Raises:
         IndexUnusable: As for `check_adoptable`; or the clone does not have all documents.
@@ -53,38 +55,27 @@ def adopt(client: Elasticsearch, versions: Versions) -> Version:
     check_adoptable(versions)
     name, new = versions.name, adopted_name(versions.name)
     old = versions.named(name)
-    block = old.body["settings"].get("index.blocks.write")
     actions: list[dict[str, Any]] = [{"remove_index": {"index": name}}]
     for alias, properties in {**old.aliases, name: {"is_write_index": True}}.items():
         actions.append({"add": {"index": new, "alias": alias, **properties}})
-    with friendly_errors(client):
-        # Unlike the setting alone, this waits for the writes that were under way.
-        client.indices.add_block(index=name, block="write")
-    try:
-        _clone(client, name, new, block)
-        client.options(max_retries=0).indices.update_aliases(actions=actions)
-    except (IndexUnusable, elasticsearch.ApiError) as error:
-        # After any other failure nobody knows whether the old index is gone: the clone must stay.
-        if isinstance(error, IndexUnusable) or error.status_code < 500:
-            _undo(client, name, new, block)
-        with friendly_errors(client):
-            raise
-    except elasticsearch.TransportError:
-        with friendly_errors(client):
+    with friendly_errors(client), write_block.writes_refused(client, name) as block:
+        # Refused if its name is taken by now: that index is somebody else's, and is not deleted.
+        client.indices.clone(index=name, target=new, settings={"index.blocks.write": block.earlier})
+        try:
+            _must_be_whole(client, name, new)
+            block.stays = True  # from here on the old index may be gone
+            client.options(max_retries=0).indices.update_aliases(actions=actions)
+        except (IndexUnusable, elasticsearch.ApiError) as error:
+            # After any other failure nobody knows whether it is gone: the clone must stay.
+            if isinstance(error, IndexUnusable) or error.status_code < 500:
+                block.stays = False
+                client.indices.delete(index=new)
             raise
     return replace(old, index=new, number=0, aliases={**old.aliases, name: {}})
 
 
-def _undo(client: Elasticsearch, name: str, new: str, block: str | None) -> None:
-    with friendly_errors(client):
-        client.indices.put_settings(index=name, settings={"index.blocks.write": block})
-        # 404: there is no clone; 400: an alias has its name, which is why.
-        client.options(ignore_status=(400, 404)).indices.delete(index=new)
-
-
-def _clone(client: Elasticsearch, name: str, new: str, block: str | None) -> None:
-    # Returns when the first copy of each shard is there, or after the time-out; the counts tell.
-    client.indices.clone(index=name, target=new, settings={"index.blocks.write": block})
+def _must_be_whole(client: Elasticsearch, name: str, new: str) -> None:
+    # The clone is answered when the first copy of each shard is there, or after the time-out.
     client.indices.refresh(index=f"{name},{new}")
     counts = [client.count(index=index)["count"] for index in (name, new)]
     if counts[0] != counts[1]:

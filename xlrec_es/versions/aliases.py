@@ -17,7 +17,7 @@ from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import AliasMoved, ClusterUnreachable, IndexUnusable, XlrecError
 from xlrec_es.versions.inventory import Version, Versions, previous_alias, read_versions
 
-Action = dict[str, dict[str, Any]]
+AliasAction = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class AliasChange:
     """
 
     name: str
-    actions: tuple[Action, ...]
+    actions: tuple[AliasAction, ...]
     live: str | None
     target: str
     deleted: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ def plan_swap(versions: Versions, target: Version) -> AliasChange:
         raise IndexUnusable(f"{target.index} is closed; open it first: POST {target.index}/_open")
     if previous is None or target.index != previous.index:
         target.described()  # going back to what people had before this program is always allowed
-    actions: list[Action] = []
+    actions: list[AliasAction] = []
     properties: Mapping[str, Any] = {}
     if live is not None:
         properties = live.aliases[name]
@@ -182,9 +182,9 @@ def check_filled(client: Elasticsearch, change: AliasChange) -> None:
             )
 
 
-def _remove(index: str, alias: str) -> Action:
+def _remove(index: str, alias: str) -> AliasAction:
     return {"remove": {"index": index, "alias": alias, "must_exist": True}}
 
 
-def _add(index: str, alias: str, properties: Mapping[str, Any]) -> Action:
+def _add(index: str, alias: str, properties: Mapping[str, Any]) -> AliasAction:
     return {"add": {"index": index, "alias": alias, **properties}}

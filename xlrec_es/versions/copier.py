@@ -34,9 +34,6 @@ T = TypeVar("T")
 
 WRITERS = 3
 """Pages that are under way to Elasticsearch while the next is read and transformed."""
-FEW = 1000
-"""Documents in a round after which the next is the last: it takes about a second."""
-MAX_ROUNDS = 20
 _IDS_PAGE = 10_000
 _MGET = 1000
 
@@ -45,7 +42,7 @@ Transform = Callable[[Sequence[Hit]], Sequence[Mapping[str, Any] | str]]
 
 
 @dataclass(slots=True)
-class Tally:
+class CopyCounts:
     """What has been done.
 
     Attributes:
@@ -79,7 +76,7 @@ class Copier:
         target: str,
         *,
         transform: Transform,
-        observe: Callable[[Tally], None] = lambda _: None,
+        observe: Callable[[CopyCounts], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._source = source
@@ -89,7 +86,17 @@ class Copier:
         self._patience = Patience()
         self._writer = BulkWriter(client, target, patience=self._patience)
         self._body = {"_source": scan.whole_source(client), "version": True}
-        self.tally = Tally()
+        self.tally = CopyCounts()
+
+    @property
+    def source(self) -> str:
+        """The index that is copied."""
+        return self._source
+
+    @property
+    def target(self) -> str:
+        """The one that is written."""
+        return self._target
 
     def checkpoint(self) -> dict[str, int]:
         """By shard, the number up to which every operation is done, and found by `copy_after`."""
@@ -106,9 +113,8 @@ class Copier:
         """
         before = self.tally.copied
         for shard in shards:
-            after = {"range": {"_seq_no": {"gt": done.get(shard, -1)}}}
-            body = {**self._body, "query": after}
-            place = f"_shards:{shard}"
+            query, place = scan.written_after(shard, done.get(shard, -1))
+            body = {**self._body, "query": query}
             self._copy(scan.pages(self._client, self._source, body, preference=place))
         return self.tally.copied - before
 

@@ -5,15 +5,15 @@
 Whatever fails leaves the alias where it is. What has been reached is noted in the new version's
 `_meta.xlrec.source`, so that the same command goes on after a crash.
 
-Writes are refused (403 `cluster_block_exception`) from before the last round until after the swap,
-so that none is lost; as a rule for less than a second.
+Documents come as a transform makes them. By itself it copies them with their vectors; its twin,
+`ingest.versions.reindex`, has it encode them anew.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -24,9 +24,11 @@ from xlrec_es.index.live_index import LiveIndex, find_live, take_languages, upda
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.versions import creation, gate_checks, swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_swap
-from xlrec_es.versions.copier import FEW, MAX_ROUNDS, Copier, Transform
+from xlrec_es.versions.catch_up import CatchUp, CatchUpReport
+from xlrec_es.versions.copier import Copier, Transform
 from xlrec_es.versions.creation import NewVersion
-from xlrec_es.versions.gate_checks import Check, Limits
+from xlrec_es.versions.gate_checks import Check
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import Version, Versions
 
 _NOTE = "reindex"
@@ -36,7 +38,7 @@ Observe = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReindexPlan:
     """What is to be done.
 
     Attributes:
@@ -56,34 +58,22 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What was done.
+class ReindexReport(CatchUpReport):
+    """What was done: `index` is the new version, of `source`.
 
     Attributes:
-        index: The new version.
-        source: The one that was copied.
-        copied: Documents written, those twice that changed meanwhile.
         unchanged: Documents that an earlier attempt had written.
-        deleted: Documents removed, because they were deleted meanwhile.
         refused: Why a document could not be written, by id.
         rounds: How many documents each round had.
         checks: What the gate found.
         swapped: Whether the new version is live.
-        blocked_s: Seconds that writes were refused.
-        seconds: All of it.
     """
 
-    index: str
-    source: str
-    copied: int
     unchanged: int
-    deleted: int
     refused: Mapping[str, str]
     rounds: tuple[int, ...]
     checks: tuple[Check, ...]
     swapped: bool
-    blocked_s: float
-    seconds: float
 
 
 def plan(
@@ -91,7 +81,7 @@ def plan(
     *,
     changes: Mapping[str, Any] | None = None,
     meta: IndexMeta | None = None,
-) -> Plan:
+) -> ReindexPlan:
     """Find what an earlier attempt has made, or plan a new version.
 
     Args:
@@ -117,7 +107,7 @@ def plan(
         _must_want_the_same(left, meta)
         new = NewVersion(left.index, left.body)
     swap = plan_swap(versions, Version(new.index, None, body=new.body))
-    return Plan(versions, source, new, swap, exists=left is not None)
+    return ReindexPlan(versions, source, new, swap, exists=left is not None)
 
 
 def unfinished(versions: Versions) -> Version | None:
@@ -184,17 +174,17 @@ class Reindexer:
     """
 
     client: Elasticsearch
-    plan: Plan
+    plan: ReindexPlan
     transform: Transform
     limits: Limits = field(default_factory=Limits)
     more_checks: list[Callable[[LiveIndex], Sequence[Check]]] = field(default_factory=list)
     observe: Observe = lambda _phase, _count: None
     _target: LiveIndex = field(init=False)
     _copier: Copier = field(init=False)
-    _rounds: list[int] = field(default_factory=list)
+    _catch_up: CatchUp = field(init=False)
     _phase: str = "copy"
 
-    def run(self, *, swap: bool = True) -> Report:
+    def run(self, *, swap: bool = True) -> ReindexReport:
         """Do it, or go on with it.
 
         Args:
@@ -207,24 +197,18 @@ class Reindexer:
         """
         start = time.monotonic()
         self._open()
-        self._catch_up()
+        self._fill()
         checks = self._verify()
-        blocked_s = 0.0
         if swap:
-            checks, blocked_s = self._swap(checks)
+            checks = self._swap(checks)
         tally = self._copier.tally
-        return Report(
-            index=self._target.name,
-            source=self.plan.live.index,
-            copied=tally.copied,
+        return ReindexReport(
+            **asdict(self._catch_up.report(start)),
             unchanged=tally.unchanged,
-            deleted=tally.deleted,
             refused=dict(tally.refused),
-            rounds=tuple(self._rounds),
+            rounds=tuple(self._catch_up.rounds),
             checks=tuple(checks),
             swapped=swap,
-            blocked_s=round(blocked_s, 3),
-            seconds=round(time.monotonic() - start, 3),
         )
 
     def _open(self) -> None:
@@ -240,31 +224,33 @@ class Reindexer:
             transform=self.transform,
             observe=lambda tally: self.observe(self._phase, tally.copied + tally.unchanged),
         )
+        self._catch_up = CatchUp(
+            self.client,
+            self._copier,
+            before_copying=self._add_languages,
+            after_copying=self._remember_round,
+        )
         if self._note().get("blocked"):
             write_block.allow_writes(self.client, live.index)
             self._remember(blocked=False)
         self._refresh_every("-1")  # nobody searches it yet, and larger segments are less work
 
-    def _catch_up(self) -> None:
+    def _fill(self) -> None:
         """Copy all, then what came meanwhile, until little comes."""
         done = self._note().get("done")
         started = self._note().get("started")
         if started is None:
             self._remember(started=self._copier.checkpoint())
         elif done is None:
-            now = self._copier.checkpoint()
-            copied = self._copier.copy_missing()
+            missing = self._copier.copy_missing()
             # A document that was deleted and made anew may have the version that it had before.
-            self._rounds.append(copied + self._copier.copy_after(started, list(now)))
-            done = now
-            self._remember(done=done)
-        self._phase = "catch up" if done else "copy"
-        for _ in range(MAX_ROUNDS):
-            copied = self._round(done or {})
-            done = self._note()["done"]
+            self._catch_up.done = started
+            self._catch_up.next_round()
+            self._catch_up.rounds[0] += missing
+        else:
+            self._catch_up.done = done
             self._phase = "catch up"
-            if copied < FEW and len(self._rounds) > 1:
-                break
+        self._catch_up.until_few(at_least=2)
         self._copier.remove_deleted()
         self._refresh_every(self._note()["refresh_interval"])
 
@@ -274,13 +260,9 @@ class Reindexer:
                 index=self._target.name, settings={"index.refresh_interval": interval}
             )
 
-    def _round(self, done: Mapping[str, int]) -> int:
-        now = self._copier.checkpoint()
-        self._add_languages()
-        copied = self._copier.copy_after(done, list(now))
-        self._rounds.append(copied)
-        self._remember(done=now)
-        return copied
+    def _remember_round(self, done: Mapping[str, int]) -> None:
+        self._remember(done=done)
+        self._phase = "catch up"
 
     def _add_languages(self) -> None:
         """Have a text field for each language that the live version got meanwhile."""
@@ -312,15 +294,14 @@ class Reindexer:
         self._must_be_good(checks)
         return checks
 
-    def _swap(self, checks: Sequence[Check]) -> tuple[list[Check], float]:
-        """The last round, the counts, and the alias; all checks, and seconds without writes."""
-        self._round(self._note()["done"])  # what came while it was verified
+    def _swap(self, checks: Sequence[Check]) -> list[Check]:
+        """The last round, the counts, and the alias; all checks."""
+        self._catch_up.next_round()  # what came while it was verified
 
         def remember(blocked: bool) -> None:  # so that the next attempt takes it off
             self._remember(blocked=blocked)
 
-        with write_block.writes_refused(self.client, self.plan.live.index, remember) as start:
-            self._round(self._note()["done"])
+        with self._catch_up.last_round(remember):
             self._copier.remove_deleted()
             counts = gate_checks.check_counts(
                 self.client, self.plan.live.index, self._target.name, self.limits
@@ -329,7 +310,7 @@ class Reindexer:
             self._must_be_good(checks)
             swap_note.move_alias(self.client, self.plan.swap, same=self._same_documents())
             self._remember(finished=True)
-        return list(checks), time.monotonic() - start
+        return checks
 
     def _same_documents(self) -> bool:
         """Whether nothing was left out; what was deleted since is left in neither."""

@@ -4,14 +4,15 @@
 
 It is a reindex in the other direction, of few documents: those whose operation (`_seq_no`) came
 after the swap. Another encoder's vectors are of no use to the older version, which has its own for
-every text that is still the same. A text that changed since has none there without the encoder.
+every text that is still the same. A text that changed since has none there without the encoder. The
+twin that brings the encoder along is `ingest.versions.rollback`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -21,7 +22,8 @@ from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import take_languages
 from xlrec_es.versions import swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_rollback
-from xlrec_es.versions.copier import FEW, MAX_ROUNDS, Copier, Transform, copied_as_is, packed_source
+from xlrec_es.versions.catch_up import CatchUp, CatchUpReport
+from xlrec_es.versions.copier import Copier, Transform, copied_as_is, packed_source
 from xlrec_es.versions.inventory import Version, Versions
 from xlrec_es.versions.swap_note import Note
 
@@ -30,7 +32,7 @@ _OF_VECTOR = (*_VECTOR, "content_hash")  # without which the next run encodes th
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RollbackPlan:
     """What is to be done.
 
     Attributes:
@@ -47,32 +49,20 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What was done.
+class RollbackReport(CatchUpReport):
+    """What was done: `index` is live now, `source` was.
 
     Attributes:
-        index: The version that is live now.
-        source: The one that was.
-        copied: Documents taken along, those twice that changed meanwhile.
-        deleted: Documents removed, because they were deleted since.
-        without_vector: Of those taken along, how many wait for the next run to be encoded.
+        without_vector: Of the documents taken along, how many wait for the next run to be encoded.
         deletions: Whether what was deleted since is known, and so was removed. It is not where the
             two never had the same documents: one that is missing may never have been there.
-        blocked_s: Seconds that writes were refused.
-        seconds: All of it.
     """
 
-    index: str
-    source: str
-    copied: int
-    deleted: int
     without_vector: int
     deletions: bool
-    blocked_s: float
-    seconds: float
 
 
-def plan(versions: Versions) -> Plan:
+def plan(versions: Versions) -> RollbackPlan:
     """Find out what there is to go back to, and from where on to catch up.
 
     Raises:
@@ -92,7 +82,7 @@ def plan(versions: Versions) -> Plan:
             f"{previous.index} takes no writes (index.blocks.write), so what was written since "
             "cannot be taken along; take the block off, or give --without-catching-up"
         )
-    return Plan(live, previous, note, change)
+    return RollbackPlan(live, previous, note, change)
 
 
 class OwnVectors:
@@ -166,13 +156,13 @@ class Rollback:
     """
 
     client: Elasticsearch
-    plan: Plan
+    plan: RollbackPlan
     packed: bool
     transform: Transform | None = None
     observe: Callable[[str, int], None] = lambda _phase, _count: None
-    _copier: Copier = field(init=False)
+    _catch_up: CatchUp = field(init=False)
 
-    def run(self) -> Report:
+    def run(self) -> RollbackReport:
         """Do it; whatever fails leaves the alias where it is.
 
         Raises:
@@ -184,27 +174,15 @@ class Rollback:
         live, previous, note = self.plan.live, self.plan.previous, self.plan.note
         own = OwnVectors(self.client, previous.index, packed=self.packed)
         self._open(own)
-        done = note.done
-        for _ in range(MAX_ROUNDS):
-            done, copied = self._round(done)
-            if copied < FEW:
-                break
+        self._catch_up.until_few()
         self._must_be_whole()
-        remember = swap_note.note_block(self.client, live.index, note)
-        with write_block.writes_refused(self.client, live.index, remember) as blocked:
-            self._round(done)
+        with self._catch_up.last_round(swap_note.note_block(self.client, live.index, note)):
             self._must_be_whole()
             swap_note.move_alias(self.client, self.plan.change, same=note.same)
-        tally = self._copier.tally
-        return Report(
-            index=previous.index,
-            source=live.index,
-            copied=tally.copied,
-            deleted=tally.deleted,
+        return RollbackReport(
+            **asdict(self._catch_up.report(start)),
             without_vector=len(own.without_vector),
             deletions=note.same,
-            blocked_s=round(time.monotonic() - blocked, 3),
-            seconds=round(time.monotonic() - start, 3),
         )
 
     def _open(self, own: OwnVectors) -> None:
@@ -215,23 +193,19 @@ class Rollback:
         take_languages(self.client, previous, live.meta)
         fits = live.meta.fingerprint.digest == previous.meta.fingerprint.digest
         without_encoder = copied_as_is(packed=self.packed) if fits else own
-        self._copier = Copier(
+        copier = Copier(
             self.client,
             live.name,
             previous.name,
             transform=self.transform or without_encoder,
             observe=lambda tally: self.observe("catch up", tally.copied),
         )
-
-    def _round(self, done: Mapping[str, int]) -> tuple[Mapping[str, int], int]:
-        now = self._copier.checkpoint()
-        copied = self._copier.copy_after(done, list(now))
+        self._catch_up = CatchUp(self.client, copier, self.plan.note.done)
         if self.plan.note.same:
-            self._copier.remove_deleted()
-        return now, copied
+            self._catch_up.after_copying = lambda _done: copier.remove_deleted()
 
     def _must_be_whole(self) -> None:
-        refused = self._copier.tally.refused
+        refused = self._catch_up.copier.tally.refused
         if refused:
             id_, reason = next(iter(refused.items()))
             raise IndexUnusable(

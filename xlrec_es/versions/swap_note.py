@@ -15,6 +15,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.versions.aliases import AliasChange, change_aliases
 from xlrec_es.versions.inventory import Version
 
@@ -82,7 +83,7 @@ def move_alias(client: Elasticsearch, change: AliasChange, *, same: bool = False
     with friendly_errors(client):
         found = client.indices.get(index=[change.live, change.target], flat_settings=True).body
     meta = found[change.target]["mappings"].get("_meta", {})
-    if "xlrec" not in meta:  # somebody else's index, into which nothing is written
+    if OWN_FIELD not in meta:  # somebody else's index, into which nothing is written
         change_aliases(client, change)
         return
     # Before the alias moves: what comes between the two is noted as come since.
@@ -103,13 +104,10 @@ def count_since(client: Elasticsearch, index: str, done: Mapping[str, int]) -> i
     """
     with friendly_errors(client):
         client.indices.refresh(index=index)
+        asked = (scan.written_after(shard, number) for shard, number in done.items())
         return sum(
-            client.count(
-                index=index,
-                query={"range": {"_seq_no": {"gt": number}}},
-                preference=f"_shards:{shard}",
-            )["count"]
-            for shard, number in done.items()
+            client.count(index=index, query=query, preference=place)["count"]
+            for query, place in asked
         )
 
 

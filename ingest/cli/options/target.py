@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ingest.sources.source import INDEX_SCHEME
 from xlrec_es.errors import ConfigError
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -40,6 +39,7 @@ class WrittenIndex:
             ConfigError: It contradicts itself.
         """
         from ingest.write.modes import COMPANION, IN_PLACE, VERSION
+        from xlrec_es.interactions.row_reader import INDEX
 
         if not (in_place or companion):
             if index is None:
@@ -47,9 +47,9 @@ class WrittenIndex:
             return cls(index, VERSION)
         if in_place and companion:
             raise ConfigError("an index is completed --in-place, or has a --companion; choose one")
-        name = source.removeprefix(INDEX_SCHEME)
-        if not source.startswith(INDEX_SCHEME) or not name:
-            raise ConfigError(f"{source}: what exists is given as {INDEX_SCHEME}NAME")
+        name = source.removeprefix(INDEX)
+        if not source.startswith(INDEX) or not name:
+            raise ConfigError(f"{source}: what exists is given as {INDEX}NAME")
         if in_place and index not in (None, name):
             raise ConfigError(f"in place, {name} is what is written; leave --index {index} out")
         if companion and index == name:

@@ -25,9 +25,9 @@ from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.index.live_index import find_live
 from xlrec_es.vectors.vector import Vector
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
-from xlrec_es.versions.reindex import Report
+from xlrec_es.versions.reindex import ReindexReport
 from xlrec_es.versions.rollback import Rollback
 
 WORDS = ("chess", "puzzle", "tiles", "tea", "house", "board", "game", "stars", "moon", "sea")
@@ -70,7 +70,7 @@ class Shop:
         options: EncoderOptions = DEFAULTS,
         calibration: str | None = None,
         swap: bool = True,
-    ) -> Report:
+    ) -> ReindexReport:
         wanted = Wanted(fields or {}, options, {}, LIMITS, calibration)
         work = prepare(
             Cluster(self.es, probe(self.es)),

@@ -31,7 +31,7 @@ from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.vectors.vector import Vector
 from xlrec_es.versions import adoption
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
 
 WORDS = ("chess", "puzzle", "tiles", "tea", "house")

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
-from elasticsearch import ApiError, BadRequestError, Elasticsearch
-from elasticsearch.exceptions import AuthorizationException
+from elasticsearch import ApiError, Elasticsearch
 
-from catalogue import FINGERPRINT, documents, write_catalogue
+from catalogue import add_version, documents, write_catalogue
 from xlrec_es.errors import AliasMoved, ClusterError, IndexUnusable
 from xlrec_es.index.live_index import find_live
-from xlrec_es.versions import adoption, aliases, creation
+from xlrec_es.versions import aliases
 from xlrec_es.versions.aliases import change_aliases, plan_prune, plan_rollback, plan_swap
-from xlrec_es.versions.inventory import Versions, newest, read_versions
-from xlrec_es.versions.status import WITHOUT, LanguageCoverage, measure
-
-
-def add_version(client: Elasticsearch, name: str, documents: int = 1) -> str:
-    """A version like the live one, with so many documents that mean nothing."""
-    found = read_versions(client, name)
-    assert found.live is not None
-    new = creation.plan_version(found, found.live)
-    creation.create(client, new)
-    for number in range(documents):
-        client.index(index=new.index, id=str(number), document={"title": "x"}, refresh=True)
-    return new.index
+from xlrec_es.versions.inventory import newest, read_versions
 
 
 def states(client: Elasticsearch, name: str) -> list[str]:
@@ -166,123 +152,3 @@ def test_an_empty_version_does_not_take_search_down(
         aliases.check_filled(es_each, plan)
     es_each.index(index=empty, id="1", document={"title": "x"})  # not refreshed
     aliases.check_filled(es_each, plan)
-
-
-def test_status_counts_what_is_there(es_each: Elasticsearch, index_name: str) -> None:
-    bare = {"xlrec": {"language": "ko", "text": {}, "fingerprint": "another"}, "title": "x"}
-    write_catalogue(es_each, index_name, {"bare": bare, "none": {"title": "x"}})
-    closed = add_version(es_each, index_name, documents=0)
-    es_each.indices.close(index=closed)
-    live, other = measure(es_each, read_versions(es_each, index_name))
-    counts = {"de": 0, "en": 0, "ja": 0}
-    for document in documents().values():
-        counts[document["xlrec"]["language"]] += 1  # type: ignore[index]
-    expected = {language: LanguageCoverage(n, n, n) for language, n in counts.items()}
-    expected |= {"ko": LanguageCoverage(1, 0, 0), WITHOUT: LanguageCoverage(1, 0, 0)}
-    assert live.languages == expected
-    assert live.documents == len(documents()) + 2
-    assert live.strays == 1
-    assert live.size_bytes is not None
-    assert live.size_bytes > 1000
-    assert (live.state, live.model, live.fingerprint) == (
-        "live",
-        FINGERPRINT.model,
-        FINGERPRINT.digest,
-    )
-    assert (other.state, other.documents, other.languages) == ("newer", None, {})
-
-
-def counted(client: Elasticsearch, name: str) -> int:
-    """How many documents there are, those included that no search has seen yet.
-
-    `refresh=True` of a write reaches the shard that it went to, and no other.
-    """
-    client.indices.refresh(index=name)
-    return int(client.count(index=name)["count"])
-
-
-def own_index(client: Elasticsearch, name: str) -> None:
-    """An index as a team has it, with another alias on it."""
-    client.indices.create(
-        index=name,
-        settings={"number_of_shards": 2, "number_of_replicas": 0},
-        mappings={"properties": {"brand": {"type": "keyword"}}},
-        aliases={f"{name}-sale": {"filter": {"term": {"brand": "a"}}}},
-    )
-    for number in range(20):
-        client.index(index=name, id=str(number), document={"brand": "ab"[number % 2]})
-
-
-def test_an_index_is_adopted_with_all_it_has(es_each: Elasticsearch, index_name: str) -> None:
-    own_index(es_each, index_name)
-    found = read_versions(es_each, index_name)
-    assert adoption.check_adoptable(found)
-    adoption.adopt(es_each, found)
-    found = read_versions(es_each, index_name)
-    assert found.live is not None
-    assert (found.live.index, found.live.number) == (f"{index_name}-xlrec-v0", 0)
-    assert not adoption.check_adoptable(found)
-    assert counted(es_each, index_name) == 20
-    assert counted(es_each, f"{index_name}-sale") == 10
-    es_each.index(index=index_name, id="after", document={"brand": "a"})  # nothing blocks writes
-    # From here it goes on as with any other: ours takes its place, and it can come back.
-    ours = write_catalogue(es_each, f"{index_name}-new")
-    found = read_versions(es_each, index_name, also=ours.name)
-    change_aliases(es_each, plan_swap(found, found.named(ours.name)))
-    assert find_live(es_each, index_name).name == ours.name
-    assert plan_prune(read_versions(es_each, index_name)) is None
-    change_aliases(es_each, plan_rollback(read_versions(es_each, index_name)))
-    assert counted(es_each, index_name) == 21
-
-
-def test_an_adoption_loses_no_write(es_each: Elasticsearch, index_name: str) -> None:
-    own_index(es_each, index_name)
-    acknowledged, refused, done = [], [], threading.Event()
-
-    def write() -> None:
-        number = 0
-        while not done.is_set():
-            number += 1
-            try:
-                es_each.index(index=index_name, id=f"w{number}", document={"brand": "a"})
-                acknowledged.append(f"w{number}")
-            except ApiError as error:
-                refused.append(error.error)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    adoption.adopt(es_each, read_versions(es_each, index_name))
-    before = len(acknowledged)
-    while len(acknowledged) == before and writer.is_alive():
-        time.sleep(0.01)  # writes go on after it
-    done.set()
-    writer.join()
-    es_each.indices.refresh(index=index_name)
-    assert counted(es_each, index_name) == 20 + len(acknowledged)
-    # The second: a write that had been sent to the index by name when the alias took its place.
-    assert set(refused) <= {"cluster_block_exception", "index_not_found_exception"}
-
-
-def test_an_adoption_that_is_refused_leaves_the_index_as_it_was(
-    es_each: Elasticsearch, index_name: str
-) -> None:
-    own_index(es_each, index_name)
-    found = read_versions(es_each, index_name)
-    # An alias that appears between the look and the act, and has the clone's name.
-    es_each.indices.put_alias(index=index_name, name=f"{index_name}-xlrec-v0")
-    with pytest.raises(ClusterError, match="xlrec-v0"):
-        adoption.adopt(es_each, found)
-    es_each.index(index=index_name, id="after", document={"brand": "a"}, refresh=True)
-    assert counted(es_each, index_name) == 21
-    with pytest.raises(IndexUnusable, match="no index or alias"):
-        adoption.check_adoptable(Versions("nothing", ()))
-
-
-def test_an_index_blocked_by_its_owner_stays_blocked(
-    es_each: Elasticsearch, index_name: str
-) -> None:
-    own_index(es_each, index_name)
-    es_each.indices.put_settings(index=index_name, settings={"index.blocks.write": True})
-    adoption.adopt(es_each, read_versions(es_each, index_name))
-    with pytest.raises((AuthorizationException, BadRequestError), match="block"):
-        es_each.index(index=index_name, document={"brand": "a"})

@@ -17,7 +17,7 @@ from xlrec_es.index.live_index import find_live
 from xlrec_es.versions import creation, rollback, swap_note, write_block
 from xlrec_es.versions.aliases import change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.copier import copied_as_is
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import newest, read_versions
 from xlrec_es.versions.reindex import Reindexer, plan
 from xlrec_es.versions.rollback import Rollback
@@ -106,7 +106,7 @@ def test_an_attempt_that_was_killed_is_done_again(
     es.index(index=index_name, id="x", document={"title": "x"})
     with monkeypatch.context() as patch:
         patch.setattr(swap_note, "change_aliases", die)
-        patch.setattr(swap_note, "allow_writes", lambda *_: None)
+        patch.setattr(write_block, "allow_writes", lambda *_: None)
         patch.setattr(swap_note, "note_block", _only_blocked(swap_note.note_block))
         with pytest.raises(Killed):
             back(es, index_name).run()

@@ -14,7 +14,7 @@ import taste
 from ingest.cli.main import main
 from ingest.encode.model_record import measured_calibration
 from xlrec_es.cli.main import main as xlrec_es
-from xlrec_es.evaluate.dataset import Job, gather
+from xlrec_es.evaluate.dataset import EvaluationJob, gather
 from xlrec_es.evaluate.leakage import CLEAN, LEAKY
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.weighting import History, Interaction
@@ -75,7 +75,7 @@ def test_pairs_to_recommendations(
     assert live.meta.calibration.method == measured_calibration(str(model))
     assert found(es, index_name) == ["0"] * 4
     # The likes that it was fine-tuned on are known, and so which evaluation it has spoilt.
-    states = [gather(es, Job(likes, index_name, seed=seed)).encoder for seed in (0, 1)]
+    states = [gather(es, EvaluationJob(likes, index_name, seed=seed)).encoder for seed in (0, 1)]
     assert states == [CLEAN, LEAKY]
     evaluation = ["evaluate", str(likes), "--url", es_url, "-i", index_name, "--seed", "1"]
     evaluation += ["--k", "5", "--max-persons", "5"]

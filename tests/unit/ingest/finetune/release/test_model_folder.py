@@ -12,9 +12,9 @@ from huggingface_hub import RepoCard
 from sentence_transformers import SentenceTransformer
 
 from ingest.encode import model_files
-from ingest.encode.model_record import FORCED, REJECTED, read_record
+from ingest.encode.model_record import read_record
 from ingest.encode.sentence_transformer import load_encoder
-from ingest.finetune.release.model_card import CURVES, Base, Card, text_of
+from ingest.finetune.release.model_card import CURVES, Base, Card
 from ingest.finetune.release.model_folder import check_free, write_model
 from tiny_model import TEXTS
 from xlrec_es.errors import EncoderError
@@ -73,16 +73,6 @@ def test_the_card_is_read_by_the_hubs_own_library_and_is_no_part_of_the_model(
     assert record["base"]["revision"] == "abc"
 
 
-@pytest.mark.parametrize(("status", "word"), [(REJECTED, "Rejected"), (FORCED, "Forced")])
-def test_a_card_says_what_the_gate_said(status: str, word: str) -> None:
-    card = Card("x", "Made.", Base("mine", "1"), status=status, reasons=("ja lost .1",))
-    text = text_of("tuned", "rev", card)
-    assert f"> **{word}.**" in text
-    assert "ja lost .1" in text
-    assert RepoCard(text).data.tags[-1] == status
-    assert "does not say it" in text  # the licence of the base
-
-
 def test_another_model_is_replaced_and_nothing_else_is(
     model: SentenceTransformer, tmp_path: Path
 ) -> None:
@@ -112,11 +102,3 @@ def test_a_disk_that_is_full_leaves_the_earlier_model(
         write_model(tmp_path / "tuned", model, CARD)
     assert model_files.find(str(tmp_path / "tuned")) == first
     assert [path.name for path in tmp_path.iterdir()] == ["tuned"]
-
-
-def test_the_licence_comes_from_the_bases_card(tmp_path: Path, tiny_model: Path) -> None:
-    files = model_files.find(str(tiny_model))
-    assert Base.of(str(tiny_model), files) == Base("tiny", files.revision)
-    (tmp_path / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Mine\n")
-    own = model_files.ModelFiles(tmp_path, "mine", "1")
-    assert Base.of(str(tmp_path), own).licence == "apache-2.0"

@@ -17,7 +17,6 @@ from ingest.encode.model_record import read_record
 from ingest.encode.options import EncoderOptions
 from ingest.encode.sentence_transformer import load_encoder
 from ingest.finetune.compression.compress import PCA, CompressJob, compress
-from ingest.finetune.compression.dimension_reduction import principal_components
 from tiny_model import DIMS, TEXTS
 from training_data import make_training_set
 from xlrec_es.errors import EncoderError, MissingExtra, UsageError
@@ -56,18 +55,6 @@ def check_measured(summary: dict[str, Any], folder: Path) -> None:
     assert record["fingerprint"]["revision"] == summary["revision"]
     assert record["fingerprint"]["revision"] == load_encoder(str(folder)).revision
     assert "| texts/s |" in (folder / "README.md").read_text("utf-8")
-
-
-def test_principal_components_are_those_within_languages() -> None:
-    rng = np.random.default_rng(0)
-    languages = ["de", "ja"] * 500
-    vectors = rng.normal(scale=[0.1, 1, 0.5, 0.01], size=(1000, 4)).astype(np.float32)
-    vectors[::2, 0] += 100  # what tells the languages apart, and nothing else does
-    found = principal_components(vectors, languages, 2)
-    np.testing.assert_allclose(np.abs(found), [[0, 1, 0, 0], [0, 0, 1, 0]], atol=0.05)
-    np.testing.assert_allclose(found @ found.T, np.eye(2), atol=1e-6)
-    with pytest.raises(EncoderError, match="4 texts cannot tell 4 directions apart"):
-        principal_components(vectors[:4], languages[:4], 4)
 
 
 def test_fewer_dimensions(pairs: Path, tiny_model: Path, tmp_path: Path) -> None:
