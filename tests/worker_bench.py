@@ -14,7 +14,7 @@ from fakes import HashEncoder
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.language_detection import LanguageDetector
 from ingest.run.counts import Tally
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.run.reject_file import RejectFile
 from ingest.run.worker import Worker
 from ingest.sources.source import open_source
@@ -69,7 +69,7 @@ class Bench:
         """Ingest these records; options are those of a job, and `window` and `stream`."""
         window, stream = options.pop("window", 3), options.pop("stream", False)
         path = self.write(records)
-        job = Job(self.pipe(path) if stream else path, self.index, **options)
+        job = RunJob(self.pipe(path) if stream else path, self.index, **options)
         with RejectFile(self.folder / "rejects") as rejects:
             worker = Worker(
                 job=job,

@@ -28,7 +28,7 @@ from xlrec_es.vectors.calibration import METHODS
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from ingest.documents.field_map import FieldMap
     from ingest.run.counts import Observer
-    from ingest.run.job import Job
+    from ingest.run.job import RunJob
 
 logger = logging.getLogger(__name__)
 
@@ -186,10 +186,10 @@ def run(
     \b
     Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
     """
-    from ingest.run.job import Job
+    from ingest.run.job import RunJob
     from ingest.shard import Shard
 
-    job = Job(
+    job = RunJob(
         index=target.name,
         mode=target.mode,
         keep=keep,
@@ -238,12 +238,12 @@ def replay(
     \b
     Example: xlrec-ingest replay items.jsonl.rejects.jsonl --index catalogue
     """
-    from ingest.run.job import Job
+    from ingest.run.job import RunJob
     from ingest.run.reject_file import replaced
     from ingest.sources.rejects import SCHEME
 
     with replaced(rejects) as still:
-        job = Job(
+        job = RunJob(
             index=index,
             source=f"{SCHEME}{rejects}",
             fields=_fields(ctx, assignments),
@@ -272,7 +272,7 @@ class _Shown:
     as_json: bool
 
 
-def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
+def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
     """Run the job, and print its summary; a signal ends the process here."""
     from ingest.encode.model_record import refusal
     from ingest.run.assemble import run as run_job

@@ -20,7 +20,7 @@ from ingest.run import checkpoint as checkpoints
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.index_setup import check_mode
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.observe.summary import summarize
 from ingest.run.reject_file import RejectFile, default_path
@@ -40,7 +40,7 @@ from xlrec_es.vectors.encoder import Encoder
 
 
 def run(
-    job: Job,
+    job: RunJob,
     connection: Connection,
     *,
     encoder: Encoder | None = None,
@@ -135,7 +135,7 @@ def run(
     return summary
 
 
-def _settled(job: Job, live: LiveIndex | None) -> Job:
+def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
     """The job as the index that exists, if it does, has it.
 
     Raises:
@@ -154,7 +154,7 @@ def _settled(job: Job, live: LiveIndex | None) -> Job:
     return job
 
 
-def _builder(job: Job) -> Builder:
+def _builder(job: RunJob) -> Builder:
     documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
     builder: Builder = documents
     if job.kept is not None:
@@ -170,13 +170,13 @@ def _reach(client: Elasticsearch, wait_s: float) -> Cluster:
     return Cluster(client, patience.call(client, lambda: probe(client)))
 
 
-def _load(job: Job) -> AbstractContextManager[Encoder]:
+def _load(job: RunJob) -> AbstractContextManager[Encoder]:
     from ingest.encode.encoder_pool import encoder_for  # brings torch
 
     return encoder_for(job.model, job.encoder)
 
 
-def _checkpoint(job: Job, source: Source, rejects: RejectFile) -> Checkpoint:
+def _checkpoint(job: RunJob, source: Source, rejects: RejectFile) -> Checkpoint:
     """The run's checkpoint, and what of the job must be the same for another to go on."""
     if job.resume and not source.rereadable:
         raise ConfigError(

@@ -10,7 +10,7 @@ from ingest.encode import raw_vectors
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.documents_in_flight import DocumentsUnderWay
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.run.reject_file import RejectFile
 from ingest.run.signals import Stop
 from ingest.run.window import Window
@@ -40,7 +40,7 @@ class Committer:
         complete: Whether all of the source is settled.
     """
 
-    job: Job
+    job: RunJob
     source: Source
     encoder: Encoder
     rejects: RejectFile

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ingest.documents.field_map import PLACEHOLDER
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.sources.source import Source
 from ingest.write import word_segmentation
 from ingest.write.modes import VERSION, mode_of
@@ -23,7 +23,7 @@ from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 
 
-def open_index(job: Job, live: LiveIndex, *, encoder: Encoder, cluster: Cluster) -> Target:
+def open_index(job: RunJob, live: LiveIndex, *, encoder: Encoder, cluster: Cluster) -> Target:
     """Go on with an index that exists: its calibration stays, and all else must fit.
 
     Raises:
@@ -40,11 +40,11 @@ def open_index(job: Job, live: LiveIndex, *, encoder: Encoder, cluster: Cluster)
     return _target(job, live, cluster)
 
 
-def _target(job: Job, live: LiveIndex, cluster: Cluster) -> Target:
+def _target(job: RunJob, live: LiveIndex, cluster: Cluster) -> Target:
     return job.mode.target(cluster.client, live, cluster.capabilities, cluster.patience)
 
 
-def check_mode(job: Job, live: LiveIndex) -> None:
+def check_mode(job: RunJob, live: LiveIndex) -> None:
     """Refuse to write into an index in another mode than that in which it was made.
 
     Raises:
@@ -62,7 +62,7 @@ def check_mode(job: Job, live: LiveIndex) -> None:
 
 
 def create_index(
-    job: Job,
+    job: RunJob,
     *,
     source: Source,
     languages: Iterable[str],
@@ -114,7 +114,7 @@ def create_index(
     return _target(job, cluster.patience.call(client, create), cluster)
 
 
-def _kept_mappings(like: Mapping[str, Any], job: Job) -> Mapping[str, Any]:
+def _kept_mappings(like: Mapping[str, Any], job: RunJob) -> Mapping[str, Any]:
     """The index that another is made like, with the fields alone that documents keep."""
     if job.kept is None:
         return like

@@ -18,7 +18,7 @@ DEFAULT_CALIBRATION = "centre"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RunJob:
     """What a run is asked to do.
 
     Attributes:

@@ -9,7 +9,7 @@ from itertools import chain
 from ingest.documents.builder import Builder, record_id
 from ingest.documents.document import Document
 from ingest.run.counts import Observer, Tally
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.run.signals import Stop
 from ingest.run.window import Built
 from ingest.sources.record import Record, Rejection
@@ -34,7 +34,7 @@ class Reader:
         observe: Is told how far the sample is.
     """
 
-    job: Job
+    job: RunJob
     source: Source
     builder: Builder
     tally: Tally

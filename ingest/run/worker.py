@@ -27,7 +27,7 @@ from ingest.run.committing import Committer
 from ingest.run.counts import INDEXING, Observer, Tally
 from ingest.run.documents_in_flight import DocumentsUnderWay
 from ingest.run.index_setup import create_index, open_index
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.run.pipeline import ordered, prefetch
 from ingest.run.reading import Reader
 from ingest.run.reject_file import RejectFile
@@ -74,7 +74,7 @@ class Worker:
         writer: Writes; None until there is an index.
     """
 
-    job: Job
+    job: RunJob
     source: Source
     builder: Builder
     encoder: Encoder

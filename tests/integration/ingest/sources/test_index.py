@@ -16,7 +16,7 @@ from ingest.documents.builder import DocumentBuilder
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.run.counts import Tally
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.run.reject_file import RejectFile
 from ingest.run.worker import Worker
 from ingest.sources.record import Record
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_told(es: Elasticsearch, index_name: str) -> None
 def run(
     es: Elasticsearch, source: Source, index: str, folder: Path, fields: FieldMap | None = None
 ) -> Tally:
-    job = Job(source.name, index, fields or FieldMap())
+    job = RunJob(source.name, index, fields or FieldMap())
     with RejectFile(folder / "rejects") as rejects:
         worker = Worker(
             job=job,

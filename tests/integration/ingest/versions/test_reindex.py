@@ -15,7 +15,7 @@ from fakes import HashEncoder
 from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS, EncoderOptions
 from ingest.run.assemble import run
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.versions.reindex import Wanted, prepare
 from ingest.versions.rollback import prepare_rollback
 from xlrec_es.cluster import scan
@@ -59,7 +59,7 @@ class Shop:
         self.path.write_text("\n".join(map(json.dumps, ITEMS)))
 
     def ingest(self, encoder: HashEncoder, fields: FieldMap | None = None) -> dict[str, Any]:
-        job = Job(str(self.path), self.name, fields or FieldMap())
+        job = RunJob(str(self.path), self.name, fields or FieldMap())
         return run(job, self.connection, encoder=encoder)
 
     def reindex(

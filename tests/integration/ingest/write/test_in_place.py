@@ -17,7 +17,7 @@ from fakes import HashEncoder
 from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS
 from ingest.run.assemble import run
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.shard import Shard
 from ingest.versions.reindex import Wanted, prepare
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION, Mode
@@ -85,7 +85,7 @@ class Shop:
         encoder = changes.pop("encoder", None) or HashEncoder()
         index = self.name if mode is IN_PLACE else f"{self.name}-xlrec"
         wanted = {"source": f"index:{self.name}", "index": index, "fields": FIELDS, **changes}
-        job = Job(mode=mode, rejects=self.folder / "rejects", **wanted)
+        job = RunJob(mode=mode, rejects=self.folder / "rejects", **wanted)
         summary = run(job, Connection(self.url), encoder=encoder)
         self.es.indices.refresh(index=f"{self.name}*")
         return summary
@@ -275,12 +275,12 @@ def test_documents_in_several_languages(es: Elasticsearch, index_name: str, tmp_
         es.index(index=index_name, id=str(number), document=body, refresh=True)
     [node] = es.transport.node_pool.all()
 
-    def go(job: Job) -> dict[str, Any]:
+    def go(job: RunJob) -> dict[str, Any]:
         return run(job, Connection(node.base_url), encoder=HashEncoder())
 
     rejects = tmp_path / "rejects"
     fields = FieldMap(title="t_{language}")
-    beside = Job(
+    beside = RunJob(
         f"index:{index_name}", f"{index_name}-xlrec", fields, mode=COMPANION, rejects=rejects
     )
     assert counts(go(beside)) == (12, 0, 12)

@@ -16,7 +16,7 @@ from fakes import HashEncoder
 from fault_proxy import DROPPED_AFTER, DROPPED_BEFORE, Fault, FaultProxy, Items, fault_proxy
 from ingest.documents.document import Document
 from ingest.run.index_setup import create_index
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.sources.record import Record
 from ingest.sources.source import open_source
 from ingest.write.target_index import Target
@@ -34,7 +34,7 @@ QUICK = Patience(retry_s=20, max_wait_s=0.2)
 @pytest.fixture
 def target(es: Elasticsearch, index_name: str) -> Target:
     return create_index(
-        Job("-", index_name),
+        RunJob("-", index_name),
         source=open_source("-", client=es),
         languages=["en"],
         calibration=Calibration.none(),
