@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 from elasticsearch import Elasticsearch
 
+from xlrec_es import Boost, Options, SearchOptions
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.recommend.options import LEGS
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.versions import creation
+from xlrec_es.versions.inventory import read_versions
 
 DIMS = 32
 TOPICS = ("chess", "astronomy", "painting", "cooking")
@@ -28,6 +32,22 @@ FINGERPRINT = Fingerprint(
     recipe="title",
     calibration="none",
 )
+
+EVERYTHING = Options(
+    weights=dict.fromkeys(LEGS, 1.0),
+    search=SearchOptions(
+        exact=True,
+        oversample=2.0,
+        min_similarity=-0.9,
+        filters=({"range": {"price": {"lte": 200}}},),
+        boosts=(Boost({"term": {"brand": "brand1"}}, 1.5),),
+        caps={"brand": 3},
+        source=("brand", "price"),
+    ),
+)
+"""Every leg, and every option of a search, by the fields of these documents."""
+
+ODD_IDS = ['quo"te', "bra}ce", "comma,comma", "sla/sh", "dot.dot", "ünï日本", "x" * 512, "* OR *"]
 
 
 def work_vector(topic: str, number: int) -> np.ndarray:
@@ -93,7 +113,8 @@ def write_catalogue(
     own = documents() if instead is None else instead
     for id_, body in {**own, **(extra or {})}.items():
         # What has no object of ours is a document that somebody else wrote, and stays one.
-        mine = {"xlrec": {"id": id_, **body["xlrec"]}} if "xlrec" in body else {}  # type: ignore[dict-item]
+        ours = body.get("xlrec")
+        mine = {"xlrec": {"id": id_, **ours}} if isinstance(ours, dict) else {}
         operations += [{"index": {"_index": live.name, "_id": id_}}, body | mine]
     answer = client.bulk(operations=operations, refresh=True)
     assert not answer["errors"], answer
@@ -115,3 +136,14 @@ def write_likes(path: Path, persons: int, *, also: Sequence[str] = ()) -> Path:
         lines += [f"p{person}\t{work}" for work in (*works, *also)]
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def add_version(client: Elasticsearch, name: str, documents: int = 1) -> str:
+    """A version like the live one, with so many documents that mean nothing."""
+    found = read_versions(client, name)
+    assert found.live is not None
+    new = creation.plan_version(found, found.live)
+    creation.create(client, new)
+    for number in range(documents):
+        client.index(index=new.index, id=str(number), document={"title": "x"}, refresh=True)
+    return new.index

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from fakes import HashEncoder
 from ingest.run import assemble as runs
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.vectors.vector import Vector
 
@@ -28,7 +28,7 @@ class SlowEncoder(HashEncoder):
 
 def main() -> None:
     url, index, source, *rest = sys.argv[1:]
-    job = Job(source, index, calibration="none", resume="--resume" in rest, wait_s=200)
+    job = RunJob(source, index, calibration="none", resume="--resume" in rest, wait_s=200)
     print("begun", flush=True)
     summary = runs.run(job, Connection(url, timeout_s=10), encoder=SlowEncoder())
     print(summary["documents"], summary["resumed_after"])

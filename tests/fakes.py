@@ -33,7 +33,8 @@ class HashEncoder:
         self.tokens += sum(len(text.split()) for text in texts)
         vectors = np.array([sum(map(self._word, text.split())) for text in texts], np.float32)
         vectors = vectors.reshape(len(texts), self.dims)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: Vector = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
     def _word(self, word: str) -> Vector:
         seed = hashlib.sha256(f"{self.revision} {word}".encode()).digest()[:8]

@@ -10,10 +10,11 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es.evaluate.baselines import RAW_MEAN, baselines, best
-from xlrec_es.evaluate.case_search import Wanted, searches, serve
+from xlrec_es.evaluate.case_search import WantedLists, answers, serve
 from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.evaluate.protocol import Case
+from xlrec_es.evaluate.vectorized_fusion import LegScores
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.likes import read_likes
 from xlrec_es.recommend.options import WEIGHTS, Options
@@ -41,9 +42,10 @@ def measured(
 ) -> Measured:
     """recall@k, nDCG@10, and the part of the source language in the top k."""
     weights = options.weights or WEIGHTS
-    found = searches(client, index, cases, options=options, languages=languages)
-    wanted = Wanted((pool,), languages, k)
-    lists = serve(found, cases, {"it": weights}, mix=str(options.mix), wanted=wanted).lists
+    found = answers(client, index, cases, options=options, languages=languages)
+    scores = (LegScores.of(searched, options) for searched in found)
+    wanted = WantedLists((pool,), languages, k)
+    lists = serve(scores, cases, {"it": weights}, mix=str(options.mix), wanted=wanted).lists
     pairs = list(zip(cases, lists[pool, "it"], strict=True))
     works = [[work for work, _ in ranked] for _, ranked in pairs]
     return Measured(

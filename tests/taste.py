@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from click.testing import CliRunner, Result
 
+from ingest.cli.main import main
 from ingest.finetune.data.pairs import PairsJob, assemble
 from ingest.finetune.data.training_set import Documents, TrainingSet
 from xlrec_es.evaluate.protocol import split
@@ -22,6 +24,9 @@ WORDS = {
 }
 NAMES = ("fox", "Hund", "リス", "puzzle", "Zahl", "tuile", "gato", "лиса")
 WORKS_PER_TOPIC = 12
+
+SHORT = ("--layers", "all", "--learning-rate", "3e-3", "--batch-size", "32", "--dtype", "float32")
+"""Options with which a tiny model learns this world in some 60 steps."""
 
 
 def works() -> Iterator[tuple[str, str, str]]:
@@ -54,3 +59,9 @@ def training_set(folder: Path) -> TrainingSet:
         tuple(text for *_, text in made),
     )
     return assemble(PairsJob(Path(), "taste"), documents, likes, split(likes))
+
+
+def finetune(pairs: Path, folder: Path, model: Path, *more: object) -> Result:
+    """Fine-tune by the command."""
+    arguments = ("finetune", pairs, "-o", folder, "--model", model, "--device", "cpu", *more)
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])

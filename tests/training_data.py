@@ -1,4 +1,4 @@
-"""A training set of four topics in three languages, made in a moment, without a cluster."""
+"""A training set of four topics in three languages, and persons to measure on; no cluster."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from ingest.finetune.data.training_set import CO_ENGAGED, SCHEMAS, Documents, TrainingSet
+from ingest.finetune.release.in_memory_evaluation import Examination
 from xlrec_es.evaluate.protocol import Case
 
 # Words that the tiny model's tokenizer has seen; each topic in three languages.
@@ -122,3 +123,16 @@ def _pairs(documents: Documents, works: tuple[str, ...]) -> pa.Table:
                 }
                 rows.append(row)
     return pa.Table.from_pylist(rows, schema=SCHEMAS["pairs"])
+
+
+def examination(persons: int) -> Examination:
+    """Works a to f in de, g to l in en; all persons like a, b, k and l, every other one g, h, f."""
+    works = tuple("abcdefghijkl")
+    cases = [
+        Case(f"p{person}", "de", ("a", "b"), frozenset("kl"), ("g",)) for person in range(persons)
+    ]
+    cases += [
+        Case(f"p{person}", "en", ("g", "h"), frozenset("f")) for person in range(0, persons, 2)
+    ]
+    language = np.array(["de"] * 6 + ["en"] * 6)
+    return Examination(works, tuple(cases), np.arange(12), language, works, k=3)

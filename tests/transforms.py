@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.scan import Hit
 from xlrec_es.versions.copier import Transform
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.reindex import Reindexer, plan
 

@@ -1,18 +1,55 @@
 """Cross-language recommendations inside the Elasticsearch that a team already runs."""
 
-from xlrec_es.cluster.connection import Connection, connect
+from typing import TYPE_CHECKING
+
 from xlrec_es.errors import XlrecError
-from xlrec_es.interactions.history import History, Interaction
-from xlrec_es.interactions.weighting import WeightRules
-from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
-from xlrec_es.recommend.recommendations import (
-    LanguageShare,
-    LegScore,
-    Reason,
-    Recommendation,
-    Recommendations,
-)
-from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
+
+# Elasticsearch's client and numpy take most of a second to import, and `--help` needs neither: a
+# name is imported when it is first asked for (PEP 562). Type checkers read the imports.
+if TYPE_CHECKING:
+    from xlrec_es.cluster.connection import Connection, connect
+    from xlrec_es.interactions.history import History, Interaction
+    from xlrec_es.interactions.weighting import WeightRules
+    from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
+    from xlrec_es.recommend.recommendations import (
+        LanguageShare,
+        LegScore,
+        Reason,
+        Recommendation,
+        Recommendations,
+    )
+    from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
+else:
+    _MODULES = {
+        "AsyncRecommender": "xlrec_es.recommend.recommender",
+        "Boost": "xlrec_es.recommend.options",
+        "Connection": "xlrec_es.cluster.connection",
+        "History": "xlrec_es.interactions.history",
+        "Interaction": "xlrec_es.interactions.history",
+        "LanguageShare": "xlrec_es.recommend.recommendations",
+        "LegScore": "xlrec_es.recommend.recommendations",
+        "Options": "xlrec_es.recommend.options",
+        "Reason": "xlrec_es.recommend.recommendations",
+        "Recency": "xlrec_es.recommend.options",
+        "Recommendation": "xlrec_es.recommend.recommendations",
+        "Recommendations": "xlrec_es.recommend.recommendations",
+        "Recommender": "xlrec_es.recommend.recommender",
+        "SearchOptions": "xlrec_es.recommend.options",
+        "WeightRules": "xlrec_es.interactions.weighting",
+        "connect": "xlrec_es.cluster.connection",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return __all__
+
 
 __version__ = "0.1.0"
 

@@ -11,7 +11,8 @@ XlrecError
 │   ├── AuthenticationFailed
 │   ├── PermissionDenied
 │   ├── PointInTimeLost     what was being read is forgotten: its node was restarted
-│   └── SearchFailed        a search, or a part of it, failed
+│   ├── SearchFailed        a search, or a part of it, failed
+│   └── WriteError          it does not take documents
 ├── IndexUnusable         the index is not what this program needs
 │   ├── IndexNotFound
 │   ├── NotAnXlrecIndex     it has no `_meta.xlrec`
@@ -22,7 +23,6 @@ XlrecError
 ├── IngestError           the worker cannot go on
 │   ├── SourceError         the input cannot be read
 │   ├── EncoderError        the model cannot be loaded or run
-│   ├── WriteError          Elasticsearch does not take documents
 │   ├── TrainingFailed      fine-tuning cannot go on
 │   └── TooManyRejects      more was set aside than was allowed
 └── MissingExtra          a part of the program that is not installed
@@ -94,6 +94,10 @@ class SearchFailed(ClusterError):
     """A search, or a part of a multi-search, failed."""
 
 
+class WriteError(ClusterError):
+    """Elasticsearch does not take the documents."""
+
+
 class IndexUnusable(XlrecError):
     """The index is not what this program needs."""
 
@@ -144,10 +148,6 @@ class SourceError(IngestError):
 
 class EncoderError(IngestError):
     """The model cannot be loaded or run."""
-
-
-class WriteError(IngestError):
-    """Elasticsearch does not take the documents."""
 
 
 class TrainingFailed(IngestError):

@@ -53,19 +53,8 @@ def adapt(
     from ingest.finetune.training.adapt import METRIC, AdaptJob
     from ingest.finetune.training.adapt import adapt as run
 
-    job = AdaptJob(
-        pairs=asked.pairs,
-        folder=asked.folder,
-        model=asked.model,
-        schedule=asked.schedule(),
-        head_steps=head_steps,
-        options=asked.options,
-        temperature=temperature,
-        general=general,
-        resume=asked.resume,
-        force=asked.force,
-    )
+    job = AdaptJob(asked.job(), head_steps=head_steps, temperature=temperature, general=general)
     names = {"loss": "loss", f"eval_{METRIC}": "less loss of other texts"}
-    with progress(asked, job.schedule.steps, names) as told:
+    with progress(asked, job.training.schedule.steps, names) as told:
         done = run(job, told)
     finish(ctx, asked, done, {"taken": f"{done['alpha']:g} of what was trained"})

@@ -41,20 +41,9 @@ def distil(
     from ingest.finetune.training.distil import METRIC, DistilJob
     from ingest.finetune.training.distil import distil as run
 
-    job = DistilJob(
-        pairs=asked.pairs,
-        folder=asked.folder,
-        model=asked.model,
-        teacher=teacher,
-        schedule=asked.schedule(),
-        options=asked.options,
-        source=source,
-        targets=targets,
-        resume=asked.resume,
-        force=asked.force,
-    )
+    job = DistilJob(asked.job(), teacher=teacher, source=source, targets=targets)
     names = {"loss": "loss", f"eval_{METRIC}": "cosine"}
-    with progress(asked, job.schedule.steps, names) as told:
+    with progress(asked, job.training.schedule.steps, names) as told:
         done = run(job, told)
     cosine = f"{done['cosine before']:.3f} → {done['cosine after']:.3f}"
     finish(ctx, asked, done, {"translations": f"{done['translations']}, cosine {cosine}"})

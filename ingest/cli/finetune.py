@@ -83,26 +83,22 @@ def finetune(
     """
     from ingest.finetune.training.finetune import FinetuneJob
     from ingest.finetune.training.finetune import finetune as run
-    from ingest.finetune.training.trainer import is_first, own_device
+    from ingest.finetune.training.trainer import is_first
 
+    training = asked.job()
+    schedule = replace(training.schedule, gradient_checkpointing=gradient_checkpointing)
     job = FinetuneJob(
-        pairs=asked.pairs,
-        folder=asked.folder,
-        model=asked.model,
-        schedule=replace(asked.schedule(), gradient_checkpointing=gradient_checkpointing),
-        options=replace(asked.options, device=own_device(asked.options.device)),
+        replace(training, schedule=schedule),
         layers=layers,
         scale=scale,
         popularity=popularity,
         mini_batch=mini_batch,
         lora=lora,
         matryoshka=matryoshka,
-        resume=asked.resume,
-        force=asked.force,
     )
     # Of the processes that torchrun starts, one speaks.
     asked = replace(asked, quiet=asked.quiet or not is_first())
-    with progress(asked, job.schedule.steps, {"loss": "loss", "eval_recall": "recall"}) as told:
+    with progress(asked, schedule.steps, {"loss": "loss", "eval_recall": "recall"}) as told:
         done = run(job, told)
     if is_first():
         finish(ctx, asked, done, {"trained": f"{done['steps']} steps"})

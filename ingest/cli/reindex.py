@@ -8,17 +8,14 @@ import click
 from click.core import ParameterSource
 
 from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.record_fields import parse_paths
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options.reindex import How, reindex_options
-from xlrec_es.cli.options.shared import connection_options
-from xlrec_es.cli.options.shared import parse_assignments as parse_columns
+from xlrec_es.cli.options.shared import connection_options, parse_assignments
 from xlrec_es.cli.reindex import carry_out, progress, show_plan
-from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
-from xlrec_es.interactions.likes import COLUMNS
 from xlrec_es.vectors.calibration import METHODS
-from xlrec_es.versions.inventory import read_versions
 
 MIN_OVERLAP = 0.1
 """Another encoder recommends other works; nothing but chance in common is a fault."""
@@ -26,8 +23,10 @@ MIN_OVERLAP = 0.1
 
 def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
     """The columns of a file of interactions, and the other assignments: no name is in both."""
+    from xlrec_es.interactions.likes import COLUMNS  # slow to import
+
     mine = tuple(text for text in assignments if text.partition("=")[0] in COLUMNS)
-    return parse_columns(mine), [text for text in assignments if text not in mine]
+    return parse_assignments(mine), [text for text in assignments if text not in mine]
 
 
 @click.command()
@@ -72,14 +71,15 @@ def reindex(
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder with --model, even if it is to be the live version's")
-    from ingest.cluster import Cluster
-    from ingest.documents.field_map import parse_assignments
     from ingest.encode import model_record
     from ingest.encode.sentence_transformer import load_encoder
     from ingest.versions.reindex import Wanted, prepare
+    from xlrec_es.cluster.capabilities import probe
+    from xlrec_es.cluster.retry import Cluster
+    from xlrec_es.versions.inventory import read_versions
 
     columns, others = split_columns(assignments)
-    fields = parse_assignments(others)
+    fields = parse_paths(others)
     if refused := model_record.refusal(model):
         click.echo(f"Warning: {refused}.", err=True)
     calibration = calibration or model_record.measured_calibration(model)

@@ -12,10 +12,8 @@ from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.index import show_rollback, show_rollback_plan
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.reindex import progress
-from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
-from xlrec_es.versions.inventory import read_versions
 
 
 @click.command()
@@ -45,9 +43,11 @@ def rollback(
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder of the version that you go back to with --model")
-    from ingest.cluster import Cluster
     from ingest.encode.sentence_transformer import load_encoder
     from ingest.versions.rollback import prepare_rollback
+    from xlrec_es.cluster.capabilities import probe
+    from xlrec_es.cluster.retry import Cluster
+    from xlrec_es.versions.inventory import read_versions
 
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from ingest.cli.options.duplicates import duplicate_options
 from ingest.cli.options.encoder import encoder_options
-from ingest.cli.options.target import WrittenIndex, way_options
+from ingest.cli.options.record_fields import parse_paths
+from ingest.cli.options.target import WrittenIndex, mode_options
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options.shared import connection_options, index_option
@@ -27,7 +28,7 @@ from xlrec_es.vectors.calibration import METHODS
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from ingest.documents.field_map import FieldMap
     from ingest.run.counts import Observer
-    from ingest.run.job import Job
+    from ingest.run.job import RunJob
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ FIELD = click.option(
     help="Parts of index:NAME that are read at the same time, where it is spread over nodes.",
 )
 @INDEX(required=False)
-@way_options
+@mode_options
 @duplicate_options
 @click.option(
     "--calibration",
@@ -185,12 +186,12 @@ def run(
     \b
     Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
     """
-    from ingest.run.job import Job
+    from ingest.run.job import RunJob
     from ingest.shard import Shard
 
-    job = Job(
+    job = RunJob(
         index=target.name,
-        way=target.way,
+        mode=target.mode,
         keep=keep,
         source=source,
         fields=_fields(ctx, assignments),
@@ -237,12 +238,12 @@ def replay(
     \b
     Example: xlrec-ingest replay items.jsonl.rejects.jsonl --index catalogue
     """
-    from ingest.run.job import Job
+    from ingest.run.job import RunJob
     from ingest.run.reject_file import replaced
     from ingest.sources.rejects import SCHEME
 
     with replaced(rejects) as still:
-        job = Job(
+        job = RunJob(
             index=index,
             source=f"{SCHEME}{rejects}",
             fields=_fields(ctx, assignments),
@@ -256,10 +257,10 @@ def replay(
 
 
 def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
-    from ingest.documents.field_map import FieldMap, parse_assignments
+    from ingest.documents.field_map import FieldMap
 
     declared = (ctx.default_map or {}).get("fields", {})
-    return FieldMap.from_mapping({**declared, **parse_assignments(assignments)})
+    return FieldMap.from_mapping({**declared, **parse_paths(assignments)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +272,13 @@ class _Shown:
     as_json: bool
 
 
-def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
+def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
     """Run the job, and print its summary; a signal ends the process here."""
     from ingest.encode.model_record import refusal
     from ingest.run.assemble import run as run_job
-    from ingest.run.progress_bar import ProgressBar
+    from ingest.run.observe.progress_bar import ProgressBar
+    from ingest.run.observe.summary import table
     from ingest.run.signals import end, stoppable, tell
-    from ingest.run.summary import table
 
     with contextlib.ExitStack() as around:
         log = around.enter_context(_log()) if shown.log_json else None
@@ -302,7 +303,7 @@ def _execute(job: Job, connection: Connection, *, shown: _Shown) -> dict[str, An
 @contextlib.contextmanager
 def _log() -> Iterator[Observer]:
     """The JSON log; an error is a line of it, too, and no other sentence ends the command."""
-    from ingest.run.json_log import json_log
+    from ingest.run.observe.json_log import json_log
 
     with json_log() as observe:
         try:

@@ -21,10 +21,10 @@ from ingest.documents.text_recipe import Recipe
 from ingest.sources.record import Fields, Record, Rejection
 from xlrec_es import exact_json
 from xlrec_es.errors import UnknownLanguage
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.languages import normalize
 
 DECLARED, DETECTED = "declared", "detected"
-OWN_FIELD = "xlrec"
 DEFAULT_ID = "id"
 OPERATION_FIELD, DELETE = "_op", "delete"
 VERSION_STEP = 1_000_000

@@ -93,21 +93,6 @@ def _check_placeholder(name: str, path: str) -> None:
         raise ConfigError(f"field {name}: {path} has {PLACEHOLDER} twice")
 
 
-def parse_assignments(assignments: Iterable[str]) -> dict[str, list[str]]:
-    """Read `name=path` or `name=path,path`, as on the command line.
-
-    Raises:
-        ConfigError: There is no `=`.
-    """
-    parsed = {}
-    for assignment in assignments:
-        name, equals, paths = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--field {assignment}: write NAME=FIELD, such as title=name")
-        parsed[name.strip()] = [path.strip() for path in paths.split(",")]
-    return parsed
-
-
 def lookup(record: Fields, path: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     """The value at a dotted path, or None. A key that has the dots in its name comes first."""
     if path in record:

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster import scan
-from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.index.fields import (
     EVIDENCE_FIELD,
     INDICATORS_FIELD,
-    LANGUAGE_FIELD,
     MARKET_POPULARITY_FIELD,
     POPULARITY_FIELD,
     PROVENANCE_FIELD,
     VECTOR_FIELD,
-    WORK_FIELD,
 )
-from xlrec_es.index.hits import title_of
+from xlrec_es.index.hits import language_of, title_of, work_of
 from xlrec_es.index.indicators import read_indicators
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.works import items_of, number_works, work_pages
 from xlrec_es.vectors.vector import Vector
 
 
@@ -100,8 +97,7 @@ class Catalogue:
     @property
     def items(self) -> dict[str, str]:
         """Work by item: by document id, and by work id, which wins."""
-        by_document = {entry.id: self.works[entry.work] for entry in self.entries}
-        return by_document | dict(zip(self.works, self.works, strict=True))
+        return items_of((entry.id, self.works[entry.work]) for entry in self.entries)
 
     @property
     def languages(self) -> dict[str, str]:
@@ -111,6 +107,16 @@ class Catalogue:
             of_work[self.works[entry.work]].add(entry.language)
         by_document = {entry.id: entry.language for entry in self.entries}
         return by_document | {work: next(iter(of)) for work, of in of_work.items() if len(of) == 1}
+
+
+_FIELDS = (
+    VECTOR_FIELD,
+    INDICATORS_FIELD,
+    POPULARITY_FIELD,
+    MARKET_POPULARITY_FIELD,
+    PROVENANCE_FIELD,
+    EVIDENCE_FIELD,
+)
 
 
 def read_catalogue(
@@ -130,32 +136,29 @@ def read_catalogue(
     numbers: dict[str, int] = {}
     sums = np.zeros((0, live.meta.fingerprint.dims), np.float32)
     hashes = 0
-    for hits in _pages(client, live):
+    title = live.meta.title_field
+    source = [title] if title else []
+    for hits in work_pages(client, live, fields=_FIELDS, source=source, refresh=True):
         for hit in hits:
-            fields = hit["fields"]
-            numbers.setdefault(fields[WORK_FIELD][0], len(numbers))
-            entry = (hit["_id"], fields[WORK_FIELD][0], fields[LANGUAGE_FIELD][0])
-            digest = _stored(fields, with_popularity).digest
-            title = title_of(hit, live.meta.title_field)
-            found.append((*entry, title, digest, hit.get("_routing")))
+            numbers.setdefault(work_of(hit), len(numbers))
+            entry = (hit["_id"], work_of(hit), language_of(hit), title_of(hit, title))
+            digest = _stored(hit["fields"], with_popularity).digest
+            found.append((*entry, digest, hit.get("_routing")))
         if len(sums) < len(numbers):
             grown = np.zeros((2 * len(numbers), sums.shape[1]), np.float32)
             grown[: len(sums)] = sums
             sums = grown
         for hit in hits:
-            # Vectors are left out of _source on 9.2 and later, and are always to be had as a field.
             if vector := hit["fields"].get(VECTOR_FIELD):
                 row = np.asarray(vector, np.float32)
-                sums[numbers[hit["fields"][WORK_FIELD][0]]] += row
+                sums[numbers[work_of(hit)]] += row
                 hashes += _hash(hit["_id"], row)
-    works = tuple(sorted(numbers))
-    order = [numbers[work] for work in works]
-    places = {work: place for place, work in enumerate(works)}
-    vectors = sums[order]
+    places = number_works(numbers)
+    vectors = sums[[numbers[work] for work in places]]
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     np.divide(vectors, length, out=vectors, where=length > 1e-6)
     entries = [Entry(i, places[work], lang, t, d, r) for i, work, lang, t, d, r in found]
-    return Catalogue(entries, works, vectors, f"{hashes % 2**64:016x}")
+    return Catalogue(entries, tuple(places), vectors, f"{hashes % 2**64:016x}")
 
 
 def _hash(id_: str, vector: Vector) -> int:
@@ -171,25 +174,3 @@ def _stored(fields: Mapping[str, Any], with_popularity: bool) -> Learned:
         fields.get(POPULARITY_FIELD, [None])[0] if with_popularity else None,
         read_indicators(fields.get(MARKET_POPULARITY_FIELD)) if with_popularity else {},
     )
-
-
-def _pages(client: Elasticsearch, live: LiveIndex) -> Iterator[list[Mapping[str, Any]]]:
-    title = live.meta.title_field
-    body = {
-        # In place, documents may have come since the last run, and have no object `xlrec` yet.
-        "query": {"exists": {"field": WORK_FIELD}},
-        "_source": [title] if title else False,
-        "fields": [
-            WORK_FIELD,
-            LANGUAGE_FIELD,
-            VECTOR_FIELD,
-            INDICATORS_FIELD,
-            POPULARITY_FIELD,
-            MARKET_POPULARITY_FIELD,
-            PROVENANCE_FIELD,
-            EVIDENCE_FIELD,
-        ],
-    }
-    with friendly_errors(client):
-        client.indices.refresh(index=live.name)
-    yield from scan.pages(client, live.name, body)

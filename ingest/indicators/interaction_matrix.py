@@ -4,6 +4,9 @@ Rows come in Arrow batches and leave as numbers, 18 bytes each, so that 100 mill
 memory (README, "Design", has the formula; tests/bench/collect.py measures it). Every row that does
 not count is counted under its reason. The order of the rows decides nothing, and neither does the
 moment of reading: machines that share the work learn from the same likes.
+
+The twin of `xlrec_es.interactions.likes`, which reads for evaluations, without this side's
+libraries. What counts as liked is the same there, as a test shows, and so is the digest.
 """
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ class LikeRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Likes:
+class LikeMatrix:
     """What many persons liked.
 
     Attributes:
@@ -100,7 +103,7 @@ def collect(
     *,
     now_s: float,
     languages: Mapping[str, str] | None = None,
-) -> Likes:
+) -> LikeMatrix:
     """Read batches into a matrix.
 
     Args:
@@ -217,7 +220,7 @@ class _Collector:
             lambda item: number(LANGUAGE, spoken[item]) if item in spoken else -1,
         )
 
-    def finish(self) -> Likes:
+    def finish(self) -> LikeMatrix:
         """All rows as a matrix."""
         rows = np.concatenate(self._parts or [np.empty(0, _ROW)])
         self._parts.clear()
@@ -234,7 +237,7 @@ class _Collector:
         self._count("likes", len(rows))
         recent = self._decay(rows["time"], latest)
         counts = np.bincount(rows["work"], recent, minlength=len(self.works))
-        return Likes(
+        return LikeMatrix(
             self._matrix(rows),
             counts.astype(np.float32),
             self.works,

@@ -11,7 +11,6 @@ import pyarrow.csv
 import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
-from ingest.sources.source import INDEX_SCHEME
 from xlrec_es.errors import ConfigError, SourceError
 from xlrec_es.interactions import row_reader
 from xlrec_es.interactions.likes import COLUMNS
@@ -43,10 +42,10 @@ def read(
             f"{', '.join(COLUMNS)}"
         )
     names = {name: fields.get(name, name) for name in COLUMNS}
-    if source.startswith(INDEX_SCHEME):
+    if source.startswith(row_reader.INDEX):
         if client is None:
             raise ConfigError("an index of events needs a connection")
-        index = source.removeprefix(INDEX_SCHEME)
+        index = source.removeprefix(row_reader.INDEX)
         yield from _batches(
             row_reader.index_rows(client, index, COLUMNS, fields, needed=_NEEDED, page=_ROWS)
         )
@@ -104,7 +103,7 @@ def _open(path: Path) -> Iterator[pa.RecordBatch]:
     else:
         raise SourceError(
             f"{path}: interactions are read from .csv, .tsv, .jsonl (these also with .gz), "
-            f".parquet, a folder of .parquet files, or {INDEX_SCHEME}NAME"
+            f".parquet, a folder of .parquet files, or {row_reader.INDEX}NAME"
         )
 
 

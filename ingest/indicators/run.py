@@ -16,21 +16,21 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import orjson
 from elasticsearch import Elasticsearch
 
 from ingest.indicators import generation_meta
 from ingest.indicators.catalogue import Catalogue, Entry, Learned, read_catalogue
 from ingest.indicators.cold_start import BORROWED, NONE, Blend, Transfer
-from ingest.indicators.interaction_matrix import LikeRules, Likes, collect
+from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from ingest.indicators.learners import Learner, LocalEase
 from ingest.indicators.learners.learner import Works
 from ingest.indicators.popularity import by_market, popularity
 from ingest.shard import Shard
-from ingest.write.bulk_writer import BulkWriter, Operation
+from xlrec_es.cluster.bulk import BulkWriter, Operation
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.indicators import storable
 from xlrec_es.index.live_index import LiveIndex, find_live
 
@@ -113,7 +113,7 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
 
 
-def learn(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> Blend:
+def learn(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> Blend:
     """The indicators of the shard's works; only these are learned, and those they borrow from."""
     transfer, persons, vectors = job.transfer, likes.persons, catalogue.vectors
     works = shard_of(job, likes)
@@ -126,14 +126,14 @@ def learn(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> Blend:
     return replace(blend, indicators=indicators)
 
 
-def shard_of(job: IndicatorJob, likes: Likes) -> Works:
+def shard_of(job: IndicatorJob, likes: LikeMatrix) -> Works:
     """The works that are the shard's to write; which they are depends on their ids alone."""
     mine = (number for number, work in enumerate(likes.works) if job.shard.has(work))
     return np.fromiter(mine, np.int32)
 
 
 def _learned(
-    job: IndicatorJob, likes: Likes, blend: Blend, mine: Works
+    job: IndicatorJob, likes: LikeMatrix, blend: Blend, mine: Works
 ) -> Callable[[int], Learned]:
     """What was learned for a work of the shard, put together when it is asked for.
 
@@ -165,7 +165,7 @@ def _learned(
     return of
 
 
-def _generation(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> str:
+def _generation(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> str:
     """Stands for all that the indicators were made of; the same on every machine."""
     made_of = repr(
         (job.learner, job.transfer, job.popularity, job.rules.half_life_days, likes.works)
@@ -173,7 +173,7 @@ def _generation(job: IndicatorJob, likes: Likes, catalogue: Catalogue) -> str:
     return hashlib.sha256(f"{made_of}{likes.digest}{catalogue.digest}".encode()).hexdigest()[:12]
 
 
-def _note(job: IndicatorJob, likes: Likes, generation: str) -> dict[str, Any]:
+def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, Any]:
     """What `_meta.xlrec.indicators` says of a generation."""
     transfer = asdict(job.transfer)
     del transfer["device"]  # what is learned does not depend on it
@@ -203,7 +203,7 @@ def _write(
     complete = not written.refused and generation_meta.finish(client, index, note, shard)
     return {
         "complete": complete,
-        "gone": written.superseded,
+        "gone": len(written.superseded),
         "refused": [{"id": one.document.id, "reason": one.reason} for one in written.refused],
     }
 
@@ -225,17 +225,14 @@ def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
         markets = learned.market_popularity
         fields["market_popularity"] = [markets] if markets else []
     # A document may be written by the worker at the same moment.
-    action: dict[str, Any] = {"_id": entry.id, "retry_on_conflict": 3}
-    if entry.routing is not None:
-        action["routing"] = entry.routing
-    lines = (orjson.dumps({"update": action}), orjson.dumps({"doc": {"xlrec": fields}}), b"")
-    return Operation(entry, b"\n".join(lines))
+    routing = {} if entry.routing is None else {"routing": entry.routing}
+    return Operation.update(entry, {OWN_FIELD: fields}, retry_on_conflict=3, **routing)
 
 
 def _summary(
     job: IndicatorJob,
     live: LiveIndex,
-    likes: Likes,
+    likes: LikeMatrix,
     mine: Sequence[Entry],
     blend: Blend,
 ) -> dict[str, Any]:
@@ -259,7 +256,7 @@ def _summary(
     }
 
 
-def examples(catalogue: Catalogue, likes: Likes, blend: Blend) -> list[dict[str, Any]]:
+def examples(catalogue: Catalogue, likes: LikeMatrix, blend: Blend) -> list[dict[str, Any]]:
     """For people: what speaks for the works that most persons liked, and for borrowers."""
     titles: dict[int, str] = {}
     for entry in catalogue.entries:
@@ -275,7 +272,7 @@ def examples(catalogue: Catalogue, likes: Likes, blend: Blend) -> list[dict[str,
     ]
 
 
-def _chosen(likes: Likes, blend: Blend) -> Iterator[int]:
+def _chosen(likes: LikeMatrix, blend: Blend) -> Iterator[int]:
     popular = np.argsort(-likes.persons, kind="stable")
     learned = popular[blend.provenance[popular] != NONE]  # by this shard
     yield from (int(work) for work in learned[:EXAMPLES])

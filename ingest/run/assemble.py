@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Cluster, Patience
 from ingest.documents.builder import Builder, DocumentBuilder
 from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
@@ -20,26 +19,28 @@ from ingest.documents.language_detection import LanguageDetector
 from ingest.run import checkpoint as checkpoints
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
-from ingest.run.index_setup import check_way, find
-from ingest.run.job import Job
-from ingest.run.prometheus import serve_metrics
+from ingest.run.index_setup import check_mode
+from ingest.run.job import RunJob
+from ingest.run.observe.prometheus import serve_metrics
+from ingest.run.observe.summary import summarize
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.signals import Stop
-from ingest.run.summary import summarize
 from ingest.run.worker import Worker, no_one
 from ingest.sources.record import Record
-from ingest.sources.source import INDEX_SCHEME, Source, open_source
+from ingest.sources.source import Source, open_source
 from ingest.write.companion_index import Removed, remove_gone
-from ingest.write.modes import COMPANION, IN_PLACE
+from ingest.write.modes import COMPANION
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.cluster.retry import Cluster, Patience
 from xlrec_es.errors import ConfigError
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.interactions import row_reader
 from xlrec_es.vectors.encoder import Encoder
 
 
 def run(
-    job: Job,
+    job: RunJob,
     connection: Connection,
     *,
     encoder: Encoder | None = None,
@@ -54,11 +55,11 @@ def run(
         job: What is to be done.
         connection: To the cluster.
         encoder: Makes the vectors; None to load the job's model.
-        observe: Is told how far it is, see `ingest.run.progress_bar.ProgressBar`.
+        observe: Is told how far it is, see `ingest.run.observe.progress_bar.ProgressBar`.
         stop: To end the run early: what is encoded is still written and noted.
 
     Returns:
-        The summary: see `ingest.run.summary.summarize`.
+        The summary: see `ingest.run.observe.summary.summarize`.
 
     Raises:
         XlrecError: It cannot be done, or not to the end; all that was acknowledged stays.
@@ -75,13 +76,13 @@ def run(
             client=client,
             query=job.query,
             follow=job.follow,
-            in_place=job.way == IN_PLACE,
+            in_place=job.mode.in_place,
             slices=job.slices,
         )
         if rejects.path.absolute() == source.path:
             raise ConfigError(f"the reject file {rejects.path} is the input itself")
         cluster = _reach(client, job.wait_s)
-        live = cluster.patience.call(client, lambda: find(client, job))
+        live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
         job = _settled(job, live)
         builder = _builder(job)
         checkpoint = _checkpoint(job, source, rejects)
@@ -113,8 +114,10 @@ def run(
                 written = worker.run()
         if worker.complete:
             checkpoint.remove()
-            if job.way == COMPANION:
-                gone = remove_gone(client, job.source.removeprefix(INDEX_SCHEME), written.live.name)
+            if job.mode is COMPANION:
+                gone = remove_gone(
+                    client, job.source.removeprefix(row_reader.INDEX), written.live.name
+                )
                 tally.deleted += gone.removed
     if isinstance(builder, Deduplicator):
         tally.duplicates = builder.found
@@ -132,18 +135,18 @@ def run(
     return summary
 
 
-def _settled(job: Job, live: LiveIndex | None) -> Job:
+def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
     """The job as the index that exists, if it does, has it.
 
     Raises:
-        IndexUnusable: The index was made in another way.
+        IndexUnusable: The index was made in another mode.
         ConfigError: Several machines would describe an index, each in its way.
     """
     if live is not None:
-        check_way(job, live)
-        if job.way == COMPANION:
+        check_mode(job, live)
+        if job.mode is COMPANION:
             return replace(job, keep=tuple(live.meta.source["keep"]))
-    elif job.way == IN_PLACE and job.shard.count > 1:
+    elif job.mode.in_place and job.shard.count > 1:
         raise ConfigError(
             "the first run in place decides on the calibration for all; run it without --shard, "
             "to its first document at least"
@@ -151,11 +154,11 @@ def _settled(job: Job, live: LiveIndex | None) -> Job:
     return job
 
 
-def _builder(job: Job) -> Builder:
+def _builder(job: RunJob) -> Builder:
     documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
     builder: Builder = documents
     if job.kept is not None:
-        builder = KeptFields(documents, job.kept, in_place=job.way == IN_PLACE)
+        builder = KeptFields(documents, job.kept, in_place=job.mode.in_place)
     if job.duplicates.mode == "keep":
         return builder
     return Deduplicator(builder, job.duplicates, job.fields.work)
@@ -167,13 +170,13 @@ def _reach(client: Elasticsearch, wait_s: float) -> Cluster:
     return Cluster(client, patience.call(client, lambda: probe(client)))
 
 
-def _load(job: Job) -> AbstractContextManager[Encoder]:
+def _load(job: RunJob) -> AbstractContextManager[Encoder]:
     from ingest.encode.encoder_pool import encoder_for  # brings torch
 
     return encoder_for(job.model, job.encoder)
 
 
-def _checkpoint(job: Job, source: Source, rejects: RejectFile) -> Checkpoint:
+def _checkpoint(job: RunJob, source: Source, rejects: RejectFile) -> Checkpoint:
     """The run's checkpoint, and what of the job must be the same for another to go on."""
     if job.resume and not source.rereadable:
         raise ConfigError(

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Patience
 from ingest.run.counts import Counts
+from xlrec_es.cluster.retry import Patience
 from xlrec_es.errors import ConfigError, IngestError
 from xlrec_es.index.live_index import LiveIndex
 

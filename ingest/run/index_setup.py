@@ -9,43 +9,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from elasticsearch import Elasticsearch
-
-from ingest.cluster import Cluster
 from ingest.documents.field_map import PLACEHOLDER
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.sources.source import Source
-from ingest.write import in_place, target_index, word_segmentation
-from ingest.write.in_place import InPlace
-from ingest.write.modes import COMPANION, IN_PLACE, VERSION
+from ingest.write import word_segmentation
+from ingest.write.modes import VERSION, mode_of
 from ingest.write.target_index import Target
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ClusterError, FingerprintMismatch, IndexUnusable
-from xlrec_es.index.creation import add_to, create_first_version
 from xlrec_es.index.live_index import LiveIndex, check_fingerprint
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 
 
-def find(client: Elasticsearch, job: Job) -> LiveIndex | None:
-    """The index that a job writes, or None if it is to be made, or in place to be extended.
-
-    Raises:
-        XlrecError: As for `xlrec_es.index.live_index.find_live`, but for that.
-    """
-    if job.way == IN_PLACE:
-        return in_place.find(client, job.index)
-    return target_index.find(client, job.index)
-
-
-def open_index(job: Job, live: LiveIndex, *, encoder: Encoder, cluster: Cluster) -> Target:
+def open_index(job: RunJob, live: LiveIndex, *, encoder: Encoder, cluster: Cluster) -> Target:
     """Go on with an index that exists: its calibration stays, and all else must fit.
 
     Raises:
-        IndexUnusable: It was made in another way.
         FingerprintMismatch: It was made by another encoder, recipe or calibration.
     """
-    check_way(job, live)
     theirs = live.meta.calibration.method
     if job.calibration not in (None, theirs):
         raise FingerprintMismatch(
@@ -57,26 +40,19 @@ def open_index(job: Job, live: LiveIndex, *, encoder: Encoder, cluster: Cluster)
     return _target(job, live, cluster)
 
 
-def _target(job: Job, live: LiveIndex, cluster: Cluster) -> Target:
-    kind = InPlace if job.way == IN_PLACE else Target
-    return kind(cluster.client, live, cluster.capabilities, cluster.patience)
+def _target(job: RunJob, live: LiveIndex, cluster: Cluster) -> Target:
+    return job.mode.target(cluster.client, live, cluster.capabilities, cluster.patience)
 
 
-def check_way(job: Job, live: LiveIndex) -> None:
-    """Refuse to write into an index in another way than that by which it was made.
+def check_mode(job: RunJob, live: LiveIndex) -> None:
+    """Refuse to write into an index in another mode than that in which it was made.
 
     Raises:
-        IndexUnusable: It was made in another way, or with other fields.
+        IndexUnusable: It was made in another mode, or with other fields.
     """
-    theirs = live.meta.source.get("way", VERSION)
-    if job.way != theirs:
-        how = {
-            VERSION: "has whole documents from xlrec-ingest run; use neither --in-place nor "
-            "--companion",
-            IN_PLACE: f"is not ours but for the object xlrec; use: index:{job.index} --in-place",
-            COMPANION: "is a companion of another index; use: --companion",
-        }
-        raise IndexUnusable(f"{live.name} {how[theirs]}")
+    theirs = mode_of(live.meta)
+    if job.mode is not theirs:
+        raise IndexUnusable(f"{live.name} {theirs.advice(job.index)}")
     kept = live.meta.source.get("keep")
     if job.keep is not None and list(job.kept or ()) != kept:
         raise IndexUnusable(
@@ -86,7 +62,7 @@ def check_way(job: Job, live: LiveIndex) -> None:
 
 
 def create_index(
-    job: Job,
+    job: RunJob,
     *,
     source: Source,
     languages: Iterable[str],
@@ -110,7 +86,7 @@ def create_index(
     analyzers, segmenters = word_segmentation.choose_analyzers(
         languages, cluster.capabilities.analyzers
     )
-    way = {"way": job.way, "keep": job.kept} if job.way != VERSION else {}
+    way = {"way": job.mode.name, "keep": job.kept} if job.mode is not VERSION else {}
     meta = IndexMeta(
         fingerprint=job.recipe.fingerprint(encoder, calibration),
         calibration=calibration,
@@ -124,13 +100,11 @@ def create_index(
 
     def create() -> LiveIndex:
         try:
-            if job.way == IN_PLACE:
-                return add_to(client, job.index, meta)
             like = source.like and _kept_mappings(source.like, job)
-            return create_first_version(client, job.index, meta, like=like)
+            return job.mode.create(client, job.index, meta, like=like)
         except ClusterError:
             # By the run of another shard, or by a request whose answer did not arrive.
-            made_meanwhile = find(client, job)
+            made_meanwhile = job.mode.find(client, job.index)
             if made_meanwhile is None:
                 raise
             theirs = made_meanwhile.meta.calibration
@@ -140,7 +114,7 @@ def create_index(
     return _target(job, cluster.patience.call(client, create), cluster)
 
 
-def _kept_mappings(like: Mapping[str, Any], job: Job) -> Mapping[str, Any]:
+def _kept_mappings(like: Mapping[str, Any], job: RunJob) -> Mapping[str, Any]:
     """The index that another is made like, with the fields alone that documents keep."""
     if job.kept is None:
         return like

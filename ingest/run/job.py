@@ -12,19 +12,19 @@ from ingest.documents.text_recipe import Recipe
 from ingest.encode.model_record import learned_from, measured_calibration
 from ingest.encode.options import DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.shard import Shard
-from ingest.write.modes import IN_PLACE, VERSION
+from ingest.write.modes import VERSION, Mode
 
 DEFAULT_CALIBRATION = "centre"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RunJob:
     """What a run is asked to do.
 
     Attributes:
         source: Path of the input; `-` is standard input, `index:NAME` an index.
         index: Name of the index: an alias, made if it is not there.
-        way: `VERSION`, `IN_PLACE` or `COMPANION` of `ingest.write.modes`.
+        mode: `VERSION`, `IN_PLACE` or `COMPANION` of `ingest.write.modes`.
         keep: The user's fields that the documents of a companion have besides the title; None for
             those that it has.
         fields: Which field is what.
@@ -49,7 +49,7 @@ class Job:
     source: str
     index: str
     fields: FieldMap = field(default_factory=FieldMap)
-    way: str = VERSION
+    mode: Mode = VERSION
     keep: tuple[str, ...] | None = None
     query: str = ""
     slices: int = 1
@@ -75,11 +75,7 @@ class Job:
     @property
     def kept(self) -> tuple[str, ...] | None:
         """The user's fields that documents are written with; None for all."""
-        if self.way == VERSION:
-            return None
-        if self.way == IN_PLACE:
-            return ()
-        return tuple(dict.fromkeys((self.fields.title, *(self.keep or ()))))
+        return self.mode.kept(self.fields.title, self.keep or ())
 
     @property
     def method(self) -> str:

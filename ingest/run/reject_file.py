@@ -13,9 +13,9 @@ from typing import IO
 import orjson
 
 from ingest.sources.record import Rejection
-from ingest.sources.source import INDEX_SCHEME
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError
+from xlrec_es.interactions import row_reader
 
 _SUFFIX = ".rejects.jsonl"
 
@@ -26,8 +26,8 @@ def default_path(source: str) -> Path:
     Args:
         source: The input as given on the command line; `-` is standard input.
     """
-    if source.startswith(INDEX_SCHEME):
-        return Path(f"{source.removeprefix(INDEX_SCHEME)}{_SUFFIX}")
+    if source.startswith(row_reader.INDEX):
+        return Path(f"{source.removeprefix(row_reader.INDEX)}{_SUFFIX}")
     if source == "-":
         return Path(f"xlrec{_SUFFIX}")
     beside = Path(f"{Path(source)}{_SUFFIX}")  # a folder may be named with a slash at the end

@@ -10,8 +10,8 @@ from ingest.documents.builder import DETECTED
 from ingest.documents.document import Deletion, Document, Part
 from ingest.run.counts import Counts
 from ingest.sources.record import Rejection
-from ingest.write.bulk_writer import Operation
 from ingest.write.target_index import Earlier
+from xlrec_es.cluster.bulk import Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import elasticsearch
 import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Patience, passes
 from ingest.sources.record import Record, Rejection, Stored
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.cluster.retry import Patience, passes
 from xlrec_es.errors import (
     ClusterError,
     ConfigError,
@@ -24,8 +24,8 @@ from xlrec_es.errors import (
     PointInTimeLost,
     SourceError,
 )
+from xlrec_es.index.fields import OWN_FIELD
 
-_OWN = "xlrec"
 POLL_S = 1.0
 """Pause before an index that is followed is asked again whether something was written."""
 
@@ -92,7 +92,7 @@ class IndexSource:
         if mappings.get("_source", {}).get("enabled") is False:
             raise SourceError(f"{self._index} does not store its documents (_source is disabled)")
         self.like: Mapping[str, Any] | None = body
-        self._is_ours = _OWN in mappings.get("_meta", {})
+        self._is_ours = OWN_FIELD in mappings.get("_meta", {})
         self._source = scan.whole_source(client)
         self._total = 0
         self._read = 0
@@ -167,7 +167,7 @@ class IndexSource:
 
     def _record(self, hit: scan.Hit) -> Record:
         fields = dict(hit["_source"])
-        own = fields.pop(_OWN, None) if self._is_ours or self._in_place else None
+        own = fields.pop(OWN_FIELD, None) if self._is_ours or self._in_place else None
         if not self._in_place:
             return Record(fields, self._read, id=hit["_id"], own=own)
         stored = Stored(own or {}, hit["_seq_no"], hit["_primary_term"], hit.get("_routing"))

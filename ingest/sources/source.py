@@ -12,6 +12,7 @@ from ingest.sources.jsonl import JsonlSource
 from ingest.sources.record import Record, Rejection
 from ingest.sources.rejects import SCHEME, RejectSource
 from xlrec_es.errors import ConfigError
+from xlrec_es.interactions import row_reader
 
 _PARQUET_MAGIC = b"PAR1"
 
@@ -84,12 +85,12 @@ def open_source(
         ConfigError: The query is none, or there is one but no index; or it cannot be followed.
         ClusterError: The index cannot be read.
     """
-    if path.startswith(INDEX_SCHEME):
+    if path.startswith(row_reader.INDEX):
         if client is None:
             raise ConfigError("an index as the source needs a connection")
         from ingest.sources.index import IndexSource, parse_query
 
-        name = path.removeprefix(INDEX_SCHEME)
+        name = path.removeprefix(row_reader.INDEX)
         chosen = parse_query(query)
         return IndexSource(client, name, chosen, follow=follow, slices=slices, in_place=in_place)
     if follow and (path.startswith(SCHEME) or path == "-" or _is_parquet(path)):
@@ -100,7 +101,9 @@ def open_source(
     if path.startswith(SCHEME):
         return RejectSource(path.removeprefix(SCHEME))
     if query:
-        raise ConfigError(f"--query chooses from an index; give {INDEX_SCHEME}NAME as the input")
+        raise ConfigError(
+            f"--query chooses from an index; give {row_reader.INDEX}NAME as the input"
+        )
     if _is_parquet(path):
         from ingest.sources.parquet import ParquetSource  # takes .2 s to import
 
@@ -123,7 +126,3 @@ def _is_parquet(path: str) -> bool:
             return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
     except OSError:
         return False  # whoever opens it next says why
-
-
-INDEX_SCHEME = "index:"
-"""Before the name of an index, in place of a path."""

@@ -11,7 +11,7 @@ from ingest.documents.field_map import FieldMap
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
-from ingest.write.modes import COMPANION, IN_PLACE, VERSION
+from ingest.write.modes import COMPANION, mode_of
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
@@ -24,14 +24,14 @@ def recorded_builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Bu
         IndexUnusable: Their texts are in another index.
     """
     builder = DocumentBuilder(field_map, recipe, LanguageDetector())
-    way = live.meta.source.get("way", VERSION)
-    if way == COMPANION:
+    mode = mode_of(live.meta)
+    if mode is COMPANION:
         raise IndexUnusable(
             f"{live.name} is a companion, whose texts are in another index; make another one with "
             "the new encoder, xlrec-ingest run index:NAME --companion --index OTHER, and put it "
             "behind the alias: xlrec-es index swap"
         )
-    return KeptFields(builder, (), in_place=True) if way == IN_PLACE else builder
+    return KeptFields(builder, (), in_place=True) if mode.in_place else builder
 
 
 def recorded_field_map(meta: IndexMeta, given: Mapping[str, Any]) -> FieldMap:

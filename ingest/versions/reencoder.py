@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from ingest.documents.builder import OWN_FIELD, Builder
+from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.encode import raw_vectors
 from ingest.sources.record import Record, Rejection
@@ -20,6 +20,7 @@ from ingest.write.target_index import own_fields
 from ingest.write.word_segmentation import Segmentation
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.scan import Hit
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.encoder import Encoder

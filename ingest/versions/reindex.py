@@ -12,7 +12,6 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import Cluster
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
@@ -23,12 +22,13 @@ from ingest.versions.recorded_recipe import recorded_builder, recorded_field_map
 from ingest.versions.reencoder import Reencoder
 from ingest.write import calibration_sample
 from ingest.write.calibration_sample import calibrate
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.versions import reindex as reindexing
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import Versions
 from xlrec_es.versions.reindex import Observe, Reindexer
 

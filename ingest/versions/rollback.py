@@ -6,11 +6,11 @@ back without an encoder, too.
 
 from __future__ import annotations
 
-from ingest.cluster import Cluster
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.options import EncoderOptions
 from ingest.versions.recorded_recipe import recorded_builder, recorded_field_map
 from ingest.versions.reencoder import Reencoder
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.index.live_index import check_fingerprint
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.versions import rollback as rolling_back

@@ -1,1 +1,1 @@
-"""Into Elasticsearch: the index that is written, in which mode, and in bulk."""
+"""Into Elasticsearch: the index that is written, and in which mode."""

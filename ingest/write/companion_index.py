@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster import bulk, scan
-from xlrec_es.cluster.bulk import Action, Failure
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.bulk import BulkWriter, Named, Operation, Refusal
 from xlrec_es.index.fields import LANGUAGE_FIELD
 
 _PAGE = 1000
@@ -24,7 +24,7 @@ class Removed:
     """
 
     removed: int = 0
-    refused: Sequence[Failure] = ()
+    refused: Sequence[Refusal[Named]] = ()
 
 
 def remove_gone(client: Elasticsearch, source: str, target: str) -> Removed:
@@ -38,14 +38,15 @@ def remove_gone(client: Elasticsearch, source: str, target: str) -> Removed:
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
+    writer = BulkWriter(client, target)
     total, refused = 0, []
     body = {"_source": False, "fields": [LANGUAGE_FIELD]}
     for hits in scan.pages(client, target, body, page=_PAGE):
         records = {hit["_id"]: _records(hit) for hit in hits}
         there = _existing(client, source, [one for some in records.values() for one in some])
-        gone = [Action.delete(id_) for id_, some in records.items() if there.isdisjoint(some)]
+        gone = [Named(id_) for id_, some in records.items() if there.isdisjoint(some)]
         total += len(gone)
-        refused += bulk.send(client, target, gone)
+        refused += writer.write(Operation.delete(one) for one in gone).refused
     return Removed(total - len(refused), refused)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 from elasticsearch import Elasticsearch
 
 from ingest.documents.document import Document, Part
 from ingest.sources.record import Stored
-from ingest.write.bulk_writer import Operation
-from ingest.write.target_index import NOTHING, Earlier, Target, dumps
+from ingest.write.target_index import NOTHING, Earlier, Target
+from xlrec_es.cluster.bulk import Operation
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.vectors.vector import Vector
 
@@ -59,15 +59,9 @@ class InPlace(Target):
         before: Mapping[str, Any] = stored.own.get("text") or {}
         # Objects are merged: a text in the language that it had before would stay.
         own["text"] = {**dict.fromkeys(before), **own["text"]}
-        action: dict[str, Any] = {
-            "_id": document.id,
-            "if_seq_no": stored.seq_no,
-            "if_primary_term": stored.primary_term,
-        }
-        if stored.routing is not None:
-            action["routing"] = stored.routing
-        lines = (orjson.dumps({"update": action}), dumps({"doc": {"xlrec": own}}), b"")
-        return Operation(document, b"\n".join(lines), conditional=True)
+        state = {"if_seq_no": stored.seq_no, "if_primary_term": stored.primary_term}
+        routing = {} if stored.routing is None else {"routing": stored.routing}
+        return Operation.update(document, {OWN_FIELD: own}, **state, **routing)
 
 
 def _stored(document: Document) -> Stored:

@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import orjson
 from elasticsearch import Elasticsearch
 
-from ingest.cluster import NotReady, Patience
 from ingest.documents.builder import rendition_id
 from ingest.documents.document import Deletion, Document, Part
-from ingest.write.bulk_writer import Operation
 from ingest.write.word_segmentation import Segmentation, choose_analyzers
-from xlrec_es import exact_json
 from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
+from xlrec_es.cluster.bulk import Operation
 from xlrec_es.cluster.capabilities import Capabilities
+from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.vectors.vector import Vector, pack
 
@@ -151,7 +150,7 @@ class Target:
         found = self._read(list(by_id), ",".join(_IDENTITY))
         unchanged = {id_ for id_, own in found.items() if self._is_unchanged(own, by_id[id_])}
         changed = [id_ for id_ in found if id_ not in unchanged]
-        earlier = self._read(changed, "xlrec") if changed else {}
+        earlier = self._read(changed, OWN_FIELD) if changed else {}
         return unchanged, {id_: self._earlier(own, by_id[id_]) for id_, own in earlier.items()}
 
     def _is_unchanged(self, own: Mapping[str, Any], document: Document) -> bool:
@@ -199,7 +198,7 @@ class Target:
             return entries
 
         return {
-            entry["_id"]: entry["_source"].get("xlrec", {})
+            entry["_id"]: entry["_source"].get(OWN_FIELD, {})
             for entry in self._patience.call(self._client, send)
             if entry["found"]
         }
@@ -224,10 +223,8 @@ class Target:
             earlier: See `compare`.
         """
         own = {**earlier.learned, **self._own(document, vector)}
-        body = _action("index", document.id, document.version) + dumps(
-            {**document.source, "xlrec": own}
-        )
-        return Operation(document, body + b"\n")
+        source = {**document.source, OWN_FIELD: own}
+        return Operation.index(document, source, **_not_older_than(document.version))
 
     def deletion(self, id_: str, deletion: Deletion) -> Operation[Part]:
         """What a bulk request needs to delete a document.
@@ -236,7 +233,7 @@ class Target:
             id_: Of the document.
             deletion: Says so.
         """
-        return Operation(replace(deletion, id=id_), _action("delete", id_, deletion.version))
+        return Operation.delete(replace(deletion, id=id_), **_not_older_than(deletion.version))
 
     def _own(self, document: Document, vector: Vector) -> dict[str, Any]:
         """All of the object `xlrec` that the worker makes."""
@@ -293,12 +290,6 @@ def own_fields(
     }
 
 
-def _action(name: str, id_: str, version: int) -> bytes:
+def _not_older_than(version: int) -> dict[str, object]:
     # "gte": the same state may be sent again when nobody knows whether it arrived.
-    action = {name: {"_id": id_, "version": version, "version_type": "external_gte"}}
-    return orjson.dumps(action) + b"\n"
-
-
-def dumps(fields: Mapping[str, Any]) -> bytes:
-    """JSON, vectors as arrays of numbers."""
-    return exact_json.dumps(fields, orjson.OPT_SERIALIZE_NUMPY)
+    return {"version": version, "version_type": "external_gte"}

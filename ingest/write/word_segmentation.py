@@ -12,7 +12,6 @@ import importlib.util
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from ingest.write import word_segmentation
 from xlrec_es.cluster.analyzers import FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.errors import MissingExtra
 
@@ -24,15 +23,21 @@ _CHARACTERS = 10_000  # at once: SudachiPy refuses more than 49,149 bytes
 Cut = Callable[[str], Iterable[str]]
 
 
-def choose(analyzers: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Segmenters for the languages that the cluster has no analyzer for, if they are installed.
+def choose_analyzers(
+    languages: Iterable[str], available: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The analyzer of each language's text field.
+
+    Languages that the cluster has no analyzer for get a segmenter, if one is installed.
 
     Args:
-        analyzers: By language, as far as the cluster has them.
+        languages: BCP 47 tags.
+        available: The language analyzers that the cluster has.
 
     Returns:
-        The analyzers to use, and the segmenters by language: package and version.
+        The analyzers, and the segmenters by language: package and version.
     """
+    analyzers = {language: choose_analyzer(language, available) for language in sorted(languages)}
     segmenters = {
         language: f"{package} {importlib.metadata.version(package)}"
         for language, analyzer in analyzers.items()
@@ -113,16 +118,3 @@ _LOADERS: dict[str, Callable[[], Cut]] = {
     "th": _load_thai,
     "zh": _load_jieba,
 }
-
-
-def choose_analyzers(
-    languages: Iterable[str], available: Collection[str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """The analyzer of each language's text field, given those that the cluster has.
-
-    Returns:
-        The analyzers, and the segmenters where there is none; see `choose`.
-    """
-    return word_segmentation.choose(
-        {language: choose_analyzer(language, available) for language in sorted(languages)}
-    )

@@ -41,7 +41,7 @@ from ingest.finetune.release.gate import shown
 from ingest.finetune.release.in_memory_evaluation import Examination
 from ingest.finetune.training.finetune import FinetuneJob, finetune, lesson_of
 from ingest.finetune.training.frozen_layers import FrozenLayers, freeze, layers_of
-from ingest.finetune.training.session import Encode
+from ingest.finetune.training.session import Encode, TrainingJob
 from ingest.finetune.training.trainer import METRIC, Schedule, make_trainer
 from ingest.indicators.cold_start import Transfer
 from ingest.indicators.learners import LocalEase
@@ -145,20 +145,18 @@ def gain(arguments: argparse.Namespace) -> dict[str, Any]:
     pairs = arguments.output.with_name(f"{arguments.output.name}.pairs")
     data.write(pairs)
     bf16 = arguments.bf16
+    schedule = Schedule(
+        steps=arguments.steps,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        evaluate_every=arguments.evaluate_every,
+        seed=arguments.seed,
+        bf16=bf16,
+    )
     job = FinetuneJob(
-        pairs,
-        arguments.output,
-        schedule=Schedule(
-            steps=arguments.steps,
-            batch_size=arguments.batch_size,
-            learning_rate=arguments.learning_rate,
-            evaluate_every=arguments.evaluate_every,
-            seed=arguments.seed,
-            bf16=bf16,
-        ),
+        TrainingJob(pairs, arguments.output, schedule, force=True),
         layers=arguments.layers,
         popularity=arguments.popularity,
-        force=True,
     )
     start = time.perf_counter()
 
@@ -226,7 +224,7 @@ def one(arguments: argparse.Namespace) -> dict[str, float]:
     schedule = Schedule(steps=arguments.steps, evaluate_every=arguments.steps, bf16=with_bf16)
     layers = layers_of(model, "embedded")
     frozen = freeze(model, layers, 4 if with_bf16 else None)
-    job = FinetuneJob(Path(), Path(), schedule=schedule)
+    job = FinetuneJob(TrainingJob(Path(), Path(), schedule))
     start = time.perf_counter()
     with FrozenLayers(model, layers, frozen if ours else 0), TemporaryDirectory() as folder:
         lesson = lesson_of(job, data, model, encoder.prefix, Nothing())

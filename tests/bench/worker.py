@@ -33,7 +33,6 @@ from typing import Any
 import numpy as np
 from elasticsearch import Elasticsearch, helpers
 
-from ingest.cluster import Cluster
 from ingest.documents.document import Document
 from ingest.encode.encoder_pool import encoder_for
 from ingest.encode.options import EMBEDDED, EncoderOptions
@@ -42,12 +41,13 @@ from ingest.encode.sentence_transformer import load_encoder
 from ingest.run import assemble as runs
 from ingest.run.counts import Tally
 from ingest.run.index_setup import create_index
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.sources.record import Record
 from ingest.sources.source import open_source
-from ingest.write.bulk_writer import BulkWriter
+from xlrec_es.cluster.bulk import BulkWriter
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.node import running
 from xlrec_es.vectors.calibration import Calibration
 
@@ -137,7 +137,7 @@ def speed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, An
             naive(path, client, f"naive-{len(pieces)}", plain)
             seconds[0] += time.perf_counter() - start
             for way, encoder in enumerate(encoders, 1):
-                job = Job(str(path), f"ours-{way}", calibration="none")
+                job = RunJob(str(path), f"ours-{way}", calibration="none")
                 start = time.perf_counter()
                 summary = runs.run(job, Connection(url), encoder=encoder)
                 seconds[way] += time.perf_counter() - start
@@ -216,7 +216,7 @@ def resident_megabytes() -> float:
 
 def one(arguments: argparse.Namespace) -> dict[str, Any]:
     watch = Watch(arguments.node_pid)
-    job = Job(str(arguments.path), arguments.path.stem, calibration="none")
+    job = RunJob(str(arguments.path), arguments.path.stem, calibration="none")
     summary = runs.run(job, Connection(arguments.url), encoder=Instant(), observe=watch)
     n = summary["documents"]
     report: dict[str, Any] = {
@@ -245,7 +245,7 @@ def write(arguments: argparse.Namespace, url: str, _folder: Path) -> dict[str, A
         for turn in range(arguments.turns):
             for name in ("helpers.bulk", "worker's writer"):
                 target = create_index(
-                    Job("-", f"w-{turn}-{name[0]}"),
+                    RunJob("-", f"w-{turn}-{name[0]}"),
                     source=open_source("-"),
                     languages=["en"],
                     calibration=Calibration.none(),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from elasticsearch import Elasticsearch
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -17,14 +16,11 @@ from rich.table import Table
 
 from xlrec_es.cli.options.shared import connection_options, field_option, parse_assignments
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.evaluate.ab_test import (
-    CLICK_COLUMNS,
-    COLUMNS,
-    compare_variants,
-    read_clicks,
-    read_log,
-)
-from xlrec_es.interactions.row_reader import INDEX, Row, index_rows, read_rows
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from elasticsearch import Elasticsearch
+
+    from xlrec_es.interactions.row_reader import Row
 
 
 @click.command("compare-logs")
@@ -57,6 +53,14 @@ def compare_logs(
     Example: xlrec-es compare-logs shown.csv --field user=customer
              xlrec-es compare-logs index:shown --clicks index:clicks
     """
+    from xlrec_es.evaluate.ab_test import (
+        CLICK_COLUMNS,
+        COLUMNS,
+        compare_variants,
+        read_clicks,
+        read_log,
+    )
+
     fields = parse_assignments(assignments)
     with contextlib.closing(connect(connection)) as client:
         found = None
@@ -93,6 +97,8 @@ def _rows(
     needed: Sequence[str],
 ) -> Iterator[Row]:
     """Of a file, or of an index."""
+    from xlrec_es.interactions.row_reader import INDEX, index_rows, read_rows
+
     if source.startswith(INDEX):
         name = source.removeprefix(INDEX)
         return index_rows(client, name, columns, fields, needed=needed)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import orjson
@@ -14,11 +15,13 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 
-from xlrec_es import demo, node
+from xlrec_es import node
 from xlrec_es.cli.options.shared import connection_options
-from xlrec_es.cli.recommend import recommendations_table
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.node.folder import default_folder
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.demo import Scene
 
 
 @click.command("demo")
@@ -39,6 +42,8 @@ def run_demo(
     Starts one on this machine, or uses the one that --url names, with the sample catalogue in the
     index `xlrec-demo`.
     """
+    from xlrec_es import demo
+
     # So that a stopped demo stops its worker too; the node goes by itself (see `node.running`).
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     given = ctx.get_parameter_source("url") is not ParameterSource.DEFAULT
@@ -67,7 +72,10 @@ def run_demo(
             click.echo("\nElasticsearch is stopped now; xlrec-es node start starts it again.")
 
 
-def _show(scenes: list[demo.Scene], url: str) -> None:
+def _show(scenes: list[Scene], url: str) -> None:
+    from xlrec_es import demo
+    from xlrec_es.cli.recommend import recommendations_table
+
     console = Console()
     for scene in scenes:
         liked = ", ".join(

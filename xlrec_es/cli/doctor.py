@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.roles import ROLES
-from xlrec_es.doctor.checks import Finding
-from xlrec_es.doctor.examination import Patient, examine
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.doctor.checks import Finding
 
 _STYLES: dict[str, dict[str, Any]] = {
     "ok": {"fg": "green"},
@@ -57,6 +58,8 @@ def doctor(
     \b
     Example: xlrec-es doctor --index shop --for admin --documents 5000000
     """
+    from xlrec_es.doctor.examination import Patient, examine
+
     with contextlib.closing(connect(connection)) as client:
         findings = examine(Patient(client, index, purpose, documents))
     if as_json:

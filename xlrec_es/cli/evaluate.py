@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from elasticsearch import Elasticsearch
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -20,10 +19,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from xlrec_es.cli.options.evaluate import job_options
-from xlrec_es.cluster.client_errors import friendly_errors, root_cause
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ClusterError
-from xlrec_es.evaluate.dataset import Job, Material, gather
 from xlrec_es.evaluate.evaluator import (
     COLD,
     COVERAGE,
@@ -35,8 +32,13 @@ from xlrec_es.evaluate.evaluator import (
     POPULARITY,
     RECALL,
     SOURCE_SHARE,
+    labels_at,
 )
-from xlrec_es.evaluate.experiment import run
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from elasticsearch import Elasticsearch
+
+    from xlrec_es.evaluate.dataset import EvaluationJob, Material
 
 
 @click.command()
@@ -54,7 +56,7 @@ from xlrec_es.evaluate.experiment import run
 )
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def evaluate(
-    job: Job,
+    job: EvaluationJob,
     against: str | None,
     write_training: Path | None,
     write_to: str | None,
@@ -75,6 +77,9 @@ def evaluate(
              xlrec-ingest indicators training.tsv -i shop
              xlrec-es evaluate likes.tsv -i shop
     """
+    from xlrec_es.evaluate.dataset import gather
+    from xlrec_es.evaluate.experiment import run_experiment
+
     job = replace(job, against=against)
     with contextlib.closing(connect(connection)) as client:
         if write_training is not None:
@@ -84,7 +89,9 @@ def evaluate(
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("searching", total=None)
-            report = run(client, job, step=lambda n: progress.update(task, advance=1, total=n))
+            report = run_experiment(
+                client, job, step=lambda n: progress.update(task, advance=1, total=n)
+            )
         if write_to is not None:
             write_results(client, write_to, report)
     if as_json:
@@ -117,6 +124,8 @@ def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
+    from xlrec_es.cluster.client_errors import friendly_errors, root_cause
+
     now = datetime.now(UTC).isoformat()
     shared = {"@timestamp": now, **{name: report[name] for name in ("index", "cases", "persons")}}
     job = report["job"]
@@ -157,23 +166,20 @@ def show(report: Mapping[str, Any], console: Console) -> None:
         f"{report['index']}: {report['cases']} cases of {report['persons']} persons; split by "
         f"{parts['method']}, {parts['training']} likes to learn from, {parts['held out']} held out"
     )
-    k = report["job"]["k"]
-    found = {RECALL: f"recall@{k}", NDCG: "nDCG@10", MRR: "MRR", HIT: "hit", COLD: "cold"}
+    labels = labels_at(report["job"]["k"]) | _SHORT
     for kind, pool in report["pools"].items():
         share = pool["source share of the pool"]
         caption = f"{kind} pool, {pool['works']} works, {pool['cases']} cases: what is found"
-        console.print(_table(caption, pool, found))
+        console.print(_table(caption, pool, {name: labels[name] for name in _FOUND}))
         caption = f"{kind} pool: what lists are like ({share:.0%} of it in the source language)"
-        console.print(_table(caption, pool, _LIKE))
+        console.print(_table(caption, pool, {name: labels[name] for name in _LIKE}))
 
 
-_LIKE = {
-    SOURCE_SHARE: "source",
-    NOVELTY: "novelty",
-    DIVERSITY: "diversity",
-    POPULARITY: "popular",
-    COVERAGE: "coverage",
-}
+_FOUND = (RECALL, NDCG, MRR, HIT, COLD)
+_LIKE = (SOURCE_SHARE, NOVELTY, DIVERSITY, POPULARITY, COVERAGE)
+
+_SHORT = {HIT: "hit", SOURCE_SHARE: "source", POPULARITY: "popular"}
+"""Labels, where those of `evaluator.LABELS` make a table wider than a terminal."""
 
 
 def _table(caption: str, pool: Mapping[str, Any], columns: Mapping[str, str]) -> Table:

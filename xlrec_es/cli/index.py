@@ -7,23 +7,24 @@ import dataclasses
 import functools
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from elasticsearch import Elasticsearch
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from xlrec_es.cli.options.shared import connection_options
-from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import IndexUnusable
-from xlrec_es.versions import adoption, aliases, creation, inventory, swap_note
-from xlrec_es.versions import rollback as rolling_back
-from xlrec_es.versions.aliases import AliasChange
-from xlrec_es.versions.status import VersionStatus, measure
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from elasticsearch import Elasticsearch
+
+    from xlrec_es.versions import rollback as rolling_back
+    from xlrec_es.versions.aliases import AliasChange
+    from xlrec_es.versions.status import VersionStatus
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,6 +65,8 @@ def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
 
     Example: xlrec-es index list shop
     """
+    from xlrec_es.versions import inventory
+
     found = inventory.read_versions(client, name)
     if as_json:
         rows = [{"index": v.index, "state": found.state(v), "open": v.is_open} for v in found.found]
@@ -86,6 +89,9 @@ def status(name: str, client: Elasticsearch, as_json: bool) -> None:
 
     Example: xlrec-es index status shop
     """
+    from xlrec_es.versions import inventory
+    from xlrec_es.versions.status import measure
+
     statuses = measure(client, inventory.read_versions(client, name))
     if as_json:
         rows = [dataclasses.asdict(status) for status in statuses]
@@ -146,6 +152,8 @@ def create(
       xlrec-ingest run items.jsonl --index shop-xlrec-v2
       xlrec-es index swap shop
     """
+    from xlrec_es.versions import creation, inventory
+
     found = inventory.read_versions(client, name, also=like)
     model = found.named(like) if like else found.live
     if model is None:
@@ -179,6 +187,8 @@ def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) ->
 
     Example: xlrec-es index swap shop --to 2
     """
+    from xlrec_es.versions import aliases, inventory
+
     wanted = inventory.version_named(name, target) if target else None
     found = inventory.read_versions(client, name, also=wanted)
     chosen = found.named(wanted) if wanted else inventory.newest(found)
@@ -213,6 +223,10 @@ def rollback(
 
     Example: xlrec-es index rollback shop
     """
+    from xlrec_es.cluster.capabilities import probe
+    from xlrec_es.versions import aliases, inventory
+    from xlrec_es.versions import rollback as rolling_back
+
     found = inventory.read_versions(client, name)
     if without_catching_up:
         _carry_out(client, aliases.plan_rollback(found), dry_run, as_json=as_json)
@@ -228,6 +242,8 @@ def rollback(
 
 def show_rollback_plan(client: Elasticsearch, plan: rolling_back.RollbackPlan) -> None:
     """Print what would be taken along, and the request."""
+    from xlrec_es.versions import swap_note
+
     count = swap_note.count_since(client, plan.live.index, plan.note.done)
     deletions = "" if plan.note.same else " (not what was deleted)"
     click.echo(
@@ -264,6 +280,8 @@ def show_rollback(report: rolling_back.RollbackReport, name: str, *, as_json: bo
 def _carry_out(
     client: Elasticsearch, change: AliasChange, dry_run: bool, *, as_json: bool = False
 ) -> None:
+    from xlrec_es.versions import aliases, swap_note
+
     aliases.check_filled(client, change)
     if dry_run:
         _print_request("POST _aliases", change.body)
@@ -287,6 +305,8 @@ def prune(name: str, client: Elasticsearch, newer: bool, dry_run: bool, yes: boo
 
     Example: xlrec-es index prune shop
     """
+    from xlrec_es.versions import aliases, inventory
+
     change = aliases.plan_prune(inventory.read_versions(client, name), newer=newer)
     if change is None:
         click.echo("there is nothing to delete")
@@ -312,6 +332,8 @@ def adopt(name: str, client: Elasticsearch, dry_run: bool, yes: bool) -> None:
 
     Example: xlrec-es index adopt shop
     """
+    from xlrec_es.versions import adoption, inventory
+
     found = inventory.read_versions(client, name)
     if not adoption.check_adoptable(found):
         click.echo(f"{name} is an alias already; there is nothing to do")

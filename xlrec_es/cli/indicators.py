@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -13,8 +14,9 @@ from rich.table import Table
 
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.index.indicators import Neighbour
-from xlrec_es.index.indicators import show as read
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.index.indicators import Neighbour
 
 
 @click.group()
@@ -40,6 +42,8 @@ def show(item: str, index: str, size: int, as_json: bool, connection: Connection
 
     Example: xlrec-es indicators show gimp --index xlrec-demo
     """
+    from xlrec_es.index.indicators import show as read
+
     with connect(connection) as client:
         found = read(client, index, item, size=size)
     if as_json:

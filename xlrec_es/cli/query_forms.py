@@ -6,9 +6,10 @@ import json
 import pprint
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from xlrec_es.recommend.queries import SearchRequest
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.recommend.queries import SearchRequest
 
 FORMS = ("console", "curl", "python", "json")
 

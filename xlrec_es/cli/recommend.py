@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -18,8 +19,10 @@ from xlrec_es.errors import UnknownItems
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import LanguageShare, Recommendation, Recommendations
-from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.recommend.similarity import MEASURES
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.recommend.recommender import Recommender
 
 
 @click.command()
@@ -140,6 +143,8 @@ def similar(
 
     Example: xlrec-es similar -i xlrec-demo -l ja --measure jaccard gimp
     """
+    from xlrec_es.recommend.recommender import Recommender
+
     client = connect(connection)
     recommender = Recommender(client, index, options=options, timeout_s=connection.timeout_s)
     found = recommender.similar(item, languages=languages or None, size=size, measure=measure)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -20,16 +21,12 @@ from xlrec_es.cli.options.shared import (
     field_option,
     parse_assignments,
 )
-from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import GateFailed
-from xlrec_es.evaluate.dataset import Job
-from xlrec_es.versions import reindex as reindexing
-from xlrec_es.versions.copier import copied_as_is
-from xlrec_es.versions.gate_checks import Check
-from xlrec_es.versions.gate_evaluation import Comparison
-from xlrec_es.versions.inventory import read_versions
-from xlrec_es.versions.reindex import Observe, Reindexer, ReindexPlan, ReindexReport
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.versions.gate_checks import Check
+    from xlrec_es.versions.reindex import Observe, Reindexer, ReindexPlan, ReindexReport
 
 
 @click.command()
@@ -47,6 +44,11 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
 
     Example: xlrec-es reindex shop --shards 4
     """
+    from xlrec_es.cluster.capabilities import probe
+    from xlrec_es.versions import reindex as reindexing
+    from xlrec_es.versions.copier import copied_as_is
+    from xlrec_es.versions.inventory import read_versions
+
     columns = parse_assignments(assignments)
     with contextlib.closing(connect(connection)) as client:
         packed = probe(client).packed_vectors
@@ -56,7 +58,7 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
             return
         with progress(shown=not how.quiet) as observe:
             transform = copied_as_is(packed=packed)
-            work = Reindexer(client, plan, transform, limits=how.limits, observe=observe)
+            work = reindexing.Reindexer(client, plan, transform, limits=how.limits, observe=observe)
             carry_out(work, how, columns)
 
 
@@ -79,8 +81,11 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
         columns: Of the file of interactions, by their own names.
     """
     if how.interactions is not None:
+        from xlrec_es.evaluate.dataset import EvaluationJob
+        from xlrec_es.versions.gate_evaluation import Comparison
+
         live = work.plan.live.described()
-        job = Job(how.interactions, live.name, fields=columns)
+        job = EvaluationJob(how.interactions, live.name, fields=columns)
         comparison = Comparison.of(work.client, live, job, max_loss=how.max_loss)
         work.more_checks.append(comparison.check)
     try:

@@ -10,8 +10,6 @@ import click
 import orjson
 
 from xlrec_es.errors import UsageError
-from xlrec_es.report.evaluation_page import render
-from xlrec_es.report.figures import figures
 
 
 @click.command()
@@ -48,6 +46,8 @@ def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -
     Example: xlrec-es evaluate likes.tsv -i shop --json > evaluation.json
              xlrec-es report evaluation.json -o report.html --figures slides --format png
     """
+    from xlrec_es.report.evaluation_page import render
+
     try:
         found = orjson.loads(evaluation.read())
     except orjson.JSONDecodeError as error:
@@ -62,6 +62,7 @@ def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -
 def write_figures(evaluation: Mapping[str, Any], folder: Path, kind: str) -> Iterator[Path]:
     """Write every picture of a report, `svg` or `png`, into a folder that is made if need be."""
     from xlrec_es.report.charts import as_png, as_svg
+    from xlrec_es.report.figures import figures
 
     folder.mkdir(parents=True, exist_ok=True)
     for pool in evaluation["pools"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -16,9 +16,10 @@ from rich.table import Table
 
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.evaluate import tuning
-from xlrec_es.evaluate.dataset import Job
 from xlrec_es.evaluate.evaluator import NDCG, RECALL
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.evaluate.dataset import EvaluationJob
 
 
 @click.command()
@@ -39,7 +40,7 @@ from xlrec_es.evaluate.evaluator import NDCG, RECALL
 @click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def tune(
-    job: Job,
+    job: EvaluationJob,
     measure: str,
     interests: tuple[int, ...],
     dry_run: bool,
@@ -55,6 +56,8 @@ def tune(
     \b
     Example: xlrec-es tune likes.tsv -i shop --dry-run
     """
+    from xlrec_es.evaluate import tuning
+
     with (
         contextlib.closing(connect(connection)) as client,
         Progress(console=Console(stderr=True), transient=True) as progress,

@@ -1,172 +1,340 @@
-"""Send documents in bulk requests, for as long as the cluster is busy, and account for each."""
+"""Write documents in bulk requests, and account for every one of them.
+
+The client's own helpers lose or repeat documents when a cluster is in trouble, so this is a loop of
+our own. A bulk request has two layers of answers: the request's own status, and one for each item.
+Every item ends as done, as superseded by a newer one, or as refused with its reason; whatever is
+none of these is sent again, with exponential back-off and jitter, until it is or time is up.
+Sending again is safe: a document is written under its own id and version.
+"""
 
 from __future__ import annotations
 
-import random
-import threading
-import time
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
 import elasticsearch
+import orjson
 from elasticsearch import Elasticsearch
 
 from xlrec_es import exact_json
 from xlrec_es.cluster.client_errors import friendly_errors, reason_of
-from xlrec_es.errors import ClusterError
+from xlrec_es.cluster.request_limit import RequestLimit
+from xlrec_es.cluster.retry import PASSING_STATUSES, Patience
+from xlrec_es.errors import WriteError
 
-_MAX_BYTES = 8 * 1024 * 1024
-_RETRY_STATUSES = frozenset((429, 502, 503, 504))
+# All that is needed to account for an item; the rest of the answer is not sent.
+_ANSWER = ",".join(
+    f"items.*.{part}"
+    for part in ("_id", "status", "error.type", "error.reason", "error.caused_by.reason")
+)
 _OF_THIS_REQUEST = frozenset((400, 413))
-_RETRY_S = 600.0
-_MAX_WAIT_S = 30.0
-_ANSWER = "items.*._id,items.*.status,items.*.error.type,items.*.error.reason"
+_FATAL = frozenset((401, 403, 404))
+_AS_LINES = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+# What Elasticsearch's IndexingPressure says when it refuses: the size of the operation, and of all
+# that may be under way on the node, a tenth of its heap.
+_PRESSURE = re.compile(r"_operation_bytes=(\d+), max_\w+=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """What is to be done with one document.
+class BulkLimits:
+    """How much is sent at once.
 
     Attributes:
-        id: Of the document.
-        body: The line that says what, and the document's own if there is one.
+        max_bytes: Size of a request's body; a larger document goes alone.
+        max_items: Documents in a request.
+        max_requests: Requests under way at once; fewer while the cluster refuses some.
     """
+
+    max_bytes: int = 8 * 1024 * 1024
+    max_items: int = 1000
+    max_requests: int = 4
+
+
+class Identified(Protocol):
+    """Whatever is written under an id of its own."""
+
+    @property
+    def id(self) -> str:
+        """Document id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A document of which no more is needed than its id."""
 
     id: str
-    body: bytes
 
-    @classmethod
-    def index(cls, id_: str, source: Mapping[str, Any], **conditions: Any) -> Action:  # noqa: ANN401
-        """Write a document; `conditions` are `version`, `version_type`, `routing` ..."""
-        line = exact_json.dumps({"index": {"_id": id_, **conditions}})
-        return cls(id_, b"%s\n%s\n" % (line, exact_json.dumps(source)))
 
-    @classmethod
-    def delete(cls, id_: str, **conditions: Any) -> Action:  # noqa: ANN401
-        """Remove a document."""
-        return cls(id_, exact_json.dumps({"delete": {"_id": id_, **conditions}}) + b"\n")
+D = TypeVar("D", bound=Identified)
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """An action that was refused.
+class Operation(Generic[D]):
+    """One document, ready to be sent.
 
     Attributes:
-        action: Which.
-        status: As HTTP has it; 409 for a version that is not newer, 404 for nothing to delete.
-        reason: In words.
+        document: What it is.
+        body: The action's line and the document's, in JSON.
+        conditional: Whether it is for one state of the document alone; if that is no more, somebody
+            else has written a newer one.
     """
 
-    action: Action
-    status: int
+    document: D
+    body: bytes
+    conditional: bool = False
+
+    @classmethod
+    def index(cls, document: D, source: Mapping[str, Any], **conditions: object) -> Operation[D]:
+        """Write a document whole.
+
+        Args:
+            document: What it is.
+            source: Its fields; vectors may be arrays.
+            conditions: `version`, `version_type`, `routing` ...
+        """
+        return cls(document, _lines("index", document.id, conditions, source))
+
+    @classmethod
+    def update(cls, document: D, fields: Mapping[str, Any], **conditions: object) -> Operation[D]:
+        """Change some fields of a document that is there; objects are merged.
+
+        Args:
+            document: What it is.
+            fields: As the `source` of `index`.
+            conditions: `if_seq_no`, `retry_on_conflict`, `routing` ...
+        """
+        body = _lines("update", document.id, conditions, {"doc": fields})
+        return cls(document, body, conditional="if_seq_no" in conditions)
+
+    @classmethod
+    def delete(cls, document: D, **conditions: object) -> Operation[D]:
+        """Remove a document.
+
+        Args:
+            document: What it is.
+            conditions: As those of `index`.
+        """
+        return cls(document, _lines("delete", document.id, conditions))
+
+
+def _lines(
+    action: str, id_: str, conditions: Mapping[str, object], *bodies: Mapping[str, Any]
+) -> bytes:
+    """What a bulk request says of one document: the action and, but for a deletion, its body."""
+    lines = ({action: {"_id": id_, **conditions}}, *bodies)
+    return b"".join(exact_json.dumps(line, _AS_LINES) for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Generic[D]):
+    """A document that Elasticsearch will not take, whenever it is sent."""
+
+    document: D
     reason: str
 
 
-def send(
-    client: Elasticsearch,
-    index: str,
-    actions: Iterable[Action],
-    *,
-    give_up: threading.Event | None = None,
-) -> list[Failure]:
-    """Do all of it; every action that is not returned has been acknowledged.
+@dataclass(slots=True)
+class Written(Generic[D]):
+    """What became of operations; all others are done.
+
+    Attributes:
+        refused: What Elasticsearch will not take.
+        superseded: What was older than what the index has, or of a document that is gone.
+    """
+
+    refused: list[Refusal[D]] = field(default_factory=list)
+    superseded: list[Operation[D]] = field(default_factory=list)
+
+    def add(self, other: Written[D]) -> None:
+        """Take in what became of others."""
+        self.refused += other.refused
+        self.superseded += other.superseded
+
+
+@dataclass(slots=True)
+class _Outcome(Generic[D]):
+    """What became of a request's operations; what is in neither is done."""
+
+    settled: Written[D] = field(default_factory=Written)
+    again: list[Operation[D]] = field(default_factory=list)
+    reason: str = ""
+    too_much: bool = False  # for the server's memory at once
+
+    def add(self, other: _Outcome[D]) -> None:
+        """Take in the outcome of another part of the request."""
+        self.settled.add(other.settled)
+        self.again += other.again
+        self.reason = other.reason or self.reason
+        self.too_much = other.too_much or self.too_much
+
+
+class _NotSettled(Exception):
+    """Some operations must be sent again."""
+
+
+class BulkWriter:
+    """Writes documents into one index; several threads may use it at once.
 
     Args:
-        client: Of the cluster.
-        index: The physical index.
-        actions: No id twice: their order is not kept when some are sent again.
-        give_up: Nothing is sent again once this is set.
+        client: Its own repeats are switched off here: they know nothing of items.
+        index: The physical index; it must exist.
+        limits: How much at once.
+        patience: How long something is sent again.
 
-    Raises:
-        ClusterError: A request was refused as a whole, or not taken for ten minutes.
+    Attributes:
+        requests: How many are under way, and how large they are.
+        retries: Requests that had to be sent again, wholly or in part.
     """
-    once = client.options(max_retries=0)
-    give_up = give_up or threading.Event()
-    return [
-        failure
-        for request in _requests(actions)
-        for failure in _settle(once, index, request, give_up)
-    ]
 
+    def __init__(
+        self,
+        client: Elasticsearch,
+        index: str,
+        *,
+        limits: BulkLimits | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._client = client.options(max_retries=0)
+        self._index = index
+        self._limits = limits or BulkLimits()
+        self._patience = patience or Patience()
+        self.requests = RequestLimit(self._limits.max_requests)
+        self.retries = 0
 
-def _requests(actions: Iterable[Action]) -> Iterator[list[Action]]:
-    request: list[Action] = []
-    size = 0
-    for action in actions:
-        if request and size + len(action.body) > _MAX_BYTES:
+    def write(self, operations: Iterable[Operation[D]]) -> Written[D]:
+        """Write; what is not named in the answer has been acknowledged.
+
+        Raises:
+            WriteError: A request does not get through in the time allowed.
+            ClusterError: The index is gone, or the credentials do not allow writing.
+        """
+        written: Written[D] = Written()
+        for request in self._requests(operations):
+            written.add(self._settle(request))
+        return written
+
+    def _requests(self, operations: Iterable[Operation[D]]) -> Iterator[list[Operation[D]]]:
+        request: list[Operation[D]] = []
+        size = 0
+        for operation in operations:
+            if request and (
+                size + len(operation.body) > self._limits.max_bytes
+                or len(request) == self._limits.max_items
+            ):
+                yield request
+                request, size = [], 0
+            request.append(operation)
+            size += len(operation.body)
+        if request:
             yield request
-            request, size = [], 0
-        request.append(action)
-        size += len(action.body)
-    if request:
-        yield request
+
+    def _settle(self, operations: list[Operation[D]]) -> Written[D]:
+        """Send, and send again, until every operation is done or refused."""
+        settled: Written[D] = Written()
+        size = len(operations)
+        try:
+            for attempt in self._patience.retrying(lambda error: isinstance(error, _NotSettled)):
+                with attempt:
+                    outcome: _Outcome[D] = _Outcome()
+                    for start in range(0, len(operations), size):
+                        outcome.add(self._send(operations[start : start + size]))
+                    settled.add(outcome.settled)
+                    operations = outcome.again
+                    if operations:
+                        if outcome.too_much:
+                            size = max(1, size // 2)
+                        self.retries += 1
+                        self.requests.refused()
+                        raise _NotSettled(outcome.reason)
+        except _NotSettled as error:
+            raise WriteError(
+                f"Elasticsearch has not taken {len(operations)} documents for "
+                f"{self._patience.retry_s:.0f} s, the last time because of: {error}. "
+                "Run this again when it does; documents that are there are passed over"
+            ) from error
+        self.requests.succeeded()
+        return settled
+
+    def _send(self, operations: Sequence[Operation[D]]) -> _Outcome[D]:
+        body = b"".join(operation.body for operation in operations)
+        try:
+            with self.requests.slot(len(body)):
+                answer = self._client.bulk(
+                    index=self._index,
+                    operations=body,  # type: ignore[arg-type] # bytes are sent as they are
+                    filter_path=_ANSWER,
+                )
+        except elasticsearch.ApiError as error:
+            if error.status_code in _OF_THIS_REQUEST:
+                return self._halve(operations, f"{error.status_code}: {reason_of(error)}")
+            if error.status_code in _FATAL:
+                with friendly_errors(self._client):
+                    raise
+            reason = f"{error.status_code}: {reason_of(error)}"
+            too_much = error.status_code == 429
+            if too_much and len(operations) == 1 and _never_fits(reason):
+                return _Outcome(Written([Refusal(operations[0].document, reason)]))
+            return _Outcome(again=list(operations), reason=reason, too_much=too_much)
+        except elasticsearch.TransportError as error:
+            return _Outcome(again=list(operations), reason=error.message.partition("\n")[0])
+        return _account(operations, answer.body)
+
+    def _halve(self, operations: Sequence[Operation[D]], reason: str) -> _Outcome[D]:
+        """Find what made the whole request fail."""
+        if len(operations) == 1:
+            return _Outcome(Written([Refusal(operations[0].document, reason)]))
+        middle = len(operations) // 2
+        outcome = self._send(operations[:middle])
+        outcome.add(self._send(operations[middle:]))
+        return outcome
 
 
-def _settle(
-    client: Elasticsearch, index: str, actions: Sequence[Action], give_up: threading.Event
-) -> list[Failure]:
-    failures: list[Failure] = []
-    deadline = time.monotonic() + _RETRY_S
-    wait_s = 0.5
-    while True:
-        again, reason = _send(client, index, actions, failures)
-        if not again:
-            return failures
-        if time.monotonic() > deadline or give_up.is_set():
-            raise ClusterError(
-                f"Elasticsearch has not taken {len(again)} documents for {_RETRY_S:.0f} s, the "
-                f"last time because of: {reason}; run this again when it does"
-            )
-        actions = again
-        give_up.wait(random.uniform(0.5, 1) * wait_s)
-        wait_s = min(_MAX_WAIT_S, 2 * wait_s)
+def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
+    """Compare what came back with what was sent, item by item."""
+    entries = answer.get("items", ()) if isinstance(answer, Mapping) else ()  # or a page of HTML
+    items = [(action, item) for entry in entries for action, item in entry.items()]
+    sent = [operation.document.id for operation in operations]
+    if [item.get("_id") for _, item in items] != sent:
+        return _Outcome(again=list(operations), reason="an answer that does not fit the request")
+    outcome: _Outcome[D] = _Outcome()
+    for operation, (action, item) in zip(operations, items, strict=True):
+        error = item.get("error")
+        if error is None:  # done; the status is 404 where what was to be deleted was not there
+            continue
+        never_fits = item["status"] == 429 and _never_fits(str(error.get("reason")))
+        if never_fits and len(operations) > 1:
+            outcome.too_much = True  # all items of a shard are one operation there
+        # A block (disk full, index read-only) is lifted one day, and a partial update meets another
+        # write only in passing; neither document is to blame.
+        conflict = item["status"] == 409
+        gone = error.get("type") == "document_missing_exception"
+        if gone or (operation.conditional and conflict):
+            outcome.settled.superseded.append(operation)
+        elif (
+            (item["status"] in PASSING_STATUSES and not (never_fits and len(operations) == 1))
+            or error.get("type") == "cluster_block_exception"
+            or (conflict and action == "update")
+        ):
+            outcome.again.append(operation)
+            outcome.reason = f"{item['status']} {error.get('reason', '')}"
+        elif conflict:
+            outcome.settled.superseded.append(operation)
+        else:
+            reason = f"{item['status']}: {_explain(error)}"
+            outcome.settled.refused.append(Refusal(operation.document, reason))
+    return outcome
 
 
-def _send(
-    client: Elasticsearch, index: str, actions: Sequence[Action], failures: list[Failure]
-) -> tuple[list[Action], str]:
-    """Send once; what must be sent again, and why. Refusals are added to `failures`."""
-    body = b"".join(action.body for action in actions)
-    try:
-        answer = client.bulk(index=index, operations=body, filter_path=_ANSWER)  # type: ignore[arg-type]
-    except elasticsearch.ApiError as error:
-        if error.status_code in _RETRY_STATUSES:
-            return list(actions), f"{error.status_code} {error.message}"
-        if error.status_code in _OF_THIS_REQUEST:
-            return _halve(client, index, actions, failures, error)
-        with friendly_errors(client):
-            raise
-    except elasticsearch.TransportError as error:
-        return list(actions), error.message.partition("\n")[0]
-    items = [item for entry in answer.get("items", ()) for item in entry.values()]
-    if [item.get("_id") for item in items] != [action.id for action in actions]:
-        return list(actions), "an answer that does not fit the request"
-    again: list[Action] = []
-    reason = ""
-    for action, item in zip(actions, items, strict=True):
-        refusal = item.get("error") or {}
-        why = str(refusal.get("reason", "refused"))
-        if item["status"] in _RETRY_STATUSES or refusal.get("type") == "cluster_block_exception":
-            again.append(action)
-            reason = why
-        elif item["status"] >= 300:
-            failures.append(Failure(action, item["status"], why))
-    return again, reason
+def _never_fits(reason: str) -> bool:
+    """Whether a node has no memory for an operation even if it has nothing else to do."""
+    found = _PRESSURE.search(reason)
+    return found is not None and int(found[1]) > int(found[2])
 
 
-def _halve(
-    client: Elasticsearch,
-    index: str,
-    actions: Sequence[Action],
-    failures: list[Failure],
-    error: elasticsearch.ApiError,
-) -> tuple[list[Action], str]:
-    """Find what made the whole request fail: it is too large, or one document spoils it."""
-    if len(actions) == 1:
-        failures.append(Failure(actions[0], error.status_code, reason_of(error)))
-        return [], ""
-    middle = len(actions) // 2
-    first, why = _send(client, index, actions[:middle], failures)
-    second, why_too = _send(client, index, actions[middle:], failures)
-    return [*first, *second], why_too or why
+def _explain(error: Mapping[str, Any]) -> str:
+    reason = str(error.get("reason", "refused"))
+    cause = str((error.get("caused_by") or {}).get("reason", ""))
+    return reason if cause in reason else f"{reason}: {cause}"

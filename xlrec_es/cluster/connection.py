@@ -6,11 +6,12 @@ import base64
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from elasticsearch import Elasticsearch
-
-from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError
+
+if TYPE_CHECKING:  # half a second, which `--help` and mistakes in options do not need
+    from elasticsearch import Elasticsearch
 
 INSECURE = (
     "the cluster's certificate is not checked: whoever sits in between can read and change "
@@ -73,6 +74,10 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
         ConfigError: The options contradict each other, or the client refuses them.
     """
     _check(connection)
+    from elasticsearch import Elasticsearch
+
+    from xlrec_es import exact_json
+
     c = connection
     options: dict[str, object] = {
         "request_timeout": c.timeout_s,

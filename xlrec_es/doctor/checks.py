@@ -10,6 +10,7 @@ from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, c
 from xlrec_es.cluster.capabilities import MINIMUM_VERSION
 from xlrec_es.cluster.roles import ROLES, index_names
 from xlrec_es.doctor.capacity import DISK, GIB, DataNode, Need, Watermarks
+from xlrec_es.index.fields import OWN_FIELD, text_field
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.versions.status import VersionStatus
 
@@ -221,7 +222,7 @@ def check_writes(*, blocked: bool) -> list[Finding]:
 
 def check_mapping(meta: IndexMeta, mappings: Mapping[str, Any]) -> list[Finding]:
     """Whether the fields are those that `_meta.xlrec` speaks of."""
-    fields = mappings.get("properties", {}).get("xlrec", {}).get("properties", {})
+    fields = mappings.get("properties", {}).get(OWN_FIELD, {}).get("properties", {})
     vector, texts = fields.get("embedding", {}), fields.get("text", {}).get("properties", {})
     wrong = []
     for what, has, wants in (
@@ -229,7 +230,7 @@ def check_mapping(meta: IndexMeta, mappings: Mapping[str, Any]) -> list[Finding]
         ("dims of xlrec.embedding", vector.get("dims"), meta.fingerprint.dims),
         ("similarity of xlrec.embedding", vector.get("similarity"), "dot_product"),
         *(
-            (f"analyzer of xlrec.text.{tag}", _analyzer(texts.get(tag)), analyzer)
+            (f"analyzer of {text_field(tag)}", _analyzer(texts.get(tag)), analyzer)
             for tag, analyzer in sorted(meta.analyzers.items())
         ),
     ):

@@ -1,7 +1,7 @@
 """Ranked lists out of Elasticsearch for the cases of an evaluation.
 
-Every case is searched once, with every leg and in every language that any pool needs; each setting
-of the fusion, in each pool, is then fused from these answers; see `leg_scores`.
+Every case is searched once, with every leg and in every language that any pool needs. From these
+answers each setting of the fusion makes its lists, in each pool; see `vectorized_fusion`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedLists:
     """Which lists.
 
     Attributes:
@@ -108,43 +108,19 @@ def answers(
             yield found
 
 
-def searches(
-    client: Elasticsearch,
-    index: str,
-    cases: Sequence[Case],
-    *,
-    options: Options,
-    languages: Collection[str],
-) -> Iterator[LegScores]:
-    """What every leg says of its candidates, for one case after the other.
-
-    Args:
-        client: See `answers`.
-        index: See `answers`.
-        cases: See `answers`.
-        options: See `answers`.
-        languages: See `answers`.
-
-    Raises:
-        XlrecError: See `answers`.
-    """
-    for found in answers(client, index, cases, options=options, languages=languages):
-        yield LegScores.nothing() if found is None else LegScores.of(found, options)
-
-
 def serve(
     found: Iterable[LegScores],
     cases: Sequence[Case],
     settings: Mapping[str, Mapping[str, float]],
     *,
     mix: str,
-    wanted: Wanted,
+    wanted: WantedLists,
     step: Callable[[], None] = lambda: None,
 ) -> Served:
     """Rank each case by each setting, in each pool.
 
     Args:
-        found: See `searches`; of `cases`, in order.
+        found: What the legs say of each of `cases`, in order.
         cases: Whom to serve.
         settings: Fusion weights by the setting's name.
         mix: How languages share a list; see `reranking.share_out`.

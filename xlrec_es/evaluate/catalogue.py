@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
-from xlrec_es.cluster import scan
-from xlrec_es.index.fields import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
-from xlrec_es.index.hits import title_of
+from xlrec_es.index.fields import VECTOR_FIELD
+from xlrec_es.index.hits import language_of, title_of, work_of
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.works import items_of, number_works, work_pages
 from xlrec_es.interactions.digests import ids_as_numbers
 from xlrec_es.vectors.vector import Vector
 
@@ -100,27 +99,19 @@ def read_pool(client: Elasticsearch, live: LiveIndex) -> Pool:
         ClusterError: The cluster does not answer, or refuses.
     """
     title = live.meta.title_field
-    body = {
-        "_source": [title] if title else False,
-        "fields": [WORK_FIELD, LANGUAGE_FIELD, VECTOR_FIELD],
-        "query": {"exists": {"field": WORK_FIELD}},
-    }
     found: list[tuple[str, str, str, str | None]] = []
     dims = live.meta.fingerprint.dims
     rows = [np.zeros((0, dims), np.float32)]
-    for hits in scan.pages(client, live.name, body):
-        found += [_read(hit, title) for hit in hits]
-        # Vectors are left out of _source on 9.2 and later, and are always to be had as a field.
+    source = [title] if title else []
+    for hits in work_pages(client, live, fields=[VECTOR_FIELD], source=source):
+        found += [
+            (hit["_id"], work_of(hit), language_of(hit), title_of(hit, title)) for hit in hits
+        ]
         given = [hit["fields"].get(VECTOR_FIELD, [0.0] * dims) for hit in hits]
         rows.append(np.array(given, np.float32))
     # In order of ids: nothing may depend on how the index came about.
     order = sorted(range(len(found)), key=lambda number: found[number][0])
     return _pool([found[number] for number in order], np.concatenate(rows)[order])
-
-
-def _read(hit: scan.Hit, title: str | None) -> tuple[str, str, str, str | None]:
-    fields: Mapping[str, Any] = hit["fields"]
-    return hit["_id"], fields[WORK_FIELD][0], fields[LANGUAGE_FIELD][0], title_of(hit, title)
 
 
 def _pool(found: list[tuple[str, str, str, str | None]], vectors: Vector) -> Pool:
@@ -129,14 +120,12 @@ def _pool(found: list[tuple[str, str, str, str | None]], vectors: Vector) -> Poo
     for id_, work, language, title in found:
         languages.setdefault(work, set()).add(language)
         titles.setdefault((work, language), title or id_)
-    works = tuple(sorted(languages))
-    numbers = {work: number for number, work in enumerate(works)}
-    by_document = {id_: work for id_, work, _, _ in found}
+    numbers = number_works(languages)
     return Pool(
-        works=works,
-        languages={work: tuple(sorted(languages[work])) for work in works},
+        works=tuple(numbers),
+        languages={work: tuple(sorted(languages[work])) for work in numbers},
         titles=titles,
-        items=by_document | dict(zip(works, works, strict=True)),
+        items=items_of((id_, work) for id_, work, _, _ in found),
         work=np.array([numbers[work] for _, work, _, _ in found], np.int64),
         language=tuple(language for _, _, language, _ in found),
         vectors=vectors,

@@ -48,7 +48,7 @@ MAX_TERMS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class EvaluationJob:
     """What is evaluated, and how.
 
     Attributes:
@@ -152,7 +152,7 @@ class Material:
         return {f"{leg} alone": {leg: 1.0} for leg in names}
 
 
-def gather(client: Elasticsearch, job: Job) -> Material:
+def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
     """Read the index and the interactions, split them, and look for leaks.
 
     Raises:
@@ -203,7 +203,7 @@ def gather(client: Elasticsearch, job: Job) -> Material:
     return _without_cold_pool(job, material)
 
 
-def _read_pool(client: Elasticsearch, job: Job, live: LiveIndex) -> Pool:
+def _read_pool(client: Elasticsearch, job: EvaluationJob, live: LiveIndex) -> Pool:
     whole = read_pool(client, live)
     pool = whole.in_one_language(job.seed) if job.one_language else whole
     languages = sorted(set(pool.language))
@@ -221,7 +221,7 @@ def _cold(likes: Likes, parts: Split) -> frozenset[str]:
     return frozenset(likes.works[work] for work in np.flatnonzero(persons == 0))
 
 
-def _without_cold_pool(job: Job, material: Material) -> Material:
+def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
     """The cold pool goes if it cannot be searched, or has nothing to tell.
 
     Raises:
@@ -301,7 +301,7 @@ def warnings_of(live: LiveIndex, likes: Likes, parts: Split) -> list[str]:
     return notes
 
 
-def check_size(job: Job, material: Material) -> None:
+def check_size(job: EvaluationJob, material: Material) -> None:
     """Refuse lists that are longer than a pool.
 
     Raises:

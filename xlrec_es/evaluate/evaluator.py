@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,10 @@ from xlrec_es.evaluate.metrics import (
     reciprocal_rank_at_k,
 )
 from xlrec_es.evaluate.protocol import Case
-from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.vectors.vector import Vector
+
+if TYPE_CHECKING:  # it takes Elasticsearch's client, and commands need names from here for `--help`
+    from xlrec_es.evaluate.vectorized_fusion import Ranked
 
 RECALL, NDCG, MRR, HIT = "recall", "ndcg@10", "mrr", "hit"
 COLD, WARM = "recall cold", "recall warm"
@@ -32,11 +35,31 @@ NOVELTY, DIVERSITY = "novelty", "diversity"
 SOURCE_SHARE, POPULARITY = "source share", "popularity"
 COVERAGE = "coverage"  # of all lists together
 
+LABELS = {
+    RECALL: "recall",
+    NDCG: "nDCG@10",
+    MRR: "MRR",
+    HIT: "hit rate",
+    COLD: "cold",
+    WARM: "warm",
+    NOVELTY: NOVELTY,
+    DIVERSITY: DIVERSITY,
+    SOURCE_SHARE: SOURCE_SHARE,
+    POPULARITY: POPULARITY,
+    COVERAGE: COVERAGE,
+}
+"""What people call the measures, in tables and charts."""
+
 COLD_PERSONS = 5
 """A work that fewer persons like in the training part is cold."""
 
-Values = NDArray[np.float64]
+MetricValues = NDArray[np.float64]
 """Shape (n_cases,); NaN where a case has none."""
+
+
+def labels_at(k: int) -> dict[str, str]:
+    """`LABELS`, where lists of k works are measured."""
+    return {**LABELS, RECALL: f"{LABELS[RECALL]}@{k}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +81,9 @@ class Ground:
     percentiles: Mapping[str, float]
 
     @classmethod
-    def of(cls, works: Sequence[str], vectors: Vector, persons: Values, everybody: int) -> Ground:
+    def of(
+        cls, works: Sequence[str], vectors: Vector, persons: NDArray[np.float64], everybody: int
+    ) -> Ground:
         """Put together.
 
         Args:
@@ -78,7 +103,7 @@ class Ground:
 
 def measure(
     cases: Sequence[Case], lists: Sequence[Ranked], ground: Ground, k: int
-) -> dict[str, Values]:
+) -> dict[str, MetricValues]:
     """Every measure of every case's list.
 
     Args:
@@ -121,7 +146,7 @@ def recall_by_pair(
     lists: Sequence[Ranked],
     languages: Mapping[str, Sequence[str]],
     k: int,
-) -> dict[tuple[str, str], tuple[list[str], Values]]:
+) -> dict[tuple[str, str], tuple[list[str], MetricValues]]:
     """recall@k of the targets in each language, out of lists that all languages share.
 
     Args:

@@ -14,13 +14,12 @@ from elasticsearch import Elasticsearch
 from xlrec_es import __version__
 from xlrec_es.evaluate.baselines import RAW_MEAN
 from xlrec_es.evaluate.case_search import RULES, TIMEOUT_S, history_of
-from xlrec_es.evaluate.dataset import Job, Material, check_size, gather
+from xlrec_es.evaluate.dataset import EvaluationJob, Material, check_size, gather
 from xlrec_es.evaluate.evaluator import (
     COVERAGE,
     NDCG,
     RECALL,
     Ground,
-    Values,
     measure,
     recall_by_pair,
 )
@@ -38,8 +37,8 @@ COMPARED = (RECALL, NDCG)
 """Measures by which systems are compared."""
 
 
-def run(
-    client: Elasticsearch, job: Job, *, step: Callable[[int], None] = lambda _: None
+def run_experiment(
+    client: Elasticsearch, job: EvaluationJob, *, step: Callable[[int], None] = lambda _: None
 ) -> dict[str, Any]:
     """Evaluate.
 
@@ -60,7 +59,7 @@ def run(
     check_size(job, material)
     lists, degraded = all_lists(client, job, material, step)
     known = material.likes.work[material.parts.training]
-    persons: Values = np.bincount(known, minlength=len(material.pool.works)).astype(float)
+    persons = np.bincount(known, minlength=len(material.pool.works)).astype(np.float64)
     ground = Ground.of(
         material.pool.works, material.pool.work_vectors(), persons, len(material.likes.persons)
     )
@@ -81,7 +80,7 @@ def run(
     }
 
 
-def _head(job: Job, material: Material) -> dict[str, Any]:
+def _head(job: EvaluationJob, material: Material) -> dict[str, Any]:
     """What was evaluated."""
     live, likes, parts = material.live, material.likes, material.parts
     return {
@@ -111,7 +110,7 @@ def _head(job: Job, material: Material) -> dict[str, Any]:
 
 
 def _pool_report(
-    job: Job,
+    job: EvaluationJob,
     material: Material,
     ground: Ground,
     lists: Mapping[tuple[str, str], list[Ranked]],
@@ -159,7 +158,7 @@ def _pool_report(
 
 
 def _pairs(
-    job: Job,
+    job: EvaluationJob,
     material: Material,
     kind: str,
     found: Sequence[Ranked],
@@ -184,7 +183,7 @@ def _pairs(
     ]
 
 
-def _sampled(job: Job, material: Material) -> list[int]:
+def _sampled(job: EvaluationJob, material: Material) -> list[int]:
     """Numbers of the cases that are shown, one of each of the first persons of a draw."""
     cases = material.cases_of(material.pools[0])
     persons = draw_order((case.person for case in cases), seed=job.seed)[:SAMPLES]
@@ -194,7 +193,7 @@ def _sampled(job: Job, material: Material) -> list[int]:
 
 def _sample(
     client: Elasticsearch,
-    job: Job,
+    job: EvaluationJob,
     material: Material,
     lists: Mapping[tuple[str, str], list[Ranked]],
     number: int,

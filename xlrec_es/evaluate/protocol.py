@@ -11,13 +11,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.interactions.digests import ids_as_numbers
-from xlrec_es.interactions.likes import Likes
+
+if TYPE_CHECKING:  # it takes Elasticsearch's client, and commands need names from here for `--help`
+    from xlrec_es.interactions.likes import Likes
 
 CROSS = "cross"
 MIXED = "mixed"

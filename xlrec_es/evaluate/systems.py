@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from elasticsearch import Elasticsearch
 
 from xlrec_es.evaluate.baselines import baselines, best
-from xlrec_es.evaluate.case_search import Wanted, searches, serve
+from xlrec_es.evaluate.case_search import WantedLists, answers, serve
 from xlrec_es.evaluate.catalogue import Pool
-from xlrec_es.evaluate.dataset import Job, Material, warnings_of
+from xlrec_es.evaluate.dataset import EvaluationJob, Material, warnings_of
 from xlrec_es.evaluate.protocol import COLD_POOL, Case
-from xlrec_es.evaluate.vectorized_fusion import Ranked
+from xlrec_es.evaluate.vectorized_fusion import LegScores, Ranked
 from xlrec_es.index.live_index import find_live
 from xlrec_es.recommend.options import DENSE, WEIGHTS, Options
 
@@ -22,7 +22,7 @@ AGAINST = "other index"
 
 
 def all_lists(
-    client: Elasticsearch, job: Job, material: Material, step: Callable[[int], None]
+    client: Elasticsearch, job: EvaluationJob, material: Material, step: Callable[[int], None]
 ) -> tuple[dict[tuple[str, str], list[Ranked]], tuple[str, ...]]:
     """The lists of every system.
 
@@ -30,14 +30,14 @@ def all_lists(
         client: Of the cluster.
         job: What is evaluated, and how.
         material: Of the job.
-        step: See `experiment.run`.
+        step: See `experiment.run_experiment`.
 
     Returns:
         By pool and system, one list for each case of the pool; and what was not answered in full,
         in sentences.
 
     Raises:
-        XlrecError: As for `case_search.searches`.
+        XlrecError: As for `case_search.answers`.
     """
     lists: dict[tuple[str, str], list[Ranked]] = {}
     degraded: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class Round:
 
 
 def lists_of(
-    client: Elasticsearch, job: Job, one: Round, step: Callable[[], None] = lambda: None
+    client: Elasticsearch, job: EvaluationJob, one: Round, step: Callable[[], None] = lambda: None
 ) -> tuple[Mapping[tuple[str, str], list[Ranked]], tuple[str, ...]]:
     """The lists of the systems of one round; see `all_lists`.
 
@@ -87,25 +87,20 @@ def lists_of(
         one: The round.
         step: Called after each case.
     """
-    found = searches(
-        client,
-        one.index,
-        one.cases,
-        options=replace(one.options, weights=one.legs),
-        languages=one.languages,
-    )
+    options = replace(one.options, weights=one.legs)
+    found = answers(client, one.index, one.cases, options=options, languages=one.languages)
     served = serve(
-        found,
+        (LegScores.of(searched, options) for searched in found),
         one.cases,
         one.settings,
         mix=job.mix,
-        wanted=Wanted(one.pools, one.languages, job.k),
+        wanted=WantedLists(one.pools, one.languages, job.k),
         step=step,
     )
     return served.lists, served.degraded
 
 
-def _rounds(client: Elasticsearch, job: Job, material: Material) -> list[Round]:
+def _rounds(client: Elasticsearch, job: EvaluationJob, material: Material) -> list[Round]:
     return [
         one for pools in _together(material) for one in _rounds_of(client, job, material, pools)
     ]
@@ -119,7 +114,7 @@ def _together(material: Material) -> list[list[str]]:
 
 
 def _rounds_of(
-    client: Elasticsearch, job: Job, material: Material, pools: Sequence[str]
+    client: Elasticsearch, job: EvaluationJob, material: Material, pools: Sequence[str]
 ) -> list[Round]:
     options, languages = material.options_of(pools[0]), material.languages
     one = Round(
@@ -140,7 +135,7 @@ def _rounds_of(
     return rounds
 
 
-def _baseline_lists(job: Job, material: Material) -> dict[tuple[str, str], list[Ranked]]:
+def _baseline_lists(job: EvaluationJob, material: Material) -> dict[tuple[str, str], list[Ranked]]:
     pool, likes = material.pool, material.likes
     scorers = baselines(
         pool, likes, material.parts.training, material.live.meta.calibration, seed=job.seed
@@ -175,7 +170,7 @@ def _language(pool: Pool, work: str, languages: Sequence[str]) -> str:
     return next(language for language in pool.languages[work] if language in languages)
 
 
-def notes_against(client: Elasticsearch, job: Job, material: Material) -> list[str]:
+def notes_against(client: Elasticsearch, job: EvaluationJob, material: Material) -> list[str]:
     """What to mind of the other index."""
     if job.against is None:
         return []

@@ -25,7 +25,7 @@ from xlrec_es.evaluate.dataset import (
     FEW_PERSONS,
     FINETUNE,
     LEARN,
-    Job,
+    EvaluationJob,
     Material,
     check_size,
     gather,
@@ -45,7 +45,7 @@ from xlrec_es.evaluate.weight_search import (
 )
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.recommend.options import COLLABORATIVE, LEGS
-from xlrec_es.recommend.plan import max_interests
+from xlrec_es.recommend.plan import default_interests
 
 CHECKED = 0.3
 """Part of the persons that the proposal is checked on."""
@@ -53,7 +53,7 @@ CHECKED = 0.3
 
 def run(
     client: Elasticsearch,
-    job: Job,
+    job: EvaluationJob,
     *,
     measure: str = RECALL,
     interests: Sequence[int] = (),
@@ -87,7 +87,7 @@ def run(
     _refuse(material)
     legs = [leg for leg in LEGS if leg != COLLABORATIVE or material.indicators != NOTHING_LEARNED]
     before = (
-        ProfileOptions(max_interests(material.live, material.weights)),
+        ProfileOptions(default_interests(material.live, material.weights)),
         rounded([material.weights.get(leg, 0.0) for leg in legs]),
     )
     tuning, checking = (Objective(legs, measure=measure, k=job.k, mix=job.mix) for _ in range(2))
@@ -164,7 +164,7 @@ def _groups(cases: Sequence[Case], *, seed: int) -> dict[str, str]:
 
 def _found(
     client: Elasticsearch,
-    job: Job,
+    job: EvaluationJob,
     material: Material,
     legs: Sequence[str],
     profile: ProfileOptions,
@@ -184,7 +184,7 @@ def _found(
 
 
 def _in_pool(
-    job: Job,
+    job: EvaluationJob,
     legs: Sequence[str],
     objective: Objective,
     pool: int,

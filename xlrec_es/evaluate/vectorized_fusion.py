@@ -1,7 +1,8 @@
 """One case's leg scores as arrays: many fusion weights can be tried on one round of searches.
 
-The same fusion as `xlrec_es.recommend.fusion.fuse` and `select`, in numpy, a hundred times as fast.
-A test shows that the lists are those of `Recommender.recommend`, place by place.
+The twin of `xlrec_es.recommend.fusion` (`fuse`) and `xlrec_es.recommend.reranking` (`select`), in
+numpy, a hundred times as fast. It is written twice on purpose: those serve one person and can say
+why. A test shows that the lists are those of `Recommender.recommend`, place by place.
 """
 
 from __future__ import annotations
@@ -43,21 +44,18 @@ class LegScores:
     degraded: tuple[str, ...] = ()
 
     @classmethod
-    def nothing(cls) -> LegScores:
-        """No candidate."""
-        return cls((), (), np.empty((0, len(COLUMNS))))
-
-    @classmethod
-    def of(cls, searched: Searched, options: Options) -> LegScores:
+    def of(cls, searched: Searched | None, options: Options) -> LegScores:
         """Read the answers of searches.
 
         Args:
-            searched: Every leg that any weights will want.
+            searched: Every leg that any weights will want; None has no candidate.
             options: How; boosts, caps and diversity are not known here.
 
         Raises:
             XlrecError: As for `ranking.rank`.
         """
+        if searched is None:
+            return cls((), (), np.empty((0, len(COLUMNS))))
         ranking = rank(searched.plan, searched.answers, options)
         candidates = sorted(ranking.candidates, key=lambda candidate: candidate.id)
         return cls(

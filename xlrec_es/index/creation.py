@@ -9,6 +9,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexUnusable
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, physical_name
 from xlrec_es.index.mapping import index_body, settings_for_fields, with_fields_of
 from xlrec_es.index.meta import IndexMeta
@@ -65,7 +66,7 @@ def add_to(client: Elasticsearch, name: str, meta: IndexMeta) -> LiveIndex:
     with friendly_errors(client):
         [(index, body)] = client.indices.get_mapping(index=name).items()
     mappings = body["mappings"]
-    if "xlrec" in mappings.get("properties", {}):
+    if OWN_FIELD in mappings.get("properties", {}):
         raise IndexUnusable(
             f"{index} has a field xlrec already, which is not what this program makes; have an "
             "index beside it: --companion"

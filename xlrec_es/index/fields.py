@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+OWN_FIELD = "xlrec"
+"""The object of a document that this program writes, and its key in an index's `_meta`."""
+
 ID_FIELD = "xlrec.id"
 WORK_FIELD = "xlrec.work"
 LANGUAGE_FIELD = "xlrec.language"
@@ -9,12 +12,15 @@ VECTOR_FIELD = "xlrec.embedding"
 INDICATORS_FIELD = "xlrec.indicators"
 POPULARITY_FIELD = "xlrec.popularity"
 MARKET_POPULARITY_FIELD = "xlrec.market_popularity"
-
+PROVENANCE_FIELD = "xlrec.indicators_from"
+EVIDENCE_FIELD = "xlrec.evidence"
+GENERATION_FIELD = "xlrec.generation"
+TEXT_FIELD = "xlrec.text"
 
 MAX_HITS = 10_000
 """Elasticsearch's own `index.max_result_window`, and its limit for `num_candidates`."""
 
 
-PROVENANCE_FIELD = "xlrec.indicators_from"
-EVIDENCE_FIELD = "xlrec.evidence"
-GENERATION_FIELD = "xlrec.generation"
+def text_field(language: str) -> str:
+    """The field that texts in a language are searched in; each language has its own analyzer."""
+    return f"{TEXT_FIELD}.{language}"

@@ -1,4 +1,4 @@
-"""What hits hold: ids, works, vectors, titles. Pure."""
+"""What hits hold: ids, works, languages, vectors, titles. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.errors import SearchFailed
-from xlrec_es.index.fields import ID_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.index.fields import ID_FIELD, LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
 from xlrec_es.languages import is_tag
 from xlrec_es.vectors.vector import Vector
 
@@ -66,6 +66,12 @@ def work_of(hit: Mapping[str, Any]) -> str:
     """The work of a hit."""
     work: str = hit["fields"][WORK_FIELD][0]
     return work
+
+
+def language_of(hit: Mapping[str, Any]) -> str:
+    """The language tag of a hit."""
+    language: str = hit["fields"][LANGUAGE_FIELD][0]
+    return language
 
 
 def title_of(hit: Mapping[str, Any], path: str | None) -> str | None:

@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import FingerprintMismatch, IndexNotFound, IndexUnusable, NotAnXlrecIndex
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.mapping import text_fields
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.encoder import Encoder
@@ -83,7 +84,7 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
             f"{name!r} stands for {len(answer)} indices ({', '.join(sorted(answer))}); name one"
         )
     [(physical, body)] = answer.items()
-    meta = body.get("mappings", {}).get("_meta", {}).get("xlrec")
+    meta = body.get("mappings", {}).get("_meta", {}).get(OWN_FIELD)
     if meta is None:
         raise NotAnXlrecIndex(
             f"{physical} has no _meta.xlrec, so it was not made by xlrec-es; "
@@ -114,13 +115,13 @@ def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> Live
         ClusterError: The cluster does not answer, or refuses.
     """
     check_fingerprint(live, meta.fingerprint)
-    fields = {"xlrec": {"properties": {"text": {"properties": text_fields(meta.analyzers)}}}}
+    fields = {OWN_FIELD: {"properties": {"text": {"properties": text_fields(meta.analyzers)}}}}
     with friendly_errors(client):
         # Elasticsearch replaces `_meta` as a whole, and others may keep something in it.
         mappings = client.indices.get_mapping(index=live.name)[live.name]["mappings"]
         theirs = mappings.get("_meta", {})
         client.indices.put_mapping(
-            index=live.name, meta={**theirs, "xlrec": meta.to_meta()}, properties=fields
+            index=live.name, meta={**theirs, OWN_FIELD: meta.to_meta()}, properties=fields
         )
     return replace(live, meta=meta)
 

@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from xlrec_es.index.fields import OWN_FIELD
+
 SCHEMA = "xlrec.v1"
 """The mapping that new indices get."""
 
@@ -54,10 +56,10 @@ def index_body(
         `settings` and `mappings`, for `indices.create`.
     """
     body = load_mapping()
-    properties = body["mappings"]["properties"]["xlrec"]["properties"]
+    properties = body["mappings"]["properties"][OWN_FIELD]["properties"]
     properties["embedding"]["dims"] = dims
     properties["text"]["properties"] = text_fields(analyzers)
-    body["mappings"]["_meta"] = {"xlrec": dict(meta)}
+    body["mappings"]["_meta"] = {OWN_FIELD: dict(meta)}
     body["settings"]["index"].update(settings or {})
     return body
 

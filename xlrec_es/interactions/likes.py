@@ -1,7 +1,8 @@
 """Who liked what, read from a file without the worker's libraries.
 
-What counts as liked is the same as for `xlrec-ingest indicators`, and so is the digest: by it an
-evaluation knows which likes an index's indicators were learned from.
+The twin of `ingest.indicators.interaction_matrix`, which reads for `xlrec-ingest indicators`, by
+Arrow and for more rows. What counts as liked is the same there, as a test shows, and so is the
+digest: by it an evaluation knows which likes an index's indicators were learned from.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""A local Elasticsearch without Docker, for trying and testing.
-
-Needs the extra `node`, and Java 17 or newer.
-"""
+"""A local Elasticsearch without Docker, for trying and testing."""
 
 from xlrec_es.node.info import NodeInfo, NodeStatus
 from xlrec_es.node.lifecycle import logs, running, start, status, stop

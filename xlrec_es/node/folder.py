@@ -30,7 +30,7 @@ _RECORD = "xlrec-node.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class NodeRecord:
     """What `xlrec-node.json` holds.
 
     Attributes:
@@ -148,14 +148,14 @@ class NodeFolder:
             os.close(descriptor)
         return False
 
-    def read(self) -> Record | None:
+    def read(self) -> NodeRecord | None:
         """The record; None if there is none, or it was cut off while it was written."""
         try:
-            return Record(**json.loads((self.path / _RECORD).read_text("utf-8")))
+            return NodeRecord(**json.loads((self.path / _RECORD).read_text("utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
-    def write(self, descriptor: int, record: Record) -> None:
+    def write(self, descriptor: int, record: NodeRecord) -> None:
         """Write the record through the descriptor that `claim` gave: the lock is on this file."""
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(record), indent=2).encode(), 0)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import elasticsearch
-
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.node import security
 from xlrec_es.node.folder import NodeFolder
@@ -90,6 +88,8 @@ def describe(node: NodeFolder) -> NodeInfo | None:
 
 def answers(info: NodeInfo) -> bool:
     """Whether the node serves requests and its primary shards are there."""
+    import elasticsearch  # slow to import, and commands need names from here for their help
+
     connection = replace(info.connection, timeout_s=10.0)
     with contextlib.closing(connect(connection, max_retries=0)) as client:
         try:

@@ -14,7 +14,7 @@ from xlrec_es.errors import NodeError
 from xlrec_es.node import configuration, security
 from xlrec_es.node.account import Account, readable_by, server_account
 from xlrec_es.node.distribution import Installation, choose, install
-from xlrec_es.node.folder import NodeFolder, Record, default_folder
+from xlrec_es.node.folder import NodeFolder, NodeRecord, default_folder
 from xlrec_es.node.info import NodeInfo, answers, describe
 from xlrec_es.node.java import find_javas
 from xlrec_es.node.supervisor import Task, spawn
@@ -25,7 +25,7 @@ _STACK = re.compile(r"\s*(at |\.\.\. \d+ more)")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class LaunchOptions:
     """What the caller wants; see `lifecycle.start`."""
 
     port: int | None
@@ -48,7 +48,7 @@ class Owner:
 
 
 def launch(
-    node: NodeFolder, options: Options, owner: Owner | None = None
+    node: NodeFolder, options: LaunchOptions, owner: Owner | None = None
 ) -> subprocess.Popen[bytes] | None:
     """Install what is missing, write the configuration, and start the supervisor.
 
@@ -115,7 +115,7 @@ def last_words(node: NodeFolder) -> str:
     return "\n".join(f"  {line.strip()}" for line in (telling or lines)[-6:])
 
 
-def check_agreement(node: NodeFolder, options: Options) -> None:
+def check_agreement(node: NodeFolder, options: LaunchOptions) -> None:
     """Refuse to pass a running node off for another one.
 
     Raises:
@@ -148,7 +148,7 @@ def _open_to(account: Account, node: NodeFolder, owner: Owner | None) -> None:
         )
 
 
-def _install(node: NodeFolder, options: Options, account: Account | None) -> Installation:
+def _install(node: NodeFolder, options: LaunchOptions, account: Account | None) -> Installation:
     record = node.read()
     version = options.version or (record.version if record else None)
     server, java = choose(find_javas(account=account), version)
@@ -179,7 +179,7 @@ def _check_port(port: int | None) -> None:
             ) from error
 
 
-def _configure(node: NodeFolder, installation: Installation, options: Options) -> str | None:
+def _configure(node: NodeFolder, installation: Installation, options: LaunchOptions) -> str | None:
     """Write the configuration; returns the password if the node has security switched on."""
     node.prepare(installation.home)
     config = node.path / "config"
@@ -190,8 +190,8 @@ def _configure(node: NodeFolder, installation: Installation, options: Options) -
     return security.add_user(config) if security.wants_user(settings) else None
 
 
-def _record(installation: Installation, options: Options, password: str | None) -> Record:
-    return Record(
+def _record(installation: Installation, options: LaunchOptions, password: str | None) -> NodeRecord:
+    return NodeRecord(
         version=installation.server.version,
         java=str(installation.java.home),
         language_analyzers=installation.has_language_analyzers,

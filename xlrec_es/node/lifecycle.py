@@ -1,4 +1,7 @@
-"""Start, find and stop local nodes."""
+"""Start, find and stop local nodes.
+
+Needs the extra `node`, and Java 17 or newer.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pathlib import Path
 from xlrec_es.errors import NodeError
 from xlrec_es.node.folder import NodeFolder, default_folder
 from xlrec_es.node.info import NodeInfo, NodeStatus, answers, describe
-from xlrec_es.node.launch import Options, Owner, check_agreement, launch, wait_until_ready
+from xlrec_es.node.launch import LaunchOptions, Owner, check_agreement, launch, wait_until_ready
 
 HEAP = "1g"
 START_TIMEOUT_S = 180.0
@@ -47,7 +50,7 @@ def start(
         MissingExtra: The extra `node` is not installed.
     """
     node = NodeFolder.at(folder or default_folder())
-    options = Options(port, version, heap, settings or {})
+    options = LaunchOptions(port, version, heap, settings or {})
     launched = launch(node, options)
     if launched is None:
         info = wait_until_ready(node, timeout_s)
@@ -89,7 +92,7 @@ def running(
         ConfigError: As for `start`.
         MissingExtra: As for `start`.
     """
-    options = Options(port, version, heap, settings or {})
+    options = LaunchOptions(port, version, heap, settings or {})
     temporary = folder is None
     with contextlib.ExitStack() as cleanup:
         if folder is None:

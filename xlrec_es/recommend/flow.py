@@ -1,6 +1,7 @@
 """The flow of one recommendation: what is asked, and what is made of the answers. No client.
 
-Generators yield a `Call` and are sent its answer, or are thrown what became of it.
+Generators yield a `Call` and are sent its answer, or are thrown the error that it met. Whoever has
+a client carries the calls, and steps from each to the next by `advance`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from xlrec_es.cluster.capabilities import NODES_ANSWER, read_nodes
-from xlrec_es.errors import ClusterError, IndexNotFound, PermissionDenied, UsageError
+from xlrec_es.errors import (
+    ClusterError,
+    IndexNotFound,
+    PermissionDenied,
+    UsageError,
+    XlrecError,
+)
 from xlrec_es.index.hits import work_of
 from xlrec_es.index.live_index import LiveIndex, check_encoder, live_arguments, read_live
 from xlrec_es.interactions.history import History
@@ -20,10 +27,10 @@ from xlrec_es.interactions.weighting import weigh
 from xlrec_es.recommend import retrievers, similarity
 from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTS, Options
 from xlrec_es.recommend.plan import Known, Plan, make_plan, read_documents
-from xlrec_es.recommend.queries import history_body, seen_body, to_msearch
+from xlrec_es.recommend.queries import history_body, to_msearch
 from xlrec_es.recommend.ranking import Ranking, Searched, hits_of, rank
 from xlrec_es.recommend.recommendations import Recommendations
-from xlrec_es.recommend.results import details, finish
+from xlrec_es.recommend.results import choose, details, finish
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
@@ -32,7 +39,6 @@ Hit = Mapping[str, Any]
 
 DESCRIPTION_LIFE_S = 30.0
 """How long what an index says of itself is believed; a swapped alias is noticed sooner."""
-
 
 SEARCH = "search"
 MSEARCH = "msearch"
@@ -48,8 +54,34 @@ class Call:
 
 Steps = Generator[Call, Mapping[str, Any], T]
 
-Answer = Mapping[str, Any] | None
-"""What a step is resumed with; None for the first."""
+Outcome = Mapping[str, Any] | XlrecError
+"""What became of a call: its answer, or the error that it met."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The end of steps, and what they return."""
+
+    result: T
+
+
+def advance(steps: Steps[T], outcome: Outcome | None = None) -> Call | Done[T]:
+    """Go on to the next call, or to the end.
+
+    Args:
+        steps: What is under way.
+        outcome: What became of the last call; None for the first step. Steps that are told of an
+            error may go on without the answer.
+
+    Raises:
+        XlrecError: The steps end in it.
+    """
+    try:
+        if isinstance(outcome, XlrecError):
+            return steps.throw(outcome)
+        return next(steps) if outcome is None else steps.send(outcome)
+    except StopIteration as end:
+        return Done(end.value)
 
 
 class Core:
@@ -162,6 +194,7 @@ class Core:
             documents, _ = yield from self._history(live.name, live, sorted(works), [])
         known = Known(
             read_documents(documents, live.meta.title_field),
+            weights,
             {hit["_id"]: work_of(hit) for hit in others},
             self._encode(history, live),
         )
@@ -215,7 +248,8 @@ class Core:
         """The documents of items that say something, and those of items that say nothing."""
         title, binary = live.meta.title_field, live.has_binary_vectors
         bodies = [history_body(telling, title=title, binary=binary)] * bool(telling)
-        bodies += [seen_body(silent)] * bool(silent)
+        # Of what says nothing the work is enough, to leave it out of lists.
+        bodies += [history_body(silent, title=None, vectors=False)] * bool(silent)
         if len(bodies) < 2:
             found = yield from self._hits(index, *bodies)
             return (found, []) if telling else ([], found)
@@ -245,7 +279,9 @@ class Core:
     def _show(
         self, ranking: Ranking, plan: Plan, options: Options, size: int
     ) -> Steps[Recommendations]:
-        """Fetch what the documents to be shown hold, and choose."""
+        """Choose what is shown, and fetch what those documents hold."""
+        if options.diversity == 0:  # diversity needs vectors, which are yet to be fetched
+            ranking = replace(ranking, chosen=choose(ranking, plan, options, size=size))
         body = details(ranking, plan, options, size=size)
         found: list[Hit] = []
         try:

@@ -1,7 +1,8 @@
 """From ranked lists to one ranked list, with each one's share. Pure.
 
-Two steps: the legs of all languages become one scored list (`fuse`, or `reciprocal_rank`), and
-seats are given to languages (`select`), after `diversify` if that is wanted.
+The legs of all languages become one scored list (`fuse`, or `reciprocal_rank`); `reranking` makes
+of it the list that is shown. `xlrec_es.evaluate.vectorized_fusion` is the twin of both in numpy,
+for trying many weights: whoever changes the one changes the other.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ LEVEL = 1 / 3
 """The part of their mean that is taken off."""
 
 
-class Hit(NamedTuple):
-    """One entry of a leg's list.
+class Scored(NamedTuple):
+    """A document with the score that one leg gives it: an entry of the leg's list.
 
     Attributes:
         id: Document id.
@@ -70,7 +71,7 @@ class Fused(NamedTuple):
         }
 
 
-Scored = TypeVar("Scored", Hit, Fused)
+Entry = TypeVar("Entry", Scored, Fused)
 
 _PART: Callable[[Found], float] = operator.attrgetter("part")
 
@@ -96,7 +97,7 @@ def level(scores: Sequence[float]) -> float:
 
 
 def fuse(
-    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    lists: Mapping[tuple[str, str], Sequence[Scored]],
     weights: Mapping[str, float],
     *,
     comparable: frozenset[str],
@@ -128,7 +129,7 @@ def fuse(
 
 
 def reciprocal_rank(
-    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    lists: Mapping[tuple[str, str], Sequence[Scored]],
     weights: Mapping[str, float],
     *,
     comparable: frozenset[str],
@@ -156,7 +157,7 @@ def reciprocal_rank(
 
 
 def _combine(
-    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    lists: Mapping[tuple[str, str], Sequence[Scored]],
     weights: Mapping[str, float],
     comparable: frozenset[str],
     value_in: Callable[[tuple[str, str]], Value],
@@ -189,9 +190,9 @@ def _combine(
     )
 
 
-def in_order(candidates: Iterable[Scored]) -> list[Scored]:
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """Best first; equal scores by id."""
-    found = sorted(candidates, key=operator.attrgetter("id"))
+    found = sorted(entries, key=operator.attrgetter("id"))
     found.sort(key=operator.attrgetter("score"), reverse=True)
     return found
 
@@ -202,7 +203,7 @@ def boosted(candidates: Iterable[Fused], factors: Mapping[str, float]) -> list[F
 
 
 def _scales(
-    lists: Mapping[tuple[str, str], Sequence[Hit]],
+    lists: Mapping[tuple[str, str], Sequence[Scored]],
     comparable: frozenset[str],
     levelled: frozenset[str],
 ) -> dict[tuple[str, str], tuple[float, float, float]]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from xlrec_es.cluster.client_errors import root_cause
 from xlrec_es.errors import ClusterError, IndexNotFound, SearchFailed, XlrecError
-from xlrec_es.recommend.flow import MSEARCH, SEARCH, Answer, Call, Steps
+from xlrec_es.recommend.flow import MSEARCH, SEARCH, Call, Done, Outcome, Steps, advance
 
 T = TypeVar("T")
 
@@ -25,55 +25,52 @@ def together(people: Sequence[Steps[T]]) -> Steps[list[T | XlrecError]]:
         ClusterError: It would meet the others too.
     """
     results: list[T | XlrecError | None] = [None] * len(people)
-    answers: dict[int, Answer] = dict.fromkeys(range(len(people)))
-    while answers:
+    outcomes: Mapping[int, Outcome | None] = dict.fromkeys(range(len(people)))
+    while outcomes:
         calls: dict[int, Call] = {}
-        for number, answer in answers.items():
+        for number, outcome in outcomes.items():
             try:
-                calls[number] = _resumed(people[number], answer)
-            except StopIteration as done:
-                results[number] = done.value
+                reached = advance(people[number], outcome)
             except ClusterError:
                 raise
             except XlrecError as error:
                 results[number] = error
-        answers = yield from _ask_together(calls)
+                continue
+            if isinstance(reached, Done):
+                results[number] = reached.result
+            else:
+                calls[number] = reached
+        outcomes = yield from _ask_together(calls)
     return results  # type: ignore[return-value] # every person has ended
 
 
-def _ask_together(calls: Mapping[int, Call]) -> Steps[dict[int, Answer]]:
-    answers: dict[int, Answer] = {}
+def _ask_together(calls: Mapping[int, Call]) -> Steps[dict[int, Outcome]]:
+    outcomes: dict[int, Outcome] = {}
     for number, call in calls.items():
         # Whoever sees that the alias was swapped asks what the new version says of itself.
         if call.method not in (SEARCH, MSEARCH):
-            answers[number] = yield call
-    searches = {n: _as_searches(call) for n, call in calls.items() if n not in answers}
+            outcomes[number] = yield call
+    searches = {n: _as_searches(call) for n, call in calls.items() if n not in outcomes}
     lines = [line for mine in searches.values() for line in mine]
     if not lines:
-        return answers
+        return outcomes
     whole = (yield Call(MSEARCH, {"searches": lines}))["responses"]
     for number, mine in searches.items():
         part, whole = whole[: len(mine) // 2], whole[len(mine) // 2 :]
-        answers[number] = {"responses": part} if calls[number].method == MSEARCH else part[0]
-    return answers
+        several = calls[number].method == MSEARCH
+        outcomes[number] = {"responses": part} if several else _outcome(part[0])
+    return outcomes
 
 
-def _resumed(steps: Steps[T], answer: Answer) -> Call:
-    """The next call of somebody among several.
-
-    Raises:
-        StopIteration: There is none.
-        XlrecError: The steps', or that of an answer that is none.
-    """
-    if answer is None:
-        return next(steps)
+def _outcome(answer: Mapping[str, Any]) -> Outcome:
+    """What a search would have met if it had been sent by itself."""
     error = answer.get("error")
     if error is None:
-        return steps.send(answer)
+        return answer
     cause = root_cause(error)
     reason = str(cause.get("reason", "a search failed"))
     gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
-    return steps.throw(IndexNotFound(reason) if gone else SearchFailed(reason))
+    return IndexNotFound(reason) if gone else SearchFailed(reason)
 
 
 def _as_searches(call: Call) -> Sequence[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""What is decided before a search is sent: options, target languages, the searches. Pure."""
+"""What is decided before a search is sent: the profile, target languages, the searches. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import title_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions.history import History
-from xlrec_es.interactions.weighting import weigh
 from xlrec_es.languages import normalize
 from xlrec_es.recommend.options import (
     COLD_WEIGHTS,
@@ -41,11 +40,13 @@ class Known:
 
     Attributes:
         documents: Every rendition of the works that say something.
+        weights: What each item says, signed; see `weighting.weigh`.
         others: Work by document id, of items that say nothing: seen, and no more.
         free_texts: Calibrated vector by free text of the history.
     """
 
-    documents: Sequence[HistoryDocument] = ()
+    documents: Sequence[HistoryDocument]
+    weights: Mapping[str, float]
     others: Mapping[str, str] = field(default_factory=dict)
     free_texts: Mapping[str, Vector] = field(default_factory=dict)
 
@@ -87,7 +88,7 @@ def make_plan(
     Args:
         live: The index.
         history: What the person did.
-        known: What the index and the encoder say of its items and texts.
+        known: What its items weigh, and what the index and the encoder say of them and its texts.
         languages: Target languages; None for all of the index but those of what was liked.
         options: How.
         own_languages: Without target languages, take those of what was liked, not the others.
@@ -95,7 +96,7 @@ def make_plan(
     Raises:
         UnknownItems: The history names items, and the index has none of them.
         UnknownLanguage: Not a language tag, or none of the index's languages.
-        UsageError: An event without a weight, or a market that the index does not know.
+        UsageError: No target language, or a market that the index does not know.
     """
     has = {name for document in known.documents for name in (document.work, document.id)}
     has.update(known.others, known.others.values())
@@ -110,10 +111,10 @@ def make_plan(
     documents = _in_languages(known.documents, history.languages)
     profile = build_profile(
         documents,
-        _work_weights(weigh(history, options.rules), documents),
+        _work_weights(known.weights, documents),
         free_texts=known.free_texts,
         also_seen=known.others.values(),
-        max_interests=options.max_interests or max_interests(live, weights),
+        max_interests=options.max_interests or default_interests(live, weights),
         push=options.push,
     )
     if languages is None and own_languages:
@@ -142,7 +143,7 @@ def make_plan(
     return Plan(live, profile, targets, requests, weights, unknown, tuple(notes))
 
 
-def max_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
+def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
     """How many interests a profile has where nobody says."""
     if "max_interests" in live.meta.options:
         return int(live.meta.options["max_interests"])

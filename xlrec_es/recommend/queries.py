@@ -16,6 +16,7 @@ from xlrec_es.index.fields import (
     POPULARITY_FIELD,
     VECTOR_FIELD,
     WORK_FIELD,
+    text_field,
 )
 from xlrec_es.index.hits import fields_of_hits
 from xlrec_es.recommend.options import (
@@ -159,7 +160,7 @@ def lexical_body(
     texts = list(profile.texts[language])[: options.query_texts]
     query = {
         "more_like_this": {
-            "fields": [f"xlrec.text.{language}"],
+            "fields": [text_field(language)],
             "like": [{"_index": index, **address(profile.routings.get(id_), id_)} for id_ in texts],
             "min_term_freq": 1,
             "min_doc_freq": 2,
@@ -326,15 +327,6 @@ def history_body(
         **fields_of_hits([WORK_FIELD, LANGUAGE_FIELD], [VECTOR_FIELD] * vectors, binary=binary),
         "track_total_hits": False,
     }
-
-
-def seen_body(items: Sequence[str]) -> dict[str, Any]:
-    """The search for the works of items that say nothing: they are left out of lists, and no more.
-
-    Args:
-        items: Ids of documents or works.
-    """
-    return history_body(items, title=None, vectors=False)
 
 
 def details_body(

@@ -41,6 +41,7 @@ class Ranking:
         hits: Elasticsearch's hit by document id.
         works: Work by document id.
         degraded: What failed or came late, in sentences.
+        chosen: Those candidates that are shown, in order; None while that is open.
     """
 
     candidates: list[fusion.Fused]
@@ -48,6 +49,7 @@ class Ranking:
     hits: Mapping[str, Answer]
     works: Mapping[str, str]
     degraded: tuple[str, ...]
+    chosen: Sequence[fusion.Fused] | None = None
 
 
 def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
@@ -68,7 +70,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
 
-    def fuse(some: Mapping[tuple[str, str], Sequence[fusion.Hit]]) -> list[fusion.Fused]:
+    def fuse(some: Mapping[tuple[str, str], Sequence[fusion.Scored]]) -> list[fusion.Fused]:
         if options.fusion == RECIPROCAL_RANK:
             fused = fusion.reciprocal_rank(
                 some, plan.weights, comparable=comparable, rank_constant=options.rank_constant
@@ -95,7 +97,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     else:
         candidates = fuse(lists)
     alike = {key: found for key, found in lists.items() if key[1] in comparable}
-    # Only a shared list needs it (`_choose`), and only beside a leg that cannot be compared.
+    # Only a shared list needs it (`results.choose`), and only beside a leg that cannot be compared.
     fair = fuse(alike) if options.mix == reranking.AUTO and len(alike) < len(lists) else candidates
     works = {document: work_of(hit) for document, hit in hits.items()}
     return Ranking(candidates, fair, hits, works, degraded)
@@ -143,7 +145,7 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
     return usable, tuple(dict.fromkeys(degraded))
 
 
-def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], list[fusion.Hit]]:
+def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], list[fusion.Scored]]:
     """One list for each language and leg, best first."""
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
@@ -154,7 +156,7 @@ def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], l
         if request.leg == FUSED:
             factor = 1 / retrievers.highest_score(request.body)
         lists[request.language, request.leg] = fusion.in_order(
-            fusion.Hit(id_of(hit), factor * score_of(hit) + summand)
+            fusion.Scored(id_of(hit), factor * score_of(hit) + summand)
             for hit in answer["hits"]["hits"]
         )
     return lists

@@ -1,19 +1,18 @@
 """Recommendations for a history, out of one `_msearch`.
 
-What is asked, and what is made of the answers, stands once, in `steps`. `Recommender` and
+What is asked, and what is made of the answers, stands once, in `flow`. `Recommender` and
 `AsyncRecommender` only carry calls to Elasticsearch.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 import math
 import operator
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar, cast
 
@@ -23,7 +22,7 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
 from xlrec_es.interactions.history import History
-from xlrec_es.recommend.flow import MSEARCH, Call, Core, Steps
+from xlrec_es.recommend.flow import MSEARCH, Call, Core, Outcome, Steps, advance
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.plan import Plan
@@ -209,23 +208,19 @@ class Recommender:
 
     def _run(self, steps: Steps[T]) -> T:
         deadline = time.monotonic() + self._core.timeout_s
-        resume: Callable[[], Call] = functools.partial(next, steps)
-        while True:
-            try:
-                call = resume()
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            try:
-                resume = functools.partial(steps.send, self._send(call, deadline))
-            except XlrecError as error:  # the steps may know what to do without the answer
-                resume = functools.partial(steps.throw, error)
+        reached = advance(steps)
+        while isinstance(reached, Call):
+            reached = advance(steps, self._send(reached, deadline))
+        return reached.result
 
-    def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
-        client = self._clients.within(_left(deadline, self._core.timeout_s))
-        with friendly_errors(client):
-            answer = operator.attrgetter(call.method)(client)(**_written(call)).body
-        return cast("Mapping[str, Any]", answer)
+    def _send(self, call: Call, deadline: float) -> Outcome:
+        try:
+            client = self._clients.within(_left(deadline, self._core.timeout_s))
+            with friendly_errors(client):
+                answer = operator.attrgetter(call.method)(client)(**_written(call))
+        except XlrecError as error:
+            return error
+        return cast("Mapping[str, Any]", answer.body)
 
 
 class AsyncRecommender:
@@ -345,22 +340,18 @@ class AsyncRecommender:
 
     async def _run(self, steps: Steps[T]) -> T:
         deadline = time.monotonic() + self._core.timeout_s
-        resume: Callable[[], Call] = functools.partial(next, steps)
-        while True:
-            try:
-                call = resume()
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            try:
-                resume = functools.partial(steps.send, await self._send(call, deadline))
-            except XlrecError as error:  # the steps may know what to do without the answer
-                resume = functools.partial(steps.throw, error)
+        reached = advance(steps)
+        while isinstance(reached, Call):
+            reached = advance(steps, await self._send(reached, deadline))
+        return reached.result
 
-    async def _send(self, call: Call, deadline: float) -> Mapping[str, Any]:
-        client = self._clients.within(_left(deadline, self._core.timeout_s))
-        with friendly_errors(client):
-            answer = await operator.attrgetter(call.method)(client)(**_written(call))
+    async def _send(self, call: Call, deadline: float) -> Outcome:
+        try:
+            client = self._clients.within(_left(deadline, self._core.timeout_s))
+            with friendly_errors(client):
+                answer = await operator.attrgetter(call.method)(client)(**_written(call))
+        except XlrecError as error:
+            return error
         return cast("Mapping[str, Any]", answer.body)
 
 

@@ -1,4 +1,8 @@
-"""From one scored list to the list that is shown: diversity, seats of languages, caps."""
+"""From one scored list to the list that is shown: diversity, seats of languages, caps. Pure.
+
+It follows on `fusion`. `xlrec_es.evaluate.vectorized_fusion` is the twin of both in numpy, for
+trying many weights: whoever changes `select` changes it there too.
+"""
 
 from __future__ import annotations
 

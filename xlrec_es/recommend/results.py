@@ -19,23 +19,64 @@ from xlrec_es.recommend.recommendations import (
     Recommendation,
     Recommendations,
 )
+from xlrec_es.vectors.vector import Vector
 
 DIVERSIFIED = 10
 """So many times the wanted number of candidates are looked at for diversity."""
 
 
-def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> Answer | None:
-    """The search for what the documents to be shown hold; None if there are none."""
+def choose(
+    ranking: Ranking,
+    plan: Plan,
+    options: Options,
+    *,
+    size: int,
+    vectors: Mapping[str, Vector] | None = None,
+) -> list[fusion.Fused]:
+    """The candidates that are shown, in order.
+
+    Args:
+        ranking: See `rank`.
+        plan: What was asked.
+        options: How.
+        size: How many, over all languages.
+        vectors: For diversity: shape (dims,), unit length, by document id.
+    """
+    candidates = ranking.candidates
     if options.diversity > 0:
-        wanted = [candidate.id for candidate in ranking.candidates[: DIVERSIFIED * size]]
-    else:
-        wanted = [c.id for c in _choose(ranking, ranking.candidates, plan, options, size)]
+        candidates = reranking.diversify(
+            candidates[: DIVERSIFIED * size], vectors or {}, strength=options.diversity
+        )
+    caps = options.search.caps or {}
+    values = {
+        field: {document: hit["fields"].get(field, ()) for document, hit in ranking.hits.items()}
+        for field in caps
+    }
+
+    def select(some: Sequence[fusion.Fused], seats: Mapping[str, int]) -> list[fusion.Fused]:
+        return reranking.select(
+            some, ranking.works, size=size, seats=seats, values=values, caps=caps
+        )
+
+    seats = reranking.share_out(plan.languages, options.mix, size)
+    if options.mix == reranking.AUTO and ranking.fair:
+        # As many of each language as there are among the best by what can be compared.
+        seats = Counter(candidate.language for candidate in select(ranking.fair, seats))
+    return select(candidates, seats)
+
+
+def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> Answer | None:
+    """The search for what the documents to be shown hold; None if there are none.
+
+    Where they are not chosen yet, it is for all those among which `choose` looks for diversity.
+    """
+    wanted = ranking.candidates[: DIVERSIFIED * size] if ranking.chosen is None else ranking.chosen
     if not wanted:
         return None
     title = plan.live.meta.title_field
     source = dict.fromkeys((*options.search.source, *([title] if title else [])))
     return details_body(
-        wanted,
+        [candidate.id for candidate in wanted],
         source=tuple(source),
         indicators=options.explain and plan.weights.get(COLLABORATIVE, 0) > 0,
         vectors=options.diversity > 0 or (options.explain and plan.weights.get(DENSE, 0) > 0),
@@ -51,23 +92,20 @@ def finish(
     size: int,
     found: Sequence[Answer] = (),
 ) -> Recommendations:
-    """Choose, and say why.
+    """Choose where that is open, and say why.
 
     Args:
-        ranking: See `rank`.
+        ranking: See `rank` and `choose`.
         plan: What was asked.
         options: How.
         size: How many, over all languages.
         found: The hits of `details`.
     """
     held = {hit["_id"]: _held(hit) for hit in found}
-    candidates = ranking.candidates
-    if options.diversity > 0:
+    chosen = ranking.chosen
+    if chosen is None:
         vectors = {id_: h.vector for id_, h in held.items() if h.vector is not None}
-        candidates = reranking.diversify(
-            candidates[: DIVERSIFIED * size], vectors, strength=options.diversity
-        )
-    chosen = _choose(ranking, candidates, plan, options, size)
+        chosen = choose(ranking, plan, options, size=size, vectors=vectors)
     return Recommendations(
         items=tuple(
             _recommendation(c, ranking.works[c.id], plan, held.get(c.id, _Held())) for c in chosen
@@ -89,31 +127,6 @@ def _language_shares(
         return tuple(LanguageShare(tag, None, filled[tag]) for tag in plan.languages)
     seats = reranking.share_out(plan.languages, options.mix, size)
     return tuple(LanguageShare(tag, seats.get(tag, 0), filled[tag]) for tag in plan.languages)
-
-
-def _choose(
-    ranking: Ranking,
-    candidates: Sequence[fusion.Fused],
-    plan: Plan,
-    options: Options,
-    size: int,
-) -> list[fusion.Fused]:
-    caps = options.search.caps or {}
-    values = {
-        field: {document: hit["fields"].get(field, ()) for document, hit in ranking.hits.items()}
-        for field in caps
-    }
-
-    def select(some: Sequence[fusion.Fused], seats: Mapping[str, int]) -> list[fusion.Fused]:
-        return reranking.select(
-            some, ranking.works, size=size, seats=seats, values=values, caps=caps
-        )
-
-    seats = reranking.share_out(plan.languages, options.mix, size)
-    if options.mix == reranking.AUTO and ranking.fair:
-        # As many of each language as there are among the best by what can be compared.
-        seats = Counter(candidate.language for candidate in select(ranking.fair, seats))
-    return select(candidates, seats)
 
 
 def _recommendation(candidate: fusion.Fused, work: str, plan: Plan, held: _Held) -> Recommendation:

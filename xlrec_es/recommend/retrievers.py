@@ -23,7 +23,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from xlrec_es.errors import UsageError
-from xlrec_es.recommend.fusion import Found, Fused, Hit
+from xlrec_es.recommend.fusion import Found, Fused, Scored
 from xlrec_es.recommend.queries import SearchRequest
 
 FUSED = "fused"
@@ -139,7 +139,7 @@ def highest_score(body: Mapping[str, Any]) -> float:
     return total / (retriever["rank_constant"] + 1) if kind == "rrf" else total
 
 
-def candidates(language: str, hits: Sequence[Hit]) -> list[Fused]:
+def candidates(language: str, hits: Sequence[Scored]) -> list[Fused]:
     """The candidates of a list that is fused already.
 
     Args:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xlrec_es.errors import UsageError
+from xlrec_es.index.fields import text_field
 from xlrec_es.recommend.fusion import in_order
 from xlrec_es.recommend.options import DENSE, LEXICAL, Options
-from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import SearchRequest, address
-from xlrec_es.recommend.ranking import Ranking
+
+if TYPE_CHECKING:  # they take Elasticsearch's client, and `--help` needs names from here
+    from xlrec_es.recommend.plan import Plan
+    from xlrec_es.recommend.ranking import Ranking
 
 COSINE = "cosine"
 L2 = "l2_norm"
@@ -100,7 +103,7 @@ def terms_question(plan: Plan, ranking: Ranking) -> dict[str, Any]:
     return {
         "index": plan.live.name,
         "docs": [
-            {**where, "fields": [_field(language)], **dict.fromkeys(unneeded, False)}
+            {**where, "fields": [text_field(language)], **dict.fromkeys(unneeded, False)}
             for language, where in wanted
         ],
     }
@@ -120,7 +123,7 @@ def jaccard_scores(answer: Mapping[str, Any], plan: Plan, ranking: Ranking) -> d
     told = {doc["_id"]: doc.get("term_vectors", {}) for doc in answer["docs"]}
 
     def words(id_: str, language: str) -> frozenset[str]:
-        return frozenset(told.get(id_, {}).get(_field(language), {}).get("terms", ()))
+        return frozenset(told.get(id_, {}).get(text_field(language), {}).get("terms", ()))
 
     own = {
         language: frozenset[str]().union(*(words(id_, language) for id_ in ids))
@@ -140,7 +143,3 @@ def measured(ranking: Ranking, scores: Mapping[str, float]) -> Ranking:
         c._replace(score=scores[c.id]) for c in ranking.candidates if c.id in scores
     )
     return replace(ranking, candidates=candidates, fair=candidates)
-
-
-def _field(language: str) -> str:
-    return f"xlrec.text.{language}"

@@ -17,10 +17,12 @@ from xlrec_es.evaluate.baselines import POPULAR
 from xlrec_es.evaluate.evaluator import (
     COVERAGE,
     DIVERSITY,
+    LABELS,
     NOVELTY,
     POPULARITY,
     RECALL,
     SOURCE_SHARE,
+    labels_at,
 )
 from xlrec_es.evaluate.protocol import BY_TIME, COLD_POOL, CROSS, MIXED, POOLS_BY_NAME
 from xlrec_es.evaluate.systems import AGAINST, RECOMMENDER
@@ -32,7 +34,7 @@ def render(report: Mapping[str, Any]) -> str:
     """The HTML file.
 
     Args:
-        report: What `experiment.run` returned, or its JSON.
+        report: What `experiment.run_experiment` returned, or its JSON.
 
     Raises:
         MissingExtra: Altair is not installed.
@@ -91,8 +93,8 @@ _POOLS = {
 
 def _in_short(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Each pool's recommender beside the best of the others and what matters most."""
-    k = report["job"]["k"]
-    names = ["pool", f"recommender's recall@{k}", "best of the others", POPULAR, AGAINST]
+    recall = labels_at(report["job"]["k"])[RECALL]
+    names = ["pool", f"recommender's {recall}", "best of the others", POPULAR, AGAINST]
     rows = []
     for kind, pool in report["pools"].items():
         found = {name: system["measures"][RECALL] for name, system in pool["systems"].items()}
@@ -125,7 +127,7 @@ def _pool(report: Mapping[str, Any], kind: str) -> Iterable[str]:
     yield f"<h3>What lists are like</h3><p>{share:.0%} of the pool is in the source language.</p>"
     yield table(
         f"What lists are like, {kind} pool",
-        ["system", *kept, COVERAGE],
+        ["system", *(LABELS[key] for key in (*kept, COVERAGE))],
         [
             [
                 name,

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xlrec_es.evaluate.evaluator import COLD, HIT, MRR, NDCG, RECALL, WARM
+from xlrec_es.evaluate.evaluator import COLD, HIT, LABELS, MRR, NDCG, RECALL, WARM, labels_at
 from xlrec_es.evaluate.protocol import COLD_POOL
 from xlrec_es.evaluate.systems import RECOMMENDER
 from xlrec_es.report.html_page import table
+
+_BESIDE_RECALL = (NDCG, MRR, HIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
 
     systems = _by_recall(report["pools"][kind])
     measures = {name: system["measures"] for name, system in systems}
-    measure = f"recall@{report['job']['k']}"
+    measure = labels_at(report["job"]["k"])[RECALL]
+    others = [LABELS[key] for key in _BESIDE_RECALL]
     rows = [{"system": name, **found[RECALL]} for name, found in measures.items()]
     pairs = report["pools"][kind]["systems"][RECOMMENDER]["pairs"]
     warmth = [
@@ -60,7 +63,7 @@ def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
             bars(rows, measure=measure, own=RECOMMENDER),
             table(
                 f"{captions[0]}, {kind} pool",
-                ["system", measure, "nDCG@10", "MRR", "hit rate", "recommender is better by", "p"],
+                ["system", measure, *others, "recommender is better by", "p"],
                 [[name, *_found(system)] for name, system in systems],
                 own=RECOMMENDER,
             ),
@@ -84,7 +87,7 @@ def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
                 groups(warmth, measure=measure),
                 table(
                     f"{captions[2]}, {kind} pool",
-                    ["system", "warm", "cold"],
+                    ["system", LABELS[WARM], LABELS[COLD]],
                     [
                         [name, _interval(m[WARM]), _interval(m[COLD])]
                         for name, m in measures.items()
@@ -106,7 +109,7 @@ def _found(system: Mapping[str, Any]) -> list[str]:
     better = system.get("recommender is better by", {}).get(RECALL)
     return [
         _interval(measures[RECALL]),
-        *(_number(measures[key]["mean"]) for key in (NDCG, MRR, HIT)),
+        *(_number(measures[key]["mean"]) for key in _BESIDE_RECALL),
         *([_interval(better), _number(better["p_value"])] if better else ["", ""]),
     ]
 

@@ -14,7 +14,6 @@ Versions are taken over (`external_gte`), so that whoever writes with versions o
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,9 +23,10 @@ from typing import Any, TypeVar
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster import bulk, scan
-from xlrec_es.cluster.bulk import Action
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.bulk import BulkWriter, Named, Operation
 from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.cluster.retry import Patience
 from xlrec_es.cluster.scan import Hit
 from xlrec_es.vectors.vector import pack
 
@@ -83,6 +83,8 @@ class Copier:
         self._target = target
         self._transform = transform
         self._observe = observe
+        self._patience = Patience()
+        self._writer = BulkWriter(client, target, patience=self._patience)
         self._body = {"_source": scan.whole_source(client), "version": True}
         self.tally = CopyCounts()
 
@@ -149,11 +151,11 @@ class Copier:
         for hits in scan.pages(self._client, self._target, {"_source": False}, page=_MGET):
             there = self._versions(self._source, [hit["_id"] for hit in hits])
             gone = [
-                Action.delete(hit["_id"], **_routing(hit))
+                Operation.delete(Named(hit["_id"]), **_routing(hit))
                 for hit in hits
                 if hit["_id"] not in there
             ]
-            bulk.send(self._client, self._target, gone)
+            self._writer.write(gone)
             removed += len(gone)
         self.tally.deleted += removed
         return removed
@@ -173,55 +175,35 @@ class Copier:
     def _copy(self, pages: Iterator[list[Hit]]) -> None:
         """Read, transform and write at the same time. No id is in two pages."""
         under_way: deque[tuple[list[Hit], Future[dict[str, str]]]] = deque()
-        give_up = threading.Event()
         with ThreadPoolExecutor(WRITERS, "write") as writers:
             try:
                 for hits in _one_ahead(pages):
                     made = self._transform(hits)
                     if len(under_way) == WRITERS:
                         self._account(*under_way.popleft())
-                    under_way.append((hits, writers.submit(self._write, hits, made, give_up)))
+                    under_way.append((hits, writers.submit(self._write, hits, made)))
                 while under_way:
                     self._account(*under_way.popleft())
             except BaseException:
-                give_up.set()  # or the threads would try for minutes, and we would wait for them
+                # Or the threads would try for minutes, and we would wait for them.
+                self._patience.give_up.set()
                 raise
 
     def _write(
-        self,
-        hits: Sequence[Hit],
-        sources: Sequence[Mapping[str, Any] | str],
-        give_up: threading.Event,
+        self, hits: Sequence[Hit], sources: Sequence[Mapping[str, Any] | str]
     ) -> dict[str, str]:
         """Write a page; why documents were refused, by id."""
         made = list(zip(hits, sources, strict=True))
-        actions = {
-            hit["_id"]: Action.index(
-                hit["_id"],
-                source,
-                version=hit["_version"],
-                version_type="external_gte",
-                **_routing(hit),
-            )
-            for hit, source in made
-            if not isinstance(source, str)
-        }
         refused = {hit["_id"]: source for hit, source in made if isinstance(source, str)}
-        failures = bulk.send(self._client, self._target, actions.values(), give_up=give_up)
-        # A document that was deleted and made anew counts its versions from 1 again.
-        again = {failure.action.id for failure in failures if failure.status == 409}
-        failures = [failure for failure in failures if failure.status != 409]
-        failures += bulk.send(
-            self._client,
-            self._target,
-            (
-                Action.index(hit["_id"], source, **_routing(hit))
-                for hit, source in made
-                if hit["_id"] in again and not isinstance(source, str)
-            ),
-            give_up=give_up,
+        copies = [_Copy(hit, source) for hit, source in made if not isinstance(source, str)]
+        written = self._writer.write(
+            copy.operation(version=copy.hit["_version"], version_type="external_gte")
+            for copy in copies
         )
-        return refused | {failure.action.id: failure.reason for failure in failures}
+        # A document that was deleted and made anew counts its versions from 1 again.
+        again = self._writer.write(one.document.operation() for one in written.superseded)
+        written.refused += again.refused
+        return refused | {one.document.id: one.reason for one in written.refused}
 
     def _account(self, hits: Sequence[Hit], written: Future[dict[str, str]]) -> None:
         refused = written.result()
@@ -230,6 +212,22 @@ class Copier:
         self.tally.refused |= refused
         self.tally.copied += len(hits) - len(refused)
         self._observe(self.tally)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A document of the source, as it is to be written into the target."""
+
+    hit: Hit
+    source: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        id_: str = self.hit["_id"]
+        return id_
+
+    def operation(self, **conditions: object) -> Operation[_Copy]:
+        return Operation.index(self, self.source, **_routing(self.hit), **conditions)
 
 
 def _one_ahead(pages: Iterator[T]) -> Iterator[T]:

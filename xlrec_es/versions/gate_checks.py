@@ -16,11 +16,12 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import XlrecError
-from xlrec_es.index.fields import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, VECTOR_FIELD, WORK_FIELD, text_field
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.vectors.vector import Vector
+from xlrec_es.versions.gate_limits import Limits
 
 K = 10
 _NUM_CANDIDATES = 100
@@ -29,26 +30,6 @@ _SAMPLED_FIELDS = 200
 _SAMPLED_TEXTS = 3
 _TEXT_CHARACTERS = 1000
 _HISTORY_WORKS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is good enough.
-
-    Attributes:
-        missing: Largest share of a language's documents that may be missing.
-        recall: Smallest share of the exact nearest ten that an approximate search finds, in each
-            language.
-        overlap: Smallest share of recommendations that stay the same.
-        queries: Searches a language that recall is measured on.
-        histories: Sampled histories a language that the overlap is measured on.
-    """
-
-    missing: float = 0.0
-    recall: float = 0.9
-    overlap: float = 0.5
-    queries: int = 20
-    histories: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +204,7 @@ def check_analyzers(client: Elasticsearch, live: LiveIndex | None, target: LiveI
     """Compare how the texts of each language are cut into words."""
     with friendly_errors(client):
         answer = client.indices.get_mapping(index=target.name)[target.name]
-    mapped = answer["mappings"]["properties"]["xlrec"]["properties"]["text"]["properties"]
+    mapped = answer["mappings"]["properties"][OWN_FIELD]["properties"]["text"]["properties"]
     wrong = []
     for language, analyzer in target.meta.analyzers.items():
         has = mapped.get(language, {}).get("analyzer", "standard")
@@ -331,14 +312,14 @@ def sample(
 
 
 def _texts(client: Elasticsearch, index: str, language: str) -> list[str]:
-    path = f"xlrec.text.{language}"
+    path = text_field(language)
     hits = sample(client, index, _SAMPLED_TEXTS, query={"exists": {"field": path}}, source=[path])
-    return [hit["_source"]["xlrec"]["text"][language][:_TEXT_CHARACTERS] for hit in hits]
+    return [hit["_source"][OWN_FIELD]["text"][language][:_TEXT_CHARACTERS] for hit in hits]
 
 
 def _analyze(client: Elasticsearch, index: str, language: str, text: str) -> list[str]:
     with friendly_errors(client):
-        answer = client.indices.analyze(index=index, field=f"xlrec.text.{language}", text=text)
+        answer = client.indices.analyze(index=index, field=text_field(language), text=text)
     return [token["token"] for token in answer["tokens"]]
 
 
@@ -348,4 +329,4 @@ def _is_unit(vector: Sequence[float]) -> bool:
 
 
 def _own_fields(hit: scan.Hit) -> dict[str, Any]:
-    return {name: value for name, value in hit["_source"].items() if name != "xlrec"}
+    return {name: value for name, value in hit["_source"].items() if name != OWN_FIELD}

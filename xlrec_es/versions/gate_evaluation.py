@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from xlrec_es.evaluate.dataset import Job, Material, gather, largest_k
+from xlrec_es.evaluate.dataset import EvaluationJob, Material, gather, largest_k
 from xlrec_es.evaluate.evaluator import RECALL, Ground, measure
 from xlrec_es.evaluate.leakage import LEAKY, encoder_leak
 from xlrec_es.evaluate.significance import compare
@@ -35,12 +35,14 @@ class Comparison:
 
     client: Elasticsearch
     live: LiveIndex
-    job: Job
+    job: EvaluationJob
     material: Material
     max_loss: float
 
     @classmethod
-    def of(cls, client: Elasticsearch, live: LiveIndex, job: Job, *, max_loss: float) -> Comparison:
+    def of(
+        cls, client: Elasticsearch, live: LiveIndex, job: EvaluationJob, *, max_loss: float
+    ) -> Comparison:
         """Read what is needed.
 
         Raises:

@@ -16,6 +16,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexNotFound, IndexUnusable
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, physical_name, read_live
 
 State = Literal["live", "previous", "newer", "older", "unused"]
@@ -42,7 +43,7 @@ class Version:
     @property
     def is_ours(self) -> bool:
         """Whether this program made it: it has a `_meta.xlrec`."""
-        return "xlrec" in self.body.get("mappings", {}).get("_meta", {})
+        return OWN_FIELD in self.body.get("mappings", {}).get("_meta", {})
 
     @property
     def is_blocked(self) -> bool:

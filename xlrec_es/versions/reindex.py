@@ -27,7 +27,8 @@ from xlrec_es.versions.aliases import AliasChange, plan_swap
 from xlrec_es.versions.catch_up import CatchUp, CatchUpReport
 from xlrec_es.versions.copier import Copier, Transform
 from xlrec_es.versions.creation import NewVersion
-from xlrec_es.versions.gate_checks import Check, Limits
+from xlrec_es.versions.gate_checks import Check
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import Version, Versions
 
 _NOTE = "reindex"

@@ -15,6 +15,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.versions.aliases import AliasChange, change_aliases
 from xlrec_es.versions.inventory import Version
 
@@ -82,7 +83,7 @@ def move_alias(client: Elasticsearch, change: AliasChange, *, same: bool = False
     with friendly_errors(client):
         found = client.indices.get(index=[change.live, change.target], flat_settings=True).body
     meta = found[change.target]["mappings"].get("_meta", {})
-    if "xlrec" not in meta:  # somebody else's index, into which nothing is written
+    if OWN_FIELD not in meta:  # somebody else's index, into which nothing is written
         change_aliases(client, change)
         return
     # Before the alias moves: what comes between the two is noted as come since.

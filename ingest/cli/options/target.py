@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ingest.sources.source import INDEX_SCHEME
-from ingest.write.modes import COMPANION, IN_PLACE, VERSION
 from xlrec_es.errors import ConfigError
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from ingest.write.modes import Mode
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,11 +23,11 @@ class WrittenIndex:
 
     Attributes:
         name: Index or alias.
-        way: `VERSION`, `IN_PLACE` or `COMPANION`.
+        mode: `VERSION`, `IN_PLACE` or `COMPANION` of `ingest.write.modes`.
     """
 
     name: str
-    way: str
+    mode: Mode
 
     @classmethod
     def chosen(
@@ -37,15 +38,18 @@ class WrittenIndex:
         Raises:
             ConfigError: It contradicts itself.
         """
+        from ingest.write.modes import COMPANION, IN_PLACE, VERSION
+        from xlrec_es.interactions.row_reader import INDEX
+
         if not (in_place or companion):
             if index is None:
                 raise ConfigError("name the index to write with --index, or XLREC_INDEX")
             return cls(index, VERSION)
         if in_place and companion:
             raise ConfigError("an index is completed --in-place, or has a --companion; choose one")
-        name = source.removeprefix(INDEX_SCHEME)
-        if not source.startswith(INDEX_SCHEME) or not name:
-            raise ConfigError(f"{source}: what exists is given as {INDEX_SCHEME}NAME")
+        name = source.removeprefix(INDEX)
+        if not source.startswith(INDEX) or not name:
+            raise ConfigError(f"{source}: what exists is given as {INDEX}NAME")
         if in_place and index not in (None, name):
             raise ConfigError(f"in place, {name} is what is written; leave --index {index} out")
         if companion and index == name:
@@ -53,7 +57,7 @@ class WrittenIndex:
         return cls(name, IN_PLACE) if in_place else cls(index or f"{name}-xlrec", COMPANION)
 
 
-def way_options(command: F) -> F:
+def mode_options(command: F) -> F:
     """Give a command the options of how an index is written; see `ingest.run.job`."""
 
     @click.option(

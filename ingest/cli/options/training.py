@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +18,7 @@ from rich.table import Table
 from ingest.encode.options import EMBEDDED, EncoderOptions
 
 if TYPE_CHECKING:  # it needs torch
-    from ingest.finetune.training.trainer import Schedule
+    from ingest.finetune.training.session import TrainingJob
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,12 +41,21 @@ class Asked:
     as_json: bool
     times: Mapping[str, Any]
 
-    def schedule(self) -> Schedule:
-        """How long, and how fast."""
+    def job(self) -> TrainingJob:
+        """The same as a training takes it, on this process's device."""
+        from ingest.finetune.training.session import TrainingJob
         from ingest.finetune.training.trainer import Schedule, computes_in_bf16, own_device
 
         device = own_device(self.options.device)
-        return Schedule(bf16=computes_in_bf16(self.dtype, device), **self.times)
+        return TrainingJob(
+            self.pairs,
+            self.folder,
+            Schedule(bf16=computes_in_bf16(self.dtype, device), **self.times),
+            model=self.model,
+            options=replace(self.options, device=device),
+            resume=self.resume,
+            force=self.force,
+        )
 
 
 def training_options(*, steps: int, learning_rate: float, batch: str) -> Callable[[F], F]:

@@ -24,6 +24,7 @@ from ingest.finetune.compression.static_embeddings import to_static
 from ingest.finetune.data import training_set
 from ingest.finetune.data.training_set import TrainingSet
 from ingest.finetune.release import gate, model_folder
+from ingest.finetune.release.comparison import open_comparison
 from ingest.finetune.release.in_memory_evaluation import Examination
 from ingest.finetune.release.model_card import Base, Card
 from xlrec_es.errors import UsageError
@@ -85,20 +86,18 @@ def compress(job: CompressJob) -> dict[str, Any]:
     """
     start = time.perf_counter()
     data = training_set.read(job.pairs)
-    pool = Examination.of(data).limited(job.seed)
-    choosing, judging = pool.halves(job.seed)
-    model_folder.check_free(job.folder)
-    files = model_files.find(job.model)
-    encoder = load_encoder(job.model, options=job.options)
+    comparison = open_comparison(
+        data, job.folder, model=job.model, options=job.options, seed=job.seed
+    )
+    pool, judging = comparison.pool, comparison.judging
+    files, encoder = comparison.files, comparison.encoder
     dims = _dims(job, encoder.dims)
     base = raw_vectors.encode(encoder, pool.texts)
     with model_folder.beside(job.folder) as made:
         _make(job, dims, base, pool, made)
         small = load_encoder(str(made), options=replace(job.options, prefix=None))
         speeds = _speeds((encoder, small), pool.texts)
-        verdict = gate.judge(
-            choosing, judging, base, raw_vectors.encode(small, pool.texts), seed=job.seed
-        )
+        verdict = comparison.judge(base, raw_vectors.encode(small, pool.texts))
         calibrations = (verdict.base_calibration, verdict.calibration)
         rows = [
             {
@@ -120,7 +119,7 @@ def compress(job: CompressJob) -> dict[str, Any]:
                 strict=True,
             )
         ]
-        card = _card(job, data, verdict, Base.of(job.model, files), rows, small)
+        card = _card(job, data, verdict, comparison.origin, rows, small)
         written = model_folder.write_folder(
             job.folder, lambda unfinished: _move(made, unfinished), card, dims=small.dims
         )

@@ -32,13 +32,13 @@ from ingest.finetune.data.training_set import (
 )
 from ingest.indicators.learners import Learner, LocalEase
 from ingest.indicators.learners.sparse_blocks import strongest
-from xlrec_es.cluster import scan
-from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
 from xlrec_es.evaluate.leakage import training_note
 from xlrec_es.evaluate.protocol import Case, Split, split, split_cases
-from xlrec_es.index.fields import LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.index.fields import OWN_FIELD, TEXT_FIELD, VECTOR_FIELD
+from xlrec_es.index.hits import language_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex, find_live
+from xlrec_es.index.works import items_of, number_works, work_pages
 from xlrec_es.interactions.likes import Likes, read_likes
 from xlrec_es.languages import UNDETERMINED
 from xlrec_es.vectors.vector import Vector
@@ -104,12 +104,10 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
     """
     live = find_live(client, job.index)
     read = _read_documents(client, live, with_vectors=job.negatives > 0)
-    works, documents = read.works, read.documents
-    items = {id_: works[w] for id_, w in read.ids.items()} | {work: work for work in works}
-    likes = read_likes(job.interactions, items, fields=job.fields, min_rating=job.min_rating)
+    likes = read_likes(job.interactions, read.items, fields=job.fields, min_rating=job.min_rating)
     parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
-    clicks = read_clicks(job.clicks, items, _held_out(likes, parts)) if job.clicks else {}
-    data = assemble(job, documents, likes, parts, clicks)
+    clicks = read_clicks(job.clicks, read.items, _held_out(likes, parts)) if job.clicks else {}
+    data = assemble(job, read.documents, likes, parts, clicks)
     if job.negatives:
         data = mine(data, read.vectors, count=job.negatives, seed=job.seed)
     about = {"version": live.name, "encoder": live.meta.fingerprint.model}
@@ -175,38 +173,31 @@ class _Read:
     """Documents of an index, in order of works and ids.
 
     Attributes:
-        ids: Number of its work by document.
-        works: Ids.
+        items: Work by item; see `xlrec_es.index.works.items_of`.
         documents: The texts.
         vectors: Shape (n_documents, dims), zeros where there is none; no rows if not asked for.
     """
 
-    ids: dict[str, int]
-    works: tuple[str, ...]
+    items: Mapping[str, str]
     documents: Documents
     vectors: Vector
 
 
 def _read_documents(client: Elasticsearch, live: LiveIndex, *, with_vectors: bool) -> _Read:
-    fields = [WORK_FIELD, LANGUAGE_FIELD, *([VECTOR_FIELD] if with_vectors else [])]
-    body = {"_source": ["xlrec.text"], "fields": fields}
     found: list[tuple[str, str, str, str]] = []
     vectors: dict[str, Vector] = {}
-    with friendly_errors(client):
-        client.indices.refresh(index=live.name)
-    for hits in scan.pages(client, live.name, body):
+    fields = [VECTOR_FIELD] if with_vectors else []
+    for hits in work_pages(client, live, fields=fields, source=[TEXT_FIELD], refresh=True):
         for hit in hits:
-            texts = hit["_source"].get("xlrec", {}).get("text") or {}
-            own = hit.get("fields", {})
-            if not (texts and WORK_FIELD in own):
-                continue  # not one of this program's documents, or one without a text
+            texts = hit["_source"].get(OWN_FIELD, {}).get("text")
+            if not texts:
+                continue
             text = next(iter(texts.values()))[:MAX_CHARACTERS]
-            found.append((own[WORK_FIELD][0], hit["_id"], own[LANGUAGE_FIELD][0], text))
-            if VECTOR_FIELD in own:
-                vectors[hit["_id"]] = np.asarray(own[VECTOR_FIELD], np.float32)
+            found.append((work_of(hit), hit["_id"], language_of(hit), text))
+            if (vector := vector_of(hit)) is not None:
+                vectors[hit["_id"]] = vector
     found.sort()
-    works = tuple(sorted({work for work, *_ in found}))
-    numbers = {work: number for number, work in enumerate(works)}
+    numbers = number_works(work for work, *_ in found)
     documents = Documents(
         np.array([numbers[work] for work, *_ in found], np.int64),
         tuple(language for _, _, language, _ in found),
@@ -214,8 +205,8 @@ def _read_documents(client: Elasticsearch, live: LiveIndex, *, with_vectors: boo
     )
     none = np.zeros(live.meta.fingerprint.dims, np.float32)
     rows = [vectors.get(id_, none) for _, id_, _, _ in found] if with_vectors else []
-    ids = {id_: numbers[work] for work, id_, _, _ in found}
-    return _Read(ids, works, documents, np.array(rows, np.float32).reshape(-1, len(none)))
+    items = items_of((id_, work) for work, id_, _, _ in found)
+    return _Read(items, documents, np.array(rows, np.float32).reshape(-1, len(none)))
 
 
 def _refuse_one_language(index: str, documents: Documents) -> None:

@@ -13,7 +13,7 @@ from ingest.encode.model_record import ACCEPTED, FORCED, REJECTED
 from ingest.finetune.data.training_set import TrainingSet
 from ingest.finetune.release.in_memory_evaluation import Examination
 from ingest.finetune.release.model_card import Card
-from xlrec_es.evaluate.evaluator import Values, recall_by_pair
+from xlrec_es.evaluate.evaluator import MetricValues, recall_by_pair
 from xlrec_es.evaluate.significance import Difference, Interval, bootstrap, compare, plain
 from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.languages import UNDETERMINED
@@ -185,7 +185,7 @@ def _pairs(
     rows, worse = [], []
     for (source, target), (persons, values) in before.items():
         n_persons = len(set(persons))
-        now: Values = after[source, target][1]
+        now: MetricValues = after[source, target][1]
         change = bootstrap(now - values, persons, seed=seed)
         rows.append(
             {

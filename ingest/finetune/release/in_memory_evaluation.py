@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ingest.finetune.data.training_set import TrainingSet
 from xlrec_es.errors import SourceError
 from xlrec_es.evaluate.baselines import best
-from xlrec_es.evaluate.evaluator import Values
+from xlrec_es.evaluate.evaluator import MetricValues
 from xlrec_es.evaluate.metrics import recall_at_k
 from xlrec_es.evaluate.protocol import Case, draw_order
 from xlrec_es.evaluate.vectorized_fusion import Ranked
@@ -160,7 +160,7 @@ class Examination:
                 works = [self.works[number] for number in best(scores, allowed, self.k)]
                 yield tuple((work, languages[work][0]) for work in works)
 
-    def recall(self, lists: Sequence[Ranked]) -> Values:
+    def recall(self, lists: Sequence[Ranked]) -> MetricValues:
         """recall@k of each case, shape (n_cases,)."""
         return np.array(
             [

@@ -11,10 +11,9 @@ Source: Gururangan et al. 2020, "Don't Stop Pretraining"
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +22,19 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 
-from ingest.encode import model_files
-from ingest.encode.options import EMBEDDED, EncoderOptions
-from ingest.encode.sentence_transformer import SentenceTransformerEncoder, load_encoder
 from ingest.finetune.data import training_set
 from ingest.finetune.data.training_set import TrainingSet
-from ingest.finetune.release import gate, model_folder
+from ingest.finetune.release import gate
 from ingest.finetune.release.general_language import TOLERANCE, GeneralSet, read_general
 from ingest.finetune.release.in_memory_evaluation import Examination
-from ingest.finetune.release.model_card import Base, Card
+from ingest.finetune.release.model_card import Card
 from ingest.finetune.training import checkpoint_folder, masked_language_model
 from ingest.finetune.training.batch_sampler import Drawn
-from ingest.finetune.training.frozen_layers import freeze, layers_of
+from ingest.finetune.training.frozen_layers import freeze
 from ingest.finetune.training.language_sampling import TEMPERATURE, chances
 from ingest.finetune.training.masked_language_model import MaskedLanguageLoss, Masking
-from ingest.finetune.training.session import Encode
-from ingest.finetune.training.trainer import Lesson, Schedule, Told, curves, train
+from ingest.finetune.training.session import Encode, Session, TrainingJob, open_session
+from ingest.finetune.training.trainer import Lesson, Told, curves, train
 from ingest.finetune.training.weight_averaging import ALPHAS, set_average, snapshot
 from xlrec_es.errors import MissingExtra, SourceError
 from xlrec_es.vectors.vector import Vector
@@ -62,34 +58,21 @@ class AdaptJob:
     """What is asked for.
 
     Attributes:
-        pairs: Folder of `xlrec-ingest pairs`: its texts are learned, its cases measured on.
-        folder: For the model.
-        model: Base; see `ingest.encode.model_files.find`.
-        schedule: How long, and how fast.
+        training: As for every training.
         head_steps: Steps of the head alone, before.
-        options: How the encoder is run.
         temperature: See `ingest.finetune.training.language_sampling.chances`.
         general: File of `general_language.read_general`; None: its own sentences.
-        resume: Go on from the last checkpoint.
-        force: Accept the model whatever the gate says; its card says so.
     """
 
-    pairs: Path
-    folder: Path
-    model: str = EMBEDDED
-    schedule: Schedule = field(default_factory=lambda: Schedule(learning_rate=5e-5))
+    training: TrainingJob
     head_steps: int = 100
-    options: EncoderOptions = field(default_factory=lambda: EncoderOptions(max_tokens=64))
     temperature: float = TEMPERATURE
     general: Path | None = None
-    resume: bool = False
-    force: bool = False
 
     def settings(self) -> dict[str, Any]:
         """What makes the model what it is, ready for JSON."""
         return {
-            **asdict(self.schedule),
-            "max_tokens": self.options.max_tokens,
+            **self.training.settings(),
             "head_steps": self.head_steps,
             "temperature": self.temperature,
         }
@@ -163,60 +146,52 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
         UsageError: There are checkpoints of another run.
     """
     start = time.perf_counter()
-    data = training_set.read(job.pairs)
-    if len(data.documents.texts) < MIN_TEXTS:
-        raise SourceError(
-            f"{job.pairs} has {len(data.documents.texts)} texts, and adapting needs {MIN_TEXTS}"
-        )
-    pool = Examination.of(data).limited(job.schedule.seed)
-    choosing, judging = pool.halves(job.schedule.seed)
+    data = training_set.read(job.training.pairs)
+    _check(data, job)
     general = read_general(job.general)
-    model_folder.check_free(job.folder)
-    files = model_files.find(job.model)
-    encoder = load_encoder(job.model, options=replace(job.options, dtype="float32"))
-    layers_of(encoder.transformer, files.name)
-    checkpoints = checkpoint_folder.prepare(
-        job.folder,
-        {"settings": job.settings(), "pairs": data.digest, "base": files.revision},
-        resume=job.resume,
-    )
-    encode = Encode(encoder, bf16=job.schedule.bf16)
-    base, old = encode(pool.texts), snapshot(encoder.transformer)
+    session = open_session(job.training, data)
+    checkpoints = session.prepare_checkpoints(job.settings())
+    model, encode = session.model, session.encode
+    texts, choosing = session.comparison.pool.texts, session.comparison.choosing
+    base, old = encode(texts), snapshot(model)
     before = _try(0.0, base, choosing, general, encode)
-    log = _train(job, data, encoder, checkpoints, told)
-    new = snapshot(encoder.transformer)
+    log = _train(job, session, checkpoints, told)
+    new = snapshot(model)
     tried, found = [], {}
     for alpha in ALPHAS:
-        set_average(encoder.transformer, old, new, alpha)
-        found[alpha] = encode(pool.texts)
+        set_average(model, old, new, alpha)
+        found[alpha] = encode(texts)
         tried.append(_try(alpha, found[alpha], choosing, general, encode))
     averages = Averages(before, tuple(tried))
     alpha = averages.chosen.alpha
-    set_average(encoder.transformer, old, new, alpha)
-    verdict = gate.judge(choosing, judging, base, found[alpha], seed=job.schedule.seed)
-    verdict = replace(verdict, reasons=(*averages.forgotten, *verdict.reasons))
+    set_average(model, old, new, alpha)
     card = Card(
         "xlrec-ingest adapt",
         "A multilingual encoder of texts, trained further on a catalogue's own texts to tell words "
         f"that were hidden. Its weights are {1 - alpha:g} times the base's and {alpha:g} times "
         "those trained.",
-        Base.of(job.model, files),
-        prefix=encoder.prefix,
+        session.comparison.origin,
+        prefix=session.prefix,
         settings={**job.settings(), "alpha": alpha},
         details={"Averages": averages.rows()},
         curves=_curves(log),
     )
-    card = gate.judged(card, data, verdict, force=job.force)
-    written = model_folder.write_model(job.folder, encoder.transformer, card)
-    shutil.rmtree(checkpoints, ignore_errors=True)
     return {
-        **gate.summary(written, files, card.status, verdict, judging),
+        **session.publish(card, base, found[alpha], reasons=averages.forgotten),
         "alpha": alpha,
         "tried": averages.rows(),
         "texts": len(data.documents.texts),
         "loss of other texts": [loss for _, loss in card.curves["loss of other texts"]],
         "seconds": round(time.perf_counter() - start, 1),
     }
+
+
+def _check(data: TrainingSet, job: AdaptJob) -> None:
+    n_texts = len(data.documents.texts)
+    if n_texts < MIN_TEXTS:
+        raise SourceError(
+            f"{job.training.pairs} has {n_texts} texts, and adapting needs {MIN_TEXTS}"
+        )
 
 
 class _Evaluator(BaseEvaluator):
@@ -233,22 +208,19 @@ class _Evaluator(BaseEvaluator):
 
 
 def _train(
-    job: AdaptJob,
-    data: TrainingSet,
-    encoder: SentenceTransformerEncoder,
-    checkpoints: Path,
-    told: Told,
+    job: AdaptJob, session: Session, checkpoints: Path, told: Told
 ) -> list[dict[str, float]]:
     """Train the head, then the layers with it; the model has no head before and after."""
-    model, texts = encoder.transformer, np.array(data.documents.texts, dtype=object)
-    layers = layers_of(model, job.model)
-    prefixed = [encoder.prefix + text for text in texts]
+    data, model, layers = session.data, session.model, session.layers
+    schedule, resume = job.training.schedule, job.training.resume
+    texts = np.array(data.documents.texts, dtype=object)
+    prefixed = [session.prefix + text for text in texts]
     tokens = model.tokenizer(
         prefixed, truncation=True, max_length=model.max_seq_length, verbose=False
     )["input_ids"]
     vocabulary = masked_language_model.vocabulary_of(tokens)
-    loss = MaskedLanguageLoss(model, Masking(model.tokenizer, encoder.prefix, vocabulary))
-    held_out = _held_out(data, job.schedule.seed)
+    loss = MaskedLanguageLoss(model, Masking(model.tokenizer, session.prefix, vocabulary))
+    held_out = _held_out(data, schedule.seed)
     rows = np.flatnonzero(~held_out)
     languages = [data.documents.languages[row] for row in rows]
     lengths = np.array([len(tokens[row]) for row in rows], np.int64)
@@ -257,18 +229,18 @@ def _train(
         dataset=Dataset.from_dict({"text": [str(texts[row]) for row in rows]}),
         loss=loss,
         batches=Drawn(chances(languages, job.temperature), languages, lengths).batches,
-        evaluator=_Evaluator(loss, _features(model, texts[held_out].tolist(), encoder.prefix)),
-        prompt=encoder.prefix,
+        evaluator=_Evaluator(loss, _features(model, texts[held_out].tolist(), session.prefix)),
+        prompt=session.prefix,
         metric=METRIC,
     )
-    masked_language_model.add_head(model, vocabulary, seed=job.schedule.seed)
-    head = replace(job.schedule, steps=job.head_steps, learning_rate=_HEAD_RATE)
+    masked_language_model.add_head(model, vocabulary, seed=schedule.seed)
+    head = replace(schedule, steps=job.head_steps, learning_rate=_HEAD_RATE)
     freeze(model, layers, 0)
     log = []
     if job.head_steps and not checkpoint_folder.has_checkpoint(checkpoints / "whole"):
-        log = train(lesson, head, checkpoints / "head", resume=job.resume, told=told)
+        log = train(lesson, head, checkpoints / "head", resume=resume, told=told)
     freeze(model, layers, len(layers))
-    more = train(lesson, job.schedule, checkpoints / "whole", resume=job.resume, told=told)
+    more = train(lesson, schedule, checkpoints / "whole", resume=resume, told=told)
     masked_language_model.remove_head(model)
     steps = max((entry["step"] for entry in log), default=0)
     return [*log, *({**entry, "step": entry["step"] + steps} for entry in more)]

@@ -9,11 +9,10 @@ Knowledge Distillation" (https://aclanthology.org/2020.emnlp-main.365).
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,16 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.sentence_transformer.losses import MSELoss
 from torch import Tensor, nn
 
-from ingest.encode import model_files, model_record, raw_vectors
-from ingest.encode.options import EMBEDDED, EncoderOptions
+from ingest.encode import model_record, raw_vectors
 from ingest.encode.sentence_transformer import load_encoder
 from ingest.finetune.data import training_set
 from ingest.finetune.data.training_set import Documents
-from ingest.finetune.release import gate, model_folder
-from ingest.finetune.release.in_memory_evaluation import Examination
-from ingest.finetune.release.model_card import Base, Card
-from ingest.finetune.training import checkpoint_folder
+from ingest.finetune.release.model_card import Card
 from ingest.finetune.training.batch_sampler import Drawn
-from ingest.finetune.training.frozen_layers import freeze, layers_of
+from ingest.finetune.training.frozen_layers import freeze
 from ingest.finetune.training.language_sampling import TEMPERATURE, chances
-from ingest.finetune.training.session import Encode
-from ingest.finetune.training.trainer import Lesson, Schedule, Told, curves, train
+from ingest.finetune.training.session import Encode, TrainingJob, open_session
+from ingest.finetune.training.trainer import Lesson, Told, curves, train
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
 from xlrec_es.vectors.vector import Vector
 
@@ -59,34 +54,22 @@ class DistilJob:
     """What is asked for.
 
     Attributes:
-        pairs: Folder of `xlrec-ingest pairs`: renditions of a work are translations of each other.
-        folder: For the student.
-        model: The student; see `ingest.encode.model_files.find`.
-        teacher: Another model, or the student as it is now.
-        schedule: How long, and how fast.
-        options: How both are run.
+        training: As for every training. Renditions of a work are translations of each other; the
+            base is the student; both models are run by its options.
+        teacher: Another model; None: the student as it is now.
         source: Language of the originals; None: the one of most texts.
         targets: Languages that are taught; empty: all others.
-        resume: Go on from the last checkpoint.
-        force: Accept the model whatever the gate says; its card says so.
     """
 
-    pairs: Path
-    folder: Path
-    model: str = EMBEDDED
+    training: TrainingJob
     teacher: str | None = None
-    schedule: Schedule = field(default_factory=lambda: Schedule(learning_rate=5e-5))
-    options: EncoderOptions = field(default_factory=lambda: EncoderOptions(max_tokens=64))
     source: str | None = None
     targets: tuple[str, ...] = ()
-    resume: bool = False
-    force: bool = False
 
     def settings(self) -> dict[str, Any]:
         """What makes the model what it is, ready for JSON."""
         return {
-            **asdict(self.schedule),
-            "max_tokens": self.options.max_tokens,
+            **self.training.settings(),
             "teacher": Path(self.teacher).name if self.teacher else "the base itself",
             "source": self.source,
             "targets": list(self.targets),
@@ -201,36 +184,28 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
         TrainingFailed: See `ingest.finetune.training.trainer.train`.
     """
     start = time.perf_counter()
-    data = training_set.read(job.pairs)
+    schedule = job.training.schedule
+    data = training_set.read(job.training.pairs)
     source = job.source or Counter(data.documents.languages).most_common(1)[0][0]
-    lessons = translations(
-        data.documents, len(data.works), source, job.targets, seed=job.schedule.seed
-    )
-    pool = Examination.of(data).limited(job.schedule.seed)
-    choosing, judging = pool.halves(job.schedule.seed)
-    model_folder.check_free(job.folder)
-    files = model_files.find(job.model)
-    encoder = load_encoder(job.model, options=replace(job.options, dtype="float32"))
-    model = encoder.transformer
-    layers = layers_of(model, files.name)
-    teacher = _teach(job, encoder.dims, lessons.originals)
-    run = {"settings": job.settings(), "pairs": data.digest, "base": files.revision}
-    checkpoints = checkpoint_folder.prepare(job.folder, run, resume=job.resume)
-    encode = Encode(encoder, bf16=job.schedule.bf16)
-    base = encode(pool.texts)
+    lessons = translations(data.documents, len(data.works), source, job.targets, seed=schedule.seed)
+    session = open_session(job.training, data)
+    teacher = _teach(job, session.comparison.encoder.dims, lessons.originals)
+    checkpoints = session.prepare_checkpoints(job.settings())
+    model, layers, encode = session.model, session.layers, session.encode
+    texts = session.comparison.pool.texts
+    base = encode(texts)
     freeze(model, layers, len(layers))  # token vectors rest: most belong to words that are not here
     measure = _evaluator(encode, lessons, teacher, source)
     before = measure()[METRIC]
-    lesson = _lesson(lessons, model, teacher, encoder.prefix, measure)
-    log = train(lesson, job.schedule, checkpoints, resume=job.resume, told=told)
+    lesson = _lesson(lessons, model, teacher, session.prefix, measure)
+    log = train(lesson, schedule, checkpoints, resume=job.training.resume, told=told)
     after = measure()[METRIC]
-    verdict = gate.judge(choosing, judging, base, encode(pool.texts), seed=job.schedule.seed)
     card = Card(
         "xlrec-ingest distil",
         "A multilingual encoder of texts, taught that a translation gets the vector that a teacher "
         "makes of its original.",
-        Base.of(job.model, files),
-        prefix=encoder.prefix,
+        session.comparison.origin,
+        prefix=session.prefix,
         learned_from=model_record.learned_from(job.teacher) if job.teacher else (),
         settings=job.settings(),
         details={
@@ -238,11 +213,8 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
         },
         curves=curves(log, {"loss": "loss", f"eval_{METRIC}": "cosine on the way"}),
     )
-    card = gate.judged(card, data, verdict, force=job.force)
-    written = model_folder.write_model(job.folder, model, card)
-    shutil.rmtree(checkpoints, ignore_errors=True)
     return {
-        **gate.summary(written, files, card.status, verdict, judging),
+        **session.publish(card, base, encode(texts)),
         "source": source,
         "translations": len(lessons.texts) - len(lessons.originals),
         "cosine before": before,
@@ -253,7 +225,9 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
 
 def _teach(job: DistilJob, dims: int, originals: Sequence[str]) -> Vector:
     """The teacher's vectors, shape (n_originals, dims)."""
-    teacher = load_encoder(job.teacher or job.model, options=replace(job.options, prefix=None))
+    training = job.training
+    options = replace(training.options, prefix=None)
+    teacher = load_encoder(job.teacher or training.model, options=options)
     if teacher.dims != dims:
         raise UsageError(
             f"the teacher's vectors have {teacher.dims} dimensions and the student's {dims}; they "

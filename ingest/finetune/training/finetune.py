@@ -6,11 +6,9 @@ chosen; by the other, the model is judged.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,18 +19,14 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 from torch import nn
 
-from ingest.encode import model_files
-from ingest.encode.options import EMBEDDED, EncoderOptions
-from ingest.encode.sentence_transformer import load_encoder
 from ingest.finetune.data import training_set
 from ingest.finetune.data.pairs import MIN_PAIRS
 from ingest.finetune.data.training_set import CLICK, TrainingSet
-from ingest.finetune.release import gate, model_folder
+from ingest.finetune.release import gate
 from ingest.finetune.release.in_memory_evaluation import Examination
-from ingest.finetune.release.model_card import Base, Card
-from ingest.finetune.training import checkpoint_folder
+from ingest.finetune.release.model_card import Card
 from ingest.finetune.training.batch_sampler import Drawn
-from ingest.finetune.training.frozen_layers import FrozenLayers, freeze, layers_of
+from ingest.finetune.training.frozen_layers import FrozenLayers, freeze
 from ingest.finetune.training.lora import add_lora, merge_lora
 from ingest.finetune.training.ranking_loss import (
     POPULARITY,
@@ -42,11 +36,10 @@ from ingest.finetune.training.ranking_loss import (
     RankingLoss,
     popularity_correction,
 )
-from ingest.finetune.training.session import Encode
+from ingest.finetune.training.session import Encode, Session, TrainingJob, open_session
 from ingest.finetune.training.trainer import (
     METRIC,
     Lesson,
-    Schedule,
     Told,
     curves,
     is_first,
@@ -60,7 +53,6 @@ try:
 except ImportError as error:
     raise MissingExtra.named("finetune", "Fine-tuning") from error
 
-MAX_TOKENS = 64
 _QUICK_DOCUMENTS, _QUICK_CASES = 5_000, 500  # for what is measured on the way
 
 
@@ -69,45 +61,27 @@ class FinetuneJob:
     """What is asked for.
 
     Attributes:
-        pairs: Folder of `xlrec-ingest pairs`.
-        folder: For the model.
-        model: Base; see `ingest.encode.model_files.find`.
-        schedule: How long, and how fast.
-        options: How the encoder is run: prefix, tokens, device, dtype.
+        training: As for every training.
         layers: Last layers that are trained; None: the whole model.
         scale: Of cosines in the loss.
         popularity: Strength of the popularity correction.
         mini_batch: Pairs that are in memory at a time (GradCache); None: the whole batch.
         lora: Rank of the adapters that are trained in place of the layers; None: none.
         matryoshka: Lengths to which a vector can be cut, below the whole.
-        resume: Go on from the last checkpoint.
-        force: Accept the model whatever the gate says; its card says so.
     """
 
-    pairs: Path
-    folder: Path
-    model: str = EMBEDDED
-    schedule: Schedule = field(default_factory=Schedule)
-    options: EncoderOptions = field(default_factory=lambda: EncoderOptions(max_tokens=MAX_TOKENS))
+    training: TrainingJob
     layers: int | None = 4
     scale: float = SCALE
     popularity: float = POPULARITY
     mini_batch: int | None = None
     lora: int | None = None
     matryoshka: tuple[int, ...] = ()
-    resume: bool = False
-    force: bool = False
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints, beside the model's."""
-        return checkpoint_folder.checkpoints_of(self.folder)
 
     def settings(self) -> dict[str, Any]:
         """What makes the model what it is, ready for JSON."""
         return {
-            **asdict(self.schedule),
-            "max_tokens": self.options.max_tokens,
+            **self.training.settings(),
             "layers": self.layers or "all",
             "scale": self.scale,
             "popularity": self.popularity,
@@ -134,23 +108,16 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
         UsageError: There are checkpoints of another run.
     """
     start = time.perf_counter()
-    data = training_set.read(job.pairs)
+    data = training_set.read(job.training.pairs)
     _check(data, job)
-    pool = Examination.of(data).limited(job.schedule.seed)
-    choosing, judging = pool.halves(job.schedule.seed)
-    model_folder.check_free(job.folder)
-    files = model_files.find(job.model)
-    encoder = load_encoder(job.model, options=replace(job.options, dtype="float32"))
-    model = encoder.transformer
+    session = open_session(job.training, data)
+    checkpoints = session.prepare_checkpoints(job.settings())
+    model, layers, encode = session.model, session.layers, session.encode
+    pool, choosing = session.comparison.pool, session.comparison.choosing
     own_limit = model.max_seq_length
-    layers = layers_of(model, files.name)
-    if is_first():
-        run = {"settings": job.settings(), "pairs": data.digest, "base": files.revision}
-        checkpoint_folder.prepare(job.folder, run, resume=job.resume)
     frozen = freeze(model, layers, job.layers)
     if job.lora:
         add_lora(model, layers, frozen=frozen, rank=job.lora)
-    encode = Encode(encoder, bf16=job.schedule.bf16)
     with FrozenLayers(model, layers, frozen):
         base = encode(pool.texts)
         encode(_other_texts(data, pool))  # from here on, frozen layers rest
@@ -160,10 +127,10 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
         before = {f"eval_{METRIC}": measure(model)[METRIC]}
         told(0, before)
         log = train(
-            lesson_of(job, data, model, encoder.prefix, measure),
-            job.schedule,
-            job.checkpoints,
-            resume=job.resume,
+            lesson_of(job, data, model, session.prefix, measure),
+            job.training.schedule,
+            checkpoints,
+            resume=job.training.resume,
             told=told,
         )
         if not is_first():
@@ -172,13 +139,9 @@ def finetune(job: FinetuneJob, told: Told = lambda _step, _logs: None) -> dict[s
     if job.lora:
         merge_lora(model)
     model.max_seq_length = own_limit
-    verdict = gate.judge(choosing, judging, base, tuned, seed=job.schedule.seed)
-    log = [{"step": 0, **before}, *log]
-    card = _card(job, data, verdict, Base.of(job.model, files), encoder.prefix, log)
-    written = model_folder.write_model(job.folder, model, card)
-    shutil.rmtree(job.checkpoints, ignore_errors=True)
+    card = _card(job, session, [{"step": 0, **before}, *log])
     return {
-        **gate.summary(written, files, card.status, verdict, judging),
+        **session.publish(card, base, tuned),
         "pairs of texts": data.pairs.num_rows,
         "steps": max((int(entry["step"]) for entry in log), default=0),
         "trained parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -209,14 +172,14 @@ class _Evaluator(BaseEvaluator):
 
 def _check(data: TrainingSet, job: FinetuneJob) -> None:
     training_set.check_leaks(data)
-    size = job.schedule.batch_size
+    size = job.training.schedule.batch_size
     if data.pairs.num_rows < max(MIN_PAIRS, size):
         raise SourceError(
-            f"{job.pairs} has {data.pairs.num_rows} pairs, and a model needs {MIN_PAIRS}, and as "
-            f"many as a batch has ({size})"
+            f"{job.training.pairs} has {data.pairs.num_rows} pairs, and a model needs {MIN_PAIRS}, "
+            f"and as many as a batch has ({size})"
         )
     if len(set(data.documents.languages)) < 2:
-        raise SourceError(f"{job.pairs} has texts in one language only; it takes two")
+        raise SourceError(f"{job.training.pairs} has texts in one language only; it takes two")
     if size % world_size():
         raise UsageError(f"{world_size()} processes cannot share batches of {size} evenly")
 
@@ -327,20 +290,14 @@ def _loss(job: FinetuneJob, model: SentenceTransformer, known: Known) -> nn.Modu
     return loss
 
 
-def _card(
-    job: FinetuneJob,
-    data: TrainingSet,
-    verdict: gate.Verdict,
-    base: Base,
-    prefix: str,
-    log: Sequence[Mapping[str, float]],
-) -> Card:
-    card = Card(
+def _card(job: FinetuneJob, session: Session, log: Sequence[Mapping[str, float]]) -> Card:
+    data = session.data
+    return Card(
         "xlrec-ingest finetune",
         "A multilingual encoder of texts, fine-tuned so that texts of works that the same persons "
         "like are near each other, in whatever languages they are.",
-        base,
-        prefix=prefix,
+        session.comparison.origin,
+        prefix=session.prefix,
         learned_from=data.learned_from,
         data={
             **data.described(),
@@ -350,4 +307,3 @@ def _card(
         settings=job.settings(),
         curves=curves(log, {"loss": "loss", f"eval_{METRIC}": "recall on the way"}),
     )
-    return gate.judged(card, data, verdict, force=job.force)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, choose_analyzer
 from xlrec_es.errors import UnknownLanguage
 from xlrec_es.languages import normalize
 
@@ -19,20 +18,3 @@ def test_tags_become_canonical(tag: str, canonical: str) -> None:
 def test_what_is_no_tag_is_refused_with_advice(tag: str) -> None:
     with pytest.raises(UnknownLanguage, match="BCP 47"):
         normalize(tag)
-
-
-@pytest.mark.parametrize(
-    ("language", "available", "analyzer"),
-    [
-        ("de", {"german", "cjk"}, "german"),
-        ("ja", {"kuromoji", "cjk"}, "kuromoji"),
-        ("ja", {"cjk"}, "cjk"),
-        ("zh-Hant", {"cjk"}, "cjk"),
-        ("pt-BR", {"brazilian", "portuguese"}, "brazilian"),
-        ("pt-BR", {"portuguese"}, "portuguese"),
-        ("de", set(), "standard"),
-        ("vi", CANDIDATE_ANALYZERS, "standard"),
-    ],
-)
-def test_the_best_analyzer_that_is_there(language: str, available: set[str], analyzer: str) -> None:
-    assert choose_analyzer(language, available) == analyzer

@@ -1,10 +1,14 @@
 """What `import xlrec_es` offers, and what it does not drag in."""
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import pytest
 
 import xlrec_es
 
@@ -12,13 +16,34 @@ HEAVY = {"torch", "transformers", "sentence_transformers", "scipy", "pandas", "i
 
 
 def test_all_is_what_is_visible() -> None:
+    assert set(dir(xlrec_es)) == set(xlrec_es.__all__)
+    for name in xlrec_es.__all__:
+        getattr(xlrec_es, name)  # imports it
     visible = {
         name
         for name, value in vars(xlrec_es).items()
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
     # That it is sorted and without duplicates is ruff's business (RUF022, PLE0604).
-    assert set(xlrec_es.__all__) == visible | {"__version__"}
+    assert set(xlrec_es.__all__) == visible - {"TYPE_CHECKING"} | {"__version__"}
+
+
+def test_what_type_checkers_read_is_what_is_imported() -> None:
+    tree = ast.parse(Path(xlrec_es.__file__).read_text("utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    read = {
+        name.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert read == xlrec_es._MODULES
+    assert {*read, "XlrecError", "__version__"} == set(xlrec_es.__all__)
+
+
+def test_other_names_are_not_there() -> None:
+    with pytest.raises(AttributeError, match="'xlrec_es' has no attribute 'Recomender'"):
+        xlrec_es.Recomender  # noqa: B018
 
 
 def test_public_names_are_documented() -> None:
@@ -46,6 +71,12 @@ print(json.dumps([names, sorted(sys.modules)]))
 """)
     assert "xlrec_es.cli.main" in imported
     assert not HEAVY & {name.partition(".")[0] for name in modules}
+
+
+def test_a_library_waits_until_a_name_needs_it() -> None:
+    modules = python("import json, sys, xlrec_es; print(json.dumps(sorted(sys.modules)))")
+    assert "xlrec_es" in modules
+    assert not {"elasticsearch", "langcodes", "numpy"} & set(modules)
 
 
 def test_import_takes_little() -> None:

@@ -16,7 +16,6 @@ from xlrec_es.cli.options.shared import (
     index_option,
     parse_assignments,
 )
-from xlrec_es.evaluate.dataset import Job
 from xlrec_es.evaluate.protocol import AT_RANDOM, BY_TIME, POOLS_BY_NAME
 from xlrec_es.recommend.reranking import AUTO, EQUAL
 
@@ -51,7 +50,7 @@ def split_options(command: F) -> F:
 
 
 def job_options(command: F) -> F:
-    """Give a command the options of an evaluation; it receives a `Job`."""
+    """Give a command the options of an evaluation; it receives an `EvaluationJob`."""
 
     @click.argument(
         "interactions",
@@ -125,7 +124,9 @@ def job_options(command: F) -> F:
         renditions: str,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        job = Job(
+        from xlrec_es.evaluate.dataset import EvaluationJob  # slow to import
+
+        job = EvaluationJob(
             interactions,
             index,
             fields=parse_assignments(assignments),

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -22,11 +22,11 @@ from xlrec_es.cli.options.values import (
 )
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ConfigError, EmptyHistory, UsageError
-from xlrec_es.interactions.event_source import EventSource, read_history
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTED, Options, SearchOptions
-from xlrec_es.recommend.recommender import Recommender
-from xlrec_es.vectors.remote_encoder import RemoteEncoder
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.interactions.event_source import EventSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -230,6 +230,10 @@ def request_options(command: F) -> F:
         options: Options,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
+        from xlrec_es.interactions.event_source import read_history
+        from xlrec_es.recommend.recommender import Recommender
+        from xlrec_es.vectors.remote_encoder import RemoteEncoder
+
         history = History(tuple(map(Interaction, items)), texts)
         if history_file is not None:
             history = _joined(history, parse_history(history_file.read()))
@@ -266,6 +270,8 @@ def request_options(command: F) -> F:
 
 def _event_source(index: str | None) -> EventSource:
     """What `[history]` of the TOML file says, and `--events`."""
+    from xlrec_es.interactions.event_source import EventSource
+
     described = dict((click.get_current_context().default_map or {}).get("history", {}))
     if index is not None:
         described["index"] = index

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from xlrec_es.errors import ConfigError
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DEFAULTS = Limits()

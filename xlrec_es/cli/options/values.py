@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from xlrec_es.errors import UsageError
+from xlrec_es.errors import ConfigError, UsageError
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import Boost, Recency
 
@@ -70,13 +70,33 @@ def _parse_interaction(entry: Any) -> Interaction:  # noqa: ANN401 - whatever th
     return Interaction(**entry)
 
 
+def name_and_value(option: str, text: str, *, form: str) -> tuple[str, str]:
+    """`name=value`: what stands before the first `=`, and what after it.
+
+    Args:
+        option: That the text was given for.
+        text: On the command line.
+        form: What to write, for the message, such as `NAME=FIELD`.
+
+    Raises:
+        ConfigError: One of the two is missing.
+    """
+    name, _, value = text.partition("=")
+    if not (name and value):
+        raise ConfigError(f"{option} {text}: write {form}")
+    return name, value
+
+
 def parse_pairs(option: str, texts: tuple[str, ...]) -> dict[str, float | None]:
     """`name` or `name=number`, each."""
     pairs: dict[str, float | None] = {}
     for text in texts:
-        name, equals, number = text.partition("=")
+        if "=" not in text:
+            pairs[text] = None
+            continue
+        name, number = name_and_value(option, text, form="NAME=NUMBER")
         try:
-            pairs[name] = float(number) if equals else None
+            pairs[name] = float(number)
         except ValueError:
             raise UsageError(f"{option} {text!r}: {number!r} is not a number") from None
     return pairs

@@ -22,7 +22,7 @@ from ingest.encode.raw_vectors import parallel
 from ingest.encode.sentence_transformer import MAX_STREAMS, SentenceTransformerEncoder, load_encoder
 from ingest.run import assemble as runs
 from ingest.run.counts import Tally
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from tiny_model import TEXTS
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import EncoderError
@@ -106,7 +106,7 @@ def test_a_process_that_dies_ends_the_run_and_nothing_is_lost(
     with source.open("w", encoding="utf-8") as file:
         for n, text in enumerate(texts):
             file.write(json.dumps({"id": n, "language": "en", "title": text, "n": n}) + "\n")
-    job = Job(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, calibration="none")
     checkpoint = Path(f"{source}.checkpoint.json")
 
     victim, _ = multiprocessing.active_children()

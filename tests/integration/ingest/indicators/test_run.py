@@ -5,94 +5,35 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import (
-    DIMS,
-    FINGERPRINT,
-    LANGUAGES,
-    TOPICS,
-    WORKS_PER_TOPIC,
-    topics_of,
-    write_catalogue,
-)
+from catalogue import DIMS, FINGERPRINT, LANGUAGES, TOPICS, WORKS_PER_TOPIC, write_catalogue
 from catalogue import document as written
+from indicator_learning import COLD, documents, job
 from ingest.cli.main import main as ingest_main
 from ingest.indicators import generation_meta
 from ingest.indicators.catalogue import Catalogue, Entry, read_catalogue
 from ingest.indicators.cold_start import Blend, Transfer
-from ingest.indicators.interaction_matrix import LikeRules, Likes, collect
+from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from ingest.indicators.learners import LEARNERS, LocalEase
 from ingest.indicators.run import IndicatorJob, learn, run
 from ingest.shard import Shard
-from ingest.write.bulk_writer import Operation
-from xlrec_es import History, Options, Recommender, SearchOptions
 from xlrec_es.cli.main import main as xlrec_main
-from xlrec_es.errors import SourceError, UnknownItems, UsageError, WriteError
+from xlrec_es.cluster.bulk import Operation
+from xlrec_es.errors import SourceError, UnknownItems
 from xlrec_es.index.indicators import show
-from xlrec_es.index.live_index import LiveIndex, find_live
-from xlrec_es.index.meta import IndexMeta
+from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.likes import read_likes
 
-COLD = "chess-9"
-SPARSE = ("xlrec.indicators", "xlrec.market_popularity")
-OMITTED = ("embedding", "indicators", "market_popularity")  # some versions leave them out
 NAMES = ["a.b", "a..b", ".a", "a.", " ", 'a"b', "a'b", "日本語🎉", "a\0b", "a\nb", "a\\b", "*", "é"]
 NAMES += ["e\u0301", "k" * 512, "日" * 170]
-
-
-@pytest.fixture
-def likes(tmp_path: Path) -> Path:
-    """Who likes a topic likes most of it; nobody has met one work."""
-    rng = np.random.default_rng(0)
-    lines = ["user\titem"]
-    for person in range(200):
-        topic = TOPICS[person % len(TOPICS)]
-        works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if rng.random() < 0.6]
-        lines += [f"p{person}\t{work}" for work in works if work != COLD]
-    path = tmp_path / "likes.tsv"
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def job(likes: Path, name: str, **options: object) -> IndicatorJob:
-    learner = LocalEase(regularization=10, top=20)
-    transfer = Transfer(neighbours=5, speaking=5, top=20)
-    plain = IndicatorJob(str(likes), name, learner=learner, transfer=transfer)
-    return dataclasses.replace(plain, **options)  # type: ignore[arg-type]
-
-
-def documents(client: Elasticsearch, index: str) -> dict[str, dict[str, Any]]:
-    """All documents, vectors and all, by id; version and source apart from what is learned."""
-    body = {"size": 1000, "version": True, "fields": ["xlrec.embedding", *SPARSE]}
-    hits = client.search(index=index, body=body)["hits"]["hits"]
-    found = {}
-    for hit in hits:
-        source = hit["_source"]
-        own = {k: v for k, v in source["xlrec"].items() if k not in OMITTED}
-        learned = {
-            name: own.pop(name, None)
-            for name in ("indicators_from", "evidence", "generation", "popularity")
-        }
-        learned["market_popularity"] = hit["fields"].get("xlrec.market_popularity")
-        vector = np.array(hit["fields"]["xlrec.embedding"], np.float32).tobytes()
-        found[hit["_id"]] = {
-            "version": hit["_version"],
-            "kept": {**source, "xlrec": own, "vector": vector},
-            "learned": learned,
-            "indicators": hit["fields"].get("xlrec.indicators", [{}])[0],
-        }
-    return found
 
 
 def test_vectors_texts_and_fields_stay_byte_for_byte(
@@ -220,83 +161,6 @@ def test_shards_together_are_the_whole(
     assert find_live(es, other.name).meta.indicators["done"] == [1]
 
 
-def test_two_shards_that_finish_at_once_both_count(
-    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both read `_meta` before either writes it, so one of the notes is overwritten."""
-    live = write_catalogue(es, index_name)
-    note = {"generation": "g"}
-    for number in (1, 2):
-        generation_meta.begin(es, live.name, note, Shard(number, 2))
-    both_have_read = threading.Barrier(2, timeout=30)
-    update_meta = generation_meta.update_meta
-    first = threading.local()
-
-    def write_together(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> LiveIndex:
-        if not hasattr(first, "passed"):
-            first.passed = True
-            both_have_read.wait()
-        return update_meta(client, live, meta)
-
-    monkeypatch.setattr(generation_meta, "update_meta", write_together)
-
-    def finish(number: int) -> bool:
-        return generation_meta.finish(es, live.name, note, Shard(number, 2))
-
-    with ThreadPoolExecutor(2) as threads:
-        complete = list(threads.map(finish, (1, 2)))
-    stored = find_live(es, index_name).meta.indicators
-    assert stored["done"] == [1, 2]
-    assert stored["complete"]
-    assert any(complete)
-
-
-def test_runs_that_get_into_each_others_way_are_told(es: Elasticsearch, index_name: str) -> None:
-    live = write_catalogue(es, index_name)
-    old, new = {"generation": "old"}, {"generation": "new"}
-    generation_meta.begin(es, live.name, old, Shard())
-    generation_meta.begin(es, live.name, new, Shard())
-    for note in (old, new):  # whichever ends first
-        with pytest.raises(WriteError, match="documents may hold either's"):
-            generation_meta.finish(es, live.name, note, Shard())
-        assert not find_live(es, index_name).meta.indicators["complete"]
-    generation_meta.begin(es, live.name, new, Shard())
-    assert generation_meta.finish(es, live.name, new, Shard())
-    assert find_live(es, index_name).meta.indicators["complete"]
-
-
-def test_somebody_unknown_gets_what_their_market_likes(
-    es_each: Elasticsearch, index_name: str, tmp_path: Path
-) -> None:
-    write_catalogue(es_each, index_name)
-    path = tmp_path / "likes.jsonl"
-
-    def recommended(language: str, market: str | None = None) -> list[str]:
-        options = Options(search=SearchOptions(market=market))
-        recommender = Recommender(es_each, index_name, options=options)
-        found = recommender.recommend(History(), languages=[language], size=20).items
-        return [item.work for item in found]
-
-    # Painting is what most like, and cooking what those like who like Japanese documents.
-    rows = [{"user": f"p{n}", "item": f"painting-{n % 3}@de"} for n in range(300)]
-    rows += [{"user": f"j{n}", "item": f"cooking-{n % 3}@ja"} for n in range(90)]
-    path.write_text("\n".join(map(json.dumps, rows)))
-    run(es_each, job(path, index_name))
-    assert topics_of(recommended("de")[:3]) == ["painting"] * 3
-    assert topics_of(recommended("ja")[:3]) == ["cooking"] * 3
-    assert len(recommended("ja")) == 20  # those that nobody likes come after
-    # Where rows name markets, languages are none.
-    rows = [{**row, "market": "JP" if row["user"][0] == "j" else "AT"} for row in rows]
-    path.write_text("\n".join(map(json.dumps, rows)))
-    assert run(es_each, job(path, index_name))["markets"] == 2
-    assert topics_of(recommended("ja")[:3]) == ["painting"] * 3
-    assert topics_of(recommended("ja", "JP")[:3]) == ["cooking"] * 3
-    with pytest.raises(UsageError, match="knows no market 'US', but AT, JP"):
-        recommended("ja", "US")
-    assert run(es_each, job(path, index_name, popularity=False))["changed"] == 0
-    assert topics_of(recommended("ja", "JP")[:3]) == ["cooking"] * 3
-
-
 @pytest.mark.parametrize("name", LEARNERS)
 def test_whatever_the_table_holds_no_weight_is_nonsense(
     es: Elasticsearch, index_name: str, tmp_path: Path, name: str
@@ -384,7 +248,7 @@ def test_every_document_that_the_owner_made_has_an_outcome(
     strict = {**count, "ignore_malformed": False}
     es_each.indices.put_mapping(index=live.name, properties={"count": strict})
 
-    def delete_and_learn(of: IndicatorJob, found: Likes, catalogue: Catalogue) -> Blend:
+    def delete_and_learn(of: IndicatorJob, found: LikeMatrix, catalogue: Catalogue) -> Blend:
         es_each.delete(index=live.name, id="doomed")
         return learn(of, found, catalogue)
 
@@ -470,23 +334,6 @@ def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: P
     bad = CliRunner().invoke(xlrec_main, cold_start)
     assert bad.exit_code == 2
     assert "knows no market 'fr', but de, en, ja" in bad.output
-
-
-def test_interactions_out_of_an_index(es_each: Elasticsearch, index_name: str, likes: Path) -> None:
-    write_catalogue(es_each, index_name)
-    events = f"{index_name}-events"
-    mapping = {"properties": {"who": {"type": "keyword"}, "what": {"type": "keyword"}}}
-    es_each.indices.create(index=events, mappings=mapping)
-    lines = [line.split("\t") for line in likes.read_text().splitlines()[1:]]
-    operations = [
-        part for who, what in lines for part in ({"index": {}}, {"who": who, "what": what})
-    ]
-    es_each.bulk(index=events, operations=operations, refresh=True)
-    fields = {"user": "who", "item": "what"}
-    from_index = run(es_each, job(Path(f"index:{events}"), index_name, fields=fields))
-    from_file = run(es_each, job(likes, index_name))
-    assert from_index["interactions"] == from_file["interactions"]
-    assert from_index["persons"] == from_file["persons"]
 
 
 def test_interactions_that_do_not_fit_change_nothing(

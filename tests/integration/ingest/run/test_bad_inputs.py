@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
 from ingest.run import assemble as runs
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.vectors.vector import Vector
 
@@ -216,7 +216,7 @@ def test_every_input_ends_in_its_reason_or_in_the_right_document(
     lines = {name: case.line(name) for name, case in CASES.items()}
     source = tmp_path / "items.jsonl"
     source.write_bytes(b"\n".join(lines.values()))
-    job = Job(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, calibration="none")
     summary = runs.run(job, Connection(es_url), encoder=Faulty())
 
     rejects = Path(f"{source}.rejects.jsonl").read_bytes().splitlines()

@@ -24,7 +24,7 @@ from elasticsearch import Elasticsearch
 from fakes import HashEncoder
 from ingest.run import assemble as runs
 from ingest.run.counts import Tally
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.run.signals import Stop
 from ingest.shard import Shard
 from xlrec_es.cluster.connection import Connection, connect
@@ -86,7 +86,7 @@ class Undisturbed:
     def __init__(self, es: Elasticsearch, url: str, folder: Path) -> None:
         self.path = folder / "items.jsonl"
         self.bad = write_catalogue(self.path)
-        job = Job(str(self.path), "xlrec-test-undisturbed", calibration="none")
+        job = RunJob(str(self.path), "xlrec-test-undisturbed", calibration="none")
         runs.run(job, Connection(url), encoder=HashEncoder())
         self.contents = contents(es, job.index)
         rejects = folder / "items.jsonl.rejects.jsonl"
@@ -223,7 +223,7 @@ def test_stopping_drains_and_resuming_goes_on(
     es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
 ) -> None:
     stop = Stop()
-    job = Job(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, calibration="none")
     encoder = HashEncoder()
 
     def watch(phase: str, tally: Tally, _fraction: float | None) -> None:
@@ -249,7 +249,7 @@ def test_a_checkpoint_of_another_run_is_refused(
     source = tmp_path / "items.jsonl"
     write_catalogue(source, 3000)
     stop = Stop()
-    job = Job(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, calibration="none")
 
     def at_once(phase: str, *_: object) -> None:
         if phase == "index":
@@ -258,7 +258,7 @@ def test_a_checkpoint_of_another_run_is_refused(
     runs.run(job, Connection(es_url), encoder=HashEncoder(), stop=stop, observe=at_once)
     again = replace(job, resume=True)
 
-    def refused(job: Job, why: str) -> None:
+    def refused(job: RunJob, why: str) -> None:
         with pytest.raises(ConfigError, match=why):
             runs.run(job, Connection(es_url), encoder=HashEncoder())
 
@@ -280,7 +280,7 @@ def test_a_checkpoint_of_another_run_is_refused(
 def test_a_swap_during_the_run_is_noticed(
     es: Elasticsearch, es_url: str, index_name: str, source: Path
 ) -> None:
-    job = Job(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, calibration="none")
     runs.run(replace(job, shard=Shard(1, 50)), Connection(es_url), encoder=HashEncoder())
     mapping = es.indices.get_mapping(index=index_name)[f"{index_name}-xlrec-v1"]["mappings"]
     es.indices.create(index=f"{index_name}-xlrec-v2", mappings=mapping)
@@ -301,7 +301,7 @@ def test_too_many_rejects_end_the_run(es_url: str, index_name: str, tmp_path: Pa
     source = tmp_path / "items.jsonl"
     good = {"id": 1, "language": "en", "title": "a good one"}
     source.write_text("\n".join([json.dumps(good)] + ["{"] * 2000), "utf-8")
-    job = Job(str(source), index_name, calibration="none", max_rejects=100)
+    job = RunJob(str(source), index_name, calibration="none", max_rejects=100)
     with pytest.raises(TooManyRejects, match=r"more than --max-rejects 100; .* says why"):
         runs.run(job, Connection(es_url), encoder=HashEncoder())
     assert len(rejected_lines(Path(f"{source}.rejects.jsonl"))) < 2000
@@ -315,7 +315,7 @@ def test_shards_together_are_the_whole(
 
     def part(number: int) -> None:
         path = source.with_name(f"rejects-{number}")
-        job = Job(
+        job = RunJob(
             str(source),
             index_name,
             calibration="none",

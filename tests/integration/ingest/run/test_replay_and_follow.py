@@ -15,8 +15,8 @@ from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
 from ingest.run import assemble as runs
-from ingest.run.job import Job
-from ingest.run.prometheus import serve_metrics
+from ingest.run.job import RunJob
+from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.reject_file import replaced
 from ingest.run.signals import Stop
 from ingest.run.worker import Worker
@@ -34,7 +34,7 @@ def jsonl(*records: Any) -> str:  # noqa: ANN401
     )
 
 
-def run(job: Job, url: str, stop: Stop | None = None) -> dict[str, Any]:
+def run(job: RunJob, url: str, stop: Stop | None = None) -> dict[str, Any]:
     return runs.run(job, Connection(url), encoder=HashEncoder(), stop=stop)
 
 
@@ -49,7 +49,7 @@ def test_what_was_set_aside_is_indexed_once_it_is_mended(
     source = tmp_path / "items.jsonl"
     dated = {"id": "c", "language": "en", "title": "with a date", "when": "not yet"}
     source.write_text(jsonl(GOOD, "{broken", {"id": "b"}, dated))
-    job = Job(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, calibration="none")
     es.indices.put_index_template(
         name=index_name,
         index_patterns=[f"{index_name}*"],
@@ -63,7 +63,7 @@ def test_what_was_set_aside_is_indexed_once_it_is_mended(
 
     def replay() -> dict[str, Any]:
         with replaced(rejects) as still:
-            again = Job(f"{SCHEME}{rejects}", index_name, calibration="none", rejects=still)
+            again = RunJob(f"{SCHEME}{rejects}", index_name, calibration="none", rejects=still)
             return run(again, es_url)
 
     before = [json.loads(line) for line in rejects.read_text().splitlines()]
@@ -102,7 +102,7 @@ class Following:
     def __init__(self, source: Path | str, url: str, index: str, **options: Any) -> None:  # noqa: ANN401
         self.stop = Stop()
         self.result: Any = None
-        self._job = Job(str(source), index, calibration="none", follow=True, **options)
+        self._job = RunJob(str(source), index, calibration="none", follow=True, **options)
         self._url = url
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -222,9 +222,9 @@ def test_only_plain_lines_can_be_followed(es_url: str, index_name: str, tmp_path
     source = tmp_path / "items.jsonl.gz"
     source.write_bytes(gzip.compress(jsonl(GOOD).encode()))
     with pytest.raises(SourceError, match="is compressed; only plain lines can be followed"):
-        run(Job(str(source), index_name, follow=True), es_url)
+        run(RunJob(str(source), index_name, follow=True), es_url)
     with pytest.raises(ConfigError, match="can be followed, - cannot"):
-        run(Job("-", index_name, follow=True), es_url)
+        run(RunJob("-", index_name, follow=True), es_url)
 
 
 def test_a_run_shows_its_figures_to_prometheus(
@@ -235,7 +235,7 @@ def test_a_run_shows_its_figures_to_prometheus(
     workers: list[Worker] = []
     original = Worker.run
     monkeypatch.setattr(Worker, "run", lambda self: (workers.append(self), original(self))[1])
-    run(Job(str(source), index_name, calibration="none", metrics_port=0), es_url)
+    run(RunJob(str(source), index_name, calibration="none", metrics_port=0), es_url)
     with serve_metrics(workers[0], 0) as address:
         assert address
         with urllib.request.urlopen(address) as answer:

@@ -12,18 +12,18 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.cluster import Cluster
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.run.counts import Tally
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.run.reject_file import RejectFile
 from ingest.run.worker import Worker
 from ingest.sources.record import Record
 from ingest.sources.source import Source, open_source
 from ingest.write import target_index as targets
 from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, PointInTimeLost, SourceError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_told(es: Elasticsearch, index_name: str) -> None
 def run(
     es: Elasticsearch, source: Source, index: str, folder: Path, fields: FieldMap | None = None
 ) -> Tally:
-    job = Job(source.name, index, fields or FieldMap())
+    job = RunJob(source.name, index, fields or FieldMap())
     with RejectFile(folder / "rejects") as rejects:
         worker = Worker(
             job=job,

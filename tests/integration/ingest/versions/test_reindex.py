@@ -12,20 +12,20 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.cluster import Cluster
 from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS, EncoderOptions
 from ingest.run.assemble import run
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.versions.reindex import Wanted, prepare
 from ingest.versions.rollback import prepare_rollback
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.index.live_index import find_live
 from xlrec_es.vectors.vector import Vector
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.reindex import ReindexReport
 from xlrec_es.versions.rollback import Rollback
@@ -59,7 +59,7 @@ class Shop:
         self.path.write_text("\n".join(map(json.dumps, ITEMS)))
 
     def ingest(self, encoder: HashEncoder, fields: FieldMap | None = None) -> dict[str, Any]:
-        job = Job(str(self.path), self.name, fields or FieldMap())
+        job = RunJob(str(self.path), self.name, fields or FieldMap())
         return run(job, self.connection, encoder=encoder)
 
     def reindex(

@@ -14,16 +14,16 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.cluster import Cluster
 from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS
 from ingest.run.assemble import run
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from ingest.shard import Shard
 from ingest.versions.reindex import Wanted, prepare
-from ingest.write.modes import COMPANION, IN_PLACE
+from ingest.write.modes import COMPANION, IN_PLACE, VERSION, Mode
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
+from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ConfigError, IndexUnusable, SourceError
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History
@@ -31,7 +31,7 @@ from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.vectors.vector import Vector
 from xlrec_es.versions import adoption
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
 
 WORDS = ("chess", "puzzle", "tiles", "tea", "house")
@@ -81,11 +81,11 @@ class Shop:
         body = "\n".join([*lines, ""]).encode()
         assert not es.bulk(index=name, operations=body)["errors"]  # type: ignore[arg-type]
 
-    def run(self, way: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    def run(self, mode: Mode, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
         encoder = changes.pop("encoder", None) or HashEncoder()
-        index = self.name if way == IN_PLACE else f"{self.name}-xlrec"
+        index = self.name if mode is IN_PLACE else f"{self.name}-xlrec"
         wanted = {"source": f"index:{self.name}", "index": index, "fields": FIELDS, **changes}
-        job = Job(way=way, rejects=self.folder / "rejects", **wanted)
+        job = RunJob(mode=mode, rejects=self.folder / "rejects", **wanted)
         summary = run(job, Connection(self.url), encoder=encoder)
         self.es.indices.refresh(index=f"{self.name}*")
         return summary
@@ -188,10 +188,10 @@ def test_an_index_in_place_is_not_written_over(shop: Shop, tmp_path: Path) -> No
     items = tmp_path / "items.jsonl"
     items.write_text('{"id": "0-en", "name": "chess"}\n')
     with pytest.raises(IndexUnusable, match="not made by xlrec-es"):
-        shop.run("version", source=str(items), index=shop.name)
+        shop.run(VERSION, source=str(items), index=shop.name)
     shop.run(IN_PLACE)
     with pytest.raises(IndexUnusable, match="--in-place"):
-        shop.run("version", source=str(items), index=shop.name)
+        shop.run(VERSION, source=str(items), index=shop.name)
     shop.es.indices.create(
         index=f"{shop.name}-2", mappings={"properties": {"xlrec": {"type": "keyword"}}}
     )
@@ -275,19 +275,19 @@ def test_documents_in_several_languages(es: Elasticsearch, index_name: str, tmp_
         es.index(index=index_name, id=str(number), document=body, refresh=True)
     [node] = es.transport.node_pool.all()
 
-    def go(job: Job) -> dict[str, Any]:
+    def go(job: RunJob) -> dict[str, Any]:
         return run(job, Connection(node.base_url), encoder=HashEncoder())
 
     rejects = tmp_path / "rejects"
     fields = FieldMap(title="t_{language}")
-    beside = Job(
-        f"index:{index_name}", f"{index_name}-xlrec", fields, way=COMPANION, rejects=rejects
+    beside = RunJob(
+        f"index:{index_name}", f"{index_name}-xlrec", fields, mode=COMPANION, rejects=rejects
     )
     assert counts(go(beside)) == (12, 0, 12)
     assert es.get(index=beside.index, id="3@de")["_source"].keys() == {"t_de", "xlrec"}
     es.delete(index=index_name, id="3", refresh=True)
     assert go(beside)["deleted"] == 2
-    inside = replace(beside, way=IN_PLACE, index=index_name)
+    inside = replace(beside, mode=IN_PLACE, index=index_name)
     with pytest.raises(SourceError, match="no record that can be indexed"):
         go(inside)
     assert "takes an index beside it: --companion" in rejects.read_text()

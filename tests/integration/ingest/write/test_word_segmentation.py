@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
 from ingest.run.assemble import run
-from ingest.run.job import Job
+from ingest.run.job import RunJob
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.index.live_index import find_live
@@ -37,7 +37,7 @@ def test_words_are_found_before_they_are_stored(
     [node] = es_each.transport.node_pool.all()
     encoder = HashEncoder()
     for _ in range(2):
-        summary = run(Job(str(path), index_name), Connection(node.base_url), encoder=encoder)
+        summary = run(RunJob(str(path), index_name), Connection(node.base_url), encoder=encoder)
     assert summary["unchanged"] == len(ITEMS)
     assert summary["warnings"] == []
     assert encoder.encoded.count("数字游戏") == 1  # the encoder reads it as it was written

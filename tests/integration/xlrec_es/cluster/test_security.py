@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,92 +20,18 @@ from elasticsearch import Elasticsearch
 
 import ingest.cli.main
 import xlrec_es.cli.main
-from catalogue import write_catalogue, write_likes
-from nodes import HEAP
+from catalogue import write_likes
+from secured_node import OTHERS, Secured, delete_shop, good, leaks
 from traffic import Traffic
-from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.cluster.roles import ROLES, descriptor, role_name
+from xlrec_es.cluster.connection import connect
+from xlrec_es.cluster.roles import ROLES, descriptor
 from xlrec_es.index.live_index import find_live, update_meta
-from xlrec_es.node import running
 
-SETTINGS = {"xpack.security.enabled": "true", "xpack.security.http.ssl.enabled": "true"}
-OTHERS = ("shopping", "shop2", "other", "other-xlrec-v1")
 RECORDS = [
     {"id": "a", "language": "en", "title": "A puzzle with tiles"},
     {"id": "b", "language": "de", "title": "Ein Puzzle mit Kacheln"},
     {"id": "c", "language": "ja", "title": "数字のタイルを動かすパズルゲーム"},
 ]
-
-
-class Secured:
-    """The node: its superuser, and keys of each kind for the index `shop`."""
-
-    def __init__(self, superuser: Connection) -> None:
-        self.connection = superuser
-        self.client = connect(superuser)
-        self.keys = {kind: self._make_key(kind) for kind in ROLES}
-
-    def _make_key(self, kind: str) -> str:
-        deadline = time.monotonic() + 90
-        while True:  # until its own index of users is there, the node answers 503
-            try:
-                role = {role_name(kind, ["shop"]): descriptor(kind, ["shop"])}
-                made = self.client.security.create_api_key(name=kind, role_descriptors=role)
-                return str(made["encoded"])
-            except elasticsearch.ApiError as error:
-                if error.status_code != 503 or time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
-
-    def as_(self, kind: str) -> Connection:
-        return replace(self.connection, username=None, password=None, api_key=self.keys[kind])
-
-    def run(self, kind: str, *arguments: str, **variables: str) -> Result:
-        """`xlrec-es` with a key of this kind."""
-        return CliRunner().invoke(
-            xlrec_es.cli.main.main, arguments, env=self._environment(kind) | variables
-        )
-
-    def ingest(self, kind: str, *arguments: str) -> Result:
-        """`xlrec-ingest` with a key of this kind."""
-        return CliRunner().invoke(ingest.cli.main.main, arguments, env=self._environment(kind))
-
-    def _environment(self, kind: str) -> dict[str, str]:
-        return {**self.as_(kind).as_environment(), "COLUMNS": "200"}
-
-
-@pytest.fixture(scope="module")
-def secured() -> Iterator[Secured]:
-    with running(settings=SETTINGS, heap=HEAP) as node:
-        secured = Secured(node.connection)
-        for other in OTHERS:
-            secured.client.indices.create(index=other)
-        with contextlib.closing(secured.client):
-            yield secured
-
-
-@pytest.fixture
-def shop(secured: Secured) -> Iterator[Secured]:
-    """With a catalogue as the index `shop`, and nothing else under its name."""
-    write_catalogue(secured.client, "shop")
-    yield secured
-    delete_shop(secured)
-
-
-def delete_shop(secured: Secured) -> None:
-    for index in secured.client.indices.get(index="shop-xlrec-v*", expand_wildcards="all"):
-        secured.client.indices.delete(index=index)
-
-
-@pytest.fixture
-def client_of(secured: Secured) -> Iterator[Callable[[str], Elasticsearch]]:
-    with contextlib.ExitStack() as stack:
-        yield lambda kind: stack.enter_context(connect(secured.as_(kind)))
-
-
-def good(result: Result) -> str:
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result.stdout
 
 
 def test_a_reader_reads(shop: Secured) -> None:
@@ -376,12 +302,6 @@ def test_a_role_is_as_good_as_a_key(shop: Secured) -> None:
         assert client.search(index="shop")["hits"]["hits"]
         with pytest.raises(elasticsearch.AuthorizationException):
             client.index(index="shop", document={})
-
-
-def leaks(secured: Secured, text: str) -> list[str]:
-    """The secrets that a text shows, as they are and as the header carries them."""
-    secrets = {**secured.keys, "password": str(secured.connection.password)}
-    return [name for name, secret in secrets.items() if secret in text]
 
 
 def test_secrets_are_nowhere_to_be_read(shop: Secured, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,11 +23,12 @@ from catalogue import (
 from ingest.cli.main import main as xlrec_ingest
 from xlrec_es import History, Recommender
 from xlrec_es.cli.main import main as xlrec_es
-from xlrec_es.evaluate.case_search import RULES, history_of, searches
+from xlrec_es.evaluate.case_search import RULES, answers, history_of
 from xlrec_es.evaluate.catalogue import read_pool
-from xlrec_es.evaluate.dataset import Job
+from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.evaluate.protocol import POOLS, Case
 from xlrec_es.evaluate.systems import AGAINST, RECOMMENDER
+from xlrec_es.evaluate.vectorized_fusion import LegScores
 from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.report.evaluation_page import render
 
@@ -73,8 +74,9 @@ def test_lists_are_those_of_the_recommender(
     compared = 0
     for size in (3, 10, 40):
         options = Options(mix=mix, explain=False, search=few.deep_enough(size))
-        found = list(searches(es_each, index_name, CASES, options=options, languages=LANGUAGES))
-        for case, scores in zip(CASES, found, strict=True):
+        found = list(answers(es_each, index_name, CASES, options=options, languages=LANGUAGES))
+        for case, searched in zip(CASES, found, strict=True):
+            scores = LegScores.of(searched, options)
             for pool in POOLS:
                 within = case.languages(pool, LANGUAGES)
                 for weights in SETTINGS:
@@ -303,7 +305,7 @@ def test_an_index_of_one_language_is_named(
 
 
 def test_the_job_is_written_down(likes: Path) -> None:
-    assert Job(likes, "shop", k=500).options().search.candidates == 500
+    assert EvaluationJob(likes, "shop", k=500).options().search.candidates == 500
 
 
 def test_what_was_shown_and_clicked_is_read_from_indices(

@@ -19,12 +19,12 @@ from transforms import broken, of_another_encoder, with_vector
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.scan import Hit
 from xlrec_es.errors import AliasMoved, GateFailed, IndexUnusable
-from xlrec_es.evaluate.dataset import Job
+from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.index.live_index import find_live
 from xlrec_es.versions.aliases import change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.copier import Transform, copied_as_is
-from xlrec_es.versions.gate_checks import Limits
 from xlrec_es.versions.gate_evaluation import Comparison
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.reindex import Reindexer, ReindexReport, plan
 
@@ -190,7 +190,7 @@ def test_what_people_like_must_be_found_as_before(
     es: Elasticsearch, index_name: str, tmp_path: Path
 ) -> None:
     live = write_catalogue(es, index_name)
-    job = Job(write_likes(tmp_path / "likes.tsv", 80), live.name, k=5)
+    job = EvaluationJob(write_likes(tmp_path / "likes.tsv", 80), live.name, k=5)
     good = prepare(es, index_name)
     good.more_checks.append(Comparison.of(es, live, job, max_loss=0.0).check)
     evaluated = [check for check in good.run(swap=False).checks if check.name == "evaluation"]

@@ -17,7 +17,7 @@ from xlrec_es.index.live_index import find_live
 from xlrec_es.versions import creation, rollback, swap_note, write_block
 from xlrec_es.versions.aliases import change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.copier import copied_as_is
-from xlrec_es.versions.gate_checks import Limits
+from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import newest, read_versions
 from xlrec_es.versions.reindex import Reindexer, plan
 from xlrec_es.versions.rollback import Rollback

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingest.documents.field_map import FieldMap, lookup, only, parse_assignments, tags_of, without
+from ingest.documents.field_map import FieldMap, lookup, only, tags_of, without
 from xlrec_es.errors import ConfigError
 
 
@@ -18,12 +18,6 @@ def test_names_and_paths() -> None:
 
 def test_text_may_name_the_title_too() -> None:
     assert FieldMap.from_mapping({"text": ["title", "text"]}).texts == ("title", "text")
-
-
-def test_assignments_override_a_table() -> None:
-    table: dict[str, Any] = {"title": "name", "id": "sku"}
-    fields = FieldMap.from_mapping({**table, **parse_assignments(["title=label", "text=a, b"])})
-    assert (fields.id, fields.title, fields.text) == ("sku", "label", ("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -42,12 +36,6 @@ def test_assignments_override_a_table() -> None:
 def test_mistakes_in_a_table(paths: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         FieldMap.from_mapping(paths)
-
-
-@pytest.mark.parametrize("assignment", ["title", ""])
-def test_an_assignment_needs_an_equals_sign(assignment: str) -> None:
-    with pytest.raises(ConfigError, match="write NAME=FIELD"):
-        parse_assignments([assignment])
 
 
 RECORD = {"a": {"b": {"c": 1}, "n": None}, "a.b": 2, "list": [{"x": 1}]}

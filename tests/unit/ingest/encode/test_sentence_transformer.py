@@ -2,20 +2,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from transformers import AutoTokenizer
 
 from devices import DEVICES
-from ingest.encode import long_texts
 from ingest.encode.options import EncoderOptions, check_device
 from ingest.encode.sentence_transformer import (
     SentenceTransformerEncoder,
@@ -24,7 +20,7 @@ from ingest.encode.sentence_transformer import (
     load_encoder,
 )
 from tiny_model import DIMS, MAX_TOKENS, TEXTS
-from xlrec_es.errors import ConfigError, EncoderError
+from xlrec_es.errors import EncoderError
 from xlrec_es.vectors.encoder import Encoder
 
 FLOAT32 = EncoderOptions(device="cpu", dtype="float32")
@@ -116,38 +112,6 @@ def test_what_is_beyond_max_tokens_is_cut_off(tiny_model: Path) -> None:
     np.testing.assert_array_equal(short.encode([text]), short.encode([text + TEXTS[1]]))
 
 
-CHUNKS = EncoderOptions(max_tokens=16, long_texts="chunk", device="cpu", dtype="float32")
-
-
-def test_long_texts_are_the_mean_of_their_windows(tiny_model: Path) -> None:
-    chunking = load_encoder(str(tiny_model), options=CHUNKS)
-    single = load_encoder(str(tiny_model), options=replace(CHUNKS, long_texts="truncate"))
-    tokenizer = SentenceTransformer(str(tiny_model), device="cpu").tokenizer
-    long_text = " ".join(TEXTS)
-    room = 16 - len(tokenizer("query: ")["input_ids"])
-    pieces = long_texts.split(long_text, tokenizer, room)
-    assert len(pieces) > 10
-    assert "".join(pieces) == long_text
-    assert all(len(tokenizer(f"query: {piece}")["input_ids"]) <= 16 for piece in pieces)
-    mean = single.encode(pieces).mean(axis=0)
-    encoded = chunking.encode(["short", long_text, ""])
-    np.testing.assert_allclose(encoded[1], mean / np.linalg.norm(mean), atol=1e-5)
-    np.testing.assert_allclose(encoded[[0, 2]], single.encode(["short", ""]), atol=1e-5)
-    assert chunking.encode([]).shape == (0, DIMS)
-
-
-def test_a_prefix_that_leaves_no_room_for_windows(tiny_model: Path) -> None:
-    with pytest.raises(EncoderError, match="the prefix leaves room for"):
-        load_encoder(str(tiny_model), options=replace(CHUNKS, prefix=TEXTS[0]))
-
-
-@settings(deadline=None)  # files and tokenizers take their time on a busy machine
-@given(st.text(max_size=300))
-def test_no_letter_is_lost_between_windows(tiny_model: Path, text: str) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    assert "".join(long_texts.split(text, tokenizer, 5)) == text
-
-
 def test_revision_follows_the_weights_and_not_the_place(
     encoder: SentenceTransformerEncoder, model_copy: Path
 ) -> None:
@@ -207,7 +171,6 @@ def test_another_failure_is_an_error(encoder: SentenceTransformerEncoder) -> Non
 
 
 def test_models_without_a_transformer_work(tiny_model: Path, tmp_path: Path) -> None:
-    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     static = StaticEmbedding(tokenizer, embedding_dim=16)
@@ -294,14 +257,6 @@ def test_a_device_asked_for_must_be_there(
     machine_with(monkeypatch, gpus=gpus)
     with pytest.raises(EncoderError, match=f"finds no {wanted.split(',')[-1]} device here"):
         choose_devices(check_device(wanted))
-
-
-@pytest.mark.parametrize("device", ["tpu", "", "cuda:", "auto,cpu", "mps,mps", "cuda,cuda:0", ","])
-def test_what_is_no_device_is_refused(device: str) -> None:
-    with pytest.raises(ConfigError, match="is not one of auto, cuda, mps, cpu, cuda:0"):
-        check_device(device)
-    with pytest.raises(ConfigError, match="names a GPU twice"):
-        check_device("cuda:1,cuda:1")
 
 
 @pytest.mark.parametrize(

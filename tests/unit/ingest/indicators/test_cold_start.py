@@ -1,48 +1,14 @@
-"""Transfer, rounding and partial updates, without a cluster."""
+"""Works that few have touched borrow indicators from their neighbours."""
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from devices import DEVICES
-from ingest.cli.main import main
 from ingest.indicators import nearest_neighbours
-from ingest.indicators.catalogue import Entry, Learned
 from ingest.indicators.cold_start import Transfer
 from ingest.indicators.learners import Cosine
-from ingest.indicators.nearest_neighbours import Neighbours
-from ingest.indicators.run import update
-from xlrec_es.index.indicators import read_indicators, storable
-
-positive = st.floats(min_value=2.0**-125, max_value=2.0**126, width=32)
-
-
-@given(st.lists(positive, min_size=1))
-def test_rounded_weights_have_nine_bits_and_are_near(weights: list[float]) -> None:
-    exact = np.array(weights, np.float32)
-    rounded = storable(exact)
-    assert not (rounded.view(np.uint32) & 0x7FFF).any()  # what Lucene cuts off
-    assert (np.abs(rounded - exact) <= exact / 512).all()
-    np.testing.assert_array_equal(storable(rounded), rounded)
-
-
-def test_weights_too_small_to_be_written_become_the_smallest_that_can() -> None:
-    assert storable(np.array([1e-44, 0], np.float32)).tolist() == [np.finfo(np.float32).tiny] * 2
-
-
-def test_indicators_are_read_in_either_form() -> None:
-    assert read_indicators({"a.b": 1.0}) == {"a.b": 1.0}
-    assert read_indicators([{"a.b": 1.0}]) == {"a.b": 1.0}
-    assert read_indicators([]) == read_indicators(None) == {}
-
 
 # Works 0 to 3 are of one kind, and 4 and 5 of another; 3 and 5 are cold.
 VECTORS = np.array(
@@ -118,52 +84,6 @@ def test_without_a_single_warm_work_neighbours_still_speak() -> None:
     assert np.isfinite(blend.indicators.data).all()
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_nearest_is_exact_and_leaves_out_the_work_itself(device: str) -> None:
-    vectors = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    among = np.arange(200) % 3 > 0
-    works = np.array([5, 3, 77], np.int32)
-    groups = ((among, 7), (np.arange(200) < 100, 4))
-    nearest = Neighbours(vectors, device).of(works, *groups)
-    for (allowed, k), found in zip(groups, nearest, strict=True):
-        for row, work in zip(found.toarray(), works, strict=True):
-            cosines = np.where(allowed & (np.arange(200) != work), vectors @ vectors[work], -2)
-            expected = np.sort(np.argsort(-cosines)[:k])
-            assert np.flatnonzero(row).tolist() == expected.tolist()
-            np.testing.assert_allclose(row[expected], cosines[expected], rtol=1e-5)
-
-
-def test_a_gpu_that_is_not_there_is_missed_before_anything_is_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    command = ["indicators", "no such file", "--index", "shop", "--device", "cuda"]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 1
-    assert "PyTorch finds no cuda device here" in done.stderr
-
-
-def test_in_a_large_catalogue_nearly_all_neighbours_are_found(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rng = np.random.default_rng(0)
-    topics = rng.normal(size=(60, 32))
-    vectors = (topics[rng.integers(0, 60, 3000)] + 0.8 * rng.normal(size=(3000, 32))).astype("f4")
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    among = np.arange(3000) % 4 > 0
-    works = rng.permutation(3000)[:200].astype(np.int32)
-    [exact] = Neighbours(vectors).of(works, (among, 20))
-    monkeypatch.setattr(nearest_neighbours, "REACH", 300)
-    monkeypatch.setattr(nearest_neighbours, "CELL", 25)
-    [found] = Neighbours(vectors).of(works, (among, 20))
-    assert found.shape == exact.shape
-    common = found.multiply(exact > 0)
-    np.testing.assert_allclose(common.data, exact.multiply(found > 0).data, rtol=1e-5)
-    assert common.nnz > 0.95 * exact.nnz
-    assert not found[:, ~among].nnz
-
-
 @pytest.mark.parametrize(("count", "reach"), [(2, 20_000), (3, 100)])
 def test_a_shard_learns_its_works_and_those_they_borrow_from(
     count: int, reach: int, monkeypatch: pytest.MonkeyPatch
@@ -215,43 +135,3 @@ def test_a_lender_without_indicators_is_replaced_by_the_next() -> None:
     assert 2 in asked
     blend = transfer.apply(found, PERSONS, VECTORS, np.array([3], np.int32))
     assert blend.indicators[[3]].toarray()[0] == pytest.approx(empty[2])
-
-
-ENTRY = Entry("doc", 0, "en", None, "")
-
-
-def test_an_update_replaces_the_indicators_that_are_there() -> None:
-    """A list takes the old one's place; an object would be merged into it."""
-    learned = Learned({"a.b": 0.5}, "own", 3, 0.25, {"DE": 0.5})
-    action, body = map(json.loads, update(ENTRY, learned, "gen").body.splitlines())
-    assert action == {"update": {"_id": "doc", "retry_on_conflict": 3}}
-    assert body["doc"]["xlrec"] == {
-        "indicators": [{"a.b": 0.5}],
-        "indicators_from": "own",
-        "evidence": 3,
-        "generation": "gen",
-        "popularity": 0.25,
-        "market_popularity": [{"DE": 0.5}],
-    }
-    nothing = Learned({}, "none", 0, None)
-    _, body = map(json.loads, update(ENTRY, nothing, "gen").body.splitlines())
-    assert body["doc"]["xlrec"]["indicators"] == []
-    assert not {"popularity", "market_popularity"} & body["doc"]["xlrec"].keys()
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        Learned({"a": 0.5, "b": 1.5}, "own", 3, 0.25),
-        Learned({"a": 0.5}, "own", 3, 0.25),
-        Learned({"a": 0.5, "b": 1}, "blended", 3, 0.25),
-        Learned({"a": 0.5, "b": 1}, "own", 4, 0.25),
-        Learned({"a": 0.5, "b": 1}, "own", 3, None),
-        Learned({"a": 0.5, "b": 1}, "own", 3, 0.25, {"DE": 0.5}),
-        Learned({"a": 0.5}, "own", 3, 0.25, {"b": 1}),
-    ],
-)
-def test_the_digest_tells_what_changed(other: Learned) -> None:
-    learned = Learned({"a": 0.5, "b": 1}, "own", 3, 0.25)
-    assert learned.digest == Learned({"b": 1, "a": 0.5}, "own", 3, 0.25).digest
-    assert learned.digest != other.digest

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,16 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from ingest.indicators.interaction_matrix import LikeRules, Likes, collect
-from ingest.indicators.interaction_reader import read
-from xlrec_es.errors import ConfigError, SourceError, UsageError
+from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
+from xlrec_es.errors import SourceError, UsageError
 
 NOW_S = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
 DAY_S = 86_400
 ITEMS = {"a": "a", "b": "b", "c": "c", "a@ja": "a"}
 
 
-def likes(rows: Sequence[dict[str, Any]], rules: LikeRules | None = None) -> Likes:
+def likes(rows: Sequence[dict[str, Any]], rules: LikeRules | None = None) -> LikeMatrix:
     """Of rows that are texts, as in a CSV file, in two batches."""
     names = list(rows[0])
     columns = {name: [row.get(name) for row in rows] for name in names}
@@ -201,7 +197,7 @@ def test_neither_order_nor_the_moment_of_reading_matters() -> None:
     rules = LikeRules(half_life_days=90, max_works=2)
     names = ("user", "item", "event", "time")
 
-    def read_at(now_s: float, order: Sequence[int]) -> Likes:
+    def read_at(now_s: float, order: Sequence[int]) -> LikeMatrix:
         columns = {name: [rows[n][name] for n in order] for name in names}
         return collect(pa.table(columns).to_batches(), ITEMS, rules, now_s=now_s)
 
@@ -248,99 +244,3 @@ def test_rules_are_checked() -> None:
         LikeRules(half_life_days=0)
     with pytest.raises(UsageError, match="count from 1"):
         LikeRules(max_works=0)
-
-
-ROWS = [{"who": "007", "film": "a"}, {"who": "7", "film": "b"}]
-
-
-def written(folder: Path, name: str) -> Path:
-    """The same rows in any format."""
-    path = folder / name
-    separator = "\t" if "tsv" in name else ","
-    lines = {
-        "csv": [separator.join(("who", "film")), *(separator.join(r.values()) for r in ROWS)],
-        "json": [json.dumps(row) for row in ROWS],
-    }["json" if "json" in name else "csv"]
-    text = ("\n".join(lines) + "\n").encode()
-    if name.endswith(".parquet"):
-        pyarrow.parquet.write_table(pa.Table.from_pylist(ROWS), path)
-    else:
-        path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
-    return path
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["x.csv", "x.tsv", "x.csv.gz", "x.tsv.gz", "x.jsonl", "x.jsonl.gz", "x.parquet"],
-)
-def test_every_format_reads_alike(tmp_path: Path, name: str) -> None:
-    batches = list(read(str(written(tmp_path, name)), {"user": "who", "item": "film"}))
-    rows = [row for batch in batches for row in batch.to_pylist()]
-    assert rows == [{"user": "007", "item": "a"}, {"user": "7", "item": "b"}]
-
-
-def test_a_folder_of_parquet_files_is_one_table(tmp_path: Path) -> None:
-    folder = tmp_path / "likes.parquet"
-    for number, rows in enumerate((ROWS, [{"who": 8, "film": "c"}])):  # a part's own types
-        part = folder / f"day={number}"
-        part.mkdir(parents=True)
-        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), part / "0.parquet")
-    read_again = list(read(str(folder), {"user": "who", "item": "film"}))
-    items = {item: item for item in "abc"}
-    found = collect(read_again, items, LikeRules(), now_s=NOW_S)
-    assert found.matrix.toarray().tolist() == np.eye(3).tolist()
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(SourceError, match=r"has no \.parquet file"):
-        list(read(str(empty), {}))
-
-
-def test_lines_of_json_may_differ(tmp_path: Path) -> None:
-    """A log of events has numbers beside texts, and fields that come later."""
-    path = tmp_path / "x.jsonl"
-    lines = [{"user": n, "item": "a", "event": None, "noise": {"n": n}} for n in range(30_000)]
-    lines += [{"user": "x", "item": "b", "event": "buy"}, {"item": "b", "weight": 2.5}]
-    path.write_text("\n".join(map(json.dumps, lines)))
-    found = collect(read(str(path), {}), ITEMS, LikeRules(events={"buy": 4}), now_s=NOW_S)
-    assert found.report == {"rows": 30_002, "without user or item": 1, "likes": 30_001}
-    assert found.matrix[30_000, 1] / found.matrix[0, 0] == pytest.approx(4)
-    for text, message in (("[1]\n", "line 30003 is not a JSON object"), ("{\n", "not JSON")):
-        path.write_text("\n".join([*map(json.dumps, lines), text]))
-        with pytest.raises(SourceError, match=message):
-            list(read(str(path), {}))
-
-
-def test_an_id_may_be_any_text(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.write_text("user,item\nNULL,NA\nnan,n/a\n")
-    [batch] = read(str(path), {})
-    assert batch.to_pylist() == [{"user": "NULL", "item": "NA"}, {"user": "nan", "item": "n/a"}]
-
-
-def test_a_field_that_is_not_there_is_named(tmp_path: Path) -> None:
-    path = str(written(tmp_path, "x.csv"))
-    with pytest.raises(SourceError, match="no field 'person' for user; they have who, film"):
-        list(read(path, {"user": "person"}))
-    with pytest.raises(ConfigError, match="persona is no column"):
-        list(read(path, {"persona": "who"}))
-
-
-def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"cannot read .*none\.csv"):
-        list(read(str(tmp_path / "none.csv"), {}))
-    with pytest.raises(SourceError, match=r"\.csv, \.tsv, \.jsonl"):
-        list(read(str(tmp_path / "x.xlsx"), {}))
-    (tmp_path / "bad.parquet").write_bytes(b"no parquet")
-    with pytest.raises(SourceError, match=r"cannot read .*bad\.parquet"):
-        list(read(str(tmp_path / "bad.parquet"), {}))
-    (tmp_path / "bad.csv").write_text("user,item\n1,2,3\n")
-    with pytest.raises(SourceError, match=r"cannot read .*bad\.csv"):
-        list(read(str(tmp_path / "bad.csv"), {}))
-
-
-def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
-    for name in ("x.csv", "x.tsv"):
-        (tmp_path / name).write_bytes(b"")
-        assert list(read(str(tmp_path / name), {})) == []
-    (tmp_path / "head.tsv").write_text("user\titem\n")
-    assert sum(len(batch) for batch in read(str(tmp_path / "head.tsv"), {})) == 0

@@ -10,9 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from ingest.run.documents_in_flight import DocumentsUnderWay
 from ingest.run.pipeline import Fill, ordered, prefetch
-from ingest.write.request_limit import RequestLimit
 
 
 def readers() -> list[threading.Thread]:
@@ -115,64 +113,3 @@ def test_a_silent_source_can_be_left() -> None:
         threading.Timer(0.1, until.set).start()
         assert list(fetched) == []
     silence.set()
-
-
-def test_refusals_halve_the_requests_and_successes_bring_them_back() -> None:
-    limit = RequestLimit(8)
-    limits = []
-    for _ in range(4):
-        limit.refused()
-        limits.append(limit.limit)
-    assert limits == [4, 2, 1, 1]
-    for _ in range(100):
-        limit.succeeded()
-    assert limit.limit == 8
-
-
-def test_no_more_requests_are_under_way_than_the_limit() -> None:
-    limit = RequestLimit(4)
-    limit.refused()
-    most, now, lock = 0, 0, threading.Lock()
-
-    def request(size: int) -> None:
-        nonlocal most, now
-        with limit.slot(size):
-            with lock:
-                now += 1
-                most = max(most, now)
-            time.sleep(0.005)
-            with lock:
-                now -= 1
-
-    with ThreadPoolExecutor(8) as executor:
-        list(executor.map(request, range(40)))
-    assert most == 2
-    assert limit.bytes == 0
-
-
-def test_a_document_waits_for_its_earlier_state() -> None:
-    under_way = DocumentsUnderWay()
-    under_way.enter({"a", "b"})
-    under_way.enter({"c"})
-    entered = threading.Event()
-
-    def enter() -> None:
-        under_way.enter({"b", "d"})
-        entered.set()
-
-    thread = threading.Thread(target=enter)
-    thread.start()
-    assert not entered.wait(0.1)
-    under_way.leave({"a"})
-    assert not entered.wait(0.1)
-    under_way.leave({"b"})
-    assert entered.wait(5)
-    thread.join()
-
-
-def test_closing_ends_the_wait() -> None:
-    under_way = DocumentsUnderWay()
-    under_way.enter({"a"})
-    threading.Timer(0.1, under_way.close).start()
-    under_way.drain()
-    under_way.enter({"a"})

@@ -51,9 +51,14 @@ def test_no_letter_or_digit_is_lost(language: str, text: str) -> None:
 
 
 def test_only_where_the_cluster_has_nothing() -> None:
-    given_ = {"de": "standard", "ja": "kuromoji", "th": "standard", "zh-Hant": "standard"}
-    analyzers, segmenters = word_segmentation.choose(given_)
-    assert analyzers == {**given_, "th": "whitespace", "zh-Hant": "whitespace"}
+    languages = ["de", "ja", "th", "zh-Hant"]
+    analyzers, segmenters = word_segmentation.choose_analyzers(languages, {"kuromoji"})
+    assert analyzers == {
+        "de": "standard",
+        "ja": "kuromoji",
+        "th": "whitespace",
+        "zh-Hant": "whitespace",
+    }
     assert {name: made.split()[0] for name, made in segmenters.items()} == {
         "th": "pythainlp",
         "zh-Hant": "jieba",
@@ -62,7 +67,7 @@ def test_only_where_the_cluster_has_nothing() -> None:
 
 def test_a_segmenter_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert word_segmentation.choose({"zh": "standard"}) == ({"zh": "standard"}, {})
+    assert word_segmentation.choose_analyzers(["zh"], ()) == ({"zh": "standard"}, {})
     with pytest.raises(MissingExtra, match=r"Cutting texts in zh .*xlrec-es\[segment\]"):
         Segmentation({"zh": "jieba 0.42.1"})
     assert word_segmentation.can_help(["de", "zh-Hant"]) == ["zh-Hant"]

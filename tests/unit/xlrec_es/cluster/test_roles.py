@@ -8,9 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from xlrec_es.cli.main import main
-from xlrec_es.cluster.connection import Connection, InsecureConnectionWarning, connect
 from xlrec_es.cluster.roles import ROLES, descriptor
-from xlrec_es.errors import ConfigError, UsageError
+from xlrec_es.errors import UsageError
 
 
 @pytest.mark.parametrize("kind", ROLES)
@@ -44,32 +43,3 @@ def test_what_is_printed_is_a_request() -> None:
         "name": "xlrec-shop-reader",
         "role_descriptors": {"xlrec-shop-reader": descriptor("reader", ["shop"])},
     }
-
-
-@pytest.mark.parametrize(
-    ("connection", "sentence"),
-    [
-        (Connection("https://elastic:planted@search.example:9200"), "where logs would show it"),
-        (Connection("https://search.example", api_key="planted\n"), "no key has"),
-        (Connection("https://search.example", api_key="plänted"), "no key has"),
-        (Connection("https://search.example", ca_certs="ca.pem", insecure=True), "contradict"),
-    ],
-)
-def test_what_would_show_a_secret_is_refused_without_showing_it(
-    connection: Connection, sentence: str
-) -> None:
-    with pytest.raises(ConfigError, match=sentence) as caught:
-        connect(connection)
-    assert "nted" not in str(caught.value)
-
-
-def test_a_connection_prints_no_secret_and_travels_whole() -> None:
-    connection = Connection("http://a", api_key="planted-key", password="planted-password")
-    assert "planted" not in repr(connection)
-    assert Connection("https://a", insecure=True).as_environment()["XLREC_INSECURE"] == "1"
-    assert "XLREC_INSECURE" not in connection.as_environment()
-
-
-def test_an_unchecked_certificate_is_warned_of() -> None:
-    with pytest.warns(InsecureConnectionWarning, match="can read and change everything"):
-        connect(Connection("https://search.example", insecure=True)).close()

@@ -7,74 +7,21 @@ from typing import Any
 
 import pytest
 
+from data_nodes import DEFAULTS, MARKS, NEED, NODE
 from xlrec_es.cluster.roles import ROLES, index_names
 from xlrec_es.doctor import checks
-from xlrec_es.doctor.capacity import GIB, DataNode, Need, Watermarks, parse_bytes
+from xlrec_es.doctor.capacity import GIB, Need, Watermarks
 from xlrec_es.doctor.checks import Finding
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.versions.status import LanguageCoverage, VersionStatus
 
-NODE = DataNode("n1", 1000 * GIB, 900 * GIB, 64 * GIB, 16 * GIB, 40)
-LOW, HIGH = (
-    "cluster.routing.allocation.disk.watermark.low",
-    ("cluster.routing.allocation.disk.watermark.high"),
-)
-DEFAULTS = {
-    "cluster.routing.allocation.disk.threshold_enabled": "true",
-    LOW: "85%",
-    f"{LOW}.max_headroom": "200GB",
-    HIGH: "90%",
-    f"{HIGH}.max_headroom": "150GB",
-}
-MARKS = Watermarks.from_settings({"defaults": DEFAULTS})
-NEED = Need(1_000_000, 384)
-
 
 def levels(findings: list[Finding]) -> list[tuple[str, str]]:
     for finding in findings:  # what is not well comes with what to do
         assert (finding.level == "ok") or finding.advice or finding.topic == "privileges"
     return [(finding.topic, finding.level) for finding in findings]
-
-
-def test_a_million_vectors_take_what_was_measured() -> None:
-    assert NEED.memory / 1e9 == pytest.approx(0.39 + 0.06, abs=0.01)
-    assert NEED.disk / 1e9 == pytest.approx(1.54 + 0.45, abs=0.01)
-    assert replace(NEED, copies=2).disk == 2 * NEED.disk
-    assert str(replace(NEED, copies=2)) == "1,000,000 vectors of 384 dimensions, 2 copies"
-
-
-@pytest.mark.parametrize(
-    ("settings", "total", "free"),
-    [
-        ({"defaults": DEFAULTS}, 1000 * GIB, 150 * GIB),
-        ({"defaults": DEFAULTS}, 10_000 * GIB, 200 * GIB),  # the headroom, not 15%
-        ({"defaults": DEFAULTS, "persistent": {LOW: "80%"}}, 10_000 * GIB, 2000 * GIB),
-        ({"defaults": DEFAULTS, "transient": {LOW: "0.8"}}, 1000 * GIB, 200 * GIB),
-        ({"defaults": DEFAULTS, "persistent": {LOW: "30gb"}}, 1000 * GIB, 30 * GIB),
-        (
-            {
-                "defaults": DEFAULTS,
-                "persistent": {LOW: "80%", f"{LOW}.max_headroom": "50gb"},
-            },
-            1000 * GIB,
-            50 * GIB,
-        ),
-        ({"defaults": {**DEFAULTS, f"{LOW}.max_headroom": "-1"}}, 10_000 * GIB, 1500 * GIB),
-    ],
-)
-def test_watermarks_are_read_as_elasticsearch_reads_them(
-    settings: dict[str, Any], total: int, free: int
-) -> None:
-    marks = Watermarks.from_settings(settings)
-    assert marks.must_be_free("low", total) == pytest.approx(free, rel=1e-9)
-
-
-def test_sizes_are_read() -> None:
-    assert parse_bytes("1.5kb") == 1536
-    assert parse_bytes("20GB") == 20 * GIB
-    assert parse_bytes("85%") is None
 
 
 @pytest.mark.parametrize(
@@ -117,21 +64,6 @@ def test_watermarks_that_are_off_are_named() -> None:
 def test_heap_and_memory(changes: dict[str, int], need: Need, heap: str, memory: str) -> None:
     nodes = [replace(NODE, **changes)]
     assert levels(checks.check_memory(nodes, need)) == [("heap", heap), ("memory", memory)]
-
-
-def test_a_container_has_the_memory_it_is_given() -> None:
-    stats = {
-        "name": "n1",
-        "os": {
-            "mem": {"total_in_bytes": 64 * GIB},
-            "cgroup": {"memory": {"limit_in_bytes": str(8 * GIB)}},
-        },
-        "fs": {"total": {"total_in_bytes": 2, "available_in_bytes": 1}},
-        "jvm": {"mem": {"heap_max_in_bytes": 4 * GIB, "heap_used_percent": 5}},
-    }
-    assert DataNode.from_stats(stats).memory == 8 * GIB
-    stats["os"]["cgroup"] = {"memory": {"limit_in_bytes": "max"}}  # type: ignore[index]
-    assert DataNode.from_stats(stats).memory == 64 * GIB
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from elasticsearch import Elasticsearch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xlrec_es.errors import SourceError, UsageError
-from xlrec_es.evaluate.case_search import answers
 from xlrec_es.evaluate.leakage import target_leaks
 from xlrec_es.evaluate.protocol import Case, cold_cases, make_cases, sampled, split, split_cases
 from xlrec_es.interactions.likes import Likes, read_likes
-from xlrec_es.recommend.options import Options
 
 LANGUAGES = {"a": ["de"], "b": ["de"], "c": ["ja"], "d": ["de", "ja"], "e": ["ja"]}
 
@@ -112,12 +109,6 @@ def test_all_likes_of_works_made_cold_are_held_out(likes: Likes, method: str) ->
     assert not (more.training & ~parts.training).any(), "a larger part holds the smaller one"
     with pytest.raises(UsageError, match="made cold is 1"):
         split(likes, cold=1)
-
-
-def test_fusion_by_elasticsearch_is_not_evaluated() -> None:
-    nowhere, case = Elasticsearch("http://127.0.0.1:9"), Case("p", "de", ("a",), frozenset({"c"}))
-    with pytest.raises(UsageError, match="leave out server_side"):
-        next(answers(nowhere, "i", [case], options=Options(server_side=True), languages=["de"]))
 
 
 def test_cold_cases_have_cold_targets_alone() -> None:

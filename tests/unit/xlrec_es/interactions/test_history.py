@@ -1,12 +1,13 @@
+"""Interactions and histories that make no sense."""
+
 from __future__ import annotations
 
-import pickle
 from datetime import UTC, datetime
 
 import pytest
 
-from xlrec_es import History, Interaction, Options
-from xlrec_es.errors import FingerprintMismatch, UnknownItems, UsageError
+from xlrec_es import History, Interaction
+from xlrec_es.errors import UsageError
 
 
 @pytest.mark.parametrize("weight", [0, float("nan"), float("inf")])
@@ -30,31 +31,3 @@ def test_times_with_and_without_a_zone_do_not_mix() -> None:
 def test_an_empty_text_is_refused() -> None:
     with pytest.raises(UsageError, match="empty"):
         History(texts=(" ",))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"max_interests": 0}, "max_interests"),
-        ({"mix": "fair"}, "equal, auto"),
-        ({"weights": {"dens": 1}}, "dens"),
-        ({"weights": {"dense": -1}}, "at least 0"),
-        ({"weights": {"dense": float("nan")}}, "finite"),
-        ({"weights": {"dense": 0}}, "all weights are 0"),
-        ({"mix": {"ja": 0}}, "above zero"),
-        ({"push": 2}, "push"),
-        ({"diversity": -0.1}, "diversity"),
-        ({"fusion": "sum"}, "weighted or rrf"),
-        ({"rank_constant": 0}, "rank_constant"),
-    ],
-)
-def test_options_that_make_no_sense_are_named(wrong: dict, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        Options(**wrong)
-
-
-def test_errors_keep_their_data_when_pickled() -> None:
-    unknown = pickle.loads(pickle.dumps(UnknownItems("no such id", items=["a"])))
-    assert (str(unknown), unknown.items) == ("no such id", ("a",))
-    mismatch = pickle.loads(pickle.dumps(FingerprintMismatch("differs", differences=["dims"])))
-    assert mismatch.differences == ("dims",)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xlrec_es.errors import UsageError
-from xlrec_es.interactions.history import History, Interaction
+from xlrec_es.interactions.history import ABSURD, History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -111,3 +111,12 @@ def test_what_makes_no_sense_is_named() -> None:
     for wrong in ({"half_life_days": 0}, {"max_items": 0}, {"events": {"view": math.nan}}):
         with pytest.raises(UsageError):
             WeightRules(**wrong)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 2 * ABSURD, -2 * ABSURD])
+def test_numbers_that_nobody_means_are_refused(number: float) -> None:
+    for name in ("weight", "rating"):
+        with pytest.raises(UsageError, match=f"the {name} of 'a'"):
+            Interaction("a", **{name: number})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="the weight of event 'view'"):
+        WeightRules(events={"view": number})

@@ -11,9 +11,9 @@ import pytest
 
 from xlrec_es.errors import NodeError
 from xlrec_es.node import status, stop
-from xlrec_es.node.folder import NodeFolder, Record, default_folder
+from xlrec_es.node.folder import NodeFolder, NodeRecord, default_folder
 
-RECORD = Record(
+RECORD = NodeRecord(
     version="9.5.0",
     java="/java",
     language_analyzers=True,

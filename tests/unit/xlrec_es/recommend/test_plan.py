@@ -1,4 +1,4 @@
-"""What holds for any history, however odd."""
+"""What is decided before a search is sent: for any history, however odd, and for any languages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogue import FINGERPRINT
-from xlrec_es.errors import UsageError
-from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.index.meta import IndexMeta
+from plans import LIVE, plan_for
+from xlrec_es.errors import UnknownLanguage, UsageError
 from xlrec_es.interactions.history import ABSURD, History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
 from xlrec_es.recommend.options import LEGS, Options, SearchOptions
@@ -24,13 +22,8 @@ from xlrec_es.recommend.plan import Known, Plan, make_plan
 from xlrec_es.recommend.profile import HistoryDocument
 from xlrec_es.recommend.ranking import rank
 from xlrec_es.recommend.results import finish
-from xlrec_es.vectors.calibration import Calibration
 
-LANGUAGES = ("de", "en", "ja")
-LIVE = LiveIndex(
-    "apps-xlrec-v1",
-    IndexMeta(FINGERPRINT, Calibration.none(), dict.fromkeys(LANGUAGES, "standard")),
-)
+LANGUAGES = LIVE.meta.languages
 DIRECTIONS = ([1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0, 0], [0.6, 0.8, 0], [1e-20, 0, 1])
 DOCUMENTS = [
     HistoryDocument(
@@ -70,11 +63,12 @@ options = st.builds(
 
 def known(history: History, rules: WeightRules) -> Known:
     """What the index says: every rendition of what says something, and the works of the rest."""
-    telling = weigh(history, rules)
-    works = {WORK_OF[item] for item in telling}
-    silent = set(history.items) - set(telling)
+    weights = weigh(history, rules)
+    works = {WORK_OF[item] for item in weights}
+    silent = set(history.items) - set(weights)
     return Known(
         [document for document in DOCUMENTS if document.work in works],
+        weights,
         {d.id: d.work for d in DOCUMENTS if {d.id, d.work} & silent},
     )
 
@@ -135,10 +129,13 @@ def test_any_history_makes_finite_numbers_and_searches_without_what_was_seen(
     assert np.isfinite([*shares, *(item.score for item in result.items)]).all()
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), 2 * ABSURD, -2 * ABSURD])
-def test_numbers_that_nobody_means_are_refused(number: float) -> None:
-    for name in ("weight", "rating"):
-        with pytest.raises(UsageError, match=f"the {name} of 'a'"):
-            Interaction("a", **{name: number})  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="the weight of event 'view'"):
-        WeightRules(events={"view": number})
+def test_a_language_that_is_excluded_is_never_a_target() -> None:
+    options = Options(exclude=("DE",))
+    assert plan_for(options).languages == ("ja",)
+    assert plan_for(options, ["ja", "de", "en"]).languages == ("ja", "en")
+    assert plan_for(Options(exclude=("de", "ja"))).languages == ("en",)
+    for wrong in (["de"], []):
+        with pytest.raises(UsageError, match="no target language"):
+            plan_for(options, wrong)
+    with pytest.raises(UnknownLanguage):
+        plan_for(Options(exclude=("not a tag",)))

@@ -1,45 +1,17 @@
-"""Which languages share a list, and what is said of it."""
+"""Which candidates are shown, how languages share the list, and what is said of it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from catalogue import FINGERPRINT
-from xlrec_es.errors import UnknownLanguage, UsageError
-from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.index.meta import IndexMeta
-from xlrec_es.interactions.history import History
+from plans import answer, plan_for
 from xlrec_es.recommend.options import Options
-from xlrec_es.recommend.plan import Known, Plan, make_plan
-from xlrec_es.recommend.profile import HistoryDocument
 from xlrec_es.recommend.ranking import rank
 from xlrec_es.recommend.recommendations import LanguageShare
-from xlrec_es.recommend.results import finish
-from xlrec_es.vectors.calibration import Calibration
-
-LIVE = LiveIndex(
-    "apps-xlrec-v1",
-    IndexMeta(FINGERPRINT, Calibration.none(), dict.fromkeys(("de", "en", "ja"), "standard")),
-)
-
-
-def plan(options: Options, languages: list[str] | None = None) -> Plan:
-    """Somebody who likes a work in English."""
-    liked = HistoryDocument("gimp", "gimp", "en", "GIMP", np.asarray([1, 0, 0], np.float32))
-    return make_plan(
-        LIVE, History.of(["gimp"]), Known([liked]), languages=languages, options=options
-    )
-
-
-def answer(language: str, count: int) -> dict[str, Any]:
-    hits = [
-        {"_score": 0.9, "fields": {key: [f"{language}{n}"] for key in ("xlrec.id", "xlrec.work")}}
-        for n in range(count)
-    ]
-    return {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": hits}}
+from xlrec_es.recommend.results import DIVERSIFIED, choose, details, finish
 
 
 @pytest.mark.parametrize(
@@ -52,20 +24,32 @@ def answer(language: str, count: int) -> dict[str, Any]:
 )
 def test_the_answer_says_how_languages_share_it(mix: Any, shares: list[Any]) -> None:  # noqa: ANN401
     options = Options(weights={"dense": 1.0}, mix=mix)
-    asked = plan(options, ["de", "ja"])
-    ranking = rank(asked, [answer("de", 6), answer("ja", 1)], options)
+    asked = plan_for(options, ["de", "ja"])
+    ranking = rank(asked, [answer("de", *[0.9] * 6), answer("ja", 0.9)], options)
     result = finish(ranking, asked, options, size=4)
     assert result.languages == tuple(LanguageShare(*share) for share in shares)
     assert sum(share.filled for share in result.languages) == len(result.items) == 4
 
 
-def test_a_language_that_is_excluded_is_never_a_target() -> None:
-    options = Options(exclude=("DE",))
-    assert plan(options).languages == ("ja",)
-    assert plan(options, ["ja", "de", "en"]).languages == ("ja", "en")
-    assert plan(Options(exclude=("de", "ja"))).languages == ("en",)
-    for wrong in (["de"], []):
-        with pytest.raises(UsageError, match="no target language"):
-            plan(options, wrong)
-    with pytest.raises(UnknownLanguage):
-        plan(Options(exclude=("not a tag",)))
+@pytest.mark.parametrize("mix", ["equal", "auto", {"de": 3.0, "ja": 1.0}])
+def test_what_is_chosen_first_is_fetched_and_shown(mix: Any) -> None:  # noqa: ANN401
+    options = Options(weights={"dense": 1.0}, mix=mix)
+    asked = plan_for(options, ["de", "ja"])
+    ranking = rank(asked, [answer("de", *[0.9] * 6), answer("ja", 0.9, 0.8)], options)
+    chosen = replace(ranking, chosen=choose(ranking, asked, options, size=4))
+    result = finish(chosen, asked, options, size=4)
+    body = details(chosen, asked, options, size=4)
+    assert body is not None
+    assert body["query"]["ids"]["values"] == [item.id for item in result.items]
+    assert finish(ranking, asked, options, size=4) == result
+
+
+def test_for_diversity_more_is_fetched_than_is_shown() -> None:
+    options = Options(weights={"dense": 1.0}, diversity=0.5)
+    asked = plan_for(options, ["de"])
+    ranking = rank(asked, [answer("de", *[0.9] * (2 * DIVERSIFIED))], options)
+    body = details(ranking, asked, options, size=1)
+    assert body is not None
+    assert body["size"] == DIVERSIFIED
+    assert "xlrec.embedding" in body["fields"]
+    assert len(finish(ranking, asked, options, size=1).items) == 1

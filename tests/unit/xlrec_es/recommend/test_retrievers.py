@@ -1,26 +1,19 @@
 """Fusion by Elasticsearch: what is asked, and what is made of an answer written as it writes it.
 
-No server at hand has the retrievers; tests/integration/xlrec_es/recommend/test_recommender.py runs
+No server at hand has the retrievers; tests/integration/xlrec_es/recommend/test_retrievers.py runs
 their parts.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import numpy as np
 import pytest
 
-from catalogue import FINGERPRINT
-from xlrec_es.cli.query_forms import render
+from plans import answer, plan_for
 from xlrec_es.errors import UsageError
-from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.index.meta import IndexMeta
-from xlrec_es.interactions.history import History
-from xlrec_es.recommend.options import Boost, Options, SearchOptions
-from xlrec_es.recommend.plan import Known, Plan, make_plan
-from xlrec_es.recommend.profile import HistoryDocument
+from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import SearchRequest
 from xlrec_es.recommend.ranking import rank
 from xlrec_es.recommend.results import finish
@@ -31,32 +24,12 @@ from xlrec_es.recommend.retrievers import (
     highest_score,
     one_search_each,
 )
-from xlrec_es.vectors.calibration import Calibration
 
-LIVE = LiveIndex(
-    "apps-xlrec-v1",
-    IndexMeta(FINGERPRINT, Calibration.none(), dict.fromkeys(("de", "en", "ja"), "standard")),
-)
 WEIGHTS = {"dense": 0.6, "lexical": 0.2}
 
 
 def plan(**changes: Any) -> Plan:  # noqa: ANN401
-    """Somebody who likes a work that has a text in English and none in Japanese."""
-    liked = HistoryDocument("gimp", "gimp", "en", "GIMP", np.asarray([1, 0, 0], np.float32))
-    options = Options(weights=WEIGHTS, server_side=True, **changes)
-    history = History.of(["gimp"])
-    return make_plan(LIVE, history, Known([liked]), languages=["en", "ja"], options=options)
-
-
-def answer(*scores: float, language: str) -> dict[str, Any]:
-    hits = [
-        {
-            "_score": score,
-            "fields": {key: [f"{language}{n}"] for key in ("xlrec.id", "xlrec.work")},
-        }
-        for n, score in enumerate(scores)
-    ]
-    return {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": hits}}
+    return plan_for(Options(weights=WEIGHTS, server_side=True, **changes), ["en", "ja"])
 
 
 def test_a_language_with_one_leg_is_searched_as_ever() -> None:
@@ -66,21 +39,13 @@ def test_a_language_with_one_leg_is_searched_as_ever() -> None:
     ]
 
 
-def test_printed_searches_are_those_that_are_sent() -> None:
-    asked = plan()
-    printed = json.loads(render(asked.requests, index="apps", url="http://es", form="json"))
-    assert [(r["leg"], r["body"]) for r in printed] == [(r.leg, r.body) for r in asked.requests]
-    short = render(asked.requests, index="apps", url="http://es", shorten=True)
-    assert short.count('"query_vector": [1.0, 0.0, 0.0, "..."]') == 2
-
-
 @pytest.mark.parametrize(
     ("fusion", "scores"), [("weighted", (0.8, 0.4)), ("rrf", (0.8 / 61, 0.4 / 61))]
 )
 def test_what_elasticsearch_fused_is_recommended(fusion: str, scores: tuple[float, float]) -> None:
     options = Options(weights=WEIGHTS, server_side=True, fusion=fusion)
     asked = plan(fusion=fusion)
-    answers = [answer(*scores, language="en"), answer(0.9, 0.7, language="ja")]
+    answers = [answer("en", *scores), answer("ja", 0.9, 0.7)]
     result = finish(rank(asked, answers, options), asked, options, size=4)
     found = {item.id: item for item in result.items}
     assert [item.language for item in result.items].count("ja") == 2
@@ -118,10 +83,3 @@ def test_a_cluster_that_cannot_fuse_is_refused(has: Any, sentence: str) -> None:
 def test_a_cluster_that_can_fuse_is_not() -> None:
     check_server("trial", (9, 2, 0), {MODULE}, weighted_ranks=True)
     check_server("enterprise", (8, 19, 0), {MODULE}, weighted_ranks=False)
-
-
-def test_options_that_need_more_than_a_list_are_refused() -> None:
-    boosts = SearchOptions(boosts=(Boost({"match_all": {}}, 2.0),))
-    for wrong in ({"mix": "auto"}, {"search": boosts}):
-        with pytest.raises(UsageError, match="server_side"):
-            Options(server_side=True, **wrong)  # type: ignore[arg-type]

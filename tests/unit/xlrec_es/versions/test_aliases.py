@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from xlrec_es.errors import IndexNotFound, IndexUnusable, NotAnXlrecIndex
-from xlrec_es.index.meta import IndexMeta
-from xlrec_es.vectors.calibration import Calibration
-from xlrec_es.vectors.fingerprint import Fingerprint
+from made_versions import BARE, LIVE, OURS, PREVIOUS, shop, version
+from xlrec_es.errors import IndexUnusable, NotAnXlrecIndex
 from xlrec_es.versions.aliases import plan_prune, plan_rollback, plan_swap
-from xlrec_es.versions.creation import copied_settings, plan_version
-from xlrec_es.versions.inventory import Version, Versions, newest, version_named
-
-META = IndexMeta(
-    Fingerprint("model", "1", 4, "mean", "", "title", "none"),
-    Calibration.none(),
-    {"de": "german"},
-    source={"input": "items.jsonl"},
-    indicators={"learner": "ease"},
-)
-OURS = {
-    "mappings": {
-        "_meta": {"xlrec": META.to_meta(), "team": "search"},
-        "dynamic": "false",
-        "properties": {"brand": {"type": "keyword"}, "xlrec": {"properties": {}}},
-    },
-    "settings": {"index.number_of_shards": "3", "index.uuid": "u", "index.blocks.write": "true"},
-}
-BARE = {"mappings": {}, "settings": {}}
-LIVE, PREVIOUS = {"shop": {}}, {"shop-xlrec-previous": {}}
-
-
-def version(number: int, aliases: dict[str, Any] | None = None, **changes: Any) -> Version:  # noqa: ANN401
-    fields = {"index": f"shop-xlrec-v{number}", "number": number, "body": OURS, **changes}
-    return Version(aliases=aliases or {}, **fields)
-
-
-def shop(*found: Version) -> Versions:
-    return Versions("shop", found)
+from xlrec_es.versions.inventory import Version, Versions
 
 
 def test_a_swap_names_what_it_takes_the_alias_from() -> None:
@@ -110,39 +78,3 @@ def test_prune_keeps_what_may_be_needed() -> None:
     assert plan_prune(shop(version(1, PREVIOUS), version(2, LIVE))) is None
     with pytest.raises(IndexUnusable, match="is live, so none"):
         plan_prune(shop(version(1), version(2)))
-
-
-def test_a_new_version_has_the_users_own_fields_and_settings() -> None:
-    new = plan_version(shop(version(7, LIVE)), version(7), settings={"number_of_replicas": 2})
-    assert new.index == "shop-xlrec-v8"
-    mappings, settings = new.body["mappings"], new.body["settings"]["index"]
-    assert mappings["properties"]["brand"] == {"type": "keyword"}
-    assert mappings["properties"]["xlrec"]["properties"]["embedding"]["dims"] == 4
-    assert mappings["dynamic"] == "false"
-    assert mappings["_meta"]["team"] == "search"
-    meta = IndexMeta.from_meta(mappings["_meta"]["xlrec"])
-    assert meta.fingerprint == META.fingerprint
-    assert meta.indicators == {}  # it has none yet
-    assert meta.source == {"input": "items.jsonl", "made_like": "shop-xlrec-v7"}
-    assert settings["number_of_shards"] == "3"
-    assert settings["number_of_replicas"] == 2
-    assert not {"uuid", "blocks.write"} & settings.keys()
-
-
-def test_settings_that_belong_to_one_index_are_not_copied() -> None:
-    kept = {"number_of_shards": "1", "analysis.filter.stop.type": "stop", "mapping.depth.limit": 9}
-    left = ("uuid", "version.created", "creation_date", "provided_name", "blocks.write")
-    flat = {f"index.{name}": value for name, value in {**kept, **dict.fromkeys(left, "x")}.items()}
-    assert copied_settings(flat) == kept
-
-
-def test_people_name_versions_as_they_like() -> None:
-    assert version_named("shop", "2") == version_named("shop", "v2") == "shop-xlrec-v2"
-    assert version_named("shop", "other") == "other"
-    found = shop(Version("old", None, LIVE), version(2), version(10), version(11, body=BARE))
-    assert newest(found).number == 10
-    assert found.next_number == 12
-    with pytest.raises(IndexNotFound, match="there are: old, shop-xlrec-v2"):
-        found.named("shop-xlrec-v3")
-    with pytest.raises(IndexNotFound, match="xlrec-ingest run"):
-        newest(shop())

@@ -1,0 +1,98 @@
+"""The searches of one person, and the request bodies that are golden.
+
+`python3 tests/environment.py python tests/golden_bodies.py` writes those, and
+tests/unit/xlrec_es/recommend/test_queries.py compares them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xlrec_es.recommend.options import LEGS, Boost, Recency, SearchOptions
+from xlrec_es.recommend.profile import HistoryDocument, Profile, build_profile
+from xlrec_es.recommend.queries import (
+    SearchRequest,
+    build_requests,
+    details_body,
+    history_body,
+    popularity_body,
+)
+from xlrec_es.recommend.retrievers import one_search_each
+
+GOLDEN = Path(__file__).parent / "unit/xlrec_es/recommend/golden"
+RECENT = SearchOptions(recent=Recency("shop.published", "7d"))
+WEIGHTS = {"dense": 0.5, "lexical": 0.125, "collaborative": 0.25, "popularity": 0.125}
+ODD_ID = 'quote" brace} back\\slash ünï日本 \t'
+
+
+def profile() -> Profile:
+    documents = [
+        HistoryDocument("gimp@de", "gimp", "de", "GIMP", np.asarray([1, 0, 0], np.float32)),
+        HistoryDocument("gimp@ja", "gimp", "ja", "GIMP", np.asarray([1, 0, 0], np.float32)),
+        HistoryDocument(ODD_ID, ODD_ID, "de", None, np.asarray([0, 0.6, 0.8], np.float32)),
+    ]
+    return build_profile(documents, {"gimp": 3.0, ODD_ID: 1.0})
+
+
+def requests(**changes: object) -> tuple[SearchRequest, ...]:
+    arguments = {
+        "languages": ["ja", "zh"],
+        "legs": ("dense", "lexical"),
+        "index": "apps-xlrec-v1",
+        "options": SearchOptions(candidates=20, num_candidates=50, source=("title",)),
+        **changes,
+    }
+    return build_requests(profile(), **arguments)  # type: ignore[arg-type]
+
+
+def golden_bodies() -> dict[str, object]:
+    return {
+        "details": details_body(
+            ["a", ODD_ID], source=("title", "brand"), indicators=True, vectors=True
+        ),
+        "everything": [
+            {"leg": r.leg, "body": r.body}
+            for r in requests(
+                languages=["ja"],
+                legs=LEGS,
+                options=SearchOptions(
+                    candidates=20,
+                    num_candidates=50,
+                    exact=True,
+                    oversample=2.0,
+                    min_similarity=0.25,
+                    filters=({"term": {"in_stock": True}}, {"range": {"price": {"lte": 9}}}),
+                    boosts=(Boost({"term": {"brand": "acme"}}, 1.5),),
+                    caps={"brand": 2},
+                    collapse=True,
+                ),
+            )
+        ],
+        "history": history_body(["a", ODD_ID], title="title"),
+        "recent": [
+            popularity_body(build_profile([], {}), "ja", RECENT, market=market)
+            for market in (None, "JP")
+        ],
+        "requests": [{"language": r.language, "leg": r.leg, "body": r.body} for r in requests()],
+        "seen": history_body(["a", ODD_ID], title=None, vectors=False),
+        "server_side": [
+            {"language": r.language, "leg": r.leg, "body": r.body}
+            for constant in (None, 60)
+            for r in one_search_each(requests(legs=LEGS), weights=WEIGHTS, rank_constant=constant)
+        ],
+    }
+
+
+def knn_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    [clause] = body["query"]["bool"]["must"]
+    return [query["knn"] for query in clause["dis_max"]["queries"]]
+
+
+if __name__ == "__main__":
+    for name, body in golden_bodies().items():
+        text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+        (GOLDEN / f"{name}.json").write_text(text, "utf-8")

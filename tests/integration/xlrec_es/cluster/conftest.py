@@ -1,0 +1,39 @@
+"""The node with security, and the index `shop` on it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from catalogue import write_catalogue
+from nodes import HEAP
+from secured_node import OTHERS, SETTINGS, Secured, delete_shop
+from xlrec_es.cluster.connection import connect
+from xlrec_es.node import running
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[Secured]:
+    with running(settings=SETTINGS, heap=HEAP) as node:
+        secured = Secured(node.connection)
+        for other in OTHERS:
+            secured.client.indices.create(index=other)
+        with contextlib.closing(secured.client):
+            yield secured
+
+
+@pytest.fixture
+def shop(secured: Secured) -> Iterator[Secured]:
+    """With a catalogue as the index `shop`, and nothing else under its name."""
+    write_catalogue(secured.client, "shop")
+    yield secured
+    delete_shop(secured)
+
+
+@pytest.fixture
+def client_of(secured: Secured) -> Iterator[Callable[[str], Elasticsearch]]:
+    with contextlib.ExitStack() as stack:
+        yield lambda kind: stack.enter_context(connect(secured.as_(kind)))

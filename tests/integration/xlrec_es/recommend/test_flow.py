@@ -1,0 +1,89 @@
+"""What is asked, in which order, and what becomes of it on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from elasticsearch import Elasticsearch
+
+from catalogue import DIMS, topics_of, work_vector, write_catalogue
+from xlrec_es import History, Recommender
+from xlrec_es.errors import ClusterUnreachable, FingerprintMismatch, UsageError
+from xlrec_es.recommend.flow import SEARCH, Call, Outcome
+
+
+class OneTopicEncoder:
+    """Encodes every text as a topic's vector; claims what the catalogue's fingerprint says."""
+
+    model, revision, dims, pooling, prefix, max_tokens = "test catalogue", "1", DIMS, "none", "", 9
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([work_vector(text, 0) for text in texts])
+
+
+def test_free_text_is_encoded_and_named_as_reason(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    history = History(texts=("cooking",))
+    recommender = Recommender(catalogue, index_name, encoder=OneTopicEncoder())
+    result = recommender.recommend(history, languages=["ja", "en"], size=4)
+    assert topics_of([item.work for item in result.items]) == ["cooking"] * 4
+    assert result.items[0].reasons[0].item == "cooking"
+    with pytest.raises(UsageError, match="need the encoder"):
+        Recommender(catalogue, index_name).recommend(history)
+    other = OneTopicEncoder()
+    other.revision = "2"
+    with pytest.raises(FingerprintMismatch, match="revision is '2' here"):
+        Recommender(catalogue, index_name, encoder=other).recommend(history)
+
+
+def test_a_swapped_alias_is_noticed(catalogue: Elasticsearch, index_name: str) -> None:
+    recommender = Recommender(catalogue, index_name)
+    history = History.of(["chess-3"])
+    assert recommender.recommend(history).index == f"{index_name}-xlrec-v1"
+    write_catalogue(catalogue, f"{index_name}-second")
+    second = f"{index_name}-second-xlrec-v1"
+    catalogue.indices.update_aliases(
+        actions=[
+            {"remove": {"index": f"{index_name}-xlrec-v1", "alias": index_name}},
+            {"add": {"index": second, "alias": index_name}},
+        ]
+    )
+    assert recommender.recommend(history).index == second
+    # The version that a recommender remembers is pruned, and this person has no history to tell.
+    catalogue.indices.delete(index=f"{index_name}-xlrec-v1")
+    stale = Recommender(catalogue, index_name)
+    stale.recommend(history)
+    write_catalogue(catalogue, f"{index_name}-third")
+    catalogue.indices.update_aliases(
+        actions=[
+            {"remove_index": {"index": second}},
+            {"add": {"index": f"{index_name}-third-xlrec-v1", "alias": index_name}},
+        ]
+    )
+    assert stale.recommend(History()).index == f"{index_name}-third-xlrec-v1"
+
+
+class WithoutDetails(Recommender):
+    """Loses the last of the three requests."""
+
+    def _send(self, call: Call, deadline: float) -> Outcome:
+        if call.method == SEARCH and "ids" in call.arguments["body"]["query"]:
+            return ClusterUnreachable("too late")
+        return super()._send(call, deadline)
+
+
+def test_without_the_last_request_there_is_an_answer(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    history = History.of(["chess-3", "chess-6"])
+    whole = Recommender(catalogue, index_name).recommend(history)
+    found = WithoutDetails(catalogue, index_name).recommend(history)
+    assert [item.id for item in found.items] == [item.id for item in whole.items]
+    assert [item.score for item in found.items] == [item.score for item in whole.items]
+    assert {item.title for item in found.items} == {None}
+    assert [reason.share for reason in found.items[0].reasons] == pytest.approx([0.5, 0.5])
+    [sentence] = found.degraded
+    assert sentence.endswith("too late")

@@ -1,0 +1,112 @@
+"""Searches as Elasticsearch understands them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from catalogue import EVERYTHING, LANGUAGES, ODD_IDS, document, topics_of, write_catalogue
+from xlrec_es import History, Options, Recency, Recommender, SearchOptions
+from xlrec_es.cli.query_forms import render
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.errors import SearchFailed
+from xlrec_es.index.hits import id_of
+from xlrec_es.index.live_index import find_live, update_meta
+from xlrec_es.recommend.options import LEGS
+from xlrec_es.recommend.ranking import Searched
+
+
+def test_the_lexical_leg_reads_the_renditions_in_the_target_language(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    result = Recommender(
+        catalogue, index_name, options=Options(weights={"lexical": 1.0})
+    ).recommend(History.of(["painting-0"]), languages=["ja"], size=3)
+    assert set(topics_of([item.work for item in result.items[:2]])) == {"painting"}
+    assert all(list(item.legs) == ["lexical"] for item in result.items)
+    assert [reason.item for reason in result.items[0].reasons] == ["painting-0"]
+
+
+@pytest.mark.parametrize("odd", ODD_IDS)
+def test_odd_ids_are_found_and_never_misread(
+    catalogue: Elasticsearch, index_name: str, odd: str
+) -> None:
+    result = Recommender(catalogue, index_name).recommend(History.of([odd]), languages=["de"])
+    assert result.unknown_items == ()
+    assert odd not in {item.work for item in result.items}
+    assert [reason.item for reason in result.items[0].reasons] == [odd]
+
+
+def test_every_printed_body_runs_as_printed(catalogue: Elasticsearch, index_name: str) -> None:
+    plan = Recommender(catalogue, index_name, options=EVERYTHING).plan(
+        History.of(["chess-0", 'quo"te'])
+    )
+    assert {request.leg for request in plan.requests} == set(LEGS)
+    text = render(plan.requests, index=plan.live.name, url="http://es")
+    searches = re.findall(r"^POST /(\S+)/_search\n(.+)$", text, re.MULTILINE)
+    assert len(searches) == len(plan.requests) > 2
+    for index, body in searches:
+        assert catalogue.search(index=index, body=json.loads(body))["hits"]["hits"]
+
+
+def test_vectors_are_sent_as_bytes_where_they_are_read(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    printed = Recommender(catalogue, index_name, options=EVERYTHING)
+    history = History.of(["chess-0", 'quo"te'])
+    [sent] = printed.search_many([history])
+    assert isinstance(sent, Searched)
+    numbers, bodies = printed.plan(history).requests, sent.plan.requests
+    newest = sent.plan.live.has_binary_vectors
+    assert newest == (probe(catalogue).version >= (9, 5, 0))
+    assert (json.dumps([r.body for r in bodies]) != json.dumps([r.body for r in numbers])) == newest
+    for request, answer in zip(numbers, sent.answers, strict=True):
+        same = catalogue.search(index=sent.plan.live.name, body=request.body)["hits"]["hits"]
+        assert [id_of(hit) for hit in answer["hits"]["hits"]] == [id_of(hit) for hit in same]
+
+
+def test_filters_hold_in_every_leg(catalogue: Elasticsearch, index_name: str) -> None:
+    for leg in LEGS:
+        options = Options(
+            weights={leg: 1.0},
+            search=SearchOptions(filters=({"range": {"price": {"gte": 7}}},), source=("price",)),
+        )
+        result = Recommender(catalogue, index_name, options=options).recommend(
+            History.of(["chess-0"]), languages=LANGUAGES
+        )
+        assert result.items or leg == "lexical"
+        assert all(item.source["price"] >= 7 for item in result.items)
+
+
+def test_popularity_fades_with_age(catalogue: Elasticsearch, index_name: str) -> None:
+    now = datetime.now(UTC)
+    aged = {"new": 1, "old": 60, "older": 90}
+    extra = {id_: document("cooking", 0, "ja") for id_ in ("undated", *aged)}
+    for id_, body in extra.items():
+        body["xlrec"] |= {  # type: ignore[operator]
+            "work": id_,
+            "popularity": {"new": 0.5, "old": 2.0}.get(id_, 9.0),
+            "market_popularity": {"JP": {"new": 0.5, "old": 2.0}.get(id_, 9.0)},
+        }
+        if id_ in aged:
+            body["published"] = (now - timedelta(days=aged[id_])).isoformat()
+    write_catalogue(catalogue, f"{index_name}-dated", instead=extra)
+    found = find_live(catalogue, f"{index_name}-dated")
+    markets = {"origin": "given", "names": ["JP"]}
+    update_meta(catalogue, found, replace(found.meta, indicators={"markets": markets}))
+    for market in (None, "JP"):
+        options = Options(search=SearchOptions(recent=Recency("published", "10d"), market=market))
+        recommender = Recommender(catalogue, f"{index_name}-dated", options=options)
+        result = recommender.recommend(History(), languages=["ja"])
+        assert [item.id for item in result.items] == ["new", "old", "older", "undated"]
+        scores = [item.legs["popularity"].score for item in result.items]
+        # 60 days are six half-lives, 90 are nine.
+        assert scores == pytest.approx([0.5 * 0.5**0.1, 2 / 64, 9 / 512, 0], rel=0.03)
+    nowhere = SearchOptions(recent=Recency("nowhere"))
+    with pytest.raises(SearchFailed, match="nowhere"):
+        Recommender(catalogue, index_name, options=Options(search=nowhere)).recommend(History())

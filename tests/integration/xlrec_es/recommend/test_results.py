@@ -1,0 +1,32 @@
+"""What is said of a recommendation: fields, and who spoke for it."""
+
+from __future__ import annotations
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from catalogue import topics_of
+from xlrec_es import History, Options, Recommender, SearchOptions
+
+
+def test_source_fields_come_back(catalogue: Elasticsearch, index_name: str) -> None:
+    options = Options(search=SearchOptions(source=("brand",)))
+    result = Recommender(catalogue, index_name, options=options).recommend(
+        History.of(["chess-3"]), languages=["ja"], size=1
+    )
+    assert set(result.items[0].source) == {"brand", "title"}
+
+
+def test_collaborative_leg_follows_the_indicators_and_names_who_spoke(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    options = Options(weights={"collaborative": 1.0})
+    result = Recommender(catalogue, index_name, options=options).recommend(
+        History.of(["painting-1", "painting-8", "chess-3"]), languages=["en"], size=5
+    )
+    assert topics_of([item.work for item in result.items])[:4] == ["painting"] * 4
+    # Indicator weights are 2 for painting-1 and 9 for painting-8; chess-3 says nothing here.
+    [eight, one] = result.items[0].reasons
+    assert (eight.item, one.item) == ("painting-8", "painting-1")
+    assert eight.share == pytest.approx(9 / 11, abs=0.01)
+    assert one.share == pytest.approx(2 / 11, abs=0.01)

@@ -1,0 +1,30 @@
+"""Documents that are copied one by one, on a real node."""
+
+from __future__ import annotations
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.versions.copier import Copier, copied_as_is
+
+
+def test_a_document_that_was_made_anew_takes_the_place_of_the_older(
+    es: Elasticsearch, index_name: str
+) -> None:
+    """Its versions are counted from 1 again, so the target holds a higher one."""
+    source, target = f"{index_name}-1", f"{index_name}-2"
+    es.indices.create(index=source)
+    es.indices.create(index=target, mappings={"properties": {"when": {"type": "date"}}})
+    es.index(
+        index=target, id="a", document={"n": 0}, version=7, version_type="external", routing="r"
+    )
+    es.index(index=source, id="a", document={"n": 1}, routing="r")
+    es.index(index=source, id="b", document={"n": 2})
+    es.index(index=source, id="bad", document={"when": "soon"})
+    copier = Copier(es, source, target, transform=copied_as_is(packed=False))
+    now = copier.checkpoint()
+    assert copier.copy_after({}, list(now)) == 2
+    assert copier.tally.refused.keys() == {"bad"}
+    assert "failed to parse field [when]" in copier.tally.refused["bad"]
+    copied = es.get(index=target, id="a", routing="r")
+    assert (copied["_version"], copied["_source"]) == (8, {"n": 1})
+    assert es.get(index=target, id="b")["_source"] == {"n": 2}

@@ -1,0 +1,33 @@
+"""What is counted of each version."""
+
+from __future__ import annotations
+
+from elasticsearch import Elasticsearch
+
+from catalogue import FINGERPRINT, add_version, documents, write_catalogue
+from xlrec_es.versions.inventory import read_versions
+from xlrec_es.versions.status import WITHOUT, LanguageCoverage, measure
+
+
+def test_status_counts_what_is_there(es_each: Elasticsearch, index_name: str) -> None:
+    bare = {"xlrec": {"language": "ko", "text": {}, "fingerprint": "another"}, "title": "x"}
+    write_catalogue(es_each, index_name, {"bare": bare, "none": {"title": "x"}})
+    closed = add_version(es_each, index_name, documents=0)
+    es_each.indices.close(index=closed)
+    live, other = measure(es_each, read_versions(es_each, index_name))
+    counts = {"de": 0, "en": 0, "ja": 0}
+    for document in documents().values():
+        counts[document["xlrec"]["language"]] += 1  # type: ignore[index]
+    expected = {language: LanguageCoverage(n, n, n) for language, n in counts.items()}
+    expected |= {"ko": LanguageCoverage(1, 0, 0), WITHOUT: LanguageCoverage(1, 0, 0)}
+    assert live.languages == expected
+    assert live.documents == len(documents()) + 2
+    assert live.strays == 1
+    assert live.size_bytes is not None
+    assert live.size_bytes > 1000
+    assert (live.state, live.model, live.fingerprint) == (
+        "live",
+        FINGERPRINT.model,
+        FINGERPRINT.digest,
+    )
+    assert (other.state, other.documents, other.languages) == ("newer", None, {})

@@ -1,0 +1,19 @@
+"""`xlrec-ingest indicators`, as far as it comes without a cluster."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from ingest.cli.main import main
+
+
+def test_a_gpu_that_is_not_there_is_missed_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    command = ["indicators", "no such file", "--index", "shop", "--device", "cuda"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert "PyTorch finds no cuda device here" in done.stderr

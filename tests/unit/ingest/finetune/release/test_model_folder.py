@@ -1,0 +1,104 @@
+"""A model that this program made, as a folder with a card."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import RepoCard
+from sentence_transformers import SentenceTransformer
+
+from ingest.encode import model_files
+from ingest.encode.model_record import read_record
+from ingest.encode.sentence_transformer import load_encoder
+from ingest.finetune.release.model_card import CURVES, Base, Card
+from ingest.finetune.release.model_folder import check_free, write_model
+from tiny_model import TEXTS
+from xlrec_es.errors import EncoderError
+
+BASE = Base("intfloat/multilingual-e5-small", "abc", "mit", "intfloat/multilingual-e5-small")
+CARD = Card(
+    "xlrec-ingest finetune",
+    "Fine-tuned.",
+    BASE,
+    prefix="item: ",
+    languages=("de", "ja"),
+    calibration="none",
+    data={"pairs": 1200},
+    settings={"steps": 300},
+    results=[{"model": "base", "recall@50": 0.159}, {"model": "tuned", "recall@50": 0.197}],
+    curves={"loss": [(0, 3.2), (10, 2.9)]},
+)
+
+
+@pytest.fixture
+def model(tiny_model: Path) -> SentenceTransformer:
+    return SentenceTransformer(str(tiny_model), device="cpu")
+
+
+def test_plain_sentence_transformers_loads_it_with_its_prefix(
+    model: SentenceTransformer, tmp_path: Path
+) -> None:
+    expected = model.encode([f"item: {text}" for text in TEXTS], prompt="")
+    written = write_model(tmp_path / "tuned", model, CARD)
+    found = SentenceTransformer(str(tmp_path / "tuned"), device="cpu").encode(list(TEXTS))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    encoder = load_encoder(str(tmp_path / "tuned"))
+    assert encoder.prefix == "item: "
+    assert encoder.revision == written.revision
+    assert encoder.model == "tuned"
+
+
+def test_the_card_is_read_by_the_hubs_own_library_and_is_no_part_of_the_model(
+    model: SentenceTransformer, tmp_path: Path
+) -> None:
+    written = write_model(tmp_path / "tuned", model, CARD)
+    card = RepoCard.load(tmp_path / "tuned" / "README.md")
+    assert card.data.license == "mit"
+    assert card.data.base_model == BASE.hub_id
+    assert card.data.language == ["de", "ja"]
+    assert "| tuned | 0.197 |" in card.text
+    assert (tmp_path / "tuned" / CURVES).read_bytes().startswith(b"\x89PNG")
+    record = read_record(tmp_path / "tuned")
+    assert record
+    assert record["calibration"] == "none"
+    assert (
+        record["fingerprint"]["revision"]
+        == written.revision
+        == model_files.hash_folder(written.folder)
+    )
+    assert record["base"]["revision"] == "abc"
+
+
+def test_another_model_is_replaced_and_nothing_else_is(
+    model: SentenceTransformer, tmp_path: Path
+) -> None:
+    write_model(tmp_path / "tuned", model, CARD)
+    write_model(tmp_path / "tuned", model, Card("x", "Again.", BASE))
+    assert "Again." in (tmp_path / "tuned/README.md").read_text()
+    (tmp_path / "mine").mkdir()
+    check_free(tmp_path / "mine")
+    (tmp_path / "mine/letter.txt").write_text("dear")
+    with pytest.raises(EncoderError, match="no model of this program"):
+        write_model(tmp_path / "mine", model, CARD)
+    assert (tmp_path / "mine/letter.txt").read_text() == "dear"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "tuned"]
+
+
+def test_a_disk_that_is_full_leaves_the_earlier_model(
+    model: SentenceTransformer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = write_model(tmp_path / "tuned", model, CARD)
+
+    def save(folder: str, **_: object) -> None:
+        (Path(folder) / "model.safetensors").write_bytes(b"a part")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(model, "save", save)
+    with pytest.raises(EncoderError, match="No space left on device"):
+        write_model(tmp_path / "tuned", model, CARD)
+    assert model_files.find(str(tmp_path / "tuned")) == first
+    assert [path.name for path in tmp_path.iterdir()] == ["tuned"]

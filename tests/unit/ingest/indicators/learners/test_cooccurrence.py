@@ -1,0 +1,54 @@
+"""Learners that count who liked both, on likes small enough to be checked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from indicator_learning import N_WORKS, all_works, as_likes
+from ingest.indicators.learners import Cosine, LogLikelihood, RP3Beta
+from ingest.indicators.learners.cooccurrence import log_likelihood
+
+
+def test_cosine_by_hand() -> None:
+    likes = as_likes([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    found = Cosine(shrinkage=0).learn(likes, all_works(likes)).toarray()
+    expected = np.array(
+        [
+            [0, 2 / np.sqrt(6), 1 / np.sqrt(3)],
+            [2 / np.sqrt(6), 0, 1 / np.sqrt(2)],
+            [1 / np.sqrt(3), 1 / np.sqrt(2), 0],
+        ]
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    shrunk = Cosine(shrinkage=2).learn(likes, all_works(likes)).toarray()
+    assert shrunk[0, 1] == pytest.approx(2 / (np.sqrt(6) + 2))
+
+
+def test_log_likelihood_is_that_of_dunning() -> None:
+    """G² is 2 sum(observed ln(observed / expected)) over the table of both works."""
+    both, mine, yours, persons = 13.0, 1013.0, 1013.0, 102013
+    observed = np.array([[both, mine - both], [yours - both, persons - mine - yours + both]])
+    expected = observed.sum(1, keepdims=True) * observed.sum(0, keepdims=True) / observed.sum()
+    g2 = 2 * (observed * np.log(observed / expected)).sum()
+    [found] = log_likelihood(np.array([both]), np.array([mine]), np.array([yours]), persons)
+    assert found == pytest.approx(g2, rel=1e-6)
+
+
+def test_log_likelihood_leaves_out_what_is_rarer_together_than_by_chance() -> None:
+    table = np.zeros((100, 2))
+    table[:50, 0] = 1
+    table[49:, 1] = 1  # one person of a hundred liked both; by chance it would be 25
+    likes = as_likes(table)
+    assert LogLikelihood().learn(likes, all_works(likes)).nnz == 0
+
+
+def test_rp3beta_is_the_product_of_three_steps(likes: csr_array) -> None:
+    found = RP3Beta(alpha=0.8, beta=0.4, top=N_WORKS).learn(likes, all_works(likes)).toarray()
+    table = likes.toarray().astype(np.float64)
+    to_work = (table / np.maximum(table.sum(1, keepdims=True), 1)) ** 0.8
+    to_person = (table / np.maximum(table.sum(0), 1)).T ** 0.8
+    walks = (to_person @ to_work).T / table.sum(0)[:, None] ** 0.4  # [recommended, liked]
+    np.fill_diagonal(walks, 0)
+    np.testing.assert_allclose(found, walks, rtol=1e-4)

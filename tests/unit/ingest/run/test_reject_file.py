@@ -1,0 +1,54 @@
+"""The file of the records that were set aside."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingest.run.reject_file import RejectFile, default_path
+from ingest.sources.record import Rejection
+from xlrec_es.errors import ConfigError
+
+
+def test_rejections_are_written_as_lines(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    path.write_text("of an earlier run")
+    with RejectFile(path) as rejects:
+        rejects.cut(0)
+        assert not path.exists()
+        rejects.write(Rejection(3, "read", "not JSON", "ungültig"))
+        rejects.write(Rejection(4, "write", "refused", {"id": "a"}, "a@en"))
+        first_two = rejects.size
+    with RejectFile(path) as rejects:
+        rejects.write(Rejection(5, "read", "of a record that is read again", ""))
+    with RejectFile(path) as rejects:
+        rejects.cut(first_two)
+    first, second = map(json.loads, path.read_text("utf-8").splitlines())
+    assert abs(datetime.fromisoformat(first.pop("time")) - datetime.now(UTC)).seconds < 60
+    assert first == {
+        "line": 3, "stage": "read", "reason": "not JSON", "document": None, "record": "ungültig"
+    }  # fmt: skip
+    assert (second["record"], second["document"]) == ({"id": "a"}, "a@en")
+
+
+def test_without_rejections_there_is_no_file(tmp_path: Path) -> None:
+    with RejectFile(tmp_path / "rejects"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reject_file_that_cannot_be_written_fails_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no/rejects: No such file or directory; name one with"):
+        RejectFile(tmp_path / "no" / "rejects")
+
+
+def test_rejects_go_beside_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_path("-") == Path("xlrec.rejects.jsonl")
+    source = tmp_path / "items.jsonl.gz"
+    assert default_path(str(source)) == tmp_path / "items.jsonl.gz.rejects.jsonl"
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as root, every folder can be written
+    assert default_path(str(source)) == Path("items.jsonl.gz.rejects.jsonl")

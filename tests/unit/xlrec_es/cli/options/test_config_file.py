@@ -1,0 +1,97 @@
+"""The TOML file with defaults of options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from xlrec_es.cli.options.command_group import LazyCommand, XlrecGroup
+from xlrec_es.cli.options.config_file import config_option
+
+CONFIG = """
+[connection]
+url = "https://shared"
+
+[show]
+how-many = 2
+
+[group.inner]
+how_many = 3
+
+[fields]
+title = "name"
+"""
+
+options = click.option("--url", default="none"), click.option("--how-many", default=1)
+
+
+def command(name: str) -> click.Command:
+    @click.command(name)
+    @click.pass_context
+    def told(ctx: click.Context, url: str, how_many: int) -> None:
+        click.echo(f"{url} {how_many} {(ctx.default_map or {}).get('fields')}")
+
+    for option in options:
+        option(told)
+    return told
+
+
+show, other = command("show"), command("other")
+group = click.Group("group", [command("inner"), command("outer")])
+COMMANDS = ("show", "other", "group")
+
+
+@click.group(
+    cls=XlrecGroup, lazy={name: LazyCommand(f"{__name__}:{name}", "It.") for name in COMMANDS}
+)
+@config_option
+def tool() -> None:
+    pass
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "xlrec.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("show", "https://shared 2"),
+        ("show --how-many 5", "https://shared 5"),
+        ("other", "https://shared 1"),
+        ("group inner", "https://shared 3"),
+        ("group outer", "https://shared 1"),
+    ],
+)
+def test_a_command_has_its_own_table_and_the_shared_one(
+    config: Path, arguments: str, expected: str
+) -> None:
+    done = CliRunner().invoke(tool, ["--config", str(config), *arguments.split()])
+    assert done.output == f"{expected} {{'title': 'name'}}\n", done.exception
+
+
+def test_the_variable_names_the_file_too(config: Path) -> None:
+    done = CliRunner().invoke(tool, ["show"], env={"XLREC_CONFIG": str(config)})
+    assert done.output.startswith("https://shared 2")
+
+
+def test_without_a_file_the_options_own_defaults_hold() -> None:
+    assert CliRunner().invoke(tool, ["show"]).output == "none 1 None\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("url = 1", "url stands outside of a table"), ("[connection", "cannot read")],
+)
+def test_a_file_that_is_wrong_ends_in_a_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    done = CliRunner().invoke(tool, ["--config", str(path), "show"])
+    assert done.exit_code == 2
+    assert message in done.output

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from xlrec_es.index import fields
+from xlrec_es.index.mapping import index_body
+
+BODY = index_body(dims=4, analyzers={"de": "german"}, meta={"schema": "xlrec.v1"})
+MAPPINGS = BODY["mappings"]
+NAMES = [name for name in vars(fields) if name.endswith("_FIELD") and name != "OWN_FIELD"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_field_is_one_of_the_objects_that_the_mapping_has(name: str) -> None:
+    own, _, field = getattr(fields, name).partition(".")
+    assert own == fields.OWN_FIELD
+    assert field in MAPPINGS["properties"][own]["properties"]
+
+
+def test_texts_in_a_language_have_a_field_of_their_own() -> None:
+    *objects, language = fields.text_field("de").split(".")
+    found = MAPPINGS
+    for name in objects:
+        found = found["properties"][name]
+    assert found["properties"][language]["analyzer"] == "german"
+
+
+def test_what_an_index_says_of_itself_stands_under_the_objects_name() -> None:
+    assert MAPPINGS["_meta"] == {fields.OWN_FIELD: {"schema": "xlrec.v1"}}

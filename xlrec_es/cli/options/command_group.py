@@ -1,0 +1,112 @@
+"""The group of a program's commands: each is imported when it is called."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xlrec_es.cli.options.config_file import ConfigFile
+from xlrec_es.errors import UsageError, XlrecError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """Where a command is, and what is said of it before it is imported.
+
+    Attributes:
+        target: Module and attribute, with a colon between.
+        summary: The first sentence of its help.
+    """
+
+    target: str
+    summary: str
+
+    def load(self) -> click.Command:
+        """Import the command."""
+        module, _, attribute = self.target.partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+class XlrecGroup(click.Group):
+    """A group of commands that imports each when it is called, and ends errors as one sentence.
+
+    Help and completion show summaries, and import nothing: commands need libraries that take a
+    second. Every `XlrecError` ends in one sentence and an exit code, since people need not see a
+    traceback of what they can mend themselves.
+
+    Args:
+        lazy: The commands, by name.
+    """
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - click's own
+        lazy: Mapping[str, LazyCommand] | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = dict(lazy or {})
+        # Stand-ins: click lists what is here, and looks for names that are like a mistyped one.
+        for name, command in self.lazy.items():
+            self.add_command(click.Command(name, help=command.summary))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, imported."""
+        if cmd_name in self.lazy:
+            return self.lazy[cmd_name].load()
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        click.Group(commands=self.commands).format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands and options that begin so, without importing any."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(n, help=self.commands[n].get_short_help_str()) for n in names]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called, and give it its defaults of `--config`."""
+        name, command, rest = super().resolve_command(ctx, args)
+        config = ctx.find_object(ConfigFile)
+        if config is not None and name is not None and command is not None:
+            ctx.default_map = {name: config.defaults(name, command)}
+        return name, command, rest
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401
+        """Read the options, among them `--config`."""
+        with _one_sentence():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the command."""
+        with _one_sentence():
+            return super().invoke(ctx)
+
+
+class _Misuse(click.ClickException):
+    exit_code = UsageError.exit_code
+
+
+@contextlib.contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except XlrecError as error:
+        kind = _Misuse if isinstance(error, UsageError) else click.ClickException
+        raise kind(str(error)) from error

@@ -1,0 +1,85 @@
+"""How options, environment and TOML file combine.
+
+Click's own order decides: command line, then environment (`XLREC_*`), then TOML file, then default.
+The TOML file has a table `[connection]`, and one for each command: `[recommend]`, `[run]` ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xlrec_es.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """Defaults of options, as a TOML file has them.
+
+    Attributes:
+        tables: By command.
+        shared: What goes to every command: keys of `[connection]`, and `[fields]` and `[history]`
+            as a whole.
+    """
+
+    tables: Mapping[str, Mapping[str, Any]]
+    shared: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> ConfigFile:
+        """Read a file.
+
+        Raises:
+            ConfigError: Not a TOML file, or a key that stands outside of a table.
+        """
+        import tomllib
+
+        try:
+            tables = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read {path}: {error}") from error
+        for key, value in tables.items():
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}: {key} stands outside of a table such as [connection]")
+        whole = {name: tables.get(name, {}) for name in ("fields", "history")}
+        return cls(tables, {**tables.get("connection", {}), **whole})
+
+    def defaults(self, name: str, command: click.Command) -> dict[str, Any]:
+        """Click's `default_map` for a command; those of a group have theirs in the group's table.
+
+        Args:
+            name: The table.
+            command: Whose it is.
+        """
+        return _defaults(self.tables, self.shared, name, command)
+
+
+def _defaults(
+    tables: Mapping[str, Any], shared: Mapping[str, Any], name: str, command: click.Command
+) -> dict[str, Any]:
+    table = {key.replace("-", "_"): value for key, value in tables.get(name, {}).items()}
+    inner = command.commands if isinstance(command, click.Group) else {}
+    found = {of: _defaults(table, shared, of, one) for of, one in inner.items()}
+    return {**shared, **table, **found}
+
+
+def read_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    """Callback of `--config`: keep the file for the command that is called."""
+    if path is not None:
+        ctx.obj = ConfigFile.read(path)
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="XLREC_CONFIG",
+    show_envvar=True,
+    is_eager=True,
+    expose_value=False,
+    callback=read_config,
+    help="TOML file with defaults: [connection], and a table for each command.",
+)

@@ -1,0 +1,68 @@
+"""All documents of an index by their works, as those read them who learn or measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.index.fields import LANGUAGE_FIELD, WORK_FIELD
+from xlrec_es.index.live_index import LiveIndex
+
+
+def work_pages(
+    client: Elasticsearch,
+    live: LiveIndex,
+    *,
+    fields: Sequence[str] = (),
+    source: Sequence[str] = (),
+    refresh: bool = False,
+) -> Iterator[list[scan.Hit]]:
+    """Every document that has a work, as of one point in time, in pages that are not empty.
+
+    In place, documents may have come since the worker's last run, which have no object `xlrec` yet;
+    they are left out.
+
+    Args:
+        client: Of the cluster.
+        live: The index.
+        fields: What is read of a hit besides its id, work and language. Vectors are left out of
+            `_source` on 9.2 and later, and are always to be had as a field.
+        source: Paths of what is read of its `_source`; nothing if there are none.
+        refresh: Whether all that was written so far is to be seen. Whoever may but read an index
+            may not ask for that.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    body = {
+        "query": {"exists": {"field": WORK_FIELD}},
+        "_source": list(source) or False,
+        "fields": [WORK_FIELD, LANGUAGE_FIELD, *fields],
+    }
+    if refresh:
+        with friendly_errors(client):
+            client.indices.refresh(index=live.name)
+    yield from scan.pages(client, live.name, body)
+
+
+def number_works(works: Iterable[str]) -> dict[str, int]:
+    """Number of each work, in sorted order: nothing may depend on how the index came about."""
+    return {work: number for number, work in enumerate(sorted(set(works)))}
+
+
+def items_of(documents: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Work by item, which is a document or a work.
+
+    Args:
+        documents: Id and work of each. An id may be there twice, with another routing; where a work
+            has the id of a document, the item is the work.
+    """
+    by_document: dict[str, str] = {}
+    by_work: dict[str, str] = {}
+    for id_, work in documents:
+        by_document[id_] = work
+        by_work[work] = work
+    return by_document | by_work
