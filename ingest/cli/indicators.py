@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ingest.shard import Shard
+from xlrec_es.cli.options.likes import like_options
 from xlrec_es.cli.options.shared import (
     connection_options,
     field_option,
@@ -20,7 +21,6 @@ from xlrec_es.cli.options.shared import (
     parse_assignments,
 )
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.errors import UsageError
 
 MODELS = ("local-ease", "ease", "cosine", "llr", "rp3beta")
 DEVICES = ("cpu", "cuda")
@@ -45,20 +45,12 @@ DEVICES = ("cpu", "cuda")
     show_default=True,
     help="Where local-ease solves its regressions, and works look for those they borrow from.",
 )
-@click.option(
-    "--event",
-    "events",
-    multiple=True,
-    metavar="NAME=WEIGHT",
-    help="What an event weighs; events that are not named do not count then. Repeatable.  "
-    "[default: view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5]",
-)
+@like_options
 @click.option(
     "--separate-events",
     is_flag=True,
     help="Different events of a person with a work add up; else the heaviest counts alone.",
 )
-@click.option("--min-rating", type=float, help="A lower rating means: not liked.")
 @click.option(
     "--half-life",
     type=click.FloatRange(min=0, min_open=True),
@@ -112,9 +104,10 @@ def indicators(
     assignments: tuple[str, ...],
     model: str,
     device: str,
-    events: tuple[str, ...],
+    events: Mapping[str, float] | None,
     separate_events: bool,
     min_rating: float | None,
+    time_format: str | None,
     half_life: float | None,
     min_persons: int,
     min_works: int,
@@ -141,6 +134,7 @@ def indicators(
     from ingest.indicators.interaction_matrix import LikeRules
     from ingest.indicators.learners import LEARNERS, LocalEase
     from ingest.indicators.run import IndicatorJob, run
+    from xlrec_es.interactions.likes import warning_of
 
     if device != DEVICES[0]:
         from ingest.encode.sentence_transformer import choose_devices  # takes seconds
@@ -157,9 +151,10 @@ def indicators(
         index=index,
         fields=parse_assignments(assignments, example="item=film_id"),
         rules=LikeRules(
-            **({"events": _weights(events)} if events else {}),
+            **({} if events is None else {"events": events}),
             separate_events=separate_events,
             min_rating=min_rating,
+            time_format=time_format,
             half_life_days=half_life,
             min_persons=min_persons,
             min_works=min_works,
@@ -175,24 +170,15 @@ def indicators(
     )
     with connect(connection) as client:
         summary = run(client, job)
+    warning = warning_of(summary["interactions"]) if events is None else None
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
     if as_json:
         click.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
     else:
         _show(summary)
     if summary["refused"]:
         ctx.exit(3)
-
-
-def _weights(events: tuple[str, ...]) -> dict[str, float]:
-    """Weight by event, of texts such as `purchase=5`."""
-    weights = {}
-    for text in events:
-        name, _, number = text.partition("=")
-        try:
-            weights[name] = float(number)
-        except ValueError:
-            raise UsageError(f"--event {text!r}: write NAME=WEIGHT, such as purchase=5") from None
-    return weights
 
 
 def _show(summary: Mapping[str, Any]) -> None:

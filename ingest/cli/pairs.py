@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ingest.cli.indicators import MODELS
 from xlrec_es.cli.options.evaluate import split_options
+from xlrec_es.cli.options.likes import like_options
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
     connection_options,
@@ -43,7 +44,7 @@ _SHOWN = 60  # characters of a text
     help="Folder for the pairs and what they are measured on; written anew.",
 )
 @field_option(COLUMNS_OF_LIKES, needed="user and item")
-@click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+@like_options
 @click.option(
     "--learner",
     type=click.Choice(LEARNERS),
@@ -100,7 +101,9 @@ def pairs(
     index: str,
     folder: Path,
     assignments: tuple[str, ...],
+    events: Mapping[str, float] | None,
     min_rating: float | None,
+    time_format: str | None,
     learner: str,
     method: str | None,
     part: float,
@@ -134,6 +137,8 @@ def pairs(
         index,
         fields=parse_assignments(assignments, example="item=film_id"),
         min_rating=min_rating,
+        events=events,
+        time_format=time_format,
         learner=BY_NAME[learner](),
         method=method,
         part=part,

@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from xlrec_es.errors import SourceError
+from xlrec_es.interactions.times import TimeReader
 
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
-_MILLISECONDS = 1e11  # seconds since 1970 reach it in the year 5138
 
 
 def strings(column: pa.Array) -> pa.Array:
@@ -47,26 +46,11 @@ def floats(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return numbers, there
 
 
-def seconds(column: pa.Array) -> NDArray[np.float64]:
-    """Seconds since 1970 of dates, of numbers (seconds or milliseconds), or of ISO 8601 texts."""
-    if pa.types.is_string(column.type):
-        numbers, there = floats(column)
-        if not (there & np.isnan(numbers)).any():
-            return _as_seconds(numbers)
-        try:
-            column = pc.cast(strings(column), pa.timestamp("ms", "UTC"))
-        except pa.ArrowInvalid as error:
-            try:  # without a time zone: as if in UTC
-                column = pc.cast(strings(column), pa.timestamp("ms"))
-            except pa.ArrowInvalid:
-                raise SourceError(
-                    f"a time of the interactions is neither ISO 8601 nor a number: {error}"
-                ) from error
+def seconds(column: pa.Array, times: TimeReader) -> NDArray[np.float64]:
+    """Seconds since 1970 of dates, numbers or texts; NaN where there is no time."""
+    if pa.types.is_string(column.type) or pa.types.is_null(column.type):
+        return times.texts(column.to_pylist())
     if pa.types.is_temporal(column.type):
         millis = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
         return floats(millis)[0] / 1000
-    return _as_seconds(floats(column)[0])
-
-
-def _as_seconds(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.abs(numbers) > _MILLISECONDS, numbers / 1000, numbers)
+    return times.numbers(floats(column)[0])

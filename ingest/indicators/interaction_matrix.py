@@ -26,8 +26,9 @@ from ingest.indicators.arrow_columns import floats, numbers_of, seconds, strings
 from ingest.indicators.popularity import COLUMN, LANGUAGE, MarketNumbers, Markets
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
-from xlrec_es.interactions.likes import MAX_WEIGHT
-from xlrec_es.interactions.weighting import EVENT_WEIGHTS
+from xlrec_es.interactions.likes import MAX_WEIGHT, UNKNOWN_EVENT, count_unknown
+from xlrec_es.interactions.times import TimeReader
+from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 
 _DAY_S = 86_400.0
 _EPOCH_S = 946_684_800  # 2000-01-01: 32 bits of seconds reach from 1932 to 2068
@@ -41,10 +42,12 @@ class LikeRules:
     """What counts as liked, and how much.
 
     Attributes:
-        events: Weight by event; below zero: not liked. An event that is not named does not count.
+        events: Weight by event; below zero: not liked. An event that is not named, as itself or as
+            one that `weighting.event_weight` knows, does not count.
         separate_events: Whether different events of a person with a work add up, each once; else
             the heaviest counts alone. Events of the same weight are not different.
         min_rating: A lower rating means not liked; None: ratings do not matter.
+        time_format: How times are written; see `xlrec_es.interactions.times.TimeReader`.
         half_life_days: Age at which a like counts half, reckoned from the latest; None: never.
         min_persons: Works liked by fewer persons are left out.
         min_works: Persons who liked fewer works are left out.
@@ -54,6 +57,7 @@ class LikeRules:
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
     separate_events: bool = False
     min_rating: float | None = None
+    time_format: str | None = None
     half_life_days: float | None = None
     min_persons: int = 1
     min_works: int = 1
@@ -103,6 +107,7 @@ def collect(
     *,
     now_s: float,
     languages: Mapping[str, str] | None = None,
+    report: Counter[str] | None = None,
 ) -> LikeMatrix:
     """Read batches into a matrix.
 
@@ -112,12 +117,15 @@ def collect(
         rules: What counts.
         now_s: Seconds since 1970; later times are taken for mistakes, and for the latest.
         languages: Language by item, of items that are in one language.
+        report: Of whoever reads the batches: rows that were set aside before.
 
     Raises:
-        SourceError: A column that must be there is not, a time cannot be read, or there are too
-            many markets.
+        SourceError: A column that must be there is not, no time can be read, or there are too many
+            markets.
+        UsageError: No such way to write times.
     """
     collector = _Collector(items, rules, now_s, languages or {})
+    collector.report = collector.report if report is None else report
     for batch in batches:
         collector.add(batch)
     return collector.finish()
@@ -142,6 +150,7 @@ class _Collector:
         self._users: dict[str, int] = {}
         self._markets = MarketNumbers()
         self._parts: list[NDArray[Any]] = []
+        self._times_read = TimeReader(rules.time_format)
         self.report: Counter[str] = Counter()
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -164,10 +173,14 @@ class _Collector:
         for reason, bad in (
             ("without user or item", (rows["user"] < 0) | (rows["work"] == -2)),
             ("unknown item", rows["work"] == -1),
+            (UNKNOWN_EVENT, np.isneginf(rows["weight"])),
             ("absurd weight or rating", np.isnan(rows["weight"])),
             ("not liked", ~(rows["weight"] > 0)),
         ):
-            self._count(reason, int((good & bad).sum()))
+            if reason == UNKNOWN_EVENT:
+                self._count_unknown(columns, good & bad)
+            else:
+                self._count(reason, int((good & bad).sum()))
             good &= ~bad
         self._parts.append(rows[good])
 
@@ -179,12 +192,13 @@ class _Collector:
             self.report[reason] += rows
 
     def _weights(self, columns: Mapping[str, pa.Array], size: int) -> NDArray[np.float32]:
-        """Weight of each row; zero or below: not liked; NaN: nonsense."""
-        weights = np.ones(size, np.float32)
+        """Weight of each row; zero or below: not liked; NaN: nonsense; -inf: nothing says it."""
+        by_event = self._rules.events
+        weights = np.full(size, by_event.get("view", 1.0), np.float32)
         if "event" in columns:
-            by_event = self._rules.events
             known = strings(columns["event"]).dictionary_encode()
-            values = [by_event.get(event, 0.0) for event in known.dictionary.to_pylist()]
+            found = [event_weight(event, by_event) for event in known.dictionary.to_pylist()]
+            values = [-np.inf if weight is None else weight for weight in found]
             places = known.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             # A row without an event is a plain view; the padding is the last entry.
             weights = np.array([*values, by_event.get("view", 1.0)], np.float32)[places]
@@ -203,12 +217,19 @@ class _Collector:
         """Seconds after `_EPOCH_S`."""
         if "time" not in columns:
             return np.full(size, _NO_TIME, np.int32)
-        times_s = seconds(columns["time"])
+        times_s = seconds(columns["time"], self._times_read)
         future = times_s > self._now_s + _DAY_S  # clocks and time zones differ by less than a day
         self._count("in the future, taken for the latest", int(future.sum()))
         times_s[future] = np.nan
         known = np.clip(times_s - _EPOCH_S, -_NO_TIME, _NO_TIME - 1)
         return np.where(np.isnan(known), _NO_TIME, known).astype(np.int32)
+
+    def _count_unknown(self, columns: Mapping[str, pa.Array], rows: NDArray[np.bool_]) -> None:
+        """Count rows of events that have no weight by what the events are called."""
+        if rows.any():
+            names = strings(columns["event"]).filter(pa.array(rows)).value_counts().to_pylist()
+            for one in names:
+                count_unknown(self.report, one["values"], one["counts"])
 
     def _market_numbers(self, columns: Mapping[str, pa.Array]) -> NDArray[np.int32]:
         """The market that a row names, else the language of its item; below zero: none."""
@@ -222,6 +243,8 @@ class _Collector:
 
     def finish(self) -> LikeMatrix:
         """All rows as a matrix."""
+        self._times_read.refuse_nothing("the interactions")
+        self.report.update(self._times_read.report)
         rows = np.concatenate(self._parts or [np.empty(0, _ROW)])
         self._parts.clear()
         known = rows["time"][rows["time"] != _NO_TIME]

@@ -1,13 +1,17 @@
-"""Where interactions are read from: CSV, TSV, JSON Lines, Parquet, or an index of events."""
+"""Where interactions are read from: CSV, TSV, JSON Lines, Parquet, or an index of events.
+
+All but Parquet is read by `xlrec_es.interactions.row_reader`, as the query side reads it: two
+readers of one format would differ on what is broken.
+"""
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
@@ -17,11 +21,16 @@ from xlrec_es.interactions.likes import COLUMNS
 
 _ROWS = 10_000  # at once, of nothing but numbers and ids
 _NEEDED = ("user", "item")
-_JSON_LINES = (".jsonl", ".ndjson", ".json")
+_ROWS_OF_TEXT = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+_PARQUET = (".parquet", ".pq")
 
 
 def read(
-    source: str, fields: Mapping[str, str], *, client: Elasticsearch | None = None
+    source: str,
+    fields: Mapping[str, str],
+    *,
+    client: Elasticsearch | None = None,
+    report: Counter[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Batches of interactions, their columns under the names of `likes.COLUMNS`.
 
@@ -30,6 +39,7 @@ def read(
         fields: The source's name of each column; a column that is not named has its own name, and
             may be missing.
         client: For an index.
+        report: Rows that are set aside are counted here by their reason, and as `rows`.
 
     Raises:
         SourceError: The source cannot be read, or lacks a column.
@@ -42,25 +52,29 @@ def read(
             f"{', '.join(COLUMNS)}"
         )
     names = {name: fields.get(name, name) for name in COLUMNS}
+    asides: Counter[str] = Counter() if report is None else report
+    path = Path(source)
     if source.startswith(row_reader.INDEX):
         if client is None:
             raise ConfigError("an index of events needs a connection")
         index = source.removeprefix(row_reader.INDEX)
-        yield from _batches(
-            row_reader.index_rows(client, index, COLUMNS, fields, needed=_NEEDED, page=_ROWS)
+        found = row_reader.index_rows(client, index, COLUMNS, fields, needed=_NEEDED, report=asides)
+        yield from _batches(found)
+    elif path.is_dir() or _kind(path) in _PARQUET:
+        try:
+            for batch in _tables(path):
+                yield _one_item_a_row(_renamed(batch, names, fields), asides)
+        except (OSError, pa.ArrowException) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise SourceError(f"cannot read {path}: {reason}") from error
+    elif _kind(path) in _ROWS_OF_TEXT:
+        found = row_reader.read_rows(path, COLUMNS, fields, needed=_NEEDED, report=asides)
+        yield from _batches(found)
+    else:
+        raise SourceError(
+            f"{path}: interactions are read from .csv, .tsv, .jsonl (these also with .gz), "
+            f".parquet, a folder of .parquet files, or {row_reader.INDEX}NAME"
         )
-        return
-    path = Path(source)
-    if _kind(path) in _JSON_LINES:
-        # Not by Arrow, for which all of a file must be of the types that its first lines are of.
-        yield from _batches(row_reader.read_rows(path, COLUMNS, fields, needed=_NEEDED))
-        return
-    try:
-        for batch in _open(path):
-            yield _renamed(batch, names, fields)
-    except (OSError, pa.ArrowException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SourceError(f"cannot read {path}: {reason}") from error
 
 
 def _kind(path: Path) -> str:
@@ -75,45 +89,16 @@ def _batches(found: Iterator[row_reader.Row]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def _open(path: Path) -> Iterator[pa.RecordBatch]:
-    kind = _kind(path)
+def _tables(path: Path) -> Iterator[pa.RecordBatch]:
     if path.is_dir():
         files = sorted(path.rglob("*.parquet"))
         if not files:
             raise SourceError(f"{path} has no .parquet file")
         for file in files:
-            yield from _open(file)
-    elif kind in (".parquet", ".pq"):
-        with pyarrow.parquet.ParquetFile(path) as table:
-            yield from table.iter_batches()
-    elif kind in (".tsv", ".csv"):
-        if path.stat().st_size == 0:
-            return
-        with pa.input_stream(str(path), compression="detect") as stream:
-            yield from pyarrow.csv.open_csv(
-                stream,
-                parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if kind == ".tsv" else ","),
-                # As texts: an id 007 is not 7, and what is no number is counted, not an error.
-                convert_options=pyarrow.csv.ConvertOptions(
-                    column_types=dict.fromkeys(_header(path, kind), pa.string()),
-                    strings_can_be_null=True,
-                    null_values=[""],  # Arrow's own are texts like NA, which may be an id
-                ),
-            )
-    else:
-        raise SourceError(
-            f"{path}: interactions are read from .csv, .tsv, .jsonl (these also with .gz), "
-            f".parquet, a folder of .parquet files, or {row_reader.INDEX}NAME"
-        )
-
-
-def _header(path: Path, kind: str) -> list[str]:
-    with pa.input_stream(str(path), compression="detect") as stream:
-        head = stream.read(1 << 16).split(b"\n")[0]
-    row = pa.BufferReader(head.rstrip(b"\r") + b"\n")
-    options = pyarrow.csv.ParseOptions(delimiter="\t" if kind == ".tsv" else ",")
-    names: list[str] = pyarrow.csv.read_csv(row, parse_options=options).column_names
-    return names
+            yield from _tables(file)
+        return
+    with pyarrow.parquet.ParquetFile(path) as table:
+        yield from table.iter_batches()
 
 
 def _renamed(
@@ -129,3 +114,23 @@ def _renamed(
     if not {*_NEEDED} <= set(there):
         return batch  # the collector says what is missing
     return pa.RecordBatch.from_arrays([batch.column(n) for n in there.values()], list(there))
+
+
+def _one_item_a_row(batch: pa.RecordBatch, report: Counter[str]) -> pa.RecordBatch:
+    """Lists of items as a row for each; see `row_reader.read_rows`."""
+    lists = [n for n in batch.schema.names if _is_list(batch.column(n).type)]
+    if not lists or "item" not in batch.schema.names:
+        return batch
+    rows = batch.to_pylist()
+    whole = [
+        {n: v if isinstance(v, list) else [] if v is None else [v] for n, v in row.items()}
+        for row in rows
+    ]
+    flat = [one for values in whole for one in row_reader.expanded(values, report)]
+    kinds = {n: batch.column(n).type for n in batch.schema.names}
+    schema = pa.schema([(n, k.value_type if n in lists else k) for n, k in kinds.items()])
+    return pa.RecordBatch.from_pylist([dict(row) for row in flat], schema=schema)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.ListType | pa.LargeListType)

@@ -79,9 +79,14 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     start = time.perf_counter()
     live = find_live(client, job.index)
     catalogue = read_catalogue(client, live, with_popularity=job.popularity)
-    batches = read(job.source, job.fields, client=client)
+    report: Counter[str] = Counter()
     likes = collect(
-        batches, catalogue.items, job.rules, now_s=time.time(), languages=catalogue.languages
+        read(job.source, job.fields, client=client, report=report),
+        catalogue.items,
+        job.rules,
+        now_s=time.time(),
+        languages=catalogue.languages,
+        report=report,
     )
     if not likes.matrix.nnz:
         counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())

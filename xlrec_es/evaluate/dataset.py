@@ -22,7 +22,7 @@ from xlrec_es.evaluate.leakage import (
 )
 from xlrec_es.evaluate.protocol import COLD_POOL, POOLS, Case, Split, cold_cases, split, split_cases
 from xlrec_es.index.live_index import LiveIndex, find_live
-from xlrec_es.interactions.likes import Likes, read_likes
+from xlrec_es.interactions.likes import Likes, read_likes, warning_of
 from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
@@ -57,6 +57,8 @@ class EvaluationJob:
         against: Another index, such as the live one, that is given the same cases; or None.
         fields: See `likes.read_likes`.
         min_rating: See `likes.read_likes`.
+        events: See `likes.read_likes`.
+        time_format: See `likes.read_likes`.
         method: See `protocol.split`.
         part: See `protocol.split`.
         cold: See `protocol.split`.
@@ -74,6 +76,8 @@ class EvaluationJob:
     against: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     min_rating: float | None = None
+    events: Mapping[str, float] | None = None
+    time_format: str | None = None
     method: str | None = None
     part: float = 0.2
     cold: float = 0.0
@@ -162,7 +166,14 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
     """
     live = find_live(client, job.index)
     pool = _read_pool(client, job, live)
-    likes = read_likes(job.interactions, pool.items, fields=job.fields, min_rating=job.min_rating)
+    likes = read_likes(
+        job.interactions,
+        pool.items,
+        fields=job.fields,
+        min_rating=job.min_rating,
+        events=job.events,
+        time_format=job.time_format,
+    )
     parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
     cases: Sequence[Case] = split_cases(
         likes, parts, pool.languages, min_history=job.min_history, max_persons=job.max_persons
@@ -186,6 +197,8 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
     if not cases:
         raise SourceError("nothing to evaluate: every target has the text of a work of its history")
     notes = [f"{twins} targets left out: they have the very text of a known work"] if twins else []
+    if job.events is None and (warning := warning_of(likes.report)):
+        notes.append(warning)
     notes += warnings_of(live, likes, parts)
     material = Material(
         live,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ConfigError, UnknownItems
 from xlrec_es.interactions.history import History, Interaction
+from xlrec_es.interactions.row_reader import Row, expanded, text_of, values_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class EventSource:
 
     Attributes:
         index: Index, alias or pattern.
-        user: Field with the person's id: keyword or number.
-        item: Field with the id of a work or document.
+        user: Field with the person's id: keyword or number; of a text field, its `.keyword`.
+        item: Field with the id of a work or document, or of several.
         event: Field with the event's name; None if all are views.
         time: Date field; None if there is none, and then an arbitrary `limit` of them is read.
         rating: Field with a rating, or None.
@@ -52,13 +54,30 @@ def read_history(client: Elasticsearch, user: str, source: EventSource) -> Histo
         ConfigError: A field of an event holds something else than it should.
         ClusterError: Elasticsearch is out of reach, or refuses.
     """
-    body = events_body(user, source)
+    source = replace(source, user=_exact(client, source))
     with friendly_errors(client):
-        hits = client.search(index=source.index, body=body).body["hits"]["hits"]
-    interactions = tuple(_interaction(hit, source) for hit in hits if source.item in hit["fields"])
+        answer = client.search(index=source.index, body=events_body(user, source)).body
+    hits = answer["hits"]["hits"]
+    interactions = tuple(one for hit in hits for one in _interactions(hit, source))
     if not interactions:
         raise UnknownItems(f"{source.index} has no event of {source.user} {user!r}", items=[user])
     return History(interactions)
+
+
+def _exact(client: Elasticsearch, source: EventSource) -> str:
+    """The field by which a person is found: words of a text field are those of others, too."""
+    keyword = f"{source.user}.keyword"
+    with friendly_errors(client):
+        asked = client.field_caps(index=source.index, fields=[source.user, keyword])
+    known = asked.body["fields"]
+    if "text" not in known.get(source.user, {}):
+        return source.user
+    if keyword in known:
+        return keyword
+    raise ConfigError(
+        f"the field {source.user!r} of {source.index} is text, by whose words a person cannot be "
+        "told from others; index the id as a keyword, and name that field as the user"
+    )
 
 
 def events_body(user: str, source: EventSource) -> dict[str, Any]:
@@ -79,18 +98,28 @@ def events_body(user: str, source: EventSource) -> dict[str, Any]:
     return body
 
 
-def _interaction(hit: Mapping[str, Any], source: EventSource) -> Interaction:
-    def first(name: str | None) -> Any:  # noqa: ANN401 - whatever the field holds
-        return hit["fields"].get(name, [None])[0] if name else None
+def _interactions(hit: Mapping[str, Any], source: EventSource) -> Iterator[Interaction]:
+    """One for each item; none if there is no item, or other values do not go with the items."""
+    names = {
+        name: path
+        for name in ("item", "event", "time", "rating", "dwell_s")
+        if (path := getattr(source, name)) is not None
+    }
+    values = {name: values_at(hit.get("fields", {}), path) for name, path in names.items()}
+    for row in expanded(values, Counter()):
+        if row["item"] is not None:
+            yield _interaction(row, hit)
 
-    event, rating, dwell_s = first(source.event), first(source.rating), first(source.dwell_s)
-    millis = first(source.time)
+
+def _interaction(row: Row, hit: Mapping[str, Any]) -> Interaction:
+    event, rating, dwell_s = row.get("event"), row.get("rating"), row.get("dwell_s")
+    millis = row.get("time")
     try:
         return Interaction(
-            str(first(source.item)),
+            text_of(row["item"]),
             event="view" if event is None else str(event),
             rating=None if rating is None else float(rating),
-            time=None if millis is None else datetime.fromtimestamp(int(millis) / 1000, UTC),
+            time=None if millis is None else datetime.fromtimestamp(float(millis) / 1000, UTC),
             dwell_s=None if dwell_s is None else float(dwell_s),
         )
     except (TypeError, ValueError, OverflowError) as error:

@@ -8,11 +8,11 @@ digest: by it an evaluation knows which likes an index's indicators were learned
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError
+from xlrec_es.interactions.delimited import RAGGED
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
-from xlrec_es.interactions.row_reader import read_rows, text_of
-from xlrec_es.interactions.weighting import EVENT_WEIGHTS
+from xlrec_es.interactions.row_reader import SEVERAL, read_rows, text_of
+from xlrec_es.interactions.times import TimeReader
+from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 
 COLUMNS = ("user", "item", "event", "rating", "weight", "time", "market")
 """What a row may have; `user` and `item` it must have. The market matters to popularity alone."""
@@ -30,7 +32,15 @@ COLUMNS = ("user", "item", "event", "rating", "weight", "time", "market")
 MAX_WEIGHT = 100.0
 """A weight above it is taken for a mistake."""
 
-_MILLISECONDS = 1e11  # seconds since 1970 reach it in the year 5138
+UNKNOWN_EVENT = "unknown event"
+"""Reason for which a row does not count, before the event's name: nothing says what it weighs."""
+
+_MANY_UNKNOWN = 0.1
+"""Part of the rows whose events are unknown that is worth a warning."""
+
+_NUMBER = re.compile(r"[ \t\n\f\r]*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?[ \t\n\f\r]*")
+_MOST_EVENTS = 20
+"""So many unknown events are counted by name; ids in the wrong column would be millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ def read_likes(
     *,
     fields: Mapping[str, str] | None = None,
     min_rating: float | None = None,
+    events: Mapping[str, float] | None = None,
+    time_format: str | None = None,
 ) -> Likes:
     """Read a file of interactions and keep what was liked.
 
@@ -86,10 +98,13 @@ def read_likes(
         items: Work by item; an item is a work or a document of the catalogue.
         fields: The file's name of each of `COLUMNS`; one that is not named has its own name.
         min_rating: A lower rating means: not liked.
+        events: Weight by event; below zero: not liked. None: `weighting.EVENT_WEIGHTS`.
+        time_format: How times are written; see `times.TimeReader`.
 
     Raises:
-        SourceError: The file cannot be read, has no user or item, has no interactions, or none of
-            its items is in the catalogue.
+        SourceError: The file cannot be read, has no user or item, has no interactions, none of
+            its items is in the catalogue, or it has times of which none can be read.
+        UsageError: No such way to write times.
     """
     works = tuple(sorted(set(items.values())))
     numbers = {work: number for number, work in enumerate(works)}
@@ -97,32 +112,67 @@ def read_likes(
     persons: dict[str, int] = {}
     report: Counter[str] = Counter()
     found = (array("i"), array("i"), array("f"), array("d"))
-    for row in read_rows(path, COLUMNS, fields or {}, needed=("user", "item")):
+    times = TimeReader(time_format)
+    weights = EVENT_WEIGHTS if events is None else events
+    for row in read_rows(path, COLUMNS, fields or {}, needed=("user", "item"), report=report):
         report["rows"] += 1
-        work = of_item.get(text_of(row.get("item")), -1)
-        weight = _weight(row, min_rating)
-        if not (text_of(row.get("user")) and text_of(row.get("item"))):
+        user, item = text_of(row["user"]), text_of(row["item"])
+        work = of_item.get(item, -1)
+        weight = _weight(row, min_rating, weights)
+        time = times.text(text_of(row["time"]))
+        if not (user and item):
             report["without user or item"] += 1
         elif work < 0:
             report["unknown item"] += 1
+        elif weight is None:
+            count_unknown(report, text_of(row["event"]))
         elif math.isnan(weight):
             report["absurd weight or rating"] += 1
         elif not weight > 0:
             report["not liked"] += 1
         else:
-            person = persons.setdefault(text_of(row["user"]), len(persons))
+            person = persons.setdefault(user, len(persons))
             found[0].append(person)
             found[1].append(work)
             found[2].append(weight)
-            found[3].append(_time(row))
+            found[3].append(time)
     _refuse_nothing(path, report, works)
+    times.refuse_nothing(str(path))
+    report.update(times.report)
     return _each_once(persons, works, found, report)
+
+
+def count_unknown(report: Counter[str], event: str, rows: int = 1) -> None:
+    """Count rows of an event that has no weight, by the event's name unless there are many."""
+    name = f"{UNKNOWN_EVENT}: {event}"
+    named = sum(reason.startswith(f"{UNKNOWN_EVENT}: ") for reason in report)
+    report[name if name in report or named < _MOST_EVENTS else f"{UNKNOWN_EVENT}s, others"] += rows
+
+
+def warning_of(report: Mapping[str, int]) -> str | None:
+    """What to mind in a report of rows that came and did not count: many unknown events.
+
+    Args:
+        report: Of a reader of likes.
+
+    Returns:
+        A sentence, or None.
+    """
+    unknown = {n: count for n, count in report.items() if n.startswith(UNKNOWN_EVENT)}
+    if sum(unknown.values()) <= _MANY_UNKNOWN * report.get("rows", 0):
+        return None
+    names = [name.partition(": ")[2] or name for name in unknown]
+    return (
+        f"{sum(unknown.values())} of {report['rows']} rows do not count, because nothing says what "
+        f"their events weigh ({', '.join(names)}); say it: --event {names[0]}=1"
+    )
 
 
 def _refuse_nothing(path: Path, report: Counter[str], works: tuple[str, ...]) -> None:
     if not report["rows"]:
         raise SourceError(f"{path} has no interactions")
-    if report["unknown item"] + report["without user or item"] == report["rows"]:
+    without = ("unknown item", "without user or item", RAGGED, SEVERAL)
+    if sum(report[reason] for reason in without) == report["rows"]:
         example = f" (such as {works[0]!r})" if works else ""
         raise SourceError(
             f"none of the {report['rows']} interactions of {path} has an item that the index "
@@ -155,15 +205,17 @@ def _each_once(
     return Likes(tuple(names), works, person[first], work[first], heaviest, earliest, counted)
 
 
-def _weight(row: Mapping[str, Any], min_rating: float | None) -> float:
-    """What a row weighs; zero or below: not liked; NaN: nonsense."""
-    event = text_of(row.get("event"))
-    weight = EVENT_WEIGHTS.get(event or "view", 0.0)
-    if text_of(row.get("weight")):
-        weight = _number(row["weight"])
+def _weight(
+    row: Mapping[str, Any], min_rating: float | None, events: Mapping[str, float]
+) -> float | None:
+    """What a row weighs; zero or below: not liked; NaN: nonsense; None: nothing says it."""
+    event = text_of(row["event"])
+    weight = event_weight(event, events) if event else events.get("view", 1.0)
+    if text_of(row["weight"]):
+        weight = float(np.float32(_number(row["weight"])))  # as it is stored
         if abs(weight) > MAX_WEIGHT:
             return math.nan
-    if text_of(row.get("rating")):
+    if text_of(row["rating"]):
         rating = _number(row["rating"])
         if math.isnan(rating):
             return rating
@@ -173,26 +225,7 @@ def _weight(row: Mapping[str, Any], min_rating: float | None) -> float:
 
 
 def _number(value: object) -> float:
-    """A finite number, or NaN."""
-    try:
-        number = float(text_of(value))
-    except ValueError:
-        return math.nan
+    """A finite number, or NaN; Python alone would take `1_000` and digits of other scripts."""
+    text = text_of(value)
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
     return number if math.isfinite(number) else math.nan
-
-
-def _time(row: Mapping[str, Any]) -> float:
-    """Seconds since 1970 of a number (seconds or milliseconds) or an ISO 8601 text; NaN: none."""
-    text = text_of(row.get("time"))
-    if not text:
-        return math.nan
-    number = _number(text)
-    if not math.isnan(number):
-        return number / 1000 if abs(number) > _MILLISECONDS else number
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise SourceError(
-            f"a time of the interactions is neither ISO 8601 nor a number: {text!r}"
-        ) from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
+import itertools
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +18,44 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.scan import pages
 from xlrec_es.errors import SourceError
+from xlrec_es.interactions.delimited import read_delimited
 
 Row = Mapping[str, Any]
 
+SEVERAL = "several values, which do not go with the items"
+"""Reason for which a row is set aside: it has two users, say, or three items and two weights."""
+
+_PAGE = 10_000  # of nothing but ids, numbers and times
+_DATES = frozenset(("date", "date_nanos"))
+
 
 def read_rows(
-    path: Path, columns: Sequence[str], fields: Mapping[str, str], *, needed: Sequence[str]
+    path: Path,
+    columns: Sequence[str],
+    fields: Mapping[str, str],
+    *,
+    needed: Sequence[str],
+    report: Counter[str] | None = None,
 ) -> Iterator[Row]:
-    """Each row, under the names of the columns.
+    """Each row, under the names of the columns; a row with several items comes once for each.
 
     Args:
-        path: .csv, .tsv or .jsonl, plain or gzipped, in UTF-8.
+        path: .csv, .tsv (see `xlrec_es.interactions.delimited`) or .jsonl, plain or gzipped.
         columns: What a row may have; what it has not is None.
-        fields: The file's name of each column; one that is not named has its own name.
+        fields: The file's name of each column; one that is not named has its own name. In JSON,
+            dotted paths lead into objects in objects.
         needed: Columns that must be there; so must those of `fields`.
+        report: Rows that are set aside are counted here by their reason, and as `rows`.
 
     Raises:
         SourceError: The file cannot be read, or lacks a column.
     """
     names = {name: fields.get(name, name) for name in columns}
-    checked = False
+    asides: Counter[str] = Counter() if report is None else report
     try:
-        for row in _open(path):
-            if not checked:
-                _check_columns(path, row, names, (*needed, *fields))
-                checked = True
-            yield {name: row.get(column) for name, column in names.items()}
+        yield from _open(path, names, (*needed, *fields), asides)
+    except SourceError as error:
+        raise SourceError(f"cannot read {path}: {error}") from error
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SourceError(f"cannot read {path}: {reason}") from error
@@ -58,17 +72,17 @@ def index_rows(
     fields: Mapping[str, str],
     *,
     needed: Sequence[str],
-    page: int | None = None,
+    report: Counter[str] | None = None,
 ) -> Iterator[Row]:
-    """Each document as a row, under the names of the columns.
+    """Each document as a row, under the names of the columns; several items as several rows.
 
     Args:
         client: Of the cluster.
         index: Index, alias or pattern.
         columns: See `read_rows`.
-        fields: See `read_rows`; dotted paths for objects in objects.
+        fields: See `read_rows`; dotted paths for objects in objects, nested ones too.
         needed: Columns that must have a field in the mapping; so must those of `fields`.
-        page: Documents that are asked for at once; see `xlrec_es.cluster.scan.pages`.
+        report: See `read_rows`.
 
     Raises:
         SourceError: There is no such field.
@@ -76,32 +90,73 @@ def index_rows(
         ClusterError: Elasticsearch is out of reach, or refuses.
     """
     names = {name: fields.get(name, name) for name in columns}
+    asides: Counter[str] = Counter() if report is None else report
     with friendly_errors(client):
         answer = client.field_caps(index=index, fields="*", filters="-metadata").body
-    _check_columns(f"{INDEX}{index}", answer["fields"], names, (*needed, *fields))
-    body = {"_source": False, "fields": list(names.values())}
-    for hits in pages(client, index, body, page=page):
+    known = answer["fields"]
+    _check_columns(f"{INDEX}{index}", known, names, (*needed, *fields))
+    # A date comes as its field's format says, which may be any; so one format is asked for.
+    dates = {name for name in names.values() if _DATES & known.get(name, {}).keys()}
+    asked = [
+        {"field": name, "format": "epoch_millis"} if name in dates else name
+        for name in dict.fromkeys(names.values())
+    ]
+    body = {"_source": False, "fields": asked}
+    for hits in pages(client, index, body, page=_PAGE):
         for hit in hits:
             found = hit.get("fields", {})
-            yield {name: found.get(column, [None])[0] for name, column in names.items()}
+            values = {name: values_at(found, path) for name, path in names.items()}
+            for name, path in names.items():
+                if path in dates:
+                    values[name] = [_of_millis(value) for value in values[name]]
+            yield from expanded(values, asides)
 
 
 def text_of(value: object) -> str:
-    """A cell as text; none is the empty text."""
-    return "" if value is None else str(value)
+    """A cell as text; none is the empty text, and a whole number has no decimal point."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _open(path: Path) -> Iterator[Row]:
+def _open(
+    path: Path, names: Mapping[str, str], needed: Sequence[str], report: Counter[str]
+) -> Iterator[Row]:
     kind = next((s for s in reversed(path.suffixes) if s != ".gz"), "")
     with path.open("rb") as file:
         binary: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
         if kind in (".jsonl", ".ndjson", ".json"):
-            yield from (_object(n, line) for n, line in enumerate(binary, 1) if line.strip())
+            yield from _json_rows(binary, names, needed, report)
         elif kind in (".tsv", ".csv"):
-            text = io.TextIOWrapper(binary, "utf-8-sig", newline="")
-            yield from csv.DictReader(text, delimiter="\t" if kind == ".tsv" else ",")
+            header, rows = read_delimited(binary, tabs=kind == ".tsv", report=report)
+            if not header:
+                return
+            _check_columns("it", dict.fromkeys(header), names, needed)
+            _check_once(header, names)
+            places = {name: header.index(at) for name, at in names.items() if at in header}
+            empty = dict.fromkeys(names)
+            for row in rows:
+                yield {**empty, **{name: row[place] for name, place in places.items()}}
         else:
-            raise SourceError(f"{path}: rows are read from .csv, .tsv or .jsonl, plain or with .gz")
+            raise SourceError("rows are read from .csv, .tsv or .jsonl, plain or with .gz")
+
+
+def _json_rows(
+    lines: Iterator[bytes],
+    names: Mapping[str, str],
+    needed: Sequence[str],
+    report: Counter[str],
+) -> Iterator[Row]:
+    found = (_object(number, line) for number, line in enumerate(lines, 1) if line.strip())
+    first = next(found, None)
+    if first is None:
+        return
+    there = {**first, **{at: None for at in names.values() if values_at(first, at)}}
+    _check_columns("it", there, names, needed)
+    for row in itertools.chain((first,), found):
+        yield from expanded({name: values_at(row, at) for name, at in names.items()}, report)
 
 
 def _object(number: int, line: bytes) -> Row:
@@ -114,14 +169,66 @@ def _object(number: int, line: bytes) -> Row:
     return row
 
 
-def _check_columns(
-    path: Path | str, row: Row, names: Mapping[str, str], needed: Sequence[str]
-) -> None:
+def values_at(row: object, path: str) -> list[Any]:
+    """What stands at a dotted path, through objects and lists; of nothing, nothing."""
+    if isinstance(row, list):
+        return [value for one in row for value in values_at(one, path)]
+    if not isinstance(row, Mapping):
+        return []
+    if path in row:
+        found = row[path]
+        return found if isinstance(found, list) else [found]
+    values: list[Any] = []
+    dot = path.find(".")
+    while dot > 0 and not values:  # a name may have dots itself
+        values = values_at(row.get(path[:dot]), path[dot + 1 :])
+        dot = path.find(".", dot + 1)
+    return values
+
+
+def expanded(values: Mapping[str, list[Any]], report: Counter[str]) -> Iterator[Row]:
+    """One row for each item, each with the values that go with it.
+
+    Args:
+        values: All values of each column of one row: of `item`, which may have several; of the
+            others as many, one for all of them, or none.
+        report: A row whose columns do not go together is counted here, under `SEVERAL`.
+    """
+    many = len(values.get("item", ()))
+    if all(len(found) <= 1 for found in values.values()):
+        yield {name: found[0] if found else None for name, found in values.items()}
+    elif many > 1 and all(len(found) in (0, 1, many) for found in values.values()):
+        columns = [
+            found if len(found) == many else [found[0] if found else None] * many
+            for found in values.values()
+        ]
+        for cells in zip(*columns, strict=True):
+            yield dict(zip(values, cells, strict=True))
+    else:
+        report["rows"] += 1
+        report[SEVERAL] += 1
+
+
+def _of_millis(value: object) -> object:
+    """A moment, of milliseconds since 1970 as Elasticsearch writes them; else what it is."""
+    try:
+        return datetime.fromtimestamp(float(str(value)) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return value
+
+
+def _check_columns(source: str, row: Row, names: Mapping[str, str], needed: Sequence[str]) -> None:
     for column in needed:
         if column not in names:
             raise SourceError(f"{column!r} is no column; there are {', '.join(names)}")
         if names[column] not in row:
             raise SourceError(
-                f"{path} has no field {names[column]!r} for {column}, but {', '.join(row)}; say "
+                f"{source} has no field {names[column]!r} for {column}, but {', '.join(row)}; say "
                 f"which it is: --field {column}=NAME"
             )
+
+
+def _check_once(header: Sequence[str], names: Mapping[str, str]) -> None:
+    for name in names.values():
+        if header.count(name) > 1:
+            raise SourceError(f"{header.count(name)} columns are called {name!r}; rename one")

@@ -7,6 +7,7 @@ measured against the person's own mean, and what is older counts less.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,28 @@ EVENT_WEIGHTS: Mapping[str, float] = {
     "hide": -3.0,
 }
 """Below zero: the person does not want more of this."""
+
+_SAME_AS: Mapping[str, str] = {
+    **{name: name for name in EVENT_WEIGHTS},
+    **dict.fromkeys(("pageview", "viewitem", "productview", "productviewed", "detail"), "view"),
+    **dict.fromkeys(("clicked", "selectitem", "productclicked"), "click"),
+    **dict.fromkeys(("rating", "rated", "review"), "rate"),
+    **dict.fromkeys(("saved", "bookmark", "wishlist", "addtowishlist", "favorite"), "save"),
+    **dict.fromkeys(("liked", "thumbsup", "upvote"), "like"),
+    **dict.fromkeys(("addtocart", "addcart", "cartadd", "basket", "addtobasket"), "cart"),
+    **dict.fromkeys(("buy", "bought", "purchased", "order", "transaction"), "purchase"),
+    **dict.fromkeys(("ordercompleted", "checkoutcompleted", "sale"), "purchase"),
+    **dict.fromkeys(("skipped",), "skip"),
+    **dict.fromkeys(("disliked", "thumbsdown", "downvote"), "dislike"),
+    **dict.fromkeys(("hidden", "notinterested"), "hide"),
+}
+"""What shops, players and analytics products call these events, letters and digits alone.
+
+Sources: the events of Google Analytics 4 and of Segment's e-commerce specification, and those of
+public data sets of shops.
+"""
+
+_PLAIN = re.compile(r"[\W_]+")
 
 SATISFIED_DWELL_S = 30.0
 """A visit of so many seconds is a full view.
@@ -63,6 +86,22 @@ class WeightRules:
                 )
 
 
+def event_weight(event: str, events: Mapping[str, float]) -> float | None:
+    """What an event weighs, by its own name or by the one that this project has for it.
+
+    Args:
+        event: As a log names it, such as `purchase`, `Add to Cart` or `transaction`.
+        events: Weight by event.
+
+    Returns:
+        None if nothing says what it weighs.
+    """
+    weight = events.get(event)
+    if weight is None:
+        weight = events.get(_SAME_AS.get(_PLAIN.sub("", event.lower()), ""))
+    return weight
+
+
 def weigh(history: History, rules: WeightRules) -> dict[str, float]:
     """The signed weight of each item; several interactions with one item add up.
 
@@ -95,12 +134,12 @@ def _own_weight(interaction: Interaction, rules: WeightRules) -> float:
     """What the interaction says by itself, its age and rating aside."""
     if interaction.weight is not None:
         return interaction.weight
-    if interaction.event not in rules.events:
+    weight = event_weight(interaction.event, rules.events)
+    if weight is None:
         raise UsageError(
             f"no weight for the event {interaction.event!r} of {interaction.item!r}; known are: "
             + ", ".join(sorted(rules.events))
         )
-    weight = rules.events[interaction.event]
     if interaction.dwell_s is not None:
         weight *= min(max(interaction.dwell_s / SATISFIED_DWELL_S, 0.1), 2.0)
     return weight

@@ -196,6 +196,7 @@ def command(report: Mapping[str, Any]) -> str:
     given = {
         "--against": job["against"],
         "--min-rating": job["min_rating"],
+        "--time-format": job.get("time_format"),
         "--split": report["split"]["method"],
         "--held-out": job["part"],
         "--cold": job["cold"] or None,
@@ -211,4 +212,6 @@ def command(report: Mapping[str, Any]) -> str:
         words += [] if value is None else [option, str(value)]
     for name, column in job["fields"].items():
         words += ["--field", f"{name}={column}"]
+    for name, weight in (job.get("events") or {}).items():
+        words += ["--event", f"{name}={weight:g}"]
     return shlex.join([*words, "--json"])

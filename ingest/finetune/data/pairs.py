@@ -63,6 +63,8 @@ class PairsJob:
         index: Alias or index, whose texts are read.
         fields: See `read_likes`.
         min_rating: See `read_likes`.
+        events: See `read_likes`.
+        time_format: See `read_likes`.
         learner: Says which works go together, and how much; one that weighs only works that some
             person likes together, which exact EASE does not.
         method: See `xlrec_es.evaluate.protocol.split`.
@@ -81,6 +83,8 @@ class PairsJob:
     index: str
     fields: Mapping[str, str] = field(default_factory=dict)
     min_rating: float | None = None
+    events: Mapping[str, float] | None = None
+    time_format: str | None = None
     learner: Learner = field(default_factory=LocalEase)
     method: str | None = None
     part: float = 0.2
@@ -104,7 +108,14 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
     """
     live = find_live(client, job.index)
     read = _read_documents(client, live, with_vectors=job.negatives > 0)
-    likes = read_likes(job.interactions, read.items, fields=job.fields, min_rating=job.min_rating)
+    likes = read_likes(
+        job.interactions,
+        read.items,
+        fields=job.fields,
+        min_rating=job.min_rating,
+        events=job.events,
+        time_format=job.time_format,
+    )
     parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
     clicks = read_clicks(job.clicks, read.items, _held_out(likes, parts)) if job.clicks else {}
     data = assemble(job, read.documents, likes, parts, clicks)

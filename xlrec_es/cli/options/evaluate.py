@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.likes import like_options
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
     connection_options,
@@ -58,7 +59,7 @@ def job_options(command: F) -> F:
     )
     @index_option()
     @field_option(COLUMNS_OF_LIKES)
-    @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+    @like_options
     @split_options
     @click.option("--seed", default=0, show_default=True, help="Same seed, same numbers.")
     @click.option(
@@ -112,7 +113,9 @@ def job_options(command: F) -> F:
         index: str,
         assignments: tuple[str, ...],
         pool: str,
+        events: Mapping[str, float] | None,
         min_rating: float | None,
+        time_format: str | None,
         method: str | None,
         part: float,
         cold: float,
@@ -131,6 +134,8 @@ def job_options(command: F) -> F:
             index,
             fields=parse_assignments(assignments),
             min_rating=min_rating,
+            events=events,
+            time_format=time_format,
             method=method,
             part=part,
             cold=cold,

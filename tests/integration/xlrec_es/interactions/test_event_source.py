@@ -56,3 +56,47 @@ def test_what_is_missing_is_named(es_each: Elasticsearch, index_name: str) -> No
         read_history(es_each, "ann", EventSource(index_name))
     with pytest.raises(ConfigError, match="1 to 10,000"):
         EventSource("events", limit=0)
+
+
+def test_each_item_of_an_order_is_in_the_history(es_each: Elasticsearch, index_name: str) -> None:
+    es_each.indices.create(
+        index=index_name,
+        mappings={
+            "properties": {
+                "user": {"type": "keyword"},
+                "products": {
+                    "type": "nested",
+                    "properties": {"id": {"type": "long"}, "stars": {"type": "float"}},
+                },
+                "time": {"type": "date", "format": "basic_date"},
+            }
+        },
+    )
+    orders: list[dict[str, object]] = [
+        {"products": [{"id": 1, "stars": 5}, {"id": 2, "stars": 3}], "time": "20260102"},
+        {"products": [{"id": 3}], "time": "20260101"},
+    ]
+    for order in orders:
+        es_each.index(index=index_name, document={"user": "ann", **order}, refresh=True)
+    source = EventSource(index_name, item="products.id", event=None, rating="products.stars")
+    second = datetime(2026, 1, 2, tzinfo=UTC)
+    assert read_history(es_each, "ann", source).interactions == (
+        Interaction("1", "view", rating=5.0, time=second),
+        Interaction("2", "view", rating=3.0, time=second),
+        Interaction("3", "view", time=datetime(2026, 1, 1, tzinfo=UTC)),
+    )
+
+
+def test_a_person_is_not_found_by_a_word_of_the_id(es_each: Elasticsearch, index_name: str) -> None:
+    """Elasticsearch makes text fields of ids that nobody has mapped, with a keyword beside them."""
+    for user, item in (("ann-1", "a"), ("ann-2", "b"), ("Ann", "c")):
+        es_each.index(index=index_name, document={"user": user, "item": item}, refresh=True)
+    source = EventSource(index_name, time=None)
+    assert read_history(es_each, "ann-1", source).items == ("a",)
+    assert read_history(es_each, "Ann", source).items == ("c",)
+    with pytest.raises(UnknownItems, match=r"no event of user\.keyword 'ann'"):
+        read_history(es_each, "ann", source)
+    bare = f"{index_name}-bare"
+    es_each.indices.create(index=bare, mappings={"properties": {"user": {"type": "text"}}})
+    with pytest.raises(ConfigError, match=r"'user' of .* is text, .* index the id as a keyword"):
+        read_history(es_each, "ann", EventSource(bare, time=None))

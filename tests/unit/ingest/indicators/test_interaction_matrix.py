@@ -59,7 +59,8 @@ def test_events_have_weights_and_dislikes_are_no_likes() -> None:
         {"user": "2", "item": "c", "event": None},
     ]
     found = likes(rows)
-    assert found.report["not liked"] == 2
+    assert found.report["not liked"] == 1
+    assert found.report["unknown event: never heard of"] == 1
     [first, second] = found.matrix.toarray()
     assert first[0] / first[1] == pytest.approx(5)
     assert second[2] == first[1]
@@ -125,6 +126,8 @@ def test_times_in_the_future_are_taken_for_now() -> None:
 def test_what_is_no_time_is_an_error() -> None:
     with pytest.raises(SourceError, match="neither ISO 8601 nor a number"):
         likes([{"user": "1", "item": "a", "time": "yesterday"}])
+    rows = [{"user": "1", "item": i, "time": t} for i, t in (("a", "yesterday"), ("b", "20260101"))]
+    assert likes(rows).report["unreadable time"] == 1
 
 
 def test_a_robot_that_likes_everything_counts_with_its_latest() -> None:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingest.indicators.interaction_matrix import LikeRules, collect
+from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from xlrec_es.errors import SourceError
-from xlrec_es.interactions.likes import Likes, read_likes
+from xlrec_es.interactions.likes import Likes, read_likes, warning_of
+from xlrec_es.interactions.row_reader import SEVERAL
 
 ITEMS = {"a": "a", "b": "b", "c": "c", "a@ja": "a"}
 NOW_S = 2e9
@@ -53,14 +60,129 @@ def pairs(likes: Likes) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", ["f.csv", "f.tsv", "f.csv.gz", "f.jsonl", "f.jsonl.gz"])
 @pytest.mark.parametrize("min_rating", [None, 7.0])
 def test_reads_what_the_worker_reads(tmp_path: Path, name: str, min_rating: float | None) -> None:
-    # Times apart: the worker takes one kind in a file.
-    rows = [row for row in ROWS if not row.get("time", "").isdigit()]
-    path = write(tmp_path / name, rows)
+    path = write(tmp_path / name, ROWS)
     mine = read_likes(path, ITEMS, min_rating=min_rating)
     theirs = collect(read(str(path), {}), ITEMS, LikeRules(min_rating=min_rating), now_s=NOW_S)
     assert mine.digest() == theirs.read["digest"]
     assert len(mine) == theirs.read["likes"] == theirs.matrix.nnz > 0
     assert mine.report == theirs.report
+
+
+def outcome(read_it: Callable[[], Likes | LikeMatrix]) -> tuple[object, ...]:
+    """What a reader makes of a file: the likes and the report, or why there are none."""
+    try:
+        found = read_it()
+    except SourceError as error:
+        return ("refused", str(error).partition("of ")[0])
+    digest = found.digest() if isinstance(found, Likes) else found.read["digest"]
+    return digest, {reason: count for reason, count in found.report.items() if count}
+
+
+def both(path: Path) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    """What the query side and the worker make of a file."""
+    report: Counter[str] = Counter()
+    batches = read(str(path), {}, report=report)
+    return (
+        outcome(lambda: read_likes(path, ITEMS)),
+        outcome(lambda: collect(batches, ITEMS, LikeRules(), now_s=NOW_S, report=report)),
+    )
+
+
+LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+VALUES = {
+    "user": st.sampled_from(["1", "ü", '"q', "", " 1", "007", "NA", "\\N", "x\x00"]),
+    "item": st.sampled_from(["a", "b", "a@ja", "", "z", '"a"']),
+    "event": st.sampled_from(["", "view", "buy", "Add to Cart", "addtocart", "yawn", "hide"]),
+    "weight": st.sampled_from(["", "1", "1e-50", "1_0", "٣", "-1", "1e9", "nan", " 2 ", "x"]),
+    "rating": st.sampled_from(["", "5", "inf", "good", "1e400", "0x10"]),
+    "time": st.sampled_from(["", "1700000000", "1700000000123", "20240131", "NaT", "0", "soon"]),
+}
+
+
+@given(st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=5), LINE_ENDS, st.booleans())
+def test_both_readers_make_the_same_of_any_rows(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]], end: str, tabs: bool
+) -> None:
+    good = {**dict.fromkeys(VALUES, ""), "user": "1", "item": "a"}
+    lines = [[*VALUES], *([row[name] for name in VALUES] for row in [good, *rows])]
+    path = tmp_path_factory.mktemp("rows") / ("f.tsv" if tabs else "f.csv")
+    path.write_bytes(end.join(("\t" if tabs else ",").join(line) for line in lines).encode())
+    mine, theirs = both(path)
+    assert mine == theirs
+
+
+@given(st.binary(max_size=60), st.sampled_from(["f.csv", "f.tsv", "f.jsonl"]))
+def test_both_readers_refuse_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str
+) -> None:
+    path = tmp_path_factory.mktemp("bytes") / name
+    head = b'{"user": 1, "item": "a"}\n' if "json" in name else b"user,item\n1,a\n"
+    path.write_bytes((head.replace(b",", b"\t") if "tsv" in name else head) + data)
+    mine, theirs = both(path)
+    assert mine == theirs
+
+
+@pytest.mark.parametrize("name", ["f.jsonl", "f.parquet"])
+def test_several_items_of_a_row_count_each(tmp_path: Path, name: str) -> None:
+    """An order with its list of items is a like of each of them."""
+    rows = [
+        {"user": "u1", "item": ["a", "b"], "weight": [1, 2]},
+        {"user": "u2", "item": ["a", "c"], "weight": [3]},
+        {"user": "u3", "item": ["a", "b", "c"], "weight": [1, 2]},
+    ]
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        likes = read_likes(path, ITEMS)
+        assert pairs(likes) == [("u1", "a"), ("u1", "b"), ("u2", "a"), ("u2", "c")]
+        assert likes.weight.tolist() == [1, 2, 3, 3]
+        assert likes.report == {"rows": 5, SEVERAL: 1, "likes": 4}
+    report: Counter[str] = Counter()
+    found = collect(
+        read(str(path), {}, report=report), ITEMS, LikeRules(), now_s=NOW_S, report=report
+    )
+    assert found.report == {"rows": 5, SEVERAL: 1, "likes": 4}
+
+
+def test_items_within_objects(tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    order = {"customer": {"id": 7}, "lines": [{"product": "a"}, {"product": "b"}]}
+    path.write_text(json.dumps(order))
+    fields = {"user": "customer.id", "item": "lines.product"}
+    assert pairs(read_likes(path, ITEMS, fields=fields)) == [("7", "a"), ("7", "b")]
+
+
+def test_ids_that_are_numbers_have_no_decimal_point(tmp_path: Path) -> None:
+    """Programs write whole numbers beside empty cells as 101.0."""
+    items = {"101": "101", "102": "102"}
+    rows = [{"user": 1.0, "item": 101.0}, {"user": 2.0, "item": 102.0}]
+    lines, table = tmp_path / "f.jsonl", tmp_path / "f.parquet"
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), table)
+    mine = read_likes(lines, items)
+    assert pairs(mine) == [("1", "101"), ("2", "102")]
+    for path in (lines, table):
+        theirs = collect(read(str(path), {}), items, LikeRules(), now_s=NOW_S)
+        assert theirs.read["digest"] == mine.digest()
+
+
+def test_unknown_events_are_counted_by_name_and_many_are_worth_a_warning(tmp_path: Path) -> None:
+    rows = [{"user": str(n), "item": "a", "event": "transaction"} for n in range(8)]
+    rows += [{"user": "9", "item": "a", "event": "swipe"}]
+    path = write(tmp_path / "f.tsv", rows)
+    likes = read_likes(path, ITEMS)
+    assert likes.report == {"rows": 9, "likes": 8, "unknown event: swipe": 1}
+    assert likes.weight.tolist() == [5] * 8
+    assert str(warning_of(likes.report)).startswith("1 of 9 rows do not count")
+    assert "--event swipe=1" in str(warning_of(likes.report))
+    assert warning_of({**likes.report, "rows": 10}) is None
+    given = read_likes(path, ITEMS, events={"swipe": 2, "purchase": 7})
+    assert given.weight.tolist() == [7] * 8 + [2]
+    rows = [{"user": str(n), "item": "a", "event": f"id-{n}"} for n in range(100)]
+    many = read_likes(write(tmp_path / "g.tsv", [*rows, {"user": "1", "item": "a"}]), ITEMS)
+    assert many.report["unknown events, others"] == 80
 
 
 def test_of_rows_that_say_it_again_the_heaviest_and_the_first_count(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Options that say what counts as liked, wherever likes are learned from or measured by."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from xlrec_es.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def like_options(command: F) -> F:
+    """Give a command `events` (None for the weights by default), `min_rating` and `time_format`."""
+
+    @click.option(
+        "--event",
+        "events",
+        multiple=True,
+        metavar="NAME=WEIGHT",
+        help="What an event weighs; events that are not named do not count then. Repeatable.  "
+        "[default: view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5, and what others "
+        "call these]",
+    )
+    @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+    @click.option(
+        "--time-format",
+        metavar="UNIT|PATTERN",
+        help="How times are written: seconds, milliseconds, microseconds, nanoseconds, yyyymmdd, "
+        "or a pattern such as '%d/%m/%Y %H:%M'.  [default: recognized, ISO 8601 too]",
+    )
+    @functools.wraps(command)
+    def wrapper(*args: Any, events: tuple[str, ...], **kwargs: Any) -> Any:  # noqa: ANN401
+        return command(*args, events=_weights(events) if events else None, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def _weights(events: tuple[str, ...]) -> dict[str, float]:
+    """Weight by event, of texts such as `purchase=5`."""
+    weights = {}
+    for text in events:
+        name, _, number = text.partition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            raise UsageError(f"--event {text!r}: write NAME=WEIGHT, such as purchase=5") from None
+    return weights

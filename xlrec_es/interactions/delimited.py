@@ -1,0 +1,116 @@
+"""CSV and TSV: one definition of both, for every reader of this project.
+
+CSV is quoted as RFC 4180 has it. TSV has no quotation: a quotation mark is a character like any
+other, unless cells of the header are quoted. Lines end in LF, CR LF or CR. Texts are UTF-8, with or
+without a byte order mark.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+from xlrec_es.errors import SourceError
+
+RAGGED = "another number of cells than the header"
+"""Reason for which a row is set aside."""
+
+_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16; those of UTF-32 begin alike
+_ENDS = re.compile(r"(?<=\r)(?!\n)")
+
+
+class _Reader(Protocol):
+    """What `csv.reader` makes."""
+
+    line_num: int
+
+    def __next__(self) -> list[str]: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
+class Delimited(NamedTuple):
+    """A file, as far as its header tells.
+
+    Attributes:
+        header: Names of the columns.
+        rows: The others, each with as many cells as the header.
+    """
+
+    header: list[str]
+    rows: Iterator[list[str]]
+
+
+def read_delimited(lines: Iterable[bytes], *, tabs: bool, report: Counter[str]) -> Delimited:
+    """Read a header, and then, as they are asked for, rows.
+
+    Args:
+        lines: Of a file, each up to and with its LF.
+        tabs: TSV; else CSV.
+        report: Rows that are set aside are counted here, under `RAGGED`.
+
+    Returns:
+        No header and no rows for an empty file.
+
+    Raises:
+        SourceError: No UTF-8, or a quotation that does not end; with the number of the line.
+    """
+    texts = _decoded(lines)
+    first = next(texts, "")
+    mark, quotes = ("\t", first.lstrip().startswith('"')) if tabs else (",", True)
+    reader = csv.reader(
+        _again(first, texts),
+        delimiter=mark,
+        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+        strict=True,
+    )
+    header = [name.strip() for name in _next(reader) or []]
+    return Delimited(header, _rows(reader, len(header), report))
+
+
+def _rows(reader: _Reader, width: int, report: Counter[str]) -> Iterator[list[str]]:
+    while (cells := _next(reader)) is not None:
+        if not cells:
+            continue  # an empty line
+        if len(cells) > width and not any(cells[width:]):
+            cells = cells[:width]  # a comma at the end of each line
+        if len(cells) == width:
+            yield cells
+        else:
+            report["rows"] += 1
+            report[RAGGED] += 1
+
+
+def _next(reader: _Reader) -> list[str] | None:
+    line = reader.line_num + 1
+    try:
+        return next(reader, None)
+    except csv.Error as error:
+        reason = str(error)
+        if reason == "unexpected end of data":
+            reason = "a quotation begins there that does not end"
+        elif "expected after" in reason:
+            reason = "a quotation mark stands within a cell there, or a quotation does not end"
+        raise SourceError(f"line {line}: {reason}") from error
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        if number == 1:
+            if line.startswith(_MARKS):
+                raise SourceError("the file is in UTF-16; write it in UTF-8")
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            raise SourceError(f"line {number} is not in UTF-8: {error.reason}") from error
+        yield from _ENDS.split(text) if "\r" in text else (text,)
+
+
+def _again(first: str, others: Iterator[str]) -> Iterator[str]:
+    if first:
+        yield first
+    yield from others
