@@ -93,7 +93,7 @@ def passes(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where the index is.
+    """Where an index is, for whoever works with it for long.
 
     Attributes:
         client: Of the cluster.
