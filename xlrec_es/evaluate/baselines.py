@@ -54,7 +54,9 @@ def baselines(
         return np.random.default_rng(own).random(len(pool.works))
 
     def mean_vector(case: Case) -> Scores:
-        cosines = (raw @ directions[rows(case)].mean(axis=0)).astype(np.float64)  # (n_documents,)
+        # Shape (n_documents,). Rounded, because how many vectors are multiplied at once decides the
+        # last digits, and texts of the same words would not be equal.
+        cosines = np.round((raw @ directions[rows(case)].mean(axis=0)).astype(np.float64), 6)
         best = np.full(len(pool.works), -np.inf)
         np.maximum.at(best, pool.work, cosines)
         return best
