@@ -175,7 +175,8 @@ def run(
     an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}; or in fields
     of their own: --field title=title_{language}.
 
-    INPUT may be a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
+    INPUT may be a JSON array, or a file of CSV or TSV (by its name), whose header names the fields;
+    a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
     the same cluster, whose ids, fields and mapping are kept. An index that exists need not be
     copied: --in-place and --companion.
 

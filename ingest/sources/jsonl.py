@@ -66,16 +66,12 @@ class JsonlSource:
         Raises:
             SourceError: It cannot be read.
         """
-        try:
+        with _told(self.name):
             if self.path is None:
                 yield from _uncompressed(cast("io.BufferedReader", sys.stdin.buffer))
                 return
             with self.path.open("rb") as self._file:
                 yield from _uncompressed(self._file)
-        except OSError as error:  # gzip's own errors too
-            raise SourceError(f"cannot read {self.name}: {error.strerror or error}") from error
-        except (EOFError, zlib.error) as error:
-            raise SourceError(f"cannot read {self.name}: its gzip stream is damaged") from error
 
     def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """See `Source.records`; positions are line numbers. Empty lines are passed over."""
@@ -124,6 +120,31 @@ class JsonlSource:
                 f"{self.name} has been cut or replaced by another file; all of the old one is "
                 "indexed: start again for the new one"
             )
+
+
+@contextmanager
+def open_file(path: Path, name: str) -> Iterator[io.BufferedIOBase]:
+    """The uncompressed bytes of a file.
+
+    Args:
+        path: Of the file.
+        name: What people are told that it is called.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    with _told(name), path.open("rb") as file:
+        yield from _uncompressed(file)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # gzip's own errors too
+        raise SourceError(f"cannot read {name}: {error.strerror or error}") from error
+    except (EOFError, zlib.error) as error:
+        raise SourceError(f"cannot read {name}: its gzip stream is damaged") from error
 
 
 def _uncompressed(file: io.BufferedReader) -> Iterator[io.BufferedIOBase]:

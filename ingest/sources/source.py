@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from elasticsearch import Elasticsearch
 
+from ingest.sources.delimited import DelimitedSource, is_delimited
+from ingest.sources.json_array import JsonArraySource, is_json_array
 from ingest.sources.jsonl import JsonlSource
 from ingest.sources.record import Record, Rejection
 from ingest.sources.rejects import SCHEME, RejectSource
@@ -72,8 +74,9 @@ def open_source(
     """The source that an argument of the command line stands for.
 
     Args:
-        path: Of a file of JSON Lines or Parquet, told apart by their content; of a folder of
-            Parquet files; `-` for standard input; or `index:NAME`.
+        path: Of a file of CSV or TSV, told by its name; of JSON Lines, a JSON array or Parquet,
+            told apart by their content; of a folder of Parquet files; `-` for standard input; or
+            `index:NAME`.
         client: Where the index is.
         query: Chooses a part of the index: an Elasticsearch query in JSON, or `@FILE`.
         follow: Wait for more at the end.
@@ -108,7 +111,16 @@ def open_source(
         from ingest.sources.parquet import ParquetSource  # takes .2 s to import
 
         return ParquetSource(path)
+    return _open_text(path, follow=follow)
+
+
+def _open_text(path: str, *, follow: bool) -> Source:
     source = JsonlSource(path, follow=follow)
+    if not follow and source.path is not None and source.path.is_file():
+        if is_delimited(path):
+            return DelimitedSource(path)
+        if is_json_array(path):
+            return JsonArraySource(path)
     if source.rereadable:
         with source.open():  # fails now rather than after the model has been loaded
             pass

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -37,20 +36,22 @@ class Delimited(NamedTuple):
 
     Attributes:
         header: Names of the columns.
-        rows: The others, each with as many cells as the header.
+        rows: The others: the number of the line where each begins, and its cells.
     """
 
     header: list[str]
-    rows: Iterator[list[str]]
+    rows: Iterator[tuple[int, list[str]]]
 
 
-def read_delimited(lines: Iterable[bytes], *, tabs: bool, report: Counter[str]) -> Delimited:
-    """Read a header, and then, as they are asked for, rows.
+def read_delimited(lines: Iterable[bytes], *, tabs: bool) -> Delimited:
+    """Read a header, and then, as they are asked for, rows. Empty lines are passed over.
+
+    Empty cells beyond the header's width, as a comma at the end of each line makes them, are cut
+    off; what is of another length still is for the caller to set aside.
 
     Args:
         lines: Of a file, each up to and with its LF.
         tabs: TSV; else CSV.
-        report: Rows that are set aside are counted here, under `RAGGED`.
 
     Returns:
         No header and no rows for an empty file.
@@ -68,20 +69,19 @@ def read_delimited(lines: Iterable[bytes], *, tabs: bool, report: Counter[str]) 
         strict=True,
     )
     header = [name.strip() for name in _next(reader) or []]
-    return Delimited(header, _rows(reader, len(header), report))
+    return Delimited(header, _rows(reader, len(header)))
 
 
-def _rows(reader: _Reader, width: int, report: Counter[str]) -> Iterator[list[str]]:
-    while (cells := _next(reader)) is not None:
-        if not cells:
-            continue  # an empty line
+def _rows(reader: _Reader, width: int) -> Iterator[tuple[int, list[str]]]:
+    while True:
+        line = reader.line_num + 1
+        cells = _next(reader)
+        if cells is None:
+            return
         if len(cells) > width and not any(cells[width:]):
-            cells = cells[:width]  # a comma at the end of each line
-        if len(cells) == width:
-            yield cells
-        else:
-            report["rows"] += 1
-            report[RAGGED] += 1
+            cells = cells[:width]
+        if cells:
+            yield line, cells
 
 
 def _next(reader: _Reader) -> list[str] | None:

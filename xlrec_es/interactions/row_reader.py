@@ -18,7 +18,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.scan import pages
 from xlrec_es.errors import SourceError
-from xlrec_es.interactions.delimited import read_delimited
+from xlrec_es.interactions.delimited import RAGGED, read_delimited
 
 Row = Mapping[str, Any]
 
@@ -130,15 +130,19 @@ def _open(
         if kind in (".jsonl", ".ndjson", ".json"):
             yield from _json_rows(binary, names, needed, report)
         elif kind in (".tsv", ".csv"):
-            header, rows = read_delimited(binary, tabs=kind == ".tsv", report=report)
+            header, rows = read_delimited(binary, tabs=kind == ".tsv")
             if not header:
                 return
             _check_columns("it", dict.fromkeys(header), names, needed)
             _check_once(header, names)
             places = {name: header.index(at) for name, at in names.items() if at in header}
             empty = dict.fromkeys(names)
-            for row in rows:
-                yield {**empty, **{name: row[place] for name, place in places.items()}}
+            for _, row in rows:
+                if len(row) == len(header):
+                    yield {**empty, **{name: row[place] for name, place in places.items()}}
+                else:
+                    report["rows"] += 1
+                    report[RAGGED] += 1
         else:
             raise SourceError("rows are read from .csv, .tsv or .jsonl, plain or with .gz")
 

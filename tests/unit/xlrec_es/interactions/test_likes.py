@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from xlrec_es.errors import SourceError
+from xlrec_es.interactions.delimited import RAGGED
 from xlrec_es.interactions.likes import Likes, read_likes, warning_of
 from xlrec_es.interactions.row_reader import SEVERAL
 
@@ -144,6 +145,14 @@ def test_several_items_of_a_row_count_each(tmp_path: Path, name: str) -> None:
         read(str(path), {}, report=report), ITEMS, LikeRules(), now_s=NOW_S, report=report
     )
     assert found.report == {"rows": 5, SEVERAL: 1, "likes": 4}
+
+
+def test_rows_of_another_length_are_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("user,item\n1\n1,a\n1,b,c\n")
+    mine, theirs = both(path)
+    assert mine == theirs
+    assert mine[1] == {"rows": 3, RAGGED: 2, "likes": 1}
 
 
 def test_items_within_objects(tmp_path: Path) -> None:
