@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xlrec_es.cluster.certificate_pin import PinnedContext, parse_fingerprint
 from xlrec_es.errors import ConfigError
 
 if TYPE_CHECKING:  # half a second, which `--help` and mistakes in options do not need
@@ -94,7 +95,8 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
     if c.ca_certs:
         options["ca_certs"] = c.ca_certs
     if c.ca_fingerprint:
-        options["ssl_assert_fingerprint"] = c.ca_fingerprint
+        # Not `ssl_assert_fingerprint`: with that, the client verifies no signature.
+        options["ssl_context"] = PinnedContext.for_fingerprint(parse_fingerprint(c.ca_fingerprint))
     if c.insecure and c.url.startswith("https:"):
         # The client's own warning would come once for every request.
         options |= {"verify_certs": False, "ssl_show_warn": False}
@@ -124,6 +126,8 @@ def _check(c: Connection) -> None:
     _check_secrets(c)
     if c.insecure and (c.ca_certs or c.ca_fingerprint):
         raise ConfigError("a certificate authority and insecure contradict each other; give one")
+    if c.ca_certs and c.ca_fingerprint:
+        raise ConfigError("give the certificate authority or its fingerprint, not both")
     if c.api_key and (c.username or c.password):
         raise ConfigError("give an API key or a user name and password, not both")
     if bool(c.username) != bool(c.password):

@@ -15,6 +15,8 @@ from xlrec_es.errors import ConfigError
         (Connection("https://search.example", api_key="planted\n"), "no key has"),
         (Connection("https://search.example", api_key="plänted"), "no key has"),
         (Connection("https://search.example", ca_certs="ca.pem", insecure=True), "contradict"),
+        (Connection("https://a", ca_certs="ca.pem", ca_fingerprint="ab" * 32), "not both"),
+        (Connection("https://a", ca_fingerprint="ab" * 31), "no SHA-256 fingerprint"),
     ],
 )
 def test_what_would_show_a_secret_is_refused_without_showing_it(
