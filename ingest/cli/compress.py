@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 
 from ingest.cli.options.encoder import encoder_options
 from ingest.cli.options.training import show_results
 from ingest.encode.options import EncoderOptions
+from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.terminal import echo
 
 METHODS = ("pca", "matryoshka", "int8", "static")
 
@@ -66,7 +67,7 @@ def compress(
     job = CompressJob(pairs, folder, method, model=model, dims=dims, options=encoder, seed=seed)
     done = make(job)
     if as_json:
-        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
     else:
         _show(done)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ingest.shard import Shard
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.likes import like_options
 from xlrec_es.cli.options.shared import (
     connection_options,
@@ -20,6 +20,7 @@ from xlrec_es.cli.options.shared import (
     index_option,
     parse_assignments,
 )
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
 MODELS = ("local-ease", "ease", "cosine", "llr", "rp3beta")
@@ -172,9 +173,9 @@ def indicators(
         summary = run(client, job)
     warning = warning_of(summary["interactions"]) if events is None else None
     if warning:
-        click.echo(f"Warning: {warning}", err=True)
+        echo(f"Warning: {warning}", err=True)
     if as_json:
-        click.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
     else:
         _show(summary)
     if summary["refused"]:
@@ -213,7 +214,5 @@ def _show(summary: Mapping[str, Any]) -> None:
     console.print(coverage)
     for one in summary["examples"]:
         names = ", ".join(one["liked by people who liked"]) or "nothing"
-        console.print(
-            f"[bold]{escape(one['work'])}[/bold], {one['indicators']}, {one['persons']} persons, "
-            f"goes to people who liked: {escape(names)}"
-        )
+        rest = f", {one['indicators']}, {one['persons']} persons, goes to people who liked: {names}"
+        console.print(Text.assemble((one["work"], "bold"), rest))

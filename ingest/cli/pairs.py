@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ingest.cli.indicators import MODELS
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import split_options
 from xlrec_es.cli.options.likes import like_options
 from xlrec_es.cli.options.shared import (
@@ -23,6 +22,7 @@ from xlrec_es.cli.options.shared import (
     index_option,
     parse_assignments,
 )
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
 # Exact EASE weighs works that nobody likes together, too; a pair must be borne out by a person.
@@ -156,7 +156,7 @@ def pairs(
     data.write(folder)
     done = {"folder": str(folder), **summary(data, time.perf_counter() - start)}
     if as_json:
-        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
     else:
         _show(done)
 
@@ -181,7 +181,7 @@ def _show(done: Mapping[str, Any]) -> None:
     samples = Table("anchor", "positive", "kind")
     for one in done["examples"]:
         texts = (
-            f"{one[f'{side}_language']}: {escape(one[side].replace(chr(10), ' ')[:_SHOWN])}"
+            f"{one[f'{side}_language']}: {one[side].replace(chr(10), ' ')[:_SHOWN]}"
             for side in ("anchor", "positive")
         )
         samples.add_row(*texts, one["kind"])

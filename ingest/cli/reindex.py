@@ -12,6 +12,7 @@ from ingest.cli.options.record_fields import parse_paths
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options.reindex import How, reindex_options
 from xlrec_es.cli.options.shared import connection_options, parse_assignments
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cli.reindex import carry_out, progress, show_plan
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
@@ -81,7 +82,7 @@ def reindex(
     columns, others = split_columns(assignments)
     fields = parse_paths(others)
     if refused := model_record.refusal(model):
-        click.echo(f"Warning: {refused}.", err=True)
+        echo(f"Warning: {refused}.", err=True)
     calibration = calibration or model_record.measured_calibration(model)
     learned_from = model_record.learned_from(model)
     wanted = Wanted(fields, encoder, how.changes, how.limits, calibration, learned_from)

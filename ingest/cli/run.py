@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
-from rich.console import Console
 
 from ingest.cli.options.duplicates import duplicate_options
 from ingest.cli.options.encoder import encoder_options
@@ -20,7 +19,9 @@ from ingest.cli.options.record_fields import parse_paths
 from ingest.cli.options.target import WrittenIndex, mode_options
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import UsageError, XlrecError
 from xlrec_es.vectors.calibration import METHODS
@@ -293,7 +294,7 @@ def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str,
         if log:
             logger.info("finished", extra=done)
         if shown.as_json:
-            click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+            echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
         elif not log:
             Console().print(table(done))
         if not done["complete"]:

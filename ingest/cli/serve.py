@@ -8,6 +8,7 @@ import click
 
 from ingest.cli.options.encoder import encoder_options
 from ingest.encode.options import EncoderOptions
+from xlrec_es.cli.options.terminal import echo
 
 
 @click.command()
@@ -47,6 +48,6 @@ def serve(
 
     loaded = load_encoder(model, options=encoder)
     with EncoderServer(loaded, host=host, port=port, token=token, rate=rate) as server:
-        click.echo(f"encoding with {loaded.model} at {server.url}; Ctrl-C stops it")
+        echo(f"encoding with {loaded.model} at {server.url}; Ctrl-C stops it")
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()

@@ -6,16 +6,20 @@
 
 Loopback without a token; anywhere else a token is required (`Authorization: Bearer ...`). There is
 no TLS: put it behind the proxy that you trust with the rest, which then is the one address that
-asks, and the one to limit rates.
+asks, and the one to limit rates. Without a token, pages that a browser of this machine shows are
+refused: they ask from a name that is not this machine's, or say where they are from.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
-import ipaddress
+import io
 import logging
 import math
+import re
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -26,8 +30,10 @@ from typing import Any
 import orjson
 
 from ingest.encode.rate_limit import RateLimit
+from xlrec_es.credentials import is_loopback, parse_token
 from xlrec_es.errors import ConfigError, EncoderError
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.visible_text import visible
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +42,23 @@ MAX_TEXTS = 256
 MAX_WAITING = 32
 """Requests that may wait for the encoder; more are answered 429."""
 
-_SOCKET_TIMEOUT_S = 30
+MAX_CONNECTIONS = 128
+"""Callers at one time, each of which has a thread; more are answered 503."""
+
+REQUEST_DEADLINE_S = 30.0
+"""Seconds within which a whole request must have come."""
+
+SOCKET_TIMEOUT_S = 30.0
+"""Seconds within which a caller must take the whole answer."""
+
+_FULL = b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
 
 class EncoderServer(ThreadingHTTPServer):
     """Serves one encoder; requests take turns."""
 
     daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS  # callers that come at once are not made to wait
 
     def __init__(
         self,
@@ -59,15 +75,17 @@ class EncoderServer(ThreadingHTTPServer):
             encoder: What encodes.
             host: Address to listen on.
             port: 0 for any free one.
-            token: What callers must know; None on the loopback address alone.
+            token: What callers must know; None, or blank, on the loopback address alone.
             rate: Texts a second that one address may have encoded (see `RateLimit`); None: as
                 many as there is time for.
 
         Raises:
             UsageError: The rate is not above zero.
-            ConfigError: An address that others can reach, without a token; or it is taken.
+            ConfigError: An address that others can reach, without a token; or it is taken. Or no
+                header can carry the token.
         """
-        if token is None and not _is_loopback(host):
+        token = parse_token(token)
+        if token is None and not is_loopback(host):
             raise ConfigError(
                 f"{host} can be reached by others: give a token (--token, XLREC_SERVE_TOKEN), or "
                 "listen on 127.0.0.1"
@@ -77,6 +95,7 @@ class EncoderServer(ThreadingHTTPServer):
         self.limit = None if rate is None else RateLimit(rate, clock=time.monotonic)
         self.turn = threading.Lock()
         self.waiting = threading.BoundedSemaphore(MAX_WAITING)
+        self.connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
@@ -87,14 +106,47 @@ class EncoderServer(ThreadingHTTPServer):
         """Where it listens."""
         return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
 
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base's
+        """Begin a thread for a caller, if there is one left."""
+        if not self.connections.acquire(blocking=False):
+            with contextlib.suppress(OSError):
+                request.setblocking(False)
+                request.sendall(_FULL)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread was begun
+            self.connections.release()
+            raise
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Serve a caller."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.connections.release()
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket until a point in time, however little comes at once."""
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self._socket = sock
+        self._end = time.monotonic() + seconds
+
+    def readable(self) -> bool:
         return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - the base's
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request did not come in time")
+        self._socket.settimeout(left)
+        try:
+            return self._socket.recv_into(buffer)
+        finally:
+            self._socket.settimeout(SOCKET_TIMEOUT_S)
 
 
 class _Refused(Exception):
@@ -106,7 +158,12 @@ class _Refused(Exception):
 
 class _Handler(BaseHTTPRequestHandler):
     server: EncoderServer
-    timeout = _SOCKET_TIMEOUT_S  # a caller that sends nothing does not hold a thread for ever
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(SOCKET_TIMEOUT_S)
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_DeadlineReader(self.connection, REQUEST_DEADLINE_S))
 
     def do_GET(self) -> None:
         encoder = self.server.encoder
@@ -143,11 +200,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_known(self) -> bool:
         if self.server.token is None:
-            return True
+            return self._is_of_this_machine()
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if hmac.compare_digest(given.encode(), self.server.token.encode()):
             return True
         self._answer(HTTPStatus.UNAUTHORIZED, {"error": "the token is missing or wrong"})
+        return False
+
+    def _is_of_this_machine(self) -> bool:
+        """Refuse pages of other sites, whose names may be made to stand for this machine."""
+        name = re.sub(r":\d+$", "", self.headers.get("Host", ""))
+        if is_loopback(name.lower()) and "Origin" not in self.headers:
+            return True
+        self._answer(
+            HTTPStatus.FORBIDDEN,
+            {"error": "without a token, programs of this machine alone are answered, by its name"},
+        )
         return False
 
     def _check_rate(self, texts: int) -> None:
@@ -174,6 +242,8 @@ class _Handler(BaseHTTPRequestHandler):
             )
         try:
             body = orjson.loads(self.rfile.read(length))
+        except TimeoutError as error:
+            raise _Refused(HTTPStatus.REQUEST_TIMEOUT, str(error)) from None
         except orjson.JSONDecodeError as error:
             raise _Refused(HTTPStatus.BAD_REQUEST, f"not JSON: {error}") from None
         texts = body.get("texts") if isinstance(body, dict) else None
@@ -202,4 +272,4 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 - the base's names
         """To the log, not to standard error; texts are never logged."""
-        logger.info("%s %s", self.address_string(), format % args)
+        logger.info("%s %s", self.address_string(), visible(format % args))

@@ -13,7 +13,9 @@ from types import FrameType
 from typing import NoReturn
 
 import click
-from rich.console import Console
+from rich.console import Console  # noqa: TID251 - it moves the cursor alone
+
+from xlrec_es.visible_text import visible
 
 DRAIN_S = 25
 """Service managers and containers kill after 30 s what does not end by itself."""
@@ -21,7 +23,7 @@ DRAIN_S = 25
 
 def tell(sentence: str) -> None:
     """On standard error."""
-    click.echo(sentence, err=True)
+    click.echo(visible(sentence), err=True)  # noqa: TID251 - commands' own is above this folder
 
 
 @dataclass(slots=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options, field_option, parse_assignments
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -71,17 +71,17 @@ def compare_logs(
         shown, counted = read_log(_rows(client, log, COLUMNS, fields, needed), found)
     report = compare_variants(shown, counted, seed=seed)
     if as_json:
-        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
         return
     console = Console()
     alike = "if all were shown alike"
     table = Table("variant", "persons", "shown", "click-through rate", alike, box=box.SIMPLE)
     for name, found in report["variants"].items():
         rates = (_rate(found["click-through rate"]), _rate(found.get(alike)))
-        table.add_row(*map(escape, (name, str(found["persons"]), str(found["shown"]), *rates)))
+        table.add_row(name, str(found["persons"]), str(found["shown"]), *rates)
     console.print(table)
     gap = report["difference"]
-    console.print(escape(f"{gap['of']} minus {gap['from']}: {_rate(gap)}"))
+    console.print(f"{gap['of']} minus {gap['from']}: {_rate(gap)}")
     for reason, rows in report["log"].items():
         if reason != "rows":
             console.print(f"{rows} {reason}")

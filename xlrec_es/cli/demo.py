@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 from click.core import ParameterSource
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from xlrec_es import node
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.node.folder import default_folder
 
@@ -49,7 +50,7 @@ def run_demo(
     given = ctx.get_parameter_source("url") is not ParameterSource.DEFAULT
     with contextlib.ExitStack() as stack:
         if not given:
-            click.echo("starting Elasticsearch on this machine ...", err=True)
+            echo("starting Elasticsearch on this machine ...", err=True)
             folder = folder or default_folder()
             keep = keep or node.status(folder).state != "stopped"  # of an earlier --keep
             info = node.start(folder) if keep else stack.enter_context(node.running(folder))
@@ -59,17 +60,15 @@ def run_demo(
         scenes = demo.play(client)
         if as_json:
             shown = {"url": connection.url, "index": live.name, "scenes": scenes}
-            click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+            echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
             return
         _show(scenes, connection.url)
         if not (given or keep) and sys.stdout.isatty():
-            click.echo(
-                "\nElasticsearch runs until you press Ctrl-C; --keep would leave it running."
-            )
+            echo("\nElasticsearch runs until you press Ctrl-C; --keep would leave it running.")
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
         elif not (given or keep):
-            click.echo("\nElasticsearch is stopped now; xlrec-es node start starts it again.")
+            echo("\nElasticsearch is stopped now; xlrec-es node start starts it again.")
 
 
 def _show(scenes: list[Scene], url: str) -> None:
@@ -81,8 +80,8 @@ def _show(scenes: list[Scene], url: str) -> None:
         liked = ", ".join(
             title or work for work, title in zip(scene.likes, scene.titles, strict=True)
         )
-        console.print(f"\n[bold]Who {scene.person}[/bold], liked: {escape(liked)}")
+        console.print(Text.assemble("\n", (f"Who {scene.person}", "bold"), f", liked: {liked}"))
         console.print(recommendations_table(scene.result))
-    click.echo("\nTry next:")
+    echo("\nTry next:")
     for line in demo.next_steps(url, scenes[0]):
-        click.echo(f"  {line}")
+        echo(f"  {line}")

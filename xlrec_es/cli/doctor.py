@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.roles import ROLES
 
@@ -64,7 +65,7 @@ def doctor(
         findings = examine(Patient(client, index, purpose, documents))
     if as_json:
         rows = [dataclasses.asdict(finding) for finding in findings]
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        echo(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
         for finding in findings:
             _show(finding)
@@ -74,6 +75,6 @@ def doctor(
 
 def _show(finding: Finding) -> None:
     level = click.style(f"{finding.level:8}", **_STYLES[finding.level])
-    click.echo(f"{level} {finding.topic}: {finding.message}")
+    echo(f"{level} {finding.topic}: {finding.message}")
     if finding.advice:
-        click.echo(f"         -> {finding.advice}")
+        echo(f"         -> {finding.advice}")

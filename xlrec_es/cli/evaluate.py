@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ClusterError
 from xlrec_es.evaluate.evaluator import (
@@ -85,7 +85,7 @@ def evaluate(
         if write_training is not None:
             material = gather(client, job)
             _write_training(write_training, material)
-            click.echo(f"{write_training}: {int(material.parts.training.sum())} likes")
+            echo(f"{write_training}: {int(material.parts.training.sum())} likes")
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("searching", total=None)
@@ -95,7 +95,7 @@ def evaluate(
         if write_to is not None:
             write_results(client, write_to, report)
     if as_json:
-        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     else:
         show(report, Console())
 
@@ -160,7 +160,7 @@ def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) 
 def show(report: Mapping[str, Any], console: Console) -> None:
     """Print a report for people."""
     for note in (*report["verdict"], *report["notes"]):
-        console.print(f"- {escape(note)}")
+        console.print(f"- {note}")
     parts = report["split"]
     console.print(
         f"{report['index']}: {report['cases']} cases of {report['persons']} persons; split by "
@@ -190,7 +190,7 @@ def _table(caption: str, pool: Mapping[str, Any], columns: Mapping[str, str]) ->
     for name, system in by_recall:
         measures = {**system["measures"], COVERAGE: {"mean": system[COVERAGE]}}
         cells = [_cell(measures[key], ends=key == RECALL) for key in columns]
-        table.add_row(escape(name), *map(escape, cells))
+        table.add_row(name, *cells)
     return table
 
 

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.table import Table
 
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import IndexUnusable
+from xlrec_es.visible_text import visible
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from elasticsearch import Elasticsearch
@@ -70,14 +71,14 @@ def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
     found = inventory.read_versions(client, name)
     if as_json:
         rows = [{"index": v.index, "state": found.state(v), "open": v.is_open} for v in found.found]
-        click.echo(json.dumps(rows))
+        echo(json.dumps(rows))
         return
     table = Table("index", "state", "other aliases")
     own = {name, inventory.previous_alias(name)}
     for version in found.found:
         state = found.state(version) if version.is_open else f"{found.state(version)}, closed"
         others = ", ".join(sorted(version.aliases.keys() - own))
-        table.add_row(escape(version.index), state, escape(others))
+        table.add_row(version.index, state, others)
     Console().print(table)
 
 
@@ -95,7 +96,7 @@ def status(name: str, client: Elasticsearch, as_json: bool) -> None:
     statuses = measure(client, inventory.read_versions(client, name))
     if as_json:
         rows = [dataclasses.asdict(status) for status in statuses]
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     for found in statuses:
         _show_status(found)
@@ -104,12 +105,12 @@ def status(name: str, client: Elasticsearch, as_json: bool) -> None:
 def _show_status(found: VersionStatus) -> None:
     made = f"{found.model}, {found.fingerprint}" if found.model else "not made by xlrec-es"
     if found.documents is None:
-        click.echo(f"{found.index}: {found.state}, closed ({made})")
+        echo(f"{found.index}: {found.state}, closed ({made})")
         return
     size = decimal(found.size_bytes or 0)
-    click.echo(f"{found.index}: {found.state}, {found.documents} documents, {size} ({made})")
+    echo(f"{found.index}: {found.state}, {found.documents} documents, {size} ({made})")
     if found.strays:
-        click.echo(
+        echo(
             f"Warning: {found.strays} of its documents have vectors of another fingerprint; "
             "bring them in again with: xlrec-ingest run"
         )
@@ -119,7 +120,7 @@ def _show_status(found: VersionStatus) -> None:
     for language, coverage in found.languages.items():
         parts = (coverage.vectors, coverage.indicators)
         cells = [f"{part} ({part / coverage.documents:.0%})" for part in parts]
-        table.add_row(escape(language), str(coverage.documents), *cells)
+        table.add_row(language, str(coverage.documents), *cells)
     Console().print(table)
 
 
@@ -168,7 +169,7 @@ def create(
         _print_request(f"PUT {new.index}", new.body)
         return
     creation.create(client, new)
-    click.echo(new.index)
+    echo(new.index)
 
 
 @index.command()
@@ -193,7 +194,7 @@ def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) ->
     found = inventory.read_versions(client, name, also=wanted)
     chosen = found.named(wanted) if wanted else inventory.newest(found)
     if found.previous is not None and chosen.index == found.previous.index and found.live:
-        click.echo(
+        echo(
             f"Warning: {chosen.index} was live before; what was written since is in "
             f"{found.live.index} alone. To take it along: xlrec-es index rollback {name}",
             err=True,
@@ -246,7 +247,7 @@ def show_rollback_plan(client: Elasticsearch, plan: rolling_back.RollbackPlan) -
 
     count = swap_note.count_since(client, plan.live.index, plan.note.done)
     deletions = "" if plan.note.same else " (not what was deleted)"
-    click.echo(
+    echo(
         f"takes {count} documents that were written to {plan.live.index} since along to "
         f"{plan.previous.index}{deletions}, then:"
     )
@@ -256,21 +257,21 @@ def show_rollback_plan(client: Elasticsearch, plan: rolling_back.RollbackPlan) -
 def show_rollback(report: rolling_back.RollbackReport, name: str, *, as_json: bool) -> None:
     """Print what was done."""
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
+        echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
         return
-    click.echo(
+    echo(
         f"{name} is {report.index} now; it was {report.source}. {report.copied} documents written "
         f"since were taken along, {report.deleted} deleted; {report.seconds:.1f} s, writes were "
         f"refused for {report.blocked_s:.1f} s"
     )
     if report.without_vector:
-        click.echo(
+        echo(
             f"Warning: {report.without_vector} of them have another text than before, and no "
             "vector of this version's encoder; the next xlrec-ingest run encodes them",
             err=True,
         )
     if not report.deletions:
-        click.echo(
+        echo(
             f"Warning: {report.source} was not a copy of {report.index}, so what was deleted from "
             "it since is not known, and stayed",
             err=True,
@@ -288,9 +289,9 @@ def _carry_out(
         return
     swap_note.move_alias(client, change)
     if as_json:
-        click.echo(json.dumps({"index": change.target, "source": change.live}))
+        echo(json.dumps({"index": change.target, "source": change.live}))
         return
-    click.echo(f"{change.name} is {change.target} now; it was {change.live or 'nothing'}")
+    echo(f"{change.name} is {change.target} now; it was {change.live or 'nothing'}")
 
 
 @index.command()
@@ -309,14 +310,14 @@ def prune(name: str, client: Elasticsearch, newer: bool, dry_run: bool, yes: boo
 
     change = aliases.plan_prune(inventory.read_versions(client, name), newer=newer)
     if change is None:
-        click.echo("there is nothing to delete")
+        echo("there is nothing to delete")
         return
     if dry_run:
         _print_request("POST _aliases", change.body)
         return
     _ask(f"Delete {', '.join(change.deleted)}?", yes)
     aliases.change_aliases(client, change)
-    click.echo(f"deleted {', '.join(change.deleted)}")
+    echo(f"deleted {', '.join(change.deleted)}")
 
 
 @index.command()
@@ -336,21 +337,21 @@ def adopt(name: str, client: Elasticsearch, dry_run: bool, yes: bool) -> None:
 
     found = inventory.read_versions(client, name)
     if not adoption.check_adoptable(found):
-        click.echo(f"{name} is an alias already; there is nothing to do")
+        echo(f"{name} is an alias already; there is nothing to do")
         return
     new = adoption.adopted_name(name)
     if dry_run:
-        click.echo(f"would make {new} of the index {name}, and {name} an alias of it")
+        echo(f"would make {new} of the index {name}, and {name} an alias of it")
         return
     _ask(f"Rename the index {name} to {new}, and make {name} an alias of it?", yes)
     adopted = adoption.adopt(client, found)
-    click.echo(f"{name} is an alias of {adopted.index} now")
+    echo(f"{name} is an alias of {adopted.index} now")
 
 
 def _ask(question: str, yes: bool) -> None:
     if not yes:
-        click.confirm(question, abort=True)
+        click.confirm(visible(question), abort=True)
 
 
 def _print_request(line: str, body: object) -> None:
-    click.echo(f"{line}\n{json.dumps(body, ensure_ascii=False, indent=2)}")
+    echo(f"{line}\n{json.dumps(body, ensure_ascii=False, indent=2)}")

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -47,16 +48,16 @@ def show(item: str, index: str, size: int, as_json: bool, connection: Connection
     with connect(connection) as client:
         found = read(client, index, item, size=size)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(found), ensure_ascii=False, indent=2))
+        echo(json.dumps(dataclasses.asdict(found), ensure_ascii=False, indent=2))
         return
     console = Console()
-    name = escape(found.title or found.id)
-    console.print(
-        f"[bold]{name}[/bold] ({found.language}): indicators {found.provenance or 'not learned'}, "
-        f"from {found.evidence:.0f} persons, generation {found.generation or '-'}"
+    learned = (
+        f" ({found.language}): indicators {found.provenance or 'not learned'}, from "
+        f"{found.evidence:.0f} persons, generation {found.generation or '-'}"
     )
+    console.print(Text.assemble((found.title or found.id, "bold"), learned))
     if not found.complete:
-        click.echo(
+        echo(
             "Warning: the last run of xlrec-ingest indicators was cut short; run it again.",
             err=True,
         )
@@ -69,5 +70,5 @@ def _table(caption: str, measure: str, neighbours: Sequence[Neighbour]) -> Table
     table = Table("work", "title", "language", measure, title=caption, title_justify="left")
     for one in neighbours:
         cells = (one.work, one.title or "", one.language or "(gone)", f"{one.weight:.4g}")
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     return table

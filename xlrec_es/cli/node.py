@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import UsageError
 from xlrec_es.node import NodeInfo, lifecycle
 from xlrec_es.node.distribution import SERVERS
@@ -103,18 +104,18 @@ def start(
             timeout_s=timeout_s,
         )
     if not info.language_analyzers:
-        click.echo(
+        echo(
             f"The Java in {info.java} has no compiler, so this node lacks the language analyzers; "
             "install a JDK to get them.",
             err=True,
         )
     if info.username and not as_json:
-        click.echo(
+        echo(
             f"Log in as {info.username}; the password and the certificate's path are printed by: "
             "xlrec-es node status --json",
             err=True,
         )
-    click.echo(_as_json(info) if as_json else info.url)
+    echo(_as_json(info) if as_json else info.url)
 
 
 @node.command()
@@ -122,7 +123,7 @@ def start(
 def stop(folder: Path | None) -> None:
     """Stop the node. Its data stay; to be rid of them, delete its folder."""
     ran = lifecycle.stop(folder)
-    click.echo("stopped" if ran else "it was not running")
+    echo("stopped" if ran else "it was not running")
 
 
 @node.command()
@@ -134,12 +135,12 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     found = lifecycle.status(folder)
     if as_json:
         details = json.loads(_as_json(found.info)) if found.info else {}
-        click.echo(json.dumps({"state": found.state, **details}))
+        echo(json.dumps({"state": found.state, **details}))
     elif found.info:
         info = found.info
-        click.echo(f"running at {info.url} (Elasticsearch {info.version}, process {info.pid})")
+        echo(f"running at {info.url} (Elasticsearch {info.version}, process {info.pid})")
     else:
-        click.echo(found.state)
+        echo(found.state)
     if found.info is None:
         ctx.exit(1)
 
@@ -159,10 +160,10 @@ def logs(folder: Path | None, lines: int, follow: bool) -> None:
     """Print the end of what the server logged since its last start."""
     if follow:
         for text in lifecycle.follow(folder, lines=lines):
-            click.echo(text, nl=False)
+            echo(text, nl=False)
         return
     for line in lifecycle.logs(folder, lines=lines):
-        click.echo(line)
+        echo(line)
 
 
 def _parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:

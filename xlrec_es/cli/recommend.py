@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from xlrec_es.cli import query_forms
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.recommend import how_options, request_options
 from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UnknownItems
 from xlrec_es.interactions.history import History
@@ -56,13 +56,13 @@ def recommend(
 
 def _print(result: Recommendations, *, as_json: bool, explain: bool = False) -> None:
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, indent=2))
+        echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, indent=2))
         return
     Console().print(explained_table(result) if explain else recommendations_table(result))
     if explain:
-        click.echo(f"languages: {', '.join(map(_told, result.languages))}")
+        echo(f"languages: {', '.join(map(_told, result.languages))}")
     for sentence in (*result.notes, *result.degraded):
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
 
 
 def _told(share: LanguageShare) -> str:
@@ -83,7 +83,7 @@ def recommendations_table(result: Recommendations) -> Table:
             legs,
             _reasons(item),
         )
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     return table
 
 
@@ -95,7 +95,7 @@ def explained_table(result: Recommendations) -> Table:
         for number, (leg, said) in enumerate(item.legs.items()):
             cells = (leg, str(said.rank), f"{said.score:.3f}", f"{said.share:.0%}")
             whole = ("",) * len(first) if number else first
-            table.add_row(*map(escape, (*whole, *cells, "" if number else _reasons(item))))
+            table.add_row(*whole, *cells, "" if number else _reasons(item))
         table.add_section()
     return table
 
@@ -178,4 +178,4 @@ def print_query(
     text = query_forms.render(
         plan.requests, index=plan.live.name, url=recommender.url, form=form, shorten=short
     )
-    click.echo(text)
+    echo(text)

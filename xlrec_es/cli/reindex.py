@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.reindex import _DEFAULTS, How, reindex_options
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
@@ -21,6 +20,7 @@ from xlrec_es.cli.options.shared import (
     field_option,
     parse_assignments,
 )
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import GateFailed
 
@@ -67,9 +67,9 @@ def show_plan(plan: ReindexPlan) -> None:
     new = plan.new
     request = "goes on with" if plan.exists else "PUT"
     body = json.dumps(new.body, ensure_ascii=False, indent=2)
-    click.echo(f"{request} {new.index}\n{body}")
-    click.echo(f"copies {plan.live.index}, verifies, then: POST _aliases")
-    click.echo(json.dumps(plan.swap.body, ensure_ascii=False, indent=2))
+    echo(f"{request} {new.index}\n{body}")
+    echo(f"copies {plan.live.index}, verifies, then: POST _aliases")
+    echo(json.dumps(plan.swap.body, ensure_ascii=False, indent=2))
 
 
 def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
@@ -95,30 +95,30 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
             Console(stderr=True).print(_checks(error.checks))
         raise
     if how.as_json:
-        click.echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
+        echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
         return
     Console().print(_checks(report.checks))
     _show(report, work.plan.versions.name)
 
 
 def _show(report: ReindexReport, name: str) -> None:
-    click.echo(
+    echo(
         f"{report.index}: {report.copied} copied, {report.unchanged} were there, {report.deleted} "
         f"deleted; {report.seconds:.1f} s"
     )
     if report.swapped:
-        click.echo(
+        echo(
             f"{name} is {report.index} now; it was {report.source}. "
             f"Writes were refused for {report.blocked_s:.1f} s"
         )
     else:
-        click.echo(f"{name} is still {report.source}; the same command without --no-swap goes on")
+        echo(f"{name} is still {report.source}; the same command without --no-swap goes on")
 
 
 def _checks(checks: tuple[Check, ...]) -> Table:
     table = Table("check", "", "found")
     for check in checks:
-        table.add_row(check.name, "ok" if check.ok else "FAILED", escape(check.message))
+        table.add_row(check.name, "ok" if check.ok else "FAILED", check.message)
     return table
 
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import click
 import orjson
 
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import UsageError
 
 
@@ -53,10 +54,10 @@ def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -
     except orjson.JSONDecodeError as error:
         raise UsageError(f"{evaluation.name} is not JSON: {error}") from error
     output.write_text(render(found), "utf-8")
-    click.echo(output)
+    echo(output)
     if folder is not None:
         for path in write_figures(found, folder, kind):
-            click.echo(path)
+            echo(path)
 
 
 def write_figures(evaluation: Mapping[str, Any], folder: Path, kind: str) -> Iterator[Path]:

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster import roles
 
 _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
@@ -58,5 +59,5 @@ def role(
     described = roles.descriptor(kind, names, events=events, source=source)
     line, body = _REQUESTS[form](roles.role_name(kind, names), described)
     if console:
-        click.echo(line)
-    click.echo(json.dumps(body, ensure_ascii=False, indent=2))
+        echo(line)
+    echo(json.dumps(body, ensure_ascii=False, indent=2))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.evaluate.evaluator import NDCG, RECALL
 
@@ -72,14 +72,14 @@ def tune(
             step=lambda n: progress.update(task, advance=1, total=n),
         )
     if as_json:
-        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     else:
         _show(report, Console())
 
 
 def _show(report: Mapping[str, Any], console: Console) -> None:
     for note in report["notes"]:
-        console.print(f"- {escape(note)}")
+        console.print(f"- {note}")
     weights = Table("leg", "before", "proposed", "least", "most", box=box.SIMPLE)
     for leg, before in report["before"].items():
         folds = [fold[leg] for fold in report["folds"]]
@@ -101,9 +101,9 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
     gain = report["gain on other persons"]
     text = f"gain {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
     tried = f"{report['trials']} settings tried on {persons['tuning']} persons"
-    console.print(escape(f"{text}, p = {gain['p_value']:.3f}; {tried}"))
+    console.print(f"{text}, p = {gain['p_value']:.3f}; {tried}")
     if report["written"]:
-        console.print(escape(f"written into {report['index']}"))
+        console.print(f"written into {report['index']}")
     elif report["accepted"]:
         console.print("better; nothing is written, as you asked")
     else:

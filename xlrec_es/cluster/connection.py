@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xlrec_es.cluster.certificate_pin import PinnedContext, parse_fingerprint
+from xlrec_es.credentials import InsecureConnectionWarning, goes_in_the_open
 from xlrec_es.errors import ConfigError
 
 if TYPE_CHECKING:  # half a second, which `--help` and mistakes in options do not need
@@ -17,10 +19,6 @@ INSECURE = (
     "the cluster's certificate is not checked: whoever sits in between can read and change "
     "everything, the credentials too. Give --ca-certs (XLREC_CA_CERTS) in place of --insecure"
 )
-
-
-class InsecureConnectionWarning(UserWarning):
-    """A certificate is not checked because somebody asked for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +92,19 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
     if c.ca_certs:
         options["ca_certs"] = c.ca_certs
     if c.ca_fingerprint:
-        options["ssl_assert_fingerprint"] = c.ca_fingerprint
+        # Not `ssl_assert_fingerprint`: with that, the client verifies no signature.
+        options["ssl_context"] = PinnedContext.for_fingerprint(parse_fingerprint(c.ca_fingerprint))
     if c.insecure and c.url.startswith("https:"):
         # The client's own warning would come once for every request.
         options |= {"verify_certs": False, "ssl_show_warn": False}
         warnings.warn(INSECURE, InsecureConnectionWarning, stacklevel=2)
+    if (c.api_key or c.password) and goes_in_the_open(c.url):
+        warnings.warn(
+            f"the credentials go to {c.url} in the open: whoever sits in between can read them. "
+            "Use an address with https://",
+            InsecureConnectionWarning,
+            stacklevel=2,
+        )
     try:
         return Elasticsearch(c.url, **options)  # type: ignore[arg-type]
     except (ValueError, TypeError, OSError) as error:
@@ -113,6 +119,9 @@ def _check_secrets(connection: Connection) -> None:
             "--username and --password (XLREC_USERNAME, XLREC_PASSWORD)"
         )
     key = connection.api_key
+    for name, secret in (("API key", key), ("user name", connection.username)):
+        if secret is not None and not secret.strip():
+            raise ConfigError(f"the {name} is empty; give one, or leave it out")
     if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
         raise ConfigError(
             "the API key has characters that no key has, such as spaces or line ends; "
@@ -124,6 +133,8 @@ def _check(c: Connection) -> None:
     _check_secrets(c)
     if c.insecure and (c.ca_certs or c.ca_fingerprint):
         raise ConfigError("a certificate authority and insecure contradict each other; give one")
+    if c.ca_certs and c.ca_fingerprint:
+        raise ConfigError("give the certificate authority or its fingerprint, not both")
     if c.api_key and (c.username or c.password):
         raise ConfigError("give an API key or a user name and password, not both")
     if bool(c.username) != bool(c.password):

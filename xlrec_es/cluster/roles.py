@@ -9,6 +9,7 @@ Source: Elasticsearch reference, "Security privileges"; the actions are those th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ class Role:
     index: tuple[str, ...]
 
 
+_NOT_IN_NAMES = re.compile(r"""[\s\\/"<>|,#:\x00-\x1f\x7f-\x9f]""")
 _READ = ("read", "view_index_metadata")
 _PROBE = (
     "cluster:admin/analyze",  # which language analyzers there are
@@ -82,12 +84,11 @@ def descriptor(
         source: An index that documents are read from, as for a companion.
 
     Raises:
-        UsageError: A name that would open everything.
+        UsageError: A name that would open everything, or more than it seems to.
     """
     others = {events: ("read",), source: _READ}
     for name in (*names, *(other for other in others if other is not None)):
-        if not name.strip("*?.,- "):
-            raise UsageError(f"{name!r} stands for every index; name the one that the key is for")
+        _check_name(name)
     role = ROLES[kind]
     patterns = [pattern for name in names for pattern in index_names(name)]
     indices = [{"names": patterns, "privileges": list(role.index)}]
@@ -95,6 +96,26 @@ def descriptor(
         if other is not None:
             indices.append({"names": [other], "privileges": list(privileges)})
     return {"cluster": list(role.cluster), "indices": indices}
+
+
+def _check_name(name: str) -> None:
+    """Refuse what stands for more than the indices that begin with a name.
+
+    In a role a name between slashes is a regular expression, a backslash escapes, and a wildcard in
+    front takes in the indices of others.
+    """
+    if not name.strip("*?.,- "):
+        raise UsageError(f"{name!r} stands for every index; name the one that the key is for")
+    if name[0] in "*?":
+        raise UsageError(
+            f"{name!r} begins with a wildcard, so that it stands for indices of others too; begin "
+            "it with the name of the index, as in shop-*"
+        )
+    if name[0] in "-_+" or _NOT_IN_NAMES.search(name):
+        raise UsageError(
+            f"{name!r} is no name of an index; a role takes it for a regular expression, or for "
+            "nothing. Give the name, or a pattern such as shop-*"
+        )
 
 
 def role_name(kind: str, names: Sequence[str]) -> str:

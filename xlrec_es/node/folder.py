@@ -157,6 +157,7 @@ class NodeFolder:
 
     def write(self, descriptor: int, record: NodeRecord) -> None:
         """Write the record through the descriptor that `claim` gave: the lock is on this file."""
+        os.fchmod(descriptor, 0o600)  # it holds a password, whoever has made it
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(record), indent=2).encode(), 0)
 

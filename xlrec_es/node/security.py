@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import secrets
 import subprocess
 import tempfile
@@ -50,7 +51,7 @@ def add_user(config: Path) -> str:
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ROUNDS, dklen=32)
     salt_text, digest_text = (base64.b64encode(part).decode() for part in (salt, digest))
     hashed = f"{{PBKDF2}}{_ROUNDS}${salt_text}${digest_text}"
-    (config / "users").write_text(f"{USERNAME}:{hashed}\n", "utf-8")
+    _write_private(config / "users", f"{USERNAME}:{hashed}\n".encode())
     (config / "users_roles").write_text(f"superuser:{USERNAME}\n", "utf-8")
     return password
 
@@ -81,10 +82,17 @@ def add_certificate(config: Path, home: Path, java: Java) -> dict[str, str]:
         except subprocess.CalledProcessError as error:
             raise NodeError(f"cannot make a certificate: {error.stdout}{error.stderr}") from error
         with zipfile.ZipFile(archive) as files:
-            for name in (CERTIFICATE, _KEY):
-                (config / name).write_bytes(files.read(f"http/{name}"))
-    (config / _KEY).chmod(0o600)
+            (config / CERTIFICATE).write_bytes(files.read(f"http/{CERTIFICATE}"))
+            _write_private(config / _KEY, files.read(f"http/{_KEY}"))
     return {
         "xpack.security.http.ssl.certificate": CERTIFICATE,
         "xpack.security.http.ssl.key": _KEY,
     }
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that nobody else can read at any time, whatever stands there and the umask."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)

@@ -45,12 +45,11 @@ def render(report: Mapping[str, Any]) -> str:
     except ImportError as error:
         raise MissingExtra.named("report", "a report") from error
     try:
-        body = "".join(_body(report))
-    except (KeyError, TypeError) as error:
+        return page(f"Evaluation of {report['index']}", "".join(_body(report)))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UsageError(
             "this is not the JSON of an evaluation; write one with: xlrec-es evaluate --json"
         ) from error
-    return page(f"Evaluation of {report['index']}", body)
 
 
 def _body(report: Mapping[str, Any]) -> Iterable[str]:
@@ -66,12 +65,13 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
     )
     parts = report["split"]
     how = "by time" if parts["method"] == BY_TIME else "at random"
-    yield (
-        f"<p>{report['cases']} cases of {report['persons']} persons. Likes are split "
+    counts = (
+        f"{report['cases']} cases of {report['persons']} persons. Likes are split "
         f"{how}: {parts['training']} to learn from, {parts['held out']} held "
         f"out. A case is one person and one source language; recall@{k} counts the held-out works "
-        f"in other languages that are among the first {k}. Intervals are 95%, over persons.</p>"
+        f"in other languages that are among the first {k}. Intervals are 95%, over persons."
     )
+    yield f"<p>{escape(counts)}</p>"
     yield "<h2>In short</h2>"
     yield table("In short", *_in_short(report), kind="short")
     for kind in report["pools"]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ingest.encode.options import EMBEDDED, EncoderOptions
+from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.terminal import echo
 
 if TYPE_CHECKING:  # it needs torch
     from ingest.finetune.training.session import TrainingJob
@@ -199,7 +200,7 @@ def finish(
 ) -> None:
     """Print the summary, and leave with `REFUSED` where the model is rejected."""
     if asked.as_json:
-        click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
     else:
         _show(done, more)
     if done["status"] == "rejected":

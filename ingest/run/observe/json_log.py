@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import orjson
 
 from ingest.run.counts import Observer, Tally
+from xlrec_es.visible_text import visible
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(entry, default=str).decode()
+        return visible(orjson.dumps(entry, default=str).decode())
 
 
 @contextmanager

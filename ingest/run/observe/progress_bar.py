@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console  # noqa: TID251 - it shows phases and numbers alone
 from rich.progress import (
     BarColumn,
     Progress,

@@ -5,11 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -72,6 +75,29 @@ def test_images_are_pinned_to_one_version_of_the_stack() -> None:
     tags = {body["image"].partition(":")[2] for body in SERVICES.values() if "image" in body}
     assert len(tags) == 1
     assert re.fullmatch(r"9\.\d+\.\d+", tags.pop())
+
+
+def test_the_worker_image_installs_one_version_of_everything() -> None:
+    lines = SERVICES["ingest"]["build"]["dockerfile_inline"].splitlines()
+    assert re.fullmatch(r"FROM python:3\.\d+\.\d+-slim-\w+", lines[0])
+    [setting] = [line for line in lines if line.startswith("ENV PIP")]
+    assert setting.endswith("PIP_CONSTRAINT=/opt/xlrec-es/ingest/constraints.txt")
+    installs = [line for line in lines if "pip install" in line]
+    assert lines.index(setting) < lines.index(installs[0])
+    assert "--no-build-isolation" in installs[-1], "what builds it would be the newest of the day"
+    pins = (ROOT / "ingest" / "constraints.txt").read_text("utf-8").splitlines()[1:]
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", pin) for pin in pins)
+    versions = dict(pin.split("==") for pin in pins)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    wanted = (
+        *project["project"]["dependencies"],
+        *extras["embedded"],
+        *extras["ingest"],
+        *project["build-system"]["requires"],
+    )
+    for requirement in map(Requirement, wanted):
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
 def test_volumes_are_declared() -> None:

@@ -12,6 +12,7 @@ import click
 
 from xlrec_es.cli.options.config_file import ConfigFile
 from xlrec_es.errors import UsageError, XlrecError
+from xlrec_es.visible_text import visible
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -109,4 +110,4 @@ def _one_sentence() -> Iterator[None]:
         yield
     except XlrecError as error:
         kind = _Misuse if isinstance(error, UsageError) else click.ClickException
-        raise kind(str(error)) from error
+        raise kind(visible(str(error))) from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.terminal import insecure_warnings
 from xlrec_es.cli.options.values import name_and_value
-from xlrec_es.cluster.connection import INSECURE, Connection, InsecureConnectionWarning
+from xlrec_es.cluster.connection import Connection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -126,9 +126,7 @@ def connection_options(command: F) -> F:
         connection = Connection(
             url, api_key, username, password, ca_certs, ca_fingerprint, timeout_s, insecure
         )
-        if insecure:
-            click.secho(f"WARNING: {INSECURE}.", fg="red", bold=True, err=True)
-            warnings.simplefilter("ignore", InsecureConnectionWarning)  # said it better
-        return command(*args, connection=connection, **kwargs)
+        with insecure_warnings():
+            return command(*args, connection=connection, **kwargs)
 
     return wrapper  # type: ignore[return-value]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
-from catalogue import write_catalogue
+from catalogue import document, write_catalogue
 from xlrec_es.node import running
 
 
@@ -47,6 +47,32 @@ def test_recommend_prints_a_table_and_json(catalogue: list[str]) -> None:
     items = json.loads(printed.stdout)["items"]
     assert [item["language"] for item in items] == ["ja"] * 3
     assert items[0]["reasons"][0]["item"] == "chess-3"
+
+
+def test_titles_and_ids_do_not_speak_to_the_terminal(
+    es: Elasticsearch, es_url: str, index_name: str
+) -> None:
+    hostile = "chess-\x1b]52;c;aGk=\x07"
+    written = document("chess", 99, "ja") | {"title": "\x1b[2J\x9b1A[red]x"}
+    write_catalogue(es, index_name, {hostile: written})
+    options = ("--url", es_url, "-i", index_name, "-n", "50")
+    for arguments in (
+        ["recommend", *options, "-l", "ja", "chess-3"],
+        ["recommend", *options, "-l", "ja", "--explain", "chess-3"],
+        ["recommend", *options, "-l", "ja", "--json", "chess-3"],
+        ["recommend", *options, hostile, "\x1bunknown"],
+        ["similar", *options, "-l", "ja", "chess-3"],
+        ["similar", *options, "--json", "-l", "ja", "chess-3"],
+    ):
+        done = xlrec_es(*arguments, COLUMNS="300")
+        printed = done.stdout + done.stderr
+        assert not {"\x1b", "\x07", "\x9b"} & set(printed), arguments
+        assert done.returncode == ("unknown" in printed), printed
+        if "--json" in arguments:
+            assert hostile in {item["id"] for item in json.loads(done.stdout)["items"]}
+        elif not done.returncode:
+            assert r"\u001b[2J\u009b1A[red]x" in printed
+            assert r"chess-\u001b]52;c;aGk=\u0007" in printed
 
 
 def test_a_history_comes_from_a_file_or_standard_input(

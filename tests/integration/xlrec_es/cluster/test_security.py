@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -372,3 +374,14 @@ def test_certificates_are_checked_unless_somebody_insists(
     assert insisted.stderr.count("certificate") == 1
     both = shop.run("reader", *arguments, XLREC_INSECURE="1")
     assert (both.exit_code, "contradict" in both.stderr) == (2, True)
+
+
+def test_a_fingerprint_of_its_authority_is_enough_to_verify_the_cluster(shop: Secured) -> None:
+    pem = Path(str(shop.connection.ca_certs)).read_text()
+    pinned = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    environment = replace(shop.as_("reader"), ca_certs=None, ca_fingerprint=pinned).as_environment()
+    arguments = ["recommend", "-i", "shop", "chess-3"]
+    good(CliRunner().invoke(xlrec_es.cli.main.main, arguments, env=environment))
+    environment["XLREC_CA_FINGERPRINT"] = "ab" * 32
+    refused = CliRunner().invoke(xlrec_es.cli.main.main, arguments, env=environment)
+    assert (refused.exit_code, "--ca-certs" in refused.stderr) == (1, True), refused.output

@@ -250,6 +250,8 @@ def test_security_and_tls_by_settings(version: str) -> None:
         assert info.url.startswith("https://127.0.0.1:")
         assert info.password is not None
         assert info.password not in repr(info)
+        for secret in ("xlrec-node.json", "config/http.key", "config/users"):
+            assert (info.folder / secret).stat().st_mode & 0o777 == 0o600, secret
         with client_of(info) as client:
             assert client.security.authenticate()["username"] == info.username
             key = client.security.create_api_key(

@@ -31,6 +31,30 @@ def test_a_name_that_opens_everything_is_refused(name: str) -> None:
         descriptor("reader", ["shop"], events=name)
 
 
+@pytest.mark.parametrize(
+    "name", ["/.*/", "/shop/", "shop|/.*/", "a\\*", "<shop>", "a,*", "_all", "-a"]
+)
+def test_a_name_that_is_an_expression_is_refused(name: str) -> None:
+    for options in ({"names": [name]}, {"events": name}, {"source": name}):
+        with pytest.raises(UsageError, match="is no name of an index"):
+            descriptor("reader", **{"names": ["shop"], **options})  # type: ignore[arg-type]
+    done = CliRunner().invoke(main, ["role", "reader", "-i", "shop", "--events", name])
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("name", ["*s*", "?hop", "*-events"])
+def test_a_pattern_begins_with_a_name(name: str) -> None:
+    for options in ({"names": [name]}, {"events": name}, {"source": name}):
+        with pytest.raises(UsageError, match="begins with a wildcard"):
+            descriptor("reader", **{"names": ["shop"], **options})  # type: ignore[arg-type]
+
+
+def test_a_pattern_of_names_is_kept() -> None:
+    [own, events] = descriptor("reader", ["shop-*"], events="clicks-2026.*")["indices"]
+    assert own["names"] == ["shop-*", "shop-*-xlrec-*"]
+    assert events["names"] == ["clicks-2026.*"]
+
+
 def test_what_is_printed_is_a_request() -> None:
     arguments = ["role", "reader", "-i", "shop", "--console"]
     line, _, body = CliRunner().invoke(main, arguments).stdout.partition("\n")

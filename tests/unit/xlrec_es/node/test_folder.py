@@ -71,6 +71,26 @@ def test_the_record_survives_a_node_with_more_to_say(claimed: tuple[NodeFolder, 
     assert node.read() == RECORD
 
 
+@pytest.mark.parametrize("existed", [False, True])
+def test_nobody_else_reads_the_password(node: NodeFolder, existed: bool) -> None:
+    record = node.path / "xlrec-node.json"
+    before = os.umask(0)
+    try:
+        if existed:
+            record.parent.mkdir(parents=True)
+            record.touch(0o666)
+        lock = node.claim()
+    finally:
+        os.umask(before)
+    assert lock is not None
+    if not existed:
+        assert record.stat().st_mode & 0o777 == 0o600, "from the beginning"
+    node.write(lock, replace(RECORD, password="planted"))
+    os.close(lock)
+    assert "planted" in record.read_text()
+    assert record.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_record_that_was_cut_off_counts_as_none(claimed: tuple[NodeFolder, int]) -> None:
     node, lock = claimed
     assert node.read() is None

@@ -36,7 +36,7 @@ def misuse() -> None:
 
 @click.command()
 def fail() -> None:
-    raise UnknownItems("there is no such thing")
+    raise UnknownItems("there is no such thing as \x1b[2J")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], []])
@@ -79,3 +79,4 @@ def test_an_error_of_ours_is_one_sentence_and_an_exit_code(name: str, code: int)
     assert done.exit_code == code
     assert done.output.count("\n") == 1
     assert done.output.startswith("Error: th")
+    assert "\\u001b[2J" in done.output or name != "fail", "it does not speak to the terminal"
