@@ -5,6 +5,7 @@ XlrecError
 │   ├── ConfigError         options, environment or TOML file
 │   ├── UnknownLanguage     not a language tag, or none of the index's languages
 │   └── EmptyHistory        nothing to recommend from
+├── InvalidJson           not JSON, or none that can be held and written again
 ├── UnknownItems          no document of the index has these ids (``.items``)
 ├── ClusterError          Elasticsearch said no (``.status``)
 │   ├── ClusterUnreachable
@@ -56,6 +57,13 @@ class UnknownLanguage(UsageError):
 
 class EmptyHistory(UsageError):
     """A history without a single interaction."""
+
+
+class InvalidJson(XlrecError):
+    """Not JSON; or nested too deep, or with a number or a text that cannot be written again.
+
+    The message goes on from "it is": whoever knows what was read says so before it.
+    """
 
 
 class UnknownItems(XlrecError):

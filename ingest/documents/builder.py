@@ -20,7 +20,7 @@ from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
 from ingest.sources.record import Fields, Record, Rejection
 from xlrec_es import exact_json
-from xlrec_es.errors import UnknownLanguage
+from xlrec_es.errors import InvalidJson, UnknownLanguage
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.languages import normalize
 
@@ -208,7 +208,9 @@ class DocumentBuilder:
         own = record.own or {}
         stored: dict[str, Any] = {
             "id": id_,
-            "work": own.get("work") or _work(lookup(record.fields, self._fields.work)) or draft.id,
+            "work": _work(own.get("work"))
+            or _work(lookup(record.fields, self._fields.work))
+            or draft.id,
             "language": language,
             "language_source": own.get("language_source") or (DECLARED if declared else DETECTED),
             "text": text,
@@ -337,7 +339,10 @@ def _kind(value: object) -> str:
 
 
 def _hash(stored: Fields) -> str:
-    canonical = exact_json.dumps(stored, orjson.OPT_SORT_KEYS)
+    try:
+        canonical = exact_json.dumps(stored, orjson.OPT_SORT_KEYS)
+    except InvalidJson as error:  # from an index, which holds more than can be written again
+        raise _Unfit(str(error)) from error
     return hashlib.sha256(canonical).hexdigest()[:32]
 
 

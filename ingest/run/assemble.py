@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from typing import Any
 
-import orjson
 from elasticsearch import Elasticsearch
 
 from ingest.documents.builder import Builder, DocumentBuilder
@@ -30,6 +29,7 @@ from ingest.sources.record import Record
 from ingest.sources.source import Source, open_source
 from ingest.write.companion_index import Removed, remove_gone
 from ingest.write.modes import COMPANION
+from xlrec_es import exact_json
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster, Patience
@@ -198,4 +198,4 @@ def _beginning(source: Source) -> str:
     """Tells whether it is the same file as before: it may have grown, but not be another."""
     first = next(iter(source.records()), None)
     content = first.fields if isinstance(first, Record) else first and first.record
-    return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]
+    return hashlib.sha256(exact_json.dumps(content)).hexdigest()[:16]

@@ -14,7 +14,7 @@ import orjson
 
 from ingest.sources.record import Rejection
 from xlrec_es import exact_json
-from xlrec_es.errors import ConfigError, IngestError
+from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.interactions import row_reader
 
 _SUFFIX = ".rejects.jsonl"
@@ -85,6 +85,9 @@ class RejectFile:
     def cut(self, size: int) -> None:
         """Keep so much of the file of an earlier run: 0 to begin anew.
 
+        Somebody may have moved that file away. What is there now is kept, and no NUL bytes are put
+        in the place of what is not.
+
         Raises:
             IngestError: It cannot be written.
         """
@@ -93,6 +96,7 @@ class RejectFile:
             return
         try:
             file = self._open()
+            size = min(size, file.tell())
             file.truncate(size)
             file.seek(size)
         except OSError as error:
@@ -101,19 +105,13 @@ class RejectFile:
     def write(self, rejection: Rejection) -> None:
         """Set one aside.
 
+        A record that JSON of this program cannot hold is written as the text of its JSON.
+
         Raises:
             IngestError: The file cannot be written (further).
         """
-        entry = {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "line": rejection.position,
-            "stage": rejection.stage,
-            "reason": rejection.reason,
-            "document": rejection.document,
-            "record": rejection.record,
-        }
         try:
-            self._open().write(exact_json.dumps(entry, orjson.OPT_APPEND_NEWLINE))
+            self._open().write(_line(rejection))
         except OSError as error:
             raise self._failure(error) from error
 
@@ -150,3 +148,29 @@ class RejectFile:
 
     def _failure(self, error: OSError) -> IngestError:
         return IngestError(f"cannot write the reject file {self.path}: {error.strerror}")
+
+
+def _line(rejection: Rejection) -> bytes:
+    """One that `exact_json.loads` reads again, whatever is set aside."""
+    record = rejection.record
+    entry = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "line": rejection.position,
+        "stage": rejection.stage,
+        "reason": rejection.reason,
+        "document": rejection.document,
+        "record": record,
+    }
+    try:
+        return exact_json.dumps_readable(entry, orjson.OPT_APPEND_NEWLINE)
+    except InvalidJson:
+        entry["record"] = record if isinstance(record, str) else exact_json.as_text(record)
+        written = {name: _whole(value) for name, value in entry.items()}
+        return exact_json.dumps(written, orjson.OPT_APPEND_NEWLINE)
+
+
+def _whole(value: object) -> object:
+    """A text without half characters."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()

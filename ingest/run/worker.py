@@ -38,7 +38,7 @@ from ingest.write.calibration_sample import SampledText, calibrate
 from ingest.write.target_index import NOTHING, Target
 from xlrec_es.cluster.bulk import BulkLimits, BulkWriter
 from xlrec_es.cluster.retry import Cluster
-from xlrec_es.errors import SourceError
+from xlrec_es.errors import InvalidJson, SourceError
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
@@ -256,8 +256,12 @@ class Worker:
                 window.reject(documents[row].rejected("encode", _why_useless(made[n])))
         for row, document in enumerate(documents):
             vector = by_row.get(row, earlier[row].vector)
-            if vector is not None:
+            if vector is None:
+                continue
+            try:
                 window.operations.append(index.operation(document, vector, earlier[row]))
+            except InvalidJson as error:  # what the index has of it cannot be written again
+                window.reject(document.rejected("write", str(error)))
         return window
 
     def _vectors_of(self, documents: Sequence[Document]) -> Vector:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import elasticsearch
-import orjson
 from elasticsearch import Elasticsearch
 
 from ingest.sources.record import Record, Rejection, Stored
+from xlrec_es import exact_json
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.retry import Patience, passes
@@ -21,6 +21,7 @@ from xlrec_es.errors import (
     ConfigError,
     IndexNotFound,
     IndexUnusable,
+    InvalidJson,
     PointInTimeLost,
     SourceError,
 )
@@ -114,7 +115,7 @@ class IndexSource:
         self._read = 0
         yield from self._changes() if self._follow else self._matches(self._query)
 
-    def _changes(self) -> Iterator[Record | None]:
+    def _changes(self) -> Iterator[Record | Rejection | None]:
         """What there is, and what is written later; None at the end for now.
 
         A round that is broken off is read again from its beginning: what the worker has of it
@@ -151,7 +152,7 @@ class IndexSource:
 
     def _matches(
         self, query: Mapping[str, Any], *, preference: str | None = None
-    ) -> Iterator[Record]:
+    ) -> Iterator[Record | Rejection]:
         body = {
             "query": query,
             "_source": self._source,
@@ -165,13 +166,19 @@ class IndexSource:
                 self._read += 1
                 yield self._record(hit)
 
-    def _record(self, hit: scan.Hit) -> Record:
-        fields = dict(hit["_source"])
+    def _record(self, hit: scan.Hit) -> Record | Rejection:
+        id_, fields = hit["_id"], dict(hit["_source"])
         own = fields.pop(OWN_FIELD, None) if self._is_ours or self._in_place else None
+        try:  # Elasticsearch holds more than can be written again
+            size = len(exact_json.dumps_readable(fields))
+            if not isinstance(own, Mapping | None):
+                raise InvalidJson(f"not of this program: its field {OWN_FIELD} is no object")
+        except InvalidJson as error:
+            return Rejection(self._read, "read", f"document {id_!r} is {error}", fields, id_)
         if not self._in_place:
-            return Record(fields, self._read, id=hit["_id"], own=own)
+            return Record(fields, self._read, id=id_, own=own, size=size)
         stored = Stored(own or {}, hit["_seq_no"], hit["_primary_term"], hit.get("_routing"))
-        return Record(fields, self._read, id=hit["_id"], stored=stored)
+        return Record(fields, self._read, id=id_, size=size, stored=stored)
 
 
 def parse_query(text: str) -> dict[str, Any] | None:
@@ -187,11 +194,13 @@ def parse_query(text: str) -> dict[str, Any] | None:
         return None
     try:
         content = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
-        query = orjson.loads(content)
+        query = exact_json.loads(content, exact=False)
     except OSError as error:
         raise ConfigError(f"--query {text}: {error.strerror}") from error
-    except orjson.JSONDecodeError as error:
-        raise ConfigError(f"--query is not JSON: {error.msg}") from error
+    except ValueError as error:  # half a character, or NUL in a file's name
+        raise ConfigError(f"--query cannot be read: {error}") from error
+    except InvalidJson as error:
+        raise ConfigError(f"--query is {error}") from error
     if not isinstance(query, dict):
         raise ConfigError('--query is not a query; write an object such as {"term": {"shop": "x"}}')
     return query

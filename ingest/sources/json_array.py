@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.sources.jsonl import open_file
+from ingest.sources.jsonl import open_file, parse
 from ingest.sources.record import Record, Rejection
 from xlrec_es import exact_json
-from xlrec_es.errors import SourceError
+from xlrec_es.errors import InvalidJson, SourceError
 
 MAX_BYTES = 256 * 1024 * 1024
 """An array is read as a whole, which takes about ten times its size; larger ones are refused."""
@@ -31,11 +30,11 @@ def _begins_an_array(file: io.BufferedIOBase) -> bool:
     first = file.readline(_FIRST_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n")
     while not first and (line := file.readline(_FIRST_BYTES)):
         first = line.lstrip()
-    if not first.startswith(b"["):
+    if not first.startswith(b"[") or first[1:].lstrip().startswith(b"["):  # a list of lists
         return False
     try:
-        exact_json.loads(first, endless=False)
-    except (json.JSONDecodeError, ValueError):
+        exact_json.loads(first)
+    except InvalidJson:
         return True
     return not file.read(_FIRST_BYTES).strip()
 
@@ -71,15 +70,20 @@ class JsonArraySource:
                 f"jq -c '.[]' {self.name} > items.jsonl"
             )
         try:
-            elements = exact_json.loads(text.removeprefix(b"\xef\xbb\xbf"), endless=False)
-        except (json.JSONDecodeError, ValueError) as error:
-            raise SourceError(f"cannot read {self.name} as one JSON array: {error}") from error
-        for number, fields in enumerate(elements, 1):
-            if number <= after:
-                continue
-            if isinstance(fields, dict):
-                yield Record(fields, number, size=len(text) // len(elements))
-            else:
-                yield Rejection(
-                    number, "read", "not a JSON object", json.dumps(fields, default=str)
-                )
+            elements = exact_json.loads_all(text.removeprefix(b"\xef\xbb\xbf"))
+        except InvalidJson as error:
+            raise SourceError(
+                f"cannot read {self.name} as one JSON array: it is {error}; as JSON Lines, what is "
+                "wrong is set aside and the others are read"
+            ) from error
+        for number, element in enumerate(elements, 1):
+            if number > after:
+                yield _record(element, number)
+
+
+def _record(element: object, number: int) -> Record | Rejection:
+    """What a line with the same element would be."""
+    try:
+        return parse(exact_json.dumps_readable(element), number)
+    except InvalidJson as error:
+        return Rejection(number, "read", str(error), exact_json.as_text(element))

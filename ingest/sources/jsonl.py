@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import os
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import cast
 
 from ingest.sources.record import Record, Rejection
 from xlrec_es import exact_json
-from xlrec_es.errors import SourceError
+from xlrec_es.errors import InvalidJson, SourceError
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
 """A longer line is set aside: memory stays bounded, and Elasticsearch would not take it."""
@@ -36,13 +35,15 @@ class JsonlSource:
     Args:
         path: Of the file; `-` is standard input.
         follow: Wait for more at the end, as `tail -f` does; a line counts once it has its end.
+        expansion: How many bytes a byte of `MAX_LINE_BYTES` may take here.
     """
 
     resumable = True
     like = None
 
-    def __init__(self, path: str, *, follow: bool = False) -> None:
+    def __init__(self, path: str, *, follow: bool = False, expansion: int = 1) -> None:
         self._follow = follow
+        self._longest = expansion * MAX_LINE_BYTES
         self.name = "standard input" if path == "-" else path
         self.rereadable = path != "-" and not Path(path).is_fifo()
         self.path = None if path == "-" else Path(path).absolute()
@@ -76,7 +77,7 @@ class JsonlSource:
     def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """See `Source.records`; positions are line numbers. Empty lines are passed over."""
         with self.open() as file:
-            for found in self._grow(file) if self._follow else _lines(file):
+            for found in self._grow(file) if self._follow else _lines(file, self._longest):
                 if found is None:
                     yield None
                     continue
@@ -86,7 +87,7 @@ class JsonlSource:
                 if number == 1:
                     line = line.removeprefix(_BYTE_ORDER_MARK)
                 if not complete:
-                    reason = f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB"
+                    reason = f"the line is longer than {self._longest // 1024**2} MB"
                     yield Rejection(number, "read", reason, _readable(line[:_EXCERPT_BYTES]))
                 elif line.strip():
                     yield parse(line, number)
@@ -101,8 +102,8 @@ class JsonlSource:
             raise SourceError(f"{self.name} is compressed; only plain lines can be followed")
         number, line, too_long = 0, b"", False
         while True:
-            line += file.readline(MAX_LINE_BYTES + 1 - len(line))
-            if line.endswith(b"\n") or len(line) > MAX_LINE_BYTES:
+            line += file.readline(self._longest + 1 - len(line))
+            if line.endswith(b"\n") or len(line) > self._longest:
                 if not too_long:  # or it is the rest of a line that has been set aside
                     number += 1
                     yield number, line, line.endswith(b"\n")
@@ -155,23 +156,23 @@ def _uncompressed(file: io.BufferedReader) -> Iterator[io.BufferedIOBase]:
         yield file
 
 
-def _lines(file: io.BufferedIOBase) -> Iterator[Line]:
+def _lines(file: io.BufferedIOBase, longest: int) -> Iterator[Line]:
     number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
+    while line := file.readline(longest + 1):
         number += 1
-        complete = len(line) <= MAX_LINE_BYTES or line.endswith(b"\n")
+        complete = len(line) <= longest or line.endswith(b"\n")
         yield number, line, complete
         while not complete:  # pass over the rest, in pieces
-            rest = file.readline(MAX_LINE_BYTES)
+            rest = file.readline(longest)
             complete = not rest or rest.endswith(b"\n")
 
 
 def parse(line: bytes, number: int) -> Record | Rejection:
     """Read one line."""
     try:
-        fields = exact_json.loads(line, endless=False)
-    except json.JSONDecodeError as error:  # orjson's is one too
-        return Rejection(number, "read", f"not JSON: {error.msg}", _readable(line))
+        fields = exact_json.loads(line)
+    except InvalidJson as error:
+        return Rejection(number, "read", str(error), _readable(line))
     if not isinstance(fields, dict):
         return Rejection(number, "read", "not a JSON object", _readable(line))
     return Record(fields, number, size=len(line))

@@ -10,6 +10,9 @@ from ingest.sources.record import Record, Rejection
 
 SCHEME = "rejects:"
 """Before the name of a reject file that is the source."""
+_EXPANSION = 7
+"""Bytes of an entry for a byte of the line that it holds: six for a control character (`\\u0000`),
+and what stands around it."""
 
 
 class RejectSource:
@@ -26,7 +29,7 @@ class RejectSource:
     def __init__(self, path: str) -> None:
         self.name = path
         self.path = Path(path).absolute()
-        self._lines = JsonlSource(path)
+        self._lines = JsonlSource(path, expansion=_EXPANSION)
 
     @property
     def fraction(self) -> float | None:
@@ -41,7 +44,7 @@ class RejectSource:
 
 def _restore(entry: Record) -> Record | Rejection:
     position, record = entry.fields.get("line"), entry.fields.get("record")
-    if not isinstance(position, int):
+    if not isinstance(position, int) or isinstance(position, bool) or position < 1:
         reason = "not an entry of a reject file: it has no line"
         return Rejection(entry.position, "read", reason, entry.fields)
     if isinstance(record, str):  # a line that could not be read; perhaps somebody has mended it

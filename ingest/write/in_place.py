@@ -6,8 +6,7 @@ Partial updates write nothing but that object. Each is for the state of the docu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from elasticsearch import Elasticsearch
 
@@ -56,9 +55,9 @@ class InPlace(Target):
         """The partial update; what was learned, and all that is not ours, stays by itself."""
         stored = _stored(document)
         own = self._own(document, vector)
-        before: Mapping[str, Any] = stored.own.get("text") or {}
+        before = stored.own.get("text")
         # Objects are merged: a text in the language that it had before would stay.
-        own["text"] = {**dict.fromkeys(before), **own["text"]}
+        own["text"] = {**dict.fromkeys(before if isinstance(before, dict) else ()), **own["text"]}
         state = {"if_seq_no": stored.seq_no, "if_primary_term": stored.primary_term}
         routing = {} if stored.routing is None else {"routing": stored.routing}
         return Operation.update(document, {OWN_FIELD: own}, **state, **routing)

@@ -123,9 +123,13 @@ class Operation(Generic[D]):
 def _lines(
     action: str, id_: str, conditions: Mapping[str, object], *bodies: Mapping[str, Any]
 ) -> bytes:
-    """What a bulk request says of one document: the action and, but for a deletion, its body."""
+    """What a bulk request says of one document: the action and, but for a deletion, its body.
+
+    Raises:
+        InvalidJson: See `exact_json.dumps_readable`.
+    """
     lines = ({action: {"_id": id_, **conditions}}, *bodies)
-    return b"".join(exact_json.dumps(line, _AS_LINES) for line in lines)
+    return b"".join(exact_json.dumps_readable(line, _AS_LINES) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
             f"no secure connection to {nodes} ({error.message.split(chr(10))[0]}); if the cluster "
             "has an authority of its own, give it: --ca-certs (XLREC_CA_CERTS)"
         ) from error
+    except elasticsearch.SerializationError as error:
+        raise ClusterError(
+            f"what was sent to {nodes}, or what came back, is nothing that this program can hold: "
+            f"{error.errors[0] if error.errors else 'not JSON'}"
+        ) from error
     except elasticsearch.TransportError as error:
         raise ClusterUnreachable(
             f"no Elasticsearch at {nodes} ({error.message.split(chr(10))[0]}); "

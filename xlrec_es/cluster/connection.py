@@ -74,14 +74,14 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
     _check(connection)
     from elasticsearch import Elasticsearch
 
-    from xlrec_es import exact_json
+    from xlrec_es.cluster.serializer import Serializer
 
     c = connection
     options: dict[str, object] = {
         "request_timeout": c.timeout_s,
         "max_retries": max_retries,
         "retry_on_timeout": False,
-        "serializer": exact_json.Serializer(),
+        "serializer": Serializer(),
     }
     if c.api_key:
         options["api_key"] = c.api_key

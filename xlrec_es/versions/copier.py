@@ -15,7 +15,7 @@ Versions are taken over (`external_gte`), so that whoever writes with versions o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from xlrec_es.cluster.bulk import BulkWriter, Named, Operation
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.retry import Patience
 from xlrec_es.cluster.scan import Hit
+from xlrec_es.errors import InvalidJson
 from xlrec_es.vectors.vector import pack
 
 T = TypeVar("T")
@@ -195,11 +196,7 @@ class Copier:
         """Write a page; why documents were refused, by id."""
         made = list(zip(hits, sources, strict=True))
         refused = {hit["_id"]: source for hit, source in made if isinstance(source, str)}
-        copies = [_Copy(hit, source) for hit, source in made if not isinstance(source, str)]
-        written = self._writer.write(
-            copy.operation(version=copy.hit["_version"], version_type="external_gte")
-            for copy in copies
-        )
+        written = self._writer.write(_operations(made, refused))
         # A document that was deleted and made anew counts its versions from 1 again.
         again = self._writer.write(one.document.operation() for one in written.superseded)
         written.refused += again.refused
@@ -237,6 +234,20 @@ def _one_ahead(pages: Iterator[T]) -> Iterator[T]:
         while (page := coming.result()) is not None:
             coming = reader.submit(next, pages, None)
             yield page
+
+
+def _operations(
+    made: Iterable[tuple[Hit, Mapping[str, Any] | str]], refused: dict[str, str]
+) -> Iterator[Operation[_Copy]]:
+    """What writes each document that was made; to `refused` is added why one cannot be written."""
+    for hit, source in made:
+        if isinstance(source, str):
+            continue
+        newer = {"version": hit["_version"], "version_type": "external_gte"}
+        try:
+            yield _Copy(hit, source).operation(**newer)
+        except InvalidJson as error:  # Elasticsearch holds more than can be written again
+            refused[hit["_id"]] = str(error)
 
 
 def _routing(hit: Hit) -> dict[str, str]:

@@ -52,3 +52,22 @@ def test_rejects_go_beside_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert default_path(str(source)) == tmp_path / "items.jsonl.gz.rejects.jsonl"
     monkeypatch.setattr(os, "access", lambda *_: False)  # as root, every folder can be written
     assert default_path(str(source)) == Path("items.jsonl.gz.rejects.jsonl")
+
+
+def test_a_reject_file_that_was_moved_is_begun_anew_without_nul_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    with RejectFile(path) as rejects:
+        rejects.write(Rejection(1, "read", "not JSON", "x"))
+        rejects.sync()
+        size = rejects.size
+    path.rename(tmp_path / "moved")
+    with RejectFile(path) as rejects:
+        rejects.cut(size)
+        assert rejects.size == 0
+        rejects.write(Rejection(2, "read", "not JSON", "y"))
+    [entry] = map(json.loads, path.read_bytes().splitlines())
+    assert entry["line"] == 2
+    path.write_bytes(b"shorter\n")  # or another has taken its place
+    with RejectFile(path) as rejects:
+        rejects.cut(size)
+    assert path.read_bytes() == b"shorter\n"

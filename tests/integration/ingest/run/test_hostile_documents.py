@@ -1,0 +1,114 @@
+"""An index holds documents that JSON of this program cannot hold: the others still arrive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from elasticsearch import Elasticsearch
+
+from fakes import HashEncoder
+from hostile_json import HELD, UNREAD, bulk_body
+from ingest.run.assemble import run
+from ingest.run.job import RunJob
+from ingest.run.reject_file import replaced
+from ingest.sources.rejects import SCHEME
+from ingest.write.modes import COMPANION, IN_PLACE, VERSION, Mode
+from xlrec_es import exact_json
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.connection import Connection
+from xlrec_es.errors import IndexUnusable
+
+GOOD = {id_ for id_, (_, reason) in HELD.items() if not reason}
+REASONS = {f"document '{id_}' is {reason}"[:40] for id_, (_, reason) in HELD.items() if reason}
+
+
+@pytest.fixture
+def own_index(es_each: Elasticsearch, index_name: str) -> str:
+    name = f"{index_name}-own"
+    es_each.indices.create(index=name, mappings={"properties": UNREAD})
+    body = bulk_body('"title": "A puzzle", "language": "en"')
+    answer = es_each.bulk(index=name, operations=body, refresh=True)  # type: ignore[arg-type]
+    assert not answer["errors"]
+    return name
+
+
+def do(es: Elasticsearch, job: RunJob) -> dict[str, Any]:
+    [node] = es.transport.node_pool.all()
+    return run(job, Connection(node.base_url), encoder=HashEncoder())
+
+
+def stored(es: Elasticsearch, index: str) -> dict[str, Any]:
+    es.indices.refresh(index=index)
+    body = {"_source": scan.whole_source(es)}
+    return {hit["_id"]: hit["_source"] for hits in scan.pages(es, index, body) for hit in hits}
+
+
+def reasons(rejects: Path) -> set[str]:
+    return {orjson.loads(line)["reason"][:40] for line in rejects.read_bytes().splitlines()}
+
+
+@pytest.mark.parametrize("mode", [VERSION, COMPANION, IN_PLACE])
+def test_what_cannot_be_written_again_is_set_aside_by_its_name(
+    es_each: Elasticsearch, own_index: str, index_name: str, tmp_path: Path, mode: Mode
+) -> None:
+    rejects = tmp_path / "rejects"
+    target = own_index if mode is IN_PLACE else index_name
+    job = RunJob(f"index:{own_index}", target, mode=mode, calibration="none", rejects=rejects)
+    summary = do(es_each, job)
+    assert (summary["indexed"], summary["rejected"]) == (len(GOOD), len(HELD) - len(GOOD))
+    assert reasons(rejects) == REASONS
+    documents = stored(es_each, target)
+    ours = {id_ for id_, fields in documents.items() if "xlrec" in fields}
+    assert ours == GOOD
+    if mode is VERSION:
+        before = stored(es_each, own_index)
+        assert {id_: exact_json.as_text(fields["own"]) for id_, fields in documents.items()} == {
+            id_: exact_json.as_text(before[id_]["own"]) for id_ in GOOD
+        }
+        for line in map(orjson.loads, rejects.read_bytes().splitlines()):
+            assert line["record"] == exact_json.as_text(before[line["document"]])
+
+    # They stay set aside, until somebody mends them.
+    with replaced(rejects) as still:
+        again = RunJob(f"{SCHEME}{rejects}", target, calibration="none", rejects=still)
+        if mode is not VERSION:
+            with pytest.raises(IndexUnusable):
+                do(es_each, again)
+            return
+        assert do(es_each, again)["rejected"] == len(REASONS)
+    mended = [
+        line | {"record": '{"id": "mended", "title": "A puzzle", "language": "en"}'}
+        for line in map(orjson.loads, rejects.read_bytes().splitlines())
+    ]
+    rejects.write_bytes(orjson.dumps(mended[0]))
+    with replaced(rejects) as still:
+        again = RunJob(f"{SCHEME}{rejects}", target, calibration="none", rejects=still)
+        assert do(es_each, again)["indexed"] == 1
+    assert not rejects.exists()
+
+
+def test_an_object_of_ours_that_is_none_is_set_aside(
+    es_each: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    """Elasticsearch takes a list where the mapping has an object."""
+    source = tmp_path / "items.jsonl"
+    source.write_text('{"id": "a", "title": "A puzzle", "language": "en"}\n')
+    do(es_each, RunJob(str(source), index_name, calibration="none"))
+    es_each.index(index=index_name, id="b", document={"title": "x", "xlrec": [{"work": "w"}]})
+    es_each.index(
+        index=index_name,
+        id="c",
+        document={"title": "x", "xlrec": {"work": ["v", "w"], "language": "en"}},
+    )
+    rejects = tmp_path / "rejects"
+    job = RunJob(f"index:{index_name}", f"{index_name}-2", calibration="none", rejects=rejects)
+    summary = do(es_each, job)
+    assert (summary["indexed"], summary["rejected"]) == (1, 2)
+    found = [orjson.loads(line)["reason"] for line in rejects.read_bytes().splitlines()]
+    assert sorted(found) == [
+        "document 'b' is not of this program: its field xlrec is no object",
+        "the work is a list, neither text nor a whole number",
+    ]
