@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,9 @@ from ingest.run.counts import Counts
 from ingest.sources.record import Rejection
 from ingest.write.target_index import Earlier
 from xlrec_es.cluster.bulk import Operation
+
+_LONGEST_PATH = 1000  # characters; a longer one is told apart from others by its hash
+_MOST_PATHS = 100_000  # that are remembered; an index has 1000 fields by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class Window:
 
     def fields_beyond(self, known: set[str]) -> bool:
         """Whether documents have values in fields that are not known; from now on they are."""
+        if len(known) > _MOST_PATHS:  # nobody's catalogue has so many: it is begun anew
+            known.clear()
         before = len(known)
         for document in self.documents.values():
             known.update(_paths(document.source))
@@ -100,12 +106,19 @@ def _paths(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - whate
     """Paths of all values that are there, as Elasticsearch's dynamic mapping sees them."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _paths(inner, f"{path}.{name}")
+            yield from _paths(inner, _short(f"{path}.{name}"))
     elif isinstance(value, list):
         for inner in value:
             yield from _paths(inner, path)
     elif value is not None:
         yield path
+
+
+def _short(path: str) -> str:
+    """The path, or what stands for it: long names in one another would fill the memory."""
+    if len(path) <= _LONGEST_PATH:
+        return path
+    return hashlib.blake2b(path.encode()).hexdigest()
 
 
 def group(built: Iterable[Built | None], *, n_parts: int, n_bytes: int) -> Iterator[Window]:

@@ -1,0 +1,52 @@
+"""What a window knows of the fields of its documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ingest.documents.document import Document
+from ingest.run import window as windows
+from ingest.run.window import Built, Window
+from ingest.sources.record import Record
+
+
+def window(fields: dict[str, Any]) -> Window:
+    document = Document("1", "1", "en", "declared", "x", None, fields, "", Record({}, 1), 1)
+    made = Window()
+    made.add(Built(1, 1, (document,)))
+    return made
+
+
+def test_a_field_is_new_once() -> None:
+    known: set[str] = set()
+    fields = {"a": {"b": [1, {"c": 2}], "null": None}, "empty": {}}
+    assert window(fields).fields_beyond(known)
+    assert known == {".a.b", ".a.b.c"}
+    assert not window(fields).fields_beyond(known)
+    assert window({"a": {"d": 1}}).fields_beyond(known)
+
+
+def test_long_names_in_one_another_are_told_apart_and_take_little() -> None:
+    def deep(last: str) -> dict[str, Any]:
+        fields: dict[str, Any] = {last: 1}
+        for _ in range(100):
+            fields = {"k" * 100_000: fields}
+        return fields
+
+    known: set[str] = set()
+    assert window(deep("a")).fields_beyond(known)
+    assert not window(deep("a")).fields_beyond(known)
+    assert window(deep("b")).fields_beyond(known)
+    assert sum(map(len, known)) < 1000
+
+
+def test_not_more_fields_are_remembered_than_an_index_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(windows, "_MOST_PATHS", 10)
+    known: set[str] = set()
+    for number in range(100):
+        assert window({f"field {number}": 1}).fields_beyond(known)
+        assert len(known) <= 11
