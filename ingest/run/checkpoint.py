@@ -17,8 +17,9 @@ import orjson
 from elasticsearch import Elasticsearch
 
 from ingest.run.counts import Counts
+from xlrec_es import exact_json
 from xlrec_es.cluster.retry import Patience
-from xlrec_es.errors import ConfigError, IngestError
+from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.index.live_index import LiveIndex
 
 _SUFFIX = ".checkpoint.json"
@@ -78,9 +79,10 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return State()
         try:
-            stored = orjson.loads(self.path.read_bytes())
+            stored = exact_json.loads(self.path.read_bytes())
             identity, state = stored["identity"], State(**stored["state"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            _must_be_whole(identity, state)
+        except (OSError, InvalidJson, LookupError, TypeError) as error:
             raise ConfigError(
                 f"the checkpoint {self.path} cannot be read ({error}); run without --resume to "
                 "begin anew: what is in the index is passed over"
@@ -136,6 +138,25 @@ class Checkpoint:
         """The run has come to its end."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def _must_be_whole(identity: object, state: State) -> None:
+    """Refuse what `Checkpoint.save` does not write.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    numbers = [state.position, state.rejects_size]
+    empty = Counts().as_json()
+    whole = isinstance(identity, dict) and isinstance(state.counts, dict)
+    whole = whole and state.counts.keys() == empty.keys()
+    if whole:
+        for name, found in state.counts.items():
+            by_language = isinstance(empty[name], dict)
+            whole = whole and isinstance(found, dict) == by_language
+            numbers += found.values() if isinstance(found, dict) else [found]
+    if not whole or any(type(number) is not int or number < 0 for number in numbers):
+        raise TypeError("it is no checkpoint")
 
 
 def default_path(rejects: Path) -> Path:
