@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from ingest.sources.jsonl import open_file
 from ingest.sources.record import Record, Rejection
 from xlrec_es.errors import SourceError
-from xlrec_es.interactions.delimited import RAGGED, read_delimited
+from xlrec_es.interactions.bounded_lines import bounded_lines
+from xlrec_es.interactions.delimited import RAGGED, Delimited, read_delimited
 
 _ENDINGS = {".csv": False, ".tsv": True}
 
@@ -40,7 +43,7 @@ class DelimitedSource:
         self.path = Path(path).absolute()
         self._tabs = _ENDINGS[Path(path.removesuffix(".gz")).suffix.lower()]
         with open_file(self.path, self.name) as file:
-            self._header = read_delimited(file, tabs=self._tabs).header
+            self._header = self._read(file).header
         if not self._header:
             raise SourceError(f"{self.name} is empty; its first line should name the columns")
         twice = sorted({name for name in self._header if self._header.count(name) > 1})
@@ -51,12 +54,15 @@ class DelimitedSource:
         """See `Source.records`."""
         with open_file(self.path, self.name) as file:
             try:
-                rows = read_delimited(file, tabs=self._tabs).rows
-                for number, (line, cells) in enumerate(rows, 1):
+                for number, (line, cells) in enumerate(self._read(file).rows, 1):
                     if number > after:
                         yield self._record(number, line, cells)
             except SourceError as error:
                 raise SourceError(f"cannot read {self.name}: {error}") from error
+
+    def _read(self, file: io.BufferedIOBase) -> Delimited:
+        lines = bounded_lines(cast("BinaryIO", file), returns=True)
+        return read_delimited(lines, tabs=self._tabs)
 
     def _record(self, number: int, line: int, cells: list[str]) -> Record | Rejection:
         if len(cells) != len(self._header):

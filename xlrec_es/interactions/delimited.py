@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from xlrec_es.errors import SourceError
+from xlrec_es.interactions.bounded_lines import MAX_ROW, TOO_LONG
 
 RAGGED = "another number of cells than the header"
 """Reason for which a row is set aside."""
@@ -57,25 +58,49 @@ def read_delimited(lines: Iterable[bytes], *, tabs: bool) -> Delimited:
         No header and no rows for an empty file.
 
     Raises:
-        SourceError: No UTF-8, or a quotation that does not end; with the number of the line.
+        SourceError: No UTF-8, a quotation that does not end, or a row that is too long; with the
+            number of the line.
     """
-    texts = _decoded(lines)
-    first = next(texts, "")
+    decoded = _decoded(lines)
+    first = next(decoded, "")
     mark, quotes = ("\t", first.lstrip().startswith('"')) if tabs else (",", True)
+    texts = _OfOneRow(_again(first, decoded))
     reader = csv.reader(
-        _again(first, texts),
+        texts,
         delimiter=mark,
         quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
         strict=True,
     )
-    header = [name.strip() for name in _next(reader) or []]
-    return Delimited(header, _rows(reader, len(header)))
+    header = [name.strip() for name in _next(reader, texts) or []]
+    return Delimited(header, _rows(reader, texts, len(header)))
 
 
-def _rows(reader: _Reader, width: int) -> Iterator[tuple[int, list[str]]]:
+class _OfOneRow:
+    """Texts for a reader, which asks for more of them until a row is whole.
+
+    Attributes:
+        left: How many characters the row may still have.
+    """
+
+    def __init__(self, texts: Iterator[str]) -> None:
+        self._texts = texts
+        self.left = MAX_ROW
+
+    def __iter__(self) -> _OfOneRow:
+        return self
+
+    def __next__(self) -> str:
+        text = next(self._texts)
+        self.left -= len(text)
+        if self.left < 0:
+            raise csv.Error(f"the row that begins there is {TOO_LONG}")
+        return text
+
+
+def _rows(reader: _Reader, texts: _OfOneRow, width: int) -> Iterator[tuple[int, list[str]]]:
     while True:
         line = reader.line_num + 1
-        cells = _next(reader)
+        cells = _next(reader, texts)
         if cells is None:
             return
         if len(cells) > width and not any(cells[width:]):
@@ -84,8 +109,9 @@ def _rows(reader: _Reader, width: int) -> Iterator[tuple[int, list[str]]]:
             yield line, cells
 
 
-def _next(reader: _Reader) -> list[str] | None:
+def _next(reader: _Reader, texts: _OfOneRow) -> list[str] | None:
     line = reader.line_num + 1
+    texts.left = MAX_ROW
     try:
         return next(reader, None)
     except csv.Error as error:

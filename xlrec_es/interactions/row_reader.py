@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 from elasticsearch import Elasticsearch
 
+from xlrec_es import exact_json
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.scan import pages
-from xlrec_es.errors import SourceError
+from xlrec_es.errors import InvalidJson, SourceError
+from xlrec_es.interactions.bounded_lines import bounded_lines
 from xlrec_es.interactions.delimited import RAGGED, read_delimited
 
 Row = Mapping[str, Any]
@@ -48,7 +49,7 @@ def read_rows(
         report: Rows that are set aside are counted here by their reason, and as `rows`.
 
     Raises:
-        SourceError: The file cannot be read, or lacks a column.
+        SourceError: The file cannot be read, lacks a column, or has a row of more than a megabyte.
     """
     names = {name: fields.get(name, name) for name in columns}
     asides: Counter[str] = Counter() if report is None else report
@@ -128,9 +129,11 @@ def _open(
     with path.open("rb") as file:
         binary: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
         if kind in (".jsonl", ".ndjson", ".json"):
-            yield from _json_rows(binary, names, needed, report)
+            lines = bounded_lines(binary, returns=False)
+            yield from _json_rows(lines, names, needed, report)
         elif kind in (".tsv", ".csv"):
-            header, rows = read_delimited(binary, tabs=kind == ".tsv")
+            lines = bounded_lines(binary, returns=True)
+            header, rows = read_delimited(lines, tabs=kind == ".tsv")
             if not header:
                 return
             _check_columns("it", dict.fromkeys(header), names, needed)
@@ -165,9 +168,9 @@ def _json_rows(
 
 def _object(number: int, line: bytes) -> Row:
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"line {number} is not JSON: {error.msg}") from error
+        row = exact_json.loads(line)
+    except InvalidJson as error:
+        raise ValueError(f"line {number} is {error}") from error
     if not isinstance(row, dict):
         raise ValueError(f"line {number} is not a JSON object")
     return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from datetime import UTC, datetime
@@ -11,7 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from hostile_json import BYTES
 from ingest.indicators.interaction_matrix import LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from xlrec_es.errors import ConfigError, SourceError
@@ -112,3 +116,42 @@ def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
         assert list(read(str(tmp_path / name), {})) == []
     (tmp_path / "head.tsv").write_text("user\titem\n")
     assert sum(len(batch) for batch in read(str(tmp_path / "head.tsv"), {})) == 0
+
+
+def test_ids_keep_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "likes.jsonl"
+    path.write_text('{"user": "a", "item": 123456789012345678901234567890}\n')
+    [batch] = read(str(path), {})
+    assert batch.to_pylist() == [{"user": "a", "item": "123456789012345678901234567890"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "more"),
+    [
+        ("likes.jsonl.gz", b'{"user": "', b"a"),
+        ("likes.csv.gz", b"user,item\na,", b"b"),
+        ("likes.tsv.gz", b"user\titem\n", b"\t"),
+    ],
+)
+def test_a_row_without_end_is_refused_before_memory_is_full(
+    tmp_path: Path, name: str, begin: bytes, more: bytes
+) -> None:
+    path = tmp_path / name
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(begin)
+        for _ in range(20):
+            file.write(more * 1024**2)
+    assert path.stat().st_size < 1024**2
+    with pytest.raises(SourceError, match="longer than 1024 kB"):
+        list(read(str(path), {}))
+
+
+@settings(deadline=None)
+@given(BYTES, st.sampled_from([".csv", ".tsv", ".jsonl"]))
+def test_whatever_a_file_holds_is_rows_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, kind: str
+) -> None:
+    path = tmp_path_factory.mktemp("any") / f"likes{kind}"
+    path.write_bytes(b"user,item,more\n" + content if kind != ".jsonl" else content)
+    with contextlib.suppress(SourceError):
+        list(read(str(path), {}))

@@ -52,3 +52,12 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, text: str, message: str) ->
     path.write_text(text)
     with pytest.raises(SourceError, match=message):
         list(open_source(str(path)).records())
+
+
+@pytest.mark.parametrize("begin", [b"id,title\n1,Tea\n2,", b""])
+def test_a_row_without_end_is_refused_before_memory_is_full(tmp_path: Path, begin: bytes) -> None:
+    path = tmp_path / "items.csv.gz"
+    path.write_bytes(gzip.compress(begin + b"a" * 20_000_000))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(SourceError, match=r"line \d is longer than 1024 kB"):
+        list(open_source(str(path)).records())

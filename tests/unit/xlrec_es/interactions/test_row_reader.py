@@ -1,0 +1,98 @@
+"""Rows of files that somebody made to do harm, or by accident."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hostile_json import BYTES, nested
+from xlrec_es.errors import SourceError
+from xlrec_es.interactions.bounded_lines import MAX_ROW
+from xlrec_es.interactions.row_reader import Row, read_rows
+
+MEGABYTE = 1024 * 1024
+
+
+def read(path: Path) -> list[Row]:
+    return list(read_rows(path, ("user", "item"), {}, needed=("user", "item")))
+
+
+def test_ids_keep_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "likes.jsonl"
+    path.write_text('{"user": "a", "item": 123456789012345678901234567890}\n')
+    assert [str(row["item"]) for row in read(path)] == ["123456789012345678901234567890"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "line 2 is not JSON: "),
+        (nested(1200), "line 2 is nested more than 200 levels deep"),
+        ('{"user": %s}' % ("1" * 5000), "line 2 is JSON with a number of more than 1000 digits"),
+        ('{"user": "\\ud800"}', "line 2 is not JSON: no low surrogate"),
+        ("\x00", "line 2 is not JSON: "),
+        ("[1]", "line 2 is not a JSON object"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str, reason: str) -> None:
+    path = tmp_path / "likes.jsonl"
+    path.write_text(f'{{"user": "a", "item": "b"}}\n{line}\n')
+    with pytest.raises(SourceError, match=f"cannot read .*likes.jsonl: {reason}"):
+        read(path)
+
+
+BOMBS = {
+    ".jsonl": (b'{"user": "', b"a"),
+    ".csv": (b"user,item\na,", b"b"),
+    ".tsv": (b"", b"\t"),
+}
+FIELDS_WITHOUT_END = b'user,item\na,"' + b'","\n' * (MAX_ROW // 2)
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_row_without_end_is_refused_before_memory_is_full(tmp_path: Path, kind: str) -> None:
+    begin, more = BOMBS[kind]
+    path = tmp_path / f"likes{kind}.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(begin)
+        for _ in range(20):
+            file.write(more * MEGABYTE)
+    assert path.stat().st_size < MEGABYTE
+    with pytest.raises(SourceError, match=r"line \d.* is longer than 1024 kB"):
+        read(path)
+
+
+def test_a_row_of_many_lines_is_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "likes.csv"
+    path.write_bytes(FIELDS_WITHOUT_END)
+    with pytest.raises(SourceError, match="line 2: the row that begins there is longer than"):
+        read(path)
+    path.write_text('user,item\n"a\nb",c\n\n' + "d,e\n" * (MAX_ROW // 2))
+    rows = read(path)
+    assert rows[0] == {"user": "a\nb", "item": "c"}
+    assert len(rows) == 1 + MAX_ROW // 2
+
+
+def test_line_ends_of_every_kind(tmp_path: Path) -> None:
+    path = tmp_path / "likes.csv"
+    rows = [f"person {number},{'x' * (number % 50)}" for number in range(60_000)]
+    for end in ("\n", "\r\n", "\r"):
+        path.write_text(end.join(["\ufeffuser,item", *rows]), newline="")
+        assert path.stat().st_size > MAX_ROW
+        assert [f"{row['user']},{row['item']}" for row in read(path)] == rows
+
+
+@settings(deadline=None)
+@given(BYTES, st.sampled_from([".csv", ".tsv", ".jsonl"]))
+def test_whatever_a_file_holds_is_rows_or_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, kind: str
+) -> None:
+    path = tmp_path_factory.mktemp("any") / f"likes{kind}"
+    path.write_bytes(b"user,item,more\n" + content if kind != ".jsonl" else content)
+    with contextlib.suppress(SourceError):
+        read(path)
