@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import orjson
 
+from xlrec_es import exact_json
 from xlrec_es.cli.options.terminal import echo
-from xlrec_es.errors import UsageError
+from xlrec_es.errors import InvalidJson, UsageError
 
 
 @click.command()
@@ -50,9 +50,9 @@ def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -
     from xlrec_es.report.evaluation_page import render
 
     try:
-        found = orjson.loads(evaluation.read())
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{evaluation.name} is not JSON: {error}") from error
+        found = exact_json.loads(evaluation.read(), exact=False)
+    except InvalidJson as error:
+        raise UsageError(f"{evaluation.name} is {error}") from error
     output.write_text(render(found), "utf-8")
     echo(output)
     if folder is not None:

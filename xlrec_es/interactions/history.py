@@ -39,6 +39,10 @@ class Interaction:
                 "an interaction needs the id of a work or a document, a text that is not empty; "
                 f"this one is {self.item!r}"
             )
+        if not isinstance(self.event, str):
+            raise UsageError(
+                f"the event of {self.item!r} is {self.event!r}; give its name, such as view"
+            )
         for name, number in (("weight", self.weight), ("rating", self.rating)):
             if number is not None and not abs(number) <= ABSURD:
                 raise UsageError(

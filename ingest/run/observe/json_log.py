@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import orjson
 
 from ingest.run.counts import Observer, Tally
+from xlrec_es import exact_json
 from xlrec_es.visible_text import visible
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,11 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return visible(orjson.dumps(entry, default=str).decode())
+        try:
+            line = orjson.dumps(entry, default=str).decode()
+        except TypeError:  # such as half a character, in the name of a file that is not UTF-8
+            line = exact_json.as_text(entry)
+        return visible(line)
 
 
 @contextmanager

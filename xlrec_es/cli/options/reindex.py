@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from xlrec_es.errors import ConfigError
+from xlrec_es import exact_json
+from xlrec_es.errors import ConfigError, InvalidJson
 from xlrec_es.versions.gate_limits import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -135,12 +135,25 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
     return decorate
 
 
+def _are_changes(found: object) -> bool:
+    """Whether it is an object of settings and mappings."""
+    if not isinstance(found, dict) or found.keys() - {"settings", "mappings"}:
+        return False
+    settings = found.get("settings", {})
+    return (
+        isinstance(found.get("mappings", {}), dict)
+        and isinstance(settings, dict)
+        and isinstance(settings.get("index", {}), dict)
+    )
+
+
 def _changes(shards: int | None, replicas: int | None, file: Path | None) -> dict[str, Any]:
     try:
-        changes: Any = json.loads(file.read_bytes()) if file else {}
-    except ValueError as error:
-        raise ConfigError(f"{file} is not JSON: {error}") from error
-    if not isinstance(changes, dict) or changes.keys() - {"settings", "mappings"}:
+        content = file.read_bytes() if file else b"{}"
+        changes: dict[str, Any] = exact_json.loads(content, exact=False)
+    except InvalidJson as error:
+        raise ConfigError(f"{file} is {error}") from error
+    if not _are_changes(changes):
         raise ConfigError(f"{file} must be an object of settings and mappings")
     given = {"number_of_shards": shards, "number_of_replicas": replicas}
     numbers = {name: number for name, number in given.items() if number is not None}

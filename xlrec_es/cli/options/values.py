@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from xlrec_es.errors import ConfigError, UsageError
+from xlrec_es import exact_json
+from xlrec_es.errors import ConfigError, InvalidJson, UsageError
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import Boost, Recency
 
@@ -24,9 +23,9 @@ def parse_caps(texts: tuple[str, ...]) -> dict[str, int]:
 def parse_query(option: str, text: str) -> dict[str, Any]:
     """An Elasticsearch query as JSON."""
     try:
-        query = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{option} {text!r} is not JSON: {error}") from error
+        query = exact_json.loads(text, exact=False)
+    except InvalidJson as error:
+        raise UsageError(f"{option} {text!r} is {error}") from error
     if not isinstance(query, dict):
         raise UsageError(f'{option} {text!r}: give a query such as {{"term": {{"brand": "x"}}}}')
     return query
@@ -53,9 +52,9 @@ def parse_recency(text: str | None) -> Recency | None:
 def parse_history(text: bytes) -> History:
     """A JSON list of ids and of objects with the fields of `Interaction`."""
     try:
-        entries = orjson.loads(text)
+        entries = exact_json.loads(text, exact=False)
         return History(tuple(_parse_interaction(entry) for entry in entries))
-    except (orjson.JSONDecodeError, TypeError, ValueError) as error:
+    except (InvalidJson, TypeError, ValueError) as error:
         raise UsageError(
             'the history must be JSON such as ["id", {"item": "id", "event": "like", '
             f'"time": "2026-11-24T12:00:00Z"}}]: {error}'

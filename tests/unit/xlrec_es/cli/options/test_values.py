@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
+from hypothesis import given, settings
 
-from xlrec_es.cli.options.values import name_and_value, parse_numbers, parse_pairs
+from hostile_json import BYTES, nested
+from xlrec_es.cli.options.values import (
+    name_and_value,
+    parse_history,
+    parse_numbers,
+    parse_pairs,
+    parse_query,
+)
 from xlrec_es.errors import ConfigError, UsageError
+from xlrec_es.interactions.history import History, Interaction
 
 
 def test_the_first_equals_sign_parts_a_name_from_its_value() -> None:
@@ -27,3 +37,59 @@ def test_a_pair_may_be_a_name_alone() -> None:
 def test_a_number_belongs_to_a_name(text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"--weight {text}: write NAME=NUMBER")):
         parse_numbers("--weight", (text,))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "--filter '{' is not JSON: "),
+        (nested(1200), "is nested more than 200 levels deep"),
+        ("\udcff", "is not JSON: "),  # an argument that is not UTF-8
+        ('{"a": %s}' % ("1" * 5000), "is not JSON: number is infinity"),
+        ('"[[["', "give a query such as"),
+    ],
+)
+def test_a_query_that_is_none_is_one_sentence(text: str, reason: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_query("--filter", text)
+    assert reason in str(error.value)
+
+
+def test_numbers_of_a_query_are_those_that_every_writer_of_json_takes() -> None:
+    query = parse_query("--filter", '{"term": {"n": 123456789012345678901234567890}}')
+    assert query == {"term": {"n": 1.2345678901234568e29}}
+
+
+@settings(deadline=None)
+@given(BYTES)
+def test_whatever_a_history_holds_is_a_history_or_one_sentence(content: bytes) -> None:
+    with contextlib.suppress(UsageError):
+        assert isinstance(parse_history(content), History)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "1",
+        "null",
+        "[]",
+        "{}",
+        '{"item": 1}',
+        '{"item": "a", "event": ["view"]}',
+        '{"item": "a", "event": null}',
+        '{"item": "a", "time": 1}',
+        '{"item": "a", "time": "soon"}',
+        '{"item": "a", "weight": {}}',
+        '{"item": "a", "rating": "5"}',
+        '{"item": "a", "dwell_s": []}',
+        '{"item": "a", "more": 1}',
+        nested(1200),
+    ],
+)
+def test_an_interaction_that_is_none_is_one_sentence(entry: str) -> None:
+    with pytest.raises(UsageError):
+        parse_history(f'["a", {entry}]'.encode())
+
+
+def test_a_history_is_read() -> None:
+    assert parse_history(b'["a", {"item": "b"}]') == History((Interaction("a"), Interaction("b")))
