@@ -20,7 +20,7 @@ from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.interactions.likes import Likes, read_likes
 from xlrec_es.node import running
 
-pytest_plugins = ["no_skips", "tiny_model"]
+pytest_plugins = ["no_skips", "secured_each", "tiny_model"]
 
 PREFIX = "xlrec-test-"
 GIVEN_URL = os.environ.get("XLREC_ES_TEST_URL")

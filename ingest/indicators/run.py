@@ -77,7 +77,7 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         XlrecError: As for `xlrec_es.index.live_index.find_live`.
     """
     start = time.perf_counter()
-    live = find_live(client, job.index)
+    live = find_live(client, job.index, to_write=not job.dry_run)
     catalogue = read_catalogue(client, live, with_popularity=job.popularity)
     report: Counter[str] = Counter()
     likes = collect(

@@ -17,7 +17,7 @@ from ingest.write.modes import VERSION, mode_of
 from ingest.write.target_index import Target
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ClusterError, FingerprintMismatch, IndexUnusable
-from xlrec_es.index.live_index import LiveIndex, check_fingerprint
+from xlrec_es.index.live_index import LiveIndex, check_fingerprint, find_live
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
@@ -101,7 +101,8 @@ def create_index(
     def create() -> LiveIndex:
         try:
             like = source.like and _kept_mappings(source.like, job)
-            return job.mode.create(client, job.index, meta, like=like)
+            made = job.mode.create(client, job.index, meta, like=like)
+            return find_live(client, made.name)
         except ClusterError:
             # By the run of another shard, or by a request whose answer did not arrive.
             made_meanwhile = job.mode.find(client, job.index)

@@ -26,6 +26,7 @@ from xlrec_es.errors import (
     SourceError,
 )
 from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.index.live_index import adds_something
 
 POLL_S = 1.0
 """Pause before an index that is followed is asked again whether something was written."""
@@ -93,6 +94,10 @@ class IndexSource:
         if mappings.get("_source", {}).get("enabled") is False:
             raise SourceError(f"{self._index} does not store its documents (_source is disabled)")
         self.like: Mapping[str, Any] | None = body
+        # As in `LiveIndex.searched`: what an alias adds is Elasticsearch's to respect.
+        self._searched = (
+            index if adds_something(index, self._index, body["aliases"]) else self._index
+        )
         self._is_ours = OWN_FIELD in mappings.get("_meta", {})
         self._source = scan.whole_source(client)
         self._total = 0
@@ -110,8 +115,8 @@ class IndexSource:
             # What has been written is read, even if no search has seen it yet: where that may be
             # asked for, which somebody who may but read it may not.
             with contextlib.suppress(elasticsearch.AuthorizationException):
-                self._client.indices.refresh(index=self._index)
-            self._total = self._client.count(index=self._index, query=self._query)["count"]
+                self._client.indices.refresh(index=self._searched)
+            self._total = self._client.count(index=self._searched, query=self._query)["count"]
         self._read = 0
         yield from self._changes() if self._follow else self._matches(self._query)
 
@@ -146,7 +151,7 @@ class IndexSource:
         done = scan.operations_done(self._client, self._index)
         if done != self._done:
             with friendly_errors(self._client):
-                self._client.indices.refresh(index=self._index)
+                self._client.indices.refresh(index=self._searched)
             self._done = done
         return done
 
@@ -159,7 +164,7 @@ class IndexSource:
             "seq_no_primary_term": self._in_place,
         }
         pages = scan.pages(
-            self._client, self._index, body, preference=preference, slices=self._slices
+            self._client, self._searched, body, preference=preference, slices=self._slices
         )
         for hits in pages:
             for hit in hits:

@@ -27,7 +27,7 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
         XlrecError: As for `xlrec_es.index.live_index.find_live`.
     """
     try:
-        return find_live(client, name)
+        return find_live(client, name, to_write=True)
     except IndexNotFound:
         raise
     except NotAnXlrecIndex:

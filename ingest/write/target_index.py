@@ -53,7 +53,7 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
         XlrecError: As for `xlrec_es.index.live_index.find_live`, but for a missing index.
     """
     try:
-        return find_live(client, name)
+        return find_live(client, name, to_write=True)
     except IndexNotFound:
         return None
 

@@ -176,6 +176,6 @@ def print_query(
     """
     plan = recommender.plan(history, languages=languages)
     text = query_forms.render(
-        plan.requests, index=plan.live.name, url=recommender.url, form=form, shorten=short
+        plan.requests, index=plan.live.searched, url=recommender.url, form=form, shorten=short
     )
     echo(text)

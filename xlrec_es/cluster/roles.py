@@ -39,6 +39,10 @@ _PROBE = (
     "cluster:monitor/nodes/info",  # version and modules
     "cluster:monitor/xpack/license/get",
 )
+_TEMPLATES = (  # what they would add to an index that is made
+    "indices:admin/index_template/simulate_index",
+    "indices:admin/template/get",
+)
 _CAPACITY = (
     "cluster:monitor/allocation/stats",
     "cluster:monitor/nodes/stats",  # disks and heaps
@@ -60,7 +64,7 @@ ROLES = {
     ),
     "admin": Role(
         "xlrec-es index, reindex, doctor, the first xlrec-ingest run, and all of writer's",
-        (*_PROBE, *_CAPACITY),
+        (*_PROBE, *_TEMPLATES, *_CAPACITY),
         (*_READ, *_WRITE, "delete", "manage"),  # documents that were deleted during a reindex
     ),
 }

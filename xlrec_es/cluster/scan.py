@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.capabilities import server_version
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import IndexNotFound, PointInTimeLost
+from xlrec_es.errors import IndexNotFound, PermissionDenied, PointInTimeLost
 
 Hit = Mapping[str, Any]
 
@@ -101,21 +101,57 @@ def pages(
         PointInTimeLost: It forgot the point in time, because its node was restarted.
     """
     asked = {"sort": ["_shard_doc"], "track_total_hits": False, **body, "size": page or PAGE}
+    parts: list[dict[str, Any]] = [asked]
+    if slices > 1:
+        parts = [{**asked, "slice": {"id": number, "max": slices}} for number in range(slices)]
     with friendly_errors(client):
         pit = client.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE, preference=preference)[
             "id"
         ]
+    has_read = False
     try:
-        if slices == 1:
-            yield from _pages_of(client, asked, pit)
-        else:
-            parts = ({"id": number, "max": slices} for number in range(slices))
-            asked_of = [{**asked, "slice": part} for part in parts]
-            yield from _merged([_pages_of(client, one, pit) for one in asked_of])
+        for hits in _merged([_pages_of(client, part, pit) for part in parts]):
+            has_read = True
+            yield hits
+    except PermissionDenied:
+        if has_read:
+            raise
+        # At a point in time Elasticsearch asks what a key may do with the index itself, and not
+        # with the alias that it was opened by; a scroll is for whoever may search the alias.
+        yield from _merged([_scrolled(client, index, part, preference) for part in parts])
     finally:
         # It goes by itself after a while, so a failure here is not worth an error.
         with contextlib.suppress(elasticsearch.ApiError, elasticsearch.TransportError):
             client.close_point_in_time(id=pit)
+
+
+def _scrolled(
+    client: Elasticsearch, index: str, asked: Mapping[str, Any], preference: str | None
+) -> Iterator[list[Hit]]:
+    """The same by a scroll, which a key for an alias alone may use, too."""
+    body = {name: value for name, value in asked.items() if name != "track_total_hits"}
+    body["sort"] = ["_doc"]
+    with friendly_errors(client):
+        answer = client.search(
+            index=index,
+            body=body,
+            scroll=_KEEP_ALIVE,
+            preference=preference,
+            allow_partial_search_results=False,
+        )
+    try:
+        while hits := answer["hits"]["hits"]:
+            yield hits
+            with friendly_errors(client):
+                answer = client.scroll(scroll_id=answer["_scroll_id"], scroll=_KEEP_ALIVE)
+            if answer["_shards"]["failed"]:
+                raise PointInTimeLost(
+                    "a part of the index can no longer be read, because a node was restarted or "
+                    "half an hour went by; do the same again"
+                )
+    finally:
+        with contextlib.suppress(elasticsearch.ApiError, elasticsearch.TransportError):
+            client.clear_scroll(scroll_id=answer["_scroll_id"])
 
 
 def _pages_of(client: Elasticsearch, asked: dict[str, Any], pit: str) -> Iterator[list[Hit]]:
@@ -131,6 +167,9 @@ def _pages_of(client: Elasticsearch, asked: dict[str, Any], pit: str) -> Iterato
 
 def _merged(parts: Sequence[Iterator[list[Hit]]]) -> Iterator[list[Hit]]:
     """Pages of all parts as they come, each in a thread, with no more than one page waiting."""
+    if len(parts) == 1:
+        yield from parts[0]
+        return
     with ThreadPoolExecutor(len(parts), "slice") as readers:
         coming = {readers.submit(next, part, None): part for part in parts}
         while coming:

@@ -203,7 +203,7 @@ def _sample(
     case = material.cases_of(kind)[number]
     recommender = Recommender(
         client,
-        material.live.name,
+        material.live.searched,
         options=replace(material.options_of(kind), explain=True, rules=RULES),
         timeout_s=TIMEOUT_S,
     )

@@ -55,7 +55,7 @@ class Round:
     """One search of cases.
 
     Attributes:
-        index: Physical name.
+        index: What is searched.
         cases: Whom to search for.
         pools: In which the answers are ranked.
         options: How.
@@ -118,7 +118,7 @@ def _rounds_of(
 ) -> list[Round]:
     options, languages = material.options_of(pools[0]), material.languages
     one = Round(
-        index=material.live.name,
+        index=material.live.searched,
         cases=material.cases_of(pools[0]),
         pools=pools,
         options=options,
@@ -131,7 +131,7 @@ def _rounds_of(
         other = find_live(client, job.against)
         shared = tuple(lang for lang in languages if lang in other.meta.languages)
         weights = {AGAINST: other.meta.weights or WEIGHTS}
-        rounds.append(replace(one, index=other.name, settings=weights, languages=shared))
+        rounds.append(replace(one, index=other.searched, settings=weights, languages=shared))
     return rounds
 
 

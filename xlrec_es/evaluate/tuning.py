@@ -82,6 +82,8 @@ def run(
     job = replace(job, pools=tuple(kind for kind in job.pools if kind != COLD_POOL))
     if not job.pools:
         raise UsageError("weights are for lists of all works; tune with --pool both")
+    if not dry_run:
+        find_live(client, job.index, to_write=True)
     material = gather(client, job)
     check_size(job, material)
     _refuse(material)
@@ -176,7 +178,7 @@ def _found(
         max_interests=profile.max_interests,
     )
     cases, languages = material.cases, material.languages
-    found = answers(client, material.live.name, cases, options=options, languages=languages)
+    found = answers(client, material.live.searched, cases, options=options, languages=languages)
     for case, searched in zip(cases, found, strict=True):
         assert searched is not None, "a history is of works of this very index"
         scores = LegScores.of(searched, options)

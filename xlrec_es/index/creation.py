@@ -9,6 +9,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexUnusable
+from xlrec_es.index import templates
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, physical_name
 from xlrec_es.index.mapping import index_body, settings_for_fields, with_fields_of
@@ -33,6 +34,7 @@ def create_first_version(
         like: `mappings` and flat `settings` of another index, whose fields this one gets too.
 
     Raises:
+        IndexUnusable: As for `templates.create`.
         ClusterError: The cluster does not answer, or refuses (the name is taken, say).
     """
     physical = physical_name(name, 1)
@@ -44,8 +46,7 @@ def create_first_version(
         settings={**settings_for_fields(theirs["settings"]), **(settings or {})},
     )
     body = with_fields_of(body, theirs["mappings"])
-    with friendly_errors(client):
-        client.indices.create(index=physical, aliases={name: {}}, **body)
+    templates.create(client, physical, body, {name: {}})
     return LiveIndex(physical, meta)
 
 

@@ -126,7 +126,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
     ours = {"bool": {"must": [either], "filter": [{"exists": {"field": WORK_FIELD}}]}}
     with friendly_errors(client):
         body = {"query": ours, "size": 1, **_wanted(title)}
-        hits = client.search(index=live.name, body=body)["hits"]
+        hits = client.search(index=live.searched, body=body)["hits"]
         if not hits["hits"]:
             raise UnknownItems(f"no document or work of {live.name} is {item!r}", items=[item])
         hit = hits["hits"][0]
@@ -134,12 +134,12 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         work = fields[WORK_FIELD][0]
         weights = read_indicators(fields.get(INDICATORS_FIELD))
         strongest = sorted(weights, key=lambda name: (-weights[name], name))[:size]
-        known = _documents_of(client, live.name, strongest, title)
+        known = _documents_of(client, live.searched, strongest, title)
         answers = client.msearch(
             searches=[
                 line
                 for language in live.meta.languages
-                for line in ({"index": live.name}, _spoken_for(work, language, size, title))
+                for line in ({"index": live.searched}, _spoken_for(work, language, size, title))
             ]
         )["responses"]
     return Indicators(

@@ -16,6 +16,13 @@ from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.fingerprint import Fingerprint
 
+_READ = (
+    "*.mappings._meta",
+    "*.settings.index.version.created_string",
+    "*.settings.index.uuid",
+    "*.data_stream",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LiveIndex:
@@ -25,11 +32,28 @@ class LiveIndex:
         name: Of the physical index.
         meta: What it says of itself.
         created: Release of Elasticsearch that made it, major and minor; (0, 0) if nobody asked.
+        through: The name through which alone it is to be read, where that adds a filter or a
+            routing, or may do so; None where it adds nothing.
+        uuid: Of the physical index: another one of its name has another; "" if nobody asked.
+        gives_routing: Whether the alias gives what is fetched by its id a routing, and refuses any
+            other.
     """
 
     name: str
     meta: IndexMeta
     created: tuple[int, int] = (0, 0)
+    through: str | None = None
+    uuid: str = ""
+    gives_routing: bool = False
+
+    @property
+    def searched(self) -> str:
+        """What searches name: the version itself, so that nothing changes under them in a swap.
+
+        What an alias adds is Elasticsearch's to respect, and a key may be for the alias alone; so
+        where it adds something, they name the alias.
+        """
+        return self.through or self.name
 
     @property
     def has_binary_vectors(self) -> bool:
@@ -45,18 +69,60 @@ def physical_name(name: str, version: int) -> str:
     return f"{name}-xlrec-v{version}"
 
 
-def find_live(client: Elasticsearch, name: str) -> LiveIndex:
+def find_live(client: Elasticsearch, name: str, *, to_write: bool = False) -> LiveIndex:
     """The one index that an alias or index name stands for.
+
+    Args:
+        client: Of the cluster.
+        name: Index or alias.
+        to_write: Whether it is to be changed: not through an alias with a filter or a routing,
+            which what is written would not keep to.
 
     Raises:
         IndexNotFound: Nothing has that name.
-        IndexUnusable: The alias stands for several indices.
+        IndexUnusable: The name stands for several indices, or for a data stream; or it is an alias
+            that nothing may be written through.
         NotAnXlrecIndex: The index was not made by this program.
         ClusterError: The cluster does not answer, or refuses.
     """
     with friendly_errors(client):
         answer = client.indices.get(**live_arguments(name)).body
+    if to_write:
+        for physical, body in answer.items():
+            check_adds_nothing(name, physical, body.get("aliases", {}))
     return read_live(name, answer)
+
+
+def check_adds_nothing(name: str, physical: str, aliases: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse to write through an alias that has a filter or a routing.
+
+    Documents beyond the filter would be written, and without the routing they would not be found.
+
+    Args:
+        name: Index or alias.
+        physical: The index it stands for.
+        aliases: Of that index, with what they add; those that are known.
+
+    Raises:
+        IndexUnusable: It adds something.
+    """
+    added = _added(aliases.get(name, {}))
+    if added:
+        plain = [alias for alias, properties in aliases.items() if not _added(properties)]
+        raise IndexUnusable(
+            f"the alias {name} adds {' and '.join(added)} to {physical}, which what is written "
+            "would not keep to; nothing was changed. Instead of it name "
+            f"{', '.join(plain) or physical}"
+        )
+
+
+def _added(properties: Mapping[str, Any]) -> list[str]:
+    """What an alias adds to its index."""
+    return [
+        name.replace("_", " ")
+        for name in ("filter", "index_routing", "search_routing")
+        if properties.get(name)
+    ]
 
 
 def live_arguments(name: str) -> dict[str, Any]:
@@ -65,8 +131,14 @@ def live_arguments(name: str) -> dict[str, Any]:
         "index": name,
         "expand_wildcards": "open",
         "human": True,
-        "filter_path": "*.mappings._meta,*.settings.index.version.created_string",
+        # Of the aliases that one alone: each of a thousand tenants may have one.
+        "filter_path": ",".join((*_READ, f"*.aliases.{_escaped(name)}")),
     }
+
+
+def _escaped(name: str) -> str:
+    """A name as a part of `filter_path`, where a dot parts names, and a comma paths."""
+    return "*" if "," in name else name.replace(".", "\\.")
 
 
 def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
@@ -84,6 +156,12 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
             f"{name!r} stands for {len(answer)} indices ({', '.join(sorted(answer))}); name one"
         )
     [(physical, body)] = answer.items()
+    if stream := body.get("data_stream"):
+        raise IndexUnusable(
+            f"{name} is a data stream ({stream}), whose indices come and go by themselves; read it "
+            f"into an index of its own with: xlrec-ingest run index:{name} --companion --index NAME"
+        )
+    aliases = body.get("aliases", {})
     meta = body.get("mappings", {}).get("_meta", {}).get(OWN_FIELD)
     if meta is None:
         raise NotAnXlrecIndex(
@@ -92,12 +170,33 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
             f"xlrec-ingest run index:{name} --in-place"
         )
     try:
-        return LiveIndex(physical, IndexMeta.from_meta(meta), _created(body))
+        return LiveIndex(
+            physical,
+            IndexMeta.from_meta(meta),
+            _created(body),
+            name if adds_something(name, physical, aliases) else None,
+            body.get("settings", {}).get("index", {}).get("uuid", ""),
+            gives_routing=name != physical and "index_routing" in aliases.get(name, {}),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise NotAnXlrecIndex(
             f"the _meta.xlrec of {physical} cannot be read ({error!r}); it is damaged, or from "
             "another version of xlrec-es"
         ) from error
+
+
+def adds_something(name: str, physical: str, aliases: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether searches by a name may find less than searches by the index's own name.
+
+    Args:
+        name: Index, alias or pattern.
+        physical: The index it stands for.
+        aliases: Of that index, with what they add; `name` is enough.
+    """
+    if name == physical:
+        return False
+    # Not among the aliases: a pattern or a list of names, of which Elasticsearch makes its own.
+    return name not in aliases or bool(_added(aliases[name]))
 
 
 def _created(body: Mapping[str, Any]) -> tuple[int, int]:

@@ -44,8 +44,8 @@ def work_pages(
     }
     if refresh:
         with friendly_errors(client):
-            client.indices.refresh(index=live.name)
-    yield from scan.pages(client, live.name, body)
+            client.indices.refresh(index=live.searched)
+    yield from scan.pages(client, live.searched, body)
 
 
 def number_works(works: Iterable[str]) -> dict[str, int]:

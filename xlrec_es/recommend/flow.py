@@ -187,13 +187,13 @@ class Core:
             # version is asked by its own name, wherever the alias goes.
             self._live = None
             live = yield from self.live()
-            documents, others = yield from self._history(live.name, live, telling, silent)
+            documents, others = yield from self._history(live.searched, live, telling, silent)
         # A document's id does not say of which work it is a rendition: fetch the others too.
         works = {work_of(hit) for hit in documents}
         if not works <= set(telling):
-            documents, _ = yield from self._history(live.name, live, sorted(works), [])
+            documents, _ = yield from self._history(live.searched, live, sorted(works), [])
         known = Known(
-            read_documents(documents, live.meta.title_field),
+            read_documents(documents, live),
             weights,
             {hit["_id"]: work_of(hit) for hit in others},
             self._encode(history, live),
@@ -272,8 +272,10 @@ class Core:
     def _answers(self, plan: Plan) -> Steps[Searched]:
         if not plan.requests:
             return Searched(plan, [])
-        searches = to_msearch(plan.requests, plan.live.name, timeout_s=self.timeout_s)
+        searches = to_msearch(plan.requests, plan.live.searched, timeout_s=self.timeout_s)
         answer = yield Call(MSEARCH, {"searches": searches})
+        if plan.live.through is not None:
+            _must_be_of(plan.live, answer["responses"])
         return Searched(plan, answer["responses"])
 
     def _show(
@@ -285,7 +287,7 @@ class Core:
         body = details(ranking, plan, options, size=size)
         found: list[Hit] = []
         try:
-            found = yield from self._hits(plan.live.name, body)
+            found = yield from self._hits(plan.live.searched, body)
         except ClusterError as error:
             sentence = f"titles and fields are missing, and reasons are guessed: {error}"
             ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
@@ -306,3 +308,14 @@ class Core:
         unknown = [""] * len(history.texts)
         calibrated = live.meta.calibration.apply(vectors, unknown)
         return dict(zip(history.texts, calibrated, strict=True))
+
+
+def _must_be_of(live: LiveIndex, answers: Iterable[Mapping[str, Any]]) -> None:
+    """See that an alias still stands for the index whose vectors the searches were made of.
+
+    Raises:
+        IndexNotFound: It was swapped a moment ago.
+    """
+    hits = (hit for answer in answers for hit in answer.get("hits", {}).get("hits", ()))
+    if any(hit["_index"] != live.name for hit in hits):
+        raise IndexNotFound(f"{live.through} has just been swapped from {live.name}; ask again")

@@ -133,7 +133,7 @@ def make_plan(
         profile,
         languages=targets,
         legs=legs,
-        index=live.name,
+        index=live.searched,
         options=options.search,
         markets=_markets(options.search.market, targets, live),
     )
@@ -151,18 +151,16 @@ def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
     return FEW_INTERESTS if carried else MAX_INTERESTS
 
 
-def read_documents(
-    hits: Iterable[Mapping[str, Any]], title_field: str | None
-) -> list[HistoryDocument]:
+def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[HistoryDocument]:
     """The documents that answer `queries.history_body`; one without a vector is left out."""
     return [
         HistoryDocument(
             id=hit["_id"],
             work=work_of(hit),
             language=hit["fields"][LANGUAGE_FIELD][0],
-            title=title_of(hit, title_field),
+            title=title_of(hit, live.meta.title_field),
             vector=vector,
-            routing=hit.get("_routing"),
+            routing=None if live.gives_routing else hit.get("_routing"),
         )
         for hit in hits
         if (vector := vector_of(hit)) is not None

@@ -90,9 +90,11 @@ def terms_question(plan: Plan, ranking: Ranking) -> dict[str, Any]:
 
     Source: https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-mtermvectors
     """
-    wanted = [
-        (c.language, address(ranking.hits[c.id].get("_routing"), c.id)) for c in ranking.candidates
-    ]
+    given = plan.live.gives_routing
+    found = {
+        c.id: None if given else ranking.hits[c.id].get("_routing") for c in ranking.candidates
+    }
+    wanted = [(c.language, address(found[c.id], c.id)) for c in ranking.candidates]
     routings = plan.profile.routings
     wanted += [
         (language, address(routings.get(id_), id_))
@@ -101,7 +103,7 @@ def terms_question(plan: Plan, ranking: Ranking) -> dict[str, Any]:
     ]
     unneeded = ("field_statistics", "offsets", "payloads", "positions", "term_statistics")
     return {
-        "index": plan.live.name,
+        "index": plan.live.searched,
         "docs": [
             {**where, "fields": [text_field(language)], **dict.fromkeys(unneeded, False)}
             for language, where in wanted

@@ -8,7 +8,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.index import templates
 from xlrec_es.index.live_index import physical_name
 from xlrec_es.index.mapping import index_body, with_fields_of
 from xlrec_es.index.meta import IndexMeta
@@ -70,10 +70,10 @@ def create(client: Elasticsearch, new: NewVersion) -> None:
     """Make the index; no alias stands for it yet.
 
     Raises:
+        IndexUnusable: As for `templates.create`.
         ClusterError: The cluster does not answer, or refuses; somebody else made it first, say.
     """
-    with friendly_errors(client):
-        client.indices.create(index=new.index, **new.body)
+    templates.create(client, new.index, new.body)
 
 
 def copied_settings(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,13 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import GateFailed, IndexUnusable
-from xlrec_es.index.live_index import LiveIndex, find_live, take_languages, update_meta
+from xlrec_es.index.live_index import (
+    LiveIndex,
+    check_adds_nothing,
+    find_live,
+    take_languages,
+    update_meta,
+)
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.versions import creation, gate_checks, swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_swap
@@ -90,13 +96,15 @@ def plan(
         meta: What makes the new version's vectors; None: they are copied.
 
     Raises:
-        IndexUnusable: Nothing is live; or an earlier attempt wanted something else.
+        IndexUnusable: Nothing is live; or an earlier attempt wanted something else; or the alias
+            has a filter or a routing.
         NotAnXlrecIndex: No `meta`, and this program did not make the live version.
     """
     live = versions.live
     if live is None and not versions.is_concrete:
         raise IndexUnusable(f"no version of {versions.name} is live, so there is none to copy")
     source = live or versions.named(versions.name)
+    check_adds_nothing(versions.name, source.index, source.aliases)
     meta = meta or source.described().meta
     note = {"from": source.index, "uuid": source.body["settings"]["index.uuid"], "changes": changes}
     meta = replace(meta, source={**meta.source, _NOTE: note})

@@ -19,7 +19,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.scan import Hit, pages, whole_source
 from xlrec_es.errors import IndexUnusable
-from xlrec_es.index.live_index import take_languages
+from xlrec_es.index.live_index import adds_something, take_languages
 from xlrec_es.versions import swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_rollback
 from xlrec_es.versions.catch_up import CatchUp, CatchUpReport
@@ -66,10 +66,17 @@ def plan(versions: Versions) -> RollbackPlan:
     """Find out what there is to go back to, and from where on to catch up.
 
     Raises:
-        IndexUnusable: There is no previous version, or what was written since is not known.
+        IndexUnusable: There is no previous version, or what was written since is not known; or the
+            alias has a filter or a routing.
     """
     change = plan_rollback(versions)
     live, previous = versions.live, versions.previous
+    if live is not None and adds_something(versions.name, live.index, live.aliases):
+        raise IndexUnusable(
+            f"the alias {versions.name} has a filter or a routing, which what is taken along would "
+            "not keep to; to go back all the same, with both as they are: "
+            f"xlrec-es index rollback {versions.name} --without-catching-up"
+        )
     note = swap_note.read_note(live, previous) if live and previous else None
     if live is None or previous is None or note is None or not previous.is_ours:
         raise IndexUnusable(

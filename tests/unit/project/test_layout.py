@@ -17,11 +17,13 @@ OF_A_PACKAGE_ITSELF = "test_public_api.py"  # what its `__init__.py` exports
 ACROSS_MODULES = {
     "integration/ingest/run/test_bad_inputs.py": "a bad input passes every stage of a run",
     "integration/ingest/run/test_faults.py": "a run is killed, wherever it is, and goes on",
+    "integration/ingest/run/test_filtered_alias.py": "every command is asked through an alias",
     "integration/ingest/run/test_hostile_documents.py": "from an index, through a run, set aside",
     "integration/ingest/run/test_hostile_records.py": "from a file, through a run, set aside",
     "integration/ingest/run/test_replay_and_follow.py": "ways to run, from source to index",
     "integration/xlrec_es/cluster/test_security.py": "a key has to be enough for every command",
     "integration/xlrec_es/recommend/test_faults.py": "a cluster fails at any step of the flow",
+    "integration/xlrec_es/recommend/test_filtered_alias.py": "every command respects an alias",
     "integration/xlrec_es/versions/test_hostile_documents.py": "copied, refused, and gone on with",
     "unit/ingest/run/test_hostile_records.py": "a line is read, built, set aside, and read again",
 }
