@@ -18,8 +18,8 @@ from ingest.sources.rejects import SCHEME
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION, Mode
 from xlrec_es import exact_json
 from xlrec_es.cluster import scan
+from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
-from xlrec_es.errors import IndexUnusable
 
 GOOD = {id_ for id_, (_, reason) in HELD.items() if not reason}
 REASONS = {f"document '{id_}' is {reason}"[:40] for id_, (_, reason) in HELD.items() if reason}
@@ -65,29 +65,33 @@ def test_what_cannot_be_written_again_is_set_aside_by_its_name(
     assert ours == GOOD
     if mode is VERSION:
         before = stored(es_each, own_index)
-        assert {id_: exact_json.as_text(fields["own"]) for id_, fields in documents.items()} == {
-            id_: exact_json.as_text(before[id_]["own"]) for id_ in GOOD
+        # Asked for vectors, later servers give back "Infinity" for 1e400.
+        alike = GOOD - {"endless"} if probe(es_each).hides_vectors else GOOD
+        assert {id_: exact_json.as_text(documents[id_]["own"]) for id_ in alike} == {
+            id_: exact_json.as_text(before[id_]["own"]) for id_ in alike
         }
         for line in map(orjson.loads, rejects.read_bytes().splitlines()):
             assert line["record"] == exact_json.as_text(before[line["document"]])
 
-    # They stay set aside, until somebody mends them.
-    with replaced(rejects) as still:
-        again = RunJob(f"{SCHEME}{rejects}", target, calibration="none", rejects=still)
-        if mode is not VERSION:
-            with pytest.raises(IndexUnusable):
-                do(es_each, again)
-            return
-        assert do(es_each, again)["rejected"] == len(REASONS)
-    mended = [
-        line | {"record": '{"id": "mended", "title": "A puzzle", "language": "en"}'}
-        for line in map(orjson.loads, rejects.read_bytes().splitlines())
-    ]
-    rejects.write_bytes(orjson.dumps(mended[0]))
-    with replaced(rejects) as still:
-        again = RunJob(f"{SCHEME}{rejects}", target, calibration="none", rejects=still)
-        assert do(es_each, again)["indexed"] == 1
+
+def test_they_stay_set_aside_until_somebody_mends_them(
+    es_each: Elasticsearch, own_index: str, index_name: str, tmp_path: Path
+) -> None:
+    rejects = tmp_path / "rejects"
+    do(es_each, RunJob(f"index:{own_index}", index_name, calibration="none", rejects=rejects))
+
+    def replay() -> dict[str, Any]:
+        with replaced(rejects) as still:
+            again = RunJob(f"{SCHEME}{rejects}", index_name, calibration="none", rejects=still)
+            return do(es_each, again)
+
+    assert replay()["rejected"] == len(REASONS)
+    entry = orjson.loads(rejects.read_bytes().splitlines()[0])
+    entry["record"] = '{"id": "mended", "title": "A puzzle", "language": "en"}'
+    rejects.write_bytes(orjson.dumps(entry))
+    assert replay()["indexed"] == 1
     assert not rejects.exists()
+    assert stored(es_each, index_name).keys() == GOOD | {"mended"}
 
 
 def test_an_object_of_ours_that_is_none_is_set_aside(
