@@ -75,6 +75,6 @@ def doctor(
 
 def _show(finding: Finding) -> None:
     level = click.style(f"{finding.level:8}", **_STYLES[finding.level])
-    echo(f"{level} {finding.topic}: {finding.message}")
+    echo(f" {finding.topic}: {finding.message}", label=level)
     if finding.advice:
         echo(f"         -> {finding.advice}")

@@ -13,16 +13,17 @@ from xlrec_es.credentials import InsecureConnectionWarning
 from xlrec_es.visible_text import visible
 
 
-def echo(message: object = "", *, err: bool = False, nl: bool = True) -> None:
+def echo(message: object = "", *, label: str = "", err: bool = False, nl: bool = True) -> None:
     """Print a message as `click.echo` does, with control characters written out.
 
     Args:
         message: A text, UTF-8 bytes, or what has a text.
+        label: Stands before it as it is, with the colors of `click.style`: nobody else's text.
         err: To standard error.
         nl: End the line.
     """
     text = message.decode() if isinstance(message, bytes) else str(message)
-    click.echo(visible(text), err=err, nl=nl)  # noqa: TID251 - the one place
+    click.echo(label + visible(text), err=err, nl=nl)  # noqa: TID251 - the one place
 
 
 @contextlib.contextmanager

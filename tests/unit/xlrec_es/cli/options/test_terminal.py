@@ -18,6 +18,13 @@ def test_what_is_printed_does_not_speak_to_the_terminal(
     assert capsys.readouterr() == ("\\u001b[2J\n", "\\u001b[2J")
 
 
+def test_a_label_of_ours_keeps_its_colors(capsys: pytest.CaptureFixture[str]) -> None:
+    echo("\x1b[2J", label="\x1b[32mok\x1b[0m ")
+    written = capsys.readouterr().out
+    assert written.startswith(("\x1b[32mok", "ok "))  # click leaves colors to terminals
+    assert written.endswith("\\u001b[2J\n")
+
+
 def test_an_insecure_connection_is_said_once_and_other_warnings_as_always(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
