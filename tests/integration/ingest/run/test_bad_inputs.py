@@ -96,7 +96,7 @@ CASES = {
     "NUL bytes": bad(b"\x00\x00\x00", "not JSON: "),
     "a raw control character": bad(b'{"id": "1", "title": "a\x07b"}', "not JSON: "),
     "a byte order mark inside": bad('\ufeff{"id": "1"}', "not JSON: "),
-    "nested without end": bad('{"id": "1", "a": ' + "[" * 3000, "not JSON: "),
+    "nested without end": bad('{"id": "1", "a": ' + "[" * 3000, "nested more than 200 levels deep"),
     "nothing but white space": Case(b"  \t "),
     # --- ids
     "no id": refused("no id in id", id=MISSING),
