@@ -1,7 +1,8 @@
 """From interactions to indicators in the documents: learn, transfer, compare, write.
 
 Only what changed is written, as a partial update that leaves vectors, texts and the user's fields
-as they are. `_meta.xlrec.indicators` says which generation is being written and whether it is
+as they are; where documents are somebody else's, completed in place, it leaves their versions too.
+`_meta.xlrec.indicators` says which generation is being written and whether it is
 complete (`ingest.indicators.generation_meta`): a run that was cut short is known by that, and the
 same command finishes it.
 """
@@ -27,12 +28,15 @@ from ingest.indicators.learners import Learner, LocalEase
 from ingest.indicators.learners.learner import Works
 from ingest.indicators.popularity import by_market, popularity
 from ingest.shard import Shard
-from xlrec_es.cluster.bulk import BulkWriter, Operation
+from ingest.write.modes import mode_of
+from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.indicators import storable
 from xlrec_es.index.live_index import LiveIndex, find_live
+from xlrec_es.index.rewriting import Rewrite, Rewriter
+from xlrec_es.index.source_check import check_rewritable
 
 EXAMPLES = 3
 _EXAMPLE_NEIGHBOURS = 5
@@ -74,10 +78,13 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     Raises:
         SourceError: The interactions cannot be read, or none of them counts.
         WriteError: Elasticsearch does not take documents.
+        IndexUnusable: They cannot be written again without a loss.
         XlrecError: As for `xlrec_es.index.live_index.find_live`.
     """
     start = time.perf_counter()
     live = find_live(client, job.index, to_write=not job.dry_run)
+    in_place = mode_of(live.meta).in_place
+    check_rewritable(client, live.name, under_their_versions=in_place)
     catalogue = read_catalogue(client, live, with_popularity=job.popularity)
     report: Counter[str] = Counter()
     likes = collect(
@@ -109,12 +116,13 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         "gone": 0,
         "refused": [],
     }
-    operations = (update(entry, learned(entry.work), generation) for entry in changed)
     if job.dry_run:
+        operations = (update(entry, learned(entry.work), generation) for entry in changed)
         summary["bytes"] = sum(len(operation.body) for operation in operations)
     else:
         note = _note(job, likes, generation)
-        summary |= _write(client, live.name, note, job.shard, operations)
+        pairs = ((entry, learned(entry.work)) for entry in changed)
+        summary |= _write(client, live, note, job.shard, pairs)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
 
 
@@ -195,14 +203,21 @@ def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, An
 
 def _write(
     client: Elasticsearch,
-    index: str,
+    live: LiveIndex,
     note: Mapping[str, Any],
     shard: Shard,
-    operations: Iterable[Operation[Entry]],
+    changed: Iterable[tuple[Entry, Learned]],
 ) -> dict[str, Any]:
     """Write what changed, between two notes in `_meta`."""
+    index, generation = live.name, note["generation"]
     generation_meta.begin(client, index, note, shard)
-    written = BulkWriter(client, index).write(operations)
+    written: Written[Entry]
+    if mode_of(live.meta).in_place:
+        rewrites = (_rewrite(entry, learned, generation) for entry, learned in changed)
+        written = Rewriter(client, index).write(rewrites)
+    else:
+        operations = (update(entry, learned, generation) for entry, learned in changed)
+        written = BulkWriter(client, index).write(operations)
     with friendly_errors(client):
         client.indices.refresh(index=index)
     complete = not written.refused and generation_meta.finish(client, index, note, shard)
@@ -214,7 +229,20 @@ def _write(
 
 
 def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
-    """The partial update of a document.
+    """The partial update of a document."""
+    # A document may be written by the worker at the same moment.
+    routing = {} if entry.routing is None else {"routing": entry.routing}
+    fields = {OWN_FIELD: _fields(learned, generation)}
+    return Operation.update(entry, fields, retry_on_conflict=3, **routing)
+
+
+def _rewrite(entry: Entry, learned: Learned, generation: str) -> Rewrite[Entry]:
+    """The same for a document that keeps its version."""
+    return Rewrite(entry, _fields(learned, generation), routing=entry.routing)
+
+
+def _fields(learned: Learned, generation: str) -> dict[str, Any]:
+    """Of the object `xlrec` what was learned.
 
     Weights by name go as a list of one object, for Elasticsearch merges an object into the one that
     is there, and works that no longer speak would stay; a list takes the old one's place.
@@ -229,9 +257,7 @@ def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
         fields["popularity"] = learned.popularity
         markets = learned.market_popularity
         fields["market_popularity"] = [markets] if markets else []
-    # A document may be written by the worker at the same moment.
-    routing = {} if entry.routing is None else {"routing": entry.routing}
-    return Operation.update(entry, {OWN_FIELD: fields}, retry_on_conflict=3, **routing)
+    return fields
 
 
 def _summary(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from typing import Any
@@ -18,7 +19,7 @@ from ingest.documents.language_detection import LanguageDetector
 from ingest.run import checkpoint as checkpoints
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
-from ingest.run.index_setup import check_mode
+from ingest.run.index_setup import check_like, check_mode
 from ingest.run.job import RunJob
 from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.observe.summary import summarize
@@ -27,7 +28,7 @@ from ingest.run.signals import Stop
 from ingest.run.worker import Worker, no_one
 from ingest.sources.record import Record
 from ingest.sources.source import Source, open_source
-from ingest.write.companion_index import Removed, remove_gone
+from ingest.write.companion_index import Removed, is_kept, kept_paths, remove_gone
 from ingest.write.modes import COMPANION
 from xlrec_es import exact_json
 from xlrec_es.cluster.capabilities import probe
@@ -35,6 +36,8 @@ from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster, Patience
 from xlrec_es.errors import ConfigError
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.mapped_fields import some
+from xlrec_es.index.source_check import left_out_fields
 from xlrec_es.interactions import row_reader
 from xlrec_es.vectors.encoder import Encoder
 
@@ -84,7 +87,9 @@ def run(
         cluster = _reach(client, job.wait_s)
         live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
         job = _settled(job, live)
-        builder = _builder(job)
+        if live is None:
+            check_like(job, source)
+        builder = _builder(job, source)
         checkpoint = _checkpoint(job, source, rejects)
         if live is not None:
             checkpoint.bind(client, live, cluster.patience)
@@ -127,6 +132,7 @@ def run(
         resumed_after=state.position,
         seconds=time.perf_counter() - start,
     )
+    summary["warnings"] += _left_out(job, source)
     if gone.refused:
         summary["warnings"].append(
             f"{len(gone.refused)} documents of records that are no more stay, because they could "
@@ -154,14 +160,30 @@ def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
     return job
 
 
-def _builder(job: RunJob) -> Builder:
+def _builder(job: RunJob, source: Source) -> Builder:
     documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
     builder: Builder = documents
     if job.kept is not None:
-        builder = KeptFields(documents, job.kept, in_place=job.mode.in_place)
+        kept = kept_paths(job.kept, source.like["mappings"]) if source.like else job.kept
+        builder = KeptFields(documents, kept, in_place=job.mode.in_place)
     if job.duplicates.mode == "keep":
         return builder
     return Deduplicator(builder, job.duplicates, job.fields.work)
+
+
+def _left_out(job: RunJob, source: Source) -> Iterator[str]:
+    """What the run could not know of the documents of an index."""
+    if source.like is None:
+        return
+    lost = left_out_fields(source.like)
+    if job.kept is not None:
+        used = (*job.fields.texts, *kept_paths(job.kept, source.like["mappings"]))
+        lost = [path for path in lost if is_kept(path, used)]
+    if lost:
+        yield (
+            f"{source.name} leaves {some(lost)} out of the documents that it gives back "
+            "(_source.excludes, _source.includes), so what was written has no values there"
+        )
 
 
 def _reach(client: Elasticsearch, wait_s: float) -> Cluster:

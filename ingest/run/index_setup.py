@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ingest.documents.field_map import PLACEHOLDER
 from ingest.run.job import RunJob
 from ingest.sources.source import Source
-from ingest.write import word_segmentation
+from ingest.write import companion_index, word_segmentation
 from ingest.write.modes import VERSION, mode_of
 from ingest.write.target_index import Target
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ClusterError, FingerprintMismatch, IndexUnusable
 from xlrec_es.index.live_index import LiveIndex, check_fingerprint, find_live
+from xlrec_es.index.mapping import with_objects
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
@@ -61,6 +61,16 @@ def check_mode(job: RunJob, live: LiveIndex) -> None:
         )
 
 
+def check_like(job: RunJob, source: Source) -> None:
+    """See that an index can be made like the one that the records are from.
+
+    Raises:
+        IndexUnusable: No index that this program makes can have its fields.
+    """
+    if source.like is not None and not job.mode.in_place:
+        with_objects(_kept(source.like, job)["mappings"])
+
+
 def create_index(
     job: RunJob,
     *,
@@ -100,7 +110,7 @@ def create_index(
 
     def create() -> LiveIndex:
         try:
-            like = source.like and _kept_mappings(source.like, job)
+            like = source.like and _kept(source.like, job)
             made = job.mode.create(client, job.index, meta, like=like)
             return find_live(client, made.name)
         except ClusterError:
@@ -115,17 +125,10 @@ def create_index(
     return _target(job, cluster.patience.call(client, create), cluster)
 
 
-def _kept_mappings(like: Mapping[str, Any], job: RunJob) -> Mapping[str, Any]:
+def _kept(like: Mapping[str, Any], job: RunJob) -> Mapping[str, Any]:
     """The index that another is made like, with the fields alone that documents keep."""
     if job.kept is None:
         return like
     mappings = like["mappings"]
-    starts = [path.partition(".")[0].partition(PLACEHOLDER) for path in job.kept]
-    kept = {
-        name: mapping
-        for name, mapping in mappings.get("properties", {}).items()
-        for before, placeholder, after in starts
-        if name == before or (placeholder and name.startswith(before) and name.endswith(after))
-    }
-    rest = {name: value for name, value in mappings.items() if name != "_routing"}
-    return {**like, "mappings": {**rest, "properties": kept}}
+    paths = companion_index.kept_paths(job.kept, mappings)
+    return {**like, "mappings": companion_index.kept_mappings(paths, mappings)}

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.documents.builder import DETECTED
-from ingest.documents.document import Deletion, Document, Part
+from ingest.documents.document import Deletion, Document
 from ingest.run.counts import Counts
 from ingest.sources.record import Rejection
-from ingest.write.target_index import Earlier
-from xlrec_es.cluster.bulk import Operation
+from ingest.write.target_index import Change, Earlier
 
 _LONGEST_PATH = 1000  # characters; a longer one is told apart from others by its hash
 _MOST_PATHS = 100_000  # that are remembered; an index has 1000 fields by default
@@ -57,7 +56,7 @@ class Window:
     counts: Counts = field(default_factory=Counts)
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
     ids: frozenset[str] = frozenset()
-    operations: list[Operation[Part]] = field(default_factory=list)
+    operations: list[Change] = field(default_factory=list)
 
     def add(self, built: Built) -> None:
         """Take in one more record."""

@@ -163,7 +163,7 @@ class Worker:
                 ahead=READ_AHEAD * n_encoders,
             )
             written = ordered(
-                lambda window: self._write(window, writer),
+                lambda window: self._write(window, index, writer),
                 encoded,
                 executor=writers,
                 ahead=n_writers,
@@ -279,11 +279,11 @@ class Worker:
             raw[unknown] = raw_vectors.encode(self.encoder, texts)
         return raw
 
-    def _write(self, window: Window | None, writer: BulkWriter) -> Window | None:
+    def _write(self, window: Window | None, index: Target, writer: BulkWriter) -> Window | None:
         if window is None:
             return None
         with self.tally.timed("write"):
-            written = writer.write(window.operations)
+            written = index.write(writer, window.operations)
         done = len(window.operations) - len(written.refused) - len(written.superseded)
         if window.deletions:
             window.counts.deleted += done

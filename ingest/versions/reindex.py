@@ -24,6 +24,7 @@ from ingest.write import calibration_sample
 from ingest.write.calibration_sample import calibrate
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import IndexUnusable
+from xlrec_es.index import source_check
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
@@ -77,13 +78,15 @@ def prepare(
 
     Raises:
         IndexUnusable: As for `xlrec_es.versions.reindex.plan`; or the live one is not of this
-            program.
+            program, or does not give back all that it is searched by.
         EncoderError: The model failed.
         ClusterError: The cluster does not answer, or refuses.
     """
     if versions.live is None:
         raise IndexUnusable(f"no version of {versions.name} is live, so there is none to copy")
     live = versions.live.described()
+    source_check.check_source(live.name, versions.live.body)  # before anything is encoded
+    source_check.check_values(cluster.client, live.name, versions.live.body)
     field_map = recorded_field_map(live.meta, wanted.fields)
     recipe = Recipe(field_map.texts, wanted.options.long_texts)
     builder = recorded_builder(live, field_map, recipe)

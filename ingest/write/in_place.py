@@ -1,22 +1,26 @@
 """An index that somebody else made, whose documents get the object `xlrec` where they are.
 
-Partial updates write nothing but that object. Each is for the state of the document that was read
-(`if_seq_no`): if somebody writes it meanwhile, the update is not made, and the next run makes it.
+Nothing but that object is changed, not even the document's version, which may be its owner's: see
+`xlrec_es.index.rewriting`. Each change is for the state of the document that was read: if somebody
+writes it meanwhile, the change is not made, and the next run makes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from elasticsearch import Elasticsearch
 
 from ingest.documents.document import Document, Part
 from ingest.sources.record import Stored
-from ingest.write.target_index import NOTHING, Earlier, Target
-from xlrec_es.cluster.bulk import Operation
+from ingest.write.target_index import NOTHING, Change, Earlier, Target
+from xlrec_es.cluster.bulk import BulkWriter, Written
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
-from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.index.creation import check_can_have_fields
 from xlrec_es.index.live_index import LiveIndex, find_live
+from xlrec_es.index.rewriting import Rewrite, Rewriter
+from xlrec_es.index.source_check import check_rewritable
 from xlrec_es.vectors.vector import Vector
 
 
@@ -24,13 +28,16 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
     """The index of that name, or None if it has no object `xlrec` yet.
 
     Raises:
+        IndexUnusable: It cannot have one, or its documents cannot be written again.
         XlrecError: As for `xlrec_es.index.live_index.find_live`.
     """
+    check_rewritable(client, name, under_their_versions=True)
     try:
         return find_live(client, name, to_write=True)
     except IndexNotFound:
         raise
     except NotAnXlrecIndex:
+        check_can_have_fields(client, name)
         return None  # what is damaged is found out by `xlrec_es.index.creation.add_to`
 
 
@@ -49,18 +56,16 @@ class InPlace(Target):
                 earlier[document.id] = self._earlier(own, document)
         return unchanged, earlier
 
-    def operation(
-        self, document: Document, vector: Vector, earlier: Earlier = NOTHING
-    ) -> Operation[Part]:
-        """The partial update; what was learned, and all that is not ours, stays by itself."""
+    def operation(self, document: Document, vector: Vector, earlier: Earlier = NOTHING) -> Change:
+        """What is changed; what was learned, and all that is not ours, stays by itself."""
         stored = _stored(document)
-        own = self._own(document, vector)
-        before = stored.own.get("text")
-        # Objects are merged: a text in the language that it had before would stay.
-        own["text"] = {**dict.fromkeys(before if isinstance(before, dict) else ()), **own["text"]}
-        state = {"if_seq_no": stored.seq_no, "if_primary_term": stored.primary_term}
-        routing = {} if stored.routing is None else {"routing": stored.routing}
-        return Operation.update(document, {OWN_FIELD: own}, **state, **routing)
+        state = (stored.seq_no, stored.primary_term)
+        return Rewrite(document, self._own(document, vector), state, stored.routing)
+
+    def write(self, writer: BulkWriter, changes: Sequence[Change]) -> Written[Part]:
+        """See `Target.write`."""
+        rewriter = Rewriter(self._client, self.live.name, writer=writer, patience=self._patience)
+        return rewriter.write(cast("Sequence[Rewrite[Part]]", changes))  # nothing is deleted here
 
 
 def _stored(document: Document) -> Stored:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from elasticsearch import Elasticsearch
@@ -14,12 +14,14 @@ from ingest.documents.builder import rendition_id
 from ingest.documents.document import Deletion, Document, Part
 from ingest.write.word_segmentation import Segmentation, choose_analyzers
 from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
-from xlrec_es.cluster.bulk import Operation
+from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
+from xlrec_es.index.rewriting import Rewrite
+from xlrec_es.index.source_check import check_given_back
 from xlrec_es.vectors.vector import Vector, pack
 
 _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
@@ -27,6 +29,9 @@ _READ = "docs._id,docs.found,docs.error,docs._source"
 _HEADERS = {"accept": "application/json", "content-type": "application/json"}
 _LEARNED = ("indicators", "indicators_from", "evidence", "generation", "market_popularity")
 """What others than the worker write into a document: see `ingest.indicators.run`."""
+
+Change = Operation[Part] | Rewrite[Part]
+"""What is written of one document: all of it, or what it is completed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,15 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
     """The index of that name, or None if there is none.
 
     Raises:
+        IndexUnusable: It does not give back what was learned, which a run takes over.
         XlrecError: As for `xlrec_es.index.live_index.find_live`, but for a missing index.
     """
     try:
-        return find_live(client, name, to_write=True)
+        live = find_live(client, name, to_write=True)
     except IndexNotFound:
         return None
+    check_given_back(client, live.name, _LEARNED)
+    return live
 
 
 class Target:
@@ -212,10 +220,20 @@ class Target:
             return Earlier(None, learned)
         return Earlier(np.asarray(own["embedding"], np.float32), learned)
 
-    def operation(
-        self, document: Document, vector: Vector, earlier: Earlier = NOTHING
-    ) -> Operation[Part]:
-        """What a bulk request needs to write a document.
+    def write(self, writer: BulkWriter, changes: Sequence[Change]) -> Written[Part]:
+        """Write what `operation` and `deletion` have made.
+
+        Args:
+            writer: Into this index.
+            changes: What is to be written.
+
+        Raises:
+            ClusterError: As for `BulkWriter.write`.
+        """
+        return writer.write(cast("Sequence[Operation[Part]]", changes))
+
+    def operation(self, document: Document, vector: Vector, earlier: Earlier = NOTHING) -> Change:
+        """What is needed to write a document.
 
         Args:
             document: The document.

@@ -208,8 +208,14 @@ class BulkWriter:
         self.requests = RequestLimit(self._limits.max_requests)
         self.retries = 0
 
-    def write(self, operations: Iterable[Operation[D]]) -> Written[D]:
+    def write(
+        self, operations: Iterable[Operation[D]], *, patience: Patience | None = None
+    ) -> Written[D]:
         """Write; what is not named in the answer has been acknowledged.
+
+        Args:
+            operations: What is to be written.
+            patience: How long something is sent again; None for the writer's own.
 
         Raises:
             WriteError: A request does not get through in the time allowed.
@@ -217,7 +223,7 @@ class BulkWriter:
         """
         written: Written[D] = Written()
         for request in self._requests(operations):
-            written.add(self._settle(request))
+            written.add(self._settle(request, patience or self._patience))
         return written
 
     def _requests(self, operations: Iterable[Operation[D]]) -> Iterator[list[Operation[D]]]:
@@ -235,12 +241,12 @@ class BulkWriter:
         if request:
             yield request
 
-    def _settle(self, operations: list[Operation[D]]) -> Written[D]:
+    def _settle(self, operations: list[Operation[D]], patience: Patience) -> Written[D]:
         """Send, and send again, until every operation is done or refused."""
         settled: Written[D] = Written()
         size = len(operations)
         try:
-            for attempt in self._patience.retrying(lambda error: isinstance(error, _NotSettled)):
+            for attempt in patience.retrying(lambda error: isinstance(error, _NotSettled)):
                 with attempt:
                     outcome: _Outcome[D] = _Outcome()
                     for start in range(0, len(operations), size):
@@ -256,7 +262,7 @@ class BulkWriter:
         except _NotSettled as error:
             raise WriteError(
                 f"Elasticsearch has not taken {len(operations)} documents for "
-                f"{self._patience.retry_s:.0f} s, the last time because of: {error}. "
+                f"{patience.retry_s:.0f} s, the last time because of: {error}. "
                 "Run this again when it does; documents that are there are passed over"
             ) from error
         self.requests.succeeded()

@@ -12,7 +12,13 @@ from xlrec_es.errors import IndexUnusable
 from xlrec_es.index import templates
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex, physical_name
-from xlrec_es.index.mapping import index_body, settings_for_fields, with_fields_of
+from xlrec_es.index.mapping import (
+    has_no_objects,
+    index_body,
+    settings_for_fields,
+    with_fields_of,
+    with_objects,
+)
 from xlrec_es.index.meta import IndexMeta
 
 
@@ -34,7 +40,7 @@ def create_first_version(
         like: `mappings` and flat `settings` of another index, whose fields this one gets too.
 
     Raises:
-        IndexUnusable: As for `templates.create`.
+        IndexUnusable: No index with objects can have those fields; or as for `templates.create`.
         ClusterError: The cluster does not answer, or refuses (the name is taken, say).
     """
     physical = physical_name(name, 1)
@@ -45,7 +51,7 @@ def create_first_version(
         meta=meta.to_meta(),
         settings={**settings_for_fields(theirs["settings"]), **(settings or {})},
     )
-    body = with_fields_of(body, theirs["mappings"])
+    body = with_fields_of(body, with_objects(theirs["mappings"]))
     templates.create(client, physical, body, {name: {}})
     return LiveIndex(physical, meta)
 
@@ -61,7 +67,31 @@ def add_to(client: Elasticsearch, name: str, meta: IndexMeta) -> LiveIndex:
         meta: What it is to say of itself.
 
     Raises:
-        IndexUnusable: It has a field `xlrec` of its own.
+        IndexUnusable: As for `check_can_have_fields`.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    index, mappings = check_can_have_fields(client, name)
+    own = index_body(dims=meta.fingerprint.dims, analyzers=meta.analyzers, meta=meta.to_meta())
+    both = with_fields_of(own, mappings)["mappings"]
+    with friendly_errors(client):
+        client.indices.put_mapping(
+            index=index, meta=both["_meta"], properties=own["mappings"]["properties"]
+        )
+    return LiveIndex(index, meta)
+
+
+def check_can_have_fields(client: Elasticsearch, name: str) -> tuple[str, Mapping[str, Any]]:
+    """See that an index that somebody else made can be given the fields of `xlrec`.
+
+    Args:
+        client: Of the cluster.
+        name: An index, or an alias of one.
+
+    Returns:
+        The physical index, and its mappings.
+
+    Raises:
+        IndexUnusable: It has a field `xlrec` of its own, or can have no objects.
         ClusterError: The cluster does not answer, or refuses.
     """
     with friendly_errors(client):
@@ -72,10 +102,9 @@ def add_to(client: Elasticsearch, name: str, meta: IndexMeta) -> LiveIndex:
             f"{index} has a field xlrec already, which is not what this program makes; have an "
             "index beside it: --companion"
         )
-    own = index_body(dims=meta.fingerprint.dims, analyzers=meta.analyzers, meta=meta.to_meta())
-    both = with_fields_of(own, mappings)["mappings"]
-    with friendly_errors(client):
-        client.indices.put_mapping(
-            index=index, meta=both["_meta"], properties=own["mappings"]["properties"]
+    if has_no_objects(mappings):
+        raise IndexUnusable(
+            f"{index} has no objects (subobjects: {mappings['subobjects']}), and so cannot have "
+            "the object xlrec; have an index beside it: --companion"
         )
-    return LiveIndex(index, meta)
+    return index, mappings

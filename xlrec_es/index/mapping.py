@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.fields import OWN_FIELD
 
 SCHEMA = "xlrec.v1"
@@ -22,6 +23,7 @@ _FOR_FIELDS = (
     "number_of_shards",
     "similarity.",
 )
+_OF_THE_SOURCE = ("mapping.source.", "mapping.synthetic_source")
 
 
 def load_mapping(schema: str = SCHEMA) -> dict[str, Any]:
@@ -79,13 +81,44 @@ def with_fields_of(body: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[s
     return {**body, "mappings": {**theirs, **own, **merged}}
 
 
+def has_no_objects(mappings: Mapping[str, Any]) -> bool:
+    """Whether an index takes all fields as leaves, by names with dots in them."""
+    return mappings.get("subobjects", True) not in (True, "true")
+
+
+def with_objects(theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """The mappings of an index as those of another that has objects, and the whole `_source`.
+
+    Its documents are completed later on, with the object `xlrec` and with what is learned.
+
+    Raises:
+        IndexUnusable: A field has the name of what would be an object.
+    """
+    kept = {n: value for n, value in theirs.items() if n not in ("_source", "subobjects")}
+    names = theirs.get("properties", {}) if has_no_objects(theirs) else {}
+    for name in names:
+        before = [name[:end] for end, letter in enumerate(name) if letter == "."]
+        if both := [other for other in before if other in names]:
+            raise IndexUnusable(
+                f"both {both[0]} and {name} are fields, for the index that they are from has no "
+                "objects (subobjects: false), and one that has objects can have but one of the "
+                "two; have an index beside it with the other left out: --companion --keep FIELD"
+            )
+    return kept
+
+
 def settings_for_fields(flat: Mapping[str, Any]) -> dict[str, Any]:
     """Of an index's flat settings those that its fields need, without the prefix `index.`.
 
-    Its life cycle, its pipelines and the places of its shards are its own affair.
+    Its life cycle, its pipelines and the places of its shards are its own affair, and so is how it
+    stores its documents.
     """
     names = {name: name.removeprefix("index.") for name in flat}
-    return {short: flat[name] for name, short in names.items() if short.startswith(_FOR_FIELDS)}
+    return {
+        short: flat[name]
+        for name, short in names.items()
+        if short.startswith(_FOR_FIELDS) and not short.startswith(_OF_THE_SOURCE)
+    }
 
 
 def text_fields(analyzers: Mapping[str, str]) -> dict[str, Any]:

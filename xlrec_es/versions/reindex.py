@@ -28,7 +28,8 @@ from xlrec_es.index.live_index import (
     update_meta,
 )
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.versions import creation, gate_checks, swap_note, write_block
+from xlrec_es.index.source_check import check_source, check_values
+from xlrec_es.versions import creation, gate_checks, gate_search, swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_swap
 from xlrec_es.versions.catch_up import CatchUp, CatchUpReport
 from xlrec_es.versions.copier import Copier, Transform
@@ -96,8 +97,8 @@ def plan(
         meta: What makes the new version's vectors; None: they are copied.
 
     Raises:
-        IndexUnusable: Nothing is live; or an earlier attempt wanted something else; or the alias
-            has a filter or a routing.
+        IndexUnusable: Nothing is live; or it does not give back all that was written into it; or an
+            earlier attempt wanted something else; or the alias has a filter or a routing.
         NotAnXlrecIndex: No `meta`, and this program did not make the live version.
     """
     live = versions.live
@@ -106,6 +107,7 @@ def plan(
     source = live or versions.named(versions.name)
     check_adds_nothing(versions.name, source.index, source.aliases)
     meta = meta or source.described().meta
+    check_source(source.index, source.body)
     note = {"from": source.index, "uuid": source.body["settings"]["index.uuid"], "changes": changes}
     meta = replace(meta, source={**meta.source, _NOTE: note})
     new = creation.plan_version(versions, source, meta=meta)
@@ -199,6 +201,7 @@ class Reindexer:
             swap: Whether to put the new version behind the alias when it is verified.
 
         Raises:
+            IndexUnusable: The live version does not give back all that it is searched by.
             GateFailed: The new version is not good enough; the alias is where it was.
             AliasMoved: Somebody else moved the alias meanwhile.
             ClusterError: The cluster does not answer, or refuses.
@@ -222,6 +225,7 @@ class Reindexer:
     def _open(self) -> None:
         """Make the new version, or mend what an earlier attempt has left."""
         new, live = self.plan.new, self.plan.live
+        check_values(self.client, live.index, live.body)
         if not self.plan.exists:
             creation.create(self.client, new)
         self._target = LiveIndex(new.index, _meta_of(new))
@@ -294,6 +298,7 @@ class Reindexer:
                 self.client, self.plan.live.index, self._target, self.limits
             ),
             gate_checks.check_fields(self.client, self.plan.live.index, self._target.name),
+            gate_search.check_search(self.client, self.plan.live.index, self._target.name),
             gate_checks.check_analyzers(self.client, live, self._target),
             *(check for look in self.more_checks for check in look(self._target)),
         ]

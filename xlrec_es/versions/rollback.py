@@ -20,6 +20,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.scan import Hit, pages, whole_source
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import adds_something, take_languages
+from xlrec_es.index.source_check import check_source, check_values
 from xlrec_es.versions import swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_rollback
 from xlrec_es.versions.catch_up import CatchUp, CatchUpReport
@@ -66,8 +67,8 @@ def plan(versions: Versions) -> RollbackPlan:
     """Find out what there is to go back to, and from where on to catch up.
 
     Raises:
-        IndexUnusable: There is no previous version, or what was written since is not known; or the
-            alias has a filter or a routing.
+        IndexUnusable: There is no previous version, or what was written since is not known, or not
+            given back whole; or the alias has a filter or a routing.
     """
     change = plan_rollback(versions)
     live, previous = versions.live, versions.previous
@@ -89,6 +90,7 @@ def plan(versions: Versions) -> RollbackPlan:
             f"{previous.index} takes no writes (index.blocks.write), so what was written since "
             "cannot be taken along; take the block off, or give --without-catching-up"
         )
+    check_source(live.index, live.body)
     return RollbackPlan(live, previous, note, change)
 
 
@@ -194,6 +196,7 @@ class Rollback:
 
     def _open(self, own: OwnVectors) -> None:
         """Have a text field for each language that came since, and take off a block left behind."""
+        check_values(self.client, self.plan.live.index, self.plan.live.body)
         live, previous = self.plan.live.described(), self.plan.previous.described()
         if self.plan.note.blocked:
             write_block.allow_writes(self.client, live.name)

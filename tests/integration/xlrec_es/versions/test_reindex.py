@@ -84,7 +84,7 @@ def test_a_copy_is_equal_and_live(es_each: Elasticsearch, index_name: str) -> No
     report = prepare(es_each, index_name, changes=SHARDS).run()
     assert (report.source, report.index) == (live.name, f"{index_name}-xlrec-v2")
     assert (report.copied, report.refused, report.deleted) == (len(before), {}, 0)
-    assert [check.ok for check in report.checks] == [True] * 6
+    assert [check.ok for check in report.checks] == [True] * 7
     now = find_live(es_each, index_name)
     assert now.name == report.index
     assert everything(es_each, index_name) == before
