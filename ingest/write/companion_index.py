@@ -107,7 +107,8 @@ def kept_mappings(kept: Sequence[str], mappings: Mapping[str, Any]) -> dict[str,
     properties = {
         name: mapping
         for name, mapping in mappings.get("properties", {}).items()
-        if any(is_kept(name, [path]) or is_kept(path, [name]) for path in kept)
+        if any(is_kept(name, [path]) for path in kept)
+        or ("properties" in mapping and any(is_kept(path, [name]) for path in kept))
     }
     there = {field.path for field in mapped_fields({"properties": properties})}
     found = {name: value for name, value in mappings.items() if name in _OF_THE_WHOLE}

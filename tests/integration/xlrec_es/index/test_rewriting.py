@@ -12,6 +12,7 @@ from elasticsearch import Elasticsearch
 
 from secured_node import Secured, good
 from xlrec_es.cluster.bulk import Named
+from xlrec_es.cluster.scan import whole_source
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 
 WORDS = {"1": "green tea", "2": "Kaffee am Morgen", "3": "a game of chess"}
@@ -53,7 +54,9 @@ def test_the_owners_next_write_is_taken(shop: Secured, tiny_model: Path, tmp_pat
     assert (summary["changed"], summary["complete"], summary["refused"]) == (3, True, [])
     client.indices.refresh(index="shop")
     assert texts(client, "shop") == before
-    stored = client.get(index="shop", id="1")["_source"]["xlrec"]
+    ids = {"ids": {"values": ["1"]}}
+    hits = client.search(index="shop", query=ids, source=whole_source(client))["hits"]["hits"]
+    [stored] = [hit["_source"]["xlrec"] for hit in hits]
     assert stored["indicators"]
     assert stored["text"] == {"en": "green tea"}
     for id_, version in VERSIONS.items():
