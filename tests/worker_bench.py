@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ingest.sources.source import open_source
 from ingest.write import target_index as targets
 from ingest.write.target_index import Target
 from xlrec_es.cluster.capabilities import probe
-from xlrec_es.cluster.retry import Cluster
+from xlrec_es.cluster.retry import Cluster, Patience
 
 DETECTOR = LanguageDetector()
 FRENCH = "Un jeu de réflexion où l'on fait glisser des tuiles numérotées"
@@ -76,7 +77,7 @@ class Bench:
                 source=open_source(job.source),
                 builder=DocumentBuilder(job.fields, job.recipe, DETECTOR),
                 encoder=self.encoder,
-                cluster=self.cluster,
+                cluster=replace(self.cluster, patience=Patience()),  # one gives up for good
                 live=targets.find(self.es, self.index),
                 rejects=rejects,
                 window=window,

@@ -217,7 +217,7 @@ def _write(
         written = Rewriter(client, index).write(rewrites)
     else:
         operations = (update(entry, learned, generation) for entry, learned in changed)
-        written = BulkWriter(client, index).write(operations)
+        written = BulkWriter(client, index, uuid=live.uuid).write(operations)
     with friendly_errors(client):
         client.indices.refresh(index=index)
     complete = not written.refused and generation_meta.finish(client, index, note, shard)

@@ -141,7 +141,11 @@ class Worker:
     def _process(self, built: Iterable[Built | None], index: Target) -> None:
         """Send everything through the stages."""
         writer = self.writer = BulkWriter(
-            self.cluster.client, index.live.name, limits=self.limits, patience=self.cluster.patience
+            self.cluster.client,
+            index.live.name,
+            uuid=index.live.uuid,
+            limits=self.limits,
+            patience=self.cluster.patience,
         )
         self.stop.can_drain = True
         under_way = DocumentsUnderWay()

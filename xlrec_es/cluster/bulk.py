@@ -5,6 +5,11 @@ our own. A bulk request has two layers of answers: the request's own status, and
 Every item ends as done, as superseded by a newer one, or as refused with its reason; whatever is
 none of these is sent again, with exponential back-off and jitter, until it is or time is up.
 Sending again is safe: a document is written under its own id and version.
+
+A bulk request to an index that is not there makes it, with a mapping of Elasticsearch's own, unless
+the key may not (`xlrec-es role` prints such roles). So before each request the index is asked for
+the id that it alone has: one that is deleted stays deleted but for these milliseconds, and one that
+was made anew in its place is told from it.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from xlrec_es import exact_json
 from xlrec_es.cluster.client_errors import friendly_errors, reason_of
 from xlrec_es.cluster.request_limit import RequestLimit
 from xlrec_es.cluster.retry import PASSING_STATUSES, Patience
-from xlrec_es.errors import WriteError
+from xlrec_es.errors import IndexNotFound, IndexUnusable, WriteError
 
 # All that is needed to account for an item; the rest of the answer is not sent.
 _ANSWER = ",".join(
@@ -185,6 +190,7 @@ class BulkWriter:
     Args:
         client: Its own repeats are switched off here: they know nothing of items.
         index: The physical index; it must exist.
+        uuid: The one that it has; None for that of the first request.
         limits: How much at once.
         patience: How long something is sent again.
 
@@ -198,11 +204,13 @@ class BulkWriter:
         client: Elasticsearch,
         index: str,
         *,
+        uuid: str | None = None,
         limits: BulkLimits | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._client = client.options(max_retries=0)
         self._index = index
+        self._uuid = uuid
         self._limits = limits or BulkLimits()
         self._patience = patience or Patience()
         self.requests = RequestLimit(self._limits.max_requests)
@@ -219,7 +227,9 @@ class BulkWriter:
 
         Raises:
             WriteError: A request does not get through in the time allowed.
-            ClusterError: The index is gone, or the credentials do not allow writing.
+            IndexNotFound: The index is gone.
+            IndexUnusable: It was made anew by somebody else.
+            ClusterError: The credentials do not allow writing.
         """
         written: Written[D] = Written()
         for request in self._requests(operations):
@@ -271,6 +281,7 @@ class BulkWriter:
     def _send(self, operations: Sequence[Operation[D]]) -> _Outcome[D]:
         body = b"".join(operation.body for operation in operations)
         try:
+            self._check_same_index()
             with self.requests.slot(len(body)):
                 answer = self._client.bulk(
                     index=self._index,
@@ -291,6 +302,26 @@ class BulkWriter:
         except elasticsearch.TransportError as error:
             return _Outcome(again=list(operations), reason=error.message.partition("\n")[0])
         return _account(operations, answer.body)
+
+    def _check_same_index(self) -> None:
+        """See that the index is still there, and the same; it costs milliseconds a request."""
+        try:
+            answer = self._client.indices.get_settings(
+                index=self._index, name="index.uuid", flat_settings=True
+            ).body
+        except elasticsearch.NotFoundError as error:
+            raise IndexNotFound(
+                f"{self._index} was deleted while it was written to; it is not made again, and "
+                "what was under way is not in it"
+            ) from error
+        [uuid] = {body["settings"]["index.uuid"] for body in answer.values()}
+        self._uuid = self._uuid or uuid
+        if uuid != self._uuid:
+            raise IndexUnusable(
+                f"{self._index} was deleted and made anew by somebody else while it was written "
+                "to; nothing more is written into it. See whether it is as it should be, and run "
+                "this again"
+            )
 
     def _halve(self, operations: Sequence[Operation[D]], reason: str) -> _Outcome[D]:
         """Find what made the whole request fail."""

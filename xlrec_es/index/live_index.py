@@ -34,7 +34,7 @@ class LiveIndex:
         created: Release of Elasticsearch that made it, major and minor; (0, 0) if nobody asked.
         through: The name through which alone it is to be read, where that adds a filter or a
             routing, or may do so; None where it adds nothing.
-        uuid: Of the physical index: another one of its name has another; "" if nobody asked.
+        uuid: Of the physical index: another one of its name has another. None if nobody asked.
         gives_routing: Whether the alias gives what is fetched by its id a routing, and refuses any
             other.
     """
@@ -43,7 +43,7 @@ class LiveIndex:
     meta: IndexMeta
     created: tuple[int, int] = (0, 0)
     through: str | None = None
-    uuid: str = ""
+    uuid: str | None = None
     gives_routing: bool = False
 
     @property
@@ -175,7 +175,7 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
             IndexMeta.from_meta(meta),
             _created(body),
             name if adds_something(name, physical, aliases) else None,
-            body.get("settings", {}).get("index", {}).get("uuid", ""),
+            body.get("settings", {}).get("index", {}).get("uuid"),
             gives_routing=name != physical and "index_routing" in aliases.get(name, {}),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,11 @@ from ingest.run import reading
 from ingest.run import worker as worker_module
 from worker_bench import CATALOGUE, IDS, Bench
 from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
+from xlrec_es.errors import IndexNotFound, IndexUnusable
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.vectors.vector import Vector
 
 
 def test_a_catalogue_becomes_documents(bench: Bench) -> None:
@@ -189,3 +191,46 @@ def test_what_was_ingested_can_be_recommended(bench: Bench) -> None:
     result = Recommender(bench.es, bench.index).recommend(History.of(["a"]), languages=["en"])
     assert {item.work for item in result.items} == {"d", "chess"}
     assert result.items[0].title in ("Chess", "Chess puzzle")
+
+
+class Meddling(HashEncoder):
+    """Does something to the index when it is asked for the second time."""
+
+    def __init__(self, meddle: Callable[[], object]) -> None:
+        super().__init__()
+        self._meddle = meddle
+        self._asked = 0
+
+    def encode(self, texts: Sequence[str]) -> Vector:
+        """See `HashEncoder.encode`."""
+        self._asked += 1
+        if self._asked == 2:
+            self._meddle()
+        return super().encode(texts)
+
+
+def test_an_index_that_is_deleted_during_a_run_stays_deleted(bench: Bench) -> None:
+    bench.run(CATALOGUE[:1], calibration="none")
+    name = find_live(bench.es, bench.index).name
+    bench.encoder = Meddling(lambda: bench.es.indices.delete(index=name))
+    with pytest.raises(IndexNotFound, match=r"was deleted|no such index"):
+        bench.run(CATALOGUE, window=1, calibration="none")
+    assert not bench.es.indices.get(index=f"{bench.index}*", expand_wildcards="all").body
+    bench.encoder = HashEncoder()
+    assert bench.run(CATALOGUE).indexed == len(IDS)
+    assert bench.documents().keys() == IDS
+
+
+def test_an_index_that_is_made_anew_during_a_run_is_told_from_the_old_one(bench: Bench) -> None:
+    def anew() -> None:
+        made = {part: body[part] for part in ("mappings", "aliases")}
+        bench.es.indices.delete(index=name)
+        bench.es.indices.create(index=name, **made)
+
+    bench.run(CATALOGUE[:1], calibration="none")
+    name = find_live(bench.es, bench.index).name
+    body = bench.es.indices.get(index=name).body[name]
+    bench.encoder = Meddling(anew)
+    with pytest.raises(IndexUnusable, match="made anew by somebody else"):
+        bench.run(CATALOGUE, window=1, calibration="none")
+    assert bench.documents() == {}

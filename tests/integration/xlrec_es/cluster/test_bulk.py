@@ -20,11 +20,11 @@ from ingest.run.job import RunJob
 from ingest.sources.record import Record
 from ingest.sources.source import open_source
 from ingest.write.target_index import Target
-from xlrec_es.cluster.bulk import BulkLimits, BulkWriter, Operation, Written
+from xlrec_es.cluster.bulk import BulkLimits, BulkWriter, Named, Operation, Written
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster, Patience
-from xlrec_es.errors import ClusterError, IndexNotFound, WriteError
+from xlrec_es.errors import ClusterError, IndexNotFound, IndexUnusable, WriteError
 from xlrec_es.vectors.calibration import Calibration
 
 ENCODER = HashEncoder()
@@ -279,3 +279,36 @@ def test_what_waiting_does_not_mend_is_an_error_at_once(
         writer.write(operations(target, "a"))
     assert time.monotonic() - start < 5
     assert len(proxy.bulk_sizes) == 1
+
+
+ONE = Named("1")
+KINDS: dict[str, Operation[Named]] = {
+    "index": Operation.index(ONE, {"title": "x"}, version=7, version_type="external_gte"),
+    "update": Operation.update(ONE, {"title": "x"}),
+    "delete": Operation.delete(ONE),
+    "delete by version": Operation.delete(ONE, version=9, version_type="external"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_deleted_index_stays_deleted(es_each: Elasticsearch, index_name: str, kind: str) -> None:
+    def filled() -> BulkWriter:
+        es_each.indices.create(index=index_name)
+        writer = BulkWriter(es_each, index_name)
+        writer.write([Operation.index(ONE, {"title": "x"})])
+        es_each.indices.delete(index=index_name)
+        return writer
+
+    writer = filled()
+    with pytest.raises(IndexNotFound, match=f"{index_name} was deleted while it was written to"):
+        writer.write([KINDS[kind]])
+    with pytest.raises(IndexNotFound):
+        BulkWriter(es_each, index_name).write([KINDS[kind]])
+    assert not es_each.indices.get(index=f"{index_name}*", expand_wildcards="all").body
+    mapping = {"properties": {"mine": {"type": "keyword"}}}
+    es_each.indices.create(index=index_name, mappings=mapping)
+    with pytest.raises(IndexUnusable, match="made anew by somebody else"):
+        writer.write([KINDS[kind]])
+    assert es_each.indices.get_mapping(index=index_name)[index_name]["mappings"] == mapping
+    es_each.indices.refresh(index=index_name)
+    assert es_each.count(index=index_name)["count"] == 0
