@@ -17,8 +17,10 @@ from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
 from ingest.run import checkpoint as checkpoints
+from ingest.run import reject_file
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
+from ingest.run.file_lock import locked
 from ingest.run.index_setup import check_like, check_mode
 from ingest.run.job import RunJob
 from ingest.run.observe.prometheus import serve_metrics
@@ -70,10 +72,10 @@ def run(
     start = time.perf_counter()
     if not job.index:
         raise ConfigError("the name of the index is empty")
-    rejects = RejectFile(job.rejects or default_path(job.source))
+    rejects = RejectFile(job.rejects or default_path(job.source, job.index, job.shard))
     tally = Tally()
     gone = Removed()
-    with connect(connection) as client:
+    with connect(connection) as client, contextlib.ExitStack() as held:
         source = open_source(
             job.source,
             client=client,
@@ -91,6 +93,7 @@ def run(
             check_like(job, source)
         builder = _builder(job, source)
         checkpoint = _checkpoint(job, source, rejects)
+        held.enter_context(_locked(rejects, checkpoint))
         if live is not None:
             checkpoint.bind(client, live, cluster.patience)
         state = checkpoint.load() if job.resume else State()
@@ -184,6 +187,20 @@ def _left_out(job: RunJob, source: Source) -> Iterator[str]:
             f"{source.name} leaves {some(lost)} out of the documents that it gives back "
             "(_source.excludes, _source.includes), so what was written has no values there"
         )
+
+
+@contextlib.contextmanager
+def _locked(rejects: RejectFile, checkpoint: Checkpoint) -> Iterator[None]:
+    """Have the files of the run to itself.
+
+    Raises:
+        ConfigError: Another run is writing one of them.
+    """
+    with contextlib.ExitStack() as held:
+        held.enter_context(locked(rejects.path, advice=reject_file.ADVICE))
+        if checkpoint.path is not None:
+            held.enter_context(locked(checkpoint.path, advice=checkpoints.ADVICE))
+        yield
 
 
 def _reach(client: Elasticsearch, wait_s: float) -> Cluster:

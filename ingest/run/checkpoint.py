@@ -22,6 +22,8 @@ from xlrec_es.cluster.retry import Patience
 from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.index.live_index import LiveIndex
 
+ADVICE = "name another file with --checkpoint"
+
 _SUFFIX = ".checkpoint.json"
 _EVERY_S = 1.0
 _SCHEMA = 1
@@ -129,8 +131,7 @@ class Checkpoint:
             new.replace(self.path)
         except OSError as error:
             raise IngestError(
-                f"cannot write the checkpoint {self.path}: {error.strerror}; name another file "
-                "with --checkpoint"
+                f"cannot write the checkpoint {self.path}: {error.strerror}; {ADVICE}"
             ) from error
         self._saved_at = time.monotonic()
 
