@@ -25,6 +25,7 @@ from ingest.run.index_setup import check_like, check_mode
 from ingest.run.job import RunJob
 from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.observe.summary import summarize
+from ingest.run.reading import can_be_resumed, check_settled
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.signals import Stop
 from ingest.run.worker import Worker, no_one
@@ -97,6 +98,7 @@ def run(
         if live is not None:
             checkpoint.bind(client, live, cluster.patience)
         state = checkpoint.load() if job.resume else State()
+        check_settled(job, source, state)
         with rejects, contextlib.ExitStack() as loaded:
             observe("load", tally, None)
             if encoder is None:
@@ -222,7 +224,7 @@ def _checkpoint(job: RunJob, source: Source, rejects: RejectFile) -> Checkpoint:
             f"{source.name} can be read but once, so there is nothing to go on from; run "
             "without --resume: what is in the index is passed over"
         )
-    if not (source.rereadable and source.resumable):
+    if not can_be_resumed(source):
         return Checkpoint(None)  # always from the beginning: what is in the index is passed over
     identity = {
         "source": source.name,

@@ -25,11 +25,13 @@ class Built:
         position: Of the record.
         size: Bytes that it took in the source.
         parts: Documents, rejections, or a deletion.
+        digest: Stands for it and all before it; see `ingest.run.reading.digest_with`.
     """
 
     position: int
     size: int
     parts: tuple[Document | Deletion | Rejection, ...]
+    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Window:
 
     Attributes:
         position: Of the last of its records: once the window is settled, all up to there is.
+        digest: Stands for this record and all before it.
         size: Bytes of its records in the source.
         documents: By id; of several states of a document, the last.
         deletions: What is to go. A window has documents or deletions, not both.
@@ -49,6 +52,7 @@ class Window:
     """
 
     position: int = 0
+    digest: str = ""
     size: int = 0
     documents: dict[str, Document] = field(default_factory=dict)
     deletions: list[Deletion] = field(default_factory=list)
@@ -60,7 +64,7 @@ class Window:
 
     def add(self, built: Built) -> None:
         """Take in one more record."""
-        self.position = built.position
+        self.position, self.digest = built.position, built.digest
         self.size += built.size
         for part in built.parts:
             if isinstance(part, Rejection):

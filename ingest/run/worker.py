@@ -125,7 +125,7 @@ class Worker:
         """
         self.rejects.cut(self.state.rejects_size)
         self.tally.set_from(self.state.counts)
-        built = self._reader.build_all(self.state.position)
+        built = self._reader.build_all(self.state)
         if self.live is None:
             sampled, built = self._reader.sample(built)
             index = self._create(sampled, built)
