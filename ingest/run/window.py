@@ -9,6 +9,7 @@ from typing import Any
 
 from ingest.documents.builder import DETECTED
 from ingest.documents.document import Deletion, Document
+from ingest.documents.renditions import why_taken
 from ingest.run.counts import Counts
 from ingest.sources.record import Rejection
 from ingest.write.target_index import Change, Earlier
@@ -79,8 +80,13 @@ class Window:
         self.counts.languages[document.language] += 1
         if document.language_source == DETECTED:
             self.counts.detected[document.language] += 1
-        before = self.documents.pop(document.id, None)
+        before = self.documents.get(document.id)
+        if before is not None and before.record_id != document.record_id:
+            reason = why_taken(document.id, before.record_id or document.id)
+            self.reject(document.rejected("document", reason))
+            return
         if before is not None:
+            del self.documents[document.id]
             self.counts.superseded += 1
             document = document if document.version >= before.version else before
         self.documents[document.id] = document
