@@ -102,7 +102,7 @@ FIELD = click.option(
     "--rejects",
     type=click.Path(path_type=Path, dir_okay=False),
     help="File for what cannot be indexed, written anew by each run.  [default: "
-    "INPUT.rejects.jsonl]",
+    "INPUT.INDEX.rejects.jsonl, of a part INPUT.INDEX.I-of-N.rejects.jsonl]",
 )
 @click.option(
     "--resume",
@@ -112,7 +112,8 @@ FIELD = click.option(
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File that says how far a run has come.  [default: INPUT.checkpoint.json]",
+    help="File that says how far a run has come.  [default: beside the reject file, "
+    "INPUT.INDEX.checkpoint.json]",
 )
 @click.option(
     "--max-rejects",
@@ -238,7 +239,7 @@ def replay(
     gone when nothing is.
 
     \b
-    Example: xlrec-ingest replay items.jsonl.rejects.jsonl --index catalogue
+    Example: xlrec-ingest replay items.jsonl.catalogue.rejects.jsonl --index catalogue
     """
     from ingest.run.job import RunJob
     from ingest.run.reject_file import replaced

@@ -17,6 +17,7 @@ import orjson
 from ingest.documents.document import Deletion, Document
 from ingest.documents.field_map import PLACEHOLDER, FieldMap, lookup, tags_of, without
 from ingest.documents.language_detection import LanguageDetector
+from ingest.documents.renditions import DEFAULT_ID, records_of, rendition_id
 from ingest.documents.text_recipe import Recipe
 from ingest.sources.record import Fields, Record, Rejection
 from xlrec_es import exact_json
@@ -25,7 +26,6 @@ from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.languages import normalize
 
 DECLARED, DETECTED = "declared", "detected"
-DEFAULT_ID = "id"
 OPERATION_FIELD, DELETE = "_op", "delete"
 VERSION_STEP = 1_000_000
 """Elasticsearch versions between two of ours, so that versions are nanoseconds where those of the
@@ -76,11 +76,6 @@ def record_id(record: Record, fields: FieldMap) -> Any:  # noqa: ANN401 - whatev
     if record.id is not None and (fields.id is None or record.own):
         return record.id
     return lookup(record.fields, fields.id or DEFAULT_ID)
-
-
-def rendition_id(record: str, language: object) -> str:
-    """Id of the document of one language of a record that carries several."""
-    return f"{record}@{language}"
 
 
 class DocumentBuilder:
@@ -217,7 +212,20 @@ class DocumentBuilder:
             "popularity": _popularity(lookup(record.fields, self._fields.popularity)),
             "source": draft.source,
         }
-        return Document(**stored, content_hash=_hash(stored), record=record, version=version)
+        return Document(
+            **stored,
+            content_hash=_hash(stored),
+            record=record,
+            version=version,
+            record_id=self._record_id(record, draft),
+        )
+
+    def _record_id(self, record: Record, draft: _Draft) -> str:
+        """Id of the record that the draft is of, or was of where it is a document of ours."""
+        if not record.own:
+            return draft.id
+        stored = {**record.fields, OWN_FIELD: record.own}
+        return records_of(draft.id, stored, self._fields.id or DEFAULT_ID)[0]
 
 
 def declares_work(record: Record, path: str) -> bool:

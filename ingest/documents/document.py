@@ -22,6 +22,7 @@ class Document:
         content_hash: Stands for all of the above.
         record: Where it came from.
         version: Orders the states of a document: an older one never overwrites a newer.
+        record_id: Id of the record that it is made of; None if nobody knows.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Document:
     content_hash: str
     record: Record
     version: int = field(compare=False)
+    record_id: str | None = field(default=None, compare=False)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This document, set aside."""

@@ -88,10 +88,12 @@ def load(folder: Path) -> SentenceTransformer:
         MissingExtra: ONNX Runtime is not installed.
         Exception: Whatever a damaged file makes the libraries raise.
     """
-    modules: list[torch.nn.Module] = [OnnxTransformer(folder)]
-    for entry in json.loads((folder / "modules.json").read_bytes())[1:]:
+    others = json.loads((folder / "modules.json").read_bytes())[1:]
+    for entry in others:
         if not entry["type"].startswith(_OURS):
             raise EncoderError(f"the module {entry['type']} would run code of the model's own")
+    modules: list[torch.nn.Module] = [OnnxTransformer(folder)]
+    for entry in others:
         kind: type[Module] = import_from_string(entry["type"])
         modules.append(kind.load(str(folder), subfolder=entry["path"], local_files_only=True))
     config = json.loads((folder / "config_sentence_transformers.json").read_bytes())

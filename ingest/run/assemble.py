@@ -17,12 +17,15 @@ from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
 from ingest.run import checkpoint as checkpoints
+from ingest.run import reject_file
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
+from ingest.run.file_lock import locked
 from ingest.run.index_setup import check_like, check_mode
 from ingest.run.job import RunJob
 from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.observe.summary import summarize
+from ingest.run.reading import can_be_resumed, check_settled
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.signals import Stop
 from ingest.run.worker import Worker, no_one
@@ -70,10 +73,10 @@ def run(
     start = time.perf_counter()
     if not job.index:
         raise ConfigError("the name of the index is empty")
-    rejects = RejectFile(job.rejects or default_path(job.source))
+    rejects = RejectFile(job.rejects or default_path(job.source, job.index, job.shard))
     tally = Tally()
     gone = Removed()
-    with connect(connection) as client:
+    with connect(connection) as client, contextlib.ExitStack() as held:
         source = open_source(
             job.source,
             client=client,
@@ -91,9 +94,11 @@ def run(
             check_like(job, source)
         builder = _builder(job, source)
         checkpoint = _checkpoint(job, source, rejects)
+        held.enter_context(_locked(rejects, checkpoint))
         if live is not None:
             checkpoint.bind(client, live, cluster.patience)
         state = checkpoint.load() if job.resume else State()
+        check_settled(job, source, state)
         with rejects, contextlib.ExitStack() as loaded:
             observe("load", tally, None)
             if encoder is None:
@@ -186,6 +191,20 @@ def _left_out(job: RunJob, source: Source) -> Iterator[str]:
         )
 
 
+@contextlib.contextmanager
+def _locked(rejects: RejectFile, checkpoint: Checkpoint) -> Iterator[None]:
+    """Have the files of the run to itself.
+
+    Raises:
+        ConfigError: Another run is writing one of them.
+    """
+    with contextlib.ExitStack() as held:
+        held.enter_context(locked(rejects.path, advice=reject_file.ADVICE))
+        if checkpoint.path is not None:
+            held.enter_context(locked(checkpoint.path, advice=checkpoints.ADVICE))
+        yield
+
+
 def _reach(client: Elasticsearch, wait_s: float) -> Cluster:
     """Ask the cluster what it can do, once it answers."""
     patience = Patience(retry_s=wait_s, max_wait_s=5.0)
@@ -205,7 +224,7 @@ def _checkpoint(job: RunJob, source: Source, rejects: RejectFile) -> Checkpoint:
             f"{source.name} can be read but once, so there is nothing to go on from; run "
             "without --resume: what is in the index is passed over"
         )
-    if not (source.rereadable and source.resumable):
+    if not can_be_resumed(source):
         return Checkpoint(None)  # always from the beginning: what is in the index is passed over
     identity = {
         "source": source.name,

@@ -22,6 +22,9 @@ from xlrec_es.cluster.retry import Patience
 from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.index.live_index import LiveIndex
 
+BEGIN_ANEW = "run without --resume to begin anew: what is in the index is passed over"
+ADVICE = "name another file with --checkpoint"
+
 _SUFFIX = ".checkpoint.json"
 _EVERY_S = 1.0
 _SCHEMA = 1
@@ -35,11 +38,13 @@ class State:
         position: Of the last record of the source that is; 0 for none.
         rejects_size: Bytes of the reject file that belong to these records.
         counts: What became of them; see `Counts.as_json`.
+        digest: Stands for all of these records; see `ingest.run.reading.digest_with`.
     """
 
     position: int = 0
     rejects_size: int = 0
     counts: Mapping[str, Any] = field(default_factory=lambda: Counts().as_json())
+    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -84,8 +89,7 @@ class Checkpoint:
             _must_be_whole(identity, state)
         except (OSError, InvalidJson, LookupError, TypeError) as error:
             raise ConfigError(
-                f"the checkpoint {self.path} cannot be read ({error}); run without --resume to "
-                "begin anew: what is in the index is passed over"
+                f"the checkpoint {self.path} cannot be read ({error}); {BEGIN_ANEW}"
             ) from error
         different = [
             f"{name} was {identity.get(name)!r} and is {mine!r}"
@@ -94,8 +98,8 @@ class Checkpoint:
         ]
         if different:
             raise ConfigError(
-                f"the checkpoint {self.path} is of another run: {'; '.join(different)}. "
-                "Run without --resume to begin anew: what is in the index is passed over"
+                f"the checkpoint {self.path} is of another run: {'; '.join(different)}; "
+                f"{BEGIN_ANEW}"
             )
         return state
 
@@ -118,6 +122,7 @@ class Checkpoint:
                 "position": state.position,
                 "rejects_size": state.rejects_size,
                 "counts": state.counts,
+                "digest": state.digest,
             },
         }
         new = self.path.with_name(self.path.name + ".new")
@@ -129,8 +134,7 @@ class Checkpoint:
             new.replace(self.path)
         except OSError as error:
             raise IngestError(
-                f"cannot write the checkpoint {self.path}: {error.strerror}; name another file "
-                "with --checkpoint"
+                f"cannot write the checkpoint {self.path}: {error.strerror}; {ADVICE}"
             ) from error
         self._saved_at = time.monotonic()
 
@@ -150,6 +154,7 @@ def _must_be_whole(identity: object, state: State) -> None:
     empty = Counts().as_json()
     whole = isinstance(identity, dict) and isinstance(state.counts, dict)
     whole = whole and state.counts.keys() == empty.keys()
+    whole = whole and isinstance(state.digest, str) and bool(state.digest) == bool(state.position)
     if whole:
         for name, found in state.counts.items():
             by_language = isinstance(empty[name], dict)

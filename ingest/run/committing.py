@@ -101,7 +101,7 @@ class Committer:
         for rejection in window.rejections:
             self.rejects.write(rejection)
         self.tally.add(window.counts)
-        self.state = State(window.position, self.rejects.size, self.tally.as_json())
+        self.state = State(window.position, self.rejects.size, self.tally.as_json(), window.digest)
 
     def save_checkpoint(self) -> None:
         """Note what is settled where a later run finds it.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from ingest.documents.builder import Builder, record_id
 from ingest.documents.document import Document
+from ingest.run.checkpoint import BEGIN_ANEW, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.job import RunJob
 from ingest.run.signals import Stop
@@ -16,9 +18,71 @@ from ingest.sources.record import Record, Rejection
 from ingest.sources.source import Source
 from ingest.write import calibration_sample
 from ingest.write.calibration_sample import SampledText
+from xlrec_es import exact_json
+from xlrec_es.errors import ConfigError, InvalidJson
 
 HEAD_DOCUMENTS = 2000
 """How much of a stream that can be read but once is looked at for the sample."""
+
+
+def can_be_resumed(source: Source) -> bool:
+    """Whether another run can go on where this one has got to."""
+    return source.rereadable and source.resumable
+
+
+def check_settled(job: RunJob, source: Source, state: State) -> None:
+    """See that the records which an earlier run has settled are those of the source still.
+
+    They are passed over, so one that was changed or put among them would be lost.
+
+    Raises:
+        ConfigError: Some of them are others now, or there are fewer.
+        SourceError: The source cannot be read.
+    """
+    if not state.position:
+        return
+    digest, is_long_enough = "", False
+    for record in source.records():
+        if record is not None:
+            is_long_enough = record.position >= state.position
+            if record.position <= state.position and is_mine(record, job):
+                digest = digest_with(record, before=digest)
+        if record is None or is_long_enough:
+            break
+    if not is_long_enough:
+        raise ConfigError(
+            f"{source.name} ends before its record {state.position}, up to which the earlier run "
+            f"was settled, so it is not what that run has read; {BEGIN_ANEW}"
+        )
+    if digest != state.digest:
+        raise ConfigError(
+            f"{source.name} was changed somewhere up to its record {state.position}, up to which "
+            f"the earlier run was settled; {BEGIN_ANEW}"
+        )
+
+
+def digest_with(record: Record | Rejection, *, before: str) -> str:
+    """What stands for a record and for all before it.
+
+    Args:
+        record: As the source gives it.
+        before: The digest of those before it; empty for none.
+    """
+    content = record.fields if isinstance(record, Record) else record.record
+    kind = type(record).__name__.encode()
+    try:
+        raw = exact_json.dumps(content)
+    except InvalidJson:
+        raw = exact_json.as_text(content).encode()
+    return hashlib.blake2b(b"\0".join((before.encode(), kind, raw)), digest_size=16).hexdigest()
+
+
+def is_mine(record: Record | Rejection, job: RunJob) -> bool:
+    """Whether a record belongs to the run's shard; where it has no id, by its position."""
+    if job.shard.count == 1:
+        return True
+    id_ = record_id(record, job.fields) if isinstance(record, Record) else None
+    return job.shard.has(str(record.position if id_ is None else id_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +105,9 @@ class Reader:
     stop: Stop
     observe: Observer
 
-    def build_all(self, settled: int) -> Iterator[Built | None]:
-        """What each record after a position comes to; None where the next one is yet to come."""
+    def build_all(self, state: State) -> Iterator[Built | None]:
+        """What each record that is not settled comes to; None where the next is yet to come."""
+        settled, digest, is_resumable = state.position, state.digest, can_be_resumed(self.source)
         records = self.source.records(0 if self.builder.needs_all else settled)
         while not self.stop.requested.is_set():
             with self.tally.timed("read"):
@@ -50,19 +115,15 @@ class Reader:
                     record = next(records)
                 except StopIteration:
                     return
-                wanted = record is None or (record.position > settled and self._is_mine(record))
+                wanted = record is None or (record.position > settled and is_mine(record, self.job))
                 if not wanted and not self.builder.needs_all:
                     continue
                 built = None if record is None else self._build(record)
+                if built is not None and record is not None and wanted and is_resumable:
+                    digest = digest_with(record, before=digest)
+                    built = replace(built, digest=digest)
             if wanted:
                 yield built
-
-    def _is_mine(self, record: Record | Rejection) -> bool:
-        """Whether a record belongs to this run's shard; where it has no id, by its position."""
-        if self.job.shard.count == 1:
-            return True
-        id_ = record_id(record, self.job.fields) if isinstance(record, Record) else None
-        return self.job.shard.has(str(record.position if id_ is None else id_))
 
     def _build(self, record: Record | Rejection) -> Built:
         if isinstance(record, Rejection):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,26 +14,46 @@ from typing import IO
 
 import orjson
 
+from ingest.run.file_lock import locked
+from ingest.shard import Shard
 from ingest.sources.record import Rejection
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.interactions import row_reader
 
 _SUFFIX = ".rejects.jsonl"
+_LONGEST_NAME = 60
+"""Characters of an index's name in that of a file, of which a disk takes 255 bytes."""
+
+ADVICE = "name another file with --rejects"
 
 
-def default_path(source: str) -> Path:
+def default_path(source: str, index: str, shard: Shard) -> Path:
     """Beside the input, or here if that folder is not ours to write in.
+
+    Each index, and each part, has a file of its own: several may be made of one input at a time.
 
     Args:
         source: The input as given on the command line; `-` is standard input.
+        index: That is written.
+        shard: Part of the input.
     """
+    part = "" if shard.count == 1 else f".{shard.number}-of-{shard.count}"
+    suffix = f".{_as_file_name(index)}{part}{_SUFFIX}"
     if source.startswith(row_reader.INDEX):
-        return Path(f"{source.removeprefix(row_reader.INDEX)}{_SUFFIX}")
+        return Path(f"{source.removeprefix(row_reader.INDEX)}{suffix}")
     if source == "-":
-        return Path(f"xlrec{_SUFFIX}")
-    beside = Path(f"{Path(source)}{_SUFFIX}")  # a folder may be named with a slash at the end
+        return Path(f"xlrec{suffix}")
+    beside = Path(f"{Path(source)}{suffix}")  # a folder may be named with a slash at the end
     return beside if os.access(beside.parent, os.W_OK) else Path(beside.name)
+
+
+def _as_file_name(index: str) -> str:
+    """The name of an index, or what stands for one that no file can have."""
+    name = re.sub(r"[^\w.-]", "_", index)[:_LONGEST_NAME]
+    if name == index:
+        return name
+    return f"{name}-{hashlib.sha256(index.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 @contextmanager
@@ -41,16 +63,17 @@ def replaced(path: Path) -> Iterator[Path]:
     Until then, and if something fails, the reject file stays as it is.
 
     Raises:
-        ConfigError: There is no reject file.
+        ConfigError: There is no reject file, or a run is writing it.
     """
-    if not path.is_file():
-        raise ConfigError(f"there is no reject file {path}")
-    new = path.with_name(f"{path.name}.new")
-    yield new
-    if new.exists():
-        new.replace(path)
-    else:
-        path.unlink()
+    with locked(path, advice="replay a copy of it"):
+        if not path.is_file():
+            raise ConfigError(f"there is no reject file {path}")
+        new = path.with_name(f"{path.name}.new")
+        yield new
+        if new.exists():
+            new.replace(path)
+        else:
+            path.unlink()
 
 
 class RejectFile:
@@ -66,6 +89,8 @@ class RejectFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: IO[bytes] | None = None
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a device, say
+            raise ConfigError(f"{path} is no regular file, which the reject file has to be")
         try:  # fails now rather than at the first rejection
             is_new = not path.exists()
             with path.open("ab"):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ingest.documents.builder import DETECTED
 from ingest.documents.document import Deletion, Document
+from ingest.documents.renditions import why_taken
 from ingest.run.counts import Counts
 from ingest.sources.record import Rejection
 from ingest.write.target_index import Change, Earlier
@@ -25,11 +26,13 @@ class Built:
         position: Of the record.
         size: Bytes that it took in the source.
         parts: Documents, rejections, or a deletion.
+        digest: Stands for it and all before it; see `ingest.run.reading.digest_with`.
     """
 
     position: int
     size: int
     parts: tuple[Document | Deletion | Rejection, ...]
+    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class Window:
 
     Attributes:
         position: Of the last of its records: once the window is settled, all up to there is.
+        digest: Stands for this record and all before it.
         size: Bytes of its records in the source.
         documents: By id; of several states of a document, the last.
         deletions: What is to go. A window has documents or deletions, not both.
@@ -49,6 +53,7 @@ class Window:
     """
 
     position: int = 0
+    digest: str = ""
     size: int = 0
     documents: dict[str, Document] = field(default_factory=dict)
     deletions: list[Deletion] = field(default_factory=list)
@@ -60,7 +65,7 @@ class Window:
 
     def add(self, built: Built) -> None:
         """Take in one more record."""
-        self.position = built.position
+        self.position, self.digest = built.position, built.digest
         self.size += built.size
         for part in built.parts:
             if isinstance(part, Rejection):
@@ -75,8 +80,13 @@ class Window:
         self.counts.languages[document.language] += 1
         if document.language_source == DETECTED:
             self.counts.detected[document.language] += 1
-        before = self.documents.pop(document.id, None)
+        before = self.documents.get(document.id)
+        if before is not None and before.record_id != document.record_id:
+            reason = why_taken(document.id, before.record_id or document.id)
+            self.reject(document.rejected("document", reason))
+            return
         if before is not None:
+            del self.documents[document.id]
             self.counts.superseded += 1
             document = document if document.version >= before.version else before
         self.documents[document.id] = document

@@ -21,6 +21,7 @@ import numpy as np
 
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
+from ingest.documents.renditions import may_be_rendition
 from ingest.encode import raw_vectors
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.committing import Committer
@@ -125,7 +126,7 @@ class Worker:
         """
         self.rejects.cut(self.state.rejects_size)
         self.tally.set_from(self.state.counts)
-        built = self._reader.build_all(self.state.position)
+        built = self._reader.build_all(self.state)
         if self.live is None:
             sampled, built = self._reader.sample(built)
             index = self._create(sampled, built)
@@ -233,14 +234,29 @@ class Worker:
 
     def _compare(self, window: Window, index: Target) -> None:
         if window.deletions:
-            there = index.existing(window.deletions)
+            there, refused = index.existing(window.deletions)
             window.operations += [index.deletion(id_, one) for id_, one in there.items()]
-        elif window.documents and (self.live is not None or self.job.follow):
-            unchanged, window.earlier = index.compare(list(window.documents.values()))
-            window.counts.unchanged += len(unchanged)
-            for id_ in unchanged:
-                del window.documents[id_]
+            for one in refused:
+                window.reject(one)
+        elif window.documents:
+            self._compare_documents(window, index)
         index.add_languages({document.language for document in window.documents.values()})
+
+    def _compare_documents(self, window: Window, index: Target) -> None:
+        documents = list(window.documents.values())
+        is_known = self.live is not None or self.job.follow
+        if not is_known:  # all that there can be of them is what this run has written itself
+            documents = [one for one in documents if may_be_rendition(one.id)]
+        if not documents:
+            return
+        found = index.compare(documents)
+        for id_, reason in found.taken.items():
+            window.reject(window.documents.pop(id_).rejected("document", reason))
+        if is_known:
+            window.earlier = found.earlier
+            window.counts.unchanged += len(found.unchanged)
+            for id_ in found.unchanged:
+                del window.documents[id_]
 
     def _encode(self, window: Window, index: Target) -> Window | None:
         """Give the window its vectors and operations; None if the run is to end."""

@@ -10,9 +10,10 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from ingest.documents.field_map import PLACEHOLDER
+from ingest.documents.renditions import records_of
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.bulk import BulkWriter, Named, Operation, Refusal
-from xlrec_es.index.fields import LANGUAGE_FIELD
+from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, WORK_FIELD
 from xlrec_es.index.mapped_fields import as_tuple, mapped_fields
 
 _PAGE = 1000
@@ -49,7 +50,7 @@ def remove_gone(client: Elasticsearch, source: str, target: str) -> Removed:
     """
     writer = BulkWriter(client, target)
     total, refused = 0, []
-    body = {"_source": False, "fields": [LANGUAGE_FIELD]}
+    body = {"_source": False, "fields": [LANGUAGE_FIELD, WORK_FIELD]}
     for hits in scan.pages(client, target, body, page=_PAGE):
         records = {hit["_id"]: _records(hit) for hit in hits}
         there = _existing(client, source, [one for some in records.values() for one in some])
@@ -60,11 +61,10 @@ def remove_gone(client: Elasticsearch, source: str, target: str) -> Removed:
 
 
 def _records(hit: scan.Hit) -> list[str]:
-    """The ids of the records that a document may have been made of: `7`, and `7@en` of `7`."""
-    id_: str = hit["_id"]
-    [language] = hit.get("fields", {}).get(LANGUAGE_FIELD, [""])
-    record = id_.removesuffix(f"@{language}")
-    return [id_] if record == id_ else [id_, record]
+    """The ids of the records that a document may have been made of."""
+    names = {LANGUAGE_FIELD: "language", WORK_FIELD: "work"}
+    own = {names[field]: value for field, [value] in hit.get("fields", {}).items()}
+    return list(records_of(hit["_id"], {OWN_FIELD: own}, None))
 
 
 def _existing(client: Elasticsearch, index: str, ids: Sequence[str]) -> set[str]:

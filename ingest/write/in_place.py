@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 
 from ingest.documents.document import Document, Part
 from ingest.sources.record import Stored
-from ingest.write.target_index import NOTHING, Change, Earlier, Target
+from ingest.write.target_index import NOTHING, Change, Compared, Earlier, Target
 from xlrec_es.cluster.bulk import BulkWriter, Written
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
 from xlrec_es.index.creation import check_can_have_fields
@@ -44,7 +44,7 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
 class InPlace(Target):
     """A `Target` whose documents are there already."""
 
-    def compare(self, documents: Sequence[Document]) -> tuple[set[str], dict[str, Earlier]]:
+    def compare(self, documents: Sequence[Document]) -> Compared:
         """See `Target.compare`; what the index has came with the documents."""
         unchanged: set[str] = set()
         earlier: dict[str, Earlier] = {}
@@ -54,7 +54,7 @@ class InPlace(Target):
                 unchanged.add(document.id)
             elif own:
                 earlier[document.id] = self._earlier(own, document)
-        return unchanged, earlier
+        return Compared(unchanged, earlier)
 
     def operation(self, document: Document, vector: Vector, earlier: Earlier = NOTHING) -> Change:
         """What is changed; what was learned, and all that is not ours, stays by itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -10,15 +10,16 @@ from typing import Any, cast
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from ingest.documents.builder import rendition_id
 from ingest.documents.document import Deletion, Document, Part
+from ingest.documents.renditions import DEFAULT_ID, records_of, rendition_id, why_taken
+from ingest.sources.record import Rejection
 from ingest.write.word_segmentation import Segmentation, choose_analyzers
 from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
-from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, WORK_FIELD
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.index.rewriting import Rewrite
 from xlrec_es.index.source_check import check_given_back
@@ -49,6 +50,21 @@ class Earlier:
 
 NOTHING = Earlier()
 """Of a document that is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What an index has of documents.
+
+    Attributes:
+        unchanged: Ids of those that it has just as they are now.
+        earlier: What stays of those that it has in another state, by id.
+        taken: Why those whose id another record's document has cannot be written, by id.
+    """
+
+    unchanged: Set[str]
+    earlier: Mapping[str, Earlier]
+    taken: Mapping[str, str] = field(default_factory=dict)
 
 
 def find(client: Elasticsearch, name: str) -> LiveIndex | None:
@@ -95,6 +111,8 @@ class Target:
         self._patience = patience or Patience()
         self._fingerprint = live.meta.fingerprint.digest
         self._segmentation = Segmentation(live.meta.segmenters)
+        self._id_path = live.meta.source.get("fields", {}).get("id") or DEFAULT_ID
+        self._whose = (LANGUAGE_FIELD, WORK_FIELD, self._id_path)
 
     @property
     def poorly_analyzed(self) -> list[str]:
@@ -144,22 +162,37 @@ class Target:
         )
         return update_meta(self._client, live, meta)
 
-    def compare(self, documents: Sequence[Document]) -> tuple[set[str], dict[str, Earlier]]:
+    def compare(self, documents: Sequence[Document]) -> Compared:
         """What the index has of these documents.
-
-        Returns:
-            Ids of those that it has just as they are now, and by id what stays of those that it has
-            in another state.
 
         Raises:
             ClusterError: The cluster refuses, or is in trouble for too long.
         """
         by_id = {document.id: document for document in documents}
-        found = self._read(list(by_id), ",".join(_IDENTITY))
-        unchanged = {id_ for id_, own in found.items() if self._is_unchanged(own, by_id[id_])}
-        changed = [id_ for id_ in found if id_ not in unchanged]
-        earlier = self._read(changed, OWN_FIELD) if changed else {}
-        return unchanged, {id_: self._earlier(own, by_id[id_]) for id_, own in earlier.items()}
+        found = self._read(list(by_id), [*_IDENTITY, *self._whose])
+        taken = {
+            id_: reason
+            for id_, stored in found.items()
+            if (reason := self._why_taken(stored, by_id[id_]))
+        }
+        unchanged = {
+            id_
+            for id_, stored in found.items()
+            if id_ not in taken and self._is_unchanged(_own(stored), by_id[id_])
+        }
+        changed = [id_ for id_ in found if id_ not in taken and id_ not in unchanged]
+        whole = self._read(changed, [OWN_FIELD]) if changed else {}
+        earlier = {id_: self._earlier(_own(stored), by_id[id_]) for id_, stored in whole.items()}
+        return Compared(unchanged, earlier, taken)
+
+    def _why_taken(self, stored: Mapping[str, Any], document: Document) -> str:
+        """Why a document must not take the place of what is stored; empty if it may."""
+        likeliest, *others = records_of(document.id, stored, self._id_path)
+        if document.record_id in (None, likeliest):
+            return ""
+        if document.record_id in others and _own(stored).get("work") == document.work:
+            return ""  # a record that declares its work, of which no more is stored
+        return why_taken(document.id, likeliest)
 
     def _is_unchanged(self, own: Mapping[str, Any], document: Document) -> bool:
         return (own.get("content_hash"), own.get("fingerprint")) == (
@@ -167,27 +200,35 @@ class Target:
             self._fingerprint,
         )
 
-    def existing(self, deletions: Iterable[Deletion]) -> dict[str, Deletion]:
+    def existing(
+        self, deletions: Iterable[Deletion]
+    ) -> tuple[dict[str, Deletion], list[Rejection]]:
         """The deletion of each document that was made of these records, by its id.
+
+        Returns:
+            These; and, set aside, what names a document that was made of another record.
 
         Raises:
             ClusterError: As for `compare`.
         """
-        possible = {
-            id_: deletion
-            for deletion in deletions
-            for id_ in (
-                deletion.id,
-                *(rendition_id(deletion.id, tag) for tag in self.live.meta.languages),
-            )
-        }
-        found = self._read(list(possible), _IDENTITY[0])
-        return {id_: possible[id_] for id_ in found}
+        by_record = {deletion.id: deletion for deletion in deletions}
+        languages = self.live.meta.languages
+        renditions = [rendition_id(id_, tag) for id_ in by_record for tag in languages]
+        found = self._read(list(dict.fromkeys([*by_record, *renditions])), self._whose)
+        there, refused = {}, []
+        for id_, stored in found.items():
+            record = records_of(id_, stored, self._id_path)[0]
+            if record in by_record:
+                there[id_] = by_record[record]
+            elif id_ in by_record:
+                reason = f"{id_!r} is a language version of record {record!r}; delete that record"
+                refused.append(by_record[id_].rejected("document", reason))
+        return there, refused
 
-    def _read(self, ids: Sequence[str], includes: str) -> dict[str, dict[str, Any]]:
-        """The object `xlrec`, or the part that is asked for, of each document that exists."""
+    def _read(self, ids: Sequence[str], includes: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """What is asked for of each document that exists."""
         # Not `client.mget`, which does not know the parameter for vectors.
-        parameters = {"_source_includes": includes, "filter_path": _READ}
+        parameters = {"_source_includes": ",".join(includes), "filter_path": _READ}
         if self._capabilities.hides_vectors:
             parameters["_source_exclude_vectors"] = "false"
 
@@ -206,7 +247,7 @@ class Target:
             return entries
 
         return {
-            entry["_id"]: entry["_source"].get(OWN_FIELD, {})
+            entry["_id"]: entry.get("_source", {})
             for entry in self._patience.call(self._client, send)
             if entry["found"]
         }
@@ -278,6 +319,11 @@ class Target:
         self._patience.call(
             self._client, lambda: self._client.indices.refresh(index=self.live.name)
         )
+
+
+def _own(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    own: Mapping[str, Any] = stored.get(OWN_FIELD, {})
+    return own
 
 
 def own_fields(

@@ -5,13 +5,17 @@
     curves.png                             what was measured while it was made, if anything was
     xlrec.json                             the card, for this program: fingerprint, calibration
 
-A folder comes into being at once: it is written beside its place and renamed.
+A folder comes into being at once: it is written beside its place and takes the place of an earlier
+one in a single step, so that at every moment there is the one or the other, whole.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -32,6 +36,10 @@ try:
     from xlrec_es.report import charts
 except ImportError as error:
     raise MissingExtra.named("finetune", "Making a model") from error
+
+
+_THIS_FOLDER = -100  # AT_FDCWD: names are as they are
+_EXCHANGE = 2  # RENAME_EXCHANGE
 
 
 def write_model(folder: Path, model: SentenceTransformer, card: Card) -> ModelFiles:
@@ -103,10 +111,46 @@ def write_folder(
         revision = model_files.hash_folder(unfinished)
         _write_card(unfinished, folder.name, revision, card, dims)
         unfinished.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
+        _put_in_place(unfinished, folder)
     return ModelFiles(folder, folder.resolve().name, revision)
+
+
+def _put_in_place(made: Path, folder: Path) -> None:
+    """Give a folder its name; an earlier one has the name of this one then.
+
+    Raises:
+        OSError: It cannot be done; what was there is there.
+    """
+    try:
+        made.rename(folder)  # in one step where there is nothing, or an empty folder
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+    else:
+        return
+    if _exchanged(made, folder):
+        return
+    # Not on this system or disk. Killed between the two, both are there still, under other names.
+    earlier = made.with_name(f"{made.name}.earlier")
+    try:
+        folder.rename(earlier)
+        made.rename(folder)
+    except BaseException:
+        if not folder.exists():
+            earlier.rename(folder)
+        raise
+    finally:
+        if earlier.exists():
+            earlier.rename(made)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Have two folders change their names in one step, if the system can."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)  # of Linux
+    if rename is None:
+        return False
+    names = (_THIS_FOLDER, os.fsencode(one), _THIS_FOLDER, os.fsencode(other))
+    return bool(rename(*names, _EXCHANGE) == 0)
 
 
 def _not_written(folder: Path, error: Exception) -> EncoderError:
@@ -118,8 +162,19 @@ def check_free(folder: Path) -> None:
     """See that a model may be written there, before hours are spent on it.
 
     Raises:
-        EncoderError: There is something else than an earlier model of this program.
+        EncoderError: There is something else than an earlier model of this program, or nothing may
+            be written there.
     """
+    if folder.is_symlink():
+        raise EncoderError(
+            f"{folder} is a symbolic link, and a model takes the place of a folder; name the "
+            f"folder itself: {folder.resolve()}"
+        )
+    there = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise EncoderError(
+            f"cannot write the model to {folder}: {there} is no folder that may be written in"
+        )
     if not folder.exists() or read_record(folder) is not None:
         return
     if not folder.is_dir() or any(folder.iterdir()):

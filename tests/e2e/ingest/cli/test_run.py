@@ -122,8 +122,9 @@ def test_records_set_aside_make_exit_code_3(run: Program, es: Elasticsearch) -> 
     done = run("-", *run.options, "--json", stdin=lines)
     assert done.returncode == 3, done.stderr
     assert json.loads(done.stdout)["rejected"] == 2
-    assert json.loads(done.stdout)["rejects"] == "xlrec.rejects.jsonl"
-    entries = [json.loads(e) for e in (run.folder / "xlrec.rejects.jsonl").read_text().splitlines()]
+    rejects = f"xlrec.{run.index}.rejects.jsonl"
+    assert json.loads(done.stdout)["rejects"] == rejects
+    entries = [json.loads(e) for e in (run.folder / rejects).read_text().splitlines()]
     assert [entry["line"] for entry in entries] == [2, 3]
     assert count(es, run.index) == 2
 
@@ -263,12 +264,13 @@ def test_mistakes_in_the_toml_file(tmp_path: Path, toml: str, message: str) -> N
     ("content", "message"),
     [
         ("", "has no record that can be indexed"),
-        ("not json\n", "has no record that can be indexed; items.rejects.jsonl says why"),
+        ("not json\n", "has no record that can be indexed; items.{index}.rejects.jsonl says why"),
         (gzip.compress(jsonl(*RECORDS).encode())[:-10], "its gzip stream is damaged"),
     ],
 )
 def test_useless_input(run: Program, content: str | bytes, message: str) -> None:
-    assert message in failed_with(run.here(run.write("items", content), *run.options), 1)
+    said = failed_with(run.here(run.write("items", content), *run.options), 1)
+    assert message.format(index=run.index) in said
 
 
 @pytest.mark.parametrize(

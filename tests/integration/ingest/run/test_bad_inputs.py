@@ -219,7 +219,7 @@ def test_every_input_ends_in_its_reason_or_in_the_right_document(
     job = RunJob(str(source), index_name, calibration="none")
     summary = runs.run(job, Connection(es_url), encoder=Faulty())
 
-    rejects = Path(f"{source}.rejects.jsonl").read_bytes().splitlines()
+    rejects = Path(f"{source}.{index_name}.rejects.jsonl").read_bytes().splitlines()
     reasons = {entry["line"]: entry["reason"] for entry in map(orjson.loads, rejects)}
     hits = es.search(index=index_name, size=1000, fields=["xlrec.embedding"])["hits"]["hits"]
     documents = {hit["_id"]: hit for hit in hits}

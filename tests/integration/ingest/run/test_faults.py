@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ class Undisturbed:
         job = RunJob(str(self.path), "xlrec-test-undisturbed", calibration="none")
         runs.run(job, Connection(url), encoder=HashEncoder())
         self.contents = contents(es, job.index)
-        rejects = folder / "items.jsonl.rejects.jsonl"
+        rejects = folder / f"items.jsonl.{job.index}.rejects.jsonl"
         assert rejected_lines(rejects) == self.bad
         rejects.unlink()
         es.indices.delete(index=f"{job.index}-xlrec-v1")
@@ -121,8 +122,8 @@ def start(url: str, index: str, source: Path, *options: str) -> subprocess.Popen
 def check(es: Elasticsearch, index: str, source: Path, undisturbed: Undisturbed) -> None:
     """The index is that of an undisturbed run, and the bad records are set aside once each."""
     assert contents(es, index) == undisturbed.contents
-    assert rejected_lines(Path(f"{source}.rejects.jsonl")) == undisturbed.bad
-    assert not Path(f"{source}.checkpoint.json").exists()
+    assert rejected_lines(Path(f"{source}.{index}.rejects.jsonl")) == undisturbed.bad
+    assert not Path(f"{source}.{index}.checkpoint.json").exists()
 
 
 @pytest.mark.timeout(900)  # 21 processes, each of which imports a lot
@@ -131,7 +132,7 @@ def test_a_run_that_is_killed_again_and_again(
 ) -> None:
     """SIGKILL at 20 random moments; each run goes on where the one before was settled."""
     draw = random.Random(2)
-    checkpoint = Path(f"{source}.checkpoint.json")
+    checkpoint = Path(f"{source}.{index_name}.checkpoint.json")
     for n in range(KILLS):
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         with start(es_url, index_name, source, "--resume") as process:
@@ -199,7 +200,7 @@ def test_a_narrow_node_that_is_not_there_at_first_and_is_killed_later(
         port = free.getsockname()[1]
     folder = Path(tempfile.mkdtemp(prefix="xlrec-node-"))
     folder.chmod(0o755)  # the node's own user must enter it
-    checkpoint = Path(f"{source}.checkpoint.json")
+    checkpoint = Path(f"{source}.shop.checkpoint.json")
     with start(f"http://127.0.0.1:{port}", "shop", source) as process:
         try:
             node = start_node(folder, port=port, heap="512m", settings=NARROW)
@@ -269,7 +270,7 @@ def test_a_checkpoint_of_another_run_is_refused(
     source.write_text(lines + '{"id": "more", "title": "it may grow", "language": "en"}\n', "utf-8")
     es.indices.delete(index=f"{index_name}-xlrec-v1")
     refused(again, "index was .* and is None")
-    checkpoint = Path(f"{source}.checkpoint.json")
+    checkpoint = Path(f"{source}.{index_name}.checkpoint.json")
     checkpoint.write_text("{", "utf-8")
     refused(again, "cannot be read")
     done = runs.run(job, Connection(es_url), encoder=HashEncoder())  # without --resume: from anew
@@ -304,31 +305,67 @@ def test_too_many_rejects_end_the_run(es_url: str, index_name: str, tmp_path: Pa
     job = RunJob(str(source), index_name, calibration="none", max_rejects=100)
     with pytest.raises(TooManyRejects, match=r"more than --max-rejects 100; .* says why"):
         runs.run(job, Connection(es_url), encoder=HashEncoder())
-    assert len(rejected_lines(Path(f"{source}.rejects.jsonl"))) < 2000
+    assert len(rejected_lines(Path(f"{source}.{index_name}.rejects.jsonl"))) < 2000
 
 
 def test_shards_together_are_the_whole(
     es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
 ) -> None:
     """Several at once, each with the whole file; one of them makes the index."""
-    rejects: list[int] = []
-
-    def part(number: int) -> None:
-        path = source.with_name(f"rejects-{number}")
-        job = RunJob(
-            str(source),
-            index_name,
-            calibration="none",
-            shard=Shard(number, 3),
-            rejects=path,
-        )
-        runs.run(job, Connection(es_url), encoder=HashEncoder())
-        rejects.extend(rejected_lines(path) if path.exists() else [])
-
-    threads = [threading.Thread(target=part, args=(number,)) for number in (1, 2, 3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    jobs = [
+        RunJob(str(source), index_name, calibration="none", shard=Shard(number, 3))
+        for number in (1, 2, 3)
+    ]
+    in_parallel(lambda job: runs.run(job, Connection(es_url), encoder=HashEncoder()), jobs)
     assert contents(es, index_name) == undisturbed.contents
-    assert sorted(rejects) == undisturbed.bad
+    parts = [Path(f"{source}.{index_name}.{n}-of-3.rejects.jsonl") for n in (1, 2, 3)]
+    assert sorted(line for path in parts for line in rejected_lines(path)) == undisturbed.bad
+    assert len(list(source.parent.iterdir())) == 4  # nothing else is left
+
+
+def test_indices_that_are_made_of_one_input_at_a_time_have_files_of_their_own(
+    es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
+) -> None:
+    names = [f"{index_name}-{number}" for number in (1, 2)]
+    jobs = [RunJob(str(source), name, calibration="none") for name in names]
+    in_parallel(lambda job: runs.run(job, Connection(es_url), encoder=HashEncoder()), jobs)
+    for name in names:
+        check(es, name, source, undisturbed)
+
+
+def test_a_second_run_that_would_write_the_same_files_is_refused(
+    es_url: str, index_name: str, source: Path
+) -> None:
+    job = RunJob(str(source), index_name, calibration="none")
+    refused: list[str] = []
+
+    def begin_again(phase: str, *_: object) -> None:
+        if phase == "index" and not refused:
+            for other in (
+                job,
+                replace(job, index="other", rejects=rejects),
+                replace(job, index="other", checkpoint=checkpoint),
+            ):
+                with pytest.raises(ConfigError) as error:
+                    runs.run(other, Connection(es_url), encoder=HashEncoder())
+                refused.append(str(error.value))
+
+    rejects, checkpoint = (
+        Path(f"{source}.{index_name}.{kind}") for kind in ("rejects.jsonl", "checkpoint.json")
+    )
+    done = runs.run(job, Connection(es_url), encoder=HashEncoder(), observe=begin_again)
+    assert done["complete"]
+    assert refused == [
+        f"another run is writing {path}; wait until it has ended, or name another file with {name}"
+        for path, name in (
+            (rejects, "--rejects"),
+            (rejects, "--rejects"),
+            (checkpoint, "--checkpoint"),
+        )
+    ]
+
+
+def in_parallel(function: Callable[[RunJob], object], jobs: list[RunJob]) -> None:
+    """All at once; the first error is raised."""
+    with ThreadPoolExecutor(len(jobs)) as executor:
+        list(executor.map(function, jobs))

@@ -113,7 +113,7 @@ def test_good_records_are_indexed_and_bad_ones_set_aside(
     assert found == {id_: exact_json.loads(f'{{"n": {own}}}') for id_, own in GOOD.items()}
     assert str(found["first"]["n"]) == LONG
 
-    rejects = Path(f"{source}.rejects.jsonl")
+    rejects = Path(f"{source}.{index_name}.rejects.jsonl")
     before = entries(rejects)
     for entry, reason in zip(before, REASONS, strict=True):
         assert entry["reason"].startswith(reason)
@@ -147,7 +147,7 @@ def test_a_run_that_was_ended_by_bad_records_is_gone_on_with(
     program: Program, es: Elasticsearch, index_name: str, tmp_path: Path, moved: bool
 ) -> None:
     source = tmp_path / "items.jsonl"
-    rejects = Path(f"{source}.rejects.jsonl")
+    rejects = Path(f"{source}.{index_name}.rejects.jsonl")
     source.write_bytes(b"\n".join(LINES))
     done = program("run", source, "--max-rejects", "3")
     assert done.exit_code == 1

@@ -59,7 +59,7 @@ def test_what_was_set_aside_is_indexed_once_it_is_mended(
         assert run(job, es_url)["rejected"] == 3
     finally:
         es.indices.delete_index_template(name=index_name)
-    rejects = Path(f"{source}.rejects.jsonl")
+    rejects = Path(f"{source}.{index_name}.rejects.jsonl")
 
     def replay() -> dict[str, Any]:
         with replaced(rejects) as still:
@@ -144,7 +144,7 @@ def test_a_growing_file_is_followed(
     summary = following.end()
     assert (summary["indexed"], summary["deleted"], summary["rejected"]) == (2, 1, 1)
     assert not summary["complete"]
-    state = json.loads(Path(f"{source}.checkpoint.json").read_text())["state"]
+    state = json.loads(Path(f"{source}.{index_name}.checkpoint.json").read_text())["state"]
     assert state["position"] == 4
 
 

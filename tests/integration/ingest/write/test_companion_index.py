@@ -145,3 +145,23 @@ def test_what_the_index_leaves_out_of_its_documents_is_told(shop: Shop) -> None:
     assert warning.startswith(f"index {shop.name} leaves brand out of the documents")
     [made] = shop.es.indices.get_mapping(index=shop.companion).body.values()
     assert "_source" not in made["mappings"]
+
+
+def test_a_document_goes_with_its_own_record_and_with_no_other(shop: Shop) -> None:
+    """`7@en` is a record of its own; `8@en` is a language version of 8, and `9@en` of 9."""
+    several = {"translations": {"en": {"title": "Tea leaves"}, "de": {"title": "Tee Blatt"}}}
+    documents = {
+        "7": {"language": "de", "title": "Tee Haus"},
+        "7@en": {"language": "en", "title": "Tea house"},
+        "8": several,
+        "9": several | {"work": "tea"},
+    }
+    shop.fill({}, documents)
+    assert shop.run(COMPANION)["indexed"] == 6
+    assert shop.run(COMPANION)["unchanged"] == 6
+    for id_ in ("7@en", "8", "9"):
+        shop.es.delete(index=shop.name, id=id_, refresh=True)
+    assert shop.run(COMPANION)["deleted"] == 5
+    shop.es.indices.refresh(index=shop.companion)
+    hits = shop.es.search(index=shop.companion)["hits"]["hits"]
+    assert {hit["_id"] for hit in hits} == {"7"}

@@ -9,7 +9,7 @@ import pytest
 from ingest.run.checkpoint import Checkpoint, State
 from xlrec_es.errors import ConfigError
 
-STATE = State(3, 10)
+STATE = State(3, 10, digest="of three records")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingest.run.reject_file import RejectFile, default_path
+from ingest.shard import Shard
 from ingest.sources.record import Rejection
 from xlrec_es.errors import ConfigError
 
@@ -47,11 +48,30 @@ def test_a_reject_file_that_cannot_be_written_fails_at_once(tmp_path: Path) -> N
 
 
 def test_rejects_go_beside_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert default_path("-") == Path("xlrec.rejects.jsonl")
+    whole, part = Shard(), Shard(2, 3)
+    assert default_path("-", "shop", whole) == Path("xlrec.shop.rejects.jsonl")
+    assert default_path("index:mine", "shop", whole) == Path("mine.shop.rejects.jsonl")
     source = tmp_path / "items.jsonl.gz"
-    assert default_path(str(source)) == tmp_path / "items.jsonl.gz.rejects.jsonl"
+    beside = "items.jsonl.gz.shop.rejects.jsonl"
+    assert default_path(str(source), "shop", whole) == tmp_path / beside
+    of_part = tmp_path / "items.jsonl.gz.shop.2-of-3.rejects.jsonl"
+    assert default_path(str(source), "shop", part) == of_part
     monkeypatch.setattr(os, "access", lambda *_: False)  # as root, every folder can be written
-    assert default_path(str(source)) == Path("items.jsonl.gz.rejects.jsonl")
+    assert default_path(str(source), "shop", whole) == Path(beside)
+
+
+def test_an_index_that_no_file_can_be_named_after_has_a_file_of_its_own(tmp_path: Path) -> None:
+    names = ["../a/b", ".._a_b", "x" * 255, "x" * 254, "i\ud800"]
+    paths = {default_path(str(tmp_path / "items"), name, Shard()) for name in names}
+    assert len(paths) == len(names)
+    for path in paths:
+        assert path.parent == tmp_path
+        path.touch()
+
+
+def test_a_device_is_no_reject_file_and_stays() -> None:
+    with pytest.raises(ConfigError, match="/dev/null is no regular file"):
+        RejectFile(Path("/dev/null"))
 
 
 def test_a_reject_file_that_was_moved_is_begun_anew_without_nul_bytes(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""What a window knows of the fields of its documents."""
+"""What a window knows of its documents, and of their fields."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,22 @@ def window(fields: dict[str, Any]) -> Window:
     made = Window()
     made.add(Built(1, 1, (document,)))
     return made
+
+
+def test_a_document_of_another_record_takes_nobodys_place() -> None:
+    def document(record: str | None, text: str) -> Document:
+        made = Document("7@en", "7", "en", "declared", text, None, {}, "", Record({}, 1), 1)
+        return replace(made, record_id=record)
+
+    made = Window()
+    made.add(Built(1, 1, (document("7", "a version"),)))
+    made.add(Built(2, 1, (document("7@en", "a record"),)))
+    made.add(Built(3, 1, (document("7", "a newer version"),)))
+    assert made.documents["7@en"].text == "a newer version"
+    [rejection] = made.rejections
+    assert rejection.document == "7@en"
+    assert rejection.reason.startswith("a language version of record '7' has the id '7@en' already")
+    assert (made.counts.documents, made.counts.superseded, made.counts.rejected) == (3, 1, 1)
 
 
 def test_a_field_is_new_once() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +17,9 @@ from sentence_transformers import SentenceTransformer
 from ingest.encode import model_files
 from ingest.encode.model_record import read_record
 from ingest.encode.sentence_transformer import load_encoder
+from ingest.finetune.release import model_folder
 from ingest.finetune.release.model_card import CURVES, Base, Card
-from ingest.finetune.release.model_folder import check_free, write_model
+from ingest.finetune.release.model_folder import check_free, write_folder, write_model
 from tiny_model import TEXTS
 from xlrec_es.errors import EncoderError
 
@@ -102,3 +106,65 @@ def test_a_disk_that_is_full_leaves_the_earlier_model(
         write_model(tmp_path / "tuned", model, CARD)
     assert model_files.find(str(tmp_path / "tuned")) == first
     assert [path.name for path in tmp_path.iterdir()] == ["tuned"]
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_interrupted_at_any_moment_there_is_the_earlier_model_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
+) -> None:
+    """Where the system can exchange two folders, and where it cannot."""
+    folder = tmp_path / "tuned"
+    write_folder(folder, lambda unfinished: fill(unfinished, "first"), CARD)
+    if not in_one_step:
+        monkeypatch.setattr(model_folder, "_exchanged", lambda *_: False)
+    rename, rmtree = Path.rename, shutil.rmtree
+    left = 0
+
+    def then_interrupted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            nonlocal left
+            done = function(*arguments, **options)
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+            return done
+
+        return call
+
+    monkeypatch.setattr(Path, "rename", then_interrupted(rename))
+    monkeypatch.setattr(shutil, "rmtree", then_interrupted(rmtree))
+    for moment in range(1, 10):
+        left = moment
+        try:
+            write_folder(folder, lambda unfinished: fill(unfinished, "new"), CARD)
+        except KeyboardInterrupt:
+            assert (folder / "model.safetensors").read_text() in ("first", "new")
+            assert read_record(folder)
+        else:
+            break
+    assert moment == (2 if in_one_step else 5)
+    assert (folder / "model.safetensors").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["tuned"]
+
+
+def fill(folder: Path, content: str) -> None:
+    (folder / "model.safetensors").write_text(content)
+
+
+def test_where_nothing_can_be_written_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link, to a model or to nothing; below a file; in a folder that is not ours."""
+    write_folder(tmp_path / "tuned", lambda unfinished: fill(unfinished, "first"), CARD)
+    for name, target in (("link", "tuned"), ("loose", "nowhere")):
+        link = tmp_path / name
+        link.symlink_to(tmp_path / target)
+        with pytest.raises(EncoderError, match=rf"is a symbolic link.* itself: .*/{target}$"):
+            check_free(link)
+    check_free(tmp_path / "new" / "below")
+    (tmp_path / "file").touch()
+    with pytest.raises(EncoderError, match="file is no folder that may be written in"):
+        check_free(tmp_path / "file" / "below")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as root, every folder can be written
+    with pytest.raises(EncoderError, match="is no folder that may be written in"):
+        check_free(tmp_path / "new" / "below")
