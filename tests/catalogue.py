@@ -99,12 +99,13 @@ def write_catalogue(
     *,
     instead: dict[str, dict[str, object]] | None = None,
     shards: int = 1,
+    languages: Sequence[str] = LANGUAGES,
 ) -> LiveIndex:
     """Create the index and write the documents by id: `extra` ones too, or others `instead`."""
     meta = IndexMeta(
         fingerprint=FINGERPRINT,
         calibration=Calibration.none(),
-        analyzers=dict.fromkeys(LANGUAGES, "standard"),
+        analyzers=dict.fromkeys(languages, "standard"),
         title_field="title",
     )
     live = create_first_version(client, name, meta, {"number_of_shards": shards})

@@ -23,6 +23,7 @@ from xlrec_es.index.hits import language_of, title_of, work_of
 from xlrec_es.index.indicators import read_indicators
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.works import items_of, number_works, work_pages
+from xlrec_es.languages import base_language
 from xlrec_es.vectors.vector import Vector
 
 
@@ -101,11 +102,14 @@ class Catalogue:
 
     @property
     def languages(self) -> dict[str, str]:
-        """Language by item: of documents, and of works that are in one language only."""
+        """Language by item: of documents, and of works that are in one language only.
+
+        Variants of a language are one market.
+        """
         of_work: defaultdict[str, set[str]] = defaultdict(set)
         for entry in self.entries:
-            of_work[self.works[entry.work]].add(entry.language)
-        by_document = {entry.id: entry.language for entry in self.entries}
+            of_work[self.works[entry.work]].add(base_language(entry.language))
+        by_document = {entry.id: base_language(entry.language) for entry in self.entries}
         return by_document | {work: next(iter(of)) for work, of in of_work.items() if len(of) == 1}
 
 

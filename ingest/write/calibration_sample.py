@@ -13,6 +13,7 @@ import numpy as np
 from ingest.documents.document import Document
 from ingest.encode import raw_vectors
 from xlrec_es.errors import EncoderError
+from xlrec_es.languages import base_language
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
@@ -42,7 +43,7 @@ class SampledText:
 def draw(
     documents: Iterable[Document], *, per_language: int = PER_LANGUAGE, seed: int = 0
 ) -> list[SampledText]:
-    """Draw at random, from each language as many as there are up to a limit.
+    """Draw at random, from each language with its variants as many as there are up to a limit.
 
     The documents whose ids have the smallest hashes are taken: a uniform sample that does not
     depend on the order of the source, and needs memory for the sample alone.
@@ -61,7 +62,7 @@ def draw(
         digest = hashlib.blake2b(document.id.encode(), key=key, digest_size=8).digest()
         # Negative, because the heap's root is its smallest, and the largest hash is to leave.
         rank = -int.from_bytes(digest, "little")
-        heap = heaps.setdefault(document.language, [])
+        heap = heaps.setdefault(base_language(document.language), [])
         if len(heap) < per_language:
             heapq.heappush(heap, _sampled(document, rank))
         elif rank > heap[0].rank:

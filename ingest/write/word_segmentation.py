@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from xlrec_es.cluster.analyzers import FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.errors import MissingExtra
+from xlrec_es.languages import base_language
 
 ANALYZER = "whitespace"
 
@@ -42,7 +43,7 @@ def choose_analyzers(
         language: f"{package} {importlib.metadata.version(package)}"
         for language, analyzer in analyzers.items()
         if analyzer == FALLBACK_ANALYZER
-        and (package := _PACKAGES.get(_base(language)))
+        and (package := _PACKAGES.get(base_language(language)))
         and importlib.util.find_spec(package)
     }
     return {**analyzers, **dict.fromkeys(segmenters, ANALYZER)}, segmenters
@@ -50,7 +51,7 @@ def choose_analyzers(
 
 def can_help(languages: Iterable[str]) -> list[str]:
     """Those of the languages that there is a segmenter for, installed or not."""
-    return [language for language in languages if _base(language) in _PACKAGES]
+    return [language for language in languages if base_language(language) in _PACKAGES]
 
 
 class Segmentation:
@@ -76,7 +77,7 @@ class Segmentation:
         if language not in self._languages:
             return text
         with self._lock:
-            base = _base(language)
+            base = base_language(language)
             if base not in self._cuts:
                 self._cuts[base] = _LOADERS[base]()
             return " ".join(_words(text, self._cuts[base]))
@@ -87,10 +88,6 @@ def _words(text: str, cut: Cut) -> Iterator[str]:
         for word in cut(text[start : start + _CHARACTERS]):
             if any(character.isalnum() for character in word):
                 yield word.strip().casefold()
-
-
-def _base(language: str) -> str:
-    return language.split("-")[0]
 
 
 def _load_jieba() -> Cut:

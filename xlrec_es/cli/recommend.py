@@ -113,8 +113,8 @@ def _reasons(item: Recommendation) -> str:
     "languages",
     multiple=True,
     metavar="TAG",
-    help="Target language. Repeatable.  [default: every language of the index but those of the "
-    "item; with jaccard, those of the item]",
+    help="Target language with its variants. Repeatable.  [default: every language of the index "
+    "but those of the item; with jaccard, those of the item]",
 )
 @click.option(
     "--measure",

@@ -7,6 +7,8 @@ from collections.abc import Collection
 import elasticsearch
 from elasticsearch import Elasticsearch
 
+from xlrec_es.languages import base_language
+
 
 def available_analyzers(client: Elasticsearch) -> frozenset[str]:
     """The language analyzers that the cluster has; each is tried, for there is no list to read."""
@@ -78,8 +80,7 @@ CANDIDATE_ANALYZERS = frozenset(name for names in _ANALYZERS.values() for name i
 
 def choose_analyzer(language: str, available: Collection[str]) -> str:
     """The best analyzer for a language among those that the cluster has, else `standard`."""
-    base = language.split("-")[0]
-    for name in (*_ANALYZERS.get(language, ()), *_ANALYZERS.get(base, ())):
+    for name in (*_ANALYZERS.get(language, ()), *_ANALYZERS.get(base_language(language), ())):
         if name in available:
             return name
     return FALLBACK_ANALYZER

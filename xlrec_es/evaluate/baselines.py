@@ -43,7 +43,7 @@ def baselines(
     """
     together = _Together(likes, training)
     numbers = {work: number for number, work in enumerate(pool.works)}
-    raw = calibration.undo(pool.vectors, pool.language)
+    raw = pool.raw_vectors(calibration)
     directions = mean_directions(raw, pool.work, len(pool.works))
 
     def rows(case: Case) -> list[int]:

@@ -1,4 +1,7 @@
-"""What an index has to recommend: its works, their languages and vectors, in memory."""
+"""What an index has to recommend: its works, their languages and vectors, in memory.
+
+Languages are base languages here: between variants of a language there is no border to cross.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from xlrec_es.index.hits import language_of, title_of, work_of
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.works import items_of, number_works, work_pages
 from xlrec_es.interactions.digests import ids_as_numbers
+from xlrec_es.languages import base_language
+from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.vector import Vector
 
 
@@ -29,6 +34,7 @@ class Pool:
         work: Shape (n_documents,): number of each document's work.
         language: Of each document.
         vectors: Shape (n_documents, dims), calibrated unit rows; zero without a vector.
+        tags: Of each document, with script and region; empty where these are the languages.
     """
 
     works: tuple[str, ...]
@@ -38,6 +44,11 @@ class Pool:
     work: NDArray[np.int64]
     language: tuple[str, ...]
     vectors: Vector
+    tags: tuple[str, ...] = ()
+
+    def raw_vectors(self, calibration: Calibration) -> Vector:
+        """The documents' vectors before they were calibrated, shape (n_documents, dims)."""
+        return calibration.undo(self.vectors, self.tags or self.language)
 
     def within(self, languages: Collection[str]) -> NDArray[np.bool_]:
         """Which works are to be had in at least one of these languages, shape (n_works,)."""
@@ -54,6 +65,7 @@ class Pool:
             work=self.work[kept],
             language=tuple(self.language[row] for row in kept),
             vectors=self.vectors[kept],
+            tags=tuple(self.tags[row] for row in kept if self.tags),
         )
 
     def works_by_language(self) -> dict[str, list[str]]:
@@ -117,9 +129,9 @@ def read_pool(client: Elasticsearch, live: LiveIndex) -> Pool:
 def _pool(found: list[tuple[str, str, str, str | None]], vectors: Vector) -> Pool:
     languages: dict[str, set[str]] = {}
     titles: dict[tuple[str, str], str] = {}
-    for id_, work, language, title in found:
-        languages.setdefault(work, set()).add(language)
-        titles.setdefault((work, language), title or id_)
+    for id_, work, tag, title in found:
+        languages.setdefault(work, set()).add(base_language(tag))
+        titles.setdefault((work, base_language(tag)), title or id_)
     numbers = number_works(languages)
     return Pool(
         works=tuple(numbers),
@@ -127,6 +139,7 @@ def _pool(found: list[tuple[str, str, str, str | None]], vectors: Vector) -> Poo
         titles=titles,
         items=items_of((id_, work) for id_, work, _, _ in found),
         work=np.array([numbers[work] for _, work, _, _ in found], np.int64),
-        language=tuple(language for _, _, language, _ in found),
+        language=tuple(base_language(tag) for _, _, tag, _ in found),
         vectors=vectors,
+        tags=tuple(tag for _, _, tag, _ in found),
     )

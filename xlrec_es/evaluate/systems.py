@@ -14,6 +14,7 @@ from xlrec_es.evaluate.dataset import EvaluationJob, Material, warnings_of
 from xlrec_es.evaluate.protocol import COLD_POOL, Case
 from xlrec_es.evaluate.vectorized_fusion import LegScores, Ranked
 from xlrec_es.index.live_index import find_live
+from xlrec_es.languages import named_by
 from xlrec_es.recommend.options import DENSE, WEIGHTS, Options
 
 RECOMMENDER = "recommender"
@@ -129,7 +130,7 @@ def _rounds_of(
     rounds = [one, replace(one, options=replace(options, max_interests=1), settings=mean)]
     if job.against is not None:
         other = find_live(client, job.against)
-        shared = tuple(lang for lang in languages if lang in other.meta.languages)
+        shared = tuple(lang for lang in languages if named_by(lang, other.meta.languages))
         weights = {AGAINST: other.meta.weights or WEIGHTS}
         rounds.append(replace(one, index=other.searched, settings=weights, languages=shared))
     return rounds

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 OWN_FIELD = "xlrec"
 """The object of a document that this program writes, and its key in an index's `_meta`."""
 
@@ -24,3 +27,10 @@ MAX_HITS = 10_000
 def text_field(language: str) -> str:
     """The field that texts in a language are searched in; each language has its own analyzer."""
     return f"{TEXT_FIELD}.{language}"
+
+
+def in_language(tags: Sequence[str]) -> dict[str, Any]:
+    """The query for the documents of a language: those of each tag of the index that it names."""
+    if len(tags) == 1:
+        return {"term": {LANGUAGE_FIELD: tags[0]}}
+    return {"terms": {LANGUAGE_FIELD: list(tags)}}

@@ -25,9 +25,11 @@ from xlrec_es.index.fields import (
     LANGUAGE_FIELD,
     PROVENANCE_FIELD,
     WORK_FIELD,
+    in_language,
 )
 from xlrec_es.index.hits import title_of
 from xlrec_es.index.live_index import find_live
+from xlrec_es.languages import by_language
 from xlrec_es.vectors.vector import Vector
 
 _MANTISSA_BITS_LOST = 15
@@ -121,7 +123,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         XlrecError: As for `xlrec_es.index.live_index.find_live`.
     """
     live = find_live(client, index)
-    title = live.meta.title_field
+    title, languages = live.meta.title_field, by_language(live.meta.languages)
     either = {"bool": {"should": [{"ids": {"values": [item]}}, {"term": {WORK_FIELD: item}}]}}
     ours = {"bool": {"must": [either], "filter": [{"exists": {"field": WORK_FIELD}}]}}
     with friendly_errors(client):
@@ -138,8 +140,8 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         answers = client.msearch(
             searches=[
                 line
-                for language in live.meta.languages
-                for line in ({"index": live.searched}, _spoken_for(work, language, size, title))
+                for tags in languages.values()
+                for line in ({"index": live.searched}, _spoken_for(work, tags, size, title))
             ]
         )["responses"]
     return Indicators(
@@ -159,7 +161,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
                 _neighbour(found["fields"][WORK_FIELD][0], found, title, found["_score"])
                 for found in answer["hits"]["hits"]
             )
-            for language, answer in zip(live.meta.languages, answers, strict=True)
+            for language, answer in zip(languages, answers, strict=True)
         },
     )
 
@@ -178,10 +180,10 @@ def _wanted(title: str | None) -> dict[str, Any]:
     }
 
 
-def _spoken_for(work: str, language: str, size: int, title: str | None) -> dict[str, Any]:
+def _spoken_for(work: str, tags: Sequence[str], size: int, title: str | None) -> dict[str, Any]:
     query = {"sparse_vector": {"field": INDICATORS_FIELD, "query_vector": {work: 1.0}}}
     return {
-        "query": {"bool": {"must": [query], "filter": [{"term": {LANGUAGE_FIELD: language}}]}},
+        "query": {"bool": {"must": [query], "filter": [in_language(tags)]}},
         "size": size,
         "_source": [title] if title else False,
         "fields": [WORK_FIELD, LANGUAGE_FIELD],

@@ -65,7 +65,7 @@ def _of_leg(leg: str, language: str, plan: Plan, held: _Held) -> Mapping[str, fl
     if leg == FUSED:
         return _of_fused(language, plan, held)
     if leg == LEXICAL:
-        has_text = set(profile.texts[language].values())
+        has_text = set(plan.texts(language).values())
         return {work: part for work, part in profile.liked.items() if work in has_text}
     if leg == COLLABORATIVE:
         liked = profile.liked
@@ -85,7 +85,7 @@ def _of_fused(language: str, plan: Plan, held: _Held) -> Mapping[str, float]:
     """What spoke through legs that Elasticsearch fused: each of them as much as it weighs."""
     spoke: dict[str, float] = {}
     for leg, weight in plan.weights.items():
-        if weight > 0 and (leg != LEXICAL or language in plan.profile.texts):
+        if weight > 0 and (leg != LEXICAL or plan.texts(language)):
             parts = _of_leg(leg, language, plan, held)
             total = sum(parts.values())
             for name, part in parts.items():

@@ -11,6 +11,7 @@ from typing import Any
 from xlrec_es.errors import UsageError
 from xlrec_es.index.fields import MAX_HITS
 from xlrec_es.interactions.weighting import WeightRules
+from xlrec_es.languages import normalize
 from xlrec_es.recommend.profile import PUSH
 from xlrec_es.recommend.reranking import AUTO, EQUAL
 
@@ -100,6 +101,8 @@ class SearchOptions:
         query_texts: How many of the history's texts it reads, those of the heaviest works.
         filters: Elasticsearch queries that each result must match: in stock, price, market ...
         only: The works that can be found, by language; None: all. For evaluations.
+        variants: By target language, the tags of the index that it names, where they are not
+            itself alone. Recommenders set it as the index has them.
         boosts: See `Boost`.
         caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
         source: The user's own fields that come back with each recommendation.
@@ -125,6 +128,7 @@ class SearchOptions:
     query_texts: int = 10
     filters: tuple[Mapping[str, Any], ...] = ()
     only: Mapping[str, Sequence[str]] | None = None
+    variants: Mapping[str, Sequence[str]] = field(default_factory=dict)
     boosts: tuple[Boost, ...] = ()
     caps: Mapping[str, int] | None = None
     source: tuple[str, ...] = ()
@@ -150,6 +154,10 @@ class SearchOptions:
         candidates = min(max(self.candidates, size), MAX_HITS)
         looked_at = min(max(self.num_candidates, 2 * size), MAX_HITS)
         return replace(self, candidates=candidates, num_candidates=looked_at)
+
+    def tags(self, language: str) -> tuple[str, ...]:
+        """The tags of the index that a target language names."""
+        return tuple(self.variants.get(language, (language,)))
 
 
 WEIGHTS: Mapping[str, float] = {DENSE: 0.0375, LEXICAL: 0.0125, COLLABORATIVE: 0.95}
@@ -183,7 +191,7 @@ class Options:
         fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
         rank_constant: For `rrf`.
         mix: `equal`, `auto`, or a part by language: see `reranking.share_out`.
-        exclude: Languages that are never recommended.
+        exclude: Languages that are never recommended, with their variants.
         diversity: See `reranking.diversify`; 0 leaves the order.
         explain: Ask for what the documents that were chosen hold, and say which history items
             spoke for each.
@@ -228,6 +236,9 @@ class Options:
                     0 < part < math.inf,
                     f"the part of {language!r} is {part}; give a finite number above zero",
                 )
+            parts = {normalize(language): part for language, part in self.mix.items()}
+            _check(len(parts) == len(self.mix), "mix has a language twice, in two spellings")
+            object.__setattr__(self, "mix", parts)
         if self.weights is not None:
             _check_weights(self.weights)
         if self.server_side:

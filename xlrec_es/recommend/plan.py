@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xlrec_es.errors import UnknownItems, UnknownLanguage, UsageError
@@ -11,7 +11,7 @@ from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import title_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions.history import History
-from xlrec_es.languages import normalize
+from xlrec_es.languages import base_language, by_language, lookup, named_by, normalize
 from xlrec_es.recommend.options import (
     COLD_WEIGHTS,
     COLLABORATIVE,
@@ -63,6 +63,8 @@ class Plan:
         weights: Fusion weight by leg.
         unknown_items: Ids of the history that no document has.
         notes: What was left out and why.
+        variants: By target language the tags of the index that it names, where they are not itself
+            alone.
     """
 
     live: LiveIndex
@@ -72,6 +74,18 @@ class Plan:
     weights: Mapping[str, float]
     unknown_items: tuple[str, ...]
     notes: tuple[str, ...]
+    variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def tags(self, language: str) -> tuple[str, ...]:
+        """The tags of the index that a target language names."""
+        return self.variants.get(language, (language,))
+
+    def texts(self, language: str) -> dict[str, str]:
+        """The liked works' documents in a target language: work by document id."""
+        texts = self.profile.texts
+        return {
+            id_: work for tag in self.tags(language) for id_, work in texts.get(tag, {}).items()
+        }
 
 
 def make_plan(
@@ -89,7 +103,8 @@ def make_plan(
         live: The index.
         history: What the person did.
         known: What its items weigh, and what the index and the encoder say of them and its texts.
-        languages: Target languages; None for all of the index but those of what was liked.
+        languages: Target languages, each with its variants; None for all of the index but those of
+            what was liked, of which a variant is none.
         options: How.
         own_languages: Without target languages, take those of what was liked, not the others.
 
@@ -117,30 +132,33 @@ def make_plan(
         max_interests=options.max_interests or default_interests(live, weights),
         push=options.push,
     )
-    if languages is None and own_languages:
-        languages = sorted(profile.languages)
-    excluded = {normalize(language) for language in options.exclude}
-    targets = _targets(languages, live, profile, excluded)
-    notes = []
+    targets = _targets(languages, live, profile, options, own=own_languages)
+    notes = [
+        f"there is no {language}: {tags[0]} stands for it"
+        for language, tags in targets.items()
+        if lookup(tags[0], [language]) is None
+    ]
     if not profile.interests:
         weights = COLD_WEIGHTS
         notes.append("nothing is known that this person likes: what most people like is shown")
     legs = [leg for leg in LEGS if weights.get(leg, 0) > 0]
-    without = [language for language in targets if language not in profile.texts]
+    without = [name for name, tags in targets.items() if profile.languages.isdisjoint(tags)]
     if LEXICAL in legs and without:
         notes.append(f"no lexical leg for {', '.join(without)}: the history has no text in them")
+    variants = {name: tags for name, tags in targets.items() if tags != (name,)}
     requests = build_requests(
         profile,
-        languages=targets,
+        languages=tuple(targets),
         legs=legs,
         index=live.searched,
-        options=options.search,
+        options=replace(options.search, variants=variants),
         markets=_markets(options.search.market, targets, live),
     )
     if options.server_side:
         constant = options.rank_constant if options.fusion == RECIPROCAL_RANK else None
         requests = one_search_each(requests, weights=weights, rank_constant=constant)
-    return Plan(live, profile, targets, requests, weights, unknown, tuple(notes))
+    languages, said = tuple(targets), tuple(notes)
+    return Plan(live, profile, languages, requests, weights, unknown, said, variants)
 
 
 def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
@@ -173,7 +191,8 @@ def _in_languages(
     """Without the other renditions of works that are there in one of these languages."""
     if languages is None:
         return documents
-    within = set(languages)
+    known = tuple(languages)
+    within = {tag for tag in {d.language for d in documents} if lookup(tag, known) is not None}
     there = {document.work for document in documents if document.language in within}
     return [d for d in documents if d.language in within or d.work not in there]
 
@@ -191,7 +210,8 @@ def _markets(wanted: str | None, languages: Iterable[str], live: LiveIndex) -> M
         return dict.fromkeys(languages, wanted)
     if known.get("origin") != "language":
         return {}
-    return {language: language for language in languages if language in names}
+    own = {language: lookup(language, names) for language in languages}
+    return {language: market for language, market in own.items() if market is not None}
 
 
 def _work_weights(
@@ -209,22 +229,54 @@ def _work_weights(
 
 
 def _targets(
-    languages: Iterable[str] | None, live: LiveIndex, profile: Profile, excluded: set[str]
-) -> tuple[str, ...]:
-    """The target languages as the index spells them, each once."""
-    has = live.meta.languages
+    languages: Iterable[str] | None,
+    live: LiveIndex,
+    profile: Profile,
+    options: Options,
+    *,
+    own: bool,
+) -> dict[str, tuple[str, ...]]:
+    """The tags of the index by target language."""
+    excluded = {normalize(language) for language in options.exclude}
+    allowed = tuple(tag for tag in live.meta.languages if lookup(tag, excluded) is None)
     if languages is None:
-        left = tuple(language for language in has if language not in excluded)
-        languages = [language for language in left if language not in profile.languages] or left
-    wanted = tuple(dict.fromkeys(normalize(language) for language in languages))
-    for language in wanted:
-        if language not in has:
-            raise UnknownLanguage(
-                f"{live.name} has no documents in {language!r}; it has: {', '.join(has)}"
-            )
-    wanted = tuple(language for language in wanted if language not in excluded)
-    if not wanted:
+        chosen = _own_or_others(allowed, profile, own=own)
+        targets = by_language(chosen, () if isinstance(options.mix, str) else options.mix)
+    else:
+        targets = _named(languages, live, allowed)
+    if not targets:
         raise UsageError(
             "no target language; name at least one that is not excluded, or leave them out for all"
         )
-    return wanted
+    return targets
+
+
+def _own_or_others(tags: Sequence[str], profile: Profile, *, own: bool) -> tuple[str, ...]:
+    """The tags of the languages of what was liked, or of all others; of all if there are none."""
+    liked = {base_language(tag) for tag in profile.languages}
+    chosen = tuple(tag for tag in tags if (base_language(tag) in liked) == own)
+    return chosen if chosen or own else tuple(tags)
+
+
+def _named(
+    languages: Iterable[str], live: LiveIndex, allowed: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """The allowed tags of the index by the target language that names them, each tag once.
+
+    A tag belongs to the most special language that names it: beside `en-GB`, `en` is the others.
+    """
+    has = live.meta.languages
+    wanted = tuple(dict.fromkeys(normalize(language) for language in languages))
+    targets: dict[str, tuple[str, ...]] = {}
+    taken: set[str] = set()
+    for language in wanted:
+        named = named_by(language, has)
+        if not named:
+            raise UnknownLanguage(
+                f"{live.name} has no documents in {language!r}; it has: {', '.join(has)}"
+            )
+        own = [tag for tag in named if lookup(tag, wanted) in (language, None)]
+        if mine := tuple(tag for tag in own if tag in allowed and tag not in taken):
+            targets[language] = mine
+            taken.update(mine)
+    return targets

@@ -16,6 +16,7 @@ from xlrec_es.index.fields import (
     POPULARITY_FIELD,
     VECTOR_FIELD,
     WORK_FIELD,
+    in_language,
     text_field,
 )
 from xlrec_es.index.hits import fields_of_hits
@@ -63,7 +64,8 @@ def build_requests(
 ) -> tuple[SearchRequest, ...]:
     """The searches of a profile: each target language by itself, leg by leg.
 
-    So its documents compete with each other and not with another language's. A leg that cannot
+    So its documents compete with each other and not with another language's; variants of a language
+    (`SearchOptions.variants`) are one language here. A leg that cannot
     say anything is left out: BM25 for a language in which the history has no text (it cannot cross
     a language border), and all but popularity for a person who is not known to like anything.
 
@@ -81,7 +83,7 @@ def build_requests(
         if DENSE in legs and profile.interests:
             body = dense_body(profile, language, options, vectors=vectors)
             requests.append(SearchRequest(language, DENSE, body))
-        if LEXICAL in legs and language in profile.texts:
+        if LEXICAL in legs and not profile.languages.isdisjoint(options.tags(language)):
             body = lexical_body(profile, language, index, options)
             requests.append(SearchRequest(language, LEXICAL, body))
         if COLLABORATIVE in legs and profile.liked:
@@ -142,7 +144,7 @@ def dense_body(
         for vector in (vectors or _written(profile, options))
     ]
     query = queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries}}
-    return {"query": _boosted(query, {}, options), **hits_wanted(options)}
+    return {"query": _boosted(query, {}, options), **hits_wanted(language, options)}
 
 
 def _share(candidates: int, interests: int, *, least: int = _LEAST_K) -> int:
@@ -157,10 +159,22 @@ def lexical_body(
     `more_like_this` picks the terms that tell most (tf-idf) and leaves out those texts themselves.
     Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-mlt-query
     """
-    texts = list(profile.texts[language])[: options.query_texts]
-    query = {
+    queries = [
+        _more_like(profile, tag, index, options)
+        for tag in options.tags(language)
+        if tag in profile.texts
+    ]
+    query = queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries}}
+    # Only documents in this language have these fields: a filter would cost and change nothing.
+    unseen = _unseen(profile, language, options, by_tag=False)
+    return {"query": _boosted(query, unseen, options), **hits_wanted(language, options)}
+
+
+def _more_like(profile: Profile, tag: str, index: str, options: SearchOptions) -> dict[str, Any]:
+    texts = list(profile.texts[tag])[: options.query_texts]
+    return {
         "more_like_this": {
-            "fields": [text_field(language)],
+            "fields": [text_field(tag)],
             "like": [{"_index": index, **address(profile.routings.get(id_), id_)} for id_ in texts],
             "min_term_freq": 1,
             "min_doc_freq": 2,
@@ -168,9 +182,6 @@ def lexical_body(
             "minimum_should_match": "1",
         }
     }
-    # Only documents in this language have this field: a filter would cost and change nothing.
-    unseen = _unseen(profile, language, options, in_language=False)
-    return {"query": _boosted(query, unseen, options), **hits_wanted(options)}
 
 
 def address(routing: str | None, id_: str) -> dict[str, str]:
@@ -190,7 +201,7 @@ def collaborative_body(profile: Profile, language: str, options: SearchOptions) 
         }
     }
     unseen = _unseen(profile, language, options)
-    return {"query": _boosted(query, unseen, options), **hits_wanted(options)}
+    return {"query": _boosted(query, unseen, options), **hits_wanted(language, options)}
 
 
 def popularity_body(
@@ -211,10 +222,11 @@ def popularity_body(
         query["bool"]["should"] = [{"sparse_vector": named}]
     elif options.recent is None:
         by_number = {"sort": [{POPULARITY_FIELD: "desc"}]}
-        return {"query": _boosted(query, unseen, options), **by_number, **hits_wanted(options)}
+        wanted = {**by_number, **hits_wanted(language, options)}
+        return {"query": _boosted(query, unseen, options), **wanted}
     if options.recent is not None:
         query = _fading(query, options.recent, by_field=market is None)
-    return {"query": _boosted(query, unseen, options), **hits_wanted(options)}
+    return {"query": _boosted(query, unseen, options), **hits_wanted(language, options)}
 
 
 def _fading(query: Mapping[str, Any], recent: Recency, *, by_field: bool) -> dict[str, Any]:
@@ -237,7 +249,7 @@ def score_of(hit: Mapping[str, Any]) -> float:
 
 
 def _unseen(
-    profile: Profile, language: str, options: SearchOptions, *, in_language: bool = True
+    profile: Profile, language: str, options: SearchOptions, *, by_tag: bool = True
 ) -> dict[str, Any]:
     only = (
         []
@@ -245,7 +257,7 @@ def _unseen(
         else [{"terms": {WORK_FIELD: list(options.only.get(language, ()))}}]
     )
     return {
-        "filter": [*[{"term": {LANGUAGE_FIELD: language}}] * in_language, *options.filters, *only],
+        "filter": [*[in_language(options.tags(language))] * by_tag, *options.filters, *only],
         "must_not": [{"terms": {WORK_FIELD: list(profile.seen)}}],
     }
 
@@ -271,19 +283,20 @@ def boost_of(hit: Mapping[str, Any], options: SearchOptions) -> float:
     return math.prod(options.boosts[number].factor for number in numbers)
 
 
-def hits_wanted(options: SearchOptions) -> dict[str, Any]:
-    """How many hits, and what of each.
+def hits_wanted(language: str, options: SearchOptions) -> dict[str, Any]:
+    """How many hits, and what of each. Which variant it is, where a language names several.
 
     Nothing of what is stored, not even `_id`: to read that of 30 documents, Elasticsearch unpacks
     as many blocks of whole documents, which is a fifth of what the searches cost. So the id is a
     column, too, as Elasticsearch advises
     (https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/mapping-id-field).
     """
+    variant = [LANGUAGE_FIELD] * (len(options.tags(language)) > 1)
     return {
         "size": options.candidates,
         **({"collapse": {"field": WORK_FIELD}} if options.collapse else {}),
         "stored_fields": "_none_",
-        **fields_of_hits([ID_FIELD, WORK_FIELD, *(options.caps or {})]),
+        **fields_of_hits([ID_FIELD, WORK_FIELD, *variant, *(options.caps or {})]),
         "track_total_hits": False,
     }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xlrec_es.cluster.client_errors import root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
+from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import id_of, work_of
 from xlrec_es.recommend import fusion, reranking, retrievers
 from xlrec_es.recommend.options import DENSE, LEXICAL, RECIPROCAL_RANK, Options
@@ -42,6 +43,7 @@ class Ranking:
         works: Work by document id.
         degraded: What failed or came late, in sentences.
         chosen: Those candidates that are shown, in order; None while that is open.
+        tags: Tag by document id, where it is another than the target language that names it.
     """
 
     candidates: list[fusion.Fused]
@@ -50,6 +52,11 @@ class Ranking:
     works: Mapping[str, str]
     degraded: tuple[str, ...]
     chosen: Sequence[fusion.Fused] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def tag(self, candidate: fusion.Fused) -> str:
+        """The language tag of the document itself."""
+        return self.tags.get(candidate.id, candidate.language)
 
 
 def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
@@ -100,7 +107,17 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     # Only a shared list needs it (`results.choose`), and only beside a leg that cannot be compared.
     fair = fuse(alike) if options.mix == reranking.AUTO and len(alike) < len(lists) else candidates
     works = {document: work_of(hit) for document, hit in hits.items()}
-    return Ranking(candidates, fair, hits, works, degraded)
+    return Ranking(candidates, fair, hits, works, degraded, tags=_tags(plan, usable))
+
+
+def _tags(plan: Plan, answers: Sequence[Answer]) -> dict[str, str]:
+    """See `Ranking.tags`. Hits tell their tag where there are several."""
+    return {
+        id_of(hit): hit["fields"].get(LANGUAGE_FIELD, tags)[0]
+        for request, answer in zip(plan.requests, answers, strict=True)
+        if (tags := plan.variants.get(request.language))
+        for hit in answer["hits"]["hits"]
+    }
 
 
 def hits_of(answer: Answer) -> list[Answer]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from xlrec_es.languages import lookup
 from xlrec_es.recommend.fusion import Fused
 from xlrec_es.vectors.vector import Vector
 
@@ -116,12 +117,18 @@ def share_out(
     Args:
         languages: Target languages.
         mix: `auto`: by score alone, so each language may fill all of them; `equal`; or a part by
-            language.
+            language. Target languages that are variants of it share its part.
         size: Seats in all.
     """
     if mix == AUTO:
         return dict.fromkeys(languages, size)
-    return allocate(dict.fromkeys(languages, 1.0) if isinstance(mix, str) else mix, size)
+    if isinstance(mix, str):
+        return allocate(dict.fromkeys(languages, 1.0), size)
+    owner = {language: lookup(language, mix) for language in languages}
+    sharing = Counter(owner.values())
+    parts = {language: part for language, part in mix.items() if not sharing[language]}
+    own = {lang: mix[name] / sharing[name] for lang, name in owner.items() if name is not None}
+    return allocate(parts | own, size)
 
 
 def allocate(parts: Mapping[str, float], size: int) -> dict[str, int]:

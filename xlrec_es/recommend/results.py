@@ -107,9 +107,7 @@ def finish(
         vectors = {id_: h.vector for id_, h in held.items() if h.vector is not None}
         chosen = choose(ranking, plan, options, size=size, vectors=vectors)
     return Recommendations(
-        items=tuple(
-            _recommendation(c, ranking.works[c.id], plan, held.get(c.id, _Held())) for c in chosen
-        ),
+        items=tuple(_recommendation(c, ranking, plan, held.get(c.id, _Held())) for c in chosen),
         index=plan.live.name,
         fingerprint=plan.live.meta.fingerprint.digest,
         unknown_items=plan.unknown_items,
@@ -129,13 +127,15 @@ def _language_shares(
     return tuple(LanguageShare(tag, seats.get(tag, 0), filled[tag]) for tag in plan.languages)
 
 
-def _recommendation(candidate: fusion.Fused, work: str, plan: Plan, held: _Held) -> Recommendation:
+def _recommendation(
+    candidate: fusion.Fused, ranking: Ranking, plan: Plan, held: _Held
+) -> Recommendation:
     speakers = _speakers(candidate, plan, held)
     strongest = sorted(speakers.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_REASONS]
     return Recommendation(
         id=candidate.id,
-        work=work,
-        language=candidate.language,
+        work=ranking.works[candidate.id],
+        language=ranking.tag(candidate),
         score=candidate.score,
         title=title_of({"_source": held.source}, plan.live.meta.title_field),
         legs={

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xlrec_es.errors import UsageError
 from xlrec_es.index.fields import text_field
+from xlrec_es.languages import base_language
 from xlrec_es.recommend.fusion import in_order
 from xlrec_es.recommend.options import DENSE, LEXICAL, Options
 from xlrec_es.recommend.queries import SearchRequest, address
@@ -59,18 +60,18 @@ def vector_scores(ranking: Ranking, measure: str) -> dict[str, float]:
 def for_words(plan: Plan) -> Plan:
     """The plan for candidates whose words are then asked for.
 
-    It is without languages in which the item has no text: words cannot be compared there. Hits come
-    with their routing.
+    It is without languages in which the item has no text, in no variant: words cannot be compared
+    there. Hits come with their routing.
     """
-    texts = plan.profile.texts
-    without = [language for language in plan.languages if language not in texts]
+    texts = {base_language(tag) for tag in plan.profile.languages}
+    without = [language for language in plan.languages if base_language(language) not in texts]
     notes = (
         f"nothing for {', '.join(without)}: jaccard compares words, and the item has no text there",
     )
     return replace(
         plan,
-        languages=tuple(language for language in plan.languages if language in texts),
-        requests=tuple(_with_routing(r) for r in plan.requests if r.language in texts),
+        languages=tuple(language for language in plan.languages if language not in without),
+        requests=tuple(_with_routing(r) for r in plan.requests if r.language not in without),
         notes=notes if without else (),
     )
 
@@ -94,19 +95,21 @@ def terms_question(plan: Plan, ranking: Ranking) -> dict[str, Any]:
     found = {
         c.id: None if given else ranking.hits[c.id].get("_routing") for c in ranking.candidates
     }
-    wanted = [(c.language, address(found[c.id], c.id)) for c in ranking.candidates]
+    wanted = [(ranking.tag(c), address(found[c.id], c.id)) for c in ranking.candidates]
     routings = plan.profile.routings
+    bases = {base_language(language) for language in plan.languages}
     wanted += [
-        (language, address(routings.get(id_), id_))
-        for language in plan.languages
-        for id_ in plan.profile.texts[language]
+        (tag, address(routings.get(id_), id_))
+        for tag, ids in plan.profile.texts.items()
+        if base_language(tag) in bases
+        for id_ in ids
     ]
     unneeded = ("field_statistics", "offsets", "payloads", "positions", "term_statistics")
     return {
         "index": plan.live.searched,
         "docs": [
-            {**where, "fields": [text_field(language)], **dict.fromkeys(unneeded, False)}
-            for language, where in wanted
+            {**where, "fields": [text_field(tag)], **dict.fromkeys(unneeded, False)}
+            for tag, where in wanted
         ],
     }
 
@@ -124,16 +127,17 @@ def jaccard_scores(answer: Mapping[str, Any], plan: Plan, ranking: Ranking) -> d
     """
     told = {doc["_id"]: doc.get("term_vectors", {}) for doc in answer["docs"]}
 
-    def words(id_: str, language: str) -> frozenset[str]:
-        return frozenset(told.get(id_, {}).get(text_field(language), {}).get("terms", ()))
+    def words(id_: str, tag: str) -> frozenset[str]:
+        return frozenset(told.get(id_, {}).get(text_field(tag), {}).get("terms", ()))
 
-    own = {
-        language: frozenset[str]().union(*(words(id_, language) for id_ in ids))
-        for language, ids in plan.profile.texts.items()
-    }
+    own: dict[str, frozenset[str]] = {}
+    for tag, ids in plan.profile.texts.items():
+        base = base_language(tag)
+        own[base] = own.get(base, frozenset()).union(*(words(id_, tag) for id_ in ids))
     scores = {}
     for candidate in ranking.candidates:
-        mine, theirs = own[candidate.language], words(candidate.id, candidate.language)
+        tag = ranking.tag(candidate)
+        mine, theirs = own[base_language(tag)], words(candidate.id, tag)
         if shared := len(mine & theirs):
             scores[candidate.id] = shared / len(mine | theirs)
     return scores

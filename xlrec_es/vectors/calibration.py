@@ -2,8 +2,9 @@
 
 A multilingual encoder puts every language in a corner of its own, so that neighbours share a
 language before they share a subject. `centre` subtracts each language's mean vector and
-renormalises. A language with few documents has an unreliable mean, so each mean is shrunk towards
-the mean over all documents: m' = (n m + s g) / (n + s), with s the shrinkage in documents.
+renormalises; variants of a language (`en-GB`, `en-US`) share its mean. A language with few
+documents has an unreliable mean, so each mean is shrunk towards the mean over all documents:
+m' = (n m + s g) / (n + s), with s the shrinkage in documents.
 
 Source: Libovický, Rosa and Fraser 2020, "On the Language Neutrality of Pre-trained Multilingual
 Representations" (https://aclanthology.org/2020.findings-emnlp.150); shrinkage is ours.
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from xlrec_es.languages import base_language, lookup
 from xlrec_es.vectors.vector import Vector
 
 METHODS = ("none", "centre")
@@ -67,9 +69,10 @@ class Calibration:
                 f"got {len(vectors)} vectors and {len(languages)} languages"
             )
         global_mean = vectors.mean(axis=0, dtype=np.float64)  # (dims,)
-        tags = np.asarray(languages)
+        bases = [base_language(tag) for tag in languages]
+        tags = np.asarray(bases)
         means, counts = {}, {}
-        for language in sorted(set(languages)):
+        for language in sorted(set(bases)):
             rows = vectors[tags == language]
             total = rows.sum(axis=0, dtype=np.float64)
             shrunk = (total + shrinkage * global_mean) / (len(rows) + shrinkage)
@@ -100,11 +103,21 @@ class Calibration:
         """
         if self.method == "none" or len(vectors) == 0:
             return vectors.astype(np.float32, copy=False)
-        centres = np.stack([self.means.get(lang, self.global_mean) for lang in languages])
+        centres = self.centres(languages)
         moved: Vector = vectors.astype(np.float32) - centres  # (n, dims)
         length = np.linalg.norm(moved, axis=1, keepdims=True)
         calibrated: Vector = np.divide(moved, length, out=np.zeros_like(moved), where=length > 1e-6)
         return calibrated
+
+    def centres(self, languages: Sequence[str]) -> Vector:
+        """What is taken off the vector of a text in each of n languages, shape (n, dims)."""
+        # An index of an earlier day has a mean for each variant.
+        named = {tag: lookup(tag, self.means) for tag in set(languages)}
+        by_tag = {
+            tag: self.global_mean if name is None else self.means[name]
+            for tag, name in named.items()
+        }
+        return np.stack([by_tag[tag] for tag in languages])
 
     def undo(self, vectors: Vector, languages: Sequence[str]) -> Vector:
         """The raw vectors that `apply` was given, up to rounding.
@@ -121,7 +134,7 @@ class Calibration:
         """
         if self.method == "none" or len(vectors) == 0:
             return vectors.astype(np.float32, copy=False)
-        centres = np.stack([self.means.get(lang, self.global_mean) for lang in languages])
+        centres = self.centres(languages)
         along = np.sum(vectors * centres, axis=1)  # (n,)
         rest = 1 - np.sum(centres * centres, axis=1)
         scale = -along + np.sqrt(np.maximum(along**2 + rest, 0))

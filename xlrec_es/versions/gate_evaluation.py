@@ -14,6 +14,7 @@ from xlrec_es.evaluate.significance import compare
 from xlrec_es.evaluate.systems import Round, lists_of
 from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.languages import named_by
 from xlrec_es.recommend.options import WEIGHTS
 from xlrec_es.versions.gate_checks import Check
 
@@ -70,7 +71,8 @@ class Comparison:
 
     def _lists(self, index: LiveIndex) -> dict[str, list[Ranked]]:
         material = self.material
-        languages = tuple(lang for lang in material.languages if lang in index.meta.languages)
+        has = index.meta.languages
+        languages = tuple(lang for lang in material.languages if named_by(lang, has))
         settings = {_SYSTEM: index.meta.weights or WEIGHTS}
         one = Round(
             index.name, material.cases, material.pools, material.options, settings, languages

@@ -43,8 +43,7 @@ def principal_components(vectors: Vector, languages: Sequence[str], dims: int) -
             f"{len(vectors)} texts cannot tell {dims} directions apart; give more texts, or fewer "
             "--dims"
         )
-    calibration = Calibration.centre(vectors, languages, shrinkage=0)
-    means = np.stack([calibration.means[language] for language in languages])
+    means = Calibration.centre(vectors, languages, shrinkage=0).centres(languages)
     _, directions = np.linalg.eigh(np.cov((vectors - means).astype(np.float64), rowvar=False))
     components: Vector = directions[:, ::-1][:, :dims].T.astype(np.float32)  # eigh: ascending
     return np.ascontiguousarray(components)

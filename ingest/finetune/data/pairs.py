@@ -40,7 +40,7 @@ from xlrec_es.index.hits import language_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.works import items_of, number_works, work_pages
 from xlrec_es.interactions.likes import Likes, read_likes
-from xlrec_es.languages import UNDETERMINED
+from xlrec_es.languages import UNDETERMINED, base_language
 from xlrec_es.vectors.vector import Vector
 
 MIN_PAIRS = 100
@@ -185,7 +185,7 @@ class _Read:
 
     Attributes:
         items: Work by item; see `xlrec_es.index.works.items_of`.
-        documents: The texts.
+        documents: The texts, by base language: variants of it are no border.
         vectors: Shape (n_documents, dims), zeros where there is none; no rows if not asked for.
     """
 
@@ -204,7 +204,7 @@ def _read_documents(client: Elasticsearch, live: LiveIndex, *, with_vectors: boo
             if not texts:
                 continue
             text = next(iter(texts.values()))[:MAX_CHARACTERS]
-            found.append((work_of(hit), hit["_id"], language_of(hit), text))
+            found.append((work_of(hit), hit["_id"], base_language(language_of(hit)), text))
             if (vector := vector_of(hit)) is not None:
                 vectors[hit["_id"]] = vector
     found.sort()
@@ -341,7 +341,7 @@ def _kept(
     languages: Sequence[Sequence[str]],
 ) -> csr_array:
     """The heaviest pairs of each anchor that can be told over a language border."""
-    only = [own[0] if len(own) == 1 else "" for own in languages]
+    only = [own[0] if len(set(own)) == 1 else "" for own in languages]
     numbers = {language: number for number, language in enumerate(sorted(set(only) - {""}))}
     single = np.array([numbers.get(language, -1) for language in only])
     common = persons >= job.min_persons

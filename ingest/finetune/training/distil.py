@@ -35,6 +35,7 @@ from ingest.finetune.training.language_sampling import TEMPERATURE, chances
 from ingest.finetune.training.session import Encode, TrainingJob, open_session
 from ingest.finetune.training.trainer import Lesson, Told, curves, train
 from xlrec_es.errors import MissingExtra, SourceError, UsageError
+from xlrec_es.languages import base_language
 from xlrec_es.vectors.vector import Vector
 
 try:
@@ -103,7 +104,7 @@ def translations(
     Args:
         documents: Of works.
         n_works: How many works there are.
-        source: Language of the originals.
+        source: Language of the originals, with its variants, as all of them.
         targets: Languages that are taught; empty: all others.
         seed: Of what is held out.
 
@@ -112,10 +113,12 @@ def translations(
     """
     originals: list[str] = []
     rows: list[tuple[str, str, int]] = []
-    for own in documents.by_work(n_works):
+    source, taught = base_language(source), {base_language(lang) for lang in targets}
+    for texts in documents.by_work(n_works):
+        own = [(base_language(lang), text) for lang, text in texts]
         there = dict(own)
         others = [(lang, text) for lang, text in own if lang != source]
-        wanted = [(lang, text) for lang, text in others if not targets or lang in targets]
+        wanted = [(lang, text) for lang, text in others if not taught or lang in taught]
         if source in there and wanted:
             number = len(originals)
             originals.append(there[source])
@@ -186,7 +189,8 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     start = time.perf_counter()
     schedule = job.training.schedule
     data = training_set.read(job.training.pairs)
-    source = job.source or Counter(data.documents.languages).most_common(1)[0][0]
+    most = Counter(map(base_language, data.documents.languages)).most_common(1)
+    source = base_language(job.source or most[0][0])
     lessons = translations(data.documents, len(data.works), source, job.targets, seed=schedule.seed)
     session = open_session(job.training, data)
     teacher = _teach(job, session.comparison.encoder.dims, lessons.originals)

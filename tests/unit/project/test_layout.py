@@ -24,6 +24,7 @@ ACROSS_MODULES = {
     "integration/xlrec_es/cluster/test_security.py": "a key has to be enough for every command",
     "integration/xlrec_es/recommend/test_faults.py": "a cluster fails at any step of the flow",
     "integration/xlrec_es/recommend/test_filtered_alias.py": "every command respects an alias",
+    "integration/xlrec_es/recommend/test_regional_variants.py": "one rule of languages everywhere",
     "integration/xlrec_es/versions/test_hostile_documents.py": "copied, refused, and gone on with",
     "unit/ingest/run/test_hostile_records.py": "a line is read, built, set aside, and read again",
 }

@@ -46,7 +46,7 @@ def how_options(command: F) -> F:
         "excluded",
         multiple=True,
         metavar="TAG",
-        help="Language that is never recommended. Repeatable.",
+        help="Language that is never recommended, with its variants. Repeatable.",
     )
     @click.option(
         "--weight",
@@ -210,7 +210,8 @@ def request_options(command: F) -> F:
         "languages",
         multiple=True,
         metavar="TAG[=PART]",
-        help="Target language, with its part of the result if you like (zh=.5). Repeatable. "
+        help="Target language with its variants (zh: zh-CN too), and its part of the result if you "
+        "like (zh=.5). Repeatable. "
         "Default: every language of the index but those of the history.",
     )
     @how_options

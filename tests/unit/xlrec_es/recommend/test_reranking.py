@@ -6,6 +6,7 @@ from collections import Counter
 from typing import ClassVar
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +112,17 @@ class TestAllocate:
     def test_follows_the_parts(self) -> None:
         assert allocate({"zh": 0.5, "ja": 0.3, "de": 0.2}, 10) == {"zh": 5, "ja": 3, "de": 2}
         assert allocate({"zh": 0.98, "ja": 0.02}, 10) == {"zh": 9, "ja": 1}
+
+
+@pytest.mark.parametrize(
+    ("languages", "mix", "seats"),
+    [
+        (("de", "en-GB", "en-US"), {"en": 0.5, "de": 0.5}, {"de": 4, "en-GB": 2, "en-US": 2}),
+        (("en-GB", "en"), {"en": 1.0, "en-GB": 3.0}, {"en": 2, "en-GB": 6}),
+        (("de",), {"de": 1.0, "ja": 1.0}, {"de": 4, "ja": 4}),  # nobody fills those of ja
+    ],
+)
+def test_variants_share_the_part_of_their_language(
+    languages: tuple[str, ...], mix: dict[str, float], seats: dict[str, int]
+) -> None:
+    assert share_out(languages, mix, 8) == seats

@@ -108,3 +108,22 @@ def test_undo_gives_the_raw_vectors_back(method: str) -> None:
     tags = [*languages[:-1], "of which nothing is known"]
     calibrated = calibration.apply(raw, tags)
     np.testing.assert_allclose(calibration.undo(calibrated, tags), raw, atol=1e-5)
+
+
+def test_variants_of_a_language_share_its_mean() -> None:
+    vectors, languages = corners(40, offset=3.0)
+    tags = [f"{tag}-{'GB' if row % 2 else 'US'}" for row, tag in enumerate(languages)]
+    calibration = Calibration.centre(vectors, tags)
+    assert calibration.name == Calibration.centre(vectors, languages).name
+    alone = Calibration.centre(vectors, languages).apply(vectors, languages)
+    np.testing.assert_array_equal(calibration.apply(vectors, tags), alone)
+    raw = calibration.undo(alone, tags)
+    np.testing.assert_allclose(raw, vectors, atol=1e-5)
+
+
+def test_means_of_variants_that_an_earlier_day_made_are_still_theirs() -> None:
+    means = {"en": RNG.normal(size=4), "en-GB": RNG.normal(size=4)}
+    calibration = Calibration("centre", np.zeros(4, np.float32), means)
+    centres = calibration.centres(["en-GB", "en-US", "en", "de"])
+    expected = np.stack([means["en-GB"], means["en"], means["en"], np.zeros(4)])
+    np.testing.assert_array_equal(centres, expected)
