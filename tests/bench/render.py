@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +83,10 @@ class Result:
         lines += [[self._cell(row, place) for place in places] for row in self.rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
+    def label(self, row: Sequence[Cell]) -> str:
+        """What a row begins with."""
+        return self.columns[0].cell(row[0])
+
     def _cell(self, row: Sequence[Cell], place: int) -> str:
         text = self.columns[place].cell(row[place])
         return f"**{text}**" if place == 0 and text in self.bold else text
@@ -112,9 +116,9 @@ def render(text: str) -> str:
     return _BLOCK.sub(block, text)
 
 
-def shown(text: str) -> Iterator[str]:
-    """The names of the tables that a document has as a whole."""
-    return (found["name"] for found in _BLOCK.finditer(text) if not found["columns"])
+def tables(text: str) -> list[str]:
+    """The names of the tables of a document, in their order."""
+    return [found["name"] for found in _BLOCK.finditer(text)]
 
 
 def documents() -> list[Path]:
