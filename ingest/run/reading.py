@@ -8,6 +8,7 @@ from itertools import chain
 
 from ingest.documents.builder import Builder, record_id
 from ingest.documents.document import Document
+from ingest.documents.envelope import opened
 from ingest.run.counts import Observer, Tally
 from ingest.run.job import RunJob
 from ingest.run.signals import Stop
@@ -16,6 +17,9 @@ from ingest.sources.record import Record, Rejection
 from ingest.sources.source import Source
 from ingest.write import calibration_sample
 from ingest.write.calibration_sample import SampledText
+
+TRIED = 100
+"""A run whose first records all fail, so many of them, ends there: what follows will be alike."""
 
 HEAD_DOCUMENTS = 2000
 """How much of a stream that can be read but once is looked at for the sample."""
@@ -47,15 +51,20 @@ class Reader:
         while not self.stop.requested.is_set():
             with self.tally.timed("read"):
                 try:
-                    record = next(records)
+                    record = self._opened(next(records))
                 except StopIteration:
                     return
                 wanted = record is None or (record.position > settled and self._is_mine(record))
                 if not wanted and not self.builder.needs_all:
                     continue
                 built = None if record is None else self._build(record)
+                if wanted and isinstance(record, Record) and record.as_it_came is not None:
+                    self.tally.unwrapped += 1
             if wanted:
                 yield built
+
+    def _opened(self, record: Record | Rejection | None) -> Record | Rejection | None:
+        return opened(record, self.job.fields) if isinstance(record, Record) else record
 
     def _is_mine(self, record: Record | Rejection) -> bool:
         """Whether a record belongs to this run's shard; where it has no id, by its position."""
@@ -70,6 +79,27 @@ class Reader:
         parts = tuple(self.builder.build(record))
         size = record.size or sum(len(part.text) for part in parts if isinstance(part, Document))
         return Built(record.position, size, parts)
+
+    def try_first(
+        self, built: Iterator[Built | None]
+    ) -> tuple[list[Built], Iterator[Built | None]]:
+        """Look at the first records before anything is encoded.
+
+        Args:
+            built: What `build_all` gives.
+
+        Returns:
+            The first `TRIED` records if all of them are set aside, or else none; and the records,
+            none of them lost.
+        """
+        head: list[Built | None] = []
+        if self.job.tries:
+            for one in built:
+                head.append(one)
+                if one is None or not one.is_set_aside or len(head) == TRIED:
+                    break
+        failed = [one for one in head if one is not None and one.is_set_aside]
+        return failed if len(failed) == TRIED else [], chain(head, built)
 
     def sample(
         self, built: Iterator[Built | None]
@@ -96,7 +126,7 @@ class Reader:
 
     def _first_pass(self) -> Iterator[Document]:
         found = False
-        for number, record in enumerate(self.source.records()):
+        for number, record in enumerate(map(self._opened, self.source.records())):
             if record is None:
                 if found or self.stop.requested.is_set():
                     return  # all that there is so far

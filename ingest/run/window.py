@@ -31,6 +31,11 @@ class Built:
     size: int
     parts: tuple[Document | Deletion | Rejection, ...]
 
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether nothing came of it."""
+        return bool(self.parts) and all(isinstance(part, Rejection) for part in self.parts)
+
 
 @dataclass(slots=True)
 class Window:
@@ -120,15 +125,19 @@ def _short(path: str) -> str:
     return hashlib.blake2b(path.encode()).hexdigest()
 
 
-def group(built: Iterable[Built | None], *, n_parts: int, n_bytes: int) -> Iterator[Window]:
+def group(
+    built: Iterable[Built | None], *, n_parts: int, n_bytes: int, first: int | None = None
+) -> Iterator[Window]:
     """Put records into windows.
 
     Args:
         built: Records in the order of the source; None where the next one lets wait for itself.
         n_parts: A window ends with the record that reaches this.
         n_bytes: Or this size in the source.
+        first: `n_parts` of the first window; None: as of the others.
     """
     window = Window()
+    most = n_parts if first is None else min(n_parts, first)
     for one in built:
         if one is None or _is_of_another_kind(window, one):
             if window.position:
@@ -136,9 +145,9 @@ def group(built: Iterable[Built | None], *, n_parts: int, n_bytes: int) -> Itera
             window = Window()
         if one is not None:
             window.add(one)
-            if window.n_parts >= n_parts or window.size >= n_bytes:
+            if window.n_parts >= most or window.size >= n_bytes:
                 yield window
-                window = Window()
+                window, most = Window(), n_parts
     if window.position:
         yield window
 
