@@ -118,7 +118,7 @@ FIELD = click.option(
 @click.option(
     "--max-rejects",
     type=click.IntRange(min=0),
-    help="Fail when more is set aside.  [default: any number]",
+    help="Fail when more is set aside.  [default: any number, if not all of the first 100]",
 )
 @click.option(
     "--shard",
@@ -180,7 +180,8 @@ def run(
     INPUT may be a JSON array, or a file of CSV or TSV (by its name), whose header names the fields;
     a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
     the same cluster, whose ids, fields and mapping are kept. An index that exists need not be
-    copied: --in-place and --companion.
+    copied: --in-place and --companion. What is in a dump's {"_id": ..., "_source": {...}} is the
+    record, and _id, which may be MongoDB's {"$oid": ...}, its id.
 
     Documents that are in the index already, unchanged, are passed over; where only other fields
     have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done, but
