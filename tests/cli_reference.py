@@ -6,6 +6,7 @@ tests/unit/project/test_cli_reference.py fails where it is behind.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,32 @@ def _context(name: str, command: click.Command, parent: click.Context | None) ->
     return click.Context(
         command, parent, info_name=name, terminal_width=88, **command.context_settings
     )
+
+
+def examples(command: click.Command) -> list[str]:
+    """The command lines of a help text's block of examples."""
+    _, _, rest = (command.help or "").partition("Examples:\n")
+    return [line.strip() for line in rest.partition("\n\n")[0].strip().splitlines()]
+
+
+def parse(line: str) -> None:
+    """Read a command line as its program would, and run nothing.
+
+    What another program is asked (`curl ...`) is passed over.
+
+    Raises:
+        click.UsageError: There is no such command, option or value.
+    """
+    name, *arguments = shlex.split(line.partition(" > ")[0])
+    if name not in PROGRAMS:
+        return
+    context = _context(name, PROGRAMS[name], None)
+    command = PROGRAMS[name]
+    while isinstance(command, click.Group):
+        found, inner, arguments = command.resolve_command(context, arguments)
+        assert inner is not None
+        context, command = _context(found or "", inner, context), inner
+    command.make_parser(context).parse_args(arguments)
 
 
 def render() -> str:
