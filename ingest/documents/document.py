@@ -22,6 +22,8 @@ class Document:
         content_hash: Stands for all of the above.
         record: Where it came from.
         version: Orders the states of a document: an older one never overwrites a newer.
+        language_value: What the record has for the language, where that is no tag; see
+            `ingest.documents.language_values`.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Document:
     content_hash: str
     record: Record
     version: int = field(compare=False)
+    language_value: str = field(default="", compare=False)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This document, set aside."""
