@@ -15,7 +15,7 @@ import orjson
 
 from ingest.cli.options.duplicates import duplicate_options
 from ingest.cli.options.encoder import encoder_options
-from ingest.cli.options.record_fields import parse_paths
+from ingest.cli.options.record_fields import parse_language_map, parse_paths
 from ingest.cli.options.target import WrittenIndex, mode_options
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
@@ -44,6 +44,7 @@ def run_options(command: F) -> F:
     """Give a command the options that every way of indexing has."""
     options: list[Callable[[Any], Any]] = [
         FIELD,
+        LANGUAGE_MAP,
         click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
         click.option(
             "--log-json",
@@ -72,6 +73,16 @@ FIELD = click.option(
     "popularity, translations, or version. Dotted for objects in objects; title=title_{language} "
     "stands for title_en, title_de ... Repeatable; a TOML file has a table [fields].  [default: "
     "fields of these names; text=summary,description,text]",
+)
+
+
+LANGUAGE_MAP = click.option(
+    "--language-map",
+    multiple=True,
+    metavar="VALUE=TAG",
+    help="What a value means that records have for their language (cn=yue). Repeatable.  [default: "
+    "tags, locales and names of languages are known; after xx or x-default, or a country's code, "
+    "the language is detected]",
 )
 
 
@@ -152,6 +163,7 @@ def run(
     target: WrittenIndex,
     keep: tuple[str, ...] | None,
     assignments: tuple[str, ...],
+    language_map: tuple[str, ...],
     query: str,
     slices: int,
     duplicates: Duplicates,
@@ -204,6 +216,7 @@ def run(
         keep=keep,
         source=source,
         fields=_fields(ctx, assignments),
+        language_map=parse_language_map(language_map),
         query=query,
         slices=slices,
         duplicates=duplicates,
@@ -232,6 +245,7 @@ def replay(
     rejects: Path,
     index: str,
     assignments: tuple[str, ...],
+    language_map: tuple[str, ...],
     quiet: bool,
     log_json: bool,
     as_json: bool,
@@ -259,6 +273,7 @@ def replay(
             index=index,
             source=f"{SCHEME}{rejects}",
             fields=_fields(ctx, assignments),
+            language_map=parse_language_map(language_map),
             model=model,
             encoder=encoder,
             rejects=still,

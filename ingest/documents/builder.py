@@ -18,13 +18,14 @@ from ingest.documents.document import Deletion, Document
 from ingest.documents.envelope import ID, metadata_in
 from ingest.documents.field_map import PLACEHOLDER, FieldMap, lookup, tags_of, without
 from ingest.documents.language_detection import LanguageDetector
+from ingest.documents.language_values import LanguageValues
 from ingest.documents.renditions import DEFAULT_ID, records_of, rendition_id
 from ingest.documents.text_recipe import Recipe
 from ingest.sources.record import Fields, Record, Rejection
 from xlrec_es import exact_json
 from xlrec_es.errors import InvalidJson, UnknownLanguage
 from xlrec_es.index.fields import OWN_FIELD
-from xlrec_es.languages import normalize
+from xlrec_es.languages import UNDETERMINED, is_tag, normalize
 
 DECLARED, DETECTED = "declared", "detected"
 OPERATION_FIELD, DELETE = "_op", "delete"
@@ -93,7 +94,14 @@ class DocumentBuilder:
 
     needs_all = False
 
-    def __init__(self, fields: FieldMap, recipe: Recipe, detector: LanguageDetector) -> None:
+    def __init__(
+        self,
+        fields: FieldMap,
+        recipe: Recipe,
+        detector: LanguageDetector,
+        values: LanguageValues | None = None,
+    ) -> None:
+        self._values = values or LanguageValues()
         self._fields = fields
         self._recipe = recipe
         self._detector = detector
@@ -200,8 +208,7 @@ class DocumentBuilder:
         text = self._recipe.text(_texts(draft.texts, draft.paths))
         if not text:
             raise _Unfit(f"no text in {', '.join(draft.paths)}")
-        declared = draft.is_rendition or draft.tag not in (None, "")
-        language = _language(draft.tag) if declared else self._detector.detect(text)
+        language, source = self._language(draft, text, stored=bool(record.own))
         id_ = _checked(rendition_id(draft.id, language)) if draft.is_rendition else draft.id
         own = record.own or {}
         stored: dict[str, Any] = {
@@ -210,17 +217,21 @@ class DocumentBuilder:
             or _work(lookup(record.fields, self._fields.work))
             or draft.id,
             "language": language,
-            "language_source": own.get("language_source") or (DECLARED if declared else DETECTED),
+            "language_source": own.get("language_source") or source,
             "text": text,
             "popularity": _popularity(lookup(record.fields, self._fields.popularity)),
             "source": draft.source,
         }
+        said = draft.tag if isinstance(draft.tag, str) and not is_tag(draft.tag) else ""
+        if source == DETECTED:
+            said = draft.tag or ""
         return Document(
             **stored,
             content_hash=_hash(stored),
             record=record,
             version=version,
             record_id=self._record_id(record, draft),
+            language_value="" if record.own else said,
         )
 
     def _record_id(self, record: Record, draft: _Draft) -> str:
@@ -229,6 +240,34 @@ class DocumentBuilder:
             return draft.id
         stored = {**record.fields, OWN_FIELD: record.own}
         return records_of(draft.id, stored, self._fields.id or DEFAULT_ID)[0]
+
+    def _language(self, draft: _Draft, text: str, *, stored: bool) -> tuple[str, str]:
+        """The tag of a text, and whether it is declared or detected.
+
+        Args:
+            draft: Says what is declared.
+            text: Of the document.
+            stored: It is a document of ours already, whose tag is what it is.
+        """
+        tag = draft.tag
+        if not draft.is_rendition and tag in (None, ""):
+            return self._detector.detect(text), DETECTED
+        if not isinstance(tag, str):
+            raise _Unfit(f"the language is {_kind(tag)}, not text")
+        if stored and is_tag(tag):
+            return _normalized(tag), DECLARED
+        try:
+            said = self._values.read(tag)
+        except UnknownLanguage as error:
+            raise _Unfit(str(error)) from error
+        if said.language is not None:
+            return said.language, DECLARED
+        found = self._detector.detect(text)
+        if found == UNDETERMINED:
+            if said.doubt:
+                raise _Unfit(said.doubt)
+            found = said.otherwise
+        return found, DETECTED
 
 
 def declares_work(record: Record, path: str) -> bool:
@@ -314,15 +353,6 @@ def _work(value: object) -> str | None:
     if isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
     raise _Unfit(f"the work is {_kind(value)}, neither text nor a whole number")
-
-
-def _language(tag: object) -> str:
-    if not isinstance(tag, str):
-        raise _Unfit(f"the language is {_kind(tag)}, not text")
-    try:
-        return _normalized(tag)
-    except UnknownLanguage as error:
-        raise _Unfit(str(error)) from error
 
 
 _normalized = lru_cache(maxsize=1024)(normalize)

@@ -23,6 +23,8 @@ class Document:
         record: Where it came from.
         version: Orders the states of a document: an older one never overwrites a newer.
         record_id: Id of the record that it is made of; None if nobody knows.
+        language_value: What the record has for the language, where that is no tag; see
+            `ingest.documents.language_values`.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Document:
     record: Record
     version: int = field(compare=False)
     record_id: str | None = field(default=None, compare=False)
+    language_value: str = field(default="", compare=False)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This document, set aside."""

@@ -16,6 +16,7 @@ from ingest.documents.builder import Builder, DocumentBuilder
 from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
+from ingest.documents.language_values import LanguageValues
 from ingest.run import checkpoint as checkpoints
 from ingest.run import reject_file
 from ingest.run.checkpoint import Checkpoint, State
@@ -166,7 +167,8 @@ def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
 
 
 def _builder(job: RunJob, source: Source) -> Builder:
-    documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector())
+    values = LanguageValues(job.language_map)
+    documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector(), values)
     builder: Builder = documents
     if job.kept is not None:
         kept = kept_paths(job.kept, source.like["mappings"]) if source.like else job.kept
@@ -231,6 +233,7 @@ def _checkpoint(job: RunJob, source: Source, rejects: RejectFile) -> Checkpoint:
         "source's beginning": _beginning(source),
         "fields": {name: str(path) for name, path in asdict(job.fields).items()},
         "shard": str(job.shard),
+        **({"language map": dict(job.language_map)} if job.language_map else {}),
     }
     return Checkpoint(job.checkpoint or checkpoints.default_path(rejects.path), identity)
 

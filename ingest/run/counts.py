@@ -13,6 +13,8 @@ from typing import Any
 from ingest.documents.deduplication import Found
 from ingest.run.pipeline import Fill
 
+MOST_VALUES, OTHERS = 100, "other values"
+
 
 @dataclass(slots=True)
 class Counts:
@@ -30,6 +32,8 @@ class Counts:
         encoded: Texts that the encoder was given; a document whose text is as it was needs none.
         languages: Documents by language.
         detected: Documents by language, where it was not declared.
+        read_as: Documents by what they have for a language and what that was read as, where it is
+            no tag: `English → en`, `xx → fr (detected)`.
     """
 
     documents: int = 0
@@ -41,6 +45,7 @@ class Counts:
     encoded: int = 0
     languages: Counter[str] = field(default_factory=Counter)
     detected: Counter[str] = field(default_factory=Counter)
+    read_as: Counter[str] = field(default_factory=Counter)
 
     @property
     def settled_well(self) -> int:
@@ -51,6 +56,7 @@ class Counts:
         """Take in those of other records."""
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.read_as = _most(self.read_as)
 
     def as_json(self) -> dict[str, Any]:
         """For the checkpoint."""
@@ -61,6 +67,15 @@ class Counts:
         for name in _COUNTS:
             value = stored[name]
             setattr(self, name, Counter(value) if isinstance(value, dict) else value)
+
+
+def _most(counts: Counter[str]) -> Counter[str]:
+    """Not more than people would read; the wrong field has as many values as documents."""
+    if len(counts) <= MOST_VALUES:
+        return counts
+    kept = Counter(dict(counts.most_common(MOST_VALUES - 1)))
+    kept[OTHERS] += counts.total() - kept.total()
+    return kept
 
 
 _COUNTS = tuple(one.name for one in fields(Counts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class RunJob:
         keep: The user's fields that the documents of a companion have besides the title; None for
             those that it has.
         fields: Which field is what.
+        language_map: Tag by what the records have for a language; see
+            `ingest.documents.language_values`.
         query: Chooses a part of an index; see `ingest.sources.source.open_source`.
         slices: Parts of an index that are read at the same time.
         duplicates: What is done with texts that come more than once.
@@ -53,6 +56,7 @@ class RunJob:
     fields: FieldMap = field(default_factory=FieldMap)
     mode: Mode = VERSION
     keep: tuple[str, ...] | None = None
+    language_map: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
     slices: int = 1
     duplicates: Duplicates = KEEP

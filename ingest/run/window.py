@@ -14,6 +14,8 @@ from ingest.run.counts import Counts
 from ingest.sources.record import Rejection
 from ingest.write.target_index import Change, Earlier
 
+DETECTED_MARK = "(detected)"
+_LONGEST_VALUE = 40  # characters of what stands for a language
 _LONGEST_PATH = 1000  # characters; a longer one is told apart from others by its hash
 _MOST_PATHS = 100_000  # that are remembered; an index has 1000 fields by default
 
@@ -85,6 +87,8 @@ class Window:
         self.counts.languages[document.language] += 1
         if document.language_source == DETECTED:
             self.counts.detected[document.language] += 1
+        if document.language_value:
+            self.counts.read_as[_read_as(document)] += 1
         before = self.documents.get(document.id)
         if before is not None and before.record_id != document.record_id:
             reason = why_taken(document.id, before.record_id or document.id)
@@ -114,6 +118,11 @@ class Window:
     def n_parts(self) -> int:
         """How much there is to be done, and to be remembered."""
         return len(self.documents) + len(self.deletions) + len(self.rejections)
+
+
+def _read_as(document: Document) -> str:
+    how = f" {DETECTED_MARK}" if document.language_source == DETECTED else ""
+    return f"{document.language_value[:_LONGEST_VALUE]} → {document.language}{how}"
 
 
 def _paths(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - whatever JSON holds

@@ -10,9 +10,13 @@ from rich.table import Table
 
 from ingest.encode import raw_vectors
 from ingest.run.counts import INDEXING
+from ingest.run.window import DETECTED_MARK
 from ingest.run.worker import Worker
 from ingest.write import word_segmentation
 from ingest.write.target_index import Target
+
+_SHOWN = 8
+"""Values of a language field that people are told of."""
 
 
 def summarize(
@@ -47,6 +51,7 @@ def summarize(
         "duplicates": asdict(tally.duplicates) if tally.duplicates else None,
         "languages": dict(tally.languages.most_common()),
         "detected": dict(tally.detected.most_common()),
+        "read_as": dict(tally.read_as.most_common()),
         "analyzers": {language: meta.analyzers[language] for language in meta.languages},
         "calibration": meta.calibration.method,
         "encoder": {
@@ -60,7 +65,7 @@ def summarize(
         "bottleneck": slowest and {"stage": slowest[0], "busy": round(slowest[1], 2)},
         "seconds": {stage: round(spent, 2) for stage, spent in tally.seconds.items()}
         | {"total": round(seconds, 2)},
-        "warnings": list(warnings_of(index)),
+        "warnings": [*warnings_of(index), *_detected(tally.read_as)],
     }
 
 
@@ -77,6 +82,18 @@ def warnings_of(target: Target) -> Iterator[str]:
             f"the cluster has no analyzer for {', '.join(sorted(poor))}: texts in "
             f"{'these languages are' if len(poor) > 1 else 'this language are'} searched by word "
             f"forms as they stand (analyzer standard){hint}"
+        )
+
+
+def _detected(read_as: Mapping[str, int]) -> Iterator[str]:
+    """Values of which nobody has said what they mean."""
+    found = {text: count for text, count in read_as.items() if text.endswith(DETECTED_MARK)}
+    if found:
+        several = ", ".join(f"{text} {count}" for text, count in [*found.items()][:_SHOWN])
+        yield (
+            f"{sum(found.values())} documents have something else than a language tag for their "
+            f"language, so that of their text was detected: {several}. Where you know what it "
+            "means: --language-map VALUE=TAG"
         )
 
 
@@ -102,6 +119,8 @@ def table(summary: Mapping[str, Any]) -> Table:
     grid.add_row("languages", _counts(summary["languages"]))
     if summary["detected"]:
         grid.add_row("  detected", _counts(summary["detected"]))
+    if summary["read_as"]:
+        grid.add_row("  read as", _counts(dict([*summary["read_as"].items()][:_SHOWN])))
     seconds = dict(summary["seconds"])
     total = seconds.pop("total")
     seconds.pop(INDEXING, None)  # the time of the four stages that follow it

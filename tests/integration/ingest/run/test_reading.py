@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,46 @@ def test_a_dump_is_read_as_what_it_holds(
     # What was set aside has its id still.
     rejects = Path(f"{path}.rejects.jsonl")
     assert '"_id":"bad"' in rejects.read_text()
+
+
+def test_values_of_catalogues_are_read_and_counted(
+    es_url: str, es: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    japanese, french = "将棋は二人で遊ぶ盤上の競技です", "Un jeu de réflexion avec des tuiles"
+    records = [
+        {"id": "1", "language": "jp", "title": japanese},
+        {"id": "2", "language": "xx", "title": french},
+        {"id": "3", "language": "x-default", "title": french + " numérotées"},
+        {"id": "4", "language": "English", "title": "Tea"},
+        {"id": "5", "language": "cn", "title": "Kung Fu"},
+        {"id": "6", "language": "kr", "title": "2048"},
+        {"id": "7", "language": "en, fr", "title": "Tea and thé"},
+    ]
+    bench = Bench(es, index_name, tmp_path)
+    path = bench.write(records)
+    job = RunJob(path, index_name, language_map={"cn": "yue"}, calibration="none")
+    done = runs.run(job, Connection(es_url), encoder=bench.encoder)
+    assert done["languages"] == {"fr": 2, "ja": 1, "en": 1, "yue": 1}
+    assert done["detected"] == {"fr": 2, "ja": 1}
+    assert done["read_as"] == {
+        "jp → ja (detected)": 1,
+        "xx → fr (detected)": 1,
+        "x-default → fr (detected)": 1,
+        "English → en": 1,
+        "cn → yue": 1,
+    }
+    assert "3 documents have something else than a language tag" in done["warnings"][-1]
+    rejected = [json.loads(x) for x in Path(f"{path}.rejects.jsonl").read_text().splitlines()]
+    assert ["--language-map" in one["reason"] for one in rejected] == [True, True]
+    # Whoever says what they mean can read them again.
+    again = RunJob(
+        f"rejects:{path}.rejects.jsonl",
+        index_name,
+        language_map={"kr": "ko", "en, fr": "en"},
+        rejects=tmp_path / "still",
+    )
+    assert runs.run(again, Connection(es_url), encoder=bench.encoder)["rejected"] == 0
+    assert bench.documents()["6"]["xlrec"]["language"] == "ko"
 
 
 def test_an_input_that_fails_at_its_first_records_is_not_encoded(bench: Bench) -> None:

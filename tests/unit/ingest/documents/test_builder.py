@@ -205,7 +205,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"id": "a", **TITLE, "text": ["y", 3]}, "text is or has a number, not text"),
     ({"id": "a", **TITLE, "text": ["y", None]}, "text is or has null, not text"),
     ({"id": "a", **TITLE, "language": "no tag"}, "'no tag' is not a language tag; use BCP 47"),
-    ({"id": "a", **TITLE, "language": "xx"}, "'xx' is not a language tag; use BCP 47"),
+    ({"id": "a", **TITLE, "language": "en, fr"}, "'en, fr' is several languages"),
+    ({"id": "a", **TITLE, "language": "kr"}, "'kr' is Kanuri, and is written for Korean; say what"),
     ({"id": "a", **TITLE, "language": 3}, "the language is a number, not text"),
     ({"id": "a", **TITLE, "language": ["en"]}, "the language is a list, not text"),
     ({"id": "a", **TITLE, "work": 1.5}, "the work is a number, neither text nor a whole number"),
@@ -307,3 +308,38 @@ def test_a_document_can_be_rejected_later() -> None:
     document = one({"id": "a", "title": "x"})
     rejection = replace(document, id="a@en").rejected("write", "why")
     assert rejection == Rejection(7, "write", "why", {"id": "a", "title": "x"}, "a@en")
+
+
+@pytest.mark.parametrize("value", ["xx", "x-default", "jp", "cn", "gb", "N/A"])
+def test_what_is_no_language_is_detected(value: str) -> None:
+    document = one({"id": "a", "title": "Taquin", "text": FRENCH, "language": value})
+    assert (document.language, document.language_source) == ("fr", "detected")
+    assert document.language_value == value
+    translated = {"id": "a", "translations": {value: {"title": "Taquin", "text": FRENCH}}}
+    assert (one(translated).id, one(translated).language_source) == ("a@fr", "detected")
+
+
+@pytest.mark.parametrize(
+    ("value", "title", "language", "source"),
+    [
+        ("jp", "2048", "ja", "detected"),  # where the text tells nothing
+        ("xx", "2048", "und", "detected"),
+        ("kr", "함께 즐기는 재미있는 보드게임 이야기", "ko", "detected"),
+        ("English", "2048", "en", "declared"),
+        ("en_US.UTF-8", "2048", "en-US", "declared"),
+        ("EN_us", "2048", "en-US", "declared"),
+    ],
+)
+def test_values_of_catalogues_are_understood(
+    value: str, title: str, language: str, source: str
+) -> None:
+    document = one({"id": "a", "title": title, "language": value})
+    assert (document.language, document.language_source) == (language, source)
+    assert document.language_value == ("" if value == "EN_us" else value)
+
+
+def test_a_document_of_ours_keeps_its_tag() -> None:
+    record = Record({"title": "2048"}, 1, id="a", own={"language": "kr", "work": "a"})
+    [document] = builder().build(record)
+    assert isinstance(document, Document)
+    assert (document.language, document.language_value) == ("kr", "")
