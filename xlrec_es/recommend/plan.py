@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from xlrec_es.errors import UnknownItems, UnknownLanguage, UsageError
+from xlrec_es.errors import (
+    SearchFailed,
+    UnknownItems,
+    UnknownLanguage,
+    UsageError,
+    XlrecError,
+)
 from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import title_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import normalize
 from xlrec_es.recommend.options import (
@@ -18,9 +25,11 @@ from xlrec_es.recommend.options import (
     DENSE,
     LEGS,
     LEXICAL,
+    MAX_CLAUSES,
     RECIPROCAL_RANK,
     WEIGHTS,
     Options,
+    SearchOptions,
 )
 from xlrec_es.recommend.profile import (
     FEW_INTERESTS,
@@ -43,12 +52,14 @@ class Known:
         weights: What each item says, signed; see `weighting.weigh`.
         others: Work by document id, of items that say nothing: seen, and no more.
         free_texts: Calibrated vector by free text of the history.
+        lacks: What the answers lack that this was read from, in phrases; see `answers.lacks_of`.
     """
 
     documents: Sequence[HistoryDocument]
     weights: Mapping[str, float]
     others: Mapping[str, str] = field(default_factory=dict)
     free_texts: Mapping[str, Vector] = field(default_factory=dict)
+    lacks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class Plan:
         weights: Fusion weight by leg.
         unknown_items: Ids of the history that no document has.
         notes: What was left out and why.
+        degraded: What of the history could not be read, in sentences.
     """
 
     live: LiveIndex
@@ -72,6 +84,7 @@ class Plan:
     weights: Mapping[str, float]
     unknown_items: tuple[str, ...]
     notes: tuple[str, ...]
+    degraded: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -95,25 +108,24 @@ def make_plan(
 
     Raises:
         UnknownItems: The history names items, and the index has none of them.
+        SearchFailed: None of them was found, and a part of the index did not answer.
         UnknownLanguage: Not a language tag, or none of the index's languages.
         UsageError: No target language, or a market that the index does not know.
     """
     has = {name for document in known.documents for name in (document.work, document.id)}
     has.update(known.others, known.others.values())
-    unknown = tuple(item for item in history.items if item not in has)
-    if unknown and not has and not history.texts:
-        raise UnknownItems(
-            f"{live.name} has no work or document with the id "
-            + " or ".join(repr(item) for item in unknown[:5]),
-            items=unknown,
-        )
+    missing = tuple(item for item in history.items if item not in has)
+    if missing and not has and not history.texts:
+        raise _nothing_known(live, known, missing)
+    # What was not found may be there all the same where a part of the index did not answer.
+    unread = missing if known.lacks else ()
     weights = options.weights or live.meta.weights or WEIGHTS
     documents = _in_languages(known.documents, history.languages)
     profile = build_profile(
         documents,
         _work_weights(known.weights, documents),
         free_texts=known.free_texts,
-        also_seen=known.others.values(),
+        also_seen={*known.others.values(), *unread},
         max_interests=options.max_interests or default_interests(live, weights),
         push=options.push,
     )
@@ -134,13 +146,56 @@ def make_plan(
         languages=targets,
         legs=legs,
         index=live.searched,
-        options=options.search,
+        options=_without_documents(options.search, unread, live),
         markets=_markets(options.search.market, targets, live),
     )
     if options.server_side:
         constant = options.rank_constant if options.fusion == RECIPROCAL_RANK else None
         requests = one_search_each(requests, weights=weights, rank_constant=constant)
-    return Plan(live, profile, targets, requests, weights, unknown, tuple(notes))
+    if len(profile.liked) > MAX_CLAUSES and COLLABORATIVE in legs:
+        notes.append(
+            f"the {MAX_CLAUSES} heaviest of {len(profile.liked)} liked works speak in the "
+            "collaborative leg, for a query with more parts is refused"
+        )
+    return Plan(
+        live,
+        profile,
+        targets,
+        requests,
+        weights,
+        () if known.lacks else missing,
+        tuple(notes),
+        tuple(_unread_sentence(lack, unread) for lack in dict.fromkeys(known.lacks)),
+    )
+
+
+def _nothing_known(live: LiveIndex, known: Known, missing: Sequence[str]) -> XlrecError:
+    """The error for a history of which nothing was found."""
+    if known.lacks:
+        return SearchFailed(f"{_unread_sentence(known.lacks[0], missing)}; ask again later")
+    names = " or ".join(repr(item) for item in missing[:5])
+    return UnknownItems(f"{live.name} has no work or document with the id {names}", items=missing)
+
+
+def _unread_sentence(lack: str, unread: Sequence[str]) -> str:
+    """What a history's search lacks, and what follows."""
+    sentence = f"the search for the history {lack}"
+    if not unread:
+        return sentence
+    return (
+        f"{sentence}: {len(unread)} of its items were not found, and other renditions of them may "
+        "be recommended"
+    )
+
+
+def _without_documents(
+    search: SearchOptions, unread: Sequence[str], live: LiveIndex
+) -> SearchOptions:
+    """The same, without documents with these ids: of which works they are is not known."""
+    if not unread:
+        return search
+    ids = [{"ids": {"values": some}} for some in parts(unread, live.limits.ids)]
+    return replace(search, filters=(*search.filters, {"bool": {"must_not": ids}}))
 
 
 def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:

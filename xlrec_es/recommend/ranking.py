@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from xlrec_es.cluster.client_errors import root_cause
+from xlrec_es.cluster.answers import Answer, lacks_of
+from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.hits import id_of, work_of
 from xlrec_es.recommend import fusion, reranking, retrievers
@@ -14,8 +14,6 @@ from xlrec_es.recommend.options import DENSE, LEXICAL, RECIPROCAL_RANK, Options
 from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import boost_of, score_of
 from xlrec_es.recommend.retrievers import FUSED
-
-Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +98,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     # Only a shared list needs it (`results.choose`), and only beside a leg that cannot be compared.
     fair = fuse(alike) if options.mix == reranking.AUTO and len(alike) < len(lists) else candidates
     works = {document: work_of(hit) for document, hit in hits.items()}
-    return Ranking(candidates, fair, hits, works, degraded)
-
-
-def hits_of(answer: Answer) -> list[Answer]:
-    """The hits of a search, whether it was sent by itself or with others.
-
-    Raises:
-        IndexNotFound: The index is gone.
-        SearchFailed: The search failed.
-    """
-    if "error" in answer:
-        cause = root_cause(answer["error"])
-        if cause.get("type") == "index_not_found_exception":
-            raise IndexNotFound(f"{cause.get('reason')}; make it with: xlrec-ingest run")
-        raise SearchFailed(f"a search failed: {cause.get('reason')}")
-    hits: list[Answer] = answer["hits"]["hits"]
-    return hits
+    return Ranking(candidates, fair, hits, works, (*plan.degraded, *degraded))
 
 
 def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[str, ...]]:
@@ -129,17 +111,11 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
             cause = root_cause(answer["error"])
             if cause.get("type") == "index_not_found_exception":
                 raise IndexNotFound(f"{plan.live.name} has just been deleted")
-            degraded.append(f"{what} failed: {cause.get('reason')}")
+            degraded.append(f"{what} failed: {explained(cause)}")
             usable.append({"hits": {"hits": []}})
             continue
         usable.append(answer)
-        if answer["timed_out"]:
-            degraded.append(f"{what} ran out of time and saw only a part of the index")
-        if answer["_shards"]["failed"]:
-            shards = answer["_shards"]
-            degraded.append(
-                f"{what} reached only {shards['successful']} of {shards['total']} shards"
-            )
+        degraded += [f"{what} {lack}" for lack in lacks_of(answer)]
     if answers and all("error" in answer for answer in answers):
         raise SearchFailed(degraded[0])
     return usable, tuple(dict.fromkeys(degraded))
