@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,12 @@ from xlrec_es.errors import (
     IndexNotFound,
     PermissionDenied,
 )
+
+TOO_LARGE = 413
+
+# By the number of a block, in Elasticsearch's own sentences, the setting that takes it off.
+_BLOCKS = {"5": "read_only", "7": "read", "8": "write", "9": "metadata"}
+_BLOCK = re.compile(r"FORBIDDEN/(\d+)/")
 
 
 @contextmanager
@@ -45,9 +52,7 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
     except elasticsearch.UnsupportedProductError as error:
         raise ClusterUnreachable(f"{nodes} answers, but it is not Elasticsearch") from error
     except elasticsearch.ApiError as error:
-        raise ClusterError(
-            f"{nodes} answered {error.status_code}: {reason_of(error)}", status=error.status_code
-        ) from error
+        raise ClusterError(_refusal(nodes, error), status=error.status_code) from error
     except elasticsearch.ConnectionTimeout as error:
         raise ClusterUnreachable(
             f"{nodes} did not answer in time; give it more (--timeout, XLREC_TIMEOUT), "
@@ -70,13 +75,42 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
         ) from error
 
 
+def _refusal(nodes: str, error: elasticsearch.ApiError) -> str:
+    if error.status_code == TOO_LARGE:
+        return (
+            f"{nodes} takes no request as large as this one (http.max_content_length, 100mb where "
+            "nobody set it); ask for less at once, or raise that"
+        )
+    return f"{nodes} answered {error.status_code}: {reason_of(error)}"
+
+
 def reason_of(error: elasticsearch.ApiError) -> str:
     """The sentence that Elasticsearch gives as the cause of an error."""
     body = error.body
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
         cause = root_cause(body["error"])
-        return str(cause.get("reason") or body["error"].get("reason") or error.message)
+        return explained(cause) or str(body["error"].get("reason") or error.message)
     return str(error.message)
+
+
+def explained(cause: Mapping[str, Any]) -> str:
+    """The sentence of a cause, with what to do where Elasticsearch does not say it.
+
+    Args:
+        cause: See `root_cause`.
+    """
+    reason, kind = str(cause.get("reason") or ""), cause.get("type")
+    if kind == "index_closed_exception":
+        index = cause.get("index", "the index")
+        return f"{index} is closed; open it with: POST {index}/_open"
+    if kind == "cluster_block_exception":
+        if "read-only-allow-delete" in reason:
+            return f"{reason} make room on the disks, and Elasticsearch takes this off by itself"
+        block = _BLOCK.search(reason)
+        if block and block[1] in _BLOCKS:
+            setting = f'{{"index.blocks.{_BLOCKS[block[1]]}": null}}'
+            return f"{reason} if nobody wants that: PUT <index>/_settings {setting}"
+    return reason
 
 
 def root_cause(error: Mapping[str, Any]) -> Mapping[str, Any]:

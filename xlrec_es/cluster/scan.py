@@ -12,12 +12,17 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.capabilities import server_version
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import IndexNotFound, PermissionDenied, PointInTimeLost
+from xlrec_es.errors import ClusterError, IndexNotFound, PermissionDenied, PointInTimeLost
 
 Hit = Mapping[str, Any]
 
 PAGE = 1000
 """Documents in a page: with vectors and texts some megabytes."""
+
+MOST = 10_000
+"""Hits of a search, where an index says nothing else."""
+
+BAD_REQUEST = 400
 
 # How long whoever reads may take over one page. A worker stands still while Elasticsearch is down,
 # and its source waits with it; a longer time holds deleted documents' space for longer, no more.
@@ -92,7 +97,8 @@ def pages(
         client: Of the cluster.
         index: Index or alias.
         body: What to ask for: `query`, `_source`, `fields` ...
-        page: Documents in a page, 10,000 at most; None for `PAGE`.
+        page: Documents in a page, 10,000 at most; None for `PAGE`. Fewer where the index allows
+            fewer.
         preference: Which shards: `_shards:0`.
         slices: Parts that are read at the same time, a page of each ahead.
 
@@ -110,7 +116,7 @@ def pages(
         ]
     has_read = False
     try:
-        for hits in _merged([_pages_of(client, part, pit) for part in parts]):
+        for hits in _merged([_pages_of(client, index, part, pit) for part in parts]):
             has_read = True
             yield hits
     except PermissionDenied:
@@ -130,15 +136,24 @@ def _scrolled(
 ) -> Iterator[list[Hit]]:
     """The same by a scroll, which a key for an alias alone may use, too."""
     body = {name: value for name, value in asked.items() if name != "track_total_hits"}
-    body["sort"] = ["_doc"]
-    with friendly_errors(client):
-        answer = client.search(
-            index=index,
-            body=body,
-            scroll=_KEEP_ALIVE,
-            preference=preference,
-            allow_partial_search_results=False,
-        )
+    if body["sort"] == ["_shard_doc"]:
+        body["sort"] = ["_doc"]
+
+    def begin() -> Any:  # noqa: ANN401 - the client's answer
+        with friendly_errors(client):
+            return client.search(
+                index=index,
+                body=body,
+                scroll=_KEEP_ALIVE,
+                preference=preference,
+                allow_partial_search_results=False,
+            )
+
+    try:
+        answer = begin()
+    except ClusterError as error:
+        body = _within_window(client, index, body, error)
+        answer = begin()
     try:
         while hits := answer["hits"]["hits"]:
             yield hits
@@ -154,15 +169,47 @@ def _scrolled(
             client.clear_scroll(scroll_id=answer["_scroll_id"])
 
 
-def _pages_of(client: Elasticsearch, asked: dict[str, Any], pit: str) -> Iterator[list[Hit]]:
+def _pages_of(
+    client: Elasticsearch, index: str, asked: dict[str, Any], pit: str
+) -> Iterator[list[Hit]]:
     while True:
-        answer = _next(client, {**asked, "pit": {"id": pit, "keep_alive": _KEEP_ALIVE}})
+        try:
+            answer = _next(client, {**asked, "pit": {"id": pit, "keep_alive": _KEEP_ALIVE}})
+        except ClusterError as error:
+            asked = _within_window(client, index, asked, error)
+            continue
         hits: list[Hit] = answer["hits"]["hits"]
         if not hits:
             return
         yield hits
         asked = {**asked, "search_after": hits[-1]["sort"]}
         pit = answer.get("pit_id", pit)
+
+
+def _within_window(
+    client: Elasticsearch, index: str, asked: dict[str, Any], error: ClusterError
+) -> dict[str, Any]:
+    """What was refused with an error, with a page that the index allows; else that error."""
+    most = most_hits(client, index) if error.status == BAD_REQUEST else asked["size"]
+    if most >= asked["size"]:
+        raise error
+    return {**asked, "size": most}
+
+
+def most_hits(client: Elasticsearch, index: str) -> int:
+    """How many hits a search of an index may have (`index.max_result_window`).
+
+    Args:
+        client: Of the cluster.
+        index: Index, alias or pattern: of several, it is what all of them allow.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    name = "index.max_result_window"
+    with friendly_errors(client):
+        answer = client.indices.get_settings(index=index, name=name, flat_settings=True).body
+    return min((int(body["settings"].get(name, MOST)) for body in answer.values()), default=MOST)
 
 
 def _merged(parts: Sequence[Iterator[list[Hit]]]) -> Iterator[list[Hit]]:

@@ -10,8 +10,9 @@ from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, c
 from xlrec_es.cluster.capabilities import MINIMUM_VERSION
 from xlrec_es.cluster.roles import ROLES, index_names
 from xlrec_es.doctor.capacity import DISK, GIB, DataNode, Need, Watermarks
-from xlrec_es.index.fields import OWN_FIELD, text_field
+from xlrec_es.index.fields import MAX_HITS, MAX_TERMS, OWN_FIELD, text_field
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.index.search_limits import SearchLimits
 from xlrec_es.versions.status import VersionStatus
 
 MAX_SHARD_BYTES = 50 * GIB
@@ -20,7 +21,11 @@ MAX_SHARD_BYTES = 50 * GIB
 MAX_HEAP_BYTES = 32 * GIB
 """From here on Java no longer compresses its pointers."""
 
+LEAST_COLUMNS = 2
+"""What a search reads of each hit: its id and its work; and a column for each cap."""
+
 _HIGH_HEAP_PERCENT = 85
+_MAX_COLUMNS = "index.max_docvalue_fields_search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +213,45 @@ def check_refresh(interval: str | None) -> list[Finding]:
     return [Finding("refresh", "ok", f"every {interval or '1s'}")]
 
 
-def check_writes(*, blocked: bool) -> list[Finding]:
-    """Whether the index takes writes; a reindex or rollback that was killed leaves it refusing."""
-    if blocked:
+def check_limits(settings: Mapping[str, str]) -> list[Finding]:
+    """What the index's settings let a search ask for, beside what is asked for.
+
+    Args:
+        settings: Flat.
+    """
+    limits = SearchLimits.of(settings)
+    columns = int(settings.get(_MAX_COLUMNS, LEAST_COLUMNS))
+    if columns < LEAST_COLUMNS:
+        message = f"{_MAX_COLUMNS} is {columns}, and each search reads {LEAST_COLUMNS} of them"
+        advice = f'set it back: PUT <index>/_settings {{"{_MAX_COLUMNS}": null}}'
+        return [Finding("limits", "problem", message, advice)]
+    findings = []
+    for name, has, usual, follows in (
+        ("index.max_result_window", limits.hits, MAX_HITS, "no search finds more"),
+        ("index.max_terms_count", limits.terms, MAX_TERMS, "long histories are split"),
+    ):
+        if has < usual:
+            advice = f'if nobody needs it: PUT <index>/_settings {{"{name}": null}}'
+            message = f"{name} is {has} in place of {usual}: {follows}, and more requests are sent"
+            findings.append(Finding("limits", "warning", message, advice))
+    return findings or [Finding("limits", "ok", "as Elasticsearch has them, or above")]
+
+
+def check_writes(settings: Mapping[str, str]) -> list[Finding]:
+    """Whether the index takes writes; a reindex or rollback that was killed leaves it refusing.
+
+    Args:
+        settings: Flat.
+    """
+    if settings.get("index.blocks.read_only_allow_delete") == "true":
+        message = "refused (index.blocks.read_only_allow_delete): a disk was too full"
+        advice = "make room on the disks, and Elasticsearch takes it off by itself"
+        return [Finding("writes", "problem", message, advice)]
+    if settings.get("index.blocks.read_only") == "true":
+        message = "refused, and changes of the mapping too (index.blocks.read_only)"
+        advice = 'if nobody wants it: PUT <index>/_settings {"index.blocks.read_only": null}'
+        return [Finding("writes", "warning", message, advice)]
+    if settings.get("index.blocks.write") == "true":
         message = "refused (index.blocks.write)"
         advice = (
             "if a reindex or rollback was killed, run it again, which takes the block off; if "

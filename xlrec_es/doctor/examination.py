@@ -132,9 +132,14 @@ def _index(versions: Versions, live: Version | None) -> tuple[LiveIndex | None, 
     except NotAnXlrecIndex as error:
         message, _, advice = str(error).partition("; ")
         return None, [Finding("index", "problem", message, advice)]
+    if not live.is_open:
+        advice = f"open it: POST {live.index}/_open"
+        message = f"{live.index} is closed, so that nothing can be read"
+        return None, [Finding("index", "problem", message, advice)]
     found = [Finding("index", "ok", f"{name} is {live.index}")]
     found += checks.check_mapping(described.meta, live.body["mappings"])
-    found += checks.check_writes(blocked=live.is_blocked)
+    found += checks.check_writes(live.body["settings"])
+    found += checks.check_limits(live.body["settings"])
     found += checks.check_refresh(live.body["settings"].get("index.refresh_interval"))
     return described, found
 
@@ -160,7 +165,7 @@ def _capacity(patient: Patient, live: Version | None, described: LiveIndex | Non
         stats = client.nodes.stats(metric="fs,jvm,os")["nodes"].values()
         settings = client.cluster.get_settings(include_defaults=True, flat_settings=True)
         documents = patient.documents
-        if documents is None and live is not None:
+        if documents is None and live is not None and live.is_open:
             documents = client.count(index=live.index)["count"]
     nodes = [DataNode.from_stats(node) for node in stats if _holds_indices(node["roles"])]
     replicas = int(live.body["settings"]["index.number_of_replicas"]) if live else 1

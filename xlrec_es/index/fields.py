@@ -1,4 +1,4 @@
-"""The fields of the object `xlrec`, and Elasticsearch's limit for hits."""
+"""The fields of the object `xlrec`, and Elasticsearch's limits for hits and terms."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ TEXT_FIELD = "xlrec.text"
 
 MAX_HITS = 10_000
 """Elasticsearch's own `index.max_result_window`, and its limit for `num_candidates`."""
+
+MAX_TERMS = 65_536
+"""Elasticsearch's own `index.max_terms_count`."""
 
 
 def text_field(language: str) -> str:

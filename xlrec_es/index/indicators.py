@@ -16,8 +16,9 @@ import numpy as np
 from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
+from xlrec_es.cluster.answers import Answer, hits_of, whole
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import UnknownItems
+from xlrec_es.errors import UnknownItems, UsageError
 from xlrec_es.index.fields import (
     EVIDENCE_FIELD,
     GENERATION_FIELD,
@@ -120,18 +121,25 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
 
     Raises:
         UnknownItems: No document or work has this id.
+        UsageError: More neighbours than the index gives in one search.
+        SearchFailed: A part of the index does not answer.
         XlrecError: As for `xlrec_es.index.live_index.find_live`.
     """
     live = find_live(client, index)
+    if not 1 <= size <= live.limits.ids:
+        raise UsageError(
+            f"{size} neighbours are asked for, and {live.name} gives 1 to {live.limits.ids} in one "
+            "search (index.max_result_window, index.max_terms_count)"
+        )
     title, languages = live.meta.title_field, by_language(live.meta.languages)
     either = {"bool": {"should": [{"ids": {"values": [item]}}, {"term": {WORK_FIELD: item}}]}}
     ours = {"bool": {"must": [either], "filter": [{"exists": {"field": WORK_FIELD}}]}}
     with friendly_errors(client):
         body = {"query": ours, "size": 1, **_wanted(title)}
-        hits = client.search(index=live.searched, body=body)["hits"]
-        if not hits["hits"]:
+        hits = _whole_hits(client.search(index=live.searched, body=body).body)
+        if not hits:
             raise UnknownItems(f"no document or work of {live.name} is {item!r}", items=[item])
-        hit = hits["hits"][0]
+        hit = hits[0]
         fields = hit["fields"]
         work = fields[WORK_FIELD][0]
         weights = read_indicators(fields.get(INDICATORS_FIELD))
@@ -159,7 +167,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         speaks_for={
             language: tuple(
                 _neighbour(found["fields"][WORK_FIELD][0], found, title, found["_score"])
-                for found in answer["hits"]["hits"]
+                for found in _whole_hits(answer)
             )
             for language, answer in zip(languages, answers, strict=True)
         },
@@ -201,8 +209,12 @@ def _documents_of(
         "_source": [title] if title else False,
         "fields": [WORK_FIELD, LANGUAGE_FIELD],
     }
-    answer = client.search(index=index, body=body)
-    return {hit["fields"][WORK_FIELD][0]: hit for hit in answer["hits"]["hits"]}
+    hits = _whole_hits(client.search(index=index, body=body).body)
+    return {hit["fields"][WORK_FIELD][0]: hit for hit in hits}
+
+
+def _whole_hits(answer: Answer) -> list[Answer]:
+    return hits_of(whole(answer, "a search of the index"))
 
 
 def _neighbour(

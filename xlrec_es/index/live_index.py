@@ -13,6 +13,7 @@ from xlrec_es.errors import FingerprintMismatch, IndexNotFound, IndexUnusable, N
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.mapping import text_fields
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.index.search_limits import DEFAULT_LIMITS, SearchLimits
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.fingerprint import Fingerprint
 
@@ -20,6 +21,9 @@ _READ = (
     "*.mappings._meta",
     "*.settings.index.version.created_string",
     "*.settings.index.uuid",
+    "*.settings.index.max_result_window",
+    "*.settings.index.max_terms_count",
+    "*.settings.index.verified_before_close",
     "*.data_stream",
 )
 
@@ -37,6 +41,7 @@ class LiveIndex:
         uuid: Of the physical index: another one of its name has another. None if nobody asked.
         gives_routing: Whether the alias gives what is fetched by its id a routing, and refuses any
             other.
+        limits: What it allows in one search.
     """
 
     name: str
@@ -45,6 +50,7 @@ class LiveIndex:
     through: str | None = None
     uuid: str | None = None
     gives_routing: bool = False
+    limits: SearchLimits = DEFAULT_LIMITS
 
     @property
     def searched(self) -> str:
@@ -80,8 +86,8 @@ def find_live(client: Elasticsearch, name: str, *, to_write: bool = False) -> Li
 
     Raises:
         IndexNotFound: Nothing has that name.
-        IndexUnusable: The name stands for several indices, or for a data stream; or it is an alias
-            that nothing may be written through.
+        IndexUnusable: The name stands for several indices, or for a data stream; or the index is
+            closed; or it is an alias that nothing may be written through.
         NotAnXlrecIndex: The index was not made by this program.
         ClusterError: The cluster does not answer, or refuses.
     """
@@ -141,8 +147,13 @@ def _escaped(name: str) -> str:
     return "*" if "," in name else name.replace(".", "\\.")
 
 
-def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
+def read_live(name: str, answer: Mapping[str, Any], *, closed_too: bool = False) -> LiveIndex:
     """Read the answer to `live_arguments`.
+
+    Args:
+        name: Index or alias.
+        answer: The answer.
+        closed_too: Whether it is not to be searched, so that it may be closed.
 
     Raises:
         IndexNotFound: As for `find_live`.
@@ -161,7 +172,12 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
             f"{name} is a data stream ({stream}), whose indices come and go by themselves; read it "
             f"into an index of its own with: xlrec-ingest run index:{name} --companion --index NAME"
         )
-    aliases = body.get("aliases", {})
+    aliases, settings = body.get("aliases", {}), body.get("settings", {})
+    if not closed_too and is_closed(settings):
+        raise IndexUnusable(
+            f"{physical} is closed, so that nothing can be read; open it with: "
+            f"POST {physical}/_open"
+        )
     meta = body.get("mappings", {}).get("_meta", {}).get(OWN_FIELD)
     if meta is None:
         raise NotAnXlrecIndex(
@@ -175,14 +191,22 @@ def read_live(name: str, answer: Mapping[str, Any]) -> LiveIndex:
             IndexMeta.from_meta(meta),
             _created(body),
             name if adds_something(name, physical, aliases) else None,
-            body.get("settings", {}).get("index", {}).get("uuid"),
+            settings.get("index", {}).get("uuid"),
             gives_routing=name != physical and "index_routing" in aliases.get(name, {}),
+            limits=SearchLimits.of(settings),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotAnXlrecIndex(
             f"the _meta.xlrec of {physical} cannot be read ({error!r}); it is damaged, or from "
             "another version of xlrec-es"
         ) from error
+
+
+def is_closed(settings: Mapping[str, Any]) -> bool:
+    """Whether an index is closed, by its settings, flat or not."""
+    own = settings.get("index", {})
+    name = "verified_before_close"
+    return "true" in (own.get(name), settings.get(f"index.{name}"))
 
 
 def adds_something(name: str, physical: str, aliases: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import ConfigError, UnknownItems
+from xlrec_es.errors import ClusterError, ConfigError, UnknownItems
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.row_reader import Row, expanded, text_of, values_at
 
@@ -55,13 +57,33 @@ def read_history(client: Elasticsearch, user: str, source: EventSource) -> Histo
         ClusterError: Elasticsearch is out of reach, or refuses.
     """
     source = replace(source, user=_exact(client, source))
-    with friendly_errors(client):
-        answer = client.search(index=source.index, body=events_body(user, source)).body
-    hits = answer["hits"]["hits"]
+    hits = _latest(client, events_body(user, source), source)
     interactions = tuple(one for hit in hits for one in _interactions(hit, source))
     if not interactions:
         raise UnknownItems(f"{source.index} has no event of {source.user} {user!r}", items=[user])
     return History(interactions)
+
+
+def _latest(
+    client: Elasticsearch, body: dict[str, Any], source: EventSource
+) -> Iterable[Mapping[str, Any]]:
+    """The events, all of them: of those that are left out, the items would be recommended again."""
+    try:
+        with friendly_errors(client):
+            # In place of a part of them, where a shard fails or time runs out, an error.
+            answer = client.search(
+                index=source.index, body=body, allow_partial_search_results=False
+            )
+    except ClusterError as error:
+        if error.status != scan.BAD_REQUEST:
+            raise
+        most = scan.most_hits(client, source.index)
+        if most >= source.limit:
+            raise
+        pages = scan.pages(client, source.index, body, page=most)
+        return list(islice(chain.from_iterable(pages), source.limit))
+    hits: list[Mapping[str, Any]] = answer["hits"]["hits"]
+    return hits
 
 
 def _exact(client: Elasticsearch, source: EventSource) -> str:

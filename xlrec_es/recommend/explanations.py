@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.fields import INDICATORS_FIELD
 from xlrec_es.index.hits import vector_of
 from xlrec_es.index.indicators import read_indicators
 from xlrec_es.recommend import fusion
 from xlrec_es.recommend.options import COLLABORATIVE, DENSE, LEXICAL
 from xlrec_es.recommend.plan import Plan
-from xlrec_es.recommend.ranking import Answer
 from xlrec_es.recommend.retrievers import FUSED
 from xlrec_es.vectors.vector import Vector
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from xlrec_es.cluster.answers import Answer, documents_lost, hits_of, lacks_of
 from xlrec_es.cluster.capabilities import NODES_ANSWER, read_nodes
 from xlrec_es.errors import (
     ClusterError,
@@ -22,20 +23,22 @@ from xlrec_es.errors import (
 )
 from xlrec_es.index.hits import work_of
 from xlrec_es.index.live_index import LiveIndex, check_encoder, live_arguments, read_live
+from xlrec_es.index.paging import PagedSearch, all_hits, once_each
+from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.interactions.weighting import weigh
 from xlrec_es.recommend import retrievers, similarity
 from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTS, Options
 from xlrec_es.recommend.plan import Known, Plan, make_plan, read_documents
 from xlrec_es.recommend.queries import history_body, to_msearch
-from xlrec_es.recommend.ranking import Ranking, Searched, hits_of, rank
+from xlrec_es.recommend.ranking import Ranking, Searched, rank
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.results import choose, details, finish
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
 T = TypeVar("T")
-Hit = Mapping[str, Any]
+Hit = Answer
 
 DESCRIPTION_LIFE_S = 30.0
 """How long what an index says of itself is believed; a swapped alias is noticed sooner."""
@@ -56,6 +59,28 @@ Steps = Generator[Call, Mapping[str, Any], T]
 
 Outcome = Mapping[str, Any] | XlrecError
 """What became of a call: its answer, or the error that it met."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of a history.
+
+    Attributes:
+        documents: The hits of items that say something.
+        others: The hits of items that say nothing.
+        lacks: What the answers lack, in phrases; see `answers.lacks_of`.
+    """
+
+    documents: Sequence[Hit]
+    others: Sequence[Hit]
+    lacks: tuple[str, ...] = ()
+
+    def with_all(self, renditions: Read) -> Read:
+        """With every rendition of the works that its documents are of."""
+        lacks = tuple(dict.fromkeys((*self.lacks, *renditions.lacks)))
+        # What was found before is there, even if a part of the index does not answer now.
+        before = self.documents if lacks else ()
+        return Read(once_each([*before, *renditions.documents]), self.others, lacks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +162,8 @@ class Core:
             searched = yield from self._answers(plan)
             ranking = rank(plan, searched.answers, options)
             if in_words:
-                scores = yield from self._shared_words(plan, ranking)
+                scores, lost = yield from self._shared_words(plan, ranking)
+                ranking = replace(ranking, degraded=(*ranking.degraded, *lost))
             else:
                 scores = similarity.vector_scores(ranking, measure)
             ranking = similarity.measured(ranking, scores)
@@ -145,11 +171,15 @@ class Core:
 
         return (yield from self._once_or_twice(once, size))
 
-    def _shared_words(self, plan: Plan, ranking: Ranking) -> Steps[dict[str, float]]:
+    def _shared_words(
+        self, plan: Plan, ranking: Ranking
+    ) -> Steps[tuple[dict[str, float], list[str]]]:
+        """The score of each candidate, and what could not be read for it, in sentences."""
         if not ranking.candidates:
-            return {}
+            return {}, []
         answer = yield Call("mtermvectors", similarity.terms_question(plan, ranking))
-        return similarity.jaccard_scores(answer, plan, ranking)
+        scores = similarity.jaccard_scores(answer, plan, ranking)
+        return scores, documents_lost(answer)
 
     def _once_or_twice(
         self, once: Callable[[], Steps[Recommendations]], size: int
@@ -181,29 +211,30 @@ class Core:
         weights = weigh(history, self.options.rules)
         telling = [item for item in history.items if item in weights]
         silent = [item for item in history.items if item not in weights]
-        documents, others = yield from self._history(self.index, live, telling, silent)
-        if any(hit["_index"] != live.name for hit in (*documents, *others)):
+        read = yield from self._history(self.index, live, telling, silent)
+        if any(hit["_index"] != live.name for hit in (*read.documents, *read.others)):
             # The alias was swapped: these vectors are another encoder's, perhaps. From here on one
             # version is asked by its own name, wherever the alias goes.
             self._live = None
             live = yield from self.live()
-            documents, others = yield from self._history(live.searched, live, telling, silent)
+            read = yield from self._history(live.searched, live, telling, silent)
         # A document's id does not say of which work it is a rendition: fetch the others too.
-        works = {work_of(hit) for hit in documents}
+        works = {work_of(hit) for hit in read.documents}
         if not works <= set(telling):
-            documents, _ = yield from self._history(live.searched, live, sorted(works), [])
+            read = read.with_all((yield from self._history(live.searched, live, sorted(works), [])))
         known = Known(
-            read_documents(documents, live),
+            read_documents(read.documents, live),
             weights,
-            {hit["_id"]: work_of(hit) for hit in others},
+            {hit["_id"]: work_of(hit) for hit in read.others},
             self._encode(history, live),
+            read.lacks,
         )
         options = options or self.options
         search = replace(
-            options.search.deep_enough(size),
+            options.search.deep_enough(size, live.limits),
             binary_vectors=live.has_binary_vectors and not readable,
         )
-        return make_plan(
+        plan = make_plan(
             live,
             history,
             known,
@@ -211,6 +242,13 @@ class Core:
             options=replace(options, search=search),
             own_languages=own_languages,
         )
+        if max(options.search.candidates, size) <= live.limits.hits:
+            return plan
+        note = (
+            f"each search finds {live.limits.hits} documents of {live.name} at most, where "
+            f"{max(options.search.candidates, size)} are wanted (index.max_result_window)"
+        )
+        return replace(plan, notes=(*plan.notes, note))
 
     def live(self) -> Steps[LiveIndex]:
         """The index behind the name, asked again after a while."""
@@ -244,25 +282,43 @@ class Core:
 
     def _history(
         self, index: str, live: LiveIndex, telling: Sequence[str], silent: Sequence[str]
-    ) -> Steps[tuple[list[Hit], list[Hit]]]:
+    ) -> Steps[Read]:
         """The documents of items that say something, and those of items that say nothing."""
         title, binary = live.meta.title_field, live.has_binary_vectors
-        bodies = [history_body(telling, title=title, binary=binary)] * bool(telling)
+        size = live.limits.hits
+
+        def paged(items: Sequence[str], body: dict[str, Any]) -> PagedSearch:
+            return PagedSearch(body, may_be_more=len(items) * len(live.meta.languages) > size)
+
+        documents = [
+            paged(some, history_body(some, title=title, binary=binary, size=size))
+            for some in parts(telling, live.limits.ids)
+            if some
+        ]
         # Of what says nothing the work is enough, to leave it out of lists.
-        bodies += [history_body(silent, title=None, vectors=False)] * bool(silent)
-        if len(bodies) < 2:
-            found = yield from self._hits(index, *bodies)
-            return (found, []) if telling else ([], found)
+        others = [
+            paged(some, history_body(some, title=None, vectors=False, size=size))
+            for some in parts(silent, live.limits.ids)
+            if some
+        ]
+        searches = [*documents, *others]
+        while waiting := [(one, one.body) for one in searches if one.body is not None]:
+            answers = yield from self._ask(index, [body for _, body in waiting])
+            for (search, _), answer in zip(waiting, answers, strict=True):
+                search.take(answer)
+        lacks = [lack for search in searches for lack in search.lacks]
+        return Read(all_hits(documents), all_hits(others), tuple(dict.fromkeys(lacks)))
+
+    def _ask(self, index: str, bodies: Sequence[Mapping[str, Any]]) -> Steps[Sequence[Answer]]:
+        """The answers to searches, in one request; to none, none."""
+        if not bodies:
+            return []
+        if len(bodies) == 1:
+            return [(yield Call(SEARCH, {"index": index, "body": bodies[0]}))]
         header = {"index": index}
         answer = yield Call(MSEARCH, {"searches": [x for body in bodies for x in (header, body)]})
-        first, second = answer["responses"]
-        return hits_of(first), hits_of(second)
-
-    def _hits(self, index: str, body: Mapping[str, Any] | None = None) -> Steps[list[Hit]]:
-        """The hits of one search; of none, none."""
-        if body is None:
-            return []
-        return hits_of((yield Call(SEARCH, {"index": index, "body": body})))
+        answers: Sequence[Answer] = answer["responses"]
+        return answers
 
     def search(self, history: History, languages: Iterable[str] | None) -> Steps[Searched]:
         """Plan, and search."""
@@ -284,12 +340,17 @@ class Core:
         """Choose what is shown, and fetch what those documents hold."""
         if options.diversity == 0:  # diversity needs vectors, which are yet to be fetched
             ranking = replace(ranking, chosen=choose(ranking, plan, options, size=size))
-        body = details(ranking, plan, options, size=size)
+        bodies = details(ranking, plan, options, size=size)
         found: list[Hit] = []
+        lost: list[str] = []
         try:
-            found = yield from self._hits(plan.live.searched, body)
+            for answer in (yield from self._ask(plan.live.searched, bodies)):
+                found += hits_of(answer)
+                lost += [f"the search for them {lack}" for lack in lacks_of(answer)]
         except ClusterError as error:
-            sentence = f"titles and fields are missing, and reasons are guessed: {error}"
+            lost.append(str(error))
+        if lost:
+            sentence = f"titles and fields are missing, and reasons are guessed: {lost[0]}"
             ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
         return finish(ranking, plan, options, size=size, found=found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from xlrec_es.cluster.client_errors import root_cause
+from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import ClusterError, IndexNotFound, SearchFailed, XlrecError
 from xlrec_es.recommend.flow import MSEARCH, SEARCH, Call, Done, Outcome, Steps, advance
 
@@ -68,7 +68,7 @@ def _outcome(answer: Mapping[str, Any]) -> Outcome:
     if error is None:
         return answer
     cause = root_cause(error)
-    reason = str(cause.get("reason", "a search failed"))
+    reason = explained(cause) or "a search failed"
     gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
     return IndexNotFound(reason) if gone else SearchFailed(reason)
 

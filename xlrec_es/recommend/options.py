@@ -9,11 +9,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xlrec_es.errors import UsageError
-from xlrec_es.index.fields import MAX_HITS
+from xlrec_es.index.fields import MAX_HITS, MAX_TERMS
+from xlrec_es.index.search_limits import DEFAULT_LIMITS, SearchLimits
 from xlrec_es.interactions.weighting import WeightRules
 from xlrec_es.languages import normalize
 from xlrec_es.recommend.profile import PUSH
 from xlrec_es.recommend.reranking import AUTO, EQUAL
+
+MAX_CLAUSES = 1000
+"""Parts of one query. Every node takes 1,024, and more the more memory it has for each thread.
+
+Source: https://www.elastic.co/docs/reference/elasticsearch/configuration-reference/search-settings
+"""
 
 _DURATION = re.compile(r"[1-9]\d*(d|h|m|s)")
 
@@ -117,6 +124,8 @@ class SearchOptions:
             and read faster than numbers, but by no Elasticsearch before 9.4
             (https://github.com/elastic/elasticsearch/pull/140796). Recommenders set it as the
             index allows.
+        max_terms: So many ids in one `terms` query; more are in several. Recommenders set it as the
+            index allows.
     """
 
     candidates: int = 30
@@ -136,6 +145,7 @@ class SearchOptions:
     market: str | None = None
     recent: Recency | None = None
     binary_vectors: bool = False
+    max_terms: int = MAX_TERMS
 
     def __post_init__(self) -> None:
         if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
@@ -143,17 +153,24 @@ class SearchOptions:
                 f"candidates is {self.candidates} and num_candidates {self.num_candidates}; use "
                 f"1 <= candidates <= num_candidates <= {MAX_HITS}"
             )
+        if not 1 <= self.query_terms <= MAX_CLAUSES:
+            raise UsageError(
+                f"query_terms is {self.query_terms}; use 1 to {MAX_CLAUSES}, for a query with "
+                "more parts is refused"
+            )
         if self.min_similarity is not None and not -1 <= self.min_similarity <= 1:
             raise UsageError(f"min_similarity is {self.min_similarity}; a cosine is -1 to 1")
         for name, most in (self.caps or {}).items():
             if most < 1:
                 raise UsageError(f"the cap of {name!r} is {most}; use at least 1")
 
-    def deep_enough(self, size: int) -> SearchOptions:
-        """The same, with candidates for a list of so many."""
-        candidates = min(max(self.candidates, size), MAX_HITS)
+    def deep_enough(self, size: int, limits: SearchLimits = DEFAULT_LIMITS) -> SearchOptions:
+        """The same, with candidates for a list of so many, as far as the index allows."""
+        candidates = min(max(self.candidates, size), limits.hits)
         looked_at = min(max(self.num_candidates, 2 * size), MAX_HITS)
-        return replace(self, candidates=candidates, num_candidates=looked_at)
+        return replace(
+            self, candidates=candidates, num_candidates=looked_at, max_terms=limits.terms
+        )
 
     def tags(self, language: str) -> tuple[str, ...]:
         """The tags of the index that a target language names."""

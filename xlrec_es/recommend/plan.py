@@ -6,10 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from xlrec_es.errors import UnknownItems, UnknownLanguage, UsageError
+from xlrec_es.errors import (
+    SearchFailed,
+    UnknownItems,
+    UnknownLanguage,
+    UsageError,
+    XlrecError,
+)
 from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import title_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import base_language, by_language, lookup, named_by, normalize
 from xlrec_es.recommend.options import (
@@ -18,9 +25,11 @@ from xlrec_es.recommend.options import (
     DENSE,
     LEGS,
     LEXICAL,
+    MAX_CLAUSES,
     RECIPROCAL_RANK,
     WEIGHTS,
     Options,
+    SearchOptions,
 )
 from xlrec_es.recommend.profile import (
     FEW_INTERESTS,
@@ -43,12 +52,14 @@ class Known:
         weights: What each item says, signed; see `weighting.weigh`.
         others: Work by document id, of items that say nothing: seen, and no more.
         free_texts: Calibrated vector by free text of the history.
+        lacks: What the answers lack that this was read from, in phrases; see `answers.lacks_of`.
     """
 
     documents: Sequence[HistoryDocument]
     weights: Mapping[str, float]
     others: Mapping[str, str] = field(default_factory=dict)
     free_texts: Mapping[str, Vector] = field(default_factory=dict)
+    lacks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ class Plan:
         notes: What was left out and why.
         variants: By target language the tags of the index that it names, where they are not itself
             alone.
+        degraded: What of the history could not be read, in sentences.
     """
 
     live: LiveIndex
@@ -75,6 +87,7 @@ class Plan:
     unknown_items: tuple[str, ...]
     notes: tuple[str, ...]
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
 
     def tags(self, language: str) -> tuple[str, ...]:
         """The tags of the index that a target language names."""
@@ -110,25 +123,24 @@ def make_plan(
 
     Raises:
         UnknownItems: The history names items, and the index has none of them.
+        SearchFailed: None of them was found, and a part of the index did not answer.
         UnknownLanguage: Not a language tag, or none of the index's languages.
         UsageError: No target language, or a market that the index does not know.
     """
     has = {name for document in known.documents for name in (document.work, document.id)}
     has.update(known.others, known.others.values())
-    unknown = tuple(item for item in history.items if item not in has)
-    if unknown and not has and not history.texts:
-        raise UnknownItems(
-            f"{live.name} has no work or document with the id "
-            + " or ".join(repr(item) for item in unknown[:5]),
-            items=unknown,
-        )
+    missing = tuple(item for item in history.items if item not in has)
+    if missing and not has and not history.texts:
+        raise _nothing_known(live, known, missing)
+    # What was not found may be there all the same where a part of the index did not answer.
+    unread = missing if known.lacks else ()
     weights = options.weights or live.meta.weights or WEIGHTS
     documents = _in_languages(known.documents, history.languages)
     profile = build_profile(
         documents,
         _work_weights(known.weights, documents),
         free_texts=known.free_texts,
-        also_seen=known.others.values(),
+        also_seen={*known.others.values(), *unread},
         max_interests=options.max_interests or default_interests(live, weights),
         push=options.push,
     )
@@ -151,14 +163,57 @@ def make_plan(
         languages=tuple(targets),
         legs=legs,
         index=live.searched,
-        options=replace(options.search, variants=variants),
+        options=_without_documents(replace(options.search, variants=variants), unread, live),
         markets=_markets(options.search.market, targets, live),
     )
     if options.server_side:
         constant = options.rank_constant if options.fusion == RECIPROCAL_RANK else None
         requests = one_search_each(requests, weights=weights, rank_constant=constant)
-    languages, said = tuple(targets), tuple(notes)
-    return Plan(live, profile, languages, requests, weights, unknown, said, variants)
+    if len(profile.liked) > MAX_CLAUSES and COLLABORATIVE in legs:
+        notes.append(
+            f"the {MAX_CLAUSES} heaviest of {len(profile.liked)} liked works speak in the "
+            "collaborative leg, for a query with more parts is refused"
+        )
+    return Plan(
+        live,
+        profile,
+        tuple(targets),
+        requests,
+        weights,
+        () if known.lacks else missing,
+        tuple(notes),
+        variants,
+        tuple(_unread_sentence(lack, unread) for lack in dict.fromkeys(known.lacks)),
+    )
+
+
+def _nothing_known(live: LiveIndex, known: Known, missing: Sequence[str]) -> XlrecError:
+    """The error for a history of which nothing was found."""
+    if known.lacks:
+        return SearchFailed(f"{_unread_sentence(known.lacks[0], missing)}; ask again later")
+    names = " or ".join(repr(item) for item in missing[:5])
+    return UnknownItems(f"{live.name} has no work or document with the id {names}", items=missing)
+
+
+def _unread_sentence(lack: str, unread: Sequence[str]) -> str:
+    """What a history's search lacks, and what follows."""
+    sentence = f"the search for the history {lack}"
+    if not unread:
+        return sentence
+    return (
+        f"{sentence}: {len(unread)} of its items were not found, and other renditions of them may "
+        "be recommended"
+    )
+
+
+def _without_documents(
+    search: SearchOptions, unread: Sequence[str], live: LiveIndex
+) -> SearchOptions:
+    """The same, without documents with these ids: of which works they are is not known."""
+    if not unread:
+        return search
+    ids = [{"ids": {"values": some}} for some in parts(unread, live.limits.ids)]
+    return replace(search, filters=(*search.filters, {"bool": {"must_not": ids}}))
 
 
 def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:

@@ -20,10 +20,12 @@ from xlrec_es.index.fields import (
     text_field,
 )
 from xlrec_es.index.hits import fields_of_hits
+from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
     LEXICAL,
+    MAX_CLAUSES,
     POPULARITY,
     Recency,
     SearchOptions,
@@ -197,11 +199,18 @@ def collaborative_body(profile: Profile, language: str, options: SearchOptions) 
     query = {
         "sparse_vector": {
             "field": INDICATORS_FIELD,
-            "query_vector": dict(profile.liked),
+            "query_vector": _heaviest(profile.liked),
         }
     }
     unseen = _unseen(profile, language, options)
     return {"query": _boosted(query, unseen, options), **hits_wanted(language, options)}
+
+
+def _heaviest(liked: Mapping[str, float]) -> dict[str, float]:
+    """As many works as every node takes in one query, each of them being a part of it."""
+    if len(liked) <= MAX_CLAUSES:
+        return dict(liked)
+    return dict(sorted(liked.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_CLAUSES])
 
 
 def popularity_body(
@@ -251,15 +260,22 @@ def score_of(hit: Mapping[str, Any]) -> float:
 def _unseen(
     profile: Profile, language: str, options: SearchOptions, *, by_tag: bool = True
 ) -> dict[str, Any]:
-    only = (
-        []
-        if options.only is None
-        else [{"terms": {WORK_FIELD: list(options.only.get(language, ()))}}]
-    )
+    only = [] if options.only is None else [_one_of(options.only.get(language, ()), options)]
     return {
         "filter": [*[in_language(options.tags(language))] * by_tag, *options.filters, *only],
-        "must_not": [{"terms": {WORK_FIELD: list(profile.seen)}}],
+        "must_not": _works(profile.seen, options),
     }
+
+
+def _works(works: Sequence[str], options: SearchOptions) -> list[dict[str, Any]]:
+    """Queries that each match the documents of some of the works."""
+    return [{"terms": {WORK_FIELD: some}} for some in parts(works, options.max_terms)]
+
+
+def _one_of(works: Sequence[str], options: SearchOptions) -> dict[str, Any]:
+    """The query that matches the documents of all these works."""
+    queries = _works(works, options)
+    return queries[0] if len(queries) == 1 else {"bool": {"should": queries}}
 
 
 def _boosted(
@@ -316,7 +332,12 @@ def to_msearch(
 
 
 def history_body(
-    items: Sequence[str], *, title: str | None, vectors: bool = True, binary: bool = False
+    items: Sequence[str],
+    *,
+    title: str | None,
+    vectors: bool = True,
+    binary: bool = False,
+    size: int = MAX_HITS,
 ) -> dict[str, Any]:
     """The search for the documents of a history.
 
@@ -325,6 +346,7 @@ def history_body(
         title: The user's field that holds the title.
         vectors: Whether their vectors are wanted.
         binary: See `live_index.LiveIndex.has_binary_vectors`.
+        size: Of a page; see `paging.PagedSearch`.
     """
     return {
         "query": {
@@ -335,7 +357,7 @@ def history_body(
                 "filter": [{"exists": {"field": WORK_FIELD}}],
             }
         },
-        "size": MAX_HITS,
+        "size": size,
         "_source": [title] if title else False,
         **fields_of_hits([WORK_FIELD, LANGUAGE_FIELD], [VECTOR_FIELD] * vectors, binary=binary),
         "track_total_hits": False,

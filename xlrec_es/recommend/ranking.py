@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from xlrec_es.cluster.client_errors import root_cause
+from xlrec_es.cluster.answers import Answer, lacks_of
+from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import id_of, work_of
@@ -15,8 +15,6 @@ from xlrec_es.recommend.options import DENSE, LEXICAL, RECIPROCAL_RANK, Options
 from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import boost_of, score_of
 from xlrec_es.recommend.retrievers import FUSED
-
-Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,9 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     # Only a shared list needs it (`results.choose`), and only beside a leg that cannot be compared.
     fair = fuse(alike) if options.mix == reranking.AUTO and len(alike) < len(lists) else candidates
     works = {document: work_of(hit) for document, hit in hits.items()}
-    return Ranking(candidates, fair, hits, works, degraded, tags=_tags(plan, usable))
+    return Ranking(
+        candidates, fair, hits, works, (*plan.degraded, *degraded), tags=_tags(plan, usable)
+    )
 
 
 def _tags(plan: Plan, answers: Sequence[Answer]) -> dict[str, str]:
@@ -120,22 +120,6 @@ def _tags(plan: Plan, answers: Sequence[Answer]) -> dict[str, str]:
     }
 
 
-def hits_of(answer: Answer) -> list[Answer]:
-    """The hits of a search, whether it was sent by itself or with others.
-
-    Raises:
-        IndexNotFound: The index is gone.
-        SearchFailed: The search failed.
-    """
-    if "error" in answer:
-        cause = root_cause(answer["error"])
-        if cause.get("type") == "index_not_found_exception":
-            raise IndexNotFound(f"{cause.get('reason')}; make it with: xlrec-ingest run")
-        raise SearchFailed(f"a search failed: {cause.get('reason')}")
-    hits: list[Answer] = answer["hits"]["hits"]
-    return hits
-
-
 def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[str, ...]]:
     """The answers, an empty one in place of each that failed, and what is wrong with them."""
     usable: list[Answer] = []
@@ -146,17 +130,11 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
             cause = root_cause(answer["error"])
             if cause.get("type") == "index_not_found_exception":
                 raise IndexNotFound(f"{plan.live.name} has just been deleted")
-            degraded.append(f"{what} failed: {cause.get('reason')}")
+            degraded.append(f"{what} failed: {explained(cause)}")
             usable.append({"hits": {"hits": []}})
             continue
         usable.append(answer)
-        if answer["timed_out"]:
-            degraded.append(f"{what} ran out of time and saw only a part of the index")
-        if answer["_shards"]["failed"]:
-            shards = answer["_shards"]
-            degraded.append(
-                f"{what} reached only {shards['successful']} of {shards['total']} shards"
-            )
+        degraded += [f"{what} {lack}" for lack in lacks_of(answer)]
     if answers and all("error" in answer for answer in answers):
         raise SearchFailed(degraded[0])
     return usable, tuple(dict.fromkeys(degraded))

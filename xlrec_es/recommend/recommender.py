@@ -12,7 +12,7 @@ import math
 import operator
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar, cast
 
@@ -29,6 +29,12 @@ from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.ranking import Searched
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.vectors.encoder import Encoder
+
+MAX_REQUEST_BYTES = 32 * 2**20
+"""Elasticsearch takes requests of 100 MB (`http.max_content_length`), others in between less.
+
+What a person has seen stands in each search, so searches for many persons may be large.
+"""
 
 T = TypeVar("T")
 C = TypeVar("C", Elasticsearch, AsyncElasticsearch)
@@ -214,13 +220,16 @@ class Recommender:
         return reached.result
 
     def _send(self, call: Call, deadline: float) -> Outcome:
+        answers: list[Mapping[str, Any]] = []
         try:
-            client = self._clients.within(_left(deadline, self._core.timeout_s))
-            with friendly_errors(client):
-                answer = operator.attrgetter(call.method)(client)(**_written(call))
+            for arguments in _written(call):
+                client = self._clients.within(_left(deadline, self._core.timeout_s))
+                with friendly_errors(client):
+                    answer = operator.attrgetter(call.method)(client)(**arguments)
+                answers.append(answer.body)
         except XlrecError as error:
             return error
-        return cast("Mapping[str, Any]", answer.body)
+        return _joined(answers)
 
 
 class AsyncRecommender:
@@ -346,13 +355,16 @@ class AsyncRecommender:
         return reached.result
 
     async def _send(self, call: Call, deadline: float) -> Outcome:
+        answers: list[Mapping[str, Any]] = []
         try:
-            client = self._clients.within(_left(deadline, self._core.timeout_s))
-            with friendly_errors(client):
-                answer = await operator.attrgetter(call.method)(client)(**_written(call))
+            for arguments in _written(call):
+                client = self._clients.within(_left(deadline, self._core.timeout_s))
+                with friendly_errors(client):
+                    answer = await operator.attrgetter(call.method)(client)(**arguments)
+                answers.append(answer.body)
         except XlrecError as error:
             return error
-        return cast("Mapping[str, Any]", answer.body)
+        return _joined(answers)
 
 
 class _Clients(Generic[C]):
@@ -382,11 +394,31 @@ class _Clients(Generic[C]):
         return client
 
 
-def _written(call: Call) -> Mapping[str, Any]:
-    """The arguments; the lines of an `_msearch` as JSON: the client is slow at writing floats."""
-    if call.method == MSEARCH:
-        return {"searches": [orjson.dumps(line) for line in call.arguments["searches"]]}
-    return call.arguments
+def _written(call: Call) -> Iterator[Mapping[str, Any]]:
+    """The arguments of each request; more than one where an `_msearch` is too large for one.
+
+    Its lines are there as JSON: the client is slow at writing floats.
+    """
+    if call.method != MSEARCH:
+        yield call.arguments
+        return
+    lines = [orjson.dumps(line) for line in call.arguments["searches"]]
+    part: list[bytes] = []
+    size = 0
+    for header, body in zip(lines[::2], lines[1::2], strict=True):
+        if part and size + len(header) + len(body) > MAX_REQUEST_BYTES:
+            yield {"searches": part}
+            part, size = [], 0
+        part += (header, body)
+        size += len(header) + len(body)
+    yield {"searches": part}
+
+
+def _joined(answers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The answer to a call that was sent in one request or in several."""
+    if len(answers) == 1:
+        return answers[0]
+    return {"responses": [part for answer in answers for part in answer["responses"]]}
 
 
 def _checked(concurrency: int) -> int:

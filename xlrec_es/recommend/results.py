@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.hits import title_of
+from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend import fusion, reranking
 from xlrec_es.recommend.explanations import MAX_REASONS, _Held, _held, _speakers
 from xlrec_es.recommend.options import COLLABORATIVE, DENSE, Options
 from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import details_body
-from xlrec_es.recommend.ranking import Answer, Ranking
+from xlrec_es.recommend.ranking import Ranking
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
     LegScore,
@@ -65,23 +67,26 @@ def choose(
     return select(candidates, seats)
 
 
-def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> Answer | None:
-    """The search for what the documents to be shown hold; None if there are none.
+def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> list[Answer]:
+    """The searches for what the documents to be shown hold; none if there are none.
 
-    Where they are not chosen yet, it is for all those among which `choose` looks for diversity.
+    Where they are not chosen yet, they are for all those among which `choose` looks for diversity.
     """
     wanted = ranking.candidates[: DIVERSIFIED * size] if ranking.chosen is None else ranking.chosen
     if not wanted:
-        return None
+        return []
     title = plan.live.meta.title_field
     source = dict.fromkeys((*options.search.source, *([title] if title else [])))
-    return details_body(
-        [candidate.id for candidate in wanted],
-        source=tuple(source),
-        indicators=options.explain and plan.weights.get(COLLABORATIVE, 0) > 0,
-        vectors=options.diversity > 0 or (options.explain and plan.weights.get(DENSE, 0) > 0),
-        binary=plan.live.has_binary_vectors,
-    )
+    return [
+        details_body(
+            ids,
+            source=tuple(source),
+            indicators=options.explain and plan.weights.get(COLLABORATIVE, 0) > 0,
+            vectors=options.diversity > 0 or (options.explain and plan.weights.get(DENSE, 0) > 0),
+            binary=plan.live.has_binary_vectors,
+        )
+        for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
+    ]
 
 
 def finish(

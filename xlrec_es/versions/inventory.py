@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexNotFound, IndexUnusable
 from xlrec_es.index.fields import OWN_FIELD
-from xlrec_es.index.live_index import LiveIndex, physical_name, read_live
+from xlrec_es.index.live_index import LiveIndex, is_closed, physical_name, read_live
 
 State = Literal["live", "previous", "newer", "older", "unused"]
 
@@ -56,7 +56,7 @@ class Version:
         Raises:
             NotAnXlrecIndex: This program did not make it, or cannot read it.
         """
-        return read_live(self.index, {self.index: self.body})
+        return read_live(self.index, {self.index: self.body}, closed_too=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def read_versions(client: Elasticsearch, name: str, *, also: str | None = None) 
         ):
             continue  # what merely begins alike
         number = int(match[1]) if match else None
-        is_open = body["settings"].get("index.verified_before_close") != "true"
+        is_open = not is_closed(body["settings"])
         found.append(Version(index, number, body["aliases"], is_open, body))
     return Versions(name, tuple(sorted(found, key=lambda v: -1 if v.number is None else v.number)))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from xlrec_es.cluster.answers import whole
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import NotAnXlrecIndex
 from xlrec_es.versions.inventory import State, Version, Versions
@@ -86,7 +87,8 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
         return status
     with friendly_errors(client):
         stats = client.indices.stats(index=version.index, metric="store")
-        answer = client.search(index=version.index, body=_count_body(status.fingerprint))
+        answer = client.search(index=version.index, body=_count_body(status.fingerprint)).body
+    whole(answer, f"the search that counts what is in {version.index}")
     found = answer["aggregations"]
     return replace(
         status,

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
+import xlrec_es.recommend.recommender
 from catalogue import LANGUAGES, documents
 from xlrec_es import History, Interaction, Options, Recommendations, Recommender
 from xlrec_es.errors import UnknownItems, UsageError
+from xlrec_es.recommend.flow import MSEARCH, Call
 from xlrec_es.recommend.options import LEGS
+from xlrec_es.recommend.recommender import _written
 
 
 def test_of_many_persons_nobody_gets_what_they_have_seen(
@@ -43,6 +46,20 @@ def test_of_many_persons_nobody_gets_what_they_have_seen(
             LANGUAGES, 4
         )
         assert result.degraded == ()
+
+
+def test_searches_that_are_too_large_together_are_sent_in_several_requests(
+    catalogue: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    histories = [History.of(["chess-3", "cooking-1@de"]), History.of(["painting-4"])]
+    options = Options(weights=dict.fromkeys(LEGS, 1.0))
+    recommender = Recommender(catalogue, index_name, options=options)
+    whole = list(recommender.recommend_many(histories, languages=LANGUAGES))
+    monkeypatch.setattr(xlrec_es.recommend.recommender, "MAX_REQUEST_BYTES", 2_000)
+    assert list(recommender.recommend_many(histories, languages=LANGUAGES)) == whole
+    call = Call(MSEARCH, {"searches": [{"index": "i"}, {"q": "x" * 900}] * 5})
+    requests = [arguments["searches"] for arguments in _written(call)]
+    assert [len(lines) // 2 for lines in requests] == [2, 2, 1]
 
 
 def test_many_persons_get_what_each_would_get_alone(

@@ -132,8 +132,8 @@ def test_privileges(lacking: tuple[str, ...], purpose: str, expected: list[str])
 
 
 def test_shards_writes_and_refresh() -> None:
-    assert checks.check_writes(blocked=False)[0].level == "ok"
-    assert "killed" in checks.check_writes(blocked=True)[0].advice
+    assert checks.check_writes({})[0].level == "ok"
+    assert "killed" in checks.check_writes({"index.blocks.write": "true"})[0].advice
     assert checks.check_shards(80 * GIB, 2)[0].level == "ok"
     [large] = checks.check_shards(120 * GIB, 2)
     assert large.level == "warning"
@@ -141,6 +141,31 @@ def test_shards_writes_and_refresh() -> None:
     assert checks.check_refresh("-1")[0].level == "problem"
     assert checks.check_refresh(None)[0].message == "every 1s"
     assert checks.check_refresh("30s")[0].level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("settings", "level", "said"),
+    [
+        ({}, "ok", "as Elasticsearch has them"),
+        ({"index.max_result_window": "20000"}, "ok", "or above"),
+        ({"index.max_result_window": "500"}, "warning", "max_result_window is 500 in place of"),
+        ({"index.max_terms_count": "500"}, "warning", "max_terms_count is 500 in place of 65536"),
+        ({"index.max_docvalue_fields_search": "1"}, "problem", "each search reads 2 of them"),
+    ],
+)
+def test_limits(settings: dict[str, str], level: str, said: str) -> None:
+    [finding] = checks.check_limits(settings)
+    assert levels([finding]) == [("limits", level)]
+    assert said in finding.message
+
+
+@pytest.mark.parametrize(
+    ("block", "level"), [("read_only_allow_delete", "problem"), ("read_only", "warning")]
+)
+def test_an_index_that_is_read_only(block: str, level: str) -> None:
+    [finding] = checks.check_writes({f"index.blocks.{block}": "true"})
+    assert levels([finding]) == [("writes", level)]
+    assert block in finding.message
 
 
 META = IndexMeta(

@@ -16,6 +16,8 @@ from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
         {"num_candidates": 10_001},
         {"min_similarity": 1.5},
         {"caps": {"brand": 0}},
+        {"query_terms": 0},
+        {"query_terms": 1_001},
     ],
 )
 def test_options_that_elasticsearch_would_refuse_are_named(wrong: dict[str, object]) -> None:

@@ -17,7 +17,7 @@ from plans import LIVE, plan_for
 from xlrec_es.errors import UnknownLanguage, UsageError
 from xlrec_es.interactions.history import ABSURD, History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
-from xlrec_es.recommend.options import LEGS, Options, SearchOptions
+from xlrec_es.recommend.options import LEGS, MAX_CLAUSES, Options, SearchOptions
 from xlrec_es.recommend.plan import Known, Plan, make_plan
 from xlrec_es.recommend.profile import HistoryDocument
 from xlrec_es.recommend.ranking import rank
@@ -127,6 +127,18 @@ def test_any_history_makes_finite_numbers_and_searches_without_what_was_seen(
     result = finish(rank(plan, answers(plan), how), plan, how, size=4)
     shares = [reason.share for item in result.items for reason in item.reasons]
     assert np.isfinite([*shares, *(item.score for item in result.items)]).all()
+
+
+def test_more_liked_works_than_a_query_has_parts_are_said() -> None:
+    vector = np.asarray([1, 0, 0], np.float32)
+    works = [f"w{n}" for n in range(MAX_CLAUSES + 1)]
+    documents = [HistoryDocument(work, work, "de", None, vector) for work in works]
+    how = Options(weights={"collaborative": 1.0})
+    for some in (works, works[:-1]):
+        told = Known(documents[: len(some)], dict.fromkeys(some, 1.0))
+        plan = make_plan(LIVE, History.of(some), told, languages=["ja"], options=how)
+        said = [note for note in plan.notes if "1000 heaviest of 1001 liked works" in note]
+        assert len(said) == (some is works)
 
 
 def test_a_language_that_is_excluded_is_never_a_target() -> None:

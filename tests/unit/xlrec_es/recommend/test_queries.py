@@ -10,9 +10,15 @@ import pytest
 
 from golden_bodies import GOLDEN, ODD_ID, golden_bodies, knn_of, profile, requests
 from xlrec_es.index.hits import vector_of
-from xlrec_es.recommend.options import LEGS, LEXICAL, SearchOptions
+from xlrec_es.recommend.options import LEGS, LEXICAL, MAX_CLAUSES, SearchOptions
 from xlrec_es.recommend.profile import HistoryDocument, build_profile
-from xlrec_es.recommend.queries import build_requests, dense_body, history_body, to_msearch
+from xlrec_es.recommend.queries import (
+    build_requests,
+    collaborative_body,
+    dense_body,
+    history_body,
+    to_msearch,
+)
 
 
 @pytest.mark.parametrize("name", sorted(golden_bodies()))
@@ -61,6 +67,25 @@ def test_every_search_leaves_seen_works_out_and_keeps_to_its_language() -> None:
             assert f'"fields": ["xlrec.text.{request.language}"]' in body
         else:
             assert json.dumps({"term": {"xlrec.language": request.language}}) in body
+
+
+def test_more_ids_than_a_query_may_have_are_in_several() -> None:
+    options = SearchOptions(max_terms=1, only={"ja": ["a", "b", "c"]})
+    for request in requests(languages=["ja"], legs=LEGS, options=options):
+        body = json.dumps(request.body)
+        seen = [{"terms": {"xlrec.work": [work]}} for work in ("gimp", ODD_ID)]
+        only = [{"terms": {"xlrec.work": [work]}} for work in "abc"]
+        assert f'"must_not": {json.dumps(seen)}' in body
+        assert json.dumps({"bool": {"should": only}}) in body
+
+
+def test_so_many_works_speak_as_every_node_takes_in_a_query() -> None:
+    vector = np.asarray([1, 0, 0], np.float32)
+    weights = {f"w{n:04}": 1.0 + n for n in range(MAX_CLAUSES + 1)}
+    documents = [HistoryDocument(work, work, "de", None, vector) for work in weights]
+    body = collaborative_body(build_profile(documents, weights), "ja", SearchOptions())
+    [query] = body["query"]["bool"]["must"]
+    assert query["sparse_vector"]["query_vector"].keys() == weights.keys() - {"w0000"}
 
 
 def test_query_vectors_are_written_as_numbers_or_as_the_bytes_of_the_same() -> None:

@@ -38,8 +38,7 @@ def test_what_is_chosen_first_is_fetched_and_shown(mix: Any) -> None:  # noqa: A
     ranking = rank(asked, [answer("de", *[0.9] * 6), answer("ja", 0.9, 0.8)], options)
     chosen = replace(ranking, chosen=choose(ranking, asked, options, size=4))
     result = finish(chosen, asked, options, size=4)
-    body = details(chosen, asked, options, size=4)
-    assert body is not None
+    [body] = details(chosen, asked, options, size=4)
     assert body["query"]["ids"]["values"] == [item.id for item in result.items]
     assert finish(ranking, asked, options, size=4) == result
 
@@ -48,8 +47,7 @@ def test_for_diversity_more_is_fetched_than_is_shown() -> None:
     options = Options(weights={"dense": 1.0}, diversity=0.5)
     asked = plan_for(options, ["de"])
     ranking = rank(asked, [answer("de", *[0.9] * (2 * DIVERSIFIED))], options)
-    body = details(ranking, asked, options, size=1)
-    assert body is not None
+    [body] = details(ranking, asked, options, size=1)
     assert body["size"] == DIVERSIFIED
     assert "xlrec.embedding" in body["fields"]
     assert len(finish(ranking, asked, options, size=1).items) == 1

@@ -1,0 +1,47 @@
+"""Elasticsearch's reasons, with what to do."""
+
+from __future__ import annotations
+
+import pytest
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import ApiError, Elasticsearch
+
+from xlrec_es.cluster.client_errors import explained, friendly_errors
+from xlrec_es.errors import ClusterError
+
+
+@pytest.mark.parametrize(
+    ("reason", "what_to_do"),
+    [
+        ("index [i] blocked by: [FORBIDDEN/5/index read-only (api)];", '"index.blocks.read_only"'),
+        ("index [i] blocked by: [FORBIDDEN/7/index read (api)];", '"index.blocks.read"'),
+        ("index [i] blocked by: [FORBIDDEN/8/index write (api)];", '"index.blocks.write"'),
+        ("index [i] blocked by: [FORBIDDEN/9/index metadata (api)];", '"index.blocks.metadata"'),
+        (
+            "index [i] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage "
+            "watermark, index has read-only-allow-delete block];",
+            "make room on the disks",
+        ),
+    ],
+)
+def test_a_block_says_how_it_comes_off(reason: str, what_to_do: str) -> None:
+    sentence = explained({"type": "cluster_block_exception", "reason": reason})
+    assert sentence.startswith(reason)
+    assert what_to_do in sentence
+
+
+def test_other_reasons_stay() -> None:
+    assert explained({"type": "query_shard_exception", "reason": "no field"}) == "no field"
+    unknown = "blocked by: [FORBIDDEN/99/something]"
+    assert explained({"type": "cluster_block_exception", "reason": unknown}) == unknown
+    assert explained({}) == ""
+
+
+def test_a_request_that_is_too_large_is_a_sentence() -> None:
+    node = NodeConfig("http", "localhost", 9200)
+    meta = ApiResponseMeta(413, "1.1", HttpHeaders(), 0.1, node)
+    client = Elasticsearch("http://localhost:9200")
+    too_large = pytest.raises(ClusterError, match="as large as this one")
+    with too_large, friendly_errors(client):
+        raise ApiError("None", meta, None)
+    client.close()
