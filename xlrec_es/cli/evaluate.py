@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -126,7 +127,7 @@ def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    from xlrec_es.cluster.client_errors import friendly_errors, root_cause
+    from xlrec_es.cluster.client_errors import explained, friendly_errors, root_cause
 
     now = datetime.now(UTC).isoformat()
     shared = {"@timestamp": now, **{name: report[name] for name in ("index", "cases", "persons")}}
@@ -145,7 +146,9 @@ def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) 
                 "coverage": system["coverage"],
                 **{key.replace(" ", "_"): value for key, value in measures.items()},
             }
-            operations += [{"index": {}}, document]
+            # A name of its own: a request whose answer is lost is sent again.
+            id_ = hashlib.sha256("\0".join((now, report["index"], pool, name)).encode()).hexdigest()
+            operations += [{"index": {"_id": id_}}, document]
     properties = {name: {"type": "keyword"} for name in ("index", "fingerprint", "pool", "system")}
     properties["@timestamp"] = {"type": "date"}
     with friendly_errors(client):
@@ -156,7 +159,9 @@ def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) 
         answer = client.bulk(index=index, operations=operations, refresh=True)
     refused = [item["index"]["error"] for item in answer["items"] if "error" in item["index"]]
     if refused:
-        raise ClusterError(f"{index} does not take the results: {root_cause(refused[0])['reason']}")
+        raise ClusterError(
+            f"{index} does not take the results: {explained(root_cause(refused[0]))}"
+        )
 
 
 def show(report: Mapping[str, Any], console: Console) -> None:

@@ -193,3 +193,5 @@ def print_query(
         plan.requests, index=plan.live.searched, url=recommender.url, form=form, shorten=short
     )
     echo(text)
+    for sentence in plan.degraded:
+        echo(sentence, err=True)

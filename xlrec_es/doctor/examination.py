@@ -15,7 +15,7 @@ from xlrec_es.cluster.roles import ROLES, index_names
 from xlrec_es.doctor import checks
 from xlrec_es.doctor.capacity import DataNode, Need, Watermarks
 from xlrec_es.doctor.checks import Finding
-from xlrec_es.errors import NotAnXlrecIndex, PermissionDenied
+from xlrec_es.errors import NotAnXlrecIndex, PermissionDenied, SearchFailed
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.versions.inventory import Version, Versions, read_versions
 from xlrec_es.versions.status import measure_version
@@ -156,7 +156,11 @@ def _documents(client: Elasticsearch, versions: Versions, live: Version) -> list
     primaries = stats["primaries"]["store"]["size_in_bytes"]
     shards = int(live.body["settings"]["index.number_of_shards"])
     found = checks.check_shards(primaries, shards)
-    return found + checks.check_documents(measure_version(client, versions, live))
+    try:
+        return found + checks.check_documents(measure_version(client, versions, live))
+    except SearchFailed as error:
+        message, _, advice = str(error).partition("; ")
+        return [*found, Finding("documents", "problem", message, advice)]
 
 
 def _capacity(patient: Patient, live: Version | None, described: LiveIndex | None) -> list[Finding]:
