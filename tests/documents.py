@@ -39,6 +39,7 @@ GENERATED = {"xlrec_es/CLI.md", "ingest/CLI.md"}
 OF_THE_SAMPLE = "xlrec_es/sample/ATTRIBUTION.md"  # of the data, and beside it
 
 _FENCE = re.compile(r"^( *)(```+)(\w*)[^\n]*\n(.*?)^\1\2 *$", re.M | re.S)
+_RENDERED = re.compile(r"<!-- table:.*?<!-- /table -->", re.S)  # of results, with their sources
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
 _LINK = re.compile(r"(!?)\[((?:[^][]|\[[^]]*\])*)\]\(([^()\s]*)\)")
@@ -46,6 +47,10 @@ _LEAD = re.compile(r"\*\*[^*\n]{1,40}\.\*\* ")  # a label in front of a paragrap
 _CALL = re.compile(r"(?:^|&& |bin/)((?:xlrec-es|xlrec-ingest)\b.*?)(?=&&|$)", re.M)
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+\.)\s+")
 _END = re.compile(r"(?<=[.!?])[*_\"')]*\s+")
+
+
+def _plain(markdown: str) -> str:
+    return _LINK.sub(r"\2", _CODE.sub("code", _LEAD.sub("", markdown)))
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ class Document:
     @cached_property
     def prose(self) -> str:
         """What people read: `code` stands for code, and a link for its text."""
-        return _LINK.sub(r"\2", _CODE.sub("code", _LEAD.sub("", self.outside)))
+        return _plain(self.outside)
 
     @cached_property
     def headings(self) -> list[str]:
@@ -136,9 +141,10 @@ class Document:
         return written
 
     def sentences(self) -> Iterator[str]:
-        """Those outside of tables, headings and code; a line of a list begins one."""
+        """Those that are written, outside of tables, headings and code; a list item begins one."""
         lines: list[str] = []
-        for line in [*self.prose.splitlines(), ""]:
+        written = _COMMENT.sub("", _FENCE.sub("\n", _RENDERED.sub("\n", self.text)))
+        for line in [*_plain(written).splitlines(), ""]:
             begins = bool(_ITEM.match(line)) or not line.strip() or line.startswith("#")
             if begins and lines:
                 yield from filter(None, map(str.strip, _END.split(" ".join(lines))))
@@ -186,7 +192,7 @@ def check_command(line: str, *, whole: bool = True) -> list[str]:
 
     Args:
         line: From the program's name on; comments and what stands behind `>` do not count.
-        whole: Whether it has all that the command needs.
+        whole: Whether it has all that the command needs, and no METHOD in place of a value.
 
     Returns:
         The names that lead to the command, the program's first.
@@ -211,7 +217,7 @@ def check_command(line: str, *, whole: bool = True) -> list[str]:
     for parameter in command.params:
         given = values.get(parameter.name or "")
         if isinstance(given, (str, list, tuple)) and given:
-            if not isinstance(parameter.type, (click.Path, click.File)):
+            if whole and not isinstance(parameter.type, (click.Path, click.File)):
                 parameter.type_cast_value(context, given)
         elif whole and parameter.required and not parameter.envvar:
             raise click.MissingParameter(ctx=context, param=parameter)
