@@ -7,8 +7,10 @@ tests/unit/project/test_cli_reference.py fails where they are behind.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -62,6 +64,52 @@ def _context(name: str, command: click.Command, parent: click.Context | None) ->
     return click.Context(
         command, parent, info_name=name, terminal_width=88, **command.context_settings
     )
+
+
+def examples(command: click.Command) -> list[str]:
+    """The command lines of a help text's block of examples."""
+    _, _, rest = (command.help or "").partition("Examples:\n")
+    return [line.strip() for line in rest.partition("\n\n")[0].strip().splitlines()]
+
+
+def parse(line: str, *, whole: bool = True) -> list[str]:
+    """Read a command line as its program would, and run nothing.
+
+    Args:
+        line: From the program's name on; comments and what stands behind `>` do not count.
+        whole: Whether it has all that the command needs, and no METHOD in place of a value.
+
+    Returns:
+        The names that lead to the command, the program's first; none of another program.
+
+    Raises:
+        click.UsageError: There is no such command, option or value, or one is missing.
+    """
+    words = shlex.split(line, comments=True)
+    name, *rest = words[: words.index(">")] if ">" in words else words
+    if name not in PROGRAMS:
+        return []
+    context, path = _context(name, PROGRAMS[name], None), [name]
+    while isinstance(context.command, click.Group) and rest and not rest[0].startswith("-"):
+        found, inner, rest = context.command.resolve_command(context, rest)
+        assert inner is not None
+        context = _context(found or "", inner, context)
+        path.append(context.info_name or "")
+    values, _, _ = context.command.make_parser(context).parse_args(list(rest))
+    if whole:
+        _check_values(context, values)
+    return path
+
+
+def _check_values(context: click.Context, values: Mapping[str, Any]) -> None:
+    """Refuse what is missing, and values that an option does not take; no file is opened."""
+    for parameter in context.command.params:
+        given = values.get(parameter.name or "")
+        if isinstance(given, (str, list, tuple)) and given:
+            if not isinstance(parameter.type, (click.Path, click.File)):
+                parameter.type_cast_value(context, given)
+        elif parameter.required and not parameter.envvar:
+            raise click.MissingParameter(ctx=context, param=parameter)
 
 
 @click.command(add_help_option=False)

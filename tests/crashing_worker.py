@@ -1,18 +1,21 @@
-"""A run of the worker as a process of its own, with an encoder that needs no model: to be killed.
+"""`xlrec-ingest run` as a process, with an encoder that needs no model: to be killed.
 
 python crashing_worker.py URL INDEX INPUT [--resume]
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
 
 from fakes import HashEncoder
-from ingest.run import assemble as runs
+from ingest.cli.main import main
+from ingest.cli.run import run
+from ingest.run import assemble
 from ingest.run.job import RunJob
-from xlrec_es.cluster.connection import Connection
+from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
 
@@ -26,13 +29,14 @@ class SlowEncoder(HashEncoder):
         return super().encode(texts)
 
 
-def main() -> None:
-    url, index, source, *rest = sys.argv[1:]
-    job = RunJob(source, index, calibration="none", resume="--resume" in rest, wait_s=200)
-    print("begun", flush=True)
-    summary = runs.run(job, Connection(url, timeout_s=10), encoder=SlowEncoder())
-    print(summary["documents"], summary["resumed_after"])
+def load(job: RunJob) -> contextlib.AbstractContextManager[Encoder]:
+    return contextlib.nullcontext(SlowEncoder())
 
 
 if __name__ == "__main__":
-    main()
+    assert run  # it is imported by now, so that what is killed is the run
+    assemble._load = load
+    url, index, source, *options = sys.argv[1:]
+    where = ["--url", url, "--timeout", "10", "--wait", "200", "--index", index]
+    print("begun", flush=True)
+    main(["run", source, *where, "--calibration", "none", "--quiet", "--json", *options])

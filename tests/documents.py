@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -185,43 +184,6 @@ def documents() -> list[Document]:
         found += (ROOT / folder).rglob("*.md")
     names = {path.relative_to(ROOT).as_posix() for path in found} - {OF_THE_SAMPLE}
     return [Document(name) for name in sorted(names)]
-
-
-def check_command(line: str, *, whole: bool = True) -> list[str]:
-    """Parse a command with today's options.
-
-    Args:
-        line: From the program's name on; comments and what stands behind `>` do not count.
-        whole: Whether it has all that the command needs, and no METHOD in place of a value.
-
-    Returns:
-        The names that lead to the command, the program's first.
-
-    Raises:
-        click.UsageError: No such command or option, a value that it does not take, or one missing.
-    """
-    words = shlex.split(line, comments=True)
-    name, *rest = words[: words.index(">")] if ">" in words else words
-    command = cli_reference.PROGRAMS[name]
-    context = click.Context(command, info_name=name)
-    path = [name]
-    while isinstance(command, click.Group):
-        if not (rest or whole) or (rest and rest[0].startswith("-")):
-            break
-        sub, found, rest = command.resolve_command(context, rest)
-        assert sub is not None
-        assert found is not None
-        command, context = found, click.Context(found, info_name=sub, parent=context)
-        path.append(sub)
-    values, _, _ = command.make_parser(context).parse_args(rest)
-    for parameter in command.params:
-        given = values.get(parameter.name or "")
-        if isinstance(given, (str, list, tuple)) and given:
-            if whole and not isinstance(parameter.type, (click.Path, click.File)):
-                parameter.type_cast_value(context, given)
-        elif whole and parameter.required and not parameter.envvar:
-            raise click.MissingParameter(ctx=context, param=parameter)
-    return path
 
 
 def leaves() -> set[str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from ingest.cli.options.training import Asked, finish, progress, training_options
+from xlrec_es.cli.options import sections
 
 
-@click.command()
+@sections.command()
 @training_options(steps=500, learning_rate=5e-5, batch="Texts in a step, of all devices together.")
 @click.option(
     "--head-steps",
@@ -40,15 +41,18 @@ def adapt(
     temperature: float,
     general: Path | None,
 ) -> None:
-    """Train an encoder further on the texts of PAIRS, to tell words that are hidden in them.
+    """Train an encoder on the texts of PAIRS.
+
+    \b
+    Examples:
+      xlrec-ingest adapt pairs -o shop-adapted
+      xlrec-ingest finetune pairs --model shop-adapted -o shop-encoder
+
+    It learns to tell words that are hidden in them (masked language modeling).
 
     PAIRS is a folder that xlrec-ingest pairs has written. The weights are averaged with the base's,
     by as much as measures best among what still finds translations of general sentences. Where the
     model is not better than its base, it is marked as rejected, and the exit code is 1.
-
-    \b
-    Example: xlrec-ingest adapt pairs -o shop-adapted
-             xlrec-ingest finetune pairs --model shop-adapted -o shop-encoder
     """
     from ingest.finetune.training.adapt import METRIC, AdaptJob
     from ingest.finetune.training.adapt import adapt as run

@@ -12,13 +12,14 @@ import orjson
 from ingest.cli.options.encoder import encoder_options
 from ingest.cli.options.training import show_results
 from ingest.encode.options import EncoderOptions
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.terminal import echo
 
 METHODS = ("pca", "matryoshka", "int8", "static")
 
 
-@click.command()
+@sections.command()
 @click.argument("pairs", metavar="PAIRS", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--output",
@@ -53,13 +54,16 @@ def compress(
     model: str,
     encoder: EncoderOptions,
 ) -> None:
-    """Make an encoder smaller or faster, and measure what that costs.
+    """Make an encoder smaller or faster.
+
+    \b
+    Examples:
+      xlrec-ingest compress pairs --method pca --dims 128 -o small
+
+    What that costs is measured.
 
     PAIRS is a folder of xlrec-ingest pairs: its texts show which directions matter, and its
     held-out likes what is lost. Methods can follow each other, int8 last.
-
-    \b
-    Example: xlrec-ingest compress pairs --method pca --dims 128 -o small
     """
     from ingest.finetune.compression.compress import CompressJob
     from ingest.finetune.compression.compress import compress as make

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from ingest.cli.options.training import Asked, finish, progress, training_options
+from xlrec_es.cli.options import sections
 
 
-@click.command()
+@sections.command()
 @training_options(steps=500, learning_rate=5e-5, batch="Texts in a step.")
 @click.option(
     "--teacher",
@@ -29,14 +30,17 @@ def distil(
     source: str | None,
     targets: tuple[str, ...],
 ) -> None:
-    """Teach an encoder languages that it is weak in, by translations.
+    """Teach an encoder more languages.
+
+    \b
+    Examples:
+      xlrec-ingest distil pairs --source en --target ko --target uk -o shop-taught
+
+    It learns them by translations, from a teacher.
 
     PAIRS is a folder that xlrec-ingest pairs has written; renditions of a work are translations of
     each other. Each is taught to get the vector that the teacher makes of the original. Where the
     model is not better than its base, it is marked as rejected, and the exit code is 1.
-
-    \b
-    Example: xlrec-ingest distil pairs --source en --target ko --target uk -o shop-taught
     """
     from ingest.finetune.training.distil import METRIC, DistilJob
     from ingest.finetune.training.distil import distil as run

@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 
 from ingest.cli.options.training import Asked, finish, progress, training_options
+from xlrec_es.cli.options import sections
 
 ALL = "all"
 
@@ -20,7 +21,7 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
     return int(value)
 
 
-@click.command()
+@sections.command()
 @training_options(
     steps=500,
     learning_rate=3e-4,
@@ -69,17 +70,21 @@ def finetune(
     popularity: float,
     gradient_checkpointing: bool,
 ) -> None:
-    """Fine-tune an encoder on PAIRS, a folder that xlrec-ingest pairs has written.
+    """Fine-tune an encoder on PAIRS.
+
+    \b
+    Examples:
+      xlrec-ingest finetune pairs -o shop-encoder
+      xlrec-ingest reindex shop --model shop-encoder
+
+    On several GPUs: torchrun --nproc-per-node 4 -m ingest finetune pairs -o shop-encoder
+
+    PAIRS is a folder that `xlrec-ingest pairs` has written.
 
     Texts of works that the same persons like come near each other, in whatever languages they are.
     The best checkpoint is kept, and compared with the base on persons that nothing was chosen by:
     recall of works in other languages, by pair of languages, with intervals. Where it is not better
     the model is marked as rejected, and the exit code is 1.
-
-    \b
-    Example: xlrec-ingest finetune pairs -o shop-encoder
-             xlrec-ingest reindex shop --model shop-encoder
-    On several GPUs: torchrun --nproc-per-node 4 -m ingest finetune pairs -o shop-encoder
     """
     from ingest.finetune.training.finetune import FinetuneJob
     from ingest.finetune.training.finetune import finetune as run

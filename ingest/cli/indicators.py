@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.shard import Shard
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.likes import like_options
 from xlrec_es.cli.options.shared import (
@@ -27,7 +28,7 @@ MODELS = ("local-ease", "ease", "cosine", "llr", "rp3beta")
 DEVICES = ("cpu", "cuda")
 
 
-@click.command()
+@sections.command()
 @click.argument("source", metavar="INPUT")
 @index_option()
 @field_option("user, item, event, rating, weight, time or market", needed="user and item")
@@ -123,13 +124,19 @@ def indicators(
     as_json: bool,
     connection: Connection,
 ) -> None:
-    """Learn from INPUT which works speak for which, and write it into an index's documents.
+    """Learn item-to-item associations from INPUT.
+
+    \b
+    Examples:
+      xlrec-ingest indicators clicks.tsv --index shop
+      xlrec-ingest indicators ratings.tsv --index shop --min-rating 7 --dry-run
+      xlrec-ingest indicators index:clicks --index shop
+
+    They are written into the documents of an index.
 
     INPUT is a .csv, .tsv, .jsonl (also with .gz) or .parquet file of interactions, a folder of
     .parquet files, or index:NAME. Works that few have touched borrow from works like them in any
     language. Only what changed is written. Exit code 3: done, but some documents were refused.
-
-    Example: xlrec-ingest indicators ratings.tsv --index catalogue --min-rating 7 --dry-run
     """
     from ingest.indicators.cold_start import Transfer
     from ingest.indicators.interaction_matrix import LikeRules

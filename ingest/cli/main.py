@@ -12,60 +12,46 @@ from xlrec_es import __version__
 from xlrec_es.cli.options.command_group import LazyCommand, XlrecGroup
 from xlrec_es.cli.options.config_file import config_option
 
-COMMANDS = {
-    "adapt": LazyCommand(
-        "ingest.cli.adapt:adapt",
-        "Train an encoder further on the texts of PAIRS, to tell words that are hidden in them.",
-    ),
-    "compress": LazyCommand(
-        "ingest.cli.compress:compress",
-        "Make an encoder smaller or faster, and measure what that costs.",
-    ),
-    "distil": LazyCommand(
-        "ingest.cli.distil:distil",
-        "Teach an encoder languages that it is weak in, by translations.",
-    ),
-    "finetune": LazyCommand(
-        "ingest.cli.finetune:finetune",
-        "Fine-tune an encoder on PAIRS, a folder that xlrec-ingest pairs has written.",
-    ),
-    "indicators": LazyCommand(
-        "ingest.cli.indicators:indicators",
-        "Learn from INPUT which works speak for which, and write it into an index's documents.",
-    ),
-    "pairs": LazyCommand(
-        "ingest.cli.pairs:pairs",
-        "Make pairs of texts over language borders from INTERACTIONS, to fine-tune an encoder.",
-    ),
-    "reindex": LazyCommand(
-        "ingest.cli.reindex:reindex",
-        "Bring the live version of NAME to another encoder, recipe or calibration, with no "
-        "downtime.",
-    ),
-    "replay": LazyCommand(
-        "ingest.cli.run:replay",
-        "Index what an earlier run has set aside, once the cause is mended.",
-    ),
-    "rollback": LazyCommand(
-        "ingest.cli.rollback:rollback",
-        "Go back to the version of NAME that was live before, and encode for it what changed "
-        "since.",
-    ),
-    "run": LazyCommand(
-        "ingest.cli.run:run",
-        "Encode INPUT and write it into an index.",
-    ),
-    "serve": LazyCommand(
-        "ingest.cli.serve:serve",
-        "Encode free texts for query sides without torch, over HTTP.",
-    ),
+SECTIONS = {
+    "Ingest": {
+        "run": LazyCommand("ingest.cli.run:run", "Encode INPUT and write it into an index."),
+        "replay": LazyCommand("ingest.cli.run:replay", "Index the records that a run rejected."),
+        "serve": LazyCommand("ingest.cli.serve:serve", "Encode free texts over HTTP."),
+    },
+    "Learn": {
+        "indicators": LazyCommand(
+            "ingest.cli.indicators:indicators", "Learn item-to-item associations from INPUT."
+        ),
+    },
+    "Train an encoder": {
+        "pairs": LazyCommand("ingest.cli.pairs:pairs", "Make training pairs from INTERACTIONS."),
+        "finetune": LazyCommand("ingest.cli.finetune:finetune", "Fine-tune an encoder on PAIRS."),
+        "adapt": LazyCommand("ingest.cli.adapt:adapt", "Train an encoder on the texts of PAIRS."),
+        "distil": LazyCommand("ingest.cli.distil:distil", "Teach an encoder more languages."),
+        "compress": LazyCommand(
+            "ingest.cli.compress:compress", "Make an encoder smaller or faster."
+        ),
+    },
+    "Change the encoder": {
+        "reindex": LazyCommand("ingest.cli.reindex:reindex", "Encode an index anew, and swap."),
+        "rollback": LazyCommand("ingest.cli.rollback:rollback", "Go back to the version before."),
+    },
 }
 
 
 @click.group(
-    cls=XlrecGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=XlrecGroup,
+    lazy=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Completion in bash: eval "$(_XLREC_INGEST_COMPLETE=bash_source xlrec-ingest)"',
 )
 @click.version_option(__version__, prog_name="xlrec-ingest")
 @config_option
 def main() -> None:
-    """Encode a catalogue and write it into Elasticsearch."""
+    """Encode a catalog and write it into Elasticsearch.
+
+    \b
+    Examples:
+      xlrec-ingest run items.jsonl --index shop
+      xlrec-ingest indicators clicks.tsv --index shop
+    """

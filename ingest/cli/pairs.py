@@ -12,6 +12,7 @@ import orjson
 from rich.table import Table
 
 from ingest.cli.indicators import MODELS
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import split_options
 from xlrec_es.cli.options.likes import like_options
@@ -30,7 +31,7 @@ LEARNERS = tuple(name for name in MODELS if name != "ease")
 _SHOWN = 60  # characters of a text
 
 
-@click.command()
+@sections.command()
 @click.argument(
     "interactions", metavar="INTERACTIONS", type=click.Path(path_type=Path, dir_okay=False)
 )
@@ -118,15 +119,18 @@ def pairs(
     as_json: bool,
     connection: Connection,
 ) -> None:
-    """Make pairs of texts over language borders from INTERACTIONS, to fine-tune an encoder.
+    """Make training pairs from INTERACTIONS.
+
+    \b
+    Examples:
+      xlrec-ingest pairs likes.tsv --index shop -o pairs
+
+    A pair is of two texts in different languages that the same users like.
 
     INTERACTIONS is a .csv, .tsv or .jsonl file (also with .gz); texts are read from the index. Two
     works make a pair if the same persons like them; so do renditions of one work, and a query with
     what was clicked. Likes are held out first, as by xlrec-es evaluate with the same --seed, so
     that the gain can be measured.
-
-    \b
-    Example: xlrec-ingest pairs likes.tsv --index shop -o pairs
     """
     from ingest.finetune.data.pairs import PairsJob, make, summary
     from ingest.indicators.learners import LEARNERS as BY_NAME

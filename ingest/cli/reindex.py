@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from ingest.cli.options.encoder import encoder_options
 from ingest.cli.options.record_fields import parse_paths
 from ingest.encode.options import EncoderOptions
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.reindex import How, reindex_options
 from xlrec_es.cli.options.shared import connection_options, parse_assignments
 from xlrec_es.cli.options.terminal import echo
@@ -30,7 +31,7 @@ def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[st
     return parse_assignments(mine), [text for text in assignments if text not in mine]
 
 
-@click.command()
+@sections.command()
 @click.argument("name", envvar="XLREC_INDEX")
 @click.option(
     "--field",
@@ -61,14 +62,19 @@ def reindex(
     encoder: EncoderOptions,
     connection: Connection,
 ) -> None:
-    """Bring the live version of NAME to another encoder, recipe or calibration, with no downtime.
+    """Encode an index anew, and swap.
+
+    \b
+    Examples:
+      xlrec-ingest reindex shop --model intfloat/multilingual-e5-base
+
+    The live version of NAME is brought to another encoder, recipe or calibration, with no
+    downtime.
 
     As xlrec-es reindex, which is for what needs no encoder: the documents of the live version are
     encoded into a new one, writes that come meanwhile are caught up, the new version is verified
     and takes the live one's place. Vectors that fit already are copied. What was learned from
     interactions is kept.
-
-    Example: xlrec-ingest reindex shop --model intfloat/multilingual-e5-base
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder with --model, even if it is to be the live version's")

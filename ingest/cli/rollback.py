@@ -10,13 +10,14 @@ from click.core import ParameterSource
 from ingest.cli.options.encoder import encoder_options
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.index import show_rollback, show_rollback_plan
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.reindex import progress
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
 
 
-@click.command()
+@sections.command()
 @click.argument("name", envvar="XLREC_INDEX")
 @click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
@@ -34,12 +35,16 @@ def rollback(
     encoder: EncoderOptions,
     connection: Connection,
 ) -> None:
-    """Go back to the version of NAME that was live before, and encode for it what changed since.
+    """Go back to the version before.
+
+    \b
+    Examples:
+      xlrec-ingest rollback shop --model intfloat/multilingual-e5-small
+
+    What changed since is encoded for it.
 
     As xlrec-es index rollback, which needs no encoder and leaves documents whose text changed
     without a vector until the next run. The model is the one that made the older version.
-
-    Example: xlrec-ingest rollback shop --model intfloat/multilingual-e5-small
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder of the version that you go back to with --model")

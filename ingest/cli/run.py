@@ -19,6 +19,7 @@ from ingest.cli.options.record_fields import parse_paths
 from ingest.cli.options.target import WrittenIndex, mode_options
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cli.options.terminal import echo
@@ -74,7 +75,7 @@ FIELD = click.option(
 )
 
 
-@click.command()
+@sections.command()
 @click.argument("source", metavar="INPUT")
 @click.option(
     "--query",
@@ -118,7 +119,7 @@ FIELD = click.option(
 @click.option(
     "--max-rejects",
     type=click.IntRange(min=0),
-    help="Fail when more is set aside.  [default: any number]",
+    help="Fail when more is set aside.  [default: any number, if not all of the first 100]",
 )
 @click.option(
     "--shard",
@@ -172,6 +173,13 @@ def run(
 ) -> None:
     """Encode INPUT and write it into an index.
 
+    \b
+    Examples:
+      xlrec-ingest run items.jsonl --index shop
+      xlrec-ingest run items.csv.gz --index shop --field title=name --resume
+      xlrec-ingest run index:products --companion --keep price
+      xlrec-ingest run index:products --in-place
+
     INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
     an id, a text, and whatever else; all of it is kept. A record in several languages has them in
     an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}; or in fields
@@ -180,14 +188,12 @@ def run(
     INPUT may be a JSON array, or a file of CSV or TSV (by its name), whose header names the fields;
     a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
     the same cluster, whose ids, fields and mapping are kept. An index that exists need not be
-    copied: --in-place and --companion.
+    copied: --in-place and --companion. What is in a dump's {"_id": ..., "_source": {...}} is the
+    record, and _id, which may be MongoDB's {"$oid": ...}, its id.
 
     Documents that are in the index already, unchanged, are passed over; where only other fields
     have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done, but
     some records were set aside.
-
-    \b
-    Example: xlrec-ingest run items.jsonl.gz --index catalogue --field title=name
     """
     from ingest.run.job import RunJob
     from ingest.shard import Shard
@@ -217,7 +223,7 @@ def run(
         ctx.exit(REJECTED)
 
 
-@click.command()
+@sections.command()
 @click.argument("rejects", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @INDEX(required=True)
 @run_options
@@ -233,13 +239,16 @@ def replay(
     encoder: EncoderOptions,
     connection: Connection,
 ) -> None:
-    """Index what an earlier run has set aside, once the cause is mended.
+    """Index the records that a run rejected.
+
+    \b
+    Examples:
+      xlrec-ingest replay items.jsonl.shop.rejects.jsonl --index shop
+
+    Do so once the cause is fixed.
 
     FILE is its reject file, or one that you have edited. What is set aside again stays in it; it is
     gone when nothing is.
-
-    \b
-    Example: xlrec-ingest replay items.jsonl.catalogue.rejects.jsonl --index catalogue
     """
     from ingest.run.job import RunJob
     from ingest.run.reject_file import replaced

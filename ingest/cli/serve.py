@@ -8,10 +8,11 @@ import click
 
 from ingest.cli.options.encoder import encoder_options
 from ingest.encode.options import EncoderOptions
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.terminal import echo
 
 
-@click.command()
+@sections.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=9600, show_default=True, type=click.IntRange(0, 65535), help="0: any."
@@ -37,11 +38,14 @@ def serve(
     model: str,
     encoder: EncoderOptions,
 ) -> None:
-    """Encode free texts for query sides without torch, over HTTP.
+    """Encode free texts over HTTP.
 
     \b
-    Example: xlrec-ingest serve --model embedded
-             xlrec-es recommend -i catalogue --text "board games" --encoder-url http://127.0.0.1:9600
+    Examples:
+      xlrec-ingest serve --model embedded
+      xlrec-es recommend -i shop --text "board games" --encoder-url http://127.0.0.1:9600
+
+    Query sides without torch use it.
     """
     from ingest.encode.http_server import EncoderServer
     from ingest.encode.sentence_transformer import load_encoder

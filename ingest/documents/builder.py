@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import orjson
 
 from ingest.documents.document import Deletion, Document
+from ingest.documents.envelope import ID, metadata_in
 from ingest.documents.field_map import PLACEHOLDER, FieldMap, lookup, tags_of, without
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.renditions import DEFAULT_ID, records_of, rendition_id
@@ -73,7 +74,7 @@ def record_id(record: Record, fields: FieldMap) -> Any:  # noqa: ANN401 - whatev
 
     A document of ours has its id already: its fields may have that of the record it was made of.
     """
-    if record.id is not None and (fields.id is None or record.own):
+    if record.id is not None and (fields.id in (None, ID) or record.own):
         return record.id
     return lookup(record.fields, fields.id or DEFAULT_ID)
 
@@ -106,7 +107,7 @@ class DocumentBuilder:
                 return
             drafts = self._drafts(record)
         except _Unfit as error:
-            yield Rejection(record.position, "document", str(error), record.fields)
+            yield Rejection(record.position, "document", str(error), record.whole)
             return
         seen: set[str] = set()
         for draft in drafts:
@@ -115,7 +116,7 @@ class DocumentBuilder:
                 if document.id in seen:
                     raise _Unfit(f"the record has {document.language} twice")
             except _Unfit as error:
-                rejection = Rejection(record.position, "document", str(error), record.fields)
+                rejection = Rejection(record.position, "document", str(error), record.whole)
                 yield replace(rejection, document=draft.document_id)
             else:
                 seen.add(document.id)
@@ -138,6 +139,8 @@ class DocumentBuilder:
         paths, record = self._fields, whole.fields
         if OWN_FIELD in record:
             raise _Unfit(f"the field {OWN_FIELD} is this program's own; rename or remove it")
+        if reason := metadata_in(record):
+            raise _Unfit(reason)
         id_ = self._id(whole)
         tag = lookup(record, paths.language)
         if whole.own:  # a document of ours already, in one language

@@ -39,7 +39,7 @@ class Document:
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This document, set aside."""
-        return Rejection(self.record.position, stage, reason, self.record.fields, self.id)
+        return Rejection(self.record.position, stage, reason, self.record.whole, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Deletion:
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This deletion, set aside."""
-        return Rejection(self.record.position, stage, reason, self.record.fields, self.id)
+        return Rejection(self.record.position, stage, reason, self.record.whole, self.id)
 
 
 Part = Document | Deletion

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ingest.encode import raw_vectors
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.documents_in_flight import DocumentsUnderWay
 from ingest.run.job import RunJob
+from ingest.run.reading import TRIED
 from ingest.run.reject_file import RejectFile
 from ingest.run.signals import Stop
 from ingest.run.window import Window
@@ -50,6 +52,7 @@ class Committer:
     stop: Stop
     observe: Observer
     complete: bool = False
+    _reasons: Counter[str] = field(default_factory=Counter)  # while everything fails
 
     def commit_all(
         self, windows: Iterable[Window | None], under_way: DocumentsUnderWay, index: Target
@@ -63,7 +66,7 @@ class Committer:
             index: Where they were written, which is to stay the live version.
 
         Raises:
-            TooManyRejects: More was set aside than the job allows.
+            TooManyRejects: More was set aside than the job allows, or all that came first.
             AliasMoved: Another version is live now.
             IngestError: The reject file or the checkpoint cannot be written.
         """
@@ -79,8 +82,9 @@ class Committer:
 
     def _commit(self, window: Window, under_way: DocumentsUnderWay) -> None:
         """All of this window is settled, and all before it."""
-        under_way.leave(window.ids)
         self.set_aside(window)
+        self.check_first()
+        under_way.leave(window.ids)
         self.tally.tokens = raw_vectors.tokens(self.encoder)
         self.observe("index", self.tally, self.source.fraction)
         if self.checkpoint.is_due():
@@ -100,8 +104,26 @@ class Committer:
         """
         for rejection in window.rejections:
             self.rejects.write(rejection)
+            if not self.tally.settled_well:
+                self._reasons[rejection.reason] += 1
         self.tally.add(window.counts)
         self.state = State(window.position, self.rejects.size, self.tally.as_json(), window.digest)
+
+    def check_first(self) -> None:
+        """End a run whose first records all fail: what follows will be alike.
+
+        Raises:
+            TooManyRejects: So it is.
+        """
+        if not self.job.tries or self.tally.settled_well or self.tally.rejected < TRIED:
+            return
+        [(reason, count)] = self._reasons.most_common(1)
+        self.rejects.sync()
+        raise TooManyRejects(
+            f"none of the first {self.tally.rejected} records can be indexed, {count} of them "
+            f"because: {reason}. {self.rejects.path} has them all; nothing more was encoded. Mend "
+            "the input, say which field is what (--field), or give --max-rejects to go on"
+        )
 
     def save_checkpoint(self) -> None:
         """Note what is settled where a later run finds it.

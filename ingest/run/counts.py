@@ -42,6 +42,11 @@ class Counts:
     languages: Counter[str] = field(default_factory=Counter)
     detected: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def settled_well(self) -> int:
+        """How many have ended otherwise than set aside."""
+        return self.indexed + self.unchanged + self.superseded + self.deleted
+
     def add(self, other: Counts) -> None:
         """Take in those of other records."""
         for name in _COUNTS:
@@ -72,12 +77,14 @@ class Tally(Counts):
 
     Attributes:
         duplicates: What the builder found; None if nobody looked.
+        unwrapped: Records that came in the envelope of a dump; see `ingest.documents.envelope`.
         seconds: By stage. Stages overlap, and several threads may work at one.
         tokens: That were encoded, by encoders that count them.
         queues: By stage, what waits for it or is worked at by it, in windows.
     """
 
     duplicates: Found | None = None
+    unwrapped: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     tokens: int = 0
     queues: dict[str, Fill] = field(default_factory=lambda: {"encode": Fill(), "write": Fill()})

@@ -12,6 +12,7 @@ from ingest.documents.text_recipe import Recipe
 from ingest.encode.model_record import learned_from, measured_calibration
 from ingest.encode.options import DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.shard import Shard
+from ingest.sources.rejects import SCHEME
 from ingest.write.modes import VERSION, Mode
 
 DEFAULT_CALIBRATION = "centre"
@@ -38,7 +39,8 @@ class RunJob:
         rejects: File for what cannot be indexed; None for the one beside the input.
         resume: Whether to go on from the checkpoint of a run that did not come to its end.
         checkpoint: Its file; None for the one beside the reject file.
-        max_rejects: The run fails when more is set aside; None for any number.
+        max_rejects: The run fails when more is set aside; None for any number, if not all of the
+            first records fail.
         shard: Only the records of this part are indexed, by their ids.
         follow: Whether to wait for more at the end of the source.
         metrics_port: Port of the loopback address for Prometheus; None for none, 0 for any.
@@ -66,6 +68,14 @@ class RunJob:
     metrics_port: int | None = None
     wait_s: float = 0.0
     seed: int = 0
+
+    @property
+    def tries(self) -> bool:
+        """Whether the run ends where all of its first records fail.
+
+        What was set aside once is tried to the last, and so is what a person allows.
+        """
+        return self.max_rejects is None and not self.source.startswith(SCHEME)
 
     @property
     def recipe(self) -> Recipe:

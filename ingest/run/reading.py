@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 from ingest.documents.builder import Builder, record_id
 from ingest.documents.document import Document
+from ingest.documents.envelope import opened
 from ingest.run.checkpoint import BEGIN_ANEW, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.job import RunJob
@@ -20,6 +22,9 @@ from ingest.write import calibration_sample
 from ingest.write.calibration_sample import SampledText
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, InvalidJson
+
+TRIED = 100
+"""A run whose first records all fail, so many of them, ends there: what follows will be alike."""
 
 HEAD_DOCUMENTS = 2000
 """How much of a stream that can be read but once is looked at for the sample."""
@@ -42,7 +47,8 @@ def check_settled(job: RunJob, source: Source, state: State) -> None:
     if not state.position:
         return
     digest, is_long_enough = "", False
-    for record in source.records():
+    for one in source.records():
+        record = None if one is None else _opened(one, job)
         if record is not None:
             is_long_enough = record.position >= state.position
             if record.position <= state.position and is_mine(record, job):
@@ -68,13 +74,21 @@ def digest_with(record: Record | Rejection, *, before: str) -> str:
         record: As the source gives it.
         before: The digest of those before it; empty for none.
     """
-    content = record.fields if isinstance(record, Record) else record.record
+    content: Mapping[str, Any] | str
+    if isinstance(record, Record):
+        content = record.fields if record.as_it_came is None else record.as_it_came
+    else:
+        content = record.record
     kind = type(record).__name__.encode()
     try:
         raw = exact_json.dumps(content)
     except InvalidJson:
         raw = exact_json.as_text(content).encode()
     return hashlib.blake2b(b"\0".join((before.encode(), kind, raw)), digest_size=16).hexdigest()
+
+
+def _opened(record: Record | Rejection, job: RunJob) -> Record | Rejection:
+    return opened(record, job.fields) if isinstance(record, Record) else record
 
 
 def is_mine(record: Record | Rejection, job: RunJob) -> bool:
@@ -112,9 +126,10 @@ class Reader:
         while not self.stop.requested.is_set():
             with self.tally.timed("read"):
                 try:
-                    record = next(records)
+                    one = next(records)
                 except StopIteration:
                     return
+                record = None if one is None else _opened(one, self.job)
                 wanted = record is None or (record.position > settled and is_mine(record, self.job))
                 if not wanted and not self.builder.needs_all:
                     continue
@@ -122,6 +137,8 @@ class Reader:
                 if built is not None and record is not None and wanted and is_resumable:
                     digest = digest_with(record, before=digest)
                     built = replace(built, digest=digest)
+                if wanted and isinstance(record, Record) and record.as_it_came is not None:
+                    self.tally.unwrapped += 1
             if wanted:
                 yield built
 
@@ -131,6 +148,27 @@ class Reader:
         parts = tuple(self.builder.build(record))
         size = record.size or sum(len(part.text) for part in parts if isinstance(part, Document))
         return Built(record.position, size, parts)
+
+    def try_first(
+        self, built: Iterator[Built | None]
+    ) -> tuple[list[Built], Iterator[Built | None]]:
+        """Look at the first records before anything is encoded.
+
+        Args:
+            built: What `build_all` gives.
+
+        Returns:
+            The first `TRIED` records if all of them are set aside, or else none; and the records,
+            none of them lost.
+        """
+        head: list[Built | None] = []
+        if self.job.tries:
+            for one in built:
+                head.append(one)
+                if one is None or not one.is_set_aside or len(head) == TRIED:
+                    break
+        failed = [one for one in head if one is not None and one.is_set_aside]
+        return failed if len(failed) == TRIED else [], chain(head, built)
 
     def sample(
         self, built: Iterator[Built | None]
@@ -164,7 +202,7 @@ class Reader:
                 continue
             if number % 1000 == 0:
                 self.observe("sample", self.tally, self.source.fraction)
-            documents = _documents(self._build(record))
+            documents = _documents(self._build(_opened(record, self.job)))
             found = found or bool(documents)
             yield from documents
 

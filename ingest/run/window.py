@@ -34,6 +34,11 @@ class Built:
     parts: tuple[Document | Deletion | Rejection, ...]
     digest: str = ""
 
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether nothing came of it."""
+        return bool(self.parts) and all(isinstance(part, Rejection) for part in self.parts)
+
 
 @dataclass(slots=True)
 class Window:
@@ -130,15 +135,19 @@ def _short(path: str) -> str:
     return hashlib.blake2b(path.encode()).hexdigest()
 
 
-def group(built: Iterable[Built | None], *, n_parts: int, n_bytes: int) -> Iterator[Window]:
+def group(
+    built: Iterable[Built | None], *, n_parts: int, n_bytes: int, first: int | None = None
+) -> Iterator[Window]:
     """Put records into windows.
 
     Args:
         built: Records in the order of the source; None where the next one lets wait for itself.
         n_parts: A window ends with the record that reaches this.
         n_bytes: Or this size in the source.
+        first: `n_parts` of the first window; None: as of the others.
     """
     window = Window()
+    most = n_parts if first is None else min(n_parts, first)
     for one in built:
         if one is None or _is_of_another_kind(window, one):
             if window.position:
@@ -146,9 +155,9 @@ def group(built: Iterable[Built | None], *, n_parts: int, n_bytes: int) -> Itera
             window = Window()
         if one is not None:
             window.add(one)
-            if window.n_parts >= n_parts or window.size >= n_bytes:
+            if window.n_parts >= most or window.size >= n_bytes:
                 yield window
-                window = Window()
+                window, most = Window(), n_parts
     if window.position:
         yield window
 

@@ -30,7 +30,7 @@ from ingest.run.documents_in_flight import DocumentsUnderWay
 from ingest.run.index_setup import create_index, open_index
 from ingest.run.job import RunJob
 from ingest.run.pipeline import ordered, prefetch
-from ingest.run.reading import Reader
+from ingest.run.reading import TRIED, Reader
 from ingest.run.reject_file import RejectFile
 from ingest.run.signals import Stop
 from ingest.run.window import Built, Window, group
@@ -126,7 +126,11 @@ class Worker:
         """
         self.rejects.cut(self.state.rejects_size)
         self.tally.set_from(self.state.counts)
-        built = self._reader.build_all(self.state)
+        failed, built = self._reader.try_first(self._reader.build_all(self.state))
+        if failed:
+            for window in group(failed, n_parts=self.window, n_bytes=WINDOW_BYTES):
+                self._committer.set_aside(window)
+            self._committer.check_first()
         if self.live is None:
             sampled, built = self._reader.sample(built)
             index = self._create(sampled, built)
@@ -217,7 +221,8 @@ class Worker:
         """Windows that know what the index has of them already."""
         known_fields: set[str] = set()
         was_alone = False
-        for window in group(built, n_parts=self.window, n_bytes=WINDOW_BYTES):
+        windows = group(built, n_parts=self.window, n_bytes=WINDOW_BYTES, first=TRIED)
+        for window in windows:
             if window.deletions or was_alone:
                 under_way.drain()
             # A deletion goes for documents whose ids are still to be found; and the first value of

@@ -38,6 +38,8 @@ class Record:
         own: What an index of this program's says of it: language, work ...; None from elsewhere.
         size: Bytes that it took there, for memory to be bounded; 0 if nobody knows.
         stored: Where it is to be completed in place; None: it is written elsewhere.
+        as_it_came: All of what the source has, where the fields are what is inside of it; see
+            `ingest.documents.envelope`.
     """
 
     fields: Fields
@@ -46,6 +48,12 @@ class Record:
     own: Fields | None = None
     size: int = field(default=0, compare=False)
     stored: Stored | None = field(default=None, compare=False)
+    as_it_came: Fields | None = field(default=None, compare=False)
+
+    @property
+    def whole(self) -> Fields:
+        """What is set aside of it, to be read again."""
+        return self.fields if self.as_it_came is None else self.as_it_came
 
 
 @dataclass(frozen=True, slots=True)

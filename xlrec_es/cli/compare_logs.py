@@ -12,6 +12,7 @@ import orjson
 from rich import box
 from rich.table import Table
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options, field_option, parse_assignments
 from xlrec_es.cli.options.terminal import echo
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.interactions.row_reader import Row
 
 
-@click.command("compare-logs")
+@sections.command("compare-logs")
 @click.argument("log")
 @click.option(
     "--clicks",
@@ -42,16 +43,19 @@ def compare_logs(
     as_json: bool,
     connection: Connection,
 ) -> None:
-    """Compare two variants by a LOG of what was shown and clicked.
+    """Compare two variants by a LOG of clicks.
+
+    \b
+    Examples:
+      xlrec-es compare-logs shown.csv --field user=customer
+      xlrec-es compare-logs index:shown --clicks index:clicks
+
+    LOG says what was shown, and which of it was clicked.
 
     LOG is a .csv, .tsv or .jsonl file (also with .gz), or index:NAME, one row for each
     recommendation that a person was shown: user, variant, clicked (1 or 0), and propensity, the
     probability that it was shown, if you have it. Intervals are 95%, over persons; whoever saw both
     variants is left out.
-
-    \b
-    Example: xlrec-es compare-logs shown.csv --field user=customer
-             xlrec-es compare-logs index:shown --clicks index:clicks
     """
     from xlrec_es.evaluate.ab_test import (
         CLICK_COLUMNS,

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from rich.text import Text
 
 from xlrec_es import node
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.options.terminal import echo
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.demo import Scene
 
 
-@click.command("demo")
+@sections.command("demo")
 @connection_options
 @click.option(
     "--folder",
@@ -38,7 +39,14 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 def run_demo(
     ctx: click.Context, connection: Connection, folder: Path | None, keep: bool, as_json: bool
 ) -> None:
-    """Show three persons what they would like in other languages, on a real Elasticsearch.
+    """Run a demo on a local Elasticsearch.
+
+    \b
+    Examples:
+      xlrec-es demo
+      xlrec-es demo --keep
+
+    It shows three users what they would like in other languages.
 
     Starts one on this machine, or uses the one that --url names, with the sample catalogue in the
     index `xlrec-demo`.

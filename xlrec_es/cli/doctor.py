@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
@@ -24,7 +25,7 @@ _STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-@click.command()
+@sections.command()
 @click.option(
     "--index", "-i", envvar="XLREC_INDEX", show_envvar=True, help="Alias of an index to look at."
 )
@@ -52,12 +53,15 @@ def doctor(
     as_json: bool,
     connection: Connection,
 ) -> None:
-    """Look at the cluster, the key and the index, and say what to do. Nothing is changed.
-
-    Exit code 1: there is a problem. Warnings leave it at 0.
+    """Check the cluster, the key and the index.
 
     \b
-    Example: xlrec-es doctor --index shop --for admin --documents 5000000
+    Examples:
+      xlrec-es doctor --index shop --for admin --documents 5000000
+
+    It says what to do about each problem. Nothing is changed.
+
+    Exit code 1: there is a problem. Warnings leave it at 0.
     """
     from xlrec_es.doctor.examination import Patient, examine
 

@@ -16,6 +16,7 @@ from rich import box
 from rich.progress import Progress
 from rich.table import Table
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.terminal import echo
@@ -41,7 +42,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.evaluate.dataset import EvaluationJob, Material
 
 
-@click.command()
+@sections.command()
 @job_options
 @click.option("--against", metavar="INDEX", help="Another index, such as the live one, beside it.")
 @click.option(
@@ -63,7 +64,13 @@ def evaluate(
     as_json: bool,
     connection: Connection,
 ) -> None:
-    """Measure recommendations across languages on INTERACTIONS that are held out.
+    """Measure quality on held-out INTERACTIONS.
+
+    \b
+    Examples:
+      xlrec-es evaluate likes.tsv -i shop --write-training training.tsv
+      xlrec-ingest indicators training.tsv -i shop
+      xlrec-es evaluate likes.tsv -i shop
 
     INTERACTIONS is a .csv, .tsv or .jsonl file (also with .gz). A person's history are their likes
     in one language, the targets held-out likes in others. Every list comes from the index, as it
@@ -71,11 +78,6 @@ def evaluate(
 
     The index's indicators must not have seen the targets: the first command writes what may be
     learned from.
-
-    \b
-    Example: xlrec-es evaluate likes.tsv -i shop --write-training training.tsv
-             xlrec-ingest indicators training.tsv -i shop
-             xlrec-es evaluate likes.tsv -i shop
     """
     from xlrec_es.evaluate.dataset import gather
     from xlrec_es.evaluate.experiment import run_experiment

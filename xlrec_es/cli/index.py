@@ -13,6 +13,7 @@ import click
 from rich.filesize import decimal
 from rich.table import Table
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.options.terminal import echo
@@ -36,9 +37,9 @@ _dry_run_option = click.option(
 _yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
-@click.group()
+@click.group(cls=sections.SectionedGroup)
 def index() -> None:
-    """The versions of an index behind its alias: look, create, swap, roll back, prune, adopt."""
+    """Manage the versions of an index."""
 
 
 def _on_versions(command: F) -> F:
@@ -64,7 +65,9 @@ def _on_versions(command: F) -> F:
 def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
     """List the versions of NAME and say which is live.
 
-    Example: xlrec-es index list shop
+    \b
+    Examples:
+      xlrec-es index list shop
     """
     from xlrec_es.versions import inventory
 
@@ -88,7 +91,9 @@ def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
 def status(name: str, client: Elasticsearch, as_json: bool) -> None:
     """Show what each version of NAME holds: documents, vectors and indicators by language, size.
 
-    Example: xlrec-es index status shop
+    \b
+    Examples:
+      xlrec-es index status shop
     """
     from xlrec_es.versions import inventory
     from xlrec_es.versions.status import measure
@@ -145,13 +150,13 @@ def create(
 ) -> None:
     """Make the next version of NAME, empty and behind no alias, and print its name.
 
-    The very first version is made by `xlrec-ingest run`, which knows the encoder.
-
     \b
-    Example:
+    Examples:
       xlrec-es index create shop --shards 4
       xlrec-ingest run items.jsonl --index shop-xlrec-v2
       xlrec-es index swap shop
+
+    The very first version is made by `xlrec-ingest run`, which knows the encoder.
     """
     from xlrec_es.versions import creation, inventory
 
@@ -184,9 +189,11 @@ def create(
 def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) -> None:
     """Put a version behind the alias NAME, in one atomic step.
 
-    If somebody else moves the alias at the same time, one of the two is told, and changes nothing.
+    \b
+    Examples:
+      xlrec-es index swap shop --to 2
 
-    Example: xlrec-es index swap shop --to 2
+    If somebody else moves the alias at the same time, one of the two is told, and changes nothing.
     """
     from xlrec_es.versions import aliases, inventory
 
@@ -216,13 +223,15 @@ def rollback(
 ) -> None:
     """Put the version that was live before behind the alias NAME again, and lose no write.
 
+    \b
+    Examples:
+      xlrec-es index rollback shop
+
     What was written since is taken along first: new documents, changes, deletions. Vectors of
     another encoder stay behind: a document keeps the older version's own if its text is the same;
     if not it has none until the next xlrec-ingest run, unless xlrec-ingest rollback encodes it.
     Searches go on; writes are refused (403, cluster_block_exception) for about a second. A second
     rollback goes forward again.
-
-    Example: xlrec-es index rollback shop
     """
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.versions import aliases, inventory
@@ -302,9 +311,11 @@ def _carry_out(
 def prune(name: str, client: Elasticsearch, newer: bool, dry_run: bool, yes: bool) -> None:
     """Delete versions of NAME older than the live one, except for the one that was live before.
 
-    What another alias stands for stays too, and so does what xlrec-es did not make.
+    \b
+    Examples:
+      xlrec-es index prune shop
 
-    Example: xlrec-es index prune shop
+    What another alias stands for stays too, and so does what xlrec-es did not make.
     """
     from xlrec_es.versions import aliases, inventory
 
@@ -327,11 +338,13 @@ def prune(name: str, client: Elasticsearch, newer: bool, dry_run: bool, yes: boo
 def adopt(name: str, client: Elasticsearch, dry_run: bool, yes: bool) -> None:
     """Turn an index NAME into an alias NAME of it, so that versions can be swapped behind it.
 
+    \b
+    Examples:
+      xlrec-es index adopt shop
+
     Its files are linked, not copied, which takes about a second. Searches go on; writes are refused
     meanwhile (403, cluster_block_exception; in the last moment 404, index_not_found_exception), so
     pause what writes, or have it try again. An alias of one index is fit as it is.
-
-    Example: xlrec-es index adopt shop
     """
     from xlrec_es.versions import adoption, inventory
 

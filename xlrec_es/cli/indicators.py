@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cli.options.terminal import echo
@@ -20,9 +21,9 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.index.indicators import Neighbour
 
 
-@click.group()
+@click.group(cls=sections.SectionedGroup)
 def indicators() -> None:
-    """Look at what was learned from interactions."""
+    """Show what was learned from interactions."""
 
 
 @indicators.command()
@@ -41,7 +42,9 @@ def indicators() -> None:
 def show(item: str, index: str, size: int, as_json: bool, connection: Connection) -> None:
     """Show what people who liked this document or work liked, across languages.
 
-    Example: xlrec-es indicators show gimp --index xlrec-demo
+    \b
+    Examples:
+      xlrec-es indicators show gimp --index xlrec-demo
     """
     from xlrec_es.index.indicators import show as read
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import UsageError
 from xlrec_es.node import NodeInfo, lifecycle
@@ -34,9 +35,12 @@ def _folder_option(command: F) -> F:
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=sections.SectionedGroup)
 def node() -> None:
-    """A local Elasticsearch without Docker, for trying and testing; needs Java 17 or newer."""
+    """Run a local Elasticsearch for testing.
+
+    It needs no Docker, but Java 17 or newer.
+    """
 
 
 @node.command()
@@ -91,7 +95,7 @@ def start(
     """Start the node and print its URL; one that runs already is left as it is.
 
     \b
-    Example:
+    Examples:
       xlrec-es node start --folder /tmp/try --heap 512m
     """
     with _progress():
@@ -121,7 +125,12 @@ def start(
 @node.command()
 @_folder_option
 def stop(folder: Path | None) -> None:
-    """Stop the node. Its data stay; to be rid of them, delete its folder."""
+    """Stop the node. Its data stay; to be rid of them, delete its folder.
+
+    \b
+    Examples:
+      xlrec-es node stop
+    """
     ran = lifecycle.stop(folder)
     echo("stopped" if ran else "it was not running")
 
@@ -131,7 +140,12 @@ def stop(folder: Path | None) -> None:
 @_json_option
 @click.pass_context
 def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
-    """Say whether the node runs; the exit code is 0 if it answers and 1 if not."""
+    """Say whether the node runs; the exit code is 0 if it answers and 1 if not.
+
+    \b
+    Examples:
+      xlrec-es node status --json
+    """
     found = lifecycle.status(folder)
     if as_json:
         details = json.loads(_as_json(found.info)) if found.info else {}
@@ -157,7 +171,12 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on printing until the node ends, or Ctrl-C.")
 def logs(folder: Path | None, lines: int, follow: bool) -> None:
-    """Print the end of what the server logged since its last start."""
+    """Print the end of what the server logged since its last start.
+
+    \b
+    Examples:
+      xlrec-es node logs --lines 20
+    """
     if follow:
         for text in lifecycle.follow(folder, lines=lines):
             echo(text, nl=False)

@@ -10,6 +10,7 @@ import click
 from rich.table import Table
 
 from xlrec_es.cli import query_forms
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.recommend import how_options, request_options
 from xlrec_es.cli.options.shared import connection_options, index_option
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.recommend.recommender import Recommender
 
 
-@click.command()
+@sections.command()
 @request_options
 @click.option("--size", "-n", default=10, show_default=True, help="How many recommendations.")
 @click.option("--skip-unknown", is_flag=True, help="Go on without the IDs that nothing has.")
@@ -40,9 +41,16 @@ def recommend(
     explain: bool,
     as_json: bool,
 ) -> None:
-    """Recommend documents in other languages to whoever liked these IDs.
+    """Recommend items for a list of liked IDs.
 
-    Example: xlrec-es recommend -i xlrec-demo -l ja -l de gimp inkscape
+    \b
+    Examples:
+      xlrec-es recommend -i shop 7 8
+      xlrec-es recommend -i shop -l ja=0.7 -l de=0.3 7 8
+      xlrec-es recommend -i shop --user ann --events clicks
+      xlrec-es recommend -i shop --filter '{"range": {"price": {"lte": 20}}}' 7 8
+
+    Target languages are those that the liked items are not in, unless you name some.
     """
     result = recommender.recommend(history, languages=languages, size=size)
     if result.unknown_items and not skip_unknown:
@@ -104,7 +112,7 @@ def _reasons(item: Recommendation) -> str:
     return ", ".join(f"{reason.title or reason.item} {reason.share:.0%}" for reason in item.reasons)
 
 
-@click.command()
+@sections.command()
 @click.argument("item", metavar="ID")
 @index_option()
 @click.option(
@@ -139,9 +147,12 @@ def similar(
     as_json: bool,
     options: Options,
 ) -> None:
-    """Show documents that are like one work or document.
+    """Show items similar to one item.
 
-    Example: xlrec-es similar -i xlrec-demo -l ja --measure jaccard gimp
+    \b
+    Examples:
+      xlrec-es similar -i shop 7
+      xlrec-es similar -i shop -l ja --measure jaccard 7
     """
     from xlrec_es.recommend.recommender import Recommender
 
@@ -151,7 +162,7 @@ def similar(
     _print(found, as_json=as_json, explain=explain)
 
 
-@click.command("query")
+@sections.command("query")
 @request_options
 @click.option(
     "--format",
@@ -170,9 +181,12 @@ def print_query(
     form: str,
     short: bool,
 ) -> None:
-    """Print the searches that `recommend` would send.
+    """Print the searches that recommend sends.
 
-    Example: xlrec-es query -i xlrec-demo -l ja gimp inkscape
+    \b
+    Examples:
+      xlrec-es query -i shop -l ja 7 8
+      xlrec-es query -i shop -l ja --short 7 8
     """
     plan = recommender.plan(history, languages=languages)
     text = query_forms.render(

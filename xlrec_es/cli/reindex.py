@@ -12,6 +12,7 @@ import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.reindex import _DEFAULTS, How, reindex_options
 from xlrec_es.cli.options.shared import (
@@ -29,20 +30,24 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.versions.reindex import Observe, Reindexer, ReindexPlan, ReindexReport
 
 
-@click.command()
+@sections.command()
 @click.argument("name", envvar="XLREC_INDEX")
 @field_option(f"{COLUMNS_OF_LIKES} of --interactions")
 @reindex_options(_DEFAULTS.overlap)
 @connection_options
 def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Connection) -> None:
-    """Copy the live version of NAME into a new one, verify it, and swap, with no downtime.
+    """Copy an index into a new version, and swap.
+
+    \b
+    Examples:
+      xlrec-es reindex shop --shards 4
+
+    The live version of NAME is copied and verified, with no downtime.
 
     For other shards, settings or mappings; vectors are copied, not computed. For another encoder:
     xlrec-ingest reindex. Searches go on, and so do writes, which are caught up; they are refused
     (403, cluster_block_exception) for about a second before the swap. If it is stopped, the same
     command goes on. If the new version is not good enough, NAME stays as it is.
-
-    Example: xlrec-es reindex shop --shards 4
     """
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.versions import reindex as reindexing

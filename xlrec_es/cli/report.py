@@ -9,11 +9,12 @@ from typing import Any, BinaryIO
 import click
 
 from xlrec_es import exact_json
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import InvalidJson, UsageError
 
 
-@click.command()
+@sections.command()
 @click.argument("evaluation", type=click.File("rb"))
 @click.option(
     "--output",
@@ -38,14 +39,17 @@ from xlrec_es.errors import InvalidJson, UsageError
     help="Of these files.",
 )
 def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -> None:
-    """Make one HTML file of EVALUATION, the JSON that xlrec-es evaluate --json printed.
+    """Make an HTML report of an EVALUATION.
+
+    \b
+    Examples:
+      xlrec-es evaluate likes.tsv -i shop --json > evaluation.json
+      xlrec-es report evaluation.json -o report.html --figures slides --format png
+
+    EVALUATION is the JSON that `xlrec-es evaluate --json` printed.
 
     Pictures with their tables, lists of some persons with reasons, and how to repeat it. The file
     needs no network.
-
-    \b
-    Example: xlrec-es evaluate likes.tsv -i shop --json > evaluation.json
-             xlrec-es report evaluation.json -o report.html --figures slides --format png
     """
     from xlrec_es.report.evaluation_page import render
 

@@ -6,13 +6,14 @@ import json
 
 import click
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster import roles
 
 _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
 
 
-@click.command()
+@sections.command()
 @click.argument("kind", type=click.Choice(list(roles.ROLES)))
 @click.option(
     "--index",
@@ -44,17 +45,19 @@ def role(
     form: str,
     console: bool,
 ) -> None:
-    """Print the least that a key must be allowed. Nothing is sent.
+    """Print the minimum privileges of a key.
+
+    \b
+    Examples:
+      xlrec-es role reader --index shop --format api-key > key.json
+      curl --json @key.json -u elastic https://search.example:9200/_security/api_key
+
+    Nothing is sent.
 
     \b
     reader  recommend, query, indicators, index list
     writer  and xlrec-ingest run and indicators, on an index that exists
     admin   and index create, status, swap, rollback, prune, adopt; doctor; the first run
-
-    \b
-    Example:
-      xlrec-es role reader --index shop --format api-key > key.json
-      curl --json @key.json -u elastic https://search.example:9200/_security/api_key
     """
     described = roles.descriptor(kind, names, events=events, source=source)
     line, body = _REQUESTS[form](roles.role_name(kind, names), described)

@@ -12,6 +12,7 @@ from rich import box
 from rich.progress import Progress
 from rich.table import Table
 
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.terminal import echo
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.evaluate.dataset import EvaluationJob
 
 
-@click.command()
+@sections.command()
 @job_options
 @click.option(
     "--measure",
@@ -47,14 +48,17 @@ def tune(
     as_json: bool,
     connection: Connection,
 ) -> None:
-    """Learn fusion weights from INTERACTIONS, and write them into the index if they are better.
+    """Learn fusion weights from INTERACTIONS.
+
+    \b
+    Examples:
+      xlrec-es tune likes.tsv -i shop --dry-run
+
+    They are written into the index if they are better.
 
     The split is that of xlrec-es evaluate, and the index's indicators must be learned from its
     training part. What is found by cross-validation on some persons is checked on others; a gain
     inside the noise is not taken. From then on, whoever asks the index is served by it.
-
-    \b
-    Example: xlrec-es tune likes.tsv -i shop --dry-run
     """
     from xlrec_es.evaluate import tuning
 

@@ -17,6 +17,7 @@ from ingest.encode.options import (
     EncoderOptions,
     check_device,
 )
+from xlrec_es.cli.options.sections import encoder_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,22 +25,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 def encoder_options(command: F) -> F:
     """Give a command the options of an encoder; it receives them as `model` and `encoder`."""
 
-    @click.option(
+    @encoder_option(
         "--model",
         default=EMBEDDED,
         show_default=True,
         help="Encoder: a folder, a name on the Hugging Face hub such as "
         "intfloat/multilingual-e5-small, or the one that needs no hub.",
     )
-    @click.option("--prefix", help="Put before each text.  [default: the model's query prompt]")
-    @click.option(
+    @encoder_option("--prefix", help="Put before each text.  [default: the model's query prompt]")
+    @encoder_option(
         "--max-tokens",
         type=click.IntRange(min=8),
         default=MAX_TOKENS,
         show_default=True,
         help="How far a text is encoded; it is searched as a whole.",
     )
-    @click.option(
+    @encoder_option(
         "--long-texts",
         type=click.Choice(LONG_TEXTS),
         default=TRUNCATE,
@@ -47,7 +48,7 @@ def encoder_options(command: F) -> F:
         help="Cut off what is beyond, or encode all of it in windows of so many tokens and average "
         "their vectors.",
     )
-    @click.option(
+    @encoder_option(
         "--device",
         default="auto",
         show_default=True,
@@ -55,14 +56,14 @@ def encoder_options(command: F) -> F:
         help="Where the encoder runs: auto, cuda, mps, cpu, or cuda:0,cuda:1, a process for each, "
         "as auto and cuda have for every visible GPU.",
     )
-    @click.option(
+    @encoder_option(
         "--dtype",
         type=click.Choice(DTYPES),
         default="auto",
         show_default=True,
         help="What it computes in; auto takes bfloat16 where the device has it.",
     )
-    @click.option(
+    @encoder_option(
         "--batch-tokens",
         type=click.IntRange(min=1),
         help="Tokens in one pass.  [default: 1024 on a CPU, 32768 on a GPU]",

@@ -43,6 +43,7 @@ def summarize(
         "tokens": raw_vectors.tokens(encoder),
         "rejected": tally.rejected,
         "rejects": str(worker.rejects.path) if tally.rejected else None,
+        "unwrapped": tally.unwrapped,
         "duplicates": asdict(tally.duplicates) if tally.duplicates else None,
         "languages": dict(tally.languages.most_common()),
         "detected": dict(tally.detected.most_common()),
@@ -92,6 +93,8 @@ def table(summary: Mapping[str, Any]) -> Table:
             grid.add_row(f"  {name}", str(summary[name]))
     if summary["rejected"]:
         grid.add_row("rejected", f"{summary['rejected']}, see {summary['rejects']}")
+    if summary["unwrapped"]:
+        grid.add_row("unwrapped", f"{summary['unwrapped']} records of a dump: _id is the id")
     if found := summary["duplicates"]:
         grid.add_row("duplicates", f"{found['exact']} equal, {found['near']} alike")
         for one in found["examples"]:

@@ -7,6 +7,12 @@ import pytest
 
 import cli_reference
 
+
+def _is_inner(command: click.Command) -> bool:
+    """Whether it is a group within a program, whose commands have the examples."""
+    return isinstance(command, click.Group) and command not in cli_reference.PROGRAMS.values()
+
+
 COMMANDS = {context.command_path: context.command for context in cli_reference.commands()}
 
 
@@ -19,6 +25,15 @@ def test_every_command_has_help(path: str) -> None:
 def test_every_option_has_help(path: str) -> None:
     options = [p for p in COMMANDS[path].params if isinstance(p, click.Option)]
     assert not [option.opts for option in options if not option.help and not option.hidden]
+
+
+@pytest.mark.parametrize("path", [p for p, one in COMMANDS.items() if not _is_inner(one)])
+def test_every_command_has_examples_that_parse(path: str) -> None:
+    examples = cli_reference.examples(COMMANDS[path])
+    assert examples
+    assert path in " ".join(examples)
+    for example in examples:
+        cli_reference.parse(example)
 
 
 @pytest.mark.parametrize("program", cli_reference.PROGRAMS)

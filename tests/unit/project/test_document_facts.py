@@ -14,8 +14,8 @@ import click
 import pytest
 
 import xlrec_es
-from cli_reference import PROGRAMS
-from documents import GENERATED, ROOT, Document, check_command, documents, leaves
+from cli_reference import PROGRAMS, parse
+from documents import GENERATED, ROOT, Document, documents, leaves
 from ingest.documents.field_map import FieldMap
 from xlrec_es import errors
 from xlrec_es.cli.options.config_file import ConfigFile
@@ -48,7 +48,7 @@ def calls(document: Document) -> list[tuple[str, bool]]:
 def test_commands_parse(name: str) -> None:
     for line, whole in calls(GUIDES[name]):
         try:
-            check_command(line, whole=whole)
+            parse(line, whole=whole)
         except click.UsageError as error:
             pytest.fail(f"{line}: {error.format_message()}")
 
@@ -65,14 +65,12 @@ def test_commands_parse(name: str) -> None:
 )
 def test_a_command_that_does_not_parse_is_found(line: str) -> None:
     with pytest.raises(click.UsageError):
-        check_command(line)
+        parse(line)
 
 
 def test_every_command_occurs_in_a_guide() -> None:
     shown = {
-        " ".join(check_command(line, whole=whole))
-        for one in GUIDES.values()
-        for line, whole in calls(one)
+        " ".join(parse(line, whole=whole)) for one in GUIDES.values() for line, whole in calls(one)
     }
     assert leaves() - shown == set()
 

@@ -41,22 +41,25 @@ class LazyCommand:
 class XlrecGroup(click.Group):
     """A group of commands that imports each when it is called, and ends errors as one sentence.
 
+    Without a command it prints its help, on standard output. `help COMMAND` is `COMMAND --help`.
+
     Help and completion show summaries, and import nothing: commands need libraries that take a
     second. Every `XlrecError` ends in one sentence and an exit code, since people need not see a
     traceback of what they can mend themselves.
 
     Args:
-        lazy: The commands, by name.
+        lazy: The commands by name, in sections by their headings.
     """
 
     def __init__(
         self,
         *args: Any,  # noqa: ANN401 - click's own
-        lazy: Mapping[str, LazyCommand] | None = None,
+        lazy: Mapping[str, Mapping[str, LazyCommand]] | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.lazy = dict(lazy or {})
+        self.sections = dict(lazy or {})
+        self.lazy = {n: one for some in self.sections.values() for n, one in some.items()}
         # Stand-ins: click lists what is here, and looks for names that are like a mistyped one.
         for name, command in self.lazy.items():
             self.add_command(click.Command(name, help=command.summary))
@@ -68,8 +71,21 @@ class XlrecGroup(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        click.Group(commands=self.commands).format_commands(ctx, formatter)
+        """List the commands by section, without importing them."""
+        width = max(map(len, self.lazy), default=0)
+        for heading, commands in self.sections.items():
+            with formatter.section(heading):
+                rows = [(name.ljust(width), one.summary) for name, one in commands.items()]
+                formatter.write_dl(rows)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Print the help where nothing is asked, for `xlrec-es | less`."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), color=ctx.color)  # noqa: TID251 - text of our own
+            ctx.exit()
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names of commands and options that begin so, without importing any."""

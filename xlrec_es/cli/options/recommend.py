@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.sections import ranking_option
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cli.options.values import (
     parse_boost,
@@ -34,21 +35,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 def how_options(command: F) -> F:
     """Give a command the options of how recommendations are made; it receives `options`."""
 
-    @click.option(
+    @ranking_option(
         "--mix",
         type=click.Choice(["equal", "auto"]),
         default="equal",
         show_default=True,
         help="Seats by language: as many for each, or by score alone.",
     )
-    @click.option(
+    @ranking_option(
         "--exclude-language",
         "excluded",
         multiple=True,
         metavar="TAG",
         help="Language that is never recommended, with its variants. Repeatable.",
     )
-    @click.option(
+    @ranking_option(
         "--weight",
         "-w",
         "weights",
@@ -57,20 +58,20 @@ def how_options(command: F) -> F:
         help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable. "
         "Default: the index's own.",
     )
-    @click.option(
+    @ranking_option(
         "--fusion",
         type=click.Choice([WEIGHTED, RECIPROCAL_RANK]),
         default=WEIGHTED,
         show_default=True,
         help="Legs' normalised scores add up, or their reciprocal ranks.",
     )
-    @click.option(
+    @ranking_option(
         "--diversity",
         default=0.0,
         show_default=True,
         help="0 to 1: how much less one counts that resembles those before it (MMR).",
     )
-    @click.option(
+    @ranking_option(
         "--filter",
         "filters",
         multiple=True,
@@ -78,14 +79,14 @@ def how_options(command: F) -> F:
         help="Elasticsearch query that each result must match: "
         """'{"range": {"price": {"lte": 20}}}'. Repeatable.""",
     )
-    @click.option(
+    @ranking_option(
         "--cap",
         "caps",
         multiple=True,
         metavar="FIELD=N",
         help="At most so many results of each value of a keyword field (brand=2). Repeatable.",
     )
-    @click.option(
+    @ranking_option(
         "--boost",
         "boosts",
         multiple=True,
@@ -93,35 +94,35 @@ def how_options(command: F) -> F:
         help="The score of what matches an Elasticsearch query is multiplied: "
         """'1.5={"term": {"brand": "acme"}}'. Repeatable.""",
     )
-    @click.option(
+    @ranking_option(
         "--collapse",
         is_flag=True,
         help="One document a work from each search, for catalogues with many of one work in one "
         "language.",
     )
-    @click.option(
+    @ranking_option(
         "--min-similarity",
         type=float,
         help="Calibrated cosine that what the dense leg finds must reach.",
     )
-    @click.option(
+    @ranking_option(
         "--source",
         multiple=True,
         metavar="FIELD",
         help="Field of yours that comes along with --json. Repeatable.",
     )
-    @click.option(
+    @ranking_option(
         "--market",
         help="Whose popularity counts for somebody of whom nothing is known.  [default: the target "
         "language's, if markets are languages, else everybody's]",
     )
-    @click.option(
+    @ranking_option(
         "--recent",
         metavar="FIELD[=HALF-LIFE]",
         help="For somebody of whom nothing is known: popularity halves with each half-life since "
         "the date in this field of yours (published=7d).  [default half-life: 30d]",
     )
-    @click.option(
+    @ranking_option(
         "--server-side",
         is_flag=True,
         help="Have Elasticsearch fuse the legs of each language: one search a language. Takes an "

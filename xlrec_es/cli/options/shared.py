@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.sections import connection_option
 from xlrec_es.cli.options.terminal import insecure_warnings
 from xlrec_es.cli.options.values import name_and_value
 from xlrec_es.cluster.connection import Connection
@@ -63,7 +64,7 @@ def parse_assignments(texts: tuple[str, ...], *, example: str = "user=customer")
 def connection_options(command: F) -> F:
     """Give a command the options of a connection; it receives them as `connection`."""
 
-    @click.option(
+    @connection_option(
         "--url",
         envvar="XLREC_URL",
         show_envvar=True,
@@ -71,29 +72,31 @@ def connection_options(command: F) -> F:
         show_default=True,
         help="Elasticsearch's address.",
     )
-    @click.option("--api-key", envvar="XLREC_API_KEY", show_envvar=True, help="Encoded API key.")
-    @click.option(
+    @connection_option(
+        "--api-key", envvar="XLREC_API_KEY", show_envvar=True, help="Encoded API key."
+    )
+    @connection_option(
         "--username", envvar="XLREC_USERNAME", show_envvar=True, help="User, in place of --api-key."
     )
-    @click.option(
+    @connection_option(
         "--password",
         envvar="XLREC_PASSWORD",
         show_envvar=True,
         help="The user's password; the variable keeps it out of the process list.",
     )
-    @click.option(
+    @connection_option(
         "--ca-certs",
         envvar="XLREC_CA_CERTS",
         show_envvar=True,
         help="Certificate authority (PEM file) that signed the cluster's certificate.",
     )
-    @click.option(
+    @connection_option(
         "--ca-fingerprint",
         envvar="XLREC_CA_FINGERPRINT",
         show_envvar=True,
         help="SHA-256 of the certificate authority, in place of --ca-certs.",
     )
-    @click.option(
+    @connection_option(
         "--timeout",
         "timeout_s",
         envvar="XLREC_TIMEOUT",
@@ -103,7 +106,7 @@ def connection_options(command: F) -> F:
         type=click.FloatRange(min=0, min_open=True),
         help="Seconds that one request may take.",
     )
-    @click.option(
+    @connection_option(
         "--insecure",
         is_flag=True,
         envvar="XLREC_INSECURE",

@@ -23,6 +23,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
+from ingest.cli.run import REJECTED
 from ingest.run import assemble as runs
 from ingest.run.counts import Tally
 from ingest.run.job import RunJob
@@ -130,25 +131,38 @@ def check(es: Elasticsearch, index: str, source: Path, undisturbed: Undisturbed)
 def test_a_run_that_is_killed_again_and_again(
     es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
 ) -> None:
-    """SIGKILL at 20 random moments; each run goes on where the one before was settled."""
+    """SIGKILL and SIGTERM in turns at 20 random moments; each run goes on where it can."""
     draw = random.Random(2)
     checkpoint = Path(f"{source}.{index_name}.checkpoint.json")
-    for n in range(KILLS):
+    ways = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 143}}  # the former: before it listens
+    killed = went_on = 0
+    for _ in range(3 * KILLS):  # a run that has come to its end first does not count
+        if killed == KILLS:
+            break
+        number = list(ways)[killed % 2]
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        went_on += before > 0
         with start(es_url, index_name, source, "--resume") as process:
             assert process.stdout
             assert process.stdout.readline() == b"begun\n"
-            while n % 4 and not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before):
-                time.sleep(0.01)  # three in four get somewhere first
+            while killed % 4 and process.poll() is None:  # three in four get somewhere first
+                if checkpoint.exists() and checkpoint.stat().st_mtime_ns > before:
+                    break
+                time.sleep(0.01)
             time.sleep(0.5 * draw.random())
-            process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
+            process.send_signal(number)
+            process.communicate(timeout=60)  # or its summary would find nobody to read it
+        assert process.returncode in {REJECTED, *ways[number]}
+        killed += process.returncode != REJECTED
+    assert killed == KILLS
+    assert went_on > KILLS / 2
+    settled = json.loads(checkpoint.read_bytes())["state"]["position"] if checkpoint.exists() else 0
     with start(es_url, index_name, source, "--resume") as process:
         output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    resumed_after = int(output.split()[-1])
-    assert resumed_after > 0
+    assert process.returncode == REJECTED
+    assert json.loads(output.removeprefix(b"begun\n"))["resumed_after"] == settled
     check(es, index_name, source, undisturbed)
+    es.index(index=index_name, id="more", document={"title": "it can be written"})
 
 
 @pytest.fixture
@@ -182,7 +196,7 @@ def test_a_node_that_stands_still_and_one_that_refuses(
             time.sleep(12)  # the worker's time-out is 10 s
             os.kill(own_node.pid, signal.SIGCONT)
             block()
-            assert process.wait(timeout=200) == 0
+            assert process.wait(timeout=200) == REJECTED
         check(es, "shop", source, undisturbed)
 
 
@@ -212,7 +226,7 @@ def test_a_narrow_node_that_is_not_there_at_first_and_is_killed_later(
                 os.kill(node.pid, signal.SIGKILL)
                 stop_node(folder)
                 start_node(folder, port=port, heap="512m", settings=NARROW)
-                assert process.wait(timeout=200) == 0
+                assert process.wait(timeout=200) == REJECTED
                 check(es, "shop", source, undisturbed)
         finally:
             process.kill()

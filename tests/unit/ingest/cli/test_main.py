@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from help_imports import imported_by_help, packages
-from ingest.cli.main import COMMANDS
+from ingest.cli.main import SECTIONS
 
+COMMANDS = {name: one for some in SECTIONS.values() for name, one in some.items()}
 HEAVY = {
     "altair",
     "elasticsearch",
@@ -41,3 +42,7 @@ def test_a_command_is_where_and_what_the_table_says(name: str) -> None:
     command = COMMANDS[name].load()
     assert command.name == name
     assert command.get_short_help_str(limit=1000) == COMMANDS[name].summary
+
+
+def test_summaries_fit_beside_the_names() -> None:
+    assert not [one.summary for one in COMMANDS.values() if len(one.summary) > 45]

@@ -19,7 +19,7 @@ NOWHERE = {
 
 
 def group(**lazy: LazyCommand) -> XlrecGroup:
-    return XlrecGroup("tool", lazy=lazy, callback=lambda: None)
+    return XlrecGroup("tool", lazy={"Move": lazy}, callback=lambda: None)
 
 
 @click.command()
@@ -39,15 +39,32 @@ def fail() -> None:
     raise UnknownItems("there is no such thing as \x1b[2J")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], []])
+@pytest.mark.parametrize("arguments", [["--help"], [], ["help"]])
 def test_help_lists_commands_without_importing_them(arguments: list[str]) -> None:
-    shown = CliRunner().invoke(group(**NOWHERE), arguments).output
-    assert shown.endswith(
-        "Commands:\n"
-        "  swap  Swap this for that.\n"
-        "  swim  Swim to the other side.\n"
-        "  walk  Walk around.\n"
+    tool = XlrecGroup(
+        "tool",
+        lazy={
+            "Move": {name: NOWHERE[name] for name in ("walk", "swim")},
+            "Trade": {"swap": NOWHERE["swap"]},
+        },
     )
+    done = CliRunner().invoke(tool, arguments)
+    assert done.exit_code == 0
+    assert done.stdout.endswith(
+        "Move:\n"
+        "  walk  Walk around.\n"
+        "  swim  Swim to the other side.\n"
+        "\n"
+        "Trade:\n"
+        "  swap  Swap this for that.\n"
+    )
+
+
+def test_help_of_a_command_is_its_help() -> None:
+    tool = group(echo=LazyCommand(f"{__name__}:echo", "Say it again."))
+    shown = CliRunner().invoke(tool, ["help", "echo"]).output
+    assert "Twice is too often" in shown
+    assert CliRunner().invoke(tool, ["echo", "--help"]).output == shown
 
 
 def test_a_mistyped_name_is_told_without_importing_a_command() -> None:

@@ -45,7 +45,8 @@ COMMANDS = ("show", "other", "group")
 
 
 @click.group(
-    cls=XlrecGroup, lazy={name: LazyCommand(f"{__name__}:{name}", "It.") for name in COMMANDS}
+    cls=XlrecGroup,
+    lazy={"Try": {name: LazyCommand(f"{__name__}:{name}", "It.") for name in COMMANDS}},
 )
 @config_option
 def tool() -> None:

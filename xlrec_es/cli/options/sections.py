@@ -1,0 +1,55 @@
+"""Help pages in sections: what a command is asked first, and its connection last."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RANKING, ENCODER, CONNECTION = "Ranking", "Encoder", "Connection"
+_ORDER = ("Options", RANKING, ENCODER, CONNECTION)
+
+
+class SectionOption(click.Option):
+    """An option that stands in a section of its own on a help page.
+
+    Args:
+        section: Its heading, one of those above.
+    """
+
+    def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+class SectionedCommand(click.Command):
+    """A command whose options stand in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write them: the command's own first, for they are what people look for."""
+        rows: dict[str, list[tuple[str, str]]] = {heading: [] for heading in _ORDER}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None and isinstance(option, click.Option):
+                rows[getattr(option, "section", "Options")].append(record)
+        for heading, some in rows.items():
+            if some:
+                with formatter.section(heading):
+                    formatter.write_dl(some)
+
+
+class SectionedGroup(click.Group):
+    """A group of such commands."""
+
+    command_class = SectionedCommand
+
+
+command = functools.partial(click.command, cls=SectionedCommand)
+"""As `click.command`."""
+ranking_option = functools.partial(click.option, cls=SectionOption, section=RANKING)
+encoder_option = functools.partial(click.option, cls=SectionOption, section=ENCODER)
+connection_option = functools.partial(click.option, cls=SectionOption, section=CONNECTION)
