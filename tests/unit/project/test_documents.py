@@ -45,10 +45,10 @@ _POINTER = re.compile(r'((?:[\w.]+/)*[A-Z]+\.md)(?:, "([^"]+)")?')
 
 
 def test_every_document_has_a_budget_or_is_looked_up() -> None:
-    assert DOCUMENTS.keys() - BUDGETS.keys() - documents.LOOKED_UP == set()
+    assert DOCUMENTS.keys() == BUDGETS.keys() | documents.LOOKED_UP
 
 
-@pytest.mark.parametrize("name", sorted(BUDGETS.keys() & DOCUMENTS.keys()))
+@pytest.mark.parametrize("name", BUDGETS)
 def test_a_document_keeps_its_budget(name: str) -> None:
     assert len(DOCUMENTS[name].text.splitlines()) <= BUDGETS[name]
 
@@ -86,7 +86,7 @@ def test_links_and_pictures_say_in_words_what_they_are(name: str) -> None:
     assert [link.target for link in DOCUMENTS[name].links if not link.text.strip()] == []
 
 
-@pytest.mark.parametrize("name", sorted(BUDGETS.keys() & DOCUMENTS.keys() - {"README.md"}))
+@pytest.mark.parametrize("name", BUDGETS)
 def test_every_document_can_be_reached_from_the_first(name: str) -> None:
     reached, left = {"README.md"}, ["README.md"]
     while left:
