@@ -23,7 +23,7 @@ from ingest.indicators.nearest_neighbours import Neighbours
 from xlrec_es.vectors.vector import Vector
 
 OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
-_LEAST_SHARE = 0.05  # of what is borrowed: less changes no list (README, "Transfer")
+_LEAST_SHARE = 0.05  # of what is borrowed: less changes no list
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ class Blend:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """How works borrow from their neighbours; the defaults measured best (README, "Design").
+    """How works borrow from their neighbours.
+
+    The defaults measured best (xlrec_es/DESIGN.md, "Cold-start transfer").
 
     Attributes:
         neighbours: Warm works that a work borrows from; 0: nothing is borrowed.

@@ -4,8 +4,8 @@
         [--persons 300] [--seed 0] [--cold .2] [--interests 8]
         [--url URL --output FOLDER [--steps prepare before tuning after]]
 
-By the commands that README names: each work is put into one language, drawn among those of its
-titles, and ingested with title and genres; indicators are learned from the training part; then
+By the commands of xlrec_es/EVALUATION.md: each work is put into one language, drawn among those of
+its titles, and ingested with title and genres; indicators are learned from the training part; then
 `evaluate`, `tune`, and `evaluate` again. A fifth of each person's likes is held out, drawn. With
 --url an index that is there is used again; with --steps some of the steps are taken, and what the
 folder has of the others is shown. Writes the reports into the folder, and prints recall@k of every

@@ -2,10 +2,10 @@
 
     PYTHONPATH=tests python tests/bench/quality.py PATH/TO/anime [--persons 300] [--seed 0]
 
-Protocol: README, "Evaluation". Each work exists in one language, drawn among those it has; a person
-likes what they rated 7 or more, or watched without a rating. Compares the raw mean vector with the
-default recommender, in both pools, on a node of its own. Encodes 5,000 titles first (minutes on a
-CPU). Prints JSON.
+Protocol: xlrec_es/EVALUATION.md, "Protocol". Each work exists in one language, drawn among those it
+has; a person likes what they rated 7 or more, or watched without a rating. Compares the raw mean
+vector with the default recommender, in both pools, on a node of its own. Encodes 5,000 titles first
+(minutes on a CPU). Prints JSON.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import runpy
 import tarfile
 import zipfile
 from email import message_from_bytes
@@ -68,6 +70,24 @@ def test_metadata_names_licence_python_and_extras(wheel: Path) -> None:
     assert told["Requires-Python"] == ">=3.11"
     extras = "compress demo dev duplicates embedded finetune ingest node report segment"  # sorted
     assert sorted(told.get_all("Provides-Extra", [])) == extras.split()
+
+
+def test_links_of_the_description_lead_somewhere_without_the_files_beside_it(wheel: Path) -> None:
+    told = metadata(wheel)
+    assert told["Description-Content-Type"] == "text/markdown"
+    description = str(told.get_payload())
+    assert "## Quick start" in description
+    targets = re.findall(r"\]\(([^)\s]+)\)", description)
+    assert targets
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+
+
+def test_links_of_the_description_lead_into_the_repository_if_it_is_known() -> None:
+    standalone = runpy.run_path(str(ROOT / ".ci" / "description.py"))["standalone"]
+    readme = "[`one`](a/b.md#c), [two](#d), [three](https://e.example/f)"
+    known = "[`one`](https://g.example/blob/main/a/b.md#c), [two](#d), [three](https://e.example/f)"
+    assert standalone(readme, "https://g.example") == known
+    assert standalone(readme, None) == "`one`, [two](#d), [three](https://e.example/f)"
 
 
 def test_core_dependencies_are_few_and_light(wheel: Path) -> None:

@@ -1,8 +1,9 @@
 """Can the works that a person likes in other languages be found from those in one language?
 
-The protocol is README's, "Evaluation": a case is one person and one source language; the history is
-what they liked in it, the targets what they liked in other languages and not in it. Likes are split
-first: histories come from the training part, targets from what is held out. Pure.
+The protocol is that of xlrec_es/EVALUATION.md, "Protocol": a case is one person and one source
+language; the history is what they liked in it, the targets what they liked in other languages and
+not in it. Likes are split first: histories come from the training part, targets from what is held
+out. Pure.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ def level(scores: Sequence[float]) -> float:
 
     Source: cross-domain similarity local scaling, Lample et al. 2018, "Word Translation Without
     Parallel Data" (https://openreview.net/forum?id=H196sainb), which takes half of ten; a third of
-    twenty keeps languages nearer to their part of the pool (README, "Design").
+    twenty keeps languages nearer to their part of the pool (xlrec_es/DESIGN.md, "Hubness
+    correction").
 
     Args:
         scores: Cosines of one language's list, the highest first.

@@ -180,8 +180,9 @@ class SearchOptions:
 WEIGHTS: Mapping[str, float] = {DENSE: 0.0375, LEXICAL: 0.0125, COLLABORATIVE: 0.95}
 """Fusion weights where the index has none of its own in `_meta.xlrec.weights` (`xlrec-es tune`).
 
-Measured (README, "Evaluate"), in both pools, on persons that it was not chosen by: at most .0012 of
-recall below the best leg on two catalogues; above it, inside the noise, on a third.
+Measured (xlrec_es/DESIGN.md, "Fusion weights"), in both pools, on persons that it was not chosen
+by: at most .0012 of recall below the best leg on two catalogues; above it, inside the noise, on a
+third.
 """
 
 

@@ -10,7 +10,10 @@ import numpy as np
 from xlrec_es.vectors.vector import Vector
 
 MAX_INTERESTS = 32
-"""One for each work measured best (README, "Design"): only longer histories are clustered."""
+"""One for each work measured best (xlrec_es/DESIGN.md, "Interests and max-sim").
+
+Only longer histories are clustered.
+"""
 
 FEW_INTERESTS = 4
 """Beside indicators that weigh more, where it was measured to make no difference."""
@@ -20,7 +23,8 @@ PUSH = 0.5
 SHRINKAGE = 0.4
 """How far each interest is drawn to the whole taste: one work says little for sure of a person.
 
-Measured on two catalogues (README, "Design"), .3 to .5 are better than the nearest work alone.
+Measured on two catalogues (xlrec_es/DESIGN.md, "Interests and max-sim"), .3 to .5 are better than
+the nearest work alone.
 Source of the idea: James and Stein 1961, "Estimation with Quadratic Loss".
 """
 

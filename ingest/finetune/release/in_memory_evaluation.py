@@ -1,8 +1,8 @@
 """What an encoder is worth by this project's own evaluation, computed in memory: no cluster.
 
-The protocol is README's, "Evaluation", in the pool of other languages: from what a person likes in
-one language, the works that they like in others are to be found. A work is worth its cosine to the
-nearest of the history, as for the recommender. Pure numpy.
+The protocol is that of xlrec_es/EVALUATION.md, "Protocol", in the pool of other languages: from
+what a person likes in one language, the works that they like in others are to be found. A work is
+worth its cosine to the nearest of the history, as for the recommender. Pure numpy.
 """
 
 from __future__ import annotations

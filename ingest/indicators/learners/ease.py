@@ -20,7 +20,10 @@ MAX_WORKS = 30_000
 """A matrix of so many works squared takes 3.6 GB, and the work grows with their cube."""
 
 REGULARIZATION = 2000.0
-"""Measured best, over histories of two works and of hundreds (README, "Design")."""
+"""Measured best, over histories of two works and of hundreds.
+
+See xlrec_es/DESIGN.md, "Learned associations".
+"""
 
 
 @dataclass(frozen=True, slots=True)

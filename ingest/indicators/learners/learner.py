@@ -12,7 +12,7 @@ Works = NDArray[np.int32]
 """Numbers of works: columns of the likes."""
 
 TOP = 200
-"""Indicators that a work keeps; 100 serve short histories worse (README, "Design")."""
+"""Indicators that a work keeps; 100 serve short histories worse."""
 
 
 class Learner(Protocol):

@@ -121,7 +121,14 @@ def test_only_the_gpu_profile_asks_for_a_gpu() -> None:
 def test_the_worker_image_copies_what_exists_and_runs_as_an_ordinary_user() -> None:
     lines = SERVICES["ingest"]["build"]["dockerfile_inline"].splitlines()
     sources = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
-    assert set(sources) == {"pyproject.toml", "README.md", "mappings", "xlrec_es", "ingest"}
+    assert set(sources) == {
+        ".ci",
+        "pyproject.toml",
+        "README.md",
+        "mappings",
+        "xlrec_es",
+        "ingest",
+    }
     assert all((ROOT / source).exists() for source in sources)
     assert lines.index("USER xlrec") < lines.index('ENTRYPOINT ["xlrec-ingest"]')
     assert not SERVICES["ingest"]["build"]["dockerfile_inline"].count("$"), (

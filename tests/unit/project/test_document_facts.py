@@ -1,0 +1,207 @@
+"""What documents say is so: commands parse, code compiles, tables equal what they are tables of."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+import xlrec_es
+from cli_reference import PROGRAMS, parse
+from documents import GENERATED, ROOT, Document, documents, leaves
+from ingest.documents.field_map import FieldMap
+from xlrec_es import errors
+from xlrec_es.cli.options.config_file import ConfigFile
+from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cluster.roles import ROLES
+from xlrec_es.doctor.capacity import Need
+from xlrec_es.index.meta import IndexMeta
+from xlrec_es.interactions.event_source import EventSource
+from xlrec_es.interactions.weighting import EVENT_WEIGHTS
+
+DOCUMENTS = {one.name: one for one in documents()}
+GUIDES = {name: one for name, one in DOCUMENTS.items() if name not in GENERATED}
+SERVING = Document("xlrec_es/README.md")
+OPERATIONS = Document("xlrec_es/OPERATIONS.md")
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def in_code(cell: str) -> list[str]:
+    """What stands between backticks."""
+    return _CODE.findall(cell)
+
+
+def calls(document: Document) -> list[tuple[str, bool]]:
+    """Each command that it shows, and whether all of it: in a sentence or a table it may be cut."""
+    whole = [(line, True) for line in document.commands()]
+    return whole + [(call, False) for call in document.mentions()]
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_commands_parse(name: str) -> None:
+    for line, whole in calls(GUIDES[name]):
+        try:
+            parse(line, whole=whole)
+        except click.UsageError as error:
+            pytest.fail(f"{line}: {error.format_message()}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "xlrec-es recommnd -i shop 7",
+        "xlrec-es recommend -i shop --langage ja 7",
+        "xlrec-es recommend --language ja 7 --size many",
+        "xlrec-es evaluate likes.tsv -i shop --mix sometimes",
+        "xlrec-ingest adapt pairs",
+    ],
+)
+def test_a_command_that_does_not_parse_is_found(line: str) -> None:
+    with pytest.raises(click.UsageError):
+        parse(line)
+
+
+def test_every_command_occurs_in_a_guide() -> None:
+    shown = {
+        " ".join(parse(line, whole=whole)) for one in GUIDES.values() for line, whole in calls(one)
+    }
+    assert leaves() - shown == set()
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_python_compiles_and_imports_what_there_is(name: str) -> None:
+    for block in GUIDES[name].blocks:
+        if block.kind == "python":
+            for node in ast.walk(ast.parse(block.text)):
+                if isinstance(node, ast.ImportFrom):
+                    assert node.module is not None
+                    module = importlib.import_module(node.module)
+                    # `ingest` imports torch for a name; its `__all__` is enough.
+                    there = getattr(module, "__all__", dir(module))
+                    assert {alias.name for alias in node.names} <= {*there, *dir(module)}
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_json_loads(name: str) -> None:
+    for block in GUIDES[name].blocks:
+        if block.kind == "json":
+            try:
+                json.loads(block.text)
+            except json.JSONDecodeError:
+                for line in block.text.splitlines():
+                    json.loads(line)
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_toml_is_a_configuration(name: str, tmp_path: Path) -> None:
+    for number, block in enumerate(one for one in GUIDES[name].blocks if one.kind == "toml"):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block.text)
+        for table, entries in ConfigFile.read(path).tables.items():
+            assert entries.keys() <= known_keys(table), table
+
+
+def known_keys(table: str) -> set[str]:
+    """What a table of the TOML file may hold."""
+
+    @click.command
+    @connection_options
+    def connecting() -> None:
+        pass
+
+    if table == "connection":
+        return {parameter.name or "" for parameter in connecting.params}
+    if table == "history":
+        return {field.name for field in dataclasses.fields(EventSource)}
+    if table == "fields":
+        return {field.name for field in dataclasses.fields(FieldMap)}
+    for program in PROGRAMS.values():
+        assert isinstance(program, click.Group)
+        command = program.get_command(click.Context(program), table)
+        if command is not None:
+            return {parameter.name or "" for parameter in command.params}
+    raise AssertionError(f"[{table}] is no command")
+
+
+def test_the_table_of_roles_is_that_of_the_program() -> None:
+    rows = OPERATIONS.table("| kind | is enough for |")
+    shown = {in_code(kind)[0]: (commands, *lists) for kind, commands, *lists in rows}
+    assert {kind: told[0] for kind, told in shown.items()} == {
+        kind: role.commands for kind, role in ROLES.items()
+    }
+    for kind, role in ROLES.items():
+        assert in_code(shown[kind][1]) == list(role.cluster)
+        assert in_code(shown[kind][2]) == list(role.index)
+
+
+def test_the_table_of_errors_has_them_all() -> None:
+    shown = [
+        name for row in OPERATIONS.table("| error | likely cause |") for name in in_code(row[0])
+    ]
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    bases = {errors.XlrecError, errors.ClusterError, errors.IndexUnusable, errors.IngestError}
+    own = {kind for kind in kinds if issubclass(kind, errors.XlrecError)}
+    assert sorted(shown) == sorted(kind.__name__ for kind in own - bases)
+
+
+def test_the_table_of_sizes_is_the_doctors() -> None:
+    millions = {"1 million": 1_000_000, "10 million": 10_000_000}
+    rows = OPERATIONS.table("| documents | dimensions |")
+    assert len(rows) == 4
+    for documents_, dims, disk, cache in rows:
+        need = Need(millions[documents_], int(dims))
+        assert disk == f"{need.disk / 1e9:.1f} GB"
+        assert cache == f"{need.memory / 1e9:.1f} GB"
+
+
+def test_the_table_of_variables_has_them_all() -> None:
+    sources = [*ROOT.glob("xlrec_es/**/*.py"), *ROOT.glob("ingest/**/*.py")]
+    texts = [path.read_text("utf-8") for path in (*sources, ROOT / "docker-compose.yml")]
+    used = set(re.findall(r"\bXLREC_[A-Z_]*[A-Z]\b(?!\*)", "\n".join(texts)))
+    rows = SERVING.table("| variable | option |")
+    assert [name for row in rows for name in in_code(row[0])] == list(
+        dict.fromkeys(name for row in rows for name in in_code(row[0]))
+    )
+    assert {name for row in rows for name in in_code(row[0])} == used
+
+
+def test_the_table_of_event_weights_is_that_of_the_program() -> None:
+    rows = SERVING.table("| event | weight |")
+    assert {in_code(event)[0]: float(weight) for event, weight, _ in rows} == EVENT_WEIGHTS
+
+
+def test_the_table_of_the_python_api_has_all_of_it() -> None:
+    shown = [name for row in SERVING.table("| name | purpose |") for name in in_code(row[0])]
+    assert sorted(shown) == sorted(xlrec_es.__all__)
+
+
+def test_the_table_of_fields_is_the_mapping() -> None:
+    mapping = json.loads((ROOT / "mappings" / "xlrec.v1.json").read_text("utf-8"))
+    fields = mapping["mappings"]["properties"]["xlrec"]["properties"]
+    rows = Document("mappings/README.md").table("| field | type |")
+    types = {in_code(field)[0]: kind for field, kind, _ in rows}
+    assert types.keys() == {f"xlrec.{name}" for name in fields}
+    for name, field in fields.items():
+        kind = types[f"xlrec.{name}"]
+        assert (in_code(kind)[0] if "type" in field else kind) == field.get("type", "object")
+
+
+def test_the_table_of_the_meta_has_all_keys() -> None:
+    rows = Document("mappings/README.md").table("| key | content |")
+    keys = {field.name for field in dataclasses.fields(IndexMeta)}
+    assert {name for row in rows for name in in_code(row[0])} == keys
+
+
+def test_the_table_of_extras_has_them_all() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    rows = Document("README.md").table("| extra | for |")
+    assert {in_code(row[0])[0] for row in rows} == {*project["project"]["optional-dependencies"]}
+    python = project["project"]["requires-python"].removeprefix(">=")
+    assert f"Python {python}+" in Document("README.md").text
