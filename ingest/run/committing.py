@@ -84,7 +84,7 @@ class Committer:
         """All of this window is settled, and all before it."""
         self.set_aside(window)
         self.check_first()
-        under_way.leave(window.ids)
+        under_way.leave(window.keys)
         self.tally.tokens = raw_vectors.tokens(self.encoder)
         self.observe("index", self.tally, self.source.fraction)
         if self.checkpoint.is_due():

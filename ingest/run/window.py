@@ -50,12 +50,12 @@ class Window:
         position: Of the last of its records: once the window is settled, all up to there is.
         digest: Stands for this record and all before it.
         size: Bytes of its records in the source.
-        documents: By id; of several states of a document, the last.
+        documents: By key; of several states of a document, the last.
         deletions: What is to go. A window has documents or deletions, not both.
         rejections: What was set aside so far.
         counts: What happened to its records so far.
-        earlier: What stays of documents that are in the index in another state, by id.
-        ids: Of its documents when they were compared.
+        earlier: What stays of documents that are in the index in another state, by key.
+        keys: Of its documents when they were compared.
         operations: What is to be written.
     """
 
@@ -67,7 +67,7 @@ class Window:
     rejections: list[Rejection] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
-    ids: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
     operations: list[Change] = field(default_factory=list)
 
     def add(self, built: Built) -> None:
@@ -89,16 +89,16 @@ class Window:
             self.counts.detected[document.language] += 1
         if document.language_value:
             self.counts.read_as[_read_as(document)] += 1
-        before = self.documents.get(document.id)
+        before = self.documents.get(document.key)
         if before is not None and before.record_id != document.record_id:
             reason = why_taken(document.id, before.record_id or document.id)
             self.reject(document.rejected("document", reason))
             return
         if before is not None:
-            del self.documents[document.id]
+            del self.documents[document.key]
             self.counts.superseded += 1
             document = document if document.version >= before.version else before
-        self.documents[document.id] = document
+        self.documents[document.key] = document
 
     def reject(self, rejection: Rejection) -> None:
         """Set aside."""

@@ -40,6 +40,7 @@ class Record:
         stored: Where it is to be completed in place; None: it is written elsewhere.
         as_it_came: All of what the source has, where the fields are what is inside of it; see
             `ingest.documents.envelope`.
+        routing: What its shard was chosen by in the index that it is from, if not its id.
     """
 
     fields: Fields
@@ -49,6 +50,7 @@ class Record:
     size: int = field(default=0, compare=False)
     stored: Stored | None = field(default=None, compare=False)
     as_it_came: Fields | None = field(default=None, compare=False)
+    routing: str | None = None
 
     @property
     def whole(self) -> Fields:

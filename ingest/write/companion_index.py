@@ -52,24 +52,32 @@ def remove_gone(client: Elasticsearch, source: str, target: str) -> Removed:
     total, refused = 0, []
     body = {"_source": False, "fields": [LANGUAGE_FIELD, WORK_FIELD]}
     for hits in scan.pages(client, target, body, page=_PAGE):
-        records = {hit["_id"]: _records(hit) for hit in hits}
-        there = _existing(client, source, [one for some in records.values() for one in some])
-        gone = [Named(id_) for id_, some in records.items() if there.isdisjoint(some)]
+        records = [(hit, _records(hit)) for hit in hits]
+        there = _existing(client, source, [id_ for _, some in records for id_, _ in some])
+        gone = [hit for hit, some in records if there.isdisjoint(some)]
         total += len(gone)
-        refused += writer.write(Operation.delete(one) for one in gone).refused
+        refused += writer.write(map(_deletion, gone)).refused
     return Removed(total - len(refused), refused)
 
 
-def _records(hit: scan.Hit) -> list[str]:
-    """The ids of the records that a document may have been made of."""
+def _deletion(hit: scan.Hit) -> Operation[Named]:
+    id_, routing = scan.key_of(hit)
+    return Operation.delete(Named(id_), **({} if routing is None else {"routing": routing}))
+
+
+def _records(hit: scan.Hit) -> list[tuple[str, str | None]]:
+    """The ids of the records that a document may have been made of, with its routing."""
+    id_, routing = scan.key_of(hit)
     names = {LANGUAGE_FIELD: "language", WORK_FIELD: "work"}
-    own = {names[field]: value for field, [value] in hit.get("fields", {}).items()}
-    return list(records_of(hit["_id"], {OWN_FIELD: own}, None))
+    own = {
+        names[field]: value for field, [value] in hit.get("fields", {}).items() if field in names
+    }
+    return [(record, routing) for record in records_of(id_, {OWN_FIELD: own}, None)]
 
 
-def _existing(client: Elasticsearch, index: str, ids: Sequence[str]) -> set[str]:
+def _existing(client: Elasticsearch, index: str, ids: Sequence[str]) -> set[tuple[str, str | None]]:
     body = {"_source": False, "query": {"ids": {"values": ids}}}
-    return {hit["_id"] for hits in scan.pages(client, index, body) for hit in hits}
+    return {scan.key_of(hit) for hits in scan.pages(client, index, body) for hit in hits}
 
 
 def kept_paths(kept: Sequence[str], mappings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from elasticsearch import Elasticsearch
 
-from ingest.documents.document import Deletion, Document, Part
+from ingest.documents.document import Deletion, Document, Part, key_of
 from ingest.documents.renditions import DEFAULT_ID, records_of, rendition_id, why_taken
 from ingest.sources.record import Rejection
 from ingest.write.word_segmentation import Segmentation, choose_analyzers
@@ -27,6 +27,7 @@ from xlrec_es.vectors.vector import Vector, pack
 
 _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
 _READ = "docs._id,docs.found,docs.error,docs._source"
+_NO_ROUTING = "routing_missing_exception"
 _HEADERS = {"accept": "application/json", "content-type": "application/json"}
 _LEARNED = ("indicators", "indicators_from", "evidence", "generation", "market_popularity")
 """What others than the worker write into a document: see `ingest.indicators.run`."""
@@ -57,9 +58,9 @@ class Compared:
     """What an index has of documents.
 
     Attributes:
-        unchanged: Ids of those that it has just as they are now.
-        earlier: What stays of those that it has in another state, by id.
-        taken: Why those whose id another record's document has cannot be written, by id.
+        unchanged: Keys of those that it has just as they are now.
+        earlier: What stays of those that it has in another state, by key.
+        taken: Why those whose id another record's document has cannot be written, by key.
     """
 
     unchanged: Set[str]
@@ -168,21 +169,21 @@ class Target:
         Raises:
             ClusterError: The cluster refuses, or is in trouble for too long.
         """
-        by_id = {document.id: document for document in documents}
-        found = self._read(list(by_id), [*_IDENTITY, *self._whose])
+        by_key = {document.key: document for document in documents}
+        found = self._read(documents, [*_IDENTITY, *self._whose])
         taken = {
-            id_: reason
-            for id_, stored in found.items()
-            if (reason := self._why_taken(stored, by_id[id_]))
+            key: reason
+            for key, stored in found.items()
+            if (reason := self._why_taken(stored, by_key[key]))
         }
         unchanged = {
-            id_
-            for id_, stored in found.items()
-            if id_ not in taken and self._is_unchanged(_own(stored), by_id[id_])
+            key
+            for key, stored in found.items()
+            if key not in taken and self._is_unchanged(_own(stored), by_key[key])
         }
-        changed = [id_ for id_ in found if id_ not in taken and id_ not in unchanged]
+        changed = [by_key[key] for key in found if key not in taken and key not in unchanged]
         whole = self._read(changed, [OWN_FIELD]) if changed else {}
-        earlier = {id_: self._earlier(_own(stored), by_id[id_]) for id_, stored in whole.items()}
+        earlier = {key: self._earlier(_own(stored), by_key[key]) for key, stored in whole.items()}
         return Compared(unchanged, earlier, taken)
 
     def _why_taken(self, stored: Mapping[str, Any], document: Document) -> str:
@@ -200,10 +201,8 @@ class Target:
             self._fingerprint,
         )
 
-    def existing(
-        self, deletions: Iterable[Deletion]
-    ) -> tuple[dict[str, Deletion], list[Rejection]]:
-        """The deletion of each document that was made of these records, by its id.
+    def existing(self, deletions: Iterable[Deletion]) -> tuple[list[Deletion], list[Rejection]]:
+        """The deletion of each document that was made of these records.
 
         Returns:
             These; and, set aside, what names a document that was made of another record.
@@ -211,22 +210,31 @@ class Target:
         Raises:
             ClusterError: As for `compare`.
         """
-        by_record = {deletion.id: deletion for deletion in deletions}
-        languages = self.live.meta.languages
-        renditions = [rendition_id(id_, tag) for id_ in by_record for tag in languages]
-        found = self._read(list(dict.fromkeys([*by_record, *renditions])), self._whose)
-        there, refused = {}, []
-        for id_, stored in found.items():
-            record = records_of(id_, stored, self._id_path)[0]
-            if record in by_record:
-                there[id_] = by_record[record]
-            elif id_ in by_record:
-                reason = f"{id_!r} is a language version of record {record!r}; delete that record"
-                refused.append(by_record[id_].rejected("document", reason))
+        of_record = {deletion.key: deletion for deletion in deletions}
+        made = (
+            replace(deletion, id=id_)
+            for deletion in of_record.values()
+            for id_ in (
+                deletion.id,
+                *(rendition_id(deletion.id, tag) for tag in self.live.meta.languages),
+            )
+        )
+        possible = {deletion.key: deletion for deletion in made}
+        there, refused = [], []
+        for key, stored in self._read(list(possible.values()), self._whose).items():
+            one = possible[key]
+            record = records_of(one.id, stored, self._id_path)[0]
+            if (mine := of_record.get(key_of(record, one.record.routing))) is not None:
+                there.append(replace(mine, id=one.id))
+            elif key in of_record:
+                reason = (
+                    f"{one.id!r} is a language version of record {record!r}; delete that record"
+                )
+                refused.append(of_record[key].rejected("document", reason))
         return there, refused
 
-    def _read(self, ids: Sequence[str], includes: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """What is asked for of each document that exists."""
+    def _read(self, parts: Sequence[Part], includes: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """By key, what is asked for of each document that exists."""
         # Not `client.mget`, which does not know the parameter for vectors.
         parameters = {"_source_includes": ",".join(includes), "filter_path": _READ}
         if self._capabilities.hides_vectors:
@@ -238,18 +246,19 @@ class Target:
                 f"/{self.live.name}/_mget",
                 params=parameters,
                 headers=_HEADERS,
-                body={"ids": ids},
+                body={"docs": [{"_id": part.id, **_routing(part)} for part in parts]},
             )
             entries: list[dict[str, Any]] = answer.body["docs"]
             for entry in entries:
-                if "error" in entry:
+                # Where a routing is required and a record has none, its document is not there.
+                if "error" in entry and entry["error"].get("type") != _NO_ROUTING:
                     raise NotReady(entry["error"].get("reason"))
             return entries
 
         return {
-            entry["_id"]: entry.get("_source", {})
-            for entry in self._patience.call(self._client, send)
-            if entry["found"]
+            part.key: entry.get("_source", {})
+            for part, entry in zip(parts, self._patience.call(self._client, send), strict=True)
+            if entry.get("found")
         }
 
     def _earlier(self, own: Mapping[str, Any], document: Document) -> Earlier:
@@ -283,16 +292,17 @@ class Target:
         """
         own = {**earlier.learned, **self._own(document, vector)}
         source = {**document.source, OWN_FIELD: own}
-        return Operation.index(document, source, **_not_older_than(document.version))
+        return Operation.index(
+            document, source, **_routing(document), **_not_older_than(document.version)
+        )
 
-    def deletion(self, id_: str, deletion: Deletion) -> Operation[Part]:
+    def deletion(self, deletion: Deletion) -> Operation[Part]:
         """What a bulk request needs to delete a document.
 
         Args:
-            id_: Of the document.
-            deletion: Says so.
+            deletion: One of those of `existing`.
         """
-        return Operation.delete(replace(deletion, id=id_), **_not_older_than(deletion.version))
+        return Operation.delete(deletion, **_routing(deletion), **_not_older_than(deletion.version))
 
     def _own(self, document: Document, vector: Vector) -> dict[str, Any]:
         """All of the object `xlrec` that the worker makes."""
@@ -352,6 +362,11 @@ def own_fields(
         "ingested_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "embedding": embedding,
     }
+
+
+def _routing(part: Part) -> dict[str, object]:
+    routing = part.record.routing
+    return {} if routing is None else {"routing": routing}
 
 
 def _not_older_than(version: int) -> dict[str, object]:
