@@ -10,7 +10,7 @@ Source: Elasticsearch reference, "Security privileges"; the actions are those th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,23 @@ class Role:
     """What one kind of key may do.
 
     Attributes:
-        commands: What it is enough for.
+        commands: What it is enough for, beside what the kind before it is: by program, the names of
+            commands, with what limits them.
         cluster: Privileges on the cluster.
         index: Privileges on the indices.
+        includes: The kind before it.
     """
 
-    commands: str
+    commands: Mapping[str, tuple[str, ...]]
     cluster: tuple[str, ...]
     index: tuple[str, ...]
+    includes: str | None = None
+
+    @property
+    def allows(self) -> str:
+        """The commands, as help, the doctor and the guide show them."""
+        lists = [f"{program} {', '.join(names)}" for program, names in self.commands.items()]
+        return "; ".join([*([f"all of {self.includes}"] if self.includes else []), *lists])
 
 
 _NOT_IN_NAMES = re.compile(r"""[\s\\/"<>|,#:\x00-\x1f\x7f-\x9f]""")
@@ -56,16 +65,54 @@ _WRITE = (
 )
 
 ROLES = {
-    "reader": Role("xlrec-es recommend, query, evaluate, indicators, index list", (), _READ),
+    "reader": Role(
+        {
+            "xlrec-es": (
+                "recommend",
+                "similar",
+                "query",
+                "indicators show",
+                "evaluate",
+                "compare-logs",
+                "index list",
+            ),
+            "xlrec-ingest": ("pairs",),
+        },
+        (),
+        _READ,
+    ),
     "writer": Role(
-        "xlrec-ingest run and indicators on an index that exists, tune, and all of reader's",
+        {
+            "xlrec-es": ("tune",),
+            "xlrec-ingest": (
+                "run into an index that exists",
+                "run --in-place",
+                "replay",
+                "indicators",
+            ),
+        },
         _PROBE,
         (*_READ, *_WRITE),
+        "reader",
     ),
     "admin": Role(
-        "xlrec-es index, reindex, doctor, the first xlrec-ingest run, and all of writer's",
+        {
+            "xlrec-es": (
+                "index status",
+                "index create",
+                "index swap",
+                "index rollback",
+                "index prune",
+                "index adopt",
+                "reindex",
+                "doctor",
+                "demo",
+            ),
+            "xlrec-ingest": ("the first run", "run --companion", "reindex", "rollback"),
+        },
         (*_PROBE, *_TEMPLATES, *_CAPACITY),
         (*_READ, *_WRITE, "delete", "manage"),  # documents that were deleted during a reindex
+        "writer",
     ),
 }
 """By kind."""

@@ -41,6 +41,8 @@ def test_a_reader_reads(shop: Secured) -> None:
     assert found["items"]
     good(shop.run("reader", "query", "-i", "shop", "chess-3"))
     assert "live" in good(shop.run("reader", "index", "list", "shop"))
+    similar = good(shop.run("reader", "similar", "-i", "shop", "--json", "chess-3"))
+    assert json.loads(similar)["items"]
 
 
 Attempt = Callable[[Elasticsearch], object]
@@ -224,6 +226,61 @@ def test_a_reader_evaluates_and_a_writer_tunes(shop: Secured, tmp_path: Path) ->
     refused = shop.run("reader", "tune", *options)
     assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
     assert json.loads(good(shop.run("writer", "tune", *options)))["written"]
+
+
+def test_a_reader_evaluates_into_an_index_that_it_may_make(shop: Secured, tmp_path: Path) -> None:
+    likes = str(write_likes(tmp_path / "likes.tsv", 80))
+    options = ("evaluate", likes, "-i", "shop", "--k", "3", "--json", "--write-to", "measured")
+    refused = shop.run("reader", *options)
+    assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
+    role = descriptor("reader", ["shop"])
+    more = {"names": ["measured"], "privileges": ["create_index", "auto_configure", "index"]}
+    role["indices"].append(more)
+    key = shop.client.security.create_api_key(name="measuring", role_descriptors={"it": role})
+    for _ in range(2):  # the index is there then
+        good(shop.run("reader", *options, XLREC_API_KEY=key["encoded"]))
+    shop.client.indices.refresh(index="measured")
+    assert shop.client.count(index="measured")["count"]
+    shop.client.indices.delete(index="measured")
+
+
+def test_a_reader_makes_pairs(shop: Secured, tmp_path: Path) -> None:
+    likes = str(write_likes(tmp_path / "likes.tsv", 80))
+    good(shop.ingest("reader", "pairs", likes, "-i", "shop", "-o", str(tmp_path / "pairs")))
+    assert list((tmp_path / "pairs").iterdir())
+
+
+def test_a_writer_replays(shop: Secured, tmp_path: Path, tiny_model: Path) -> None:
+    good(ingested(shop, "admin", tmp_path, tiny_model, "shop-xlrec-v7"))
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"id": "d", "language": "en"}\n')
+    rejects = tmp_path / "rejects.jsonl"
+    options = ("--index", "shop-xlrec-v7", "--model", str(tiny_model), "--quiet", "--json")
+    assert (
+        shop.ingest("writer", "run", str(bad), *options, "--rejects", str(rejects)).exit_code == 3
+    )
+    rejects.write_text(rejects.read_text().replace('"id":', '"title": "Tea house", "id":'))
+    replayed = json.loads(good(shop.ingest("writer", "replay", str(rejects), *options)))
+    assert replayed["indexed"] == 1
+
+
+def test_an_admin_encodes_anew_and_goes_back(
+    secured: Secured, tmp_path: Path, tiny_model: Path
+) -> None:
+    try:
+        good(ingested(secured, "admin", tmp_path, tiny_model, "shop"))
+        model = ("--model", str(tiny_model), "--quiet")
+        anew = ("reindex", "shop", *model, "--calibration", "none", "--min-overlap", "0")
+        back = ("rollback", "shop", *model)
+        refused = secured.ingest("writer", *anew)
+        assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
+        good(secured.ingest("admin", *anew))
+        refused = secured.ingest("writer", *back)
+        assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
+        good(secured.ingest("admin", *back))
+        assert find_live(secured.client, "shop").name == "shop-xlrec-v1"
+    finally:
+        delete_shop(secured)
 
 
 def test_an_admin_adopts(secured: Secured) -> None:
