@@ -33,6 +33,7 @@ _HELP = f"""Print the minimum privileges of a key.
 \b
 Examples:
   xlrec-es role reader --index shop --format api-key > key.json
+  xlrec-es role writer --index shop --deletes
   curl --json @key.json -u elastic https://search.example:9200/_security/api_key
 
 Nothing is sent. What each kind is enough for:
@@ -57,6 +58,11 @@ Nothing is sent. What each kind is enough for:
 @click.option("--events", metavar="INDEX", help="Index of events that --user reads.")
 @click.option("--source", metavar="INDEX", help="Index that a --companion is for: to be read.")
 @click.option(
+    "--deletes",
+    is_flag=True,
+    help='A writer may delete documents too, for records with {"_op": "delete"} and companions.',
+)
+@click.option(
     "--format",
     "-f",
     "form",
@@ -71,11 +77,12 @@ def role(
     names: tuple[str, ...],
     events: str | None,
     source: str | None,
+    deletes: bool,
     form: str,
     console: bool,
 ) -> None:
     """Print a role, or an API key."""
-    described = roles.descriptor(kind, names, events=events, source=source)
+    described = roles.descriptor(kind, names, events=events, source=source, deletes=deletes)
     line, body = _REQUESTS[form](roles.role_name(kind, names), described)
     if console:
         echo(line)

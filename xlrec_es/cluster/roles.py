@@ -57,6 +57,7 @@ _CAPACITY = (
     "cluster:monitor/nodes/stats",  # disks and heaps
     "cluster:monitor/settings",  # disk watermarks
 )
+_DELETE = ("delete",)  # of documents, not of the index
 _WRITE = (
     "index",
     "maintenance",  # refresh
@@ -111,7 +112,7 @@ ROLES = {
             "xlrec-ingest": ("the first run", "run --companion", "reindex", "rollback"),
         },
         (*_PROBE, *_TEMPLATES, *_CAPACITY),
-        (*_READ, *_WRITE, "delete", "manage"),  # documents that were deleted during a reindex
+        (*_READ, *_WRITE, *_DELETE, "manage"),  # a reindex deletes what was deleted meanwhile
         "writer",
     ),
 }
@@ -124,7 +125,12 @@ def index_names(name: str) -> list[str]:
 
 
 def descriptor(
-    kind: str, names: Sequence[str], *, events: str | None = None, source: str | None = None
+    kind: str,
+    names: Sequence[str],
+    *,
+    events: str | None = None,
+    source: str | None = None,
+    deletes: bool = False,
 ) -> dict[str, Any]:
     """A role, as `PUT /_security/role/<role>` takes it, and an API key's `role_descriptors`.
 
@@ -133,19 +139,24 @@ def descriptor(
         names: Aliases of indices; a pattern such as `shop-*` stands for several.
         events: An index of events that histories are read from.
         source: An index that documents are read from, as for a companion.
+        deletes: Whether a writer may delete documents too.
 
     Raises:
-        UsageError: A name that would open everything, or more than it seems to.
+        UsageError: A reader that deletes, or a name that would open everything or more than it
+            seems to.
     """
+    if deletes and kind == "reader":
+        raise UsageError("a reader deletes nothing; the kind for --deletes is writer")
     others = {events: ("read",), source: _READ}
     for name in (*names, *(other for other in others if other is not None)):
         _check_name(name)
     role = ROLES[kind]
     patterns = [pattern for name in names for pattern in index_names(name)]
-    indices = [{"names": patterns, "privileges": list(role.index)}]
-    for other, privileges in others.items():
+    privileges = dict.fromkeys((*role.index, *(_DELETE if deletes else ())))
+    indices = [{"names": patterns, "privileges": list(privileges)}]
+    for other, reading in others.items():
         if other is not None:
-            indices.append({"names": [other], "privileges": list(privileges)})
+            indices.append({"names": [other], "privileges": list(reading)})
     return {"cluster": list(role.cluster), "indices": indices}
 
 

@@ -1,4 +1,4 @@
-"""Roles as they are printed; `integration/xlrec_es/cluster/test_security.py` tries them."""
+"""Roles as they are printed; `integration/xlrec_es/cluster/test_role_commands.py` tries them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,18 @@ def test_the_help_says_what_each_role_is_enough_for() -> None:
     words = " ".join(shown.split())
     for kind, role in ROLES.items():
         assert f"{kind} {role.allows}" in words
+
+
+def test_a_writer_that_deletes_has_that_privilege_more() -> None:
+    plain, deleting = (descriptor("writer", ["shop"], deletes=yes) for yes in (False, True))
+    [own], [more] = plain["indices"], deleting["indices"]
+    assert more["privileges"] == [*own["privileges"], "delete"]
+    assert plain["cluster"] == deleting["cluster"]
+    assert descriptor("admin", ["shop"], deletes=True) == descriptor("admin", ["shop"])
+    shown = CliRunner().invoke(main, ["role", "writer", "-i", "shop", "--deletes"])
+    assert json.loads(shown.stdout) == deleting
+    refused = CliRunner().invoke(main, ["role", "reader", "-i", "shop", "--deletes"])
+    assert (refused.exit_code, "writer" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["*", "", " ", "*,*", "?*", "-*"])
