@@ -30,7 +30,8 @@ from xlrec_es.cli.options import sections
     "--general",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Sentences that tell whether general language is forgotten: a column for each language, "
-    "tabs between, translations in one row.  [default: 26 of its own, in 12 languages]",
+    "tabs between, translations in one row.",
+    show_default="26 of its own, in 12 languages",
 )
 @click.pass_context
 def adapt(

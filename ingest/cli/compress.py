@@ -39,7 +39,8 @@ METHODS = ("pca", "matryoshka", "int8", "static")
 @click.option(
     "--dims",
     type=click.IntRange(1),
-    help="Dimensions that are left.  [default: of static, 256]",
+    help="Dimensions that are left.",
+    show_default="of static, 256",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the halves that are measured on.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")

@@ -27,7 +27,8 @@ from xlrec_es.cli.options.terminal import echo
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
     help="Texts a second that one address may have encoded, and ten seconds' worth at once; more "
-    "is answered 429. Default: no limit.",
+    "is answered 429.",
+    show_default="no limit",
 )
 @encoder_options
 def serve(

@@ -40,7 +40,8 @@ _STYLES: dict[str, dict[str, Any]] = {
 @click.option(
     "--documents",
     type=click.IntRange(min=1),
-    help="How many there must be room for.  [default: those of the index, or a million]",
+    help="How many there must be room for.",
+    show_default="those of the index, or a million",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @connection_options

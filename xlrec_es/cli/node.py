@@ -28,7 +28,8 @@ def _folder_option(command: F) -> F:
         type=click.Path(path_type=Path, file_okay=False),
         envvar="XLREC_NODE_FOLDER",
         show_envvar=True,
-        help="Where the node keeps its data.  [default: your own data folder]",
+        help="Where the node keeps its data.",
+        show_default="your own data folder",
     )(command)
 
 
@@ -50,14 +51,16 @@ def node() -> None:
     type=click.IntRange(1024, 65535),
     envvar="XLREC_NODE_PORT",
     show_envvar=True,
-    help="HTTP port on 127.0.0.1.  [default: the first free one from 9200]",
+    help="HTTP port on 127.0.0.1.",
+    show_default="the first free one from 9200",
 )
 @click.option(
     "--version",
     type=click.Choice([server.version for server in SERVERS]),
     envvar="XLREC_NODE_VERSION",
     show_envvar=True,
-    help="Elasticsearch's version.  [default: the newest that the Java found can run]",
+    help="Elasticsearch's version.",
+    show_default="the newest that the Java found can run",
 )
 @click.option(
     "--heap",

@@ -121,15 +121,17 @@ def _reasons(item: Recommendation) -> str:
     "languages",
     multiple=True,
     metavar="TAG",
-    help="Target language with its variants. Repeatable.  [default: every language of the index "
-    "but those of the item; with jaccard, those of the item]",
+    help="Target language with its variants. Repeatable.",
+    show_default="every language of the index but those of the item; with jaccard, those of the "
+    "item",
 )
 @click.option(
     "--measure",
     type=click.Choice(MEASURES),
-    help="How alike: cosine of the vectors, l2_norm (their distance as 1 / (1 + distance²), in the "
-    "same order), or jaccard: words of one language that both texts have, of all that either "
-    "has.  [default: all legs, as recommend]",
+    help="How alike: cosine of the vectors, l2_norm (their distance as 1 / (1 + distance²), in "
+    "the same order), or jaccard: words of one language that both texts have, of all that either "
+    "has.",
+    show_default="all legs, as recommend",
 )
 @click.option("--size", "-n", default=10, show_default=True, help="How many.")
 @click.option("--explain", is_flag=True, help="What each leg said of each.")

@@ -32,7 +32,9 @@ def encoder_options(command: F) -> F:
         help="Encoder: a folder, a name on the Hugging Face hub such as "
         "intfloat/multilingual-e5-small, or the one that needs no hub.",
     )
-    @encoder_option("--prefix", help="Put before each text.  [default: the model's query prompt]")
+    @encoder_option(
+        "--prefix", help="Put before each text.", show_default="the model's query prompt"
+    )
     @encoder_option(
         "--max-tokens",
         type=click.IntRange(min=8),
@@ -66,7 +68,8 @@ def encoder_options(command: F) -> F:
     @encoder_option(
         "--batch-tokens",
         type=click.IntRange(min=1),
-        help="Tokens in one pass.  [default: 1024 on a CPU, 32768 on a GPU]",
+        help="Tokens in one pass.",
+        show_default="1024 on a CPU, 32768 on a GPU",
     )
     @functools.wraps(command)
     def wrapper(

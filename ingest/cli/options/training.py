@@ -83,7 +83,9 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             show_default=True,
             help="Base: a folder, a name on the Hugging Face hub, or the one that needs no hub.",
         ),
-        click.option("--prefix", help="Put before each text.  [default: the model's query prompt]"),
+        click.option(
+            "--prefix", help="Put before each text.", show_default="the model's query prompt"
+        ),
         click.option(
             "--max-tokens",
             type=click.IntRange(8),

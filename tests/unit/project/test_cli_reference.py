@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
@@ -25,6 +27,13 @@ def test_every_command_has_help(path: str) -> None:
 def test_every_option_has_help(path: str) -> None:
     options = [p for p in COMMANDS[path].params if isinstance(p, click.Option)]
     assert not [option.opts for option in options if not option.help and not option.hidden]
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_defaults_are_shown_by_click_alone(path: str) -> None:
+    """Then they stand in one place, in one form, and beside what else click shows."""
+    helps = [getattr(p, "help", None) or "" for p in COMMANDS[path].params]
+    assert [text for text in helps if re.search(r"\[default|\bdefault:", text, re.I)] == []
 
 
 @pytest.mark.parametrize("path", [p for p, one in COMMANDS.items() if not _is_inner(one)])

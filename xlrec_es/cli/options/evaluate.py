@@ -29,8 +29,8 @@ def split_options(command: F) -> F:
         "--split",
         "method",
         type=click.Choice([BY_TIME, AT_RANDOM]),
-        help="What is held out: all likes from a moment on, or a part of each person's, drawn.  "
-        "[default: time where every like has one]",
+        help="What is held out: all likes from a moment on, or a part of each person's, drawn.",
+        show_default="time where every like has one",
     )
     part = click.option(
         "--held-out",

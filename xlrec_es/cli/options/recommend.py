@@ -55,8 +55,8 @@ def how_options(command: F) -> F:
         "weights",
         multiple=True,
         metavar="LEG=WEIGHT",
-        help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable. "
-        "Default: the index's own.",
+        help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable.",
+        show_default="the index's own",
     )
     @ranking_option(
         "--fusion",
@@ -113,14 +113,14 @@ def how_options(command: F) -> F:
     )
     @ranking_option(
         "--market",
-        help="Whose popularity counts for somebody of whom nothing is known.  [default: the target "
-        "language's, if markets are languages, else everybody's]",
+        help="Whose popularity counts for somebody of whom nothing is known.",
+        show_default="the target language's, if markets are languages, else everybody's",
     )
     @ranking_option(
         "--recent",
         metavar="FIELD[=HALF-LIFE]",
         help="For somebody of whom nothing is known: popularity halves with each half-life since "
-        "the date in this field of yours (published=7d).  [default half-life: 30d]",
+        "the date in this field of yours (published=7d); a field alone stands for 30d.",
     )
     @ranking_option(
         "--server-side",
@@ -212,8 +212,8 @@ def request_options(command: F) -> F:
         multiple=True,
         metavar="TAG[=PART]",
         help="Target language with its variants (zh: zh-CN too), and its part of the result if you "
-        "like (zh=.5). Repeatable. "
-        "Default: every language of the index but those of the history.",
+        "like (zh=.5). Repeatable.",
+        show_default="every language of the index but those of the history",
     )
     @how_options
     @functools.wraps(command)

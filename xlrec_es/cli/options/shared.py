@@ -43,7 +43,8 @@ def field_option(columns: str, *, needed: str = "") -> Callable[[F], F]:
         "assignments",
         multiple=True,
         metavar="NAME=FIELD",
-        help=f"Which column is {columns}. Repeatable.  [default: {default}]",
+        help=f"Which column is {columns}. Repeatable.",
+        show_default=default,
     )
 
 
