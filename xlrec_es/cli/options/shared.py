@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.secret_files import choose_secret
 from xlrec_es.cli.options.sections import connection_option
 from xlrec_es.cli.options.terminal import insecure_warnings
 from xlrec_es.cli.options.values import name_and_value
@@ -15,6 +16,7 @@ from xlrec_es.cluster.connection import Connection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_SECRETS = {"api_key", "api_key_file", "password", "password_file"}
 DEFAULT_URL = "http://127.0.0.1:9200"
 
 
@@ -77,6 +79,13 @@ def connection_options(command: F) -> F:
         "--api-key", envvar="XLREC_API_KEY", show_envvar=True, help="Encoded API key."
     )
     @connection_option(
+        "--api-key-file",
+        metavar="FILE",
+        envvar="XLREC_API_KEY_FILE",
+        show_envvar=True,
+        help="File whose first line is the API key; -: standard input.",
+    )
+    @connection_option(
         "--username", envvar="XLREC_USERNAME", show_envvar=True, help="User, in place of --api-key."
     )
     @connection_option(
@@ -84,6 +93,13 @@ def connection_options(command: F) -> F:
         envvar="XLREC_PASSWORD",
         show_envvar=True,
         help="The user's password; the variable keeps it out of the process list.",
+    )
+    @connection_option(
+        "--password-file",
+        metavar="FILE",
+        envvar="XLREC_PASSWORD_FILE",
+        show_envvar=True,
+        help="File whose first line is the password; -: standard input.",
     )
     @connection_option(
         "--ca-certs",
@@ -118,19 +134,20 @@ def connection_options(command: F) -> F:
     def wrapper(
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
         url: str,
-        api_key: str | None,
         username: str | None,
-        password: str | None,
         ca_certs: str | None,
         ca_fingerprint: str | None,
         timeout_s: float,
         insecure: bool,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
+        ctx = click.get_current_context()
+        api_key, password = (choose_secret(ctx, name) for name in ("api_key", "password"))
+        others = {name: value for name, value in kwargs.items() if name not in _SECRETS}
         connection = Connection(
             url, api_key, username, password, ca_certs, ca_fingerprint, timeout_s, insecure
         )
         with insecure_warnings():
-            return command(*args, connection=connection, **kwargs)
+            return command(*args, connection=connection, **others)
 
     return wrapper  # type: ignore[return-value]
