@@ -17,6 +17,7 @@ from xlrec_es.cli.options import sections
     type=click.IntRange(0),
     default=100,
     show_default=True,
+    metavar="N",
     help="Steps before, which train the new head alone that tells hidden words.",
 )
 @click.option(
@@ -24,6 +25,7 @@ from xlrec_es.cli.options import sections
     type=click.FloatRange(min=1),
     default=3.0,
     show_default=True,
+    metavar="NUMBER",
     help="1: every text is drawn alike; upwards, languages become alike.",
 )
 @click.option(

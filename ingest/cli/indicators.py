@@ -55,6 +55,7 @@ DEVICES = ("cpu", "cuda")
 @click.option(
     "--half-life",
     type=click.FloatRange(min=0, min_open=True),
+    metavar="DAYS",
     help="Days after which a like counts half.",
     show_default="all count alike",
 )
@@ -63,6 +64,7 @@ DEVICES = ("cpu", "cuda")
     type=click.IntRange(1),
     default=1,
     show_default=True,
+    metavar="N",
     help="Works liked by fewer persons are left out.",
 )
 @click.option(
@@ -70,6 +72,7 @@ DEVICES = ("cpu", "cuda")
     type=click.IntRange(1),
     default=1,
     show_default=True,
+    metavar="N",
     help="Persons who liked fewer works are left out.",
 )
 @click.option(
@@ -77,6 +80,7 @@ DEVICES = ("cpu", "cuda")
     type=click.IntRange(1),
     default=1000,
     show_default=True,
+    metavar="N",
     help="Of a person who liked more, a robot perhaps, only the latest so many count.",
 )
 @click.option(
@@ -84,6 +88,7 @@ DEVICES = ("cpu", "cuda")
     type=click.IntRange(0),
     default=20,
     show_default=True,
+    metavar="N",
     help="Works that a work which few have touched borrows from; 0: none.",
 )
 @click.option(
@@ -91,6 +96,7 @@ DEVICES = ("cpu", "cuda")
     type=click.FloatRange(min=0),
     default=0.3,
     show_default=True,
+    metavar="NUMBER",
     help="Persons that outweigh borrowing.",
 )
 @click.option(
@@ -98,6 +104,7 @@ DEVICES = ("cpu", "cuda")
     type=click.FloatRange(0, 1, min_open=True),
     default=0.5,
     show_default=True,
+    metavar="COSINE",
     help="Of neighbours that lend in full; nearer ones lend more, others less.",
 )
 @click.option(
@@ -105,11 +112,16 @@ DEVICES = ("cpu", "cuda")
     type=click.FloatRange(min=0),
     default=0.4,
     show_default=True,
+    metavar="NUMBER",
     help="Of the neighbours themselves.",
 )
 @click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
 @click.option(
-    "--shard", default="1/1", show_default=True, help="Learn and write this part of the works."
+    "--shard",
+    default="1/1",
+    show_default=True,
+    metavar="I/N",
+    help="Learn and write this part of the works.",
 )
 @click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")

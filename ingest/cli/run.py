@@ -79,7 +79,7 @@ FIELD = click.option(
 LANGUAGE_MAP = click.option(
     "--language-map",
     multiple=True,
-    metavar="VALUE=TAG",
+    metavar="VALUE=LANG",
     help="What a value means that records have for their language (cn=yue). Repeatable.",
     show_default="tags, locales and names of languages are known; "
     "after xx or x-default, or a country's code, the language is detected",
@@ -99,6 +99,7 @@ LANGUAGE_MAP = click.option(
     type=click.IntRange(1, 1024),
     default=1,
     show_default=True,
+    metavar="N",
     help="Parts of index:NAME that are read at the same time, where it is spread over nodes.",
 )
 @INDEX(required=False)
@@ -130,6 +131,7 @@ LANGUAGE_MAP = click.option(
 @click.option(
     "--max-rejects",
     type=click.IntRange(min=0),
+    metavar="N",
     help="Fail when more is set aside.",
     show_default="any number, if not all of the first 100",
 )
@@ -145,6 +147,7 @@ LANGUAGE_MAP = click.option(
     "wait_s",
     type=click.FloatRange(min=0),
     default=0.0,
+    metavar="SECONDS",
     help="Seconds to wait for Elasticsearch if it does not answer at the start.",
 )
 @click.option(
@@ -155,6 +158,7 @@ LANGUAGE_MAP = click.option(
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     help="Show what happens to Prometheus, on this port of the loopback address.",
 )
 @run_options

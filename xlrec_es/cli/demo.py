@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
     help="Where the Elasticsearch that is started keeps its data.",
     show_default="as `node start`",
 )

@@ -138,9 +138,15 @@ def _show_status(found: VersionStatus) -> None:
     show_default="the live version",
 )
 @click.option(
-    "--shards", type=click.IntRange(min=1), help="Primary shards.", show_default="as --like"
+    "--shards",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Primary shards.",
+    show_default="as --like",
 )
-@click.option("--replicas", type=click.IntRange(min=0), help="Copies.", show_default="as --like")
+@click.option(
+    "--replicas", type=click.IntRange(min=0), metavar="N", help="Copies.", show_default="as --like"
+)
 @_dry_run_option
 def create(
     name: str,

@@ -28,6 +28,7 @@ def _folder_option(command: F) -> F:
         type=click.Path(path_type=Path, file_okay=False),
         envvar="XLREC_NODE_FOLDER",
         show_envvar=True,
+        metavar="FOLDER",
         help="Where the node keeps its data.",
         show_default="your own data folder",
     )(command)
@@ -51,6 +52,7 @@ def node() -> None:
     type=click.IntRange(1024, 65535),
     envvar="XLREC_NODE_PORT",
     show_envvar=True,
+    metavar="N",
     help="HTTP port on 127.0.0.1.",
     show_default="the first free one from 9200",
 )
@@ -68,6 +70,7 @@ def node() -> None:
     show_default=True,
     envvar="XLREC_NODE_HEAP",
     show_envvar=True,
+    metavar="SIZE",
     help="The server's memory, as 512m or 2g.",
 )
 @click.option(
@@ -83,6 +86,7 @@ def node() -> None:
     type=click.FloatRange(min=1),
     default=lifecycle.START_TIMEOUT_S,
     show_default=True,
+    metavar="SECONDS",
     help="Seconds until it must answer.",
 )
 @_json_option
@@ -170,6 +174,7 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     type=click.IntRange(min=0),
     default=50,
     show_default=True,
+    metavar="N",
     help="How many of the last lines to print.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on printing until the node ends, or Ctrl-C.")

@@ -28,7 +28,9 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 
 @sections.command()
 @request_options
-@click.option("--size", "-n", default=10, show_default=True, help="How many recommendations.")
+@click.option(
+    "--size", "-n", default=10, show_default=True, metavar="N", help="How many recommendations."
+)
 @click.option("--skip-unknown", is_flag=True, help="Go on without the IDs that nothing has.")
 @click.option("--explain", is_flag=True, help="What each leg said of each, and all its reasons.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
@@ -120,7 +122,7 @@ def _reasons(item: Recommendation) -> str:
     "-l",
     "languages",
     multiple=True,
-    metavar="TAG",
+    metavar="LANG",
     help="Target language with its variants. Repeatable.",
     show_default="every language of the index but those of the item; with jaccard, those of the "
     "item",
@@ -133,7 +135,7 @@ def _reasons(item: Recommendation) -> str:
     "has.",
     show_default="all legs, as recommend",
 )
-@click.option("--size", "-n", default=10, show_default=True, help="How many.")
+@click.option("--size", "-n", default=10, show_default=True, metavar="N", help="How many.")
 @click.option("--explain", is_flag=True, help="What each leg said of each.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @how_options

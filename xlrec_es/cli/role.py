@@ -53,6 +53,7 @@ Nothing is sent. What each kind is enough for:
     required=True,
     envvar="XLREC_INDEX",
     show_envvar=True,
+    metavar="INDEX",
     help="Alias of the index, or a pattern for several (shop-*). Repeatable.",
 )
 @click.option("--events", metavar="INDEX", help="Index of events that --user reads.")

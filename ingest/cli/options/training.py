@@ -75,35 +75,52 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             "folder",
             required=True,
             type=click.Path(path_type=Path, file_okay=False),
+            metavar="FOLDER",
             help="Folder for the model; an earlier model of this program is replaced.",
         ),
         click.option(
             "--model",
             default=EMBEDDED,
             show_default=True,
+            metavar="MODEL",
             help="Base: a folder, a name on the Hugging Face hub, or the one that needs no hub.",
         ),
         click.option(
-            "--prefix", help="Put before each text.", show_default="the model's query prompt"
+            "--prefix",
+            metavar="STRING",
+            help="Put before each text.",
+            show_default="the model's query prompt",
         ),
         click.option(
             "--max-tokens",
             type=click.IntRange(8),
             default=64,
             show_default=True,
+            metavar="N",
             help="How far a text is read in training; the model keeps its own limit.",
         ),
         click.option(
-            "--steps", type=click.IntRange(1), default=steps, show_default=True, help="At most."
+            "--steps",
+            type=click.IntRange(1),
+            default=steps,
+            show_default=True,
+            metavar="N",
+            help="At most.",
         ),
         click.option(
-            "--batch-size", type=click.IntRange(2), default=64, show_default=True, help=batch
+            "--batch-size",
+            type=click.IntRange(2),
+            default=64,
+            show_default=True,
+            metavar="N",
+            help=batch,
         ),
         click.option(
             "--learning-rate",
             type=float,
             default=learning_rate,
             show_default=True,
+            metavar="NUMBER",
             help="The highest.",
         ),
         click.option(
@@ -111,7 +128,7 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             type=click.IntRange(1),
             default=50,
             show_default=True,
-            metavar="STEPS",
+            metavar="N",
             help="Measure, and write a checkpoint, at least so often.",
         ),
         click.option(
@@ -119,9 +136,16 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             type=click.IntRange(0),
             default=3,
             show_default=True,
+            metavar="N",
             help="Stop after so many measurements without a new best; 0: never.",
         ),
-        click.option("--seed", default=0, show_default=True, help="Same seed and CPU, same model."),
+        click.option(
+            "--seed",
+            default=0,
+            show_default=True,
+            metavar="N",
+            help="Same seed and CPU, same model.",
+        ),
         click.option(
             "--device",
             type=click.Choice(("auto", "cuda", "mps", "cpu")),

@@ -25,7 +25,9 @@ def like_options(command: F) -> F:
         show_default="view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5, and what others "
         "call these",
     )
-    @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+    @click.option(
+        "--min-rating", type=float, metavar="RATING", help="A lower rating means: not liked."
+    )
     @click.option(
         "--time-format",
         metavar="UNIT|PATTERN",

@@ -23,7 +23,13 @@ DEFAULT_URL = "http://127.0.0.1:9200"
 def index_option(help_text: str = "Alias or index.", *, required: bool = True) -> Callable[[F], F]:
     """The option that names the index a command works on; the command receives it as `index`."""
     return click.option(
-        "--index", "-i", required=required, envvar="XLREC_INDEX", show_envvar=True, help=help_text
+        "--index",
+        "-i",
+        required=required,
+        envvar="XLREC_INDEX",
+        show_envvar=True,
+        metavar="INDEX",
+        help=help_text,
     )
 
 
@@ -73,10 +79,15 @@ def connection_options(command: F) -> F:
         show_envvar=True,
         default=DEFAULT_URL,
         show_default=True,
+        metavar="URL",
         help="Elasticsearch's address.",
     )
     @connection_option(
-        "--api-key", envvar="XLREC_API_KEY", show_envvar=True, help="Encoded API key."
+        "--api-key",
+        envvar="XLREC_API_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        help="Encoded API key.",
     )
     @connection_option(
         "--api-key-file",
@@ -86,12 +97,17 @@ def connection_options(command: F) -> F:
         help="File whose first line is the API key; -: standard input.",
     )
     @connection_option(
-        "--username", envvar="XLREC_USERNAME", show_envvar=True, help="User, in place of --api-key."
+        "--username",
+        envvar="XLREC_USERNAME",
+        show_envvar=True,
+        metavar="USER",
+        help="User, in place of --api-key.",
     )
     @connection_option(
         "--password",
         envvar="XLREC_PASSWORD",
         show_envvar=True,
+        metavar="PASSWORD",
         help="The user's password; the variable keeps it out of the process list.",
     )
     @connection_option(
@@ -105,12 +121,14 @@ def connection_options(command: F) -> F:
         "--ca-certs",
         envvar="XLREC_CA_CERTS",
         show_envvar=True,
+        metavar="FILE",
         help="Certificate authority (PEM file) that signed the cluster's certificate.",
     )
     @connection_option(
         "--ca-fingerprint",
         envvar="XLREC_CA_FINGERPRINT",
         show_envvar=True,
+        metavar="SHA256",
         help="SHA-256 of the certificate authority, in place of --ca-certs.",
     )
     @connection_option(
@@ -121,6 +139,7 @@ def connection_options(command: F) -> F:
         default=30.0,
         show_default=True,
         type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
         help="Seconds that one request may take.",
     )
     @connection_option(
