@@ -47,9 +47,11 @@ class Secured:
             xlrec_es.cli.main.main, arguments, env=self._environment(kind) | variables
         )
 
-    def ingest(self, kind: str, *arguments: str) -> Result:
+    def ingest(self, kind: str, *arguments: str, **variables: str) -> Result:
         """`xlrec-ingest` with a key of this kind."""
-        return CliRunner().invoke(ingest.cli.main.main, arguments, env=self._environment(kind))
+        return CliRunner().invoke(
+            ingest.cli.main.main, arguments, env=self._environment(kind) | variables
+        )
 
     def _environment(self, kind: str) -> dict[str, str]:
         return {**self.as_(kind).as_environment(), "COLUMNS": "200"}

@@ -17,6 +17,7 @@ from xlrec_es.cli.options import sections
     type=click.IntRange(0),
     default=100,
     show_default=True,
+    metavar="N",
     help="Steps before, which train the new head alone that tells hidden words.",
 )
 @click.option(
@@ -24,13 +25,15 @@ from xlrec_es.cli.options import sections
     type=click.FloatRange(min=1),
     default=3.0,
     show_default=True,
+    metavar="NUMBER",
     help="1: every text is drawn alike; upwards, languages become alike.",
 )
 @click.option(
     "--general",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Sentences that tell whether general language is forgotten: a column for each language, "
-    "tabs between, translations in one row.  [default: 26 of its own, in 12 languages]",
+    "tabs between, translations in one row.",
+    show_default="26 of its own, in 12 languages",
 )
 @click.pass_context
 def adapt(

@@ -27,6 +27,7 @@ METHODS = ("pca", "matryoshka", "int8", "static")
     "folder",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
     help="Folder for the smaller model.",
 )
 @click.option(
@@ -39,9 +40,13 @@ METHODS = ("pca", "matryoshka", "int8", "static")
 @click.option(
     "--dims",
     type=click.IntRange(1),
-    help="Dimensions that are left.  [default: of static, 256]",
+    metavar="N",
+    help="Dimensions that are left.",
+    show_default="of static, 256",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the halves that are measured on.")
+@click.option(
+    "--seed", default=0, show_default=True, metavar="N", help="Of the halves that are measured on."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @encoder_options
 def compress(

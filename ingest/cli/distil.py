@@ -12,14 +12,20 @@ from xlrec_es.cli.options import sections
 @training_options(steps=500, learning_rate=5e-5, batch="Texts in a step.")
 @click.option(
     "--teacher",
-    help="Model whose vectors are learned, of as many dimensions.  [default: the base as it is]",
+    metavar="MODEL",
+    help="Model whose vectors are learned, of as many dimensions.",
+    show_default="the base as it is",
 )
-@click.option("--source", help="Language of the originals.  [default: that of most texts]")
+@click.option(
+    "--source", metavar="LANG", help="Language of the originals.", show_default="that of most texts"
+)
 @click.option(
     "--target",
     "targets",
     multiple=True,
-    help="Language to be taught. Repeatable.  [default: all others]",
+    metavar="LANG",
+    help="Language to be taught. Repeatable.",
+    show_default="all others",
 )
 @click.pass_context
 def distil(

@@ -30,6 +30,7 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
 @click.option(
     "--mini-batch",
     type=click.IntRange(1),
+    metavar="N",
     help="Pairs that are in memory at a time, for batches that do not fit (GradCache).",
 )
 @click.option(
@@ -40,20 +41,25 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
     metavar="N|all",
     help="How many of the last layers are trained.",
 )
-@click.option("--lora", type=click.IntRange(1), metavar="RANK", help="Train adapters instead.")
+@click.option(
+    "--lora", type=click.IntRange(1), metavar="N", help="Train adapters of rank N instead."
+)
 @click.option(
     "--matryoshka",
     type=click.IntRange(1),
     multiple=True,
-    metavar="DIMS",
+    metavar="N",
     help="Make vectors good when cut to so many dimensions, too. Repeatable.",
 )
-@click.option("--scale", type=float, default=20.0, show_default=True, help="Of cosines.")
+@click.option(
+    "--scale", type=float, default=20.0, show_default=True, metavar="NUMBER", help="Of cosines."
+)
 @click.option(
     "--popularity",
     type=float,
     default=0.3,
     show_default=True,
+    metavar="NUMBER",
     help="How far popular works are forgiven for being wrong answers so often: 0 to 1.",
 )
 @click.option("--gradient-checkpointing", is_flag=True, help="Less memory for more time.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -56,13 +55,16 @@ DEVICES = ("cpu", "cuda")
 @click.option(
     "--half-life",
     type=click.FloatRange(min=0, min_open=True),
-    help="Days after which a like counts half.  [default: all count alike]",
+    metavar="DAYS",
+    help="Days after which a like counts half.",
+    show_default="all count alike",
 )
 @click.option(
     "--min-persons",
     type=click.IntRange(1),
     default=1,
     show_default=True,
+    metavar="N",
     help="Works liked by fewer persons are left out.",
 )
 @click.option(
@@ -70,6 +72,7 @@ DEVICES = ("cpu", "cuda")
     type=click.IntRange(1),
     default=1,
     show_default=True,
+    metavar="N",
     help="Persons who liked fewer works are left out.",
 )
 @click.option(
@@ -77,23 +80,48 @@ DEVICES = ("cpu", "cuda")
     type=click.IntRange(1),
     default=1000,
     show_default=True,
+    metavar="N",
     help="Of a person who liked more, a robot perhaps, only the latest so many count.",
 )
 @click.option(
     "--neighbours",
     type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    metavar="N",
     help="Works that a work which few have touched borrows from; 0: none.",
 )
-@click.option("--kappa", type=click.FloatRange(min=0), help="Persons that outweigh borrowing.")
+@click.option(
+    "--kappa",
+    type=click.FloatRange(min=0),
+    default=0.3,
+    show_default=True,
+    metavar="NUMBER",
+    help="Persons that outweigh borrowing.",
+)
 @click.option(
     "--full-cosine",
     type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    metavar="COSINE",
     help="Of neighbours that lend in full; nearer ones lend more, others less.",
 )
-@click.option("--self-weight", type=click.FloatRange(min=0), help="Of the neighbours themselves.")
+@click.option(
+    "--self-weight",
+    type=click.FloatRange(min=0),
+    default=0.4,
+    show_default=True,
+    metavar="NUMBER",
+    help="Of the neighbours themselves.",
+)
 @click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
 @click.option(
-    "--shard", default="1/1", show_default=True, help="Learn and write this part of the works."
+    "--shard",
+    default="1/1",
+    show_default=True,
+    metavar="I/N",
+    help="Learn and write this part of the works.",
 )
 @click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -114,10 +142,10 @@ def indicators(
     min_persons: int,
     min_works: int,
     max_works: int,
-    neighbours: int | None,
-    kappa: float | None,
-    full_cosine: float | None,
-    self_weight: float | None,
+    neighbours: int,
+    kappa: float,
+    full_cosine: float,
+    self_weight: float,
     keep_popularity: bool,
     shard: str,
     dry_run: bool,
@@ -148,12 +176,6 @@ def indicators(
         from ingest.encode.sentence_transformer import choose_devices  # takes seconds
 
         device = choose_devices(device)[0]
-    given: dict[str, Any] = {
-        "neighbours": neighbours,
-        "kappa": kappa,
-        "full_cosine": full_cosine,
-        "self_weight": self_weight,
-    }
     job = IndicatorJob(
         source=source,
         index=index,
@@ -169,8 +191,12 @@ def indicators(
             max_works=max_works,
         ),
         learner=LocalEase(device=device) if model == MODELS[0] else LEARNERS[model](),
-        transfer=replace(
-            Transfer(device=device), **{k: v for k, v in given.items() if v is not None}
+        transfer=Transfer(
+            neighbours=neighbours,
+            kappa=kappa,
+            full_cosine=full_cosine,
+            self_weight=self_weight,
+            device=device,
         ),
         popularity=not keep_popularity,
         shard=Shard.parse(shard),

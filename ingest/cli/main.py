@@ -43,7 +43,8 @@ SECTIONS = {
     cls=XlrecGroup,
     lazy=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Completion in bash: eval "$(_XLREC_INGEST_COMPLETE=bash_source xlrec-ingest)"',
+    epilog='Completion in bash: eval "$(_XLREC_INGEST_COMPLETE=bash_source xlrec-ingest)"\n\n'
+    "XLREC_DEBUG=1 shows the traceback of an error in place of its sentence.",
 )
 @click.version_option(__version__, prog_name="xlrec-ingest")
 @config_option

@@ -42,6 +42,7 @@ _SHOWN = 60  # characters of a text
     "folder",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
     help="Folder for the pairs and what they are measured on; written anew.",
 )
 @field_option(COLUMNS_OF_LIKES, needed="user and item")
@@ -54,12 +55,13 @@ _SHOWN = 60  # characters of a text
     help="What says which works go together; see xlrec-ingest indicators --model.",
 )
 @split_options
-@click.option("--seed", default=0, show_default=True, help="Same seed, same pairs.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Same seed, same pairs.")
 @click.option(
     "--max-persons",
     default=500,
     show_default=True,
     type=click.IntRange(1),
+    metavar="N",
     help="At most so many persons are measured on.",
 )
 @click.option(
@@ -67,6 +69,7 @@ _SHOWN = 60  # characters of a text
     default=2,
     show_default=True,
     type=click.IntRange(1),
+    metavar="N",
     help="Works liked by fewer persons are paired with their own renditions alone.",
 )
 @click.option(
@@ -74,6 +77,7 @@ _SHOWN = 60  # characters of a text
     default=1000,
     show_default=True,
     type=click.IntRange(1),
+    metavar="N",
     help="Of a person who liked more, a robot perhaps, only the latest so many count.",
 )
 @click.option(
@@ -81,6 +85,7 @@ _SHOWN = 60  # characters of a text
     default=50,
     show_default=True,
     type=click.IntRange(1),
+    metavar="N",
     help="A work begins at most so many pairs, the heaviest.",
 )
 @click.option(
@@ -93,6 +98,7 @@ _SHOWN = 60  # characters of a text
     default=0,
     show_default=True,
     type=click.IntRange(0),
+    metavar="N",
     help="Give each pair so many texts that the index's vectors find near it and persons do not.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")

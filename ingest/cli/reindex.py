@@ -40,13 +40,14 @@ def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[st
     multiple=True,
     metavar="NAME=FIELD",
     help="As for `run`; and user, item ... for the columns of --interactions, as for `xlrec-es "
-    "evaluate`.  [default: as the live version]",
+    "evaluate`.",
+    show_default="as the live version",
 )
 @click.option(
     "--calibration",
     type=click.Choice(METHODS),
-    help="How the languages are brought together.  [default: what measured best for a fine-tuned "
-    "model; else as the live version]",
+    help="How the languages are brought together.",
+    show_default="what measured best for a fine-tuned model; else as the live version",
 )
 @reindex_options(MIN_OVERLAP)
 @encoder_options

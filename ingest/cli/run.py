@@ -71,18 +71,18 @@ FIELD = click.option(
     metavar="NAME=FIELD",
     help="Which field of a record is its id, language, title, text (several: text=a,b), work, "
     "popularity, translations, or version. Dotted for objects in objects; title=title_{language} "
-    "stands for title_en, title_de ... Repeatable; a TOML file has a table [fields].  [default: "
-    "fields of these names; text=summary,description,text]",
+    "stands for title_en, title_de ... Repeatable; a TOML file has a table [fields].",
+    show_default="fields of these names; text=summary,description,text",
 )
 
 
 LANGUAGE_MAP = click.option(
     "--language-map",
     multiple=True,
-    metavar="VALUE=TAG",
-    help="What a value means that records have for their language (cn=yue). Repeatable.  [default: "
-    "tags, locales and names of languages are known; after xx or x-default, or a country's code, "
-    "the language is detected]",
+    metavar="VALUE=LANG",
+    help="What a value means that records have for their language (cn=yue). Repeatable.",
+    show_default="tags, locales and names of languages are known; "
+    "after xx or x-default, or a country's code, the language is detected",
 )
 
 
@@ -99,6 +99,7 @@ LANGUAGE_MAP = click.option(
     type=click.IntRange(1, 1024),
     default=1,
     show_default=True,
+    metavar="N",
     help="Parts of index:NAME that are read at the same time, where it is spread over nodes.",
 )
 @INDEX(required=False)
@@ -107,14 +108,14 @@ LANGUAGE_MAP = click.option(
 @click.option(
     "--calibration",
     type=click.Choice(METHODS),
-    help="How the languages are brought together.  [default: the index's own; if "
-    "new, what measured best for a fine-tuned model, else centre]",
+    help="How the languages are brought together.",
+    show_default="the index's own; if new, what measured best for a fine-tuned model, else centre",
 )
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File for what cannot be indexed, written anew by each run.  [default: "
-    "INPUT.INDEX.rejects.jsonl, of a part INPUT.INDEX.I-of-N.rejects.jsonl]",
+    help="File for what cannot be indexed, written anew by each run.",
+    show_default="INPUT.INDEX.rejects.jsonl, of a part INPUT.INDEX.I-of-N.rejects.jsonl",
 )
 @click.option(
     "--resume",
@@ -124,13 +125,15 @@ LANGUAGE_MAP = click.option(
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File that says how far a run has come.  [default: beside the reject file, "
-    "INPUT.INDEX.checkpoint.json]",
+    help="File that says how far a run has come.",
+    show_default="beside the reject file, INPUT.INDEX.checkpoint.json",
 )
 @click.option(
     "--max-rejects",
     type=click.IntRange(min=0),
-    help="Fail when more is set aside.  [default: any number, if not all of the first 100]",
+    metavar="N",
+    help="Fail when more is set aside.",
+    show_default="any number, if not all of the first 100",
 )
 @click.option(
     "--shard",
@@ -144,6 +147,7 @@ LANGUAGE_MAP = click.option(
     "wait_s",
     type=click.FloatRange(min=0),
     default=0.0,
+    metavar="SECONDS",
     help="Seconds to wait for Elasticsearch if it does not answer at the start.",
 )
 @click.option(
@@ -154,6 +158,7 @@ LANGUAGE_MAP = click.option(
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     help="Show what happens to Prometheus, on this port of the loopback address.",
 )
 @run_options

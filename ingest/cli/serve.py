@@ -13,21 +13,31 @@ from xlrec_es.cli.options.terminal import echo
 
 
 @sections.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=9600, show_default=True, type=click.IntRange(0, 65535), help="0: any."
+    "--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on."
+)
+@click.option(
+    "--port",
+    default=9600,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="0: any.",
 )
 @click.option(
     "--token",
     envvar="XLREC_SERVE_TOKEN",
     show_envvar=True,
+    metavar="TOKEN",
     help="What callers must know; needed on any address but the loopback one.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
     help="Texts a second that one address may have encoded, and ten seconds' worth at once; more "
-    "is answered 429. Default: no limit.",
+    "is answered 429.",
+    show_default="no limit",
 )
 @encoder_options
 def serve(

@@ -28,11 +28,12 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 @click.argument("log")
 @click.option(
     "--clicks",
+    metavar="FILE",
     help="File or index:NAME of clicks, by user and item, where LOG itself does not say what was "
     "clicked.",
 )
 @field_option("user, variant, item, clicked or propensity")
-@click.option("--seed", default=0, show_default=True, help="Same seed, same numbers.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Same seed, same numbers.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @connection_options
 def compare_logs(

@@ -31,7 +31,9 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where the Elasticsearch that is started keeps its data. Default: as `node start`.",
+    metavar="FOLDER",
+    help="Where the Elasticsearch that is started keeps its data.",
+    show_default="as `node start`",
 )
 @click.option("--keep", is_flag=True, help="Leave the Elasticsearch that was started running.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON; then stop.")

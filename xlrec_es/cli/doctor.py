@@ -27,7 +27,12 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 @sections.command()
 @click.option(
-    "--index", "-i", envvar="XLREC_INDEX", show_envvar=True, help="Alias of an index to look at."
+    "--index",
+    "-i",
+    envvar="XLREC_INDEX",
+    show_envvar=True,
+    metavar="INDEX",
+    help="Alias of an index to look at.",
 )
 @click.option(
     "--for",
@@ -40,7 +45,9 @@ _STYLES: dict[str, dict[str, Any]] = {
 @click.option(
     "--documents",
     type=click.IntRange(min=1),
-    help="How many there must be room for.  [default: those of the index, or a million]",
+    metavar="N",
+    help="How many there must be room for.",
+    show_default="those of the index, or a million",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @connection_options

@@ -134,11 +134,19 @@ def _show_status(found: VersionStatus) -> None:
 @click.option(
     "--like",
     metavar="INDEX",
-    help="Take fields, settings and what makes vectors from this index.  [default: the live "
-    "version]",
+    help="Take fields, settings and what makes vectors from this index.",
+    show_default="the live version",
 )
-@click.option("--shards", type=click.IntRange(min=1), help="Primary shards.  [default: as --like]")
-@click.option("--replicas", type=click.IntRange(min=0), help="Copies.  [default: as --like]")
+@click.option(
+    "--shards",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Primary shards.",
+    show_default="as --like",
+)
+@click.option(
+    "--replicas", type=click.IntRange(min=0), metavar="N", help="Copies.", show_default="as --like"
+)
 @_dry_run_option
 def create(
     name: str,
@@ -183,7 +191,8 @@ def create(
     "--to",
     "target",
     metavar="VERSION",
-    help="Number of a version (2), or an index of another name.  [default: the newest version]",
+    help="Number of a version (2), or an index of another name.",
+    show_default="the newest version",
 )
 @_dry_run_option
 def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) -> None:

@@ -35,6 +35,7 @@ def indicators() -> None:
     default=10,
     show_default=True,
     type=click.IntRange(1, 100),
+    metavar="N",
     help="How many in each table.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")

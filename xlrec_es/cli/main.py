@@ -54,7 +54,8 @@ SECTIONS = {
     cls=XlrecGroup,
     lazy=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Completion in bash: eval "$(_XLREC_ES_COMPLETE=bash_source xlrec-es)"',
+    epilog='Completion in bash: eval "$(_XLREC_ES_COMPLETE=bash_source xlrec-es)"\n\n'
+    "XLREC_DEBUG=1 shows the traceback of an error in place of its sentence.",
 )
 @click.version_option(__version__, prog_name="xlrec-es")
 @config_option

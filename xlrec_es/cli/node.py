@@ -28,7 +28,9 @@ def _folder_option(command: F) -> F:
         type=click.Path(path_type=Path, file_okay=False),
         envvar="XLREC_NODE_FOLDER",
         show_envvar=True,
-        help="Where the node keeps its data.  [default: your own data folder]",
+        metavar="FOLDER",
+        help="Where the node keeps its data.",
+        show_default="your own data folder",
     )(command)
 
 
@@ -50,14 +52,17 @@ def node() -> None:
     type=click.IntRange(1024, 65535),
     envvar="XLREC_NODE_PORT",
     show_envvar=True,
-    help="HTTP port on 127.0.0.1.  [default: the first free one from 9200]",
+    metavar="N",
+    help="HTTP port on 127.0.0.1.",
+    show_default="the first free one from 9200",
 )
 @click.option(
     "--version",
     type=click.Choice([server.version for server in SERVERS]),
     envvar="XLREC_NODE_VERSION",
     show_envvar=True,
-    help="Elasticsearch's version.  [default: the newest that the Java found can run]",
+    help="Elasticsearch's version.",
+    show_default="the newest that the Java found can run",
 )
 @click.option(
     "--heap",
@@ -65,6 +70,7 @@ def node() -> None:
     show_default=True,
     envvar="XLREC_NODE_HEAP",
     show_envvar=True,
+    metavar="SIZE",
     help="The server's memory, as 512m or 2g.",
 )
 @click.option(
@@ -80,6 +86,7 @@ def node() -> None:
     type=click.FloatRange(min=1),
     default=lifecycle.START_TIMEOUT_S,
     show_default=True,
+    metavar="SECONDS",
     help="Seconds until it must answer.",
 )
 @_json_option
@@ -167,6 +174,7 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     type=click.IntRange(min=0),
     default=50,
     show_default=True,
+    metavar="N",
     help="How many of the last lines to print.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on printing until the node ends, or Ctrl-C.")

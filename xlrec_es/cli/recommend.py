@@ -28,7 +28,9 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 
 @sections.command()
 @request_options
-@click.option("--size", "-n", default=10, show_default=True, help="How many recommendations.")
+@click.option(
+    "--size", "-n", default=10, show_default=True, metavar="N", help="How many recommendations."
+)
 @click.option("--skip-unknown", is_flag=True, help="Go on without the IDs that nothing has.")
 @click.option("--explain", is_flag=True, help="What each leg said of each, and all its reasons.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
@@ -120,18 +122,20 @@ def _reasons(item: Recommendation) -> str:
     "-l",
     "languages",
     multiple=True,
-    metavar="TAG",
-    help="Target language with its variants. Repeatable.  [default: every language of the index "
-    "but those of the item; with jaccard, those of the item]",
+    metavar="LANG",
+    help="Target language with its variants. Repeatable.",
+    show_default="every language of the index but those of the item; with jaccard, those of the "
+    "item",
 )
 @click.option(
     "--measure",
     type=click.Choice(MEASURES),
-    help="How alike: cosine of the vectors, l2_norm (their distance as 1 / (1 + distance²), in the "
-    "same order), or jaccard: words of one language that both texts have, of all that either "
-    "has.  [default: all legs, as recommend]",
+    help="How alike: cosine of the vectors, l2_norm (their distance as 1 / (1 + distance²), in "
+    "the same order), or jaccard: words of one language that both texts have, of all that either "
+    "has.",
+    show_default="all legs, as recommend",
 )
-@click.option("--size", "-n", default=10, show_default=True, help="How many.")
+@click.option("--size", "-n", default=10, show_default=True, metavar="N", help="How many.")
 @click.option("--explain", is_flag=True, help="What each leg said of each.")
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @how_options

@@ -28,6 +28,7 @@ from xlrec_es.errors import InvalidJson, UsageError
     "--figures",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
     help="Write the pictures into this folder too, a file each.",
 )
 @click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 
 import click
 
@@ -13,7 +14,36 @@ from xlrec_es.cluster import roles
 _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
 
 
-@sections.command()
+def _listed() -> str:
+    """What each kind is enough for, in lines that fit 80 columns."""
+    indent = " " * (max(map(len, roles.ROLES)) + 2)
+    return "\n".join(
+        textwrap.fill(
+            f"{kind.ljust(len(indent))}{one.allows}",
+            76,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        )
+        for kind, one in roles.ROLES.items()
+    )
+
+
+_HELP = f"""Print the minimum privileges of a key.
+
+\b
+Examples:
+  xlrec-es role reader --index shop --format api-key > key.json
+  xlrec-es role writer --index shop --deletes
+  curl --json @key.json -u elastic https://search.example:9200/_security/api_key
+
+Nothing is sent. What each kind is enough for:
+
+\b
+{_listed()}
+"""
+
+
+@sections.command(help=_HELP)
 @click.argument("kind", type=click.Choice(list(roles.ROLES)))
 @click.option(
     "--index",
@@ -23,10 +53,16 @@ _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
     required=True,
     envvar="XLREC_INDEX",
     show_envvar=True,
+    metavar="INDEX",
     help="Alias of the index, or a pattern for several (shop-*). Repeatable.",
 )
 @click.option("--events", metavar="INDEX", help="Index of events that --user reads.")
 @click.option("--source", metavar="INDEX", help="Index that a --companion is for: to be read.")
+@click.option(
+    "--deletes",
+    is_flag=True,
+    help='A writer may delete documents too, for records with {"_op": "delete"} and companions.',
+)
 @click.option(
     "--format",
     "-f",
@@ -42,24 +78,12 @@ def role(
     names: tuple[str, ...],
     events: str | None,
     source: str | None,
+    deletes: bool,
     form: str,
     console: bool,
 ) -> None:
-    """Print the minimum privileges of a key.
-
-    \b
-    Examples:
-      xlrec-es role reader --index shop --format api-key > key.json
-      curl --json @key.json -u elastic https://search.example:9200/_security/api_key
-
-    Nothing is sent.
-
-    \b
-    reader  recommend, query, indicators, index list
-    writer  and xlrec-ingest run and indicators, on an index that exists
-    admin   and index create, status, swap, rollback, prune, adopt; doctor; the first run
-    """
-    described = roles.descriptor(kind, names, events=events, source=source)
+    """Print a role, or an API key."""
+    described = roles.descriptor(kind, names, events=events, source=source, deletes=deletes)
     line, body = _REQUESTS[form](roles.role_name(kind, names), described)
     if console:
         echo(line)

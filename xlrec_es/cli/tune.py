@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     "--interests",
     multiple=True,
     type=click.IntRange(1, 100),
+    metavar="N",
     help="Try so many interests too; each number takes another round of searches. Repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")

@@ -364,9 +364,16 @@ def _account(operations: Sequence[Operation[D]], answer: object) -> _Outcome[D]:
         elif conflict:
             outcome.settled.superseded.append(operation)
         else:
-            reason = f"{item['status']}: {_explain(error)}"
+            reason = f"{item['status']}: {_explain(error)}{_advice(action, error)}"
             outcome.settled.refused.append(Refusal(operation.document, reason))
     return outcome
+
+
+def _advice(action: str, error: Mapping[str, Any]) -> str:
+    if error.get("type") != "security_exception":
+        return ""
+    kind = "writer --deletes" if action == "delete" else "writer"
+    return f"; what a key needs is printed by: xlrec-es role {kind}"
 
 
 def _never_fits(reason: str) -> bool:

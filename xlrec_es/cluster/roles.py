@@ -10,7 +10,7 @@ Source: Elasticsearch reference, "Security privileges"; the actions are those th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,23 @@ class Role:
     """What one kind of key may do.
 
     Attributes:
-        commands: What it is enough for.
+        commands: What it is enough for, beside what the kind before it is: by program, the names of
+            commands, with what limits them.
         cluster: Privileges on the cluster.
         index: Privileges on the indices.
+        includes: The kind before it.
     """
 
-    commands: str
+    commands: Mapping[str, tuple[str, ...]]
     cluster: tuple[str, ...]
     index: tuple[str, ...]
+    includes: str | None = None
+
+    @property
+    def allows(self) -> str:
+        """The commands, as help, the doctor and the guide show them."""
+        lists = [f"{program} {', '.join(names)}" for program, names in self.commands.items()]
+        return "; ".join([*([f"all of {self.includes}"] if self.includes else []), *lists])
 
 
 _NOT_IN_NAMES = re.compile(r"""[\s\\/"<>|,#:\x00-\x1f\x7f-\x9f]""")
@@ -48,6 +57,7 @@ _CAPACITY = (
     "cluster:monitor/nodes/stats",  # disks and heaps
     "cluster:monitor/settings",  # disk watermarks
 )
+_DELETE = ("delete",)  # of documents, not of the index
 _WRITE = (
     "index",
     "maintenance",  # refresh
@@ -56,16 +66,54 @@ _WRITE = (
 )
 
 ROLES = {
-    "reader": Role("xlrec-es recommend, query, evaluate, indicators, index list", (), _READ),
+    "reader": Role(
+        {
+            "xlrec-es": (
+                "recommend",
+                "similar",
+                "query",
+                "indicators show",
+                "evaluate",
+                "compare-logs",
+                "index list",
+            ),
+            "xlrec-ingest": ("pairs",),
+        },
+        (),
+        _READ,
+    ),
     "writer": Role(
-        "xlrec-ingest run and indicators on an index that exists, tune, and all of reader's",
+        {
+            "xlrec-es": ("tune",),
+            "xlrec-ingest": (
+                "run into an index that exists",
+                "run --in-place",
+                "replay",
+                "indicators",
+            ),
+        },
         _PROBE,
         (*_READ, *_WRITE),
+        "reader",
     ),
     "admin": Role(
-        "xlrec-es index, reindex, doctor, the first xlrec-ingest run, and all of writer's",
+        {
+            "xlrec-es": (
+                "index status",
+                "index create",
+                "index swap",
+                "index rollback",
+                "index prune",
+                "index adopt",
+                "reindex",
+                "doctor",
+                "demo",
+            ),
+            "xlrec-ingest": ("the first run", "run --companion", "reindex", "rollback"),
+        },
         (*_PROBE, *_TEMPLATES, *_CAPACITY),
-        (*_READ, *_WRITE, "delete", "manage"),  # documents that were deleted during a reindex
+        (*_READ, *_WRITE, *_DELETE, "manage"),  # a reindex deletes what was deleted meanwhile
+        "writer",
     ),
 }
 """By kind."""
@@ -77,7 +125,12 @@ def index_names(name: str) -> list[str]:
 
 
 def descriptor(
-    kind: str, names: Sequence[str], *, events: str | None = None, source: str | None = None
+    kind: str,
+    names: Sequence[str],
+    *,
+    events: str | None = None,
+    source: str | None = None,
+    deletes: bool = False,
 ) -> dict[str, Any]:
     """A role, as `PUT /_security/role/<role>` takes it, and an API key's `role_descriptors`.
 
@@ -86,19 +139,24 @@ def descriptor(
         names: Aliases of indices; a pattern such as `shop-*` stands for several.
         events: An index of events that histories are read from.
         source: An index that documents are read from, as for a companion.
+        deletes: Whether a writer may delete documents too.
 
     Raises:
-        UsageError: A name that would open everything, or more than it seems to.
+        UsageError: A reader that deletes, or a name that would open everything or more than it
+            seems to.
     """
+    if deletes and kind == "reader":
+        raise UsageError("a reader deletes nothing; the kind for --deletes is writer")
     others = {events: ("read",), source: _READ}
     for name in (*names, *(other for other in others if other is not None)):
         _check_name(name)
     role = ROLES[kind]
     patterns = [pattern for name in names for pattern in index_names(name)]
-    indices = [{"names": patterns, "privileges": list(role.index)}]
-    for other, privileges in others.items():
+    privileges = dict.fromkeys((*role.index, *(_DELETE if deletes else ())))
+    indices = [{"names": patterns, "privileges": list(privileges)}]
+    for other, reading in others.items():
         if other is not None:
-            indices.append({"names": [other], "privileges": list(privileges)})
+            indices.append({"names": [other], "privileges": list(reading)})
     return {"cluster": list(role.cluster), "indices": indices}
 
 

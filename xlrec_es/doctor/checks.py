@@ -122,9 +122,9 @@ def check_privileges(answer: Mapping[str, Any], name: str, purpose: str) -> list
         allowed = [answer["index"][pattern] for pattern in index_names(name)]
         lacks += [p for p in role.index if not all(has[p] for has in allowed)]
         if not lacks:
-            findings.append(Finding("privileges", "ok", f"enough for {kind}: {role.commands}"))
+            findings.append(Finding("privileges", "ok", f"enough for {kind}: {role.allows}"))
             continue
-        message = f"not enough for {kind} ({role.commands}): lacks {', '.join(lacks)}"
+        message = f"not enough for {kind} ({role.allows}): lacks {', '.join(lacks)}"
         if kind in needed:
             advice = f"make a key with: xlrec-es role {kind} --index {name}"
             findings.append(Finding("privileges", "problem", message, advice))

@@ -29,7 +29,7 @@ def duplicate_options(command: F) -> F:
         "--near-duplicates",
         "near",
         type=float,
-        metavar="SIMILARITY",
+        metavar="FRACTION",
         help="Texts that are alike are duplicates too, from this on, such as 0.8: the share of "
         "strings of five characters that they have in common. Estimated; most are found.",
     )

@@ -29,15 +29,22 @@ def encoder_options(command: F) -> F:
         "--model",
         default=EMBEDDED,
         show_default=True,
+        metavar="MODEL",
         help="Encoder: a folder, a name on the Hugging Face hub such as "
         "intfloat/multilingual-e5-small, or the one that needs no hub.",
     )
-    @encoder_option("--prefix", help="Put before each text.  [default: the model's query prompt]")
+    @encoder_option(
+        "--prefix",
+        metavar="STRING",
+        help="Put before each text.",
+        show_default="the model's query prompt",
+    )
     @encoder_option(
         "--max-tokens",
         type=click.IntRange(min=8),
         default=MAX_TOKENS,
         show_default=True,
+        metavar="N",
         help="How far a text is encoded; it is searched as a whole.",
     )
     @encoder_option(
@@ -66,7 +73,9 @@ def encoder_options(command: F) -> F:
     @encoder_option(
         "--batch-tokens",
         type=click.IntRange(min=1),
-        help="Tokens in one pass.  [default: 1024 on a CPU, 32768 on a GPU]",
+        metavar="N",
+        help="Tokens in one pass.",
+        show_default="1024 on a CPU, 32768 on a GPU",
     )
     @functools.wraps(command)
     def wrapper(

@@ -70,7 +70,7 @@ def mode_options(command: F) -> F:
         "--companion",
         is_flag=True,
         help="Write the object xlrec, and little else, into an index beside index:NAME, joined by "
-        "the documents' ids.  [--index default: NAME-xlrec]",
+        "the documents' ids; it is called NAME-xlrec unless --index says otherwise.",
     )
     @click.option(
         "--keep",
@@ -78,7 +78,8 @@ def mode_options(command: F) -> F:
         multiple=True,
         metavar="FIELD",
         help="A field that the documents of a companion have too, for filters, boosts and caps. "
-        "Repeatable; the title is always kept.  [default: those that it has]",
+        "Repeatable; the title is always kept.",
+        show_default="those that it has",
     )
     @functools.wraps(command)
     def wrapper(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
@@ -25,6 +27,37 @@ def test_every_command_has_help(path: str) -> None:
 def test_every_option_has_help(path: str) -> None:
     options = [p for p in COMMANDS[path].params if isinstance(p, click.Option)]
     assert not [option.opts for option in options if not option.help and not option.hidden]
+
+
+METAVARS = {
+    *("URL", "KEY", "USER", "PASSWORD", "TOKEN", "SHA256", "HOST", "FILE", "FOLDER", "INDEX"),
+    *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "DAYS", "SIZE", "I/N"),
+    *("LANG", "MARKET", "MODEL", "STRING", "WORDS", "FIELD", "JSON", "VERSION"),
+}
+
+
+def test_no_help_page_shows_what_click_calls_a_value() -> None:
+    calls = re.compile(r"\b(TEXT|RANGE|INTEGER|FLOAT|FILENAME|PATH|DIRECTORY)\b")
+    found = {c.command_path: calls.findall(c.get_help()) for c in cli_reference.commands()}
+    assert {path: words for path, words in found.items() if words} == {}
+
+
+def test_a_kind_of_value_has_one_name_on_all_help_pages() -> None:
+    shown = {
+        option.make_metavar(context)
+        for context in cli_reference.commands()
+        for option in context.command.params
+        if isinstance(option, click.Option) and not option.is_flag and not option.count
+    }
+    single = {name for name in shown if re.fullmatch(r"[A-Z0-9]+(/[A-Z]+)?", name)}
+    assert single <= METAVARS
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_defaults_are_shown_by_click_alone(path: str) -> None:
+    """Then they stand in one place, in one form, and beside what else click shows."""
+    helps = [getattr(p, "help", None) or "" for p in COMMANDS[path].params]
+    assert [text for text in helps if re.search(r"\[default|\bdefault:", text, re.I)] == []
 
 
 @pytest.mark.parametrize("path", [p for p, one in COMMANDS.items() if not _is_inner(one)])

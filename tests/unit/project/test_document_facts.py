@@ -134,7 +134,7 @@ def test_the_table_of_roles_is_that_of_the_program() -> None:
     rows = OPERATIONS.table("| kind | is enough for |")
     shown = {in_code(kind)[0]: (commands, *lists) for kind, commands, *lists in rows}
     assert {kind: told[0] for kind, told in shown.items()} == {
-        kind: role.commands for kind, role in ROLES.items()
+        kind: role.allows for kind, role in ROLES.items()
     }
     for kind, role in ROLES.items():
         assert in_code(shown[kind][1]) == list(role.cluster)

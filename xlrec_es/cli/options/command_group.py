@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from xlrec_es.cli.options.config_file import ConfigFile
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import UsageError, XlrecError
 from xlrec_es.visible_text import visible
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+
+_OFF = ("", "0", "false", "no", "off")  # values of XLREC_DEBUG
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class XlrecGroup(click.Group):
 
     Help and completion show summaries, and import nothing: commands need libraries that take a
     second. Every `XlrecError` ends in one sentence and an exit code, since people need not see a
-    traceback of what they can mend themselves.
+    traceback of what they can mend themselves. `XLREC_DEBUG=1` shows it in place of the sentence.
 
     Args:
         lazy: The commands by name, in sections by their headings.
@@ -138,7 +144,22 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-class _Misuse(click.ClickException):
+class _Failure(click.ClickException):
+    """An `XlrecError` as the terminal shows it."""
+
+    def __init__(self, error: XlrecError) -> None:
+        super().__init__(visible(str(error)))
+        self.error = error
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the sentence, or the traceback where `XLREC_DEBUG` asks for it."""
+        if os.environ.get("XLREC_DEBUG", "0").lower() in _OFF:
+            super().show(file)
+        else:
+            echo("".join(traceback.format_exception(self.error)), err=True, nl=False)
+
+
+class _Misuse(_Failure):
     exit_code = UsageError.exit_code
 
 
@@ -147,5 +168,5 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except XlrecError as error:
-        kind = _Misuse if isinstance(error, UsageError) else click.ClickException
-        raise kind(visible(str(error))) from error
+        kind = _Misuse if isinstance(error, UsageError) else _Failure
+        raise kind(error) from error

@@ -29,8 +29,8 @@ def split_options(command: F) -> F:
         "--split",
         "method",
         type=click.Choice([BY_TIME, AT_RANDOM]),
-        help="What is held out: all likes from a moment on, or a part of each person's, drawn.  "
-        "[default: time where every like has one]",
+        help="What is held out: all likes from a moment on, or a part of each person's, drawn.",
+        show_default="time where every like has one",
     )
     part = click.option(
         "--held-out",
@@ -38,6 +38,7 @@ def split_options(command: F) -> F:
         default=0.2,
         show_default=True,
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="FRACTION",
         help="Which part of the likes.",
     )
     cold = click.option(
@@ -45,6 +46,7 @@ def split_options(command: F) -> F:
         default=0.0,
         show_default=True,
         type=click.FloatRange(0, 1, max_open=True),
+        metavar="FRACTION",
         help="Hold out all likes of this part of the works, drawn: they are as if new.",
     )
     return method(part(cold(command)))
@@ -61,12 +63,15 @@ def job_options(command: F) -> F:
     @field_option(COLUMNS_OF_LIKES)
     @like_options
     @split_options
-    @click.option("--seed", default=0, show_default=True, help="Same seed, same numbers.")
+    @click.option(
+        "--seed", default=0, show_default=True, metavar="N", help="Same seed, same numbers."
+    )
     @click.option(
         "--max-persons",
         default=500,
         show_default=True,
         type=click.IntRange(min=1),
+        metavar="N",
         help="At most so many persons, drawn.",
     )
     @click.option(
@@ -74,6 +79,7 @@ def job_options(command: F) -> F:
         default=2,
         show_default=True,
         type=click.IntRange(min=1),
+        metavar="N",
         help="Likes in the source language that a person needs.",
     )
     @click.option(
@@ -81,6 +87,7 @@ def job_options(command: F) -> F:
         default=50,
         show_default=True,
         type=click.IntRange(1, 1000),
+        metavar="N",
         help="Places that count.",
     )
     @click.option(

@@ -21,16 +21,19 @@ def like_options(command: F) -> F:
         "events",
         multiple=True,
         metavar="NAME=WEIGHT",
-        help="What an event weighs; events that are not named do not count then. Repeatable.  "
-        "[default: view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5, and what others "
-        "call these]",
+        help="What an event weighs; events that are not named do not count then. Repeatable.",
+        show_default="view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5, and what others "
+        "call these",
     )
-    @click.option("--min-rating", type=float, help="A lower rating means: not liked.")
+    @click.option(
+        "--min-rating", type=float, metavar="RATING", help="A lower rating means: not liked."
+    )
     @click.option(
         "--time-format",
         metavar="UNIT|PATTERN",
         help="How times are written: seconds, milliseconds, microseconds, nanoseconds, yyyymmdd, "
-        "or a pattern such as '%d/%m/%Y %H:%M'.  [default: recognized, ISO 8601 too]",
+        "or a pattern such as '%d/%m/%Y %H:%M'.",
+        show_default="recognized, ISO 8601 too",
     )
     @functools.wraps(command)
     def wrapper(*args: Any, events: tuple[str, ...], **kwargs: Any) -> Any:  # noqa: ANN401

@@ -46,7 +46,7 @@ def how_options(command: F) -> F:
         "--exclude-language",
         "excluded",
         multiple=True,
-        metavar="TAG",
+        metavar="LANG",
         help="Language that is never recommended, with its variants. Repeatable.",
     )
     @ranking_option(
@@ -55,8 +55,8 @@ def how_options(command: F) -> F:
         "weights",
         multiple=True,
         metavar="LEG=WEIGHT",
-        help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable. "
-        "Default: the index's own.",
+        help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable.",
+        show_default="the index's own",
     )
     @ranking_option(
         "--fusion",
@@ -69,6 +69,7 @@ def how_options(command: F) -> F:
         "--diversity",
         default=0.0,
         show_default=True,
+        metavar="FRACTION",
         help="0 to 1: how much less one counts that resembles those before it (MMR).",
     )
     @ranking_option(
@@ -103,6 +104,7 @@ def how_options(command: F) -> F:
     @ranking_option(
         "--min-similarity",
         type=float,
+        metavar="COSINE",
         help="Calibrated cosine that what the dense leg finds must reach.",
     )
     @ranking_option(
@@ -113,14 +115,15 @@ def how_options(command: F) -> F:
     )
     @ranking_option(
         "--market",
-        help="Whose popularity counts for somebody of whom nothing is known.  [default: the target "
-        "language's, if markets are languages, else everybody's]",
+        metavar="MARKET",
+        help="Whose popularity counts for somebody of whom nothing is known.",
+        show_default="the target language's, if markets are languages, else everybody's",
     )
     @ranking_option(
         "--recent",
         metavar="FIELD[=HALF-LIFE]",
         help="For somebody of whom nothing is known: popularity halves with each half-life since "
-        "the date in this field of yours (published=7d).  [default half-life: 30d]",
+        "the date in this field of yours (published=7d); a field alone stands for 30d.",
     )
     @ranking_option(
         "--server-side",
@@ -182,11 +185,13 @@ def request_options(command: F) -> F:
         "--history",
         "history_file",
         type=click.File("rb"),
+        metavar="FILE",
         help='JSON file with the history, - for standard input: ["id", {"item": "id", '
         '"event": "like", "rating": 4, "time": "2026-11-24T12:00:00Z"}, ...].',
     )
     @click.option(
         "--user",
+        metavar="USER",
         help="Read the history of this person from the index of events that the TOML file's table "
         "[history] describes (or --events names).",
     )
@@ -195,12 +200,14 @@ def request_options(command: F) -> F:
         "--text",
         "texts",
         multiple=True,
+        metavar="WORDS",
         help="What the person says they like, in any language. Repeatable; needs --encoder-url.",
     )
     @click.option(
         "--encoder-url",
         envvar="XLREC_ENCODER_URL",
         show_envvar=True,
+        metavar="URL",
         help="Where `xlrec-ingest serve` encodes texts; XLREC_SERVE_TOKEN is its token.",
     )
     @click.option("--cold", is_flag=True, help="Serve somebody of whom nothing is known.")
@@ -210,10 +217,10 @@ def request_options(command: F) -> F:
         "-l",
         "languages",
         multiple=True,
-        metavar="TAG[=PART]",
+        metavar="LANG[=FRACTION]",
         help="Target language with its variants (zh: zh-CN too), and its part of the result if you "
-        "like (zh=.5). Repeatable. "
-        "Default: every language of the index but those of the history.",
+        "like (zh=.5). Repeatable.",
+        show_default="every language of the index but those of the history",
     )
     @how_options
     @functools.wraps(command)

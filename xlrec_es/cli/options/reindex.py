@@ -51,8 +51,8 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
     """
 
     def decorate(command: F) -> F:
-        @click.option("--shards", type=click.IntRange(min=1), help="Primary shards.")
-        @click.option("--replicas", type=click.IntRange(min=0), help="Copies.")
+        @click.option("--shards", type=click.IntRange(min=1), metavar="N", help="Primary shards.")
+        @click.option("--replicas", type=click.IntRange(min=0), metavar="N", help="Copies.")
         @click.option(
             "--changes",
             "changes_file",
@@ -65,6 +65,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             type=click.FloatRange(0, 1),
             default=_DEFAULTS.recall,
             show_default=True,
+            metavar="FRACTION",
             help="Gate: the share of the exact nearest ten that the approximate search finds, in "
             "each language.",
         )
@@ -73,6 +74,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             type=click.FloatRange(0, 1),
             default=overlap,
             show_default=True,
+            metavar="FRACTION",
             help="Gate: the share of sampled recommendations that stay.",
         )
         @click.option(
@@ -80,6 +82,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             type=click.FloatRange(0, 1),
             default=_DEFAULTS.missing,
             show_default=True,
+            metavar="FRACTION",
             help="Gate: the share of each language's documents that may be missing.",
         )
         @click.option(
@@ -93,6 +96,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             type=click.FloatRange(0, 1),
             default=0.0,
             show_default=True,
+            metavar="FRACTION",
             help="Gate: the recall that may be lost in that, beyond the noise.",
         )
         @click.option("--no-swap", is_flag=True, help="Leave the new version beside the live one.")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.secret_files import choose_secret
 from xlrec_es.cli.options.sections import connection_option
 from xlrec_es.cli.options.terminal import insecure_warnings
 from xlrec_es.cli.options.values import name_and_value
@@ -15,13 +16,20 @@ from xlrec_es.cluster.connection import Connection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_SECRETS = {"api_key", "api_key_file", "password", "password_file"}
 DEFAULT_URL = "http://127.0.0.1:9200"
 
 
 def index_option(help_text: str = "Alias or index.", *, required: bool = True) -> Callable[[F], F]:
     """The option that names the index a command works on; the command receives it as `index`."""
     return click.option(
-        "--index", "-i", required=required, envvar="XLREC_INDEX", show_envvar=True, help=help_text
+        "--index",
+        "-i",
+        required=required,
+        envvar="XLREC_INDEX",
+        show_envvar=True,
+        metavar="INDEX",
+        help=help_text,
     )
 
 
@@ -43,7 +51,8 @@ def field_option(columns: str, *, needed: str = "") -> Callable[[F], F]:
         "assignments",
         multiple=True,
         metavar="NAME=FIELD",
-        help=f"Which column is {columns}. Repeatable.  [default: {default}]",
+        help=f"Which column is {columns}. Repeatable.",
+        show_default=default,
     )
 
 
@@ -70,30 +79,56 @@ def connection_options(command: F) -> F:
         show_envvar=True,
         default=DEFAULT_URL,
         show_default=True,
+        metavar="URL",
         help="Elasticsearch's address.",
     )
     @connection_option(
-        "--api-key", envvar="XLREC_API_KEY", show_envvar=True, help="Encoded API key."
+        "--api-key",
+        envvar="XLREC_API_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        help="Encoded API key.",
     )
     @connection_option(
-        "--username", envvar="XLREC_USERNAME", show_envvar=True, help="User, in place of --api-key."
+        "--api-key-file",
+        metavar="FILE",
+        envvar="XLREC_API_KEY_FILE",
+        show_envvar=True,
+        help="File whose first line is the API key; -: standard input.",
+    )
+    @connection_option(
+        "--username",
+        envvar="XLREC_USERNAME",
+        show_envvar=True,
+        metavar="USER",
+        help="User, in place of --api-key.",
     )
     @connection_option(
         "--password",
         envvar="XLREC_PASSWORD",
         show_envvar=True,
+        metavar="PASSWORD",
         help="The user's password; the variable keeps it out of the process list.",
+    )
+    @connection_option(
+        "--password-file",
+        metavar="FILE",
+        envvar="XLREC_PASSWORD_FILE",
+        show_envvar=True,
+        help="File whose first line is the password; -: standard input.",
     )
     @connection_option(
         "--ca-certs",
         envvar="XLREC_CA_CERTS",
         show_envvar=True,
+        metavar="FILE",
         help="Certificate authority (PEM file) that signed the cluster's certificate.",
     )
     @connection_option(
         "--ca-fingerprint",
         envvar="XLREC_CA_FINGERPRINT",
         show_envvar=True,
+        metavar="SHA256",
         help="SHA-256 of the certificate authority, in place of --ca-certs.",
     )
     @connection_option(
@@ -104,6 +139,7 @@ def connection_options(command: F) -> F:
         default=30.0,
         show_default=True,
         type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
         help="Seconds that one request may take.",
     )
     @connection_option(
@@ -117,19 +153,20 @@ def connection_options(command: F) -> F:
     def wrapper(
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
         url: str,
-        api_key: str | None,
         username: str | None,
-        password: str | None,
         ca_certs: str | None,
         ca_fingerprint: str | None,
         timeout_s: float,
         insecure: bool,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
+        ctx = click.get_current_context()
+        api_key, password = (choose_secret(ctx, name) for name in ("api_key", "password"))
+        others = {name: value for name, value in kwargs.items() if name not in _SECRETS}
         connection = Connection(
             url, api_key, username, password, ca_certs, ca_fingerprint, timeout_s, insecure
         )
         with insecure_warnings():
-            return command(*args, connection=connection, **kwargs)
+            return command(*args, connection=connection, **others)
 
     return wrapper  # type: ignore[return-value]

@@ -10,38 +10,19 @@ import os
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import elasticsearch
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-import ingest.cli.main
 import xlrec_es.cli.main
-from catalogue import write_likes
-from secured_node import OTHERS, Secured, delete_shop, good, leaks
-from traffic import Traffic
+from secured_node import OTHERS, Secured, good, leaks
 from xlrec_es.cluster.connection import connect
-from xlrec_es.cluster.roles import ROLES, descriptor
-from xlrec_es.index.live_index import find_live, update_meta
-
-RECORDS = [
-    {"id": "a", "language": "en", "title": "A puzzle with tiles"},
-    {"id": "b", "language": "de", "title": "Ein Puzzle mit Kacheln"},
-    {"id": "c", "language": "ja", "title": "数字のタイルを動かすパズルゲーム"},
-]
-
-
-def test_a_reader_reads(shop: Secured) -> None:
-    found = json.loads(good(shop.run("reader", "recommend", "-i", "shop", "--json", "chess-3")))
-    assert found["items"]
-    good(shop.run("reader", "query", "-i", "shop", "chess-3"))
-    assert "live" in good(shop.run("reader", "index", "list", "shop"))
-
+from xlrec_es.cluster.roles import ROLES
 
 Attempt = Callable[[Elasticsearch], object]
 MOVE = {"add": {"index": "shop-xlrec-v1", "alias": "shop-xlrec-sale"}}
@@ -138,155 +119,6 @@ def test_no_key_sees_another_pattern(
     seen += json.dumps(client.search(index="*", size=100).body)
     assert "shop-xlrec-v1" in seen
     assert not [other for other in OTHERS if f'"{other}"' in seen]
-
-
-def ingested(secured: Secured, kind: str, folder: Path, model: Path, index: str) -> Result:
-    source = folder / "items.jsonl"
-    source.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
-    arguments = ("--index", index, "--model", str(model), "--json", "--quiet")
-    return secured.ingest(kind, "run", str(source), *arguments)
-
-
-def test_each_key_is_enough_for_its_commands(
-    secured: Secured, tmp_path: Path, tiny_model: Path
-) -> None:
-    try:
-        refused = ingested(secured, "writer", tmp_path, tiny_model, "shop")
-        assert refused.exit_code == 1
-        assert "create_index" in refused.stderr
-        assert "xlrec-es role" in refused.stderr
-        good(ingested(secured, "admin", tmp_path, tiny_model, "shop"))
-        for _ in range(2):
-            new = good(secured.run("admin", "index", "create", "shop")).strip()
-            written = json.loads(good(ingested(secured, "writer", tmp_path, tiny_model, new)))
-            assert written["indexed"] == len(RECORDS)
-            moved = secured.run("writer", "index", "swap", "shop")
-            assert (moved.exit_code, "xlrec-es role" in moved.stderr) == (1, True)
-            good(secured.run("admin", "index", "swap", "shop"))
-        good(secured.run("admin", "index", "rollback", "shop"))
-        good(secured.run("admin", "index", "rollback", "shop"))
-        assert '"state": "live"' in good(secured.run("admin", "index", "status", "shop", "--json"))
-        assert "deleted shop-xlrec-v1" in good(secured.run("admin", "index", "prune", "shop", "-y"))
-        # Written through the alias, by the key that may move nothing.
-        good(ingested(secured, "writer", tmp_path, tiny_model, "shop"))
-        good(secured.run("reader", "recommend", "-i", "shop", "a"))
-        assert not leaks(secured, json.dumps(secured.client.indices.get(index="shop*").body))
-    finally:
-        delete_shop(secured)
-
-
-@pytest.mark.parametrize(
-    ("kind", "purpose", "problems"),
-    [
-        ("reader", "reader", []),
-        ("reader", "admin", ["not enough for writer", "not enough for admin"]),
-        ("writer", "writer", []),
-        ("writer", "admin", ["not enough for admin"]),
-        ("admin", "admin", []),
-    ],
-)
-def test_the_doctor_knows_what_a_key_is_enough_for(
-    shop: Secured, kind: str, purpose: str, problems: list[str]
-) -> None:
-    done = shop.run(kind, "doctor", "--index", "shop", "--for", purpose, "--json")
-    assert done.exit_code == bool(problems), done.output
-    findings = json.loads(done.stdout)
-    found = [f["message"].partition(" (")[0] for f in findings if f["level"] == "problem"]
-    assert found == problems
-    unseen = [f["topic"] for f in findings if "cannot be looked at" in f["message"]]
-    assert (
-        unseen
-        == {
-            "reader": ["version", "licence", "analyzers", "documents", "disk"],
-            "writer": ["documents", "disk"],
-            "admin": [],
-        }[kind]
-    )
-
-
-def test_a_writer_brings_indicators_that_a_reader_reads(shop: Secured, tmp_path: Path) -> None:
-    lines = [f"p{person},chess-{n}" for person in range(9) for n in range(9) if n != person]
-    likes = tmp_path / "likes.csv"
-    likes.write_text("user,item\n" + "\n".join(lines) + "\n")
-    arguments = ("indicators", str(likes), "--index", "shop")
-    refused = shop.ingest("reader", *arguments)
-    assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
-    good(shop.ingest("writer", *arguments))
-    assert "chess" in good(shop.run("reader", "indicators", "show", "chess-3", "-i", "shop"))
-
-
-def test_a_reader_evaluates_and_a_writer_tunes(shop: Secured, tmp_path: Path) -> None:
-    likes = str(write_likes(tmp_path / "likes.tsv", 80))
-    live = find_live(shop.client, "shop")
-    update_meta(shop.client, live, replace(live.meta, weights={"dense": 0.1, "popularity": 0.9}))
-    options = (likes, "-i", "shop", "--k", "3", "--json")
-    assert json.loads(good(shop.run("reader", "evaluate", *options)))["persons"] > 40
-    refused = shop.run("reader", "tune", *options)
-    assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
-    assert json.loads(good(shop.run("writer", "tune", *options)))["written"]
-
-
-def test_an_admin_adopts(secured: Secured) -> None:
-    secured.client.index(index="shop", document={"title": "x"}, refresh=True)
-    try:
-        good(secured.run("admin", "index", "adopt", "shop", "--yes"))
-        assert secured.client.count(index="shop-xlrec-v0")["count"] == 1
-    finally:
-        delete_shop(secured)
-
-
-def test_an_admin_reindexes_and_goes_back_while_others_write(shop: Secured) -> None:
-    traffic = Traffic(shop.client, "shop")
-    with traffic.running():
-        for command in (
-            ("reindex", "shop", "--shards", "2", "--min-recall", "0.5", "--min-overlap", "0.3"),
-            ("index", "rollback", "shop"),
-        ):
-            before = traffic.writes
-            while traffic.writes < before + 10 and not traffic.failures:
-                time.sleep(0.05)
-            good(shop.run("admin", *command))
-    assert traffic.failures == []
-    assert find_live(shop.client, "shop").name == "shop-xlrec-v1"
-    assert traffic.asked
-    traffic.check()
-
-
-def test_an_admin_reindexes(shop: Secured) -> None:
-    arguments = ("reindex", "shop", "--min-recall", "0.5", "--min-overlap", "0.3")
-    assert shop.run("writer", *arguments).exit_code == 1
-    good(shop.run("admin", *arguments, "--no-swap"))
-    shop.client.delete(index="shop", id="chess-3", refresh=True)
-    assert "1 deleted" in good(shop.run("admin", *arguments))
-    assert shop.client.indices.exists_alias(index="shop-xlrec-v2", name="shop")
-
-
-def test_keys_for_an_index_that_exists(secured: Secured, tiny_model: Path) -> None:
-    """In place a writer's key is enough; for a companion one that may but read the index."""
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
-    for record in RECORDS:
-        secured.client.index(index="shop", id=record["id"], document=record, refresh=True)
-    role = {"beside": descriptor("admin", ["shop-xlrec"], source="shop")}
-    key = secured.client.security.create_api_key(name="beside", role_descriptors=role)["encoded"]
-    environment = secured.as_("admin").as_environment() | {"XLREC_API_KEY": key}
-    try:
-        beside = CliRunner().invoke(
-            ingest.cli.main.main, ("run", "index:shop", "--companion", *options), env=environment
-        )
-        assert json.loads(good(beside))["indexed"] == len(RECORDS)
-        secured.client.delete(index="shop", id="c", refresh=True)
-        beside = CliRunner().invoke(
-            ingest.cli.main.main, ("run", "index:shop", "--companion", *options), env=environment
-        )
-        assert json.loads(good(beside))["deleted"] == 1
-        inside = ("run", "index:shop", "--in-place", *options)
-        refused = CliRunner().invoke(ingest.cli.main.main, inside, env=environment)
-        assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
-        assert json.loads(good(secured.ingest("writer", *inside)))["indexed"] == len(RECORDS) - 1
-        good(secured.run("reader", "recommend", "-i", "shop", "a"))
-    finally:
-        for index in secured.client.indices.get(index="shop,shop-xlrec*"):
-            secured.client.indices.delete(index=index)
 
 
 def test_a_role_is_as_good_as_a_key(shop: Secured) -> None:

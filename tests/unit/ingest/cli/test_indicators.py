@@ -6,7 +6,15 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from ingest.cli.indicators import indicators
 from ingest.cli.main import main
+from ingest.indicators.cold_start import Transfer
+
+
+def test_the_defaults_of_the_transfer_are_the_measured_ones() -> None:
+    shown = {o.name: o.default for o in indicators.params}
+    for name in ("neighbours", "kappa", "full_cosine", "self_weight"):
+        assert shown[name] == getattr(Transfer(), name)
 
 
 def test_a_gpu_that_is_not_there_is_missed_before_anything_is_read(

@@ -1,12 +1,14 @@
-"""Roles as they are printed; `integration/xlrec_es/cluster/test_security.py` tries them."""
+"""Roles as they are printed; `integration/xlrec_es/cluster/test_role_commands.py` tries them."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
 
+import cli_reference
 from xlrec_es.cli.main import main
 from xlrec_es.cluster.roles import ROLES, descriptor
 from xlrec_es.errors import UsageError
@@ -21,6 +23,45 @@ def test_a_role_names_the_index_and_its_versions_alone(kind: str) -> None:
     _, source = descriptor(kind, ["shop-xlrec"], source="shop")["indices"]
     assert source == {"names": ["shop"], "privileges": ["read", "view_index_metadata"]}
     assert not {"all", "monitor", "manage", "manage_security"} & set(role["cluster"])
+
+
+def test_every_command_that_connects_is_in_one_of_the_roles() -> None:
+    connecting = {
+        context.command_path
+        for context in cli_reference.commands()
+        if {"url", "api_key"} <= {parameter.name for parameter in context.command.params}
+    }
+    known = {name: re.compile(rf"(the first )?{name.partition(' ')[2]}\b") for name in connecting}
+    told = {
+        name
+        for role in ROLES.values()
+        for program, commands in role.commands.items()
+        for command in commands
+        for name, pattern in known.items()
+        if name.startswith(f"{program} ") and pattern.match(command)
+    }
+    assert told == connecting
+
+
+def test_the_help_says_what_each_role_is_enough_for() -> None:
+    shown = CliRunner().invoke(main, ["role", "--help"], env={"COLUMNS": "80"}).stdout
+    _, _, table = shown.partition("enough for:")
+    assert max(map(len, table.splitlines())) <= 80
+    words = " ".join(shown.split())
+    for kind, role in ROLES.items():
+        assert f"{kind} {role.allows}" in words
+
+
+def test_a_writer_that_deletes_has_that_privilege_more() -> None:
+    plain, deleting = (descriptor("writer", ["shop"], deletes=yes) for yes in (False, True))
+    [own], [more] = plain["indices"], deleting["indices"]
+    assert more["privileges"] == [*own["privileges"], "delete"]
+    assert plain["cluster"] == deleting["cluster"]
+    assert descriptor("admin", ["shop"], deletes=True) == descriptor("admin", ["shop"])
+    shown = CliRunner().invoke(main, ["role", "writer", "-i", "shop", "--deletes"])
+    assert json.loads(shown.stdout) == deleting
+    refused = CliRunner().invoke(main, ["role", "reader", "-i", "shop", "--deletes"])
+    assert (refused.exit_code, "writer" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["*", "", " ", "*,*", "?*", "-*"])

@@ -39,6 +39,21 @@ def fail() -> None:
     raise UnknownItems("there is no such thing as \x1b[2J")
 
 
+@pytest.mark.parametrize(("command", "code"), [(misuse, 2), (fail, 1)])
+def test_debugging_shows_the_traceback_and_ends_with_the_same_code(
+    command: click.Command, code: int
+) -> None:
+    tool = group()
+    tool.add_command(command)
+    for value, shown in (("1", True), ("0", False), ("", False)):
+        done = CliRunner().invoke(tool, [str(command.name)], env={"XLREC_DEBUG": value})
+        assert done.exit_code == code
+        assert ("Traceback" in done.stderr) is shown
+        assert ("in invoke" in done.stderr) is shown
+        assert "\x1b" not in done.stderr
+        assert "that cannot be" in done.stderr or "there is no such thing" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--help"], [], ["help"]])
 def test_help_lists_commands_without_importing_them(arguments: list[str]) -> None:
     tool = XlrecGroup(
