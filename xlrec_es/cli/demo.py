@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import orjson
 from click.core import ParameterSource
+from rich.table import Column, Table
 from rich.text import Text
 
 from xlrec_es import node
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.shared import DEFAULT_URL, connection_options
 from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cli.recommend import reasons_of
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.node.folder import default_folder
+from xlrec_es.recommend.recommendations import Recommendation
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.demo import Scene
+
+WIDTH = 80
+"""Columns of the narrowest terminal that the demo is made for."""
+
+_REPEATED = ("url", "username", "ca_certs", "ca_fingerprint", "insecure")
 
 
 @sections.command("demo")
@@ -48,10 +59,11 @@ def run_demo(
       xlrec-es demo
       xlrec-es demo --keep
 
-    It shows three users what they would like in other languages.
+    It shows what three users would like in other languages: by text alone, and with taste learned
+    from interactions.
 
-    Starts one on this machine, or uses the one that --url names, with the sample catalogue in the
-    index `xlrec-demo`.
+    Starts one on this machine, or uses the one that --url names, with the sample catalog in the
+    index `xlrec-demo`. The last lines are commands to try next.
     """
     from xlrec_es import demo
 
@@ -61,9 +73,9 @@ def run_demo(
     with contextlib.ExitStack() as stack:
         if not given:
             echo("starting Elasticsearch on this machine ...", err=True)
-            folder = folder or default_folder()
-            keep = keep or node.status(folder).state != "stopped"  # of an earlier --keep
-            info = node.start(folder) if keep else stack.enter_context(node.running(folder))
+            place = folder or default_folder()
+            keep = keep or node.status(place).state != "stopped"  # of an earlier --keep
+            info = node.start(place) if keep else stack.enter_context(node.running(place))
             connection = Connection(info.url)
         client = stack.enter_context(connect(connection))
         live = demo.prepare_index(client, {**os.environ, **connection.as_environment()})
@@ -72,26 +84,102 @@ def run_demo(
             shown = {"url": connection.url, "index": live.name, "scenes": scenes}
             echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
             return
-        _show(scenes, connection.url)
-        if not (given or keep) and sys.stdout.isatty():
-            echo("\nElasticsearch runs until you press Ctrl-C; --keep would leave it running.")
+        _show(scenes)
+        waits = not (given or keep) and sys.stdout.isatty()
+        reach = _options_given(ctx) if given else _address(connection.url)
+        start = [] if given or keep or waits else _start(connection.url, folder)
+        if waits:
+            echo("\nElasticsearch runs until you press Ctrl-C; with --keep, it stays.")
+        elif start:
+            echo("\nElasticsearch stops now; with --keep, it stays.")
+        else:
+            echo(f"\nElasticsearch has the sample: {connection.url}/{demo.INDEX}/_search")
+        if given and (secrets := _secrets_given(ctx)):
+            echo(f"These commands need your secret in {' and '.join(secrets)}.")
+        echo("Try next, in another terminal:" if waits else "Try next:")
+        for command in demo.next_steps(scenes[0], reach, start=start):
+            echo(_wrapped(command))
+        if waits:
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
-        elif not (given or keep):
-            echo("\nElasticsearch is stopped now; xlrec-es node start starts it again.")
 
 
-def _show(scenes: list[Scene], url: str) -> None:
+def _options_given(ctx: click.Context) -> list[str]:
+    """The connection's options as they were given; what the environment says, it says again.
+
+    No secret is among them: a screen is no place for one.
+    """
+    words = []
+    for name in _REPEATED:
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option, value = f"--{name.replace('_', '-')}", ctx.params[name]
+            words += [option] if value is True else [option, value]
+    return words
+
+
+def _secrets_given(ctx: click.Context) -> list[str]:
+    """The variables of the secrets that were given as options, which no command may repeat."""
+    return [
+        f"XLREC_{name.upper()}"
+        for name in ("api_key", "password")
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+
+
+def _address(url: str) -> list[str]:
+    return [] if url == DEFAULT_URL else ["--url", url]
+
+
+def _start(url: str, folder: Path | None) -> list[str]:
+    """The command that starts the demo's own node again, at the same address."""
+    if folder is None and "XLREC_NODE_FOLDER" in os.environ:
+        folder = default_folder()
+    place = [] if folder is None else ["--folder", str(folder)]
+    return ["xlrec-es", "node", "start", *place, "--port", url.rpartition(":")[2]]
+
+
+def _wrapped(command: Sequence[str]) -> str:
+    """A command for a shell, over several lines where one is too short for it."""
+    lines = [""]
+    for word in map(shlex.quote, command):
+        if lines[-1] and len(f"    {lines[-1]} {word} \\") > WIDTH:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return "  " + " \\\n    ".join(lines)
+
+
+def _show(scenes: list[Scene]) -> None:
     from xlrec_es import demo
-    from xlrec_es.cli.recommend import recommendations_table
 
     console = Console()
+    lesson = demo.taught()
+    echo("\nLeft: what the texts alone find. Right: with the taste that was learned from")
+    echo(
+        f"{lesson.interactions:,} interactions of {lesson.users:,} users; "
+        "+ marks what the left does not list."
+    )
     for scene in scenes:
         liked = ", ".join(
-            title or work for work, title in zip(scene.likes, scene.titles, strict=True)
+            title or item for item, title in zip(scene.likes, scene.titles, strict=True)
         )
-        console.print(Text.assemble("\n", (f"Who {scene.person}", "bold"), f", liked: {liked}"))
-        console.print(recommendations_table(scene.result))
-    echo("\nTry next:")
-    for line in demo.next_steps(url, scenes[0]):
-        echo(f"  {line}")
+        console.print(Text.assemble("\n", (f"Who {scene.user}", "bold"), f", liked: {liked}"))
+        console.print(_side_by_side(scene))
+
+
+def _side_by_side(scene: Scene) -> Table:
+    """Both lists, place by place, with the reasons of the second."""
+    left, right = scene.text_alone.items, scene.learned.items
+    known = {item.id for item in left}
+    table = Table(
+        Column("text alone", no_wrap=True, max_width=22),
+        Column("with learned taste", no_wrap=True, max_width=24),
+        "because of",
+    )
+    for before, after in itertools.zip_longest(left, right):
+        mark = "  " if after is None or after.id in known else "+ "
+        table.add_row(_named(before), mark + _named(after), reasons_of(after) if after else "")
+    return table
+
+
+def _named(item: Recommendation | None) -> str:
+    return f"{item.language} {item.title or item.id}" if item else ""

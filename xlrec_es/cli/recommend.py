@@ -25,6 +25,9 @@ from xlrec_es.recommend.similarity import MEASURES
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.recommend.recommender import Recommender
 
+LEAST_SHARE = 0.05
+"""Part of a recommendation's score below which a liked item does not count as a reason."""
+
 
 @sections.command()
 @request_options
@@ -91,7 +94,7 @@ def recommendations_table(result: Recommendations) -> Table:
             item.title or "",
             f"{item.score:.3f}",
             legs,
-            _reasons(item),
+            reasons_of(item),
         )
         table.add_row(*cells)
     return table
@@ -105,13 +108,22 @@ def explained_table(result: Recommendations) -> Table:
         for number, (leg, said) in enumerate(item.legs.items()):
             cells = (leg, str(said.rank), f"{said.score:.3f}", f"{said.share:.0%}")
             whole = ("",) * len(first) if number else first
-            table.add_row(*whole, *cells, "" if number else _reasons(item))
+            table.add_row(*whole, *cells, "" if number else reasons_of(item, least=0.0))
         table.add_section()
     return table
 
 
-def _reasons(item: Recommendation) -> str:
-    return ", ".join(f"{reason.title or reason.item} {reason.share:.0%}" for reason in item.reasons)
+def reasons_of(item: Recommendation, *, least: float = LEAST_SHARE) -> str:
+    """The liked items that spoke for a recommendation, with their parts of its score.
+
+    Args:
+        item: The recommendation.
+        least: Smallest part that is shown, 0..1.
+    """
+    shown = [reason for reason in item.reasons if reason.share >= least]
+    if item.reasons and not shown:  # a long history
+        return f"many, each below {least:.0%}"
+    return ", ".join(f"{reason.title or reason.item} {reason.share:.0%}" for reason in shown)
 
 
 @sections.command()

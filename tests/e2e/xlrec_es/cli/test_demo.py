@@ -1,27 +1,34 @@
-"""The demo as people run it: a process of its own, judged by what it prints."""
+"""The demo as people run it: a process and a node of its own, judged by what it prints."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import os
+import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
+from rich.cells import cell_len
 
 from measured import measured, measured_raw_mean
 from xlrec_es import Connection, Options, connect
 from xlrec_es.demo import documents_in
 from xlrec_es.evaluate.protocol import MIXED, make_cases
 from xlrec_es.index.live_index import find_live
+from xlrec_es.node import stop
 
 SAMPLE = resources.files("xlrec_es") / "sample"
 # Encoding the sample takes a minute on two idle cores, and many on busy ones.
@@ -32,18 +39,84 @@ XLREC_ES = [sys.executable, "-m", "xlrec_es"]
 
 def run(*arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*XLREC_ES, *arguments], capture_output=True, text=True, check=False, timeout=timeout
+        [*XLREC_ES, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        env={**os.environ, "COLUMNS": "80"},
     )
 
 
 @pytest.fixture(scope="module")
-def demo(es_url: str) -> Iterator[dict[str, Any]]:
-    """What the demo prints, on the session's node; its index stays for this module's tests."""
-    done = run("demo", "--url", es_url, "--json", timeout=1000)
+def folder() -> Iterator[Path]:
+    """Of the demo's own node; the server's account can enter it, which pytest's is not for root."""
+    place = Path(tempfile.mkdtemp(prefix="xlrec-test-")).resolve()
+    place.chmod(0o755)
+    yield place / "node"
+    stop(place / "node")
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> dict[str, Any]:
+    """What the first run makes, on a node of its own."""
+    done = run("demo", "--folder", str(folder), "--json", timeout=1000)
     assert done.returncode == 0, done.stderr
-    yield json.loads(done.stdout)
-    with connect(Connection(es_url)) as client:
-        client.indices.delete(index="xlrec-demo-xlrec-v1", ignore_unavailable=True)
+    made: dict[str, Any] = json.loads(done.stdout)
+    return made
+
+
+@dataclass(frozen=True)
+class Second:
+    """What the second run printed, when its node and it had ended; the node runs again now."""
+
+    output: str
+    seconds: float
+    commands: list[str]
+    results: list[subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def second(demo: dict[str, Any], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Second:
+    start = time.perf_counter()
+    done = run("demo", "--folder", str(folder))
+    seconds = time.perf_counter() - start
+    assert done.returncode == 0, done.stderr
+    commands = printed_commands(done.stdout)
+    results = as_printed(commands, tmp_path_factory.mktemp("bin"))
+    return Second(done.stdout, seconds, commands, results)
+
+
+def printed_commands(output: str) -> list[str]:
+    """The last paragraph's commands, each with the lines that it goes on in."""
+    last = output.rpartition("Try next:\n")[2]
+    return [text.strip() for text in re.split(r"(?m)^  (?=\S)", last) if text.strip()]
+
+
+def as_printed(commands: list[str], bin_folder: Path) -> list[subprocess.CompletedProcess[str]]:
+    """Give commands to a shell, one by one, where `xlrec-es` is the one under test."""
+    program = bin_folder / "xlrec-es"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(XLREC_ES)} "$@"\n')
+    program.chmod(0o755)
+    path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+    return [
+        subprocess.run(
+            ["sh", "-c", command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PATH": path},
+        )
+        for command in commands
+    ]
+
+
+@pytest.fixture(scope="module")
+def running_again(second: Second) -> Iterator[Elasticsearch]:
+    """The demo's node, as the first printed command has started it."""
+    with connect(Connection(second.results[0].stdout.strip())) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -69,48 +142,104 @@ def test_every_target_language_gets_results_from_the_history(
     ]
     assert len(set.union(*sources)) >= 3, "three histories in different languages"
     for scene, source in zip(demo["scenes"], sources, strict=True):
-        items = scene["result"]["items"]
-        assert {item["language"] for item in items} == set(scene["languages"])
         assert not source & set(scene["languages"])
-        assert not {item["work"] for item in items} & set(scene["likes"])
-        assert scene["result"]["unknown_items"] == []
-        for item in items:
-            assert item["language"] in languages_of[item["work"]]
-            assert item["title"]
-            assert item["reasons"]
-            assert {reason["item"] for reason in item["reasons"]} <= set(scene["likes"])
-            assert item["legs"]
+        for result in (scene["text_alone"], scene["learned"]):
+            items = result["items"]
+            assert {item["language"] for item in items} == set(scene["languages"])
+            assert not {item["work"] for item in items} & set(scene["likes"])
+            assert result["unknown_items"] == []
+            for item in items:
+                assert item["language"] in languages_of[item["work"]]
+                assert item["title"]
+                assert item["reasons"]
+                assert {reason["item"] for reason in item["reasons"]} <= set(scene["likes"])
+                assert item["legs"]
 
 
 @pytest.mark.slow
-def test_the_second_run_ingests_nothing_and_prints_commands_that_work(
-    demo: dict[str, Any], es_url: str, es: Elasticsearch
+def test_what_was_learned_shows_beside_the_texts(demo: dict[str, Any]) -> None:
+    for scene in demo["scenes"]:
+        alone, learned = scene["text_alone"]["items"], scene["learned"]["items"]
+        assert all(item["legs"].keys() <= {"dense", "lexical"} for item in alone)
+        assert any("collaborative" in item["legs"] for item in learned)
+        assert {item["id"] for item in alone} != {item["id"] for item in learned}
+
+
+@pytest.mark.slow
+def test_the_second_run_is_quick_and_writes_nothing(
+    second: Second, running_again: Elasticsearch, tmp_path: Path
 ) -> None:
-    before = es.indices.stats(index="xlrec-demo")["_all"]["primaries"]["indexing"]["index_total"]
-    done = run("demo", "--url", es_url)
+    assert second.seconds < 60  # two cores
+    url = second.results[0].stdout.strip()
+    before = written(running_again)
+    done = run("demo", "--url", url)
     assert done.returncode == 0, done.stderr
-    after = es.indices.stats(index="xlrec-demo")["_all"]["primaries"]["indexing"]["index_total"]
-    assert after == before > 0
-    commands = [line.split() for line in done.stdout.splitlines() if line.startswith("  xlrec-es ")]
-    assert [command[1] for command in commands] == ["recommend", "query"]
-    for command in commands:
-        again = run(*command[1:])
+    assert written(running_again) == before
+    commands = printed_commands(done.stdout)
+    assert [command.split()[1] for command in commands] == ["recommend", "indicators", "query"]
+    for again in as_printed(commands, tmp_path):
         assert again.returncode == 0, again.stderr
         assert again.stdout
 
 
+def written(client: Elasticsearch) -> tuple[int, str]:
+    """Operations since the node's start, and what `_meta` holds."""
+    stats = client.indices.stats(index="xlrec-demo")["_all"]["primaries"]["indexing"]
+    mapping = client.indices.get_mapping(index="xlrec-demo")
+    return stats["index_total"], json.dumps(mapping.body, sort_keys=True)
+
+
+@pytest.mark.slow
+def test_the_three_printed_commands_run_as_printed(second: Second) -> None:
+    words = [shlex.split(command)[:3] for command in second.commands]
+    assert [command[1] for command in words] == ["node", "recommend", "indicators"]
+    for done in second.results:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+    assert second.output.rstrip().endswith(second.commands[-1]), "nothing stands behind them"
+
+
+@pytest.mark.slow
+def test_what_is_printed_fits_80_columns_and_shows_no_weak_reasons(second: Second) -> None:
+    lines = second.output.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert sum("text alone" in line and "with learned taste" in line for line in lines) == 3
+    assert any("│ + " in line for line in lines)
+    shares = [int(share) for share in re.findall(r"\b(\d+)%", second.output)]
+    assert len(shares) > 18
+    assert min(shares) >= 5
+
+
+@pytest.mark.slow
+def test_other_interactions_learned_meanwhile_are_replaced(
+    running_again: Elasticsearch, second: Second, tmp_path: Path
+) -> None:
+    rows = (SAMPLE / "interactions.tsv").read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "some.tsv").write_text("".join(rows[:600]), "utf-8")
+    url = second.results[0].stdout.strip()
+    learn = [sys.executable, "-m", "ingest", "indicators", str(tmp_path / "some.tsv")]
+    before = find_live(running_again, "xlrec-demo").meta.indicators["generation"]
+    subprocess.run([*learn, "--index", "xlrec-demo", "--url", url], check=True, capture_output=True)
+    assert find_live(running_again, "xlrec-demo").meta.indicators["generation"] != before
+    done = run("demo", "--url", url)
+    assert done.returncode == 0, done.stderr
+    assert find_live(running_again, "xlrec-demo").meta.indicators["generation"] == before
+
+
 @pytest.mark.slow
 def test_calibration_and_the_nearest_interest_carry_taste_over_the_border(
-    demo: dict[str, Any], es: Elasticsearch, languages_of: dict[str, list[str]]
+    running_again: Elasticsearch, languages_of: dict[str, list[str]]
 ) -> None:
     """recall@50 of the dense leg in the mixed pool, against the raw mean vector's."""
     rows = (SAMPLE / "interactions.tsv").read_text("utf-8").splitlines()[1:]
     cases = make_cases([tuple(row.split("\t")) for row in rows], languages_of)
-    languages = find_live(es, "xlrec-demo").meta.languages
+    languages = find_live(running_again, "xlrec-demo").meta.languages
     dense = Options(weights={"dense": 1.0}, mix="auto")
     with resources.as_file(SAMPLE / "interactions.tsv") as path:
-        baseline = measured_raw_mean(es, "xlrec-demo", cases, path)
-    calibrated = measured(es, "xlrec-demo", cases, options=dense, pool=MIXED, languages=languages)
+        baseline = measured_raw_mean(running_again, "xlrec-demo", cases, path)
+    calibrated = measured(
+        running_again, "xlrec-demo", cases, options=dense, pool=MIXED, languages=languages
+    )
     print(f"raw mean: {baseline}\ncalibrated, nearest interest: {calibrated}")
     assert calibrated.cases == baseline.cases > 200
     assert calibrated.recall >= 1.5 * baseline.recall

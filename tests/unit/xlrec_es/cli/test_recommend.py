@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
 from xlrec_es.cli.main import main
-from xlrec_es.cli.recommend import explained_table
+from xlrec_es.cli.recommend import explained_table, reasons_of
 from xlrec_es.recommend.recommendations import LegScore, Reason, Recommendation, Recommendations
 
 
@@ -23,6 +25,19 @@ def test_every_leg_that_found_a_recommendation_has_a_line() -> None:
     ]  # fmt: skip
     assert "絵" not in second
     assert {"lexical", "1", "12.500", "25%"} <= set(second.split())
+
+
+def test_weak_reasons_are_left_out_unless_they_are_asked_for() -> None:
+    reasons = (
+        Reason("gimp", "GIMP", 0.9),
+        Reason("krita", None, 0.05),
+        Reason("xsane", None, 0.04),
+    )
+    item = Recommendation("a", "a", "ja", 0.9, "絵", {}, reasons)
+    assert reasons_of(item) == "GIMP 90%, krita 5%"
+    assert reasons_of(item, least=0.0) == "GIMP 90%, krita 5%, xsane 4%"
+    assert reasons_of(replace(item, reasons=reasons[2:])) == "many, each below 5%"
+    assert reasons_of(replace(item, reasons=())) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+from rich.console import Console
+
+from xlrec_es import demo, node
+from xlrec_es.cli import demo as printed
+from xlrec_es.cli.main import main
+from xlrec_es.demo import Scene
+from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.node.folder import default_folder
+from xlrec_es.recommend.recommendations import Reason, Recommendation, Recommendations
+
+REASONS = (Reason("chess", "GNOME Chess", 0.8), Reason("go", None, 0.03))
+
+
+def found(*ids: str) -> Recommendations:
+    items = tuple(
+        Recommendation(i, i, "ja", 0.9, f"遊戯の題名が長い {i}" * 3, {}, REASONS) for i in ids
+    )
+    return Recommendations(items, "xlrec-demo-xlrec-v1", "f")
+
+
+def scene(alone: Recommendations, learned: Recommendations) -> Scene:
+    likes = ("chess", "it's a go")
+    return Scene("plays", likes, ("GNOME Chess", None), ("de", "ja"), alone, learned)
+
+
+def test_lists_stand_side_by_side_in_80_columns_and_new_ones_are_marked() -> None:
+    table = printed._side_by_side(scene(found("a", "b", "c"), found("b", "d")))
+    console = Console(width=80, force_terminal=False)
+    with console.capture() as shown:
+        console.print(table)
+    lines = shown.get().splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    known, new, nothing = (line for line in lines if line.startswith("│"))
+    assert ("│   ja" in known, "│ + ja" in new) == (True, True)
+    assert "GNOME Chess 80%" in known
+    assert "go" not in known
+    assert "+" not in nothing
+
+
+def test_a_shell_reads_wrapped_commands_as_they_were() -> None:
+    command = ["printf", "%s\n", *(f"org.example.it's-number-{number}" for number in range(9))]
+    text = printed._wrapped(command)
+    assert max(map(len, text.splitlines())) <= 80
+    assert len(text.splitlines()) > 2
+    said = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == command[2:]
+
+
+@pytest.mark.parametrize("start", [(), ("xlrec-es", "node", "start")])
+def test_there_are_three_commands_to_try_next(start: tuple[str, ...]) -> None:
+    steps = demo.next_steps(scene(found(), found()), ["--url", "http://es:9200"], start=start)
+    assert len(steps) == 3
+    assert all(step[0] == "xlrec-es" for step in steps)
+    assert all("http://es:9200" in step for step in steps if step != list(start))
+
+
+@pytest.mark.parametrize(
+    ("folder", "variable", "told"),
+    [
+        (None, None, []),
+        (Path("/tmp/a node"), None, ["--folder", "/tmp/a node"]),
+        # `node start` would obey the variable, and the demo did not.
+        (None, "/tmp/other", ["--folder", str(default_folder())]),
+    ],
+)
+def test_a_stopped_node_is_started_where_it_was(
+    folder: Path | None, variable: str | None, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable:
+        monkeypatch.setenv("XLREC_NODE_FOLDER", variable)
+    command = printed._start("http://127.0.0.1:9207", folder)
+    assert command == ["xlrec-es", "node", "start", *told, "--port", "9207"]
+
+
+def test_commands_repeat_what_was_given_but_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = LiveIndex("xlrec-demo-xlrec-v1", None, (9, 0), None, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(demo, "prepare_index", lambda *_: live)
+    monkeypatch.setattr(demo, "play", lambda *_: [scene(found("a"), found("b"))])
+    monkeypatch.setattr(node, "running", None)  # not called
+    given = ["--url", "https://es:9200", "--insecure", "--username", "ann", "--password", "secret"]
+    done = CliRunner().invoke(main, ["demo", *given])
+    assert done.exit_code == 0, done.output
+    assert "secret in XLREC_PASSWORD" in done.output
+    assert done.output.count("--url https://es:9200 --username ann --insecure") == 3
+    assert "--password" not in done.output
+    monkeypatch.setenv("XLREC_URL", "http://127.0.0.1:9209")
+    done = CliRunner().invoke(main, ["demo"])
+    assert done.exit_code == 0, done.output
+    assert "--url" not in done.output
+    assert "http://127.0.0.1:9209/xlrec-demo/_search" in done.output
