@@ -140,6 +140,9 @@ def _start(url: str, folder: Path | None) -> list[str]:
 
 def _wrapped(command: Sequence[str]) -> str:
     """A command for a shell, over several lines where one is too short for it."""
+    whole = f"  {shlex.join(command)}"
+    if len(whole) <= WIDTH:
+        return whole
     lines = [""]
     for word in map(shlex.quote, command):
         if lines[-1] and len(f"    {lines[-1]} {word} \\") > WIDTH:
@@ -177,7 +180,8 @@ def _side_by_side(scene: Scene) -> Table:
     )
     for before, after in itertools.zip_longest(left, right):
         mark = "  " if after is None or after.id in known else "+ "
-        table.add_row(_named(before), mark + _named(after), reasons_of(after) if after else "")
+        reasons = reasons_of(after, most=2) if after else ""
+        table.add_row(_named(before), mark + _named(after), reasons)
     return table
 
 

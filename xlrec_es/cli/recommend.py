@@ -113,17 +113,18 @@ def explained_table(result: Recommendations) -> Table:
     return table
 
 
-def reasons_of(item: Recommendation, *, least: float = LEAST_SHARE) -> str:
+def reasons_of(item: Recommendation, *, least: float = LEAST_SHARE, most: int | None = None) -> str:
     """The liked items that spoke for a recommendation, with their parts of its score.
 
     Args:
         item: The recommendation.
         least: Smallest part that is shown, 0..1.
+        most: How many are shown, strongest first; None for all.
     """
     shown = [reason for reason in item.reasons if reason.share >= least]
     if item.reasons and not shown:  # a long history
         return f"many, each below {least:.0%}"
-    return ", ".join(f"{reason.title or reason.item} {reason.share:.0%}" for reason in shown)
+    return ", ".join(f"{reason.title or reason.item} {reason.share:.0%}" for reason in shown[:most])
 
 
 @sections.command()
