@@ -149,18 +149,18 @@ class Reader:
         size = record.size or sum(len(part.text) for part in parts if isinstance(part, Document))
         return Built(record.position, size, parts)
 
-    def try_first(
-        self, built: Iterator[Built | None]
-    ) -> tuple[list[Built], Iterator[Built | None]]:
+    def try_first(self, state: State) -> tuple[list[Built], Iterator[Built | None]]:
         """Look at the first records before anything is encoded.
 
         Args:
-            built: What `build_all` gives.
+            state: See `build_all`.
 
         Returns:
-            The first `TRIED` records if all of them are set aside, or else none; and the records,
-            none of them lost.
+            The first `TRIED` records if all of them are set aside, or else none; and what
+            `build_all` gives.
         """
+        unwrapped = self.tally.unwrapped
+        built = self.build_all(state)
         head: list[Built | None] = []
         if self.job.tries:
             for one in built:
@@ -168,7 +168,13 @@ class Reader:
                 if one is None or not one.is_set_aside or len(head) == TRIED:
                     break
         failed = [one for one in head if one is not None and one.is_set_aside]
-        return failed if len(failed) == TRIED else [], chain(head, built)
+        if len(failed) == TRIED:
+            return failed, chain(head, built)
+        if self.builder.needs_all and self.source.rereadable:
+            # The sample may be another pass of the builder, which then has to begin anew.
+            self.tally.unwrapped = unwrapped
+            return [], self.build_all(state)
+        return [], chain(head, built)
 
     def sample(
         self, built: Iterator[Built | None]

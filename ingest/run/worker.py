@@ -128,7 +128,7 @@ class Worker:
         """
         self.rejects.cut(self.state.rejects_size)
         self.tally.set_from(self.state.counts)
-        failed, built = self._reader.try_first(self._reader.build_all(self.state))
+        failed, built = self._reader.try_first(self.state)
         if failed:
             for window in group(failed, n_parts=self.window, n_bytes=WINDOW_BYTES):
                 self._committer.set_aside(window)
