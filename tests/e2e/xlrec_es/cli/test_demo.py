@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -69,7 +70,14 @@ def demo(folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Second:
-    """What the second run printed, when its node and it had ended; the node runs again now."""
+    """The second run, which has ended, and the commands that it printed.
+
+    Attributes:
+        output: What it printed.
+        seconds: Processor time of the run with its node.
+        commands: Those that were printed.
+        results: What came of them, one after another; the first has started the node again.
+    """
 
     output: str
     seconds: float
@@ -79,13 +87,19 @@ class Second:
 
 @pytest.fixture(scope="module")
 def second(demo: dict[str, Any], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Second:
-    start = time.perf_counter()
+    before = processor_seconds()
     done = run("demo", "--folder", str(folder))
-    seconds = time.perf_counter() - start
+    seconds = processor_seconds() - before
     assert done.returncode == 0, done.stderr
     commands = printed_commands(done.stdout)
     results = as_printed(commands, tmp_path_factory.mktemp("bin"))
     return Second(done.stdout, seconds, commands, results)
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one has started and seen end; other work does not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def printed_commands(output: str) -> list[str]:
@@ -173,7 +187,8 @@ def test_what_was_learned_shows_beside_the_texts(demo: dict[str, Any]) -> None:
 def test_the_second_run_is_quick_and_writes_nothing(
     second: Second, running_again: Elasticsearch, tmp_path: Path
 ) -> None:
-    assert second.seconds < 60  # two cores
+    # A minute on two cores that do nothing else. Elasticsearch's own processor time is in it.
+    assert 5 < second.seconds < 60
     url = second.results[0].stdout.strip()
     before = written(running_again)
     done = run("demo", "--url", url)
