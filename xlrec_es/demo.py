@@ -192,21 +192,16 @@ def play(client: Elasticsearch) -> list[Scene]:
     return scenes
 
 
-def next_steps(
-    scene: Scene, connection: Sequence[str] = (), *, start: Sequence[str] = ()
-) -> list[list[str]]:
+def next_steps(scene: Scene, connection: Sequence[str] = ()) -> list[list[str]]:
     """Three commands for what was shown, each as a list of arguments.
 
     Args:
         scene: Whose likes they take.
         connection: Options that lead to the cluster.
-        start: The command that starts it, where it does not run any more.
     """
     request = [*connection, "-i", INDEX, "-l", scene.languages[-1], *scene.likes]
-    inspect = ["xlrec-es", "indicators", "show", *connection, "-i", INDEX, scene.likes[0]]
-    steps = [
+    return [
         ["xlrec-es", "recommend", *request],
-        inspect,
+        ["xlrec-es", "indicators", "show", *connection, "-i", INDEX, scene.likes[0]],
         ["xlrec-es", "query", "--short", *request],
     ]
-    return [list(start), *steps[:2]] if start else steps

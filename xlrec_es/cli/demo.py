@@ -86,19 +86,20 @@ def run_demo(
             return
         _show(scenes)
         waits = not (given or keep) and sys.stdout.isatty()
-        reach = _options_given(ctx) if given else _address(connection.url)
-        start = [] if given or keep or waits else _start(connection.url, folder)
+        stops = not (given or keep or waits)
+        reach = _options_given(ctx) if given or stops else _address(connection.url)
         if waits:
             echo("\nElasticsearch runs until you press Ctrl-C; with --keep, it stays.")
-        elif start:
+        elif stops:
             echo("\nElasticsearch stops now; with --keep, it stays.")
         else:
             echo(f"\nElasticsearch has the sample: {connection.url}/{demo.INDEX}/_search")
         if given and (secrets := _secrets_given(ctx)):
             echo(f"These commands need your secret in {' and '.join(secrets)}.")
         echo("Try next, in another terminal:" if waits else "Try next:")
-        for command in demo.next_steps(scenes[0], reach, start=start):
-            echo(_wrapped(command))
+        steps = [_wrapped(command) for command in demo.next_steps(scenes[0], reach)]
+        for text in [_start(folder), *steps[:2]] if stops else steps:
+            echo(text)
         if waits:
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
@@ -130,12 +131,15 @@ def _address(url: str) -> list[str]:
     return [] if url == DEFAULT_URL else ["--url", url]
 
 
-def _start(url: str, folder: Path | None) -> list[str]:
-    """The command that starts the demo's own node again, at the same address."""
+def _start(folder: Path | None) -> str:
+    """The command that starts the demo's own node again, for the commands after it.
+
+    Its port may be another one then, so they take the address from the environment.
+    """
     if folder is None and "XLREC_NODE_FOLDER" in os.environ:
         folder = default_folder()
     place = [] if folder is None else ["--folder", str(folder)]
-    return ["xlrec-es", "node", "start", *place, "--port", url.rpartition(":")[2]]
+    return f'  export XLREC_URL="$({shlex.join(["xlrec-es", "node", "start", *place])})"'
 
 
 def _wrapped(command: Sequence[str]) -> str:

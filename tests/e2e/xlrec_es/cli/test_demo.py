@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -69,7 +70,14 @@ def demo(folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Second:
-    """What the second run printed, when its node and it had ended; the node runs again now."""
+    """The second run, which has ended, and the commands that it printed.
+
+    Attributes:
+        output: What it printed.
+        seconds: Processor time of the run with its node.
+        commands: Those that were printed.
+        results: What came of them, one after another; the first has started the node again.
+    """
 
     output: str
     seconds: float
@@ -79,13 +87,19 @@ class Second:
 
 @pytest.fixture(scope="module")
 def second(demo: dict[str, Any], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Second:
-    start = time.perf_counter()
+    before = processor_seconds()
     done = run("demo", "--folder", str(folder))
-    seconds = time.perf_counter() - start
+    seconds = processor_seconds() - before
     assert done.returncode == 0, done.stderr
     commands = printed_commands(done.stdout)
     results = as_printed(commands, tmp_path_factory.mktemp("bin"))
     return Second(done.stdout, seconds, commands, results)
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one has started and seen end; other work does not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def printed_commands(output: str) -> list[str]:
@@ -95,21 +109,25 @@ def printed_commands(output: str) -> list[str]:
 
 
 def as_printed(commands: list[str], bin_folder: Path) -> list[subprocess.CompletedProcess[str]]:
-    """Give commands to a shell, one by one, where `xlrec-es` is the one under test."""
+    """Give commands to a shell, where `xlrec-es` is the one under test.
+
+    An `export` is for those after it, so each is run behind those before it.
+    """
     program = bin_folder / "xlrec-es"
     program.write_text(f'#!/bin/sh\nexec {shlex.join(XLREC_ES)} "$@"\n')
     program.chmod(0o755)
-    path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
-    return [
-        subprocess.run(
-            ["sh", "-c", command],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "PATH": path},
+    environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    exports, results = "", []
+    for command in commands:
+        if command.startswith("export "):
+            exports = f"{command}\n"
+        script = f"{exports}{command}" if command not in exports else f'{exports}echo "$XLREC_URL"'
+        results.append(
+            subprocess.run(
+                ["sh", "-c", script], capture_output=True, text=True, check=False, env=environment
+            )
         )
-        for command in commands
-    ]
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +187,8 @@ def test_what_was_learned_shows_beside_the_texts(demo: dict[str, Any]) -> None:
 def test_the_second_run_is_quick_and_writes_nothing(
     second: Second, running_again: Elasticsearch, tmp_path: Path
 ) -> None:
-    assert second.seconds < 60  # two cores
+    # A minute on two cores that do nothing else. Elasticsearch's own processor time is in it.
+    assert 5 < second.seconds < 60
     url = second.results[0].stdout.strip()
     before = written(running_again)
     done = run("demo", "--url", url)
@@ -191,8 +210,9 @@ def written(client: Elasticsearch) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_the_three_printed_commands_run_as_printed(second: Second) -> None:
-    words = [shlex.split(command)[:3] for command in second.commands]
-    assert [command[1] for command in words] == ["node", "recommend", "indicators"]
+    begin = ('export XLREC_URL="$(xlrec-es node start', "xlrec-es recommend", "xlrec-es indicators")
+    assert len(second.commands) == 3
+    assert all(map(str.startswith, second.commands, begin))
     for done in second.results:
         assert done.returncode == 0, done.stderr
         assert done.stdout
