@@ -7,6 +7,7 @@ later of them would take the place of the earlier.
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Iterator
 
@@ -15,7 +16,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import IndexUnusable
+from xlrec_es.errors import IndexUnusable, PermissionDenied
 
 _PAGE = 10_000
 _SEVERAL = "index.number_of_shards"
@@ -60,6 +61,8 @@ def _of_several(client: Elasticsearch, index: str) -> dict[str, list[str | None]
         found = client.indices.get_settings(index=index, flat_settings=True).body.values()
     if all(body["settings"][_SEVERAL] == "1" for body in found):
         return {}
+    with contextlib.suppress(PermissionDenied):  # somebody who may but read it may not ask for that
+        scan.make_visible(client, index)
     if not scan.count(client, index, {"exists": {"field": "_routing"}}):
         return {}
     # By their hashes first: there may be millions, and as a rule none is there twice.

@@ -70,7 +70,6 @@ def adopt(client: Elasticsearch, versions: Versions) -> Version:
         is_mine = not _left(versions) and _clone(client, versions, block)
         try:
             _must_be_whole(client, name, new)
-            write_block.forget(client, new)
             block.stays = True  # from here on the old index may be gone
             client.options(max_retries=0).indices.update_aliases(actions=actions)
         except BaseException as error:
@@ -80,6 +79,7 @@ def adopt(client: Elasticsearch, versions: Versions) -> Version:
                 if is_mine:
                     _delete_clone(client, old)  # first: what may be written now it would not have
             raise
+    write_block.forget(client, new)
     return replace(old, index=new, number=0, aliases={**old.aliases, name: {}})
 
 
@@ -91,12 +91,11 @@ def _left(versions: Versions) -> bool:
     """Whether an attempt that was killed has left a clone, and writes have been refused since."""
     old = versions.named(versions.name)
     clones = [one for one in versions.found if one.index == adopted_name(versions.name)]
-    return write_block.was_left(old.body) and any(_is_clone(one.body, old) for one in clones)
+    return write_block.refused_since(old.body) and any(_is_clone(one.body, old) for one in clones)
 
 
 def _is_clone(body: Mapping[str, Any], of: Version) -> bool:
-    origin = body["settings"].get("index.resize.source.uuid")
-    return not body["aliases"] and origin == of.body["settings"]["index.uuid"]
+    return not body["aliases"] and write_block.is_copy(body, of.body)
 
 
 def _clone(client: Elasticsearch, versions: Versions, block: Block) -> bool:
@@ -107,7 +106,8 @@ def _clone(client: Elasticsearch, versions: Versions, block: Block) -> bool:
         client.indices.clone(index=old.index, target=new, settings=settings)
     except elasticsearch.ApiError as error:
         # The name is taken by now: if not by that attempt, by somebody else, whose it stays.
-        if error.error == "resource_already_exists_exception" and write_block.was_left(old.body):
+        is_left = write_block.refused_since(old.body)
+        if is_left and error.error == "resource_already_exists_exception":
             body = client.indices.get(index=new, flat_settings=True).body.get(new)
             if body and _is_clone(body, old):
                 return False

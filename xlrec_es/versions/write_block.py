@@ -55,11 +55,10 @@ def writes_refused(client: Elasticsearch, index: str) -> Iterator[Block]:
         ClusterError: The cluster does not answer, or refuses.
     """
     body = _body(client, index)
-    is_left = was_left(body)
-    earlier = _note(body)["earlier"] if is_left else body["settings"].get(_SETTING)
+    is_noted = refused_since(body)
+    earlier = _note(body)["earlier"] if is_noted else body["settings"].get(_SETTING)
     block = Block(time.monotonic(), earlier)
-    is_ours = block.earlier != _BLOCKED
-    if is_ours and not is_left:
+    if not is_noted:
         _put_note(client, index, {"index": _uuid(body), "earlier": block.earlier})
     try:
         with friendly_errors(client):
@@ -67,17 +66,37 @@ def writes_refused(client: Elasticsearch, index: str) -> Iterator[Block]:
             client.indices.add_block(index=index, block="write")
         yield block
     finally:
-        if is_ours and not block.stays:
+        if not block.stays:
             _whatever_comes(lambda: _take_off(client, index, block.earlier))
 
 
 def was_left(body: Mapping[str, Any]) -> bool:
-    """Whether an index refuses writes because somebody who did so for a moment was killed.
+    """Whether an index refuses writes only because somebody who had it do so was killed.
 
     Args:
         body: Its `mappings` and flat `settings`.
     """
+    return refused_since(body) and _note(body)["earlier"] != _BLOCKED
+
+
+def refused_since(body: Mapping[str, Any]) -> bool:
+    """Whether an index has refused writes since somebody who had it do so was killed.
+
+    Args:
+        body: As of `was_left`.
+    """
     return body["settings"].get(_SETTING) == _BLOCKED and bool(_note(body))
+
+
+def is_copy(body: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
+    """Whether an index was cloned from another one while that refused writes.
+
+    Args:
+        body: As of `was_left`; without the note once that is forgotten.
+        of: The other one's.
+    """
+    note = body.get("mappings", {}).get("_meta", {}).get(KEY) or {}
+    return bool(note.get("index") == _uuid(of))
 
 
 def take_off_left(client: Elasticsearch, *versions: Version | None) -> None:
@@ -91,9 +110,9 @@ def take_off_left(client: Elasticsearch, *versions: Version | None) -> None:
         ClusterError: The cluster does not answer, or refuses.
     """
     for version in versions:
-        if version is not None and was_left(version.body):
+        if version is not None and refused_since(version.body):
             body = _body(client, version.index)  # as it is by now
-            if was_left(body):
+            if refused_since(body):
                 _take_off(client, version.index, _note(body)["earlier"])
 
 
