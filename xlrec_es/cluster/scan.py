@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
@@ -12,7 +13,13 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.capabilities import server_version
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import IndexNotFound, PermissionDenied, PointInTimeLost
+from xlrec_es.errors import (
+    ClusterError,
+    IndexNotFound,
+    PermissionDenied,
+    PointInTimeLost,
+    SearchFailed,
+)
 
 Hit = Mapping[str, Any]
 
@@ -22,6 +29,13 @@ PAGE = 1000
 # How long whoever reads may take over one page. A worker stands still while Elasticsearch is down,
 # and its source waits with it; a longer time holds deleted documents' space for longer, no more.
 _KEEP_ALIVE = "30m"
+_COPIES_S = 60.0  # the cluster itself gives up a copy that does not answer sooner
+_PAUSE_S = 0.1
+
+
+def key_of(hit: Hit) -> tuple[str, str | None]:
+    """What a document is told by: an id may be several documents', by their routings."""
+    return hit["_id"], hit.get("_routing")
 
 
 def whole_source(client: Elasticsearch) -> dict[str, Any] | bool:
@@ -37,10 +51,11 @@ def whole_source(client: Elasticsearch) -> dict[str, Any] | bool:
 
 
 def operations_done(client: Elasticsearch, index: str) -> dict[str, int]:
-    """By shard, the number (`_seq_no`) up to which every operation is done; -1 for none.
+    """By shard, the number (`_seq_no`) up to which every copy has every operation; -1 for none.
 
-    After a refresh, searches find what these operations wrote. A higher number may be found too,
-    while one below it is still being written, so it is this that a reader goes on from.
+    After `make_visible`, searches find what these operations wrote, whichever copy answers: the
+    primary alone may be ahead of a replica (its `local_checkpoint`). A higher number may be found
+    too, while one below it is still being written, so it is this that a reader goes on from.
 
     Args:
         client: Of the cluster.
@@ -49,10 +64,83 @@ def operations_done(client: Elasticsearch, index: str) -> dict[str, int]:
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
+    return {number: one["global_checkpoint"] for number, one in _primaries(client, index).items()}
+
+
+def wait_for_copies(client: Elasticsearch, index: str) -> None:
+    """Wait until every copy of each shard has all that was written, while nobody writes.
+
+    Args:
+        client: Of the cluster.
+        index: A physical index.
+
+    Raises:
+        ClusterError: Some have it not yet after a minute; or it does not answer, or refuses.
+    """
+    deadline = time.monotonic() + _COPIES_S
+    while True:
+        behind = [
+            number
+            for number, one in _primaries(client, index).items()
+            if one["global_checkpoint"] < one["max_seq_no"]
+        ]
+        if not behind:
+            return
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                f"not every copy of {index} has all that was written (shard {', '.join(behind)}); "
+                f"see why: GET _cat/shards/{index}, and do the same again"
+            )
+        time.sleep(_PAUSE_S)
+
+
+def make_visible(client: Elasticsearch, index: str) -> None:
+    """Have searches find what was written before, whichever copy of a shard answers.
+
+    Raises:
+        ClusterError: A copy cannot do so now; or it does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        shards = client.indices.refresh(index=index)["_shards"]
+    if shards["failed"]:
+        raise ClusterError(
+            f"{shards['failed']} of {shards['total']} copies of the shards of {index} could not "
+            f"make visible what was written; see why: GET _cat/shards/{index}, and try again",
+            status=503,
+        )
+
+
+def count(
+    client: Elasticsearch,
+    index: str,
+    query: Mapping[str, Any] | None = None,
+    *,
+    preference: str | None = None,
+) -> int:
+    """How many documents searches find; of a part of the index alone, none.
+
+    Raises:
+        SearchFailed: Some shards did not answer.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        answer = client.count(index=index, query=query, preference=preference)
+    shards = answer["_shards"]
+    if shards["failed"]:
+        raise SearchFailed(
+            f"{shards['failed']} of {shards['total']} shards of {index} did not count; see why: "
+            f"GET _cat/shards/{index}, and do the same again",
+            status=503,
+        )
+    return int(answer["count"])
+
+
+def _primaries(client: Elasticsearch, index: str) -> dict[str, Mapping[str, int]]:
+    """Of the primary of each shard, by its number, how far its operations are."""
     with friendly_errors(client):
         stats = client.indices.stats(index=index, level="shards", metric="docs")
     return {
-        number: copy["seq_no"]["local_checkpoint"]
+        number: copy["seq_no"]
         for number, copies in stats["indices"][index]["shards"].items()
         for copy in copies
         if copy["routing"]["primary"]

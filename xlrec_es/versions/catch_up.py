@@ -99,16 +99,15 @@ class CatchUp:
                 return
 
     @contextlib.contextmanager
-    def last_round(self, remember: Callable[[bool], None]) -> Iterator[None]:
+    def last_round(self) -> Iterator[None]:
         """Refuse writes, do a last round, and go on refusing them while the alias is moved.
 
-        Args:
-            remember: See `writes_refused`.
-
         Raises:
+            IndexUnusable: Some copies of the index lack what was written into others.
             ClusterError: The cluster does not answer, or refuses.
         """
-        with writes_refused(self.client, self.copier.source, remember) as block:
+        with writes_refused(self.client, self.copier.source) as block:
+            self.copier.wait_for_copies()
             self.next_round()
             yield
         self.blocked_s = time.monotonic() - block.since

@@ -24,10 +24,9 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
-from xlrec_es.cluster.bulk import BulkWriter, Named, Operation
-from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.cluster.bulk import BulkWriter, Operation
 from xlrec_es.cluster.retry import Patience
-from xlrec_es.cluster.scan import Hit
+from xlrec_es.cluster.scan import Hit, key_of
 from xlrec_es.errors import InvalidJson
 from xlrec_es.vectors.vector import pack
 
@@ -50,7 +49,8 @@ class CopyCounts:
         copied: Documents written.
         unchanged: Documents that were there already.
         deleted: Documents removed, because the source has them no longer.
-        refused: Why a document could not be written, by id.
+        refused: Why a document could not be written or removed, by its id, and its routing if it
+            has one.
     """
 
     copied: int = 0
@@ -102,9 +102,12 @@ class Copier:
     def checkpoint(self) -> dict[str, int]:
         """By shard, the number up to which every operation is done, and found by `copy_after`."""
         done = scan.operations_done(self._client, self._source)
-        with friendly_errors(self._client):  # what the checkpoint counts must be visible
-            self._client.indices.refresh(index=self._source)
+        scan.make_visible(self._client, self._source)
         return done
+
+    def wait_for_copies(self) -> None:
+        """See that the checkpoint is of all that was written, while nobody writes."""
+        scan.wait_for_copies(self._client, self._source)
 
     def copy_after(self, done: Mapping[str, int], shards: Sequence[str]) -> int:
         """Copy what was written after these checkpoints; -1 where there is none.
@@ -127,11 +130,10 @@ class Copier:
         """
         before = self.tally.copied
         body = {"_source": False, "version": True}
-        with friendly_errors(self._client):
-            self._client.indices.refresh(index=self._target)
+        scan.make_visible(self._client, self._target)
         for hits in scan.pages(self._client, self._source, body, page=_MGET):
             there = self._versions(self._target, [hit["_id"] for hit in hits])
-            missing = [hit for hit in hits if there.get(hit["_id"]) != hit["_version"]]
+            missing = [hit for hit in hits if there.get(key_of(hit)) != hit["_version"]]
             self.tally.unchanged += len(hits) - len(missing)
             if missing:
                 ids = {"ids": {"values": [hit["_id"] for hit in missing]}}
@@ -146,35 +148,42 @@ class Copier:
         """
         if not self.tally.refused and self.count(self._source) == self.count(self._target):
             return 0  # all of the source is in the target, so there is nothing else in it
-        with friendly_errors(self._client):
-            self._client.indices.refresh(index=[self._source, self._target])
+        scan.make_visible(self._client, self._source)
+        scan.make_visible(self._client, self._target)
         removed = 0
         for hits in scan.pages(self._client, self._target, {"_source": False}, page=_MGET):
             there = self._versions(self._source, [hit["_id"] for hit in hits])
-            gone = [
-                Operation.delete(Named(hit["_id"]), **_routing(hit))
-                for hit in hits
-                if hit["_id"] not in there
-            ]
-            self._writer.write(gone)
-            removed += len(gone)
+            gone = {_name(hit): hit for hit in hits if key_of(hit) not in there}
+            refused = self._delete(gone)
+            for name in gone:
+                self.tally.refused.pop(name, None)
+            self.tally.refused |= refused
+            removed += len(gone) - len(refused)
         self.tally.deleted += removed
         return removed
 
+    def _delete(self, gone: Mapping[str, Hit]) -> dict[str, str]:
+        """Remove documents, by name; why some stay."""
+        written = self._writer.write(
+            Operation.delete(_Gone(name, hit["_id"]), **_routing(hit)) for name, hit in gone.items()
+        )
+        stay = {one.document.name: one.reason for one in written.refused}
+        stay |= {one.document.name: "somebody else wrote it" for one in written.superseded}
+        return {name: f"it was deleted, and stays: {reason}" for name, reason in stay.items()}
+
     def count(self, index: str) -> int:
         """How many documents an index has, unrefreshed ones too."""
-        with friendly_errors(self._client):
-            self._client.indices.refresh(index=index)
-            return int(self._client.count(index=index)["count"])
+        scan.make_visible(self._client, index)
+        return scan.count(self._client, index)
 
-    def _versions(self, index: str, ids: Sequence[str]) -> dict[str, int]:
+    def _versions(self, index: str, ids: Sequence[str]) -> dict[tuple[str, str | None], int]:
         # Not by mget, which does not find what was written with a routing.
         body = {"_source": False, "version": True, "query": {"ids": {"values": ids}}}
         pages = scan.pages(self._client, index, body, page=_IDS_PAGE)
-        return {hit["_id"]: hit["_version"] for hits in pages for hit in hits}
+        return {key_of(hit): hit["_version"] for hits in pages for hit in hits}
 
     def _copy(self, pages: Iterator[list[Hit]]) -> None:
-        """Read, transform and write at the same time. No id is in two pages."""
+        """Read, transform and write at the same time. No document is in two pages."""
         under_way: deque[tuple[list[Hit], Future[dict[str, str]]]] = deque()
         with ThreadPoolExecutor(WRITERS, "write") as writers:
             try:
@@ -193,19 +202,19 @@ class Copier:
     def _write(
         self, hits: Sequence[Hit], sources: Sequence[Mapping[str, Any] | str]
     ) -> dict[str, str]:
-        """Write a page; why documents were refused, by id."""
+        """Write a page; why documents were refused, by name."""
         made = list(zip(hits, sources, strict=True))
-        refused = {hit["_id"]: source for hit, source in made if isinstance(source, str)}
+        refused = {_name(hit): source for hit, source in made if isinstance(source, str)}
         written = self._writer.write(_operations(made, refused))
         # A document that was deleted and made anew counts its versions from 1 again.
         again = self._writer.write(one.document.operation() for one in written.superseded)
         written.refused += again.refused
-        return refused | {one.document.id: one.reason for one in written.refused}
+        return refused | {_name(one.document.hit): one.reason for one in written.refused}
 
     def _account(self, hits: Sequence[Hit], written: Future[dict[str, str]]) -> None:
         refused = written.result()
         for hit in hits:
-            self.tally.refused.pop(hit["_id"], None)  # what was refused may have been mended
+            self.tally.refused.pop(_name(hit), None)  # what was refused may have been mended
         self.tally.refused |= refused
         self.tally.copied += len(hits) - len(refused)
         self._observe(self.tally)
@@ -224,7 +233,18 @@ class _Copy:
         return id_
 
     def operation(self, **conditions: object) -> Operation[_Copy]:
-        return Operation.index(self, self.source, **_routing(self.hit), **conditions)
+        # A default pipeline has done its work already.
+        return Operation.index(
+            self, self.source, pipeline="_none", **_routing(self.hit), **conditions
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A document that the source has no longer."""
+
+    name: str
+    id: str
 
 
 def _one_ahead(pages: Iterator[T]) -> Iterator[T]:
@@ -247,7 +267,13 @@ def _operations(
         try:
             yield _Copy(hit, source).operation(**newer)
         except InvalidJson as error:  # Elasticsearch holds more than can be written again
-            refused[hit["_id"]] = str(error)
+            refused[_name(hit)] = str(error)
+
+
+def _name(hit: Hit) -> str:
+    """What a document is called where people read of it."""
+    id_, routing = key_of(hit)
+    return id_ if routing is None else f"{id_} (routing {routing})"
 
 
 def _routing(hit: Hit) -> dict[str, str]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.index import templates
+from xlrec_es.index import final_pipeline, templates
 from xlrec_es.index.live_index import physical_name
 from xlrec_es.index.mapping import index_body, with_fields_of
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.versions import swap_note
+from xlrec_es.versions import swap_note, write_block
 from xlrec_es.versions.inventory import Version, Versions
 
 # What Elasticsearch writes into an index's settings by itself and refuses to be given.
@@ -62,7 +62,8 @@ def plan_version(
         settings={**copied_settings(like.body["settings"]), **(settings or {})},
     )
     body = with_fields_of(body, like.body.get("mappings", {}))
-    body["mappings"]["_meta"].pop(swap_note.KEY, None)  # which is of the other's swap
+    for note in (swap_note.KEY, write_block.KEY, final_pipeline.KEY):  # which are of the other
+        body["mappings"]["_meta"].pop(note, None)
     return NewVersion(physical_name(versions.name, versions.next_number), body)
 
 

@@ -32,6 +32,10 @@ _TEXT_CHARACTERS = 1000
 _HISTORY_WORKS = 3
 
 
+_Key = tuple[str, str | None]
+"""See `scan.key_of`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One thing that was looked at.
@@ -86,7 +90,7 @@ def check_vectors(
     body = {"_source": False, "fields": [VECTOR_FIELD, LANGUAGE_FIELD]}
     for hits in scan.pages(client, target.name, body):
         total += len(hits)
-        ids: dict[str, list[str]] = {}
+        ids: dict[str, list[_Key]] = {}
         vectors: dict[str, list[Any]] = {}
         for hit in hits:
             vector = hit.get("fields", {}).get(VECTOR_FIELD)
@@ -97,7 +101,7 @@ def check_vectors(
                 useless += 1
                 continue
             language = hit["fields"].get(LANGUAGE_FIELD, [""])[0]
-            ids.setdefault(language, []).append(hit["_id"])
+            ids.setdefault(language, []).append(scan.key_of(hit))
             vectors.setdefault(language, []).append(vector)
         for language, found in vectors.items():
             if question := questions.get(language):
@@ -132,7 +136,7 @@ class _Questions:
     """
 
     vectors: Vector
-    found: list[set[str]]
+    found: list[set[_Key]]
     scores: list[list[float]] = field(default_factory=list)
     best: Vector = field(default_factory=lambda: np.empty((0, K), np.float32))
 
@@ -140,7 +144,7 @@ class _Questions:
         self.scores = [[] for _ in self.found]
         self.best = np.full((len(self.found), K), -np.inf, np.float32)
 
-    def compare(self, ids: Sequence[str], vectors: Vector) -> None:
+    def compare(self, ids: Sequence[_Key], vectors: Vector) -> None:
         """Take in some documents; vectors of shape (len(ids), dims)."""
         cosines = self.vectors @ vectors.T  # (n, len(ids))
         together = np.concatenate([self.best, cosines], axis=1)
@@ -177,20 +181,22 @@ def _questions(client: Elasticsearch, index: str, language: str, size: int) -> _
         searches += [{}, {"knn": knn, "size": K, "_source": False}]
     with friendly_errors(client):
         answers = client.msearch(index=index, searches=searches)["responses"]
-    found = [{hit["_id"] for hit in answer["hits"]["hits"]} for answer in answers]
+    found = [{scan.key_of(hit) for hit in answer["hits"]["hits"]} for answer in answers]
     return _Questions(np.asarray(vectors, np.float32), found)
 
 
 def check_fields(client: Elasticsearch, source: str, target: str) -> Check:
     """Compare the user's own fields of sampled documents that did not change meanwhile."""
     whole = scan.whole_source(client)
-    mine = {hit["_id"]: hit for hit in sample(client, target, _SAMPLED_FIELDS, source=whole)}
-    body = {"query": {"ids": {"values": list(mine)}}, "_source": whole, "version": True}
+    sampled = sample(client, target, _SAMPLED_FIELDS, source=whole)
+    mine = {scan.key_of(hit): hit for hit in sampled}
+    ids = {"ids": {"values": [hit["_id"] for hit in sampled]}}
+    body = {"query": ids, "_source": whole, "version": True}
     different, compared = [], 0
     for hits in scan.pages(client, source, body):
         for hit in hits:
-            other = mine[hit["_id"]]
-            if hit["_version"] == other["_version"]:
+            other = mine.get(scan.key_of(hit))
+            if other is not None and hit["_version"] == other["_version"]:
                 compared += 1
                 if _own_fields(hit) != _own_fields(other):
                     different.append(hit["_id"])
@@ -272,9 +278,9 @@ def _languages(client: Elasticsearch, index: str) -> dict[str | None, int]:
         "track_total_hits": True,
         "aggs": {"languages": {"terms": {"field": LANGUAGE_FIELD, "size": 10_000}}},
     }
+    scan.make_visible(client, index)
     with friendly_errors(client):
-        client.indices.refresh(index=index)
-        answer = client.search(index=index, body=body)
+        answer = client.search(index=index, body=body, allow_partial_search_results=False)
     buckets = answer["aggregations"]["languages"]["buckets"]
     found: dict[str | None, int] = {bucket["key"]: bucket["doc_count"] for bucket in buckets}
     if rest := answer["hits"]["total"]["value"] - sum(found.values()):
@@ -283,9 +289,7 @@ def _languages(client: Elasticsearch, index: str) -> dict[str | None, int]:
 
 
 def _without_vector(client: Elasticsearch, index: str) -> int:
-    query = {"bool": {"must_not": {"exists": {"field": VECTOR_FIELD}}}}
-    with friendly_errors(client):
-        return int(client.count(index=index, query=query)["count"])
+    return scan.count(client, index, {"bool": {"must_not": {"exists": {"field": VECTOR_FIELD}}}})
 
 
 def sample(

@@ -18,8 +18,11 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.cluster.routings import check_kept_apart
 from xlrec_es.errors import GateFailed, IndexUnusable
+from xlrec_es.index import final_pipeline
 from xlrec_es.index.live_index import (
     LiveIndex,
     check_adds_nothing,
@@ -201,17 +204,19 @@ class Reindexer:
             swap: Whether to put the new version behind the alias when it is verified.
 
         Raises:
-            IndexUnusable: The live version does not give back all that it is searched by.
+            IndexUnusable: The live version does not give back all that it is searched by; or the
+                new one has no room for documents of one id.
             GateFailed: The new version is not good enough; the alias is where it was.
             AliasMoved: Somebody else moved the alias meanwhile.
             ClusterError: The cluster does not answer, or refuses.
         """
         start = time.monotonic()
         self._open()
-        self._fill()
-        checks = self._verify()
-        if swap:
-            checks = self._swap(checks)
+        with final_pipeline.passed_by(self.client, self._target.name):
+            self._fill()
+            checks = self._verify()
+            if swap:
+                checks = self._swap(checks)
         tally = self._copier.tally
         return ReindexReport(
             **asdict(self._catch_up.report(start)),
@@ -226,9 +231,12 @@ class Reindexer:
         """Make the new version, or mend what an earlier attempt has left."""
         new, live = self.plan.new, self.plan.live
         check_values(self.client, live.index, live.body)
+        write_block.take_off_left(self.client, live, self.plan.versions.previous)
         if not self.plan.exists:
             creation.create(self.client, new)
         self._target = LiveIndex(new.index, _meta_of(new))
+        if self._note().get("started") is None:
+            self._check_room()
         self._copier = Copier(
             self.client,
             live.index,
@@ -242,10 +250,16 @@ class Reindexer:
             before_copying=self._add_languages,
             after_copying=self._remember_round,
         )
-        if self._note().get("blocked"):
-            write_block.allow_writes(self.client, live.index)
-            self._remember(blocked=False)
         self._refresh_every("-1")  # nobody searches it yet, and larger segments are less work
+
+    def _check_room(self) -> None:
+        """See that the new version has room for every document; it has none yet."""
+        try:
+            check_kept_apart(self.client, self.plan.live.index, self._target.name)
+        except IndexUnusable:
+            with friendly_errors(self.client):
+                self.client.indices.delete(index=self._target.name)
+            raise
 
     def _fill(self) -> None:
         """Copy all, then what came meanwhile, until little comes."""
@@ -291,8 +305,7 @@ class Reindexer:
         live = self.plan.live.described() if self.plan.live.is_ours else None
         self._phase = "verify"
         self.observe(self._phase, self._copier.tally.copied)
-        with friendly_errors(self.client):
-            self.client.indices.refresh(index=self._target.name)
+        scan.make_visible(self.client, self._target.name)
         checks = [
             *gate_checks.check_vectors(
                 self.client, self.plan.live.index, self._target, self.limits
@@ -310,11 +323,7 @@ class Reindexer:
     def _swap(self, checks: Sequence[Check]) -> list[Check]:
         """The last round, the counts, and the alias; all checks."""
         self._catch_up.next_round()  # what came while it was verified
-
-        def remember(blocked: bool) -> None:  # so that the next attempt takes it off
-            self._remember(blocked=blocked)
-
-        with self._catch_up.last_round(remember):
+        with self._catch_up.last_round():
             self._copier.remove_deleted()
             counts = gate_checks.check_counts(
                 self.client, self.plan.live.index, self._target.name, self.limits

@@ -17,8 +17,10 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from xlrec_es.cluster.scan import Hit, pages, whole_source
+from xlrec_es.cluster.routings import check_kept_apart
+from xlrec_es.cluster.scan import Hit, key_of, pages, whole_source
 from xlrec_es.errors import IndexUnusable
+from xlrec_es.index import final_pipeline
 from xlrec_es.index.live_index import adds_something, take_languages
 from xlrec_es.index.source_check import check_source, check_values
 from xlrec_es.versions import swap_note, write_block
@@ -85,7 +87,7 @@ def plan(versions: Versions) -> RollbackPlan:
             "known, so it cannot be taken along; to go back all the same, and write it again: "
             f"xlrec-es index rollback {versions.name} --without-catching-up"
         )
-    if previous.is_blocked:
+    if previous.is_blocked and not write_block.was_left(previous.body):
         raise IndexUnusable(
             f"{previous.index} takes no writes (index.blocks.write), so what was written since "
             "cannot be taken along; take the block off, or give --without-catching-up"
@@ -107,7 +109,7 @@ class OwnVectors:
         packed: Whether the server takes vectors as Base64.
 
     Attributes:
-        without_vector: Ids of the documents that had one and have none now.
+        without_vector: The documents that had one and have none now; see `scan.key_of`.
     """
 
     def __init__(self, client: Elasticsearch, index: str, *, packed: bool) -> None:
@@ -116,7 +118,7 @@ class OwnVectors:
         self._packed = packed
         whole = whole_source(client)
         self._asked = {"includes": ["xlrec"], **(whole if isinstance(whole, dict) else {})}
-        self.without_vector: set[str] = set()
+        self.without_vector: set[tuple[str, str | None]] = set()
 
     def __call__(self, hits: Sequence[Hit]) -> list[Mapping[str, Any] | str]:
         """The documents as the other version is to have them."""
@@ -124,19 +126,19 @@ class OwnVectors:
         query = {"ids": {"values": ids}}
         body = {"_source": self._asked, "query": query}
         found = pages(self._client, self._index, body) if ids else iter(())
-        theirs = {hit["_id"]: _own(hit) for page in found for hit in page}
-        return [self._document(hit, theirs.get(hit["_id"], {})) for hit in hits]
+        theirs = {key_of(hit): _own(hit) for page in found for hit in page}
+        return [self._document(hit, theirs.get(key_of(hit), {})) for hit in hits]
 
     def _document(self, hit: Hit, theirs: Mapping[str, Any]) -> Mapping[str, Any]:
         source, own = hit["_source"], _own(hit)
-        self.without_vector.discard(hit["_id"])
+        self.without_vector.discard(key_of(hit))
         if "embedding" not in own:
             return source  # type: ignore[no-any-return]
         if "embedding" in theirs and _same_text(own, theirs):
             taken = {name: theirs[name] for name in (*_VECTOR, "text") if name in theirs}
             made = {**source, "xlrec": {**own, **taken}}
             return packed_source(made) if self._packed else made
-        self.without_vector.add(hit["_id"])
+        self.without_vector.add(key_of(hit))
         left = {name: value for name, value in own.items() if name not in _OF_VECTOR}
         return {**source, "xlrec": left}
 
@@ -175,19 +177,20 @@ class Rollback:
         """Do it; whatever fails leaves the alias where it is.
 
         Raises:
-            IndexUnusable: The previous version refuses a document.
+            IndexUnusable: The previous version refuses a document, or has no room for it.
             AliasMoved: Somebody else moved the alias meanwhile.
             ClusterError: The cluster does not answer, or refuses.
         """
         start = time.monotonic()
-        live, previous, note = self.plan.live, self.plan.previous, self.plan.note
+        previous, note = self.plan.previous, self.plan.note
         own = OwnVectors(self.client, previous.index, packed=self.packed)
         self._open(own)
-        self._catch_up.until_few()
-        self._must_be_whole()
-        with self._catch_up.last_round(swap_note.note_block(self.client, live.index, note)):
+        with final_pipeline.passed_by(self.client, previous.index):
+            self._catch_up.until_few()
             self._must_be_whole()
-            swap_note.move_alias(self.client, self.plan.change, same=note.same)
+            with self._catch_up.last_round():
+                self._must_be_whole()
+                swap_note.move_alias(self.client, self.plan.change, same=note.same)
         return RollbackReport(
             **asdict(self._catch_up.report(start)),
             without_vector=len(own.without_vector),
@@ -198,8 +201,8 @@ class Rollback:
         """Have a text field for each language that came since, and take off a block left behind."""
         check_values(self.client, self.plan.live.index, self.plan.live.body)
         live, previous = self.plan.live.described(), self.plan.previous.described()
-        if self.plan.note.blocked:
-            write_block.allow_writes(self.client, live.name)
+        write_block.take_off_left(self.client, self.plan.live, self.plan.previous)
+        check_kept_apart(self.client, live.name, previous.name)
         take_languages(self.client, previous, live.meta)
         fits = live.meta.fingerprint.digest == previous.meta.fingerprint.digest
         without_encoder = copied_as_is(packed=self.packed) if fits else own

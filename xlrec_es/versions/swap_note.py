@@ -7,14 +7,15 @@ older look does not undo the note.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.index import final_pipeline
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.versions.aliases import AliasChange, change_aliases
 from xlrec_es.versions.inventory import Version
@@ -33,20 +34,18 @@ class Note:
         done: By shard, the number of the last operation before that moment.
         same: Whether the two had the same documents then, so that one that is missing now was
             deleted since.
-        blocked: Whether somebody is refusing writes to it, in order to go back.
     """
 
     index: str
     previous: str
     done: Mapping[str, int]
     same: bool
-    blocked: bool = False
 
 
 def read_note(live: Version, previous: Version) -> Note | None:
     """The note of the moment at which one took the place of the other; None if there is none."""
     stored = live.body.get("mappings", {}).get("_meta", {}).get(KEY)
-    note = Note(**stored) if stored else None
+    note = Note(**{one.name: stored[one.name] for one in fields(Note)}) if stored else None
     if note is None or (note.index, note.previous) != (_uuid(live.body), _uuid(previous.body)):
         return None
     return note
@@ -78,6 +77,7 @@ def move_alias(client: Elasticsearch, change: AliasChange, *, same: bool = False
         ClusterError: The cluster does not answer, or refuses.
     """
     if change.live is None:
+        final_pipeline.put_back(client, change.target)
         change_aliases(client, change)
         return
     with friendly_errors(client):
@@ -86,10 +86,12 @@ def move_alias(client: Elasticsearch, change: AliasChange, *, same: bool = False
     if OWN_FIELD not in meta:  # somebody else's index, into which nothing is written
         change_aliases(client, change)
         return
+    final_pipeline.put_back(client, change.target)  # a copy may have taken it off
     # Before the alias moves: what comes between the two is noted as come since.
     done = scan.operations_done(client, change.target)
     note = Note(_uuid(found[change.target]), _uuid(found[change.live]), done, same)
-    if KEY in meta:
+    # Where the alias is there already, the note is of whoever was first, and we are refused below.
+    if KEY in meta and change.name not in found[change.target]["aliases"]:
         write_note(client, change.target, None)
     # The note comes last, or one of two people who swap at once would write over the winner's.
     change_aliases(client, change)
@@ -102,18 +104,9 @@ def count_since(client: Elasticsearch, index: str, done: Mapping[str, int]) -> i
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    with friendly_errors(client):
-        client.indices.refresh(index=index)
-        asked = (scan.written_after(shard, number) for shard, number in done.items())
-        return sum(
-            client.count(index=index, query=query, preference=place)["count"]
-            for query, place in asked
-        )
-
-
-def note_block(client: Elasticsearch, index: str, note: Note) -> Callable[[bool], None]:
-    """For `writes_refused`: remembers it in the note."""
-    return lambda blocked: write_note(client, index, replace(note, blocked=blocked))
+    scan.make_visible(client, index)
+    asked = (scan.written_after(shard, number) for shard, number in done.items())
+    return sum(scan.count(client, index, query, preference=place) for query, place in asked)
 
 
 def _uuid(body: Mapping[str, Any]) -> str:

@@ -1,16 +1,25 @@
-"""Refuse writes to an index for a moment, and allow them again."""
+"""Refuse writes to an index for a moment, and allow them again.
+
+That the block is ours is noted in the index's own `_meta` before it is there, so that whoever comes
+after a kill can tell it from the owner's, and take it off.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.errors import IndexNotFound
+from xlrec_es.versions.inventory import Version
 
+KEY = "xlrec_write_block"
+"""In `_meta`."""
 _SETTING = "index.blocks.write"
 _BLOCKED = "true"
 
@@ -31,35 +40,80 @@ class Block:
 
 
 @contextlib.contextmanager
-def writes_refused(
-    client: Elasticsearch, index: str, remember: Callable[[bool], None] = lambda _blocked: None
-) -> Iterator[Block]:
+def writes_refused(client: Elasticsearch, index: str) -> Iterator[Block]:
     """Refuse writes to an index; the owner's own block stays there at the end.
 
     Whatever breaks this off, an interrupt too, gives the index back as it was. After a kill, the
-    block is still there.
+    block is still there: see `take_off_left`. One that was left is taken over.
 
     Args:
         client: Of the cluster.
         index: A physical index.
-        remember: Notes whether they are refused, for the next attempt, if this one is killed.
 
     Raises:
+        IndexNotFound: It is no index, or no longer.
         ClusterError: The cluster does not answer, or refuses.
     """
-    block = Block(time.monotonic(), _setting(client, index))
-    is_ours = block.earlier != _BLOCKED
-    if is_ours:
-        remember(True)
+    body = _body(client, index)
+    is_noted = refused_since(body)
+    earlier = _note(body)["earlier"] if is_noted else body["settings"].get(_SETTING)
+    block = Block(time.monotonic(), earlier)
+    if not is_noted:
+        _put_note(client, index, {"index": _uuid(body), "earlier": block.earlier})
     try:
         with friendly_errors(client):
             # Unlike the setting alone, this waits for the writes that were under way.
             client.indices.add_block(index=index, block="write")
         yield block
     finally:
-        if is_ours and not block.stays:
-            allow_writes(client, index, block.earlier)
-            remember(False)
+        if not block.stays:
+            _whatever_comes(lambda: _take_off(client, index, block.earlier))
+
+
+def was_left(body: Mapping[str, Any]) -> bool:
+    """Whether an index refuses writes only because somebody who had it do so was killed.
+
+    Args:
+        body: Its `mappings` and flat `settings`.
+    """
+    return refused_since(body) and _note(body)["earlier"] != _BLOCKED
+
+
+def refused_since(body: Mapping[str, Any]) -> bool:
+    """Whether an index has refused writes since somebody who had it do so was killed.
+
+    Args:
+        body: As of `was_left`.
+    """
+    return body["settings"].get(_SETTING) == _BLOCKED and bool(_note(body))
+
+
+def is_copy(body: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
+    """Whether an index was cloned from another one while that refused writes.
+
+    Args:
+        body: As of `was_left`; without the note once that is forgotten.
+        of: The other one's.
+    """
+    note = body.get("mappings", {}).get("_meta", {}).get(KEY) or {}
+    return bool(note.get("index") == _uuid(of))
+
+
+def take_off_left(client: Elasticsearch, *versions: Version | None) -> None:
+    """Take off the blocks that a kill has left.
+
+    Args:
+        client: Of the cluster.
+        versions: Indices that may have one, as somebody looked at them.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    for version in versions:
+        if version is not None and refused_since(version.body):
+            body = _body(client, version.index)  # as it is by now
+            if refused_since(body):
+                _take_off(client, version.index, _note(body)["earlier"])
 
 
 def is_blocked(client: Elasticsearch, index: str) -> bool:
@@ -68,26 +122,57 @@ def is_blocked(client: Elasticsearch, index: str) -> bool:
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    return _setting(client, index) == _BLOCKED
+    return bool(_body(client, index)["settings"].get(_SETTING) == _BLOCKED)
 
 
-def allow_writes(client: Elasticsearch, index: str, setting: str | None = None) -> None:
-    """Take the block off.
-
-    Args:
-        client: Of the cluster.
-        index: A physical index.
-        setting: What `index.blocks.write` is to be; None: not set.
+def forget(client: Elasticsearch, index: str) -> None:
+    """Remove the note alone, as from a clone, which has it of its original.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    with friendly_errors(client):
-        client.indices.put_settings(index=index, settings={_SETTING: setting})
+    _put_note(client, index, None)
 
 
-def _setting(client: Elasticsearch, index: str) -> str | None:
+def _take_off(client: Elasticsearch, index: str, earlier: str | None) -> None:
     with friendly_errors(client):
-        found = client.indices.get_settings(index=index, name=_SETTING, flat_settings=True).body
-    values = [body["settings"].get(_SETTING) for body in found.values()]  # of none if it is not set
-    return values[0] if values else None
+        client.indices.put_settings(index=index, settings={_SETTING: earlier})
+    _put_note(client, index, None)
+
+
+def _whatever_comes(action: Callable[[], None]) -> None:
+    """Do it, and once more if an interrupt or a signal breaks it off."""
+    try:
+        action()
+    except (KeyboardInterrupt, SystemExit):
+        action()
+        raise
+
+
+def _body(client: Elasticsearch, index: str) -> Mapping[str, Any]:
+    with friendly_errors(client):
+        found = client.indices.get(index=index, flat_settings=True).body
+    if index not in found:
+        raise IndexNotFound(f"no index [{index}] any more: it is an alias by now")
+    return found[index]  # type: ignore[no-any-return]
+
+
+def _note(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was noted; nothing where it was copied along with another index's mapping."""
+    note = body.get("mappings", {}).get("_meta", {}).get(KEY) or {}
+    return note if note.get("index") == _uuid(body) else {}
+
+
+def _uuid(body: Mapping[str, Any]) -> str:
+    return str(body["settings"]["index.uuid"])
+
+
+def _put_note(client: Elasticsearch, index: str, note: Mapping[str, Any] | None) -> None:
+    """Put the note into the index's `_meta`, or remove it; all else in there stays."""
+    with friendly_errors(client):
+        [body] = client.indices.get_mapping(index=index).body.values()
+        meta = dict(body["mappings"].get("_meta", {}))
+        if note is None and KEY not in meta:
+            return
+        meta.pop(KEY, None)
+        client.indices.put_mapping(index=index, meta=meta | ({KEY: note} if note else {}))

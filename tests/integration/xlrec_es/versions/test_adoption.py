@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import pytest
 from elasticsearch import ApiError, BadRequestError, ConnectionTimeout, Elasticsearch
@@ -132,6 +133,107 @@ def test_an_adoption_that_is_broken_off_blocks_writes_only_where_they_may_be_los
         with pytest.raises((KeyboardInterrupt, ClusterUnreachable)):
             adoption.adopt(es, found)
     assert write_block.is_blocked(es, index_name) is is_blocked
+
+
+class Killed(BaseException):
+    """As abrupt as a test can be in the same process."""
+
+
+@pytest.mark.parametrize("sent", [False, True])
+@pytest.mark.parametrize("request_name", ["add_block", "clone", "refresh", "update_aliases"])
+def test_an_adoption_that_was_killed_is_gone_on_with(
+    es_each: Elasticsearch,
+    index_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    request_name: str,
+    sent: bool,
+) -> None:
+    """Repeating it does not take the block for the owner's, and make it stay."""
+    own_index(es_each, index_name)
+    real = getattr(type(es_each.indices), request_name)
+
+    def dying(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        if sent:
+            real(*arguments, **options)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(es_each.indices), request_name, dying)
+        patch.setattr(write_block, "_whatever_comes", lambda _action: None)
+        patch.setattr(adoption, "_delete_clone", lambda *_: None)
+        with pytest.raises(Killed):
+            adoption.adopt(es_each, read_versions(es_each, index_name))
+    done = (request_name, sent) == ("update_aliases", True)
+    assert write_block.is_blocked(es_each, found_index(es_each, index_name)) is (
+        not done and (request_name, sent) != ("add_block", False)
+    )
+    found = read_versions(es_each, index_name)
+    assert adoption.check_adoptable(found) is not done
+    if not done:
+        adoption.adopt(es_each, found)
+    assert found_index(es_each, index_name) == f"{index_name}-xlrec-v0"
+    es_each.index(index=index_name, id="after", document={"brand": "a"})  # nothing blocks writes
+    assert counted(es_each, index_name) == 21
+    [body] = es_each.indices.get(index=index_name, flat_settings=True).body.values()
+    assert not write_block.refused_since(body)
+    assert done or not body["mappings"].get("_meta")
+
+
+def found_index(client: Elasticsearch, name: str) -> str:
+    [index] = client.indices.get(index=name)
+    return str(index)
+
+
+def test_a_clone_that_lacks_documents_takes_no_place(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_index(es, index_name)
+    clone = type(es.indices).clone
+
+    def losing(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        clone(*arguments, **options)
+        es.delete(index=f"{index_name}-xlrec-v0", id="7", refresh=True)
+
+    monkeypatch.setattr(adoption, "_WHOLE_S", 0.5)
+    monkeypatch.setattr(type(es.indices), "clone", losing)
+    with pytest.raises(IndexUnusable, match="has 19 of 20 documents"):
+        adoption.adopt(es, read_versions(es, index_name))
+    assert set(es.indices.get(index=f"{index_name}*")) == {index_name}
+    es.index(index=index_name, id="after", document={"brand": "a"})  # nothing blocks writes
+
+
+def test_what_another_made_live_is_not_deleted(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two people who go on with a killed attempt, the second is refused at the last step."""
+    own_index(es, index_name)
+    with monkeypatch.context() as patch:
+        patch.setattr(write_block, "_whatever_comes", lambda _action: None)
+        patch.setattr(adoption, "_delete_clone", lambda *_: None)
+        patch.setattr(type(es.indices), "refresh", die)
+        with pytest.raises(Killed):
+            adoption.adopt(es, read_versions(es, index_name))
+    seen = read_versions(es, index_name)
+    update_aliases = type(es.indices).update_aliases
+    first = [True]
+
+    def overtaken(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        if first.pop():
+            first.append(False)
+            adoption.adopt(es, seen)
+        first.append(False)
+        update_aliases(*arguments, **options)
+
+    monkeypatch.setattr(type(es.indices), "update_aliases", overtaken)
+    with pytest.raises((ClusterError, IndexNotFound)):
+        adoption.adopt(es, seen)
+    assert found_index(es, index_name) == f"{index_name}-xlrec-v0"
+    assert counted(es, index_name) == 20
+    es.index(index=index_name, id="after", document={"brand": "a"})  # nothing blocks writes
+
+
+def die(*_: object, **__: object) -> None:
+    raise Killed
 
 
 def test_a_refused_adoption_leaves_the_owners_block(es: Elasticsearch, index_name: str) -> None:

@@ -136,7 +136,6 @@ def random_vector(source: dict[str, Any], number: int) -> dict[str, Any]:
 
 SAME_NAME = {"analysis": {"analyzer": {"standard": {"type": "standard", "max_token_length": 2}}}}
 L2 = {"properties": {"embedding": {"similarity": "l2_norm"}}}
-POOR = {"properties": {"embedding": {"index_options": {"m": 2, "ef_construction": 1}}}}
 FAULTS: dict[str, tuple[str, Callable[..., Any] | None, dict[str, Any]]] = {
     "1% missing": ("counts", lambda s, n: s if n % 100 else "left out", {}),
     "without vectors": ("vectors", lambda s, n: s if n % 100 else with_vector(s, None), {}),
@@ -153,19 +152,7 @@ FAULTS: dict[str, tuple[str, Callable[..., Any] | None, dict[str, Any]]] = {
     "another encoder": ("overlap", random_vector, {}),
     "changed fields": ("fields", lambda s, _: {**s, "price": -1}, {}),
     "lost fields": ("fields", lambda s, _: {k: v for k, v in s.items() if k != "brand"}, {}),
-    "an analyzer of the same name": (
-        "analyzers",
-        None,
-        {
-            "settings": {
-                "index": {
-                    "analysis": {
-                        "analyzer": {"standard": {"type": "standard", "max_token_length": 2}}
-                    }
-                }
-            }
-        },
-    ),
+    "an analyzer of the same name": ("analyzers", None, {"settings": {"index": SAME_NAME}}),
 }
 
 
@@ -251,13 +238,12 @@ def test_a_block_that_was_left_is_taken_off(
     write_catalogue(es_each, index_name)
     work = prepare(es_each, index_name)
     with monkeypatch.context() as patch:
-        patch.setattr("xlrec_es.versions.write_block.allow_writes", lambda *_: None)
+        patch.setattr("xlrec_es.versions.write_block._whatever_comes", lambda _action: None)
 
         def die(*_: object) -> None:
             raise Killed
 
         patch.setattr("xlrec_es.versions.swap_note.change_aliases", die)
-        patch.setattr(Reindexer, "_remember", _remember_until_blocked)
         with pytest.raises(Killed):
             work.run()
     with pytest.raises(ApiError, match="block"):
@@ -269,14 +255,6 @@ def test_a_block_that_was_left_is_taken_off(
     # Whoever looked while it was there blocks it again, for the swap.
     assert work.run().swapped
     assert everything(es_each, index_name).keys() >= {"x"}
-
-
-_remember = Reindexer._remember
-
-
-def _remember_until_blocked(self: Reindexer, **what: object) -> None:
-    if what != {"blocked": False}:
-        _remember(self, **what)
 
 
 def test_whoever_swaps_first_wins(

@@ -106,8 +106,7 @@ def test_an_attempt_that_was_killed_is_done_again(
     es.index(index=index_name, id="x", document={"title": "x"})
     with monkeypatch.context() as patch:
         patch.setattr(swap_note, "change_aliases", die)
-        patch.setattr(write_block, "allow_writes", lambda *_: None)
-        patch.setattr(swap_note, "note_block", _only_blocked(swap_note.note_block))
+        patch.setattr(write_block, "_whatever_comes", lambda _action: None)
         with pytest.raises(Killed):
             back(es, index_name).run()
     with pytest.raises(ApiError, match="block"):
@@ -118,14 +117,19 @@ def test_an_attempt_that_was_killed_is_done_again(
     assert not write_block.is_blocked(es, f"{index_name}-xlrec-v2")
 
 
-def _only_blocked(note_block: Any) -> Any:  # noqa: ANN401
-    """As if nobody came to note that the block is off again."""
-
-    def patched(*arguments: Any) -> Any:  # noqa: ANN401
-        remember = note_block(*arguments)
-        return lambda blocked: remember(blocked) if blocked else None
-
-    return patched
+def test_a_block_that_a_killed_reindex_left_does_not_hinder(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the alias moved, it leaves the version before read-only."""
+    live = write_catalogue(es, index_name)
+    with monkeypatch.context() as patch:
+        patch.setattr(write_block, "_whatever_comes", lambda _action: None)
+        of_another_encoder(es, index_name, 24).run()
+    assert write_block.is_blocked(es, live.name)
+    es.index(index=index_name, id="x", document={"title": "x"})
+    assert back(es, index_name).run().index == live.name
+    es.index(index=index_name, id="y", document={"title": "y"})
+    assert everything(es, index_name).keys() >= {"x", "y"}
 
 
 def test_what_the_other_never_had_stays(es: Elasticsearch, index_name: str) -> None:

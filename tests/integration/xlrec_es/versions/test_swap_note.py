@@ -1,0 +1,75 @@
+"""What is noted when a version goes live, whoever writes or swaps in the same moment."""
+
+from __future__ import annotations
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from catalogue import add_version, write_catalogue
+from xlrec_es.errors import AliasMoved
+from xlrec_es.versions import swap_note
+from xlrec_es.versions.aliases import AliasChange, change_aliases, plan_swap
+from xlrec_es.versions.inventory import newest, read_versions
+from xlrec_es.versions.swap_note import Note
+
+
+def noted(client: Elasticsearch, name: str) -> Note | None:
+    found = read_versions(client, name)
+    assert found.live is not None
+    assert found.previous is not None
+    return swap_note.read_note(found.live, found.previous)
+
+
+def swap(client: Elasticsearch, name: str) -> AliasChange:
+    found = read_versions(client, name)
+    return plan_swap(found, newest(found))
+
+
+def test_what_is_written_as_the_alias_moves_has_come_since(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_catalogue(es, index_name)
+    target = add_version(es, index_name, 3)
+
+    def change(client: Elasticsearch, planned: AliasChange) -> None:
+        change_aliases(client, planned)
+        client.index(index=index_name, id="new", document={"title": "x"})
+
+    monkeypatch.setattr(swap_note, "change_aliases", change)
+    swap_note.move_alias(es, swap(es, index_name))
+    note = noted(es, index_name)
+    assert note is not None
+    assert swap_note.count_since(es, target, note.done) == 1
+
+
+@pytest.mark.parametrize("moment", ["planned", "about to move it"])
+def test_whoever_is_late_leaves_the_note_of_who_was_first(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    write_catalogue(es, index_name)
+    add_version(es, index_name, 3)
+    mine = swap(es, index_name)
+    swapped: list[Note | None] = []
+
+    def first() -> None:
+        swap_note.move_alias(es, swap(es, index_name), same=True)
+        swapped.append(noted(es, index_name))
+        es.index(index=index_name, id="since", document={"title": "x"}, refresh=True)
+
+    if moment == "planned":
+        first()
+    else:
+        operations_done = swap_note.scan.operations_done
+
+        def slow(client: Elasticsearch, index: str) -> dict[str, int]:
+            done = operations_done(client, index)
+            if not swapped:
+                swapped.append(None)
+                first()
+            return done
+
+        monkeypatch.setattr(swap_note.scan, "operations_done", slow)
+    with pytest.raises(AliasMoved):
+        swap_note.move_alias(es, mine)
+    assert swapped[-1] is not None
+    assert noted(es, index_name) == swapped[-1]
