@@ -64,7 +64,7 @@ class Deduplicator:
         documents = [document for document in built if isinstance(document, Document)]
         works = [work for document in documents if (work := self._compare(document)) is not None]
         if self._wanted.mode == "drop":
-            yield from (b for b in built if not isinstance(b, Document) or b.id in self._seen)
+            yield from (b for b in built if not isinstance(b, Document) or b.key in self._seen)
             return
         # A work that the record declares may have more records; tearing one out helps nobody.
         if works and not declares_work(record, self._work_field):
@@ -80,31 +80,37 @@ class Deduplicator:
         if first is None:
             self._seen.add(document)
             return None
-        self.found.add(Duplicate(document.id, first.id, round(first.similarity, 2)))
+        self.found.add(
+            Duplicate(document.id, first.key.partition("\0")[0], round(first.similarity, 2))
+        )
         return first.work
 
 
 @dataclass(frozen=True, slots=True)
 class _First:
-    id: str
+    key: str
     work: str
     similarity: float
+
+    @property
+    def id(self) -> str:
+        return self.key.partition("\0")[0]
 
 
 class _Seen:
     """The documents so far, by their texts."""
 
     def __init__(self, near: float | None) -> None:
-        self._owners: dict[bytes, str] = {}  # id by the text's digest
-        self._known: dict[str, tuple[bytes, str]] = {}  # digest and work by id
+        self._owners: dict[bytes, str] = {}  # key by the text's digest
+        self._known: dict[str, tuple[bytes, str]] = {}  # digest and work by key
         self._alike = None if near is None else _Alike(near)
 
-    def __contains__(self, id_: str) -> bool:
-        return id_ in self._known
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
 
     def first(self, document: Document) -> _First | None:
         """The document before this one that has its text; forgets an older text of its own."""
-        self._forget(document.id)
+        self._forget(document.key)
         if owner := self._owners.get(_digest(document)):
             return _First(owner, self._known[owner][1], 1.0)
         if self._alike and (found := self._alike.find(document)):
@@ -115,10 +121,10 @@ class _Seen:
     def add(self, document: Document) -> None:
         """Learn a text, or the work that it has by now."""
         digest = _digest(document)
-        is_new = document.id not in self._known
-        self._known[document.id] = (digest, document.work)
+        is_new = document.key not in self._known
+        self._known[document.key] = (digest, document.work)
         if is_new:
-            self._owners.setdefault(digest, document.id)
+            self._owners.setdefault(digest, document.key)
             if self._alike:
                 self._alike.add(document)
 
@@ -165,9 +171,9 @@ class _Alike:
                 threshold=self._threshold, num_perm=_PERMUTATIONS
             )
         minhash = self._minhash(document.text)
-        self._tables[document.language].insert(document.id, minhash)
-        self._signatures[document.id] = minhash.hashvalues.astype(np.uint32)
-        self._languages[document.id] = document.language
+        self._tables[document.language].insert(document.key, minhash)
+        self._signatures[document.key] = minhash.hashvalues.astype(np.uint32)
+        self._languages[document.key] = document.language
 
     def remove(self, id_: str) -> None:
         self._tables[self._languages.pop(id_)].remove(id_)

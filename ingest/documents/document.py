@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from ingest.sources.record import Fields, Record, Rejection
 
 
+def key_of(id_: str, routing: str | None) -> str:
+    """What a document is told by: an id may be several documents', by their routings."""
+    return id_ if routing is None else f"{id_}\0{routing}"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """What becomes one Elasticsearch document, but for its vector.
@@ -35,6 +40,11 @@ class Document:
     record: Record
     version: int = field(compare=False)
 
+    @property
+    def key(self) -> str:
+        """What tells it from all others."""
+        return key_of(self.id, self.record.routing)
+
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This document, set aside."""
         return Rejection(self.record.position, stage, reason, self.record.fields, self.id)
@@ -53,6 +63,11 @@ class Deletion:
     id: str
     record: Record
     version: int
+
+    @property
+    def key(self) -> str:
+        """As of `Document`."""
+        return key_of(self.id, self.record.routing)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This deletion, set aside."""

@@ -79,7 +79,7 @@ class Committer:
 
     def _commit(self, window: Window, under_way: DocumentsUnderWay) -> None:
         """All of this window is settled, and all before it."""
-        under_way.leave(window.ids)
+        under_way.leave(window.keys)
         self.set_aside(window)
         self.tally.tokens = raw_vectors.tokens(self.encoder)
         self.observe("index", self.tally, self.source.fraction)

@@ -18,15 +18,18 @@ from ingest.run.pipeline import Fill
 class Counts:
     """What became of records and documents.
 
-    Each document ends as one of indexed, unchanged, superseded or rejected.
+    Each document ends as one of indexed, unchanged, superseded or rejected, and each deletion of
+    one that is there as deleted, late or rejected.
 
     Attributes:
         documents: Made out of the records that have been read.
         indexed: Acknowledged by Elasticsearch.
         unchanged: In the index already.
         superseded: Older than what the index has, or than another state in the source.
+        newer_there: Of the superseded, those that are older than what the index has.
         rejected: Records or documents set aside.
         deleted: Documents whose deletion Elasticsearch acknowledged.
+        late_deletions: Deletions that are older than what the index has.
         encoded: Texts that the encoder was given; a document whose text is as it was needs none.
         languages: Documents by language.
         detected: Documents by language, where it was not declared.
@@ -36,8 +39,10 @@ class Counts:
     indexed: int = 0
     unchanged: int = 0
     superseded: int = 0
+    newer_there: int = 0
     rejected: int = 0
     deleted: int = 0
+    late_deletions: int = 0
     encoded: int = 0
     languages: Counter[str] = field(default_factory=Counter)
     detected: Counter[str] = field(default_factory=Counter)
@@ -53,12 +58,12 @@ class Counts:
 
     def set_from(self, stored: Mapping[str, Any]) -> None:
         """Go on from what `as_json` gave."""
-        for name in _COUNTS:
+        for name in _COUNTS & stored.keys():  # an older program did not count all of them
             value = stored[name]
             setattr(self, name, Counter(value) if isinstance(value, dict) else value)
 
 
-_COUNTS = tuple(one.name for one in fields(Counts))
+_COUNTS = {one.name: None for one in fields(Counts)}.keys()
 
 
 INDEXING = "indexing"

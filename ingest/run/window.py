@@ -39,12 +39,12 @@ class Window:
     Attributes:
         position: Of the last of its records: once the window is settled, all up to there is.
         size: Bytes of its records in the source.
-        documents: By id; of several states of a document, the last.
+        documents: By key; of several states of a document, the last.
         deletions: What is to go. A window has documents or deletions, not both.
         rejections: What was set aside so far.
         counts: What happened to its records so far.
-        earlier: What stays of documents that are in the index in another state, by id.
-        ids: Of its documents when they were compared.
+        earlier: What stays of documents that are in the index in another state, by key.
+        keys: Of its documents when they were compared.
         operations: What is to be written.
     """
 
@@ -55,7 +55,7 @@ class Window:
     rejections: list[Rejection] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
-    ids: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
     operations: list[Change] = field(default_factory=list)
 
     def add(self, built: Built) -> None:
@@ -75,11 +75,11 @@ class Window:
         self.counts.languages[document.language] += 1
         if document.language_source == DETECTED:
             self.counts.detected[document.language] += 1
-        before = self.documents.pop(document.id, None)
+        before = self.documents.pop(document.key, None)
         if before is not None:
             self.counts.superseded += 1
             document = document if document.version >= before.version else before
-        self.documents[document.id] = document
+        self.documents[document.key] = document
 
     def reject(self, rejection: Rejection) -> None:
         """Set aside."""

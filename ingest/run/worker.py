@@ -38,8 +38,10 @@ from ingest.write.calibration_sample import SampledText, calibrate
 from ingest.write.target_index import NOTHING, Target
 from xlrec_es.cluster.bulk import BulkLimits, BulkWriter
 from xlrec_es.cluster.retry import Cluster
+from xlrec_es.cluster.routings import check_kept_apart
 from xlrec_es.errors import InvalidJson, SourceError
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.interactions import row_reader
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
@@ -132,11 +134,19 @@ class Worker:
             self.checkpoint.bind(self.cluster.client, index.live, self.cluster.patience)
         else:
             index = open_index(self.job, self.live, encoder=self.encoder, cluster=self.cluster)
+        self._check_room(index)
         with self.tally.timed(INDEXING):
             self._process(built, index)
         index.check_is_live(self.job.index)
         index.refresh()
         return index
+
+    def _check_room(self, index: Target) -> None:
+        """See that the index has room for every document of another, before the first is copied."""
+        if self.source.like is None or self.job.mode.in_place:
+            return
+        client, name = self.cluster.client, self.job.source.removeprefix(row_reader.INDEX)
+        self.cluster.patience.call(client, lambda: check_kept_apart(client, name, index.live.name))
 
     def _process(self, built: Iterable[Built | None], index: Target) -> None:
         """Send everything through the stages."""
@@ -218,24 +228,24 @@ class Worker:
             # A deletion goes for documents whose ids are still to be found; and the first value of
             # a field decides its type, which must not depend on which request is the quickest.
             was_alone = bool(window.deletions) or window.fields_beyond(known_fields)
-            window.ids = frozenset(window.documents)
-            under_way.enter(window.ids)
+            window.keys = frozenset(window.documents)
+            under_way.enter(window.keys)
             with self.tally.timed("compare"):
                 self._compare(window, index)
             if window.deletions:  # by now it is known of which documents
-                window.ids = frozenset(one.document.id for one in window.operations)
-                under_way.enter(window.ids)
+                window.keys = frozenset(one.document.key for one in window.operations)
+                under_way.enter(window.keys)
             yield window
 
     def _compare(self, window: Window, index: Target) -> None:
         if window.deletions:
             there = index.existing(window.deletions)
-            window.operations += [index.deletion(id_, one) for id_, one in there.items()]
+            window.operations += [index.deletion(one) for one in there]
         elif window.documents and (self.live is not None or self.job.follow):
             unchanged, window.earlier = index.compare(list(window.documents.values()))
             window.counts.unchanged += len(unchanged)
-            for id_ in unchanged:
-                del window.documents[id_]
+            for key in unchanged:
+                del window.documents[key]
         index.add_languages({document.language for document in window.documents.values()})
 
     def _encode(self, window: Window, index: Target) -> Window | None:
@@ -243,7 +253,7 @@ class Worker:
         if self.stop.requested.is_set() or self.cluster.patience.give_up.is_set():
             return None
         documents = list(window.documents.values())
-        earlier = [window.earlier.get(document.id, NOTHING) for document in documents]
+        earlier = [window.earlier.get(document.key, NOTHING) for document in documents]
         new = [row for row, one in enumerate(earlier) if one.vector is None]
         with self.tally.timed("encode"):
             raw = self._vectors_of([documents[row] for row in new])
@@ -287,9 +297,11 @@ class Worker:
         done = len(window.operations) - len(written.refused) - len(written.superseded)
         if window.deletions:
             window.counts.deleted += done
+            window.counts.late_deletions += len(written.superseded)
         else:
             window.counts.indexed += done
             window.counts.superseded += len(written.superseded)
+            window.counts.newer_there += len(written.superseded)
         for refusal in written.refused:
             window.reject(refusal.document.rejected("write", refusal.reason))
         return window

@@ -150,8 +150,7 @@ class IndexSource:
         """See `scan.operations_done`; all of it can be searched."""
         done = scan.operations_done(self._client, self._index)
         if done != self._done:
-            with friendly_errors(self._client):
-                self._client.indices.refresh(index=self._searched)
+            scan.make_visible(self._client, self._searched)
             self._done = done
         return done
 
@@ -172,7 +171,7 @@ class IndexSource:
                 yield self._record(hit)
 
     def _record(self, hit: scan.Hit) -> Record | Rejection:
-        id_, fields = hit["_id"], dict(hit["_source"])
+        (id_, routing), fields = scan.key_of(hit), dict(hit["_source"])
         own = fields.pop(OWN_FIELD, None) if self._is_ours or self._in_place else None
         try:  # Elasticsearch holds more than can be written again
             size = len(exact_json.dumps_readable(fields))
@@ -181,9 +180,9 @@ class IndexSource:
         except InvalidJson as error:
             return Rejection(self._read, "read", f"document {id_!r} is {error}", fields, id_)
         if not self._in_place:
-            return Record(fields, self._read, id=id_, own=own, size=size)
-        stored = Stored(own or {}, hit["_seq_no"], hit["_primary_term"], hit.get("_routing"))
-        return Record(fields, self._read, id=id_, size=size, stored=stored)
+            return Record(fields, self._read, id=id_, own=own, size=size, routing=routing)
+        stored = Stored(own or {}, hit["_seq_no"], hit["_primary_term"], routing)
+        return Record(fields, self._read, id=id_, size=size, stored=stored, routing=routing)
 
 
 def parse_query(text: str) -> dict[str, Any] | None:

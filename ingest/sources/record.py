@@ -38,6 +38,7 @@ class Record:
         own: What an index of this program's says of it: language, work ...; None from elsewhere.
         size: Bytes that it took there, for memory to be bounded; 0 if nobody knows.
         stored: Where it is to be completed in place; None: it is written elsewhere.
+        routing: What its shard was chosen by in the index that it is from, if not its id.
     """
 
     fields: Fields
@@ -46,6 +47,7 @@ class Record:
     own: Fields | None = None
     size: int = field(default=0, compare=False)
     stored: Stored | None = field(default=None, compare=False)
+    routing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

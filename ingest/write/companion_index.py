@@ -51,25 +51,30 @@ def remove_gone(client: Elasticsearch, source: str, target: str) -> Removed:
     total, refused = 0, []
     body = {"_source": False, "fields": [LANGUAGE_FIELD]}
     for hits in scan.pages(client, target, body, page=_PAGE):
-        records = {hit["_id"]: _records(hit) for hit in hits}
-        there = _existing(client, source, [one for some in records.values() for one in some])
-        gone = [Named(id_) for id_, some in records.items() if there.isdisjoint(some)]
+        records = [(hit, _records(hit)) for hit in hits]
+        there = _existing(client, source, [id_ for _, some in records for id_, _ in some])
+        gone = [hit for hit, some in records if there.isdisjoint(some)]
         total += len(gone)
-        refused += writer.write(Operation.delete(one) for one in gone).refused
+        refused += writer.write(map(_deletion, gone)).refused
     return Removed(total - len(refused), refused)
 
 
-def _records(hit: scan.Hit) -> list[str]:
-    """The ids of the records that a document may have been made of: `7`, and `7@en` of `7`."""
-    id_: str = hit["_id"]
+def _deletion(hit: scan.Hit) -> Operation[Named]:
+    id_, routing = scan.key_of(hit)
+    return Operation.delete(Named(id_), **({} if routing is None else {"routing": routing}))
+
+
+def _records(hit: scan.Hit) -> list[tuple[str, str | None]]:
+    """The records that a document may have been made of: `7`, and `7@en` of `7`."""
+    id_, routing = scan.key_of(hit)
     [language] = hit.get("fields", {}).get(LANGUAGE_FIELD, [""])
     record = id_.removesuffix(f"@{language}")
-    return [id_] if record == id_ else [id_, record]
+    return [(one, routing) for one in dict.fromkeys((id_, record))]
 
 
-def _existing(client: Elasticsearch, index: str, ids: Sequence[str]) -> set[str]:
+def _existing(client: Elasticsearch, index: str, ids: Sequence[str]) -> set[tuple[str, str | None]]:
     body = {"_source": False, "query": {"ids": {"values": ids}}}
-    return {hit["_id"] for hits in scan.pages(client, index, body) for hit in hits}
+    return {scan.key_of(hit) for hits in scan.pages(client, index, body) for hit in hits}
 
 
 def kept_paths(kept: Sequence[str], mappings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -51,9 +51,9 @@ class InPlace(Target):
         for document in documents:
             own = _stored(document).own
             if self._is_unchanged(own, document):
-                unchanged.add(document.id)
+                unchanged.add(document.key)
             elif own:
-                earlier[document.id] = self._earlier(own, document)
+                earlier[document.key] = self._earlier(own, document)
         return unchanged, earlier
 
     def operation(self, document: Document, vector: Vector, earlier: Earlier = NOTHING) -> Change:

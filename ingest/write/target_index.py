@@ -26,6 +26,7 @@ from xlrec_es.vectors.vector import Vector, pack
 
 _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
 _READ = "docs._id,docs.found,docs.error,docs._source"
+_NO_ROUTING = "routing_missing_exception"
 _HEADERS = {"accept": "application/json", "content-type": "application/json"}
 _LEARNED = ("indicators", "indicators_from", "evidence", "generation", "market_popularity")
 """What others than the worker write into a document: see `ingest.indicators.run`."""
@@ -148,18 +149,18 @@ class Target:
         """What the index has of these documents.
 
         Returns:
-            Ids of those that it has just as they are now, and by id what stays of those that it has
-            in another state.
+            Keys of those that it has just as they are now, and by key what stays of those that it
+            has in another state.
 
         Raises:
             ClusterError: The cluster refuses, or is in trouble for too long.
         """
-        by_id = {document.id: document for document in documents}
-        found = self._read(list(by_id), ",".join(_IDENTITY))
-        unchanged = {id_ for id_, own in found.items() if self._is_unchanged(own, by_id[id_])}
-        changed = [id_ for id_ in found if id_ not in unchanged]
+        by_key = {document.key: document for document in documents}
+        found = self._read(documents, ",".join(_IDENTITY))
+        unchanged = {key for key, own in found.items() if self._is_unchanged(own, by_key[key])}
+        changed = [by_key[key] for key in found if key not in unchanged]
         earlier = self._read(changed, OWN_FIELD) if changed else {}
-        return unchanged, {id_: self._earlier(own, by_id[id_]) for id_, own in earlier.items()}
+        return unchanged, {key: self._earlier(own, by_key[key]) for key, own in earlier.items()}
 
     def _is_unchanged(self, own: Mapping[str, Any], document: Document) -> bool:
         return (own.get("content_hash"), own.get("fingerprint")) == (
@@ -167,25 +168,25 @@ class Target:
             self._fingerprint,
         )
 
-    def existing(self, deletions: Iterable[Deletion]) -> dict[str, Deletion]:
-        """The deletion of each document that was made of these records, by its id.
+    def existing(self, deletions: Iterable[Deletion]) -> list[Deletion]:
+        """The deletion of each document that was made of these records.
 
         Raises:
             ClusterError: As for `compare`.
         """
-        possible = {
-            id_: deletion
+        made = (
+            replace(deletion, id=id_)
             for deletion in deletions
             for id_ in (
                 deletion.id,
                 *(rendition_id(deletion.id, tag) for tag in self.live.meta.languages),
             )
-        }
-        found = self._read(list(possible), _IDENTITY[0])
-        return {id_: possible[id_] for id_ in found}
+        )
+        possible = {deletion.key: deletion for deletion in made}
+        return [possible[key] for key in self._read(list(possible.values()), _IDENTITY[0])]
 
-    def _read(self, ids: Sequence[str], includes: str) -> dict[str, dict[str, Any]]:
-        """The object `xlrec`, or the part that is asked for, of each document that exists."""
+    def _read(self, parts: Sequence[Part], includes: str) -> dict[str, dict[str, Any]]:
+        """By key, the object `xlrec`, or what is asked for of it, of each document that exists."""
         # Not `client.mget`, which does not know the parameter for vectors.
         parameters = {"_source_includes": includes, "filter_path": _READ}
         if self._capabilities.hides_vectors:
@@ -197,18 +198,19 @@ class Target:
                 f"/{self.live.name}/_mget",
                 params=parameters,
                 headers=_HEADERS,
-                body={"ids": ids},
+                body={"docs": [{"_id": part.id, **_routing(part)} for part in parts]},
             )
             entries: list[dict[str, Any]] = answer.body["docs"]
             for entry in entries:
-                if "error" in entry:
+                # Where a routing is required and a record has none, its document is not there.
+                if "error" in entry and entry["error"].get("type") != _NO_ROUTING:
                     raise NotReady(entry["error"].get("reason"))
             return entries
 
         return {
-            entry["_id"]: entry["_source"].get(OWN_FIELD, {})
-            for entry in self._patience.call(self._client, send)
-            if entry["found"]
+            part.key: entry["_source"].get(OWN_FIELD, {})
+            for part, entry in zip(parts, self._patience.call(self._client, send), strict=True)
+            if entry.get("found")
         }
 
     def _earlier(self, own: Mapping[str, Any], document: Document) -> Earlier:
@@ -242,16 +244,17 @@ class Target:
         """
         own = {**earlier.learned, **self._own(document, vector)}
         source = {**document.source, OWN_FIELD: own}
-        return Operation.index(document, source, **_not_older_than(document.version))
+        return Operation.index(
+            document, source, **_routing(document), **_not_older_than(document.version)
+        )
 
-    def deletion(self, id_: str, deletion: Deletion) -> Operation[Part]:
+    def deletion(self, deletion: Deletion) -> Operation[Part]:
         """What a bulk request needs to delete a document.
 
         Args:
-            id_: Of the document.
-            deletion: Says so.
+            deletion: One of those of `existing`.
         """
-        return Operation.delete(replace(deletion, id=id_), **_not_older_than(deletion.version))
+        return Operation.delete(deletion, **_routing(deletion), **_not_older_than(deletion.version))
 
     def _own(self, document: Document, vector: Vector) -> dict[str, Any]:
         """All of the object `xlrec` that the worker makes."""
@@ -306,6 +309,11 @@ def own_fields(
         "ingested_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "embedding": embedding,
     }
+
+
+def _routing(part: Part) -> dict[str, object]:
+    routing = part.record.routing
+    return {} if routing is None else {"routing": routing}
 
 
 def _not_older_than(version: int) -> dict[str, object]:

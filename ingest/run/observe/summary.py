@@ -39,6 +39,7 @@ def summarize(
         "unchanged": tally.unchanged,
         "superseded": tally.superseded,
         "deleted": tally.deleted,
+        "late_deletions": tally.late_deletions,
         "encoded": tally.encoded,
         "tokens": raw_vectors.tokens(encoder),
         "rejected": tally.rejected,
@@ -59,7 +60,7 @@ def summarize(
         "bottleneck": slowest and {"stage": slowest[0], "busy": round(slowest[1], 2)},
         "seconds": {stage: round(spent, 2) for stage, spent in tally.seconds.items()}
         | {"total": round(seconds, 2)},
-        "warnings": list(warnings_of(index)),
+        "warnings": [*warnings_of(index), *_warnings_of_clock(worker)],
     }
 
 
@@ -79,6 +80,18 @@ def warnings_of(target: Target) -> Iterator[str]:
         )
 
 
+def _warnings_of_clock(worker: Worker) -> Iterator[str]:
+    """What was newer in the index, where it is the clock that tells what is newer."""
+    late = worker.tally.newer_there + worker.tally.late_deletions
+    if late and worker.job.fields.version is None and not worker.job.mode.in_place:
+        yield (
+            f"{late} documents were left as they are: in the index they are newer than this "
+            "machine's clock says that it is. Another run may have written them meanwhile; if "
+            "not, the clock was set back, or was ahead before: run this again when it is past "
+            "that time, or say what is newer with --field version=FIELD"
+        )
+
+
 def table(summary: Mapping[str, Any]) -> Table:
     """The same for people."""
     grid = Table.grid(padding=(0, 2))
@@ -87,9 +100,9 @@ def table(summary: Mapping[str, Any]) -> Table:
     grid.add_row("encoder", f"{encoder['model']} on {encoder['device']}, {encoder['dtype']}")
     grid.add_row("documents", str(summary["documents"]))
     grid.add_row("  indexed", str(summary["indexed"]))
-    for name in ("unchanged", "superseded", "deleted"):
+    for name in ("unchanged", "superseded", "deleted", "late_deletions"):
         if summary[name]:
-            grid.add_row(f"  {name}", str(summary[name]))
+            grid.add_row(f"  {name.replace('_', ' ')}", str(summary[name]))
     if summary["rejected"]:
         grid.add_row("rejected", f"{summary['rejected']}, see {summary['rejects']}")
     if found := summary["duplicates"]:

@@ -148,6 +148,27 @@ def test_a_growing_file_is_followed(
     assert state["position"] == 4
 
 
+def test_a_clock_that_was_set_back_is_told(
+    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no field says what is newer, it is the clock."""
+    source = tmp_path / "items.jsonl"
+    source.write_text(jsonl(GOOD))
+    job = RunJob(str(source), index_name, calibration="none")
+    assert run(job, es_url)["warnings"] == []
+    source.write_text(jsonl(GOOD | {"title": "Another puzzle"}))
+    earlier = time.time_ns() - 3600 * 10**9
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.documents.builder.time.time_ns", lambda: earlier)
+        summary = run(job, es_url)
+    assert (summary["indexed"], summary["superseded"]) == (0, 1)
+    [warning] = summary["warnings"]
+    assert "1 documents were left as they are" in warning
+    assert "the clock was set back" in warning
+    assert run(job, es_url)["warnings"] == []
+    assert (es.get(index=index_name, id="a")["_source"]["title"]) == "Another puzzle"
+
+
 def test_an_index_is_followed(
     es: Elasticsearch,
     es_url: str,

@@ -144,6 +144,16 @@ def test_deletions(bench: Bench) -> None:
     assert reasons == ["no id in id", "_op is 'purge'; 'delete' is all that it can be"]
 
 
+def test_a_deletion_that_comes_too_late_is_counted(bench: Bench) -> None:
+    fields = FieldMap(version="version")
+    bench.run([record | {"version": 5} for record in CATALOGUE], fields=fields)
+    gone = [{"_op": "delete", "id": id_, "version": n} for id_, n in (("a", 4), (2, 6))]
+    tally = bench.run(gone, fields=fields)
+    assert (tally.deleted, tally.late_deletions) == (1, 1)
+    assert (tally.superseded, tally.newer_there) == (0, 0)
+    assert bench.documents().keys() == IDS - {"2"}
+
+
 def test_nothing_overtakes_a_deletion(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of equal versions the one that arrives last would stay."""
     fields = FieldMap(version="version")

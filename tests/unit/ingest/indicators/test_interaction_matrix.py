@@ -123,6 +123,17 @@ def test_times_in_the_future_are_taken_for_now() -> None:
     assert found.read["until"] == "2026-11-24T00:00:00+00:00"
 
 
+def test_clocks_may_differ_by_a_day() -> None:
+    hours = (23, 25)
+    rows = [
+        {"user": "1", "item": item, "time": str(NOW_S + ahead * 3600)}
+        for item, ahead in zip("ab", hours, strict=True)
+    ]
+    found = likes(rows)
+    assert found.report["in the future, taken for the latest"] == 1
+    assert found.read["until"] == "2026-11-24T23:00:00+00:00"
+
+
 def test_what_is_no_time_is_an_error() -> None:
     with pytest.raises(SourceError, match="neither ISO 8601 nor a number"):
         likes([{"user": "1", "item": "a", "time": "yesterday"}])
