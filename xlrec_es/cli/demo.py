@@ -34,7 +34,15 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 WIDTH = 80
 """Columns of the narrowest terminal that the demo is made for."""
 
-_REPEATED = ("url", "username", "ca_certs", "ca_fingerprint", "insecure")
+_REPEATED = (
+    "url",
+    "username",
+    "api_key_file",
+    "password_file",
+    "ca_certs",
+    "ca_fingerprint",
+    "insecure",
+)
 
 
 @sections.command("demo")
