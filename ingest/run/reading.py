@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 from ingest.documents.builder import Builder, record_id
@@ -25,6 +25,9 @@ from xlrec_es.errors import ConfigError, InvalidJson
 
 TRIED = 100
 """A run whose first records all fail, so many of them, ends there: what follows will be alike."""
+
+Records = Generator[Built | None, None, None]
+"""What records come to; None where the next is yet to come. Closed, it closes the source's file."""
 
 HEAD_DOCUMENTS = 2000
 """How much of a stream that can be read but once is looked at for the sample."""
@@ -119,7 +122,7 @@ class Reader:
     stop: Stop
     observe: Observer
 
-    def build_all(self, state: State) -> Iterator[Built | None]:
+    def build_all(self, state: State) -> Records:
         """What each record that is not settled comes to; None where the next is yet to come."""
         settled, digest, is_resumable = state.position, state.digest, can_be_resumed(self.source)
         records = self.source.records(0 if self.builder.needs_all else settled)
@@ -149,7 +152,7 @@ class Reader:
         size = record.size or sum(len(part.text) for part in parts if isinstance(part, Document))
         return Built(record.position, size, parts)
 
-    def try_first(self, state: State) -> tuple[list[Built], Iterator[Built | None]]:
+    def try_first(self, state: State) -> tuple[list[Built], Records]:
         """Look at the first records before anything is encoded.
 
         Args:
@@ -169,16 +172,14 @@ class Reader:
                     break
         failed = [one for one in head if one is not None and one.is_set_aside]
         if len(failed) == TRIED:
-            return failed, chain(head, built)
+            return failed, _rejoined(head, built)
         if self.builder.needs_all and self.source.rereadable:
             # The sample may be another pass of the builder, which then has to begin anew.
             self.tally.unwrapped = unwrapped
             return [], self.build_all(state)
-        return [], chain(head, built)
+        return [], _rejoined(head, built)
 
-    def sample(
-        self, built: Iterator[Built | None]
-    ) -> tuple[list[SampledText], Iterator[Built | None]]:
+    def sample(self, built: Records) -> tuple[list[SampledText], Records]:
         """Draw the sample from all of the source, or from its beginning if it is read but once.
 
         Args:
@@ -197,7 +198,7 @@ class Reader:
                 documents += _documents(one)
                 if len(documents) >= HEAD_DOCUMENTS or (one is None and documents):
                     break
-            return calibration_sample.draw(documents, seed=self.job.seed), chain(head, built)
+            return calibration_sample.draw(documents, seed=self.job.seed), _rejoined(head, built)
 
     def _first_pass(self) -> Iterator[Document]:
         found = False
@@ -211,6 +212,13 @@ class Reader:
             documents = _documents(self._build(_opened(record, self.job)))
             found = found or bool(documents)
             yield from documents
+
+
+def _rejoined(head: Iterable[Built | None], rest: Records) -> Records:
+    """Both; when it is closed, so is the rest, and with it the source's file."""
+    with closing(rest):
+        yield from head
+        yield from rest
 
 
 def _documents(built: Built | None) -> list[Document]:

@@ -30,7 +30,7 @@ from ingest.run.documents_in_flight import DocumentsUnderWay
 from ingest.run.index_setup import create_index, open_index
 from ingest.run.job import RunJob
 from ingest.run.pipeline import ordered, prefetch
-from ingest.run.reading import TRIED, Reader
+from ingest.run.reading import TRIED, Reader, Records
 from ingest.run.reject_file import RejectFile
 from ingest.run.signals import Stop
 from ingest.run.window import Built, Window, group
@@ -129,10 +129,23 @@ class Worker:
         self.rejects.cut(self.state.rejects_size)
         self.tally.set_from(self.state.counts)
         failed, built = self._reader.try_first(self.state)
-        if failed:
-            for window in group(failed, n_parts=self.window, n_bytes=WINDOW_BYTES):
-                self._committer.set_aside(window)
-            self._committer.check_first()
+        try:
+            if failed:
+                for window in group(failed, n_parts=self.window, n_bytes=WINDOW_BYTES):
+                    self._committer.set_aside(window)
+                self._committer.check_first()
+            index, built = self._open(built)
+        except BaseException:
+            built.close()
+            raise
+        with self.tally.timed(INDEXING):
+            self._process(built, index)
+        index.check_is_live(self.job.index)
+        index.refresh()
+        return index
+
+    def _open(self, built: Records) -> tuple[Target, Records]:
+        """The index, made where there is none; and the records, none of them lost."""
         if self.live is None:
             sampled, built = self._reader.sample(built)
             index = self._create(sampled, built)
@@ -140,11 +153,7 @@ class Worker:
         else:
             index = open_index(self.job, self.live, encoder=self.encoder, cluster=self.cluster)
         self._check_room(index)
-        with self.tally.timed(INDEXING):
-            self._process(built, index)
-        index.check_is_live(self.job.index)
-        index.refresh()
-        return index
+        return index, built
 
     def _check_room(self, index: Target) -> None:
         """See that the index has room for every document of another, before the first is copied."""
@@ -153,7 +162,7 @@ class Worker:
         client, name = self.cluster.client, self.job.source.removeprefix(row_reader.INDEX)
         self.cluster.patience.call(client, lambda: check_kept_apart(client, name, index.live.name))
 
-    def _process(self, built: Iterable[Built | None], index: Target) -> None:
+    def _process(self, built: Records, index: Target) -> None:
         """Send everything through the stages."""
         writer = self.writer = BulkWriter(
             self.cluster.client,
@@ -226,9 +235,15 @@ class Worker:
         )
 
     def _prepared(
-        self, built: Iterable[Built | None], index: Target, under_way: DocumentsUnderWay
+        self, built: Records, index: Target, under_way: DocumentsUnderWay
     ) -> Iterator[Window]:
         """Windows that know what the index has of them already."""
+        with closing(built):
+            yield from self._windows(built, index, under_way)
+
+    def _windows(
+        self, built: Records, index: Target, under_way: DocumentsUnderWay
+    ) -> Iterator[Window]:
         known_fields: set[str] = set()
         was_alone = False
         windows = group(built, n_parts=self.window, n_bytes=WINDOW_BYTES, first=TRIED)

@@ -60,7 +60,7 @@ def test_a_dump_is_read_as_what_it_holds(
     for document in documents.values():
         assert document.keys() - {"vector"} == {"title", "xlrec"}
     # What was set aside has its id still.
-    rejects = Path(f"{path}.rejects.jsonl")
+    rejects = Path(f"{path}.{index_name}.rejects.jsonl")
     assert '"_id":"bad"' in rejects.read_text()
 
 
@@ -91,11 +91,12 @@ def test_values_of_catalogues_are_read_and_counted(
         "cn → yue": 1,
     }
     assert "3 documents have something else than a language tag" in done["warnings"][-1]
-    rejected = [json.loads(x) for x in Path(f"{path}.rejects.jsonl").read_text().splitlines()]
+    set_aside = Path(f"{path}.{index_name}.rejects.jsonl")
+    rejected = [json.loads(line) for line in set_aside.read_text().splitlines()]
     assert ["--language-map" in one["reason"] for one in rejected] == [True, True]
     # Whoever says what they mean can read them again.
     again = RunJob(
-        f"rejects:{path}.rejects.jsonl",
+        f"rejects:{set_aside}",
         index_name,
         language_map={"kr": "ko", "en, fr": "en"},
         rejects=tmp_path / "still",
@@ -145,7 +146,9 @@ def test_whoever_allows_rejects_or_replays_them_comes_to_the_end(
     job = RunJob(path, index_name, max_rejects=len(records))
     done = runs.run(job, Connection(es_url), encoder=HashEncoder())
     assert (done["rejected"], done["indexed"]) == (TRIED + 1, len(records) - TRIED - 1)
-    again = RunJob(f"rejects:{path}.rejects.jsonl", index_name, rejects=tmp_path / "still")
+    again = RunJob(
+        f"rejects:{path}.{index_name}.rejects.jsonl", index_name, rejects=tmp_path / "still"
+    )
     done = runs.run(again, Connection(es_url), encoder=HashEncoder())
     assert done["rejected"] == TRIED + 1
 

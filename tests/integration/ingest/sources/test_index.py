@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_told(es: Elasticsearch, index_name: str) -> None
 def run(
     es: Elasticsearch, source: Source, index: str, folder: Path, fields: FieldMap | None = None
 ) -> Tally:
-    job = RunJob(source.name, index, fields or FieldMap())
+    job = RunJob(source.name.replace("index ", "index:"), index, fields or FieldMap())
     with RejectFile(folder / "rejects") as rejects:
         worker = Worker(
             job=job,

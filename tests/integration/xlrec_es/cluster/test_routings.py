@@ -217,7 +217,7 @@ def test_a_record_without_the_routing_that_is_required_is_set_aside(
     source.write_text(json.dumps({"id": "new", "title": "Tea", "language": "en"}))
     done = secured.ingest("all", "run", str(source), *options)
     assert json.loads(done.stdout)["rejected"] == 1
-    [line] = (tmp_path / "items.jsonl.rejects.jsonl").read_text().splitlines()
+    [line] = (tmp_path / "items.jsonl.shop.rejects.jsonl").read_text().splitlines()
     assert "routing is required" in line
 
 
