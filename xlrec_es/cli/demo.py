@@ -146,8 +146,9 @@ def _start(folder: Path | None) -> str:
     """
     if folder is None and "XLREC_NODE_FOLDER" in os.environ:
         folder = default_folder()
-    place = [] if folder is None else ["--folder", str(folder)]
-    return f'  export XLREC_URL="$({shlex.join(["xlrec-es", "node", "start", *place])})"'
+    place = [] if folder is None else [shlex.join(["--folder", str(folder)])]
+    whole = f'  export XLREC_URL="$({" ".join(["xlrec-es node start", *place])})"'
+    return whole if len(whole) <= WIDTH else whole.replace(" --folder ", " \\\n    --folder ")
 
 
 def _wrapped(command: Sequence[str]) -> str:

@@ -77,6 +77,23 @@ def test_a_stopped_node_is_started_where_it_was(
     assert printed._start(folder) == f'  export XLREC_URL="$(xlrec-es node start{told})"'
 
 
+def test_the_command_that_starts_a_node_in_a_long_folder_fits_and_runs(tmp_path: Path) -> None:
+    folder = Path("/tmp/a folder with a long name and spaces in it/node")
+    text = printed._start(folder)
+    assert max(map(cell_len, text.splitlines())) <= 80
+    program = tmp_path / "xlrec-es"
+    program.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'{text}\necho "$XLREC_URL"'],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"<node><start><--folder><{folder}>\n"
+
+
 def test_commands_repeat_what_was_given_but_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     live = LiveIndex("xlrec-demo-xlrec-v1", None, (9, 0), None, None)  # type: ignore[arg-type]
     monkeypatch.setattr(demo, "prepare_index", lambda *_: live)
