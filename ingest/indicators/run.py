@@ -33,6 +33,7 @@ from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
 from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.index.hits import routed
 from xlrec_es.index.indicators import storable
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.rewriting import Rewrite, Rewriter
@@ -231,9 +232,8 @@ def _write(
 def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
     """The partial update of a document."""
     # A document may be written by the worker at the same moment.
-    routing = {} if entry.routing is None else {"routing": entry.routing}
     fields = {OWN_FIELD: _fields(learned, generation)}
-    return Operation.update(entry, fields, retry_on_conflict=3, **routing)
+    return Operation.update(entry, fields, retry_on_conflict=3, **routed(entry.routing))
 
 
 def _rewrite(entry: Entry, learned: Learned, generation: str) -> Rewrite[Entry]:

@@ -14,6 +14,7 @@ from ingest.documents.renditions import records_of
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.bulk import BulkWriter, Named, Operation, Refusal
 from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, WORK_FIELD
+from xlrec_es.index.hits import routed
 from xlrec_es.index.mapped_fields import as_tuple, mapped_fields
 
 _PAGE = 1000
@@ -62,7 +63,7 @@ def remove_gone(client: Elasticsearch, source: str, target: str) -> Removed:
 
 def _deletion(hit: scan.Hit) -> Operation[Named]:
     id_, routing = scan.key_of(hit)
-    return Operation.delete(Named(id_), **({} if routing is None else {"routing": routing}))
+    return Operation.delete(Named(id_), **routed(routing))
 
 
 def _records(hit: scan.Hit) -> list[tuple[str, str | None]]:

@@ -20,6 +20,7 @@ from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
 from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, WORK_FIELD
+from xlrec_es.index.hits import routed
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.index.rewriting import Rewrite
 from xlrec_es.index.source_check import check_given_back
@@ -246,7 +247,7 @@ class Target:
                 f"/{self.live.name}/_mget",
                 params=parameters,
                 headers=_HEADERS,
-                body={"docs": [{"_id": part.id, **_routing(part)} for part in parts]},
+                body={"docs": [{"_id": part.id, **routed(part.record.routing)} for part in parts]},
             )
             entries: list[dict[str, Any]] = answer.body["docs"]
             for entry in entries:
@@ -293,7 +294,7 @@ class Target:
         own = {**earlier.learned, **self._own(document, vector)}
         source = {**document.source, OWN_FIELD: own}
         return Operation.index(
-            document, source, **_routing(document), **_not_older_than(document.version)
+            document, source, **routed(document.record.routing), **_not_older_than(document.version)
         )
 
     def deletion(self, deletion: Deletion) -> Operation[Part]:
@@ -302,7 +303,9 @@ class Target:
         Args:
             deletion: One of those of `existing`.
         """
-        return Operation.delete(deletion, **_routing(deletion), **_not_older_than(deletion.version))
+        return Operation.delete(
+            deletion, **routed(deletion.record.routing), **_not_older_than(deletion.version)
+        )
 
     def _own(self, document: Document, vector: Vector) -> dict[str, Any]:
         """All of the object `xlrec` that the worker makes."""
@@ -362,11 +365,6 @@ def own_fields(
         "ingested_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "embedding": embedding,
     }
-
-
-def _routing(part: Part) -> dict[str, object]:
-    routing = part.record.routing
-    return {} if routing is None else {"routing": routing}
 
 
 def _not_older_than(version: int) -> dict[str, object]:

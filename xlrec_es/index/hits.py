@@ -36,6 +36,11 @@ def fields_of_hits(
     }
 
 
+def routed(routing: str | None) -> dict[str, str]:
+    """What a request says of the routing of a document; nothing if it has none."""
+    return {} if routing is None else {"routing": routing}
+
+
 def vector_of(hit: Mapping[str, Any]) -> Vector | None:
     """The vector of a hit, shape (dims,), if it was asked for and there is one."""
     value = hit.get("fields", {}).get(VECTOR_FIELD)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xlrec_es.cluster.answers import Answer, hits_of, lacks_of
+from xlrec_es.cluster.scan import key_of
 from xlrec_es.errors import SearchFailed
 from xlrec_es.index.fields import ID_FIELD
 
@@ -78,4 +79,4 @@ def all_hits(searches: Sequence[PagedSearch]) -> list[Answer]:
 
 def once_each(hits: Iterable[Answer]) -> list[Answer]:
     """The hits, each document once: two of one id have other routings."""
-    return list({(hit["_id"], hit.get("_routing")): hit for hit in hits}.values())
+    return list({key_of(hit): hit for hit in hits}.values())

@@ -27,6 +27,7 @@ from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.cluster.scan import whole_source
 from xlrec_es.errors import WriteError
 from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.index.hits import routed
 
 _PAGE = 200
 _SENT_AGAIN_S = 10.0  # a sixth of the time for which Elasticsearch knows what was deleted
@@ -128,14 +129,14 @@ class Rewriter:
                     version=stored["_version"],
                     version_type="external_gte",
                     pipeline="_none",
-                    **_routing(rewrite),
+                    **routed(rewrite.routing),
                 )
             made.append((operation, rewrite))
         return made
 
     def _read(self, rewrites: Sequence[Rewrite[D]]) -> list[dict[str, Any]]:
         """The documents as they are, those too that no search has seen yet."""
-        asked = [{"_id": one.document.id, **_routing(one)} for one in rewrites]
+        asked = [{"_id": one.document.id, **routed(one.routing)} for one in rewrites]
 
         def send() -> list[dict[str, Any]]:
             answer = self._client.perform_request(
@@ -163,7 +164,3 @@ def _pages(rewrites: Iterable[Rewrite[D]]) -> Iterator[list[Rewrite[D]]]:
 
 def _state(stored: Mapping[str, Any]) -> tuple[int, int]:
     return stored["_seq_no"], stored["_primary_term"]
-
-
-def _routing(rewrite: Rewrite[D]) -> dict[str, str]:
-    return {} if rewrite.routing is None else {"routing": rewrite.routing}

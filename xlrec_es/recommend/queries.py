@@ -19,7 +19,7 @@ from xlrec_es.index.fields import (
     in_language,
     text_field,
 )
-from xlrec_es.index.hits import fields_of_hits
+from xlrec_es.index.hits import fields_of_hits, routed
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.options import (
     COLLABORATIVE,
@@ -188,7 +188,7 @@ def _more_like(profile: Profile, tag: str, index: str, options: SearchOptions) -
 
 def address(routing: str | None, id_: str) -> dict[str, str]:
     """What names a document where it is fetched by its id, and not searched."""
-    return {"_id": id_, **({} if routing is None else {"routing": routing})}
+    return {"_id": id_, **routed(routing)}
 
 
 def collaborative_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:

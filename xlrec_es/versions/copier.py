@@ -28,6 +28,7 @@ from xlrec_es.cluster.bulk import BulkWriter, Operation
 from xlrec_es.cluster.retry import Patience
 from xlrec_es.cluster.scan import Hit, key_of
 from xlrec_es.errors import InvalidJson
+from xlrec_es.index.hits import routed
 from xlrec_es.vectors.vector import pack
 
 T = TypeVar("T")
@@ -165,7 +166,8 @@ class Copier:
     def _delete(self, gone: Mapping[str, Hit]) -> dict[str, str]:
         """Remove documents, by name; why some stay."""
         written = self._writer.write(
-            Operation.delete(_Gone(name, hit["_id"]), **_routing(hit)) for name, hit in gone.items()
+            Operation.delete(_Gone(name, hit["_id"]), **routed(hit.get("_routing")))
+            for name, hit in gone.items()
         )
         stay = {one.document.name: one.reason for one in written.refused}
         stay |= {one.document.name: "somebody else wrote it" for one in written.superseded}
@@ -235,7 +237,7 @@ class _Copy:
     def operation(self, **conditions: object) -> Operation[_Copy]:
         # A default pipeline has done its work already.
         return Operation.index(
-            self, self.source, pipeline="_none", **_routing(self.hit), **conditions
+            self, self.source, pipeline="_none", **routed(self.hit.get("_routing")), **conditions
         )
 
 
@@ -274,10 +276,6 @@ def _name(hit: Hit) -> str:
     """What a document is called where people read of it."""
     id_, routing = key_of(hit)
     return id_ if routing is None else f"{id_} (routing {routing})"
-
-
-def _routing(hit: Hit) -> dict[str, str]:
-    return {"routing": hit["_routing"]} if "_routing" in hit else {}
 
 
 def copied_as_is(*, packed: bool) -> Transform:

@@ -174,7 +174,7 @@ def _search(
             answers = client.msearch(index=index, searches=searches)["responses"]
         for answer in answers:
             yield {
-                (hit["_id"], hit.get("_routing")): (
+                scan.key_of(hit): (
                     hit["_version"],
                     frozenset(hit.get("matched_queries", ())),
                 )
