@@ -97,7 +97,7 @@ def run(
         checkpoint = _checkpoint(job, source, rejects)
         held.enter_context(_locked(rejects, checkpoint))
         if live is not None:
-            checkpoint.bind(client, live, cluster.patience)
+            checkpoint.bind(live)
         state = checkpoint.load() if job.resume else State()
         check_settled(job, source, state)
         with rejects, contextlib.ExitStack() as loaded:

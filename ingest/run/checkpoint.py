@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from elasticsearch import Elasticsearch
 
 from ingest.run.counts import Counts
 from xlrec_es import exact_json
-from xlrec_es.cluster.retry import Patience
 from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.index.live_index import LiveIndex
 
@@ -60,18 +58,10 @@ class Checkpoint:
     identity: dict[str, Any] = field(default_factory=dict)
     _saved_at: float = 0.0
 
-    def bind(self, client: Elasticsearch, live: LiveIndex, patience: Patience) -> None:
-        """The run is for this very index, and no later one of its name.
-
-        Raises:
-            ClusterError: The cluster refuses, or is in trouble for too long.
-        """
-        settings = patience.call(
-            client, lambda: client.indices.get_settings(index=live.name, name="index.uuid")
-        )
-        uuid = settings[live.name]["settings"]["index"]["uuid"]
+    def bind(self, live: LiveIndex) -> None:
+        """The run is for this very index, and no later one of its name."""
         self.identity |= {
-            "index": f"{live.name} {uuid}",
+            "index": f"{live.name} {live.uuid}",
             "fingerprint": live.meta.fingerprint.digest,
         }
 

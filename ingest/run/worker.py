@@ -149,7 +149,7 @@ class Worker:
         if self.live is None:
             sampled, built = self._reader.sample(built)
             index = self._create(sampled, built)
-            self.checkpoint.bind(self.cluster.client, index.live, self.cluster.patience)
+            self.checkpoint.bind(index.live)
         else:
             index = open_index(self.job, self.live, encoder=self.encoder, cluster=self.cluster)
         self._check_room(index)
