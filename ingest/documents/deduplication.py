@@ -80,9 +80,7 @@ class Deduplicator:
         if first is None:
             self._seen.add(document)
             return None
-        self.found.add(
-            Duplicate(document.id, first.key.partition("\0")[0], round(first.similarity, 2))
-        )
+        self.found.add(Duplicate(document.id, first.id, round(first.similarity, 2)))
         return first.work
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ingest.documents.builder import Builder, record_id
 from ingest.documents.document import Document
@@ -50,8 +49,7 @@ def check_settled(job: RunJob, source: Source, state: State) -> None:
     if not state.position:
         return
     digest, is_long_enough = "", False
-    for one in source.records():
-        record = None if one is None else _opened(one, job)
+    for record in _records(job, source):
         if record is not None:
             is_long_enough = record.position >= state.position
             if record.position <= state.position and is_mine(record, job):
@@ -77,11 +75,7 @@ def digest_with(record: Record | Rejection, *, before: str) -> str:
         record: As the source gives it.
         before: The digest of those before it; empty for none.
     """
-    content: Mapping[str, Any] | str
-    if isinstance(record, Record):
-        content = record.fields if record.as_it_came is None else record.as_it_came
-    else:
-        content = record.record
+    content = record.whole if isinstance(record, Record) else record.record
     kind = type(record).__name__.encode()
     try:
         raw = exact_json.dumps(content)
@@ -90,8 +84,10 @@ def digest_with(record: Record | Rejection, *, before: str) -> str:
     return hashlib.blake2b(b"\0".join((before.encode(), kind, raw)), digest_size=16).hexdigest()
 
 
-def _opened(record: Record | Rejection, job: RunJob) -> Record | Rejection:
-    return opened(record, job.fields) if isinstance(record, Record) else record
+def _records(job: RunJob, source: Source, after: int = 0) -> Iterator[Record | Rejection | None]:
+    """As `Source.records`, each out of the envelope of a dump."""
+    for one in source.records(after):
+        yield opened(one, job.fields) if isinstance(one, Record) else one
 
 
 def is_mine(record: Record | Rejection, job: RunJob) -> bool:
@@ -125,14 +121,13 @@ class Reader:
     def build_all(self, state: State) -> Records:
         """What each record that is not settled comes to; None where the next is yet to come."""
         settled, digest, is_resumable = state.position, state.digest, can_be_resumed(self.source)
-        records = self.source.records(0 if self.builder.needs_all else settled)
+        records = _records(self.job, self.source, 0 if self.builder.needs_all else settled)
         while not self.stop.requested.is_set():
             with self.tally.timed("read"):
                 try:
-                    one = next(records)
+                    record = next(records)
                 except StopIteration:
                     return
-                record = None if one is None else _opened(one, self.job)
                 wanted = record is None or (record.position > settled and is_mine(record, self.job))
                 if not wanted and not self.builder.needs_all:
                     continue
@@ -202,14 +197,14 @@ class Reader:
 
     def _first_pass(self) -> Iterator[Document]:
         found = False
-        for number, record in enumerate(self.source.records()):
+        for number, record in enumerate(_records(self.job, self.source)):
             if record is None:
                 if found or self.stop.requested.is_set():
                     return  # all that there is so far
                 continue
             if number % 1000 == 0:
                 self.observe("sample", self.tally, self.source.fraction)
-            documents = _documents(self._build(_opened(record, self.job)))
+            documents = _documents(self._build(record))
             found = found or bool(documents)
             yield from documents
 
