@@ -69,7 +69,7 @@ class Counts:
 
     def set_from(self, stored: Mapping[str, Any]) -> None:
         """Go on from what `as_json` gave."""
-        for name in _COUNTS & stored.keys():  # an older program did not count all of them
+        for name in _COUNTS:
             value = stored[name]
             setattr(self, name, Counter(value) if isinstance(value, dict) else value)
 
@@ -83,7 +83,7 @@ def _most(counts: Counter[str]) -> Counter[str]:
     return kept
 
 
-_COUNTS = {one.name: None for one in fields(Counts)}.keys()
+_COUNTS = tuple(one.name for one in fields(Counts))
 
 
 INDEXING = "indexing"
