@@ -146,18 +146,26 @@ def _start(folder: Path | None) -> str:
     """
     if folder is None and "XLREC_NODE_FOLDER" in os.environ:
         folder = default_folder()
-    place = [] if folder is None else [shlex.join(["--folder", str(folder)])]
-    whole = f'  export XLREC_URL="$({" ".join(["xlrec-es node start", *place])})"'
-    return whole if len(whole) <= WIDTH else whole.replace(" --folder ", " \\\n    --folder ")
+    place = [] if folder is None else ["--folder", str(folder)]
+    command = ["xlrec-es", "node", "start", *place]
+    return _wrapped(command, before='export XLREC_URL="$(', after=')"')
 
 
-def _wrapped(command: Sequence[str]) -> str:
-    """A command for a shell, over several lines where one is too short for it."""
-    whole = f"  {shlex.join(command)}"
+def _wrapped(command: Sequence[str], *, before: str = "", after: str = "") -> str:
+    """A command for a shell, over several lines where one is too short for it.
+
+    Args:
+        command: Its words, not quoted.
+        before: What its first word stands right behind.
+        after: What stands right behind its last word.
+    """
+    words = [shlex.quote(word) for word in command]
+    words[0], words[-1] = before + words[0], words[-1] + after
+    whole = f"  {' '.join(words)}"
     if len(whole) <= WIDTH:
         return whole
     lines = [""]
-    for word in map(shlex.quote, command):
+    for word in words:
         if lines[-1] and len(f"    {lines[-1]} {word} \\") > WIDTH:
             lines.append("")
         lines[-1] += f" {word}" if lines[-1] else word
