@@ -153,7 +153,7 @@ def test_another_model(
     report = json.loads(done.stdout)
     assert (report["copied"], report["swapped"]) == (20, True)
     assert {check["name"] for check in report["checks"]} == {
-        "counts", "vectors", "recall", "fields", "analyzers", "encoder", "overlap"
+        "counts", "vectors", "recall", "fields", "search", "analyzers", "encoder", "overlap"
     }  # fmt: skip
     assert "windows of 64" in find_live(es, index_name).meta.fingerprint.recipe
 

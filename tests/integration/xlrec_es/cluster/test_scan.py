@@ -111,7 +111,7 @@ def test_a_part_of_an_index_is_not_taken_for_the_whole(halves: tuple[Elasticsear
     with pytest.raises(ClusterError):
         list(scan.pages(es, name, {"query": QUERY}))
     with pytest.raises(ClusterError):
-        list(scan._scrolled(es, name, {"query": QUERY, "size": 100}, None))
+        list(scan._scrolled(es, name, {"query": QUERY, "sort": ["_doc"], "size": 100}, None))
     assert len([hit for hits in scan.pages(es, name, {}) for hit in hits]) == 40
 
 
