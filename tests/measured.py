@@ -59,12 +59,12 @@ def measured(
 def measured_raw_mean(
     client: Elasticsearch, index: str, cases: Sequence[Case], interactions: Path, *, k: int = 50
 ) -> Measured:
-    """The same of what everybody tries first: the texts nearest to the uncalibrated mean vector."""
+    """The same of what everybody tries first: the texts nearest to the uncentered mean vector."""
     live = find_live(client, index)
     pool = read_pool(client, live)
     likes = read_likes(interactions, pool.items)
     training = np.ones(len(likes), bool)
-    scorer = baselines(pool, likes, training, live.meta.calibration, seed=0)[RAW_MEAN]
+    scorer = baselines(pool, likes, training, live.meta.centering, seed=0)[RAW_MEAN]
     numbers = {work: number for number, work in enumerate(pool.works)}
     lists = []
     for case in cases:

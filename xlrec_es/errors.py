@@ -19,7 +19,7 @@ XlrecError
 │   ├── NotAnXlrecIndex     it has no `_meta.xlrec`
 │   ├── AliasMoved          somebody else swapped meanwhile (``.live``)
 │   ├── GateFailed          a new version is not good enough to be swapped in (``.checks``)
-│   └── FingerprintMismatch vectors of another encoder or calibration (``.differences``)
+│   └── FingerprintMismatch vectors of another encoder or centering (``.differences``)
 ├── NodeError             the local Elasticsearch did not start or stop
 ├── IngestError           the worker cannot go on
 │   ├── SourceError         the input cannot be read
@@ -135,7 +135,7 @@ class GateFailed(IndexUnusable):
 
 
 class FingerprintMismatch(IndexUnusable):
-    """The index holds vectors of another encoder, recipe or calibration."""
+    """The index holds vectors of another encoder, recipe or centering."""
 
     def __init__(self, message: str, *, differences: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -7,7 +7,7 @@ import contextlib
 import click
 from click.core import ParameterSource
 
-from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.encoder import centering_option, encoder_options
 from ingest.cli.options.record_fields import parse_paths
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
@@ -17,7 +17,6 @@ from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cli.reindex import carry_out, progress, show_plan
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
-from xlrec_es.vectors.calibration import METHODS
 
 MIN_OVERLAP = 0.1
 """Another encoder recommends other works; nothing but chance in common is a fault."""
@@ -43,12 +42,7 @@ def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[st
     "evaluate`.",
     show_default="as the live version",
 )
-@click.option(
-    "--calibration",
-    type=click.Choice(METHODS),
-    help="How the languages are brought together.",
-    show_default="what measured best for a fine-tuned model; else as the live version",
-)
+@centering_option("what measured best for a fine-tuned model; else as the live version")
 @reindex_options(MIN_OVERLAP)
 @encoder_options
 @connection_options
@@ -57,7 +51,7 @@ def reindex(
     ctx: click.Context,
     name: str,
     assignments: tuple[str, ...],
-    calibration: str | None,
+    centering: str | None,
     how: How,
     model: str,
     encoder: EncoderOptions,
@@ -69,7 +63,7 @@ def reindex(
     Examples:
       xlrec-ingest reindex shop --model intfloat/multilingual-e5-base
 
-    The live version of NAME is brought to another encoder, recipe or calibration, with no
+    The live version of NAME is brought to another encoder, recipe or centering, with no
     downtime.
 
     As xlrec-es reindex, which is for what needs no encoder: the documents of the live version are
@@ -90,9 +84,9 @@ def reindex(
     fields = parse_paths(others)
     if refused := model_record.refusal(model):
         echo(f"Warning: {refused}.", err=True)
-    calibration = calibration or model_record.measured_calibration(model)
+    centering = centering or model_record.measured_centering(model)
     learned_from = model_record.learned_from(model)
-    wanted = Wanted(fields, encoder, how.changes, how.limits, calibration, learned_from)
+    wanted = Wanted(fields, encoder, how.changes, how.limits, centering, learned_from)
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))
         versions = read_versions(client, name)

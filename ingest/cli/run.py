@@ -14,7 +14,7 @@ import click
 import orjson
 
 from ingest.cli.options.duplicates import duplicate_options
-from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.encoder import centering_option, encoder_options
 from ingest.cli.options.record_fields import parse_language_map, parse_paths
 from ingest.cli.options.target import WrittenIndex, mode_options
 from ingest.documents.duplicate_policy import Duplicates
@@ -25,7 +25,6 @@ from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import UsageError, XlrecError
-from xlrec_es.vectors.calibration import METHODS
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from ingest.documents.field_map import FieldMap
@@ -105,12 +104,7 @@ LANGUAGE_MAP = click.option(
 @INDEX(required=False)
 @mode_options
 @duplicate_options
-@click.option(
-    "--calibration",
-    type=click.Choice(METHODS),
-    help="How the languages are brought together.",
-    show_default="the index's own; if new, what measured best for a fine-tuned model, else centre",
-)
+@centering_option("the index's own; if new, what measured best for a fine-tuned model, else center")
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -172,7 +166,7 @@ def run(
     query: str,
     slices: int,
     duplicates: Duplicates,
-    calibration: str | None,
+    centering: str | None,
     rejects: Path | None,
     resume: bool,
     checkpoint: Path | None,
@@ -225,7 +219,7 @@ def run(
         query=query,
         slices=slices,
         duplicates=duplicates,
-        calibration=calibration,
+        centering=centering,
         model=model,
         encoder=encoder,
         rejects=rejects,

@@ -4,7 +4,7 @@ A work with few interactions (a new language, a new market) gets the mean of the
 nearest warm works, weighed by similarity, and its nearest works themselves, warm or not: whoever
 liked one of those will like it. What it has of its own and what it borrows are blended by evidence:
 own x n/(n + kappa) + borrowed x kappa/(n + kappa), with n the persons who liked it. What is
-borrowed counts as much as its lenders are near. Vectors are calibrated, so that the nearest works
+borrowed counts as much as its lenders are near. Vectors are centered, so that the nearest works
 may be in any language.
 """
 
@@ -122,7 +122,7 @@ class Transfer:
         Args:
             own: Shape (n_works, n_works), as a learner made it.
             persons: Who liked each work, shape (n_works,).
-            vectors: Shape (n_works, dims), calibrated, of length 1; zeros where there is none.
+            vectors: Shape (n_works, dims), centered, of length 1; zeros where there is none.
             works: Which are wanted, None for all; the others end without indicators.
         """
         n_works = len(persons)

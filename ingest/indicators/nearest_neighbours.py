@@ -1,6 +1,6 @@
 """The works that are nearest to works by cosine, at a cost that does not grow with the catalogue.
 
-Among `REACH` works all cosines are reckoned. A larger catalogue is parted into cells around centres
+Among `REACH` works all cosines are reckoned. A larger catalogue is parted into cells around centers
 (spherical k-means), and a work looks for its neighbours in the cells nearest to its own that have
 `REACH` works together: an inverted file, as in Jégou et al. 2011, "Product Quantization for Nearest
 Neighbor Search" (https://doi.org/10.1109/TPAMI.2010.57), probed once for a whole cell.
@@ -25,7 +25,7 @@ REACH = 5_000
 CELL = 500
 """Works in a cell, on average."""
 
-_SAMPLE = 40  # works of a cell that its centre is the mean of
+_SAMPLE = 40  # works of a cell that its center is the mean of
 _ROUNDS = 5
 
 Group = tuple[NDArray[np.bool_], int]
@@ -49,10 +49,10 @@ class Neighbours:
         self._cell = np.zeros(len(vectors), np.int64)
         self._reach = [np.zeros(1, np.int64)]  # by cell, the cells that are looked into
         if len(vectors) > REACH:
-            centres = _centres(vectors)
-            self._cell = _closest(vectors, centres)
-            sizes = np.bincount(self._cell, minlength=len(centres))
-            near = np.argsort(-(centres @ centres.T), axis=1, kind="stable")
+            centers = _centers(vectors)
+            self._cell = _closest(vectors, centers)
+            sizes = np.bincount(self._cell, minlength=len(centers))
+            near = np.argsort(-(centers @ centers.T), axis=1, kind="stable")
             enough = np.cumsum(sizes[near], axis=1) >= REACH
             self._reach = [row[: end + 1] for row, end in zip(near, enough.argmax(1), strict=True)]
         self._order = np.argsort(self._cell, kind="stable").astype(np.int32)
@@ -106,27 +106,27 @@ class Neighbours:
         return members
 
 
-def _centres(vectors: Vector) -> Vector:
+def _centers(vectors: Vector) -> Vector:
     """Shape (n_cells, dims), unit rows; the same whoever reckons them, but for rounding."""
     n_cells = max(1, len(vectors) // CELL)
     draw = np.random.default_rng(0).permutation(len(vectors))[: n_cells * _SAMPLE]
     sample = vectors[draw]
-    centres = sample[:n_cells].copy()
+    centers = sample[:n_cells].copy()
     for _ in range(_ROUNDS):
-        near = _closest(sample, centres)
+        near = _closest(sample, centers)
         shape = (n_cells, len(sample))
         members = csr_array((np.ones(len(sample), np.float32), (near, range(len(sample)))), shape)
         sums = members @ sample
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        # A centre that lost all its works keeps its place.
-        np.divide(sums, lengths, out=centres, where=lengths > 1e-6)
-    return centres
+        # A center that lost all its works keeps its place.
+        np.divide(sums, lengths, out=centers, where=lengths > 1e-6)
+    return centers
 
 
-def _closest(vectors: Vector, centres: Vector) -> NDArray[np.int64]:
-    """The centre that is nearest to each vector, shape (n,)."""
+def _closest(vectors: Vector, centers: Vector) -> NDArray[np.int64]:
+    """The center that is nearest to each vector, shape (n,)."""
     every = np.arange(len(vectors), dtype=np.int32)
-    parts = [(vectors[block] @ centres.T).argmax(axis=1) for block in blocks(every, len(centres))]
+    parts = [(vectors[block] @ centers.T).argmax(axis=1) for block in blocks(every, len(centers))]
     return np.concatenate(parts)
 
 

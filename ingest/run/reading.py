@@ -17,8 +17,8 @@ from ingest.run.signals import Stop
 from ingest.run.window import Built
 from ingest.sources.record import Record, Rejection
 from ingest.sources.source import Source
-from ingest.write import calibration_sample
-from ingest.write.calibration_sample import SampledText
+from ingest.write import centering_sample
+from ingest.write.centering_sample import SampledText
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, InvalidJson
 
@@ -185,7 +185,7 @@ class Reader:
         """
         with self.tally.timed("sample"):
             if self.source.rereadable and self.job.method != "none":
-                return calibration_sample.draw(self._first_pass(), seed=self.job.seed), built
+                return centering_sample.draw(self._first_pass(), seed=self.job.seed), built
             head: list[Built] = []
             documents: list[Document] = []
             for one in built:
@@ -193,7 +193,7 @@ class Reader:
                 documents += _documents(one)
                 if len(documents) >= HEAD_DOCUMENTS or (one is None and documents):
                     break
-            return calibration_sample.draw(documents, seed=self.job.seed), _rejoined(head, built)
+            return centering_sample.draw(documents, seed=self.job.seed), _rejoined(head, built)
 
     def _first_pass(self) -> Iterator[Document]:
         found = False

@@ -97,16 +97,16 @@ class Reencoder:
         return _Made(document, document.record.fields, own)
 
     def _encode(self, documents: Sequence[Document]) -> list[Vector | str]:
-        """Calibrated vectors, each of shape (dims,), or why there can be none."""
+        """Centered vectors, each of shape (dims,), or why there can be none."""
         if not documents:
             return []
         raw = raw_vectors.encode(self._encoder, [document.text for document in documents])
         self.encoded += len(documents)
         languages = [document.language for document in documents]
-        calibrated = self._meta.calibration.apply(raw, languages)
-        good = raw_vectors.usable(raw) & raw_vectors.usable(calibrated)
+        centered = self._meta.centering.apply(raw, languages)
+        good = raw_vectors.usable(raw) & raw_vectors.usable(centered)
         useless = "the encoder made zeros or NaN of it, or nothing but its language's mean"
-        return [row if ok else useless for row, ok in zip(calibrated, good, strict=True)]
+        return [row if ok else useless for row, ok in zip(centered, good, strict=True)]
 
     def _source(self, made: _Made, vector: Vector | str) -> Mapping[str, Any] | str:
         if isinstance(vector, str):

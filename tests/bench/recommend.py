@@ -28,8 +28,8 @@ from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
 from xlrec_es.recommend.options import DENSE, LEGS
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 DIMS = 384
 CLUSTERS = 500
@@ -42,11 +42,11 @@ INDEX = "xlrec-bench"
 def catalogue(count: int) -> Iterator[tuple[str, dict[str, object], np.ndarray]]:
     """Id, document and unit vector of each work, in clusters and in one language each."""
     rng = np.random.default_rng(1)
-    centres = rng.normal(size=(CLUSTERS, DIMS))
+    centers = rng.normal(size=(CLUSTERS, DIMS))
     members = rng.integers(0, CLUSTERS, count)
     by_cluster = [np.flatnonzero(members == cluster) for cluster in range(CLUSTERS)]
     for number in range(count):
-        vector = centres[members[number]] + 1.5 * rng.normal(size=DIMS)
+        vector = centers[members[number]] + 1.5 * rng.normal(size=DIMS)
         vector /= np.linalg.norm(vector)
         language = LANGUAGES[number % len(LANGUAGES)]
         words = rng.zipf(1.3, 30) % WORDS
@@ -73,7 +73,7 @@ def write(client: Elasticsearch, count: int) -> np.ndarray:
     fingerprint = Fingerprint("bench", "1", DIMS, "none", "", "title", "none")
     meta = IndexMeta(
         fingerprint,
-        Calibration.none(),
+        LanguageCentering.none(),
         dict.fromkeys(LANGUAGES, "standard"),
         title_field="title",
         indicators={"complete": True},

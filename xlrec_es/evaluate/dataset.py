@@ -190,7 +190,7 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
         options = replace(options, search=replace(options.search, only=only))
     if leaks := target_leaks(cases):
         raise SourceError(f"a target has leaked into a history: {leaks[0]}")
-    raw = pool.raw_vectors(live.meta.calibration)
+    raw = pool.raw_vectors(live.meta.centering)
     cases, twins = without_twins(
         cases, pool.works, mean_directions(raw, pool.work, len(pool.works))
     )

@@ -70,7 +70,7 @@ def run_experiment(
         "notes": [
             *material.notes,
             *notes_against(client, job, material),
-            *calibration_notes(pools),
+            *centering_notes(pools),
             *degraded,
         ],
         "pools": pools,
@@ -144,7 +144,7 @@ def _pool_report(
                 )
                 for measured in COMPARED
             }
-    calibrated = compare(
+    centered = compare(
         values[MEAN_VECTOR][RECALL], values[RAW_MEAN][RECALL], persons, seed=job.seed
     )
     return {
@@ -152,7 +152,7 @@ def _pool_report(
         "persons": len(set(persons)),
         "works": len(works),
         "source share of the pool": _source_share(material, kind),
-        "calibration is better by": plain(calibrated),
+        "centering is better by": plain(centered),
         "systems": systems,
     }
 
@@ -280,18 +280,18 @@ def verdict(pools: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def calibration_notes(pools: Mapping[str, Any]) -> list[str]:
-    """Where vectors as the encoder makes them find more than calibrated ones, in sentences.
+def centering_notes(pools: Mapping[str, Any]) -> list[str]:
+    """Where vectors as the encoder makes them find more than centered ones, in sentences.
 
     Args:
         pools: As in the report.
     """
     return [
-        f"{kind} pool: uncalibrated vectors find more, the mean vector's recall being "
+        f"{kind} pool: uncentered vectors find more, the mean vector's recall being "
         f"{-gap['mean']:.3f} [{-gap['high']:.3f}, {-gap['low']:.3f}] higher; make a version with "
-        "--calibration none, and evaluate it --against this one"
+        "--centering none, and evaluate it --against this one"
         for kind, pool in pools.items()
-        if (gap := pool["calibration is better by"])["high"] < 0
+        if (gap := pool["centering is better by"])["high"] < 0
     ]
 
 

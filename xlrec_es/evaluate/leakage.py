@@ -4,7 +4,7 @@ Four things could have. A history, or what else is known of the person: `target_
 record of a target: `without_twins`. Indicators and the encoder, if likes that are targets were
 learned from: both remember which likes they learned from, in `_meta` (`learned_leak`).
 
-A calibration cannot: it is the mean direction of each language's texts, and knows of no likes. That
+A centering cannot: it is the mean direction of each language's texts, and knows of no likes. That
 a target's text is among those texts is no leak, for what is to be recommended is in the catalogue.
 """
 
@@ -44,7 +44,7 @@ def without_twins(
     Args:
         cases: As `make_cases` makes them.
         works: Ids, as many as there are rows.
-        raw: Shape (n_works, dims): uncalibrated unit rows, so that one text has one vector in
+        raw: Shape (n_works, dims): uncentered unit rows, so that one text has one vector in
             whatever language it is said to be.
 
     Returns:

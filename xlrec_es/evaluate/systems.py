@@ -139,7 +139,7 @@ def _rounds_of(
 def _baseline_lists(job: EvaluationJob, material: Material) -> dict[tuple[str, str], list[Ranked]]:
     pool, likes = material.pool, material.likes
     scorers = baselines(
-        pool, likes, material.parts.training, material.live.meta.calibration, seed=job.seed
+        pool, likes, material.parts.training, material.live.meta.centering, seed=job.seed
     )
     numbers = {work: number for number, work in enumerate(pool.works)}
     lists: dict[tuple[str, str], list[Ranked]] = {

@@ -116,7 +116,7 @@ def weigh(history: History, rules: WeightRules) -> dict[str, float]:
     Raises:
         UsageError: An event that has no weight.
     """
-    ratings = _centred_ratings(history)
+    ratings = _centered_ratings(history)
     latest = max((i.time for i in history.interactions if i.time is not None), default=None)
     weights: dict[str, float] = {}
     for interaction in history.interactions:
@@ -145,7 +145,7 @@ def _own_weight(interaction: Interaction, rules: WeightRules) -> float:
     return weight
 
 
-def _centred_ratings(history: History) -> dict[Interaction, float]:
+def _centered_ratings(history: History) -> dict[Interaction, float]:
     """Each rating as -1..1 around the person's mean; a person who rates all alike likes all."""
     rated = [i for i in history.interactions if i.rating is not None]
     values = [i.rating for i in rated if i.rating is not None]

@@ -367,8 +367,8 @@ class Core:
             vectors = self.encoder.encode(history.texts)  # (n_texts, dims)
         # Nobody says in which language a person writes: the mean over all of them is taken out.
         unknown = [""] * len(history.texts)
-        calibrated = live.meta.calibration.apply(vectors, unknown)
-        return dict(zip(history.texts, calibrated, strict=True))
+        centered = live.meta.centering.apply(vectors, unknown)
+        return dict(zip(history.texts, centered, strict=True))
 
 
 def _must_be_of(live: LiveIndex, answers: Iterable[Mapping[str, Any]]) -> None:

@@ -83,7 +83,7 @@ def level(scores: Sequence[float]) -> float:
     """What is taken off cosines so that languages can be compared: a part of the mean of the best.
 
     A history is nearer to texts of its own language than to others' even when languages are
-    centred. Where everything is near, being near says less.
+    centered. Where everything is near, being near says less.
 
     Source: cross-domain similarity local scaling, Lample et al. 2018, "Word Translation Without
     Parallel Data" (https://openreview.net/forum?id=H196sainb), which takes half of ten; a third of
@@ -106,7 +106,7 @@ def fuse(
 ) -> list[Fused]:
     """Add up the legs' scores, each brought to 0..1 first.
 
-    Calibrated cosines may be compared over languages, so a comparable leg is normalised from its
+    Centered cosines may be compared over languages, so a comparable leg is normalised from its
     lowest to its highest score over all of them. BM25 may not, and has a zero of its own: such a
     leg is divided by its highest score, language by language. A document outside a leg's list gets
     0 from it.

@@ -103,7 +103,7 @@ class SearchOptions:
             of a shard, for Elasticsearch then compares every one of them.
         oversample: With quantised vectors: how many times `candidates` are compared again by their
             full vectors; None leaves it to the index.
-        min_similarity: Calibrated cosine that a hit of the dense leg must reach; None: any.
+        min_similarity: Centered cosine that a hit of the dense leg must reach; None: any.
         query_terms: Most telling terms that the lexical leg takes from the history's texts.
         query_texts: How many of the history's texts it reads, those of the heaviest works.
         filters: Elasticsearch queries that each result must match: in stock, price, market ...

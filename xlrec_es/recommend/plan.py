@@ -51,7 +51,7 @@ class Known:
         documents: Every rendition of the works that say something.
         weights: What each item says, signed; see `weighting.weigh`.
         others: Work by document id, of items that say nothing: seen, and no more.
-        free_texts: Calibrated vector by free text of the history.
+        free_texts: Centered vector by free text of the history.
         lacks: What the answers lack that this was read from, in phrases; see `answers.lacks_of`.
     """
 

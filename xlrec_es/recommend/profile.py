@@ -40,7 +40,7 @@ class HistoryDocument:
         work: Work id.
         language: BCP 47 tag.
         title: For explanations.
-        vector: Shape (dims,), calibrated, unit length.
+        vector: Shape (dims,), centered, unit length.
         routing: What leads to its shard, where that is not its id.
     """
 
@@ -121,7 +121,7 @@ def build_profile(
         documents: Every rendition of every work of the history.
         weights: Signed weight by work: above zero liked, below disliked. A work without a weight
             counts as seen, and no more.
-        free_texts: Vector by text, shape (dims,), calibrated, unit length: what the person said
+        free_texts: Vector by text, shape (dims,), centered, unit length: what the person said
             they like. Each weighs as much as the heaviest work.
         also_seen: Works that the person knows, and that say nothing.
         max_interests: Up to so many works and texts are an interest each; more are clustered into
@@ -226,7 +226,7 @@ def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.nd
     """
     if len(vectors) <= max_clusters:
         return [np.asarray([row]) for row in range(len(vectors))]
-    # A centre is a sum of rows, so cosines between rows are all that is needed. Not by `@`: the
+    # A center is a sum of rows, so cosines between rows are all that is needed. Not by `@`: the
     # threads of BLAS go on turning for milliseconds after a product that takes a part of one.
     gram = np.einsum("id,jd->ij", vectors, vectors)  # (n, n)
     seeds = [int(np.argmax(mass))]
@@ -240,7 +240,7 @@ def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.nd
         members = np.where(assigned == np.arange(max_clusters)[:, None], mass, 0)
         sums = np.einsum("kn,nm->km", members, gram)  # (max_clusters, n)
         lengths = np.sqrt(np.maximum((sums * members).sum(axis=1, keepdims=True), 0))
-        # A centre that lost all its works keeps its place.
+        # A center that lost all its works keeps its place.
         cosines = np.divide(sums, lengths, out=cosines.astype(sums.dtype), where=lengths > 1e-6)
         before, assigned = assigned, np.argmax(cosines, axis=0)
         if np.array_equal(before, assigned):

@@ -29,7 +29,7 @@ class LegScore:
 
     Attributes:
         rank: Place in the leg's list of this language, from 1.
-        score: The leg's own score: calibrated cosine to the nearest interest, BM25, a sum of
+        score: The leg's own score: centered cosine to the nearest interest, BM25, a sum of
             indicators, or popularity.
         share: The leg's part of the fused score, 0..1.
     """

@@ -116,7 +116,7 @@ class Recommender:
             languages: As for `recommend`; with `jaccard`, None is the item's own languages.
             size: As for `recommend`.
             measure: None puts them in the order of all legs, as `recommend` does. `cosine` of the
-                calibrated vectors, `l2_norm` (their distance as 1 / (1 + distance²): the same
+                centered vectors, `l2_norm` (their distance as 1 / (1 + distance²): the same
                 order, for all vectors have length 1), or `jaccard`: the words that two texts of one
                 language share, of all that either has (see `similarity.terms_question` for what a
                 word is). The measure is then each one's `score`.

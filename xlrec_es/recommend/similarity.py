@@ -46,7 +46,7 @@ def vector_scores(ranking: Ranking, measure: str) -> dict[str, float]:
     """What a measure of vectors says of each candidate.
 
     `l2_norm` is Elasticsearch's own score for that similarity, 1 / (1 + distance²). All vectors
-    here have length 1, before and after calibration, so distance² = 2 - 2 x cosine: the order is
+    here have length 1, before and after centering, so distance² = 2 - 2 x cosine: the order is
     the cosine's, and only the numbers differ.
 
     Source: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/dense-vector

@@ -18,8 +18,46 @@ from ingest.encode.options import (
     check_device,
 )
 from xlrec_es.cli.options.sections import encoder_option
+from xlrec_es.vectors.language_centering import METHODS, current_method
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Method(click.Choice[str]):
+    """One of the methods, in any spelling that it had."""
+
+    def __init__(self) -> None:
+        super().__init__(METHODS)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(current_method(value), param, ctx)
+
+
+class _Centering(click.Option):
+    """`--centering`, which is read as `--calibration` too, as it was called; until 1.0."""
+
+    def add_to_parser(self, parser: click.parser._OptionParser, ctx: click.Context) -> None:
+        shown = self.opts
+        self.opts = [*shown, "--calibration"]
+        try:
+            super().add_to_parser(parser, ctx)
+        finally:
+            self.opts = shown
+
+
+def centering_option(default: str) -> Callable[[F], F]:
+    """Give a command the option `--centering`, None by default.
+
+    Args:
+        default: What that means, for its help.
+    """
+    return click.option(
+        "--centering",
+        cls=_Centering,
+        type=_Method(),
+        help="Subtract each language's mean vector, so that languages can be compared.",
+        show_default=default,
+    )
 
 
 def encoder_options(command: F) -> F:

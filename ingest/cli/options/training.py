@@ -253,7 +253,7 @@ def _show(done: Mapping[str, Any], more: Mapping[str, str]) -> None:
     grid = Table.grid(padding=(0, 2))
     change = f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
     grid.add_row("gain", f"{change}, p = {gain['p_value']:.4f}, {done['persons']} persons")
-    grid.add_row("calibration", f"{done['calibration']}, taken by run and reindex")
+    grid.add_row("centering", f"{done['centering']}, taken by run and reindex")
     for name, value in more.items():
         grid.add_row(name, value)
     grid.add_row("seconds", f"{done['seconds']:.0f}")

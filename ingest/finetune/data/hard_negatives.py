@@ -33,7 +33,7 @@ def mine(data: TrainingSet, vectors: Vector, *, count: int, seed: int) -> Traini
 
     Args:
         data: Pairs without.
-        vectors: Shape (n_documents, dims), calibrated unit rows.
+        vectors: Shape (n_documents, dims), centered unit rows.
         count: Negatives of each pair; one comes twice where a language has too few.
         seed: Of the draws.
     """

@@ -23,7 +23,7 @@ class Comparison:
 
     Attributes:
         pool: All persons, and the documents that both models encode.
-        choosing: Half of the persons; checkpoints and calibrations are chosen by them.
+        choosing: Half of the persons; checkpoints and centerings are chosen by them.
         judging: The other half; the model is judged by them.
         model: The base, as it was asked for.
         files: The base's.
@@ -48,7 +48,7 @@ class Comparison:
         """What the gate says.
 
         Args:
-            base: Shape (n_documents, dims), unit rows of the base for the pool, not calibrated.
+            base: Shape (n_documents, dims), unit rows of the base for the pool, not centered.
             tuned: Likewise, of the model.
         """
         return gate.judge(self.choosing, self.judging, base, tuned, seed=self.seed)

@@ -20,7 +20,7 @@ from xlrec_es.evaluate.evaluator import MetricValues
 from xlrec_es.evaluate.metrics import recall_at_k
 from xlrec_es.evaluate.protocol import Case, draw_order
 from xlrec_es.evaluate.vectorized_fusion import Ranked
-from xlrec_es.vectors.calibration import METHODS, Calibration
+from xlrec_es.vectors.language_centering import METHODS, LanguageCentering
 from xlrec_es.vectors.vector import Vector
 
 K = 50
@@ -114,21 +114,21 @@ class Examination:
             found[self.works[number]].append(str(language))
         return {work: tuple(own) for work, own in found.items()}
 
-    def calibrated(self, raw: Vector) -> dict[str, Vector]:
-        """The vectors by calibration method.
+    def centered(self, raw: Vector) -> dict[str, Vector]:
+        """The vectors by centering method.
 
         Args:
             raw: Shape (n_documents, dims), unit rows.
         """
         languages = self.language.tolist()
-        centred = Calibration.centre(raw, languages).apply(raw, languages)
-        return dict(zip(METHODS, (raw, centred), strict=True))
+        centered = LanguageCentering.center(raw, languages).apply(raw, languages)
+        return dict(zip(METHODS, (raw, centered), strict=True))
 
     def lists(self, vectors: Vector) -> list[Ranked]:
         """The best works of other languages for each case.
 
         Args:
-            vectors: Shape (n_documents, dims), unit rows, calibrated or not.
+            vectors: Shape (n_documents, dims), unit rows, centered or not.
         """
         lists: list[Ranked] = [()] * len(self.cases)
         by_source: dict[str, list[int]] = {}

@@ -1,6 +1,6 @@
 """From a training set to a model folder: train, measure against the base, and say what it is worth.
 
-What is measured on is parted by persons. By one half the best checkpoint and the calibration are
+What is measured on is parted by persons. By one half the best checkpoint and the centering are
 chosen; by the other, the model is judged.
 """
 

@@ -20,7 +20,7 @@ from ingest.run.counts import Tally
 _PHASES = {
     "load": "loading the encoder",
     "sample": "reading the languages",
-    "calibrate": "calibrating",
+    "center": "centering",
     "index": "indexing",
 }
 

@@ -247,7 +247,7 @@ def test_other_interactions_learned_meanwhile_are_replaced(
 
 
 @pytest.mark.slow
-def test_calibration_and_the_nearest_interest_carry_taste_over_the_border(
+def test_centering_and_the_nearest_interest_carry_taste_over_the_border(
     running_again: Elasticsearch, languages_of: dict[str, list[str]]
 ) -> None:
     """recall@50 of the dense leg in the mixed pool, against the raw mean vector's."""
@@ -257,13 +257,13 @@ def test_calibration_and_the_nearest_interest_carry_taste_over_the_border(
     dense = Options(weights={"dense": 1.0}, mix="auto")
     with resources.as_file(SAMPLE / "interactions.tsv") as path:
         baseline = measured_raw_mean(running_again, "xlrec-demo", cases, path)
-    calibrated = measured(
+    centered = measured(
         running_again, "xlrec-demo", cases, options=dense, pool=MIXED, languages=languages
     )
-    print(f"raw mean: {baseline}\ncalibrated, nearest interest: {calibrated}")
-    assert calibrated.cases == baseline.cases > 200
-    assert calibrated.recall >= 1.5 * baseline.recall
-    assert calibrated.source_share < 0.3 < baseline.source_share
+    print(f"raw mean: {baseline}\ncentered, nearest interest: {centered}")
+    assert centered.cases == baseline.cases > 200
+    assert centered.recall >= 1.5 * baseline.recall
+    assert centered.source_share < 0.3 < baseline.source_share
 
 
 def test_the_sample_is_whole_and_small(languages_of: dict[str, list[str]]) -> None:

@@ -29,7 +29,7 @@ def job(index_name: str, tmp_path: Path) -> RunJob:
     records = ({"id": n, "language": "en", "title": f"title {n}"} for n in range(DOCUMENTS))
     source.write_text("\n".join(json.dumps(r) if r["id"] % 100 else "{" for r in records))
     checkpoint = tmp_path / "checkpoint"
-    return RunJob(str(source), index_name, calibration="none", checkpoint=checkpoint)
+    return RunJob(str(source), index_name, centering="none", checkpoint=checkpoint)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def tenants(secured_each: Secured, tmp_path: Path, tiny_model: Path) -> Iterator
 
 
 def options(model: Path) -> tuple[str, ...]:
-    return ("--model", str(model), "--calibration", "none", "--json", "--quiet")
+    return ("--model", str(model), "--centering", "none", "--json", "--quiet")
 
 
 def contents(secured: Secured, index: str) -> dict[str, tuple[int, Any]]:

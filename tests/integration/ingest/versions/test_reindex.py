@@ -68,10 +68,10 @@ class Shop:
         *,
         fields: Mapping[str, Any] | None = None,
         options: EncoderOptions = DEFAULTS,
-        calibration: str | None = None,
+        centering: str | None = None,
         swap: bool = True,
     ) -> ReindexReport:
-        wanted = Wanted(fields or {}, options, {}, LIMITS, calibration)
+        wanted = Wanted(fields or {}, options, {}, LIMITS, centering)
         work = prepare(
             Cluster(self.es, probe(self.es)),
             read_versions(self.es, self.name),
@@ -115,7 +115,7 @@ def test_another_encoder(shop: Shop) -> None:
     assert documents["7@en"]["xlrec"]["indicators"]
     for document in documents.values():
         [(language, text)] = document["xlrec"]["text"].items()
-        expected = live.meta.calibration.apply(new.encode([text]), [language])[0]
+        expected = live.meta.centering.apply(new.encode([text]), [language])[0]
         assert np.allclose(document["vector"], expected, atol=1e-6)
     # A run with the new encoder finds all of it as it would have made it.
     encoded = len(new.encoded)
@@ -138,12 +138,12 @@ def test_vectors_that_fit_are_copied(shop: Shop) -> None:
     assert len(encoder.encoded) <= 100  # the gate's sample
 
 
-def test_another_recipe_and_calibration(shop: Shop) -> None:
+def test_another_recipe_and_centering(shop: Shop) -> None:
     shop.ingest(HashEncoder())
-    shop.reindex(HashEncoder(), fields={"text": "blurb"}, calibration="none")
+    shop.reindex(HashEncoder(), fields={"text": "blurb"}, centering="none")
     meta = find_live(shop.es, shop.name).meta
     assert meta.fingerprint.recipe.startswith("title, blurb; ")
-    assert meta.calibration.method == "none"
+    assert meta.centering.method == "none"
     assert meta.source["fields"]["text"] == ["blurb"]
     assert shop.documents()["7@en"]["xlrec"]["text"]["en"].endswith(f"\n{WORDS[0]}")
     assert shop.ingest(HashEncoder(), FieldMap(text=("blurb",)))["indexed"] == 0
@@ -178,7 +178,7 @@ def test_what_changed_since_is_encoded_on_the_way_back(shop: Shop) -> None:
     assert documents["0@en"]["xlrec"]["text"] == {"en": "moon board"}
     for document in documents.values():
         [(language, text)] = document["xlrec"]["text"].items()
-        expected = live.meta.calibration.apply(old.encode([text]), [language])[0]
+        expected = live.meta.centering.apply(old.encode([text]), [language])[0]
         assert np.allclose(document["vector"], expected, atol=1e-6)
 
 
@@ -197,11 +197,11 @@ class Failing(HashEncoder):
 def test_an_attempt_that_was_cut_off_is_gone_on_with(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its calibration, although the documents are not the same any more."""
+    """With its centering, although the documents are not the same any more."""
     monkeypatch.setattr("xlrec_es.cluster.scan.PAGE", 20)
     shop.ingest(HashEncoder(), FieldMap())
     failing = Failing(revision="2")
-    failing.left = len(ITEMS) * 2 + 60  # the calibration's sample, and three pages
+    failing.left = len(ITEMS) * 2 + 60  # the centering's sample, and three pages
     with pytest.raises(KeyboardInterrupt):
         shop.reindex(failing)
     shop.es.delete(index=shop.name, id="7@en")

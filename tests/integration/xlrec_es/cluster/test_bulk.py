@@ -25,7 +25,7 @@ from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster, Patience
 from xlrec_es.errors import ClusterError, IndexNotFound, IndexUnusable, WriteError
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 ENCODER = HashEncoder()
 QUICK = Patience(retry_s=20, max_wait_s=0.2)
@@ -37,7 +37,7 @@ def target(es: Elasticsearch, index_name: str) -> Target:
         RunJob("-", index_name),
         source=open_source("-", client=es),
         languages=["en"],
-        calibration=Calibration.none(),
+        centering=LanguageCentering.none(),
         encoder=ENCODER,
         cluster=Cluster(es, probe(es)),
     )

@@ -166,7 +166,7 @@ def test_an_admin_encodes_anew_and_goes_back(
     try:
         good(ingested(secured, "admin", tmp_path, tiny_model, "shop"))
         model = ("--model", str(tiny_model), "--quiet")
-        anew = ("reindex", "shop", *model, "--calibration", "none", "--min-overlap", "0")
+        anew = ("reindex", "shop", *model, "--centering", "none", "--min-overlap", "0")
         back = ("rollback", "shop", *model)
         refused = secured.ingest("writer", *anew)
         assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
@@ -216,7 +216,7 @@ def test_an_admin_reindexes(shop: Secured) -> None:
 
 def test_keys_for_an_index_that_exists(secured: Secured, tiny_model: Path) -> None:
     """In place a writer's key is enough; for a companion one that may but read the index."""
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "--quiet")
     for record in RECORDS:
         secured.client.index(index="shop", id=record["id"], document=record, refresh=True)
     role = {"beside": descriptor("admin", ["shop-xlrec"], source="shop")}
@@ -277,7 +277,7 @@ def test_later_runs_of_a_companion_take_a_writer_with_deletes(
 ) -> None:
     for record in RECORDS:
         secured.client.index(index="shop", id=record["id"], document=record, refresh=True)
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "-q")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "-q")
     run = ("run", "index:shop", "--companion", *options)
     admin, plain, deleting = (
         key_for(secured, descriptor(kind, ["shop-xlrec"], source="shop", deletes=deletes))

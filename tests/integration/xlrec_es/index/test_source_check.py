@@ -71,7 +71,7 @@ def test_what_is_excluded_is_not_destroyed(shop: Secured, tiny_model: Path, like
     client.indices.create(index="shop", mappings={**EXCLUDED, "properties": FIELDS})
     fill(client)
     before = state(client)
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     refused = shop.ingest("admin", "run", "index:shop", "--in-place", *options)
     assert refused.exit_code == 1
     assert "shop does not give back" in refused.output

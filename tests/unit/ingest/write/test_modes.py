@@ -8,13 +8,13 @@ from fakes import HashEncoder
 from ingest.documents.text_recipe import Recipe
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION, Mode, mode_of
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 
 def made_by(source: dict[str, Any]) -> IndexMeta:
-    calibration = Calibration.none()
-    fingerprint = Recipe(("title",)).fingerprint(HashEncoder(), calibration)
-    return IndexMeta(fingerprint, calibration, {}, source=source)
+    centering = LanguageCentering.none()
+    fingerprint = Recipe(("title",)).fingerprint(HashEncoder(), centering)
+    return IndexMeta(fingerprint, centering, {}, source=source)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from xlrec_es.evaluate.experiment import ENOUGH_PERSONS, calibration_notes, verdict
+from xlrec_es.evaluate.experiment import ENOUGH_PERSONS, centering_notes, verdict
 from xlrec_es.evaluate.systems import RECOMMENDER
 
 AHEAD = {"mean": 0.05, "low": 0.01, "high": 0.09}
@@ -44,8 +44,8 @@ def test_noise_and_pairs_of_few_persons_are_not_judged(
     assert sentence.startswith("no leg and no baseline has more recall than the recommender")
 
 
-def test_calibration_that_does_harm_is_said() -> None:
-    assert calibration_notes({"cross": {"calibration is better by": LEVEL}}) == []
-    [note] = calibration_notes({"cross": {"calibration is better by": BEHIND}})
-    assert "cross pool: uncalibrated vectors find more" in note
+def test_centering_that_does_harm_is_said() -> None:
+    assert centering_notes({"cross": {"centering is better by": LEVEL}}) == []
+    [note] = centering_notes({"cross": {"centering is better by": BEHIND}})
+    assert "cross pool: uncentered vectors find more" in note
     assert "0.050 [0.010, 0.090] higher" in note

@@ -33,7 +33,7 @@ def test_it_learns_what_goes_together(pairs: Path, tiny_model: Path, tmp_path: P
     assert record
     losses = [value for _, value in record["curves"]["loss"]]
     assert losses[-1] < losses[0] - 0.3
-    assert record["calibration"] == summary["calibration"]
+    assert record["centering"] == summary["centering"]
     assert record["data"]["pairs"] == summary["pairs of texts"]
     assert "| tuned |" in (tmp_path / "tuned/README.md").read_text()
     assert not (tmp_path / "tuned.checkpoints").exists()
