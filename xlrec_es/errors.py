@@ -25,7 +25,7 @@ XlrecError
 │   ├── SourceError         the input cannot be read
 │   ├── EncoderError        the model cannot be loaded or run
 │   ├── TrainingFailed      fine-tuning cannot go on
-│   └── TooManyRejects      more was set aside than was allowed
+│   └── TooManyRejects      more records were rejected than was allowed
 └── MissingExtra          a part of the program that is not installed
 """
 
@@ -163,7 +163,7 @@ class TrainingFailed(IngestError):
 
 
 class TooManyRejects(IngestError):
-    """More was set aside than the person allowed."""
+    """More records were rejected than the user allowed."""
 
 
 class MissingExtra(XlrecError):

@@ -14,7 +14,7 @@ RECORD = "xlrec.json"
 
 
 ACCEPTED, REJECTED, FORCED = "accepted", "rejected", "forced"
-"""What a gate said of a model; `forced`: it said no, and a person said yes."""
+"""What a gate said of a model; `forced`: it said no, and a user said yes."""
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

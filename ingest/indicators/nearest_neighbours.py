@@ -1,7 +1,7 @@
-"""The works that are nearest to works by cosine, at a cost that does not grow with the catalogue.
+"""The works that are nearest to works by cosine, at a cost that does not grow with the catalog.
 
-Among `REACH` works all cosines are reckoned. A larger catalogue is parted into cells around centers
-(spherical k-means), and a work looks for its neighbours in the cells nearest to its own that have
+Among `REACH` works all cosines are computed. A larger catalog is parted into cells around centers
+(spherical k-means), and a work looks for its neighbors in the cells nearest to its own that have
 `REACH` works together: an inverted file, as in Jégou et al. 2011, "Product Quantization for Nearest
 Neighbor Search" (https://doi.org/10.1109/TPAMI.2010.57), probed once for a whole cell.
 """
@@ -36,11 +36,11 @@ class Neighbours:
     """Finds the nearest works of works.
 
     Which works are compared depends on the vectors alone, so that machines that share the works
-    find the same neighbours.
+    find the same neighbors.
 
     Args:
         vectors: Shape (n_works, dims), unit rows; zero rows are near nothing.
-        device: Where cosines are reckoned and compared, as PyTorch names it.
+        device: Where cosines are computed and compared, as PyTorch names it.
     """
 
     def __init__(self, vectors: Vector, device: str = "cpu") -> None:
@@ -62,12 +62,12 @@ class Neighbours:
         """Of some works the nearest of each group.
 
         Args:
-            works: Whose neighbours.
-            groups: Which works can be neighbours, and how many are wanted; fewer if there are not
-                so many. A work is not its own neighbour.
+            works: Whose neighbors.
+            groups: Which works can be neighbors, and how many are wanted; fewer if there are not
+                so many. A work is not its own neighbor.
 
         Returns:
-            For each group, shape (len(works), n_works): cosine by neighbour.
+            For each group, shape (len(works), n_works): cosine by neighbor.
         """
         n_works = len(self._vectors)
         in_any = np.logical_or.reduce([among for among, _ in groups])
@@ -107,7 +107,7 @@ class Neighbours:
 
 
 def _centers(vectors: Vector) -> Vector:
-    """Shape (n_cells, dims), unit rows; the same whoever reckons them, but for rounding."""
+    """Shape (n_cells, dims), unit rows; the same on every machine, but for rounding."""
     n_cells = max(1, len(vectors) // CELL)
     draw = np.random.default_rng(0).permutation(len(vectors))[: n_cells * _SAMPLE]
     sample = vectors[draw]

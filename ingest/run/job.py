@@ -46,7 +46,7 @@ class RunJob:
             first records fail.
         shard: Only the records of this part are indexed, by their ids.
         follow: Whether to wait for more at the end of the source.
-        metrics_port: Port of the loopback address for Prometheus; None for none, 0 for any.
+        metrics_port: Port of the localhost for Prometheus; None for none, 0 for any.
         wait_s: Seconds to wait for Elasticsearch where it does not answer at the start.
         seed: Of the centering sample.
     """
@@ -77,7 +77,7 @@ class RunJob:
     def tries(self) -> bool:
         """Whether the run ends where all of its first records fail.
 
-        What was set aside once is tried to the last, and so is what a person allows.
+        What was set aside once is tried to the last, and so is what a user allows.
         """
         return self.max_rejects is None and not self.source.startswith(SCHEME)
 

@@ -169,7 +169,7 @@ class Reader:
         if len(failed) == TRIED:
             return failed, _rejoined(head, built)
         if self.builder.needs_all and self.source.rereadable:
-            # The sample may be another pass of the builder, which then has to begin anew.
+            # The sample may be another pass of the builder, which then has to begin again.
             self.tally.unwrapped = unwrapped
             return [], self.build_all(state)
         return [], _rejoined(head, built)

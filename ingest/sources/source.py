@@ -108,7 +108,7 @@ def open_source(
             f"--query chooses from an index; give {row_reader.INDEX}NAME as the input"
         )
     if _is_parquet(path):
-        from ingest.sources.parquet import ParquetSource  # takes .2 s to import
+        from ingest.sources.parquet import ParquetSource  # takes 0.2 s to import
 
         return ParquetSource(path)
     return _open_text(path, follow=follow)

@@ -1,4 +1,4 @@
-"""Make the documents of a version anew for another: texts by another recipe, other vectors.
+"""Make the documents of a version again for another: texts by another recipe, other vectors.
 
 What fits already, by fingerprint and content hash, is copied.
 """
@@ -29,7 +29,7 @@ from xlrec_es.versions.copier import packed_source
 from xlrec_es.versions.gate_checks import Check, sample
 
 _SAMPLED = 100
-_ALIKE = 0.98  # cosine; bfloat16 and 8 bits keep .999
+_ALIKE = 0.98  # cosine; bfloat16 and 8 bits keep 0.999
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Bring the live version to another encoder, recipe or centering, with no downtime.
 
-It plans what is encoded anew, and has its twin do all else: `xlrec_es.versions.reindex`, which by
+It plans what is encoded again, and has its twin do all else: `xlrec_es.versions.reindex`, which by
 itself copies documents with their vectors.
 """
 

@@ -19,8 +19,8 @@ from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.vectors.vector import Vector
 
 PER_LANGUAGE = 500
-"""Enough: the mean of 500 is off by .02 (.44 / sqrt 500), and languages lie .14 apart or more,
-measured on an application catalogue in 12 languages."""
+"""Enough: the mean of 500 is off by 0.02 (0.44 / sqrt 500), and languages lie 0.14 apart or more,
+measured on an application catalog in 12 languages."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,4 +1,4 @@
-"""The tuned recommender beside its legs and the baselines, on a catalogue that is not shipped.
+"""The tuned recommender beside its retrievers and baselines, on a catalog that is not shipped.
 
     python tests/bench/evaluate.py PATH/TO/anime --languages de en ja zh --min-rating 7
         [--persons 300] [--seed 0] [--cold .2] [--interests 8]

@@ -5,8 +5,8 @@
 In turns, in one run, on one node: a call of the one, a call of the other, and as many requests and
 searches as a call takes that find nothing: what no way of searching saves. Synthetic catalogue in
 clusters, five languages, 384 dims, with indicators and popularity; histories of 1, 10, 50, 100 and
-1,000 works; three target languages, all four legs, and the dense leg alone. Starts a node of its
-own unless --url names one, which is then not asked what processor time it spends. Prints JSON.
+1,000 works; three target languages, all four retrievers, and the dense one alone. Starts a node of
+its own unless --url names one, which is then not asked what processor time it spends. Prints JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from xlrec_es import Connection, History, Options, Recommender, connect
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
-from xlrec_es.recommend.options import DENSE, LEGS
+from xlrec_es.recommend.options import DENSE, RETRIEVERS
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.language_centering import LanguageCentering
 
@@ -195,8 +195,8 @@ def main() -> None:
         else:
             vectors = write(client, count)
         systems = {
-            "four legs": Options(weights=dict.fromkeys(LEGS, 0.25)),
-            "dense leg alone": Options(weights={DENSE: 1.0}),
+            "four retrievers": Options(weights=dict.fromkeys(RETRIEVERS, 0.25)),
+            "dense retriever alone": Options(weights={DENSE: 1.0}),
         }
 
         def plain(number: int) -> object:
@@ -243,7 +243,7 @@ def main() -> None:
                     "p99 to their p50": ours["p99"] / theirs["p50"],
                     "ratio of cpu": ours["cpu"] / theirs["cpu"],
                 }
-        recommender = Recommender(client, INDEX, options=systems["four legs"])
+        recommender = Recommender(client, INDEX, options=systems["four retrievers"])
         some = histories(count, 50, min(calls, 64))
         report["many persons"] = throughput(recommender, some, node=node)
     print(json.dumps(report, indent=2))

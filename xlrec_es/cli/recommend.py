@@ -79,7 +79,7 @@ def _print(result: Recommendations, *, as_json: bool, explain: bool = False) -> 
 
 
 def _told(share: LanguageShare) -> str:
-    seats = "by score" if share.seats is None else f"of {share.seats} seats"
+    seats = "by score" if share.slots is None else f"of {share.slots} seats"
     return f"{share.language} {share.filled} {seats}"
 
 
@@ -87,7 +87,7 @@ def recommendations_table(result: Recommendations) -> Table:
     """A table of recommendations, for people."""
     table = Table("language", "id", "title", "score", "legs (rank)", "because of")
     for item in result.items:
-        legs = ", ".join(f"{leg} ({score.rank})" for leg, score in item.legs.items())
+        legs = ", ".join(f"{leg} ({score.rank})" for leg, score in item.retrievers.items())
         cells = (
             item.language,
             item.id,
@@ -105,7 +105,7 @@ def explained_table(result: Recommendations) -> Table:
     table = Table("language", "id", "title", "score", "leg", "rank", "says", "share", "because of")
     for item in result.items:
         first = (item.language, item.id, item.title or "", f"{item.score:.3f}")
-        for number, (leg, said) in enumerate(item.legs.items()):
+        for number, (leg, said) in enumerate(item.retrievers.items()):
             cells = (leg, str(said.rank), f"{said.score:.3f}", f"{said.share:.0%}")
             whole = ("",) * len(first) if number else first
             table.add_row(*whole, *cells, "" if number else reasons_of(item, least=0.0))

@@ -94,7 +94,7 @@ def best(scores: Scores, allowed: NDArray[np.bool_], k: int) -> list[int]:
 
 
 class _Together:
-    """Which works are liked by the same persons, counted when it is asked for."""
+    """Which works are liked by the same users, counted when it is asked for."""
 
     def __init__(self, likes: Likes, training: NDArray[np.bool_]) -> None:
         self._person = likes.person[training]
@@ -104,7 +104,7 @@ class _Together:
         self._counted: dict[int, Scores] = {}
 
     def _both(self, work: int) -> Scores:
-        """How many persons like this work and each other one, shape (n_works,); itself: none."""
+        """How many users like this work and each other one, shape (n_works,); itself: none."""
         if work not in self._counted:
             likes_it = np.zeros(self._everybody, bool)
             likes_it[self._person[self._work == work]] = True
@@ -115,7 +115,7 @@ class _Together:
         return self._counted[work]
 
     def cosine(self, work: int) -> Scores:
-        """Cosine of the columns of persons, shape (n_works,)."""
+        """Cosine of the columns of users, shape (n_works,)."""
         lengths = np.sqrt(self.persons[work] * self.persons)
         cosines: Scores = self._both(work) / np.where(lengths > 0, lengths, 1.0)
         return cosines

@@ -1,4 +1,4 @@
-"""Read the shipped mapping and fill in what depends on the catalogue."""
+"""Read the shipped mapping and fill in what depends on the catalog."""
 
 from __future__ import annotations
 

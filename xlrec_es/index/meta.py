@@ -25,7 +25,7 @@ class IndexMeta:
         segmenters: What cut the texts into words before they were stored, by language: package and
             version. None for most languages: Elasticsearch does it.
         title_field: The user's field that holds a document's title, or None.
-        weights: Fusion weights by leg; empty for the program's own.
+        weights: Fusion weights by retriever; empty for the program's own.
         options: `max_interests` of `options.Options` where whoever asks gives none; empty for the
             program's own.
         tuning: What `xlrec-es tune` found weights and options by; empty if it did not.

@@ -1,6 +1,6 @@
 """From an encoder to a smaller or faster one, and what that costs by this project's evaluation.
 
-Half of the persons choose the centering of each model; the other half are measured on.
+Half of the users choose the centering of each model; the other half are measured on.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Verdict:
         reasons: Why the tuned model is refused, in sentences; none if it is accepted.
         centering: The tuned model's, as chosen; see `choose`.
         base_centering: The base's.
-        recall: recall@k by model and centering, on the persons that it was judged by.
+        recall: recall@k by model and centering, on the users that it was judged by.
         gain: Tuned less base, each with its chosen centering.
         pairs: The same for each pair of languages, ready for JSON.
         k: Places of a list that count.
@@ -114,7 +114,7 @@ def status(reasons: Sequence[str], *, force: bool) -> str:
 
     Args:
         reasons: Why a model is refused; see `Verdict`.
-        force: Whether a person accepts it all the same.
+        force: Whether a user accepts it all the same.
     """
     if not reasons:
         return ACCEPTED
@@ -125,7 +125,7 @@ def choose(examination: Examination, raw: Vector) -> tuple[str, float]:
     """The centering with the most recall, and its recall.
 
     Args:
-        examination: Persons to choose by.
+        examination: Users to choose by.
         raw: Shape (n_documents, dims), unit rows.
     """
     found = {
@@ -142,8 +142,8 @@ def judge(
     """Compare the two, each with the centering that suits it.
 
     Args:
-        choosing: Persons that the centerings are chosen by.
-        judging: Other persons.
+        choosing: Users that the centerings are chosen by.
+        judging: Other users.
         base: Shape (n_documents, dims), unit rows of the base model, not centered.
         tuned: Likewise, of the tuned one.
         seed: Of the intervals.
@@ -165,7 +165,7 @@ def judge(
     if not gain.interval.low > 0:
         reasons.insert(
             0,
-            f"it is not better than its base beyond the noise: recall@{judging.k} changes by "
+            f"it is not significantly better than its base: recall@{judging.k} changes by "
             f"{shown(gain.interval)}",
         )
     return Verdict(tuple(reasons), chosen["tuned"], chosen["base"], recall, gain, pairs, judging.k)

@@ -1,7 +1,7 @@
 """What an encoder is worth by this project's own evaluation, computed in memory: no cluster.
 
 The protocol is that of xlrec_es/EVALUATION.md, "Protocol", in the pool of other languages: from
-what a person likes in one language, the works that they like in others are to be found. A work is
+what a user likes in one language, the works that they like in others are to be found. A work is
 worth its cosine to the nearest of the history, as for the recommender. Pure numpy.
 """
 
@@ -25,7 +25,7 @@ from xlrec_es.vectors.vector import Vector
 
 K = 50
 MAX_DOCUMENTS = 50_000
-"""Documents of the pool that a model is judged on; those of the persons' works are all among it."""
+"""Documents of the pool that a model is judged on; those of the users' works are all among it."""
 
 _BLOCK = 1 << 25  # cosines in memory at a time: 128 MB
 
@@ -65,16 +65,16 @@ class Examination:
         )
 
     def halves(self, seed: int) -> tuple[Examination, Examination]:
-        """One half of the persons, and the other: to choose by, and to judge what was chosen.
+        """One half of the users, and the other: to choose by, and to judge what was chosen.
 
         Raises:
-            SourceError: There are no two persons.
+            SourceError: There are no two users.
         """
         persons = draw_order((case.person for case in self.cases), seed=seed)
         if len(persons) < 2:
             raise SourceError(
-                "the pairs have nothing to measure a model on: it takes cases of two persons; make "
-                "them anew from more interactions"
+                "the pairs have nothing to measure a model on: it takes cases of two users; make "
+                "them again from more interactions"
             )
         some = set(persons[: len(persons) // 2])
         one = tuple(case for case in self.cases if case.person in some)

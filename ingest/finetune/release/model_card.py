@@ -143,7 +143,7 @@ def text_of(name: str, revision: str, card: Card) -> str:
         else "",
         _section("Learned from", _pairs(card.data)),
         _section("Settings", _pairs(card.settings)),
-        "## Licence\n\n" + _licence_text(base),
+        "## License\n\n" + _licence_text(base),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -1,7 +1,7 @@
 """A model that this program made, as a folder: weights, tokenizer, configuration, and a card.
 
     model.safetensors, modules.json, ...   a sentence-transformers model, prefix included
-    README.md                              the card, for people: data, settings, results, licence
+    README.md                              the card, for people: data, settings, results, license
     curves.png                             what was measured while it was made, if anything was
     xlrec.json                             the card, for this program: fingerprint, centering
 

@@ -1,4 +1,4 @@
-"""A progress bar on standard error, for whoever sits in front of it."""
+"""A progress bar on standard error, for people."""
 
 from __future__ import annotations
 

@@ -10,36 +10,12 @@ from pathlib import Path
 import pytest
 
 import documents
-from documents import BUDGETS, GENERATED, ROOT, Document
+from documents import BANNED, BUDGETS, GENERATED, ROOT, Document
 from documents import documents as all_documents
 
 DOCUMENTS = {document.name: document for document in all_documents()}
 WRITTEN = {name: one for name, one in DOCUMENTS.items() if name not in GENERATED}
 LONGEST, MEAN = 30, 18  # words of a sentence
-BANNED = {
-    r"\bpersons?\b": "user",
-    r"\b(who|whom)ever\b": "user",
-    r"\blikes\.tsv\b": "interactions.tsv",
-    r"\brenditions?\b": "language version",
-    r"\blegs?\b": "retriever",
-    r"\bseats?\b": "slots",
-    r"\b(borrow|lend)(s|ed|ing|ers?)?\b": "cold-start transfer, inherit",
-    r"\bbeyond the noise\b": "statistically significant",
-    r"\bcalibrat": "language centering",
-    r"\breckon": "estimate",
-    r"\bmended\b": "fixed",
-    r"\bset aside\b": "rejected",
-    r"\banew\b": "again",
-    r"\bloopback\b": "localhost",
-    r"\blicence": "license",
-    r"\bcatalogue": "catalog",
-    r"\bneighbour": "neighbor",
-    r"\bcentr(e|ed|ing)\b": "center",
-    r"\bdistils?\b": "distill",
-    r"(normal|recogn|optim|summar|quant|minim|maxim)is(e|ed|es|ing|ation)\b": "-ize",
-    r"(?<![\w.\])])-?\.\d": "a leading zero",
-}
-"""Patterns that prose does not have, by the word that stands in their place; code may."""
 
 _POINTER = re.compile(r'((?:[\w.]+/)*[A-Z]+\.md)(?:, "([^"]+)")?')
 

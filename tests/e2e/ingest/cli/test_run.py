@@ -113,7 +113,7 @@ def test_free_text_is_encoded_in_the_process_that_recommends(
     wish = History(texts=("Ein Puzzle mit Kacheln",))
     result = recommender.recommend(wish, languages=["de", "ja"])
     assert [item.id for item in result.items] == ["b", "d@ja"]
-    assert result.items[0].legs["dense"].score == pytest.approx(1, abs=0.05)  # its very title
+    assert result.items[0].retrievers["dense"].score == pytest.approx(1, abs=0.05)  # its very title
     assert result.items[0].reasons[0].item == wish.texts[0]
 
 

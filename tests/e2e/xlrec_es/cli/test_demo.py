@@ -171,15 +171,15 @@ def test_every_target_language_gets_results_from_the_history(
                 assert item["title"]
                 assert item["reasons"]
                 assert {reason["item"] for reason in item["reasons"]} <= set(scene["likes"])
-                assert item["legs"]
+                assert item["retrievers"]
 
 
 @pytest.mark.slow
 def test_what_was_learned_shows_beside_the_texts(demo: dict[str, Any]) -> None:
     for scene in demo["scenes"]:
         alone, learned = scene["text_alone"]["items"], scene["learned"]["items"]
-        assert all(item["legs"].keys() <= {"dense", "lexical"} for item in alone)
-        assert any("collaborative" in item["legs"] for item in learned)
+        assert all(item["retrievers"].keys() <= {"dense", "lexical"} for item in alone)
+        assert any("collaborative" in item["retrievers"] for item in learned)
         assert {item["id"] for item in alone} != {item["id"] for item in learned}
 
 
@@ -250,7 +250,7 @@ def test_other_interactions_learned_meanwhile_are_replaced(
 def test_centering_and_the_nearest_interest_carry_taste_over_the_border(
     running_again: Elasticsearch, languages_of: dict[str, list[str]]
 ) -> None:
-    """recall@50 of the dense leg in the mixed pool, against the raw mean vector's."""
+    """recall@50 of the dense retriever in the mixed pool, against the raw mean vector's."""
     rows = (SAMPLE / "interactions.tsv").read_text("utf-8").splitlines()[1:]
     cases = make_cases([tuple(row.split("\t")) for row in rows], languages_of)
     languages = find_live(running_again, "xlrec-demo").meta.languages

@@ -42,7 +42,7 @@ def test_recommend_prints_a_table_and_json(catalogue: list[str]) -> None:
     assert table.returncode == 0, table.stderr
     assert "Chess" in table.stdout
     assert "dense (1)" in table.stdout
-    assert "no lexical leg for ja" in table.stderr
+    assert "no lexical retriever for ja" in table.stderr
     printed = xlrec_es("recommend", *catalogue, "-l", "ja", "-n", "3", "--json", "chess-3")
     items = json.loads(printed.stdout)["items"]
     assert [item["language"] for item in items] == ["ja"] * 3
@@ -136,7 +136,7 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
     text = xlrec_es("query", *catalogue, "-l", "ja", "chess-0")
     assert text.stdout.startswith("# ja: dense\nPOST /")
     requests = json.loads(xlrec_es("query", *catalogue, "-f", "json", "chess-0").stdout)
-    assert {"language", "leg", "body"} == set(requests[0])
+    assert {"language", "retriever", "body"} == set(requests[0])
     boost = ["--boost", '1.5={"term": {"brand": "brand1"}}', "--collapse"]
     done = xlrec_es("query", *catalogue, *boost, "-f", "json", "-l", "ja", "chess-0")
     for request in json.loads(done.stdout):

@@ -189,7 +189,7 @@ def test_whatever_the_table_holds_no_weight_is_nonsense(
         "absurd weight or rating": 6,
         "not liked": 2,
         "again": 4,
-        "over the limit of a person": 20,
+        "over the limit of a user": 20,
         "likes": 20 + 1 + 1 + 5 + 6,
     }
     for document in documents(es, live.name).values():

@@ -74,7 +74,7 @@ def test_an_input_that_was_changed_is_refused_and_nothing_is_touched(
 
     def refused(lines: list[str], why: str) -> None:
         source.write_text("\n".join(lines))
-        with pytest.raises(ConfigError, match=f"{why}.*; run without --resume to begin anew"):
+        with pytest.raises(ConfigError, match=f"{why}.*; run without --resume to begin again"):
             run(resumed)
         assert [path.read_bytes() for path in (rejects, resumed.checkpoint or rejects)] == files
 

@@ -30,7 +30,7 @@ from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.evaluate.protocol import POOLS, Case
 from xlrec_es.evaluate.systems import AGAINST, RECOMMENDER
-from xlrec_es.evaluate.vectorized_fusion import LegScores
+from xlrec_es.evaluate.vectorized_fusion import RetrieverScores
 from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.report.evaluation_page import render
 
@@ -71,14 +71,14 @@ def test_lists_are_those_of_the_recommender(
     es_each: Elasticsearch, index_name: str, mix: str
 ) -> None:
     write_catalogue(es_each, index_name)
-    # Few candidates, so that legs do not find the same ones.
+    # Few candidates, so that retrievers do not find the same ones.
     few = SearchOptions(candidates=8)
     compared = 0
     for size in (3, 10, 40):
         options = Options(mix=mix, explain=False, search=few.deep_enough(size))
         found = list(answers(es_each, index_name, CASES, options=options, languages=LANGUAGES))
         for case, searched in zip(CASES, found, strict=True):
-            scores = LegScores.of(searched, options)
+            scores = RetrieverScores.of(searched, options)
             for pool in POOLS:
                 within = case.languages(pool, LANGUAGES)
                 for weights in SETTINGS:
@@ -197,7 +197,7 @@ def test_cold_works_are_a_pool_of_their_own(
     assert set(few["pools"]) == set(POOLS)
     # Where all works are known there is none, and who asks for it is told.
     for command, message in (
-        ("evaluate", "0 persons have a target that nobody likes"),
+        ("evaluate", "0 users have a target that nobody likes"),
         ("tune", "weights are for lists of all works"),
     ):
         done = CliRunner().invoke(xlrec_es, [command, str(likes), *where, "--pool", "cold"])
@@ -350,7 +350,7 @@ def test_what_was_shown_and_clicked_is_read_from_indices(
         found = recommender.recommend(History.of(["chess-3"]), size=4)
         log += found.impressions(user=f"p{person}", variant="ab"[person % 2], time=now)
     assert (log[0]["place"], log[0]["index"]) == (1, f"{index_name}-xlrec-v1")
-    assert log[0]["legs"].keys() <= {"dense", "lexical", "collaborative"}
+    assert log[0]["retrievers"].keys() <= {"dense", "lexical", "collaborative"}
     clicked = [row for row in log if row["variant"] == "b" and row["place"] <= 2]
     for index, rows in ((shown, log), (clicks, clicked)):
         keywords = {name: {"type": "keyword"} for name in ("user", "variant", "item")}
