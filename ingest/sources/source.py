@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 from elasticsearch import Elasticsearch
 
-from ingest.sources.delimited import DelimitedSource, is_delimited
-from ingest.sources.json_array import JsonArraySource, is_json_array
-from ingest.sources.jsonl import JsonlSource
-from ingest.sources.record import Record, Rejection
 from ingest.sources.rejects import SCHEME, RejectSource
 from xlrec_es.errors import ConfigError
 from xlrec_es.interactions import row_reader
+from xlrec_es.records.delimited import DelimitedSource, is_delimited
+from xlrec_es.records.json_array import JsonArraySource, is_json_array
+from xlrec_es.records.jsonl import JsonlSource
+from xlrec_es.records.record import Record, Rejection
 
 _PARQUET_MAGIC = b"PAR1"
 

@@ -11,8 +11,8 @@ import pytest
 
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.shard import Shard
-from ingest.sources.record import Rejection
 from xlrec_es.errors import ConfigError
+from xlrec_es.records.record import Rejection
 
 
 def test_rejections_are_written_as_lines(tmp_path: Path) -> None:

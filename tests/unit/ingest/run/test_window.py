@@ -10,7 +10,7 @@ import pytest
 from ingest.documents.document import Document
 from ingest.run import window as windows
 from ingest.run.window import Built, Window
-from ingest.sources.record import Record
+from xlrec_es.records.record import Record
 
 
 def window(fields: dict[str, Any]) -> Window:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ingest.sources.record import Fields
 from xlrec_es.errors import ConfigError
 from xlrec_es.languages import is_tag
+from xlrec_es.records.record import Fields
 
 PLACEHOLDER = "{language}"
 """Stands for a language tag in a path."""
