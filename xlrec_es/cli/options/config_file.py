@@ -1,7 +1,8 @@
 """How options, environment and TOML file combine.
 
 Click's own order decides: command line, then environment (`XLREC_*`), then TOML file, then default.
-The TOML file has a table `[connection]`, and one for each command: `[recommend]`, `[run]` ...
+The TOML file has a table `[connection]`, and one for each command: `[recommend]`, `[run]` ... Keys
+are named as options.
 """
 
 from __future__ import annotations
@@ -61,10 +62,25 @@ class ConfigFile:
 def _defaults(
     tables: Mapping[str, Any], shared: Mapping[str, Any], name: str, command: click.Command
 ) -> dict[str, Any]:
-    table = {key.replace("-", "_"): value for key, value in tables.get(name, {}).items()}
+    table = {parameter_of(command, key): value for key, value in tables.get(name, {}).items()}
     inner = command.commands if isinstance(command, click.Group) else {}
     found = {of: _defaults(table, shared, of, one) for of, one in inner.items()}
     return {**shared, **table, **found}
+
+
+def parameter_of(command: click.Command, key: str) -> str:
+    """The parameter that a key of a table stands for.
+
+    Args:
+        command: Whose table it is.
+        key: The parameter's own name, or its option's without the first dashes: `filter` of
+            `--filter`, which the command receives as `filters`.
+    """
+    name = key.replace("-", "_")
+    option = f"--{name.replace('_', '-')}"
+    own = [p.name for p in command.params if p.name == name]
+    called = [p.name for p in command.params if option in p.opts]
+    return next((found for found in (*own, *called) if found is not None), name)
 
 
 def read_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
