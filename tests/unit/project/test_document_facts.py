@@ -126,7 +126,9 @@ def known_keys(table: str) -> set[str]:
         assert isinstance(program, click.Group)
         command = program.get_command(click.Context(program), table)
         if command is not None:
-            return {parameter.name or "" for parameter in command.params}
+            options = (option for parameter in command.params for option in parameter.opts)
+            names = {option.lstrip("-").replace("-", "_") for option in options}
+            return names | {parameter.name or "" for parameter in command.params}
     raise AssertionError(f"[{table}] is no command")
 
 
