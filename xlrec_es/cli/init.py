@@ -241,7 +241,7 @@ def _next(
     yield shlex.join(("export", f"XLREC_CONFIG={output}"))
     yield shlex.join(("xlrec-ingest", "run", catalog or "items.jsonl"))
     if interactions is not None:
-        yield shlex.join(("xlrec-ingest", "indicators", str(interactions)))
+        yield shlex.join(("xlrec-ingest", "learn", str(interactions)))
     if sample is not None and proposal is not None:
         yield shlex.join(("xlrec-es", "recommend", *_liked(sample, proposal)))
 

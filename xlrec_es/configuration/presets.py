@@ -19,7 +19,7 @@ from xlrec_es.errors import UsageError
 
 _ROLES = "roles"
 _ROLE = re.compile(r"<(\w+)>")
-LEARN, EVENT = "indicators", "event"
+LEARN, EVENT = "learn", "event"
 """The table and the option with the weights of events."""
 
 

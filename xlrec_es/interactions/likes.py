@@ -1,6 +1,6 @@
 """Who liked what, read from a file without the worker's libraries.
 
-The twin of `ingest.indicators.interaction_matrix`, which reads for `xlrec-ingest indicators`, by
+The twin of `ingest.indicators.interaction_matrix`, which reads for `xlrec-ingest learn`, by
 Arrow and for more rows. What counts as liked is the same there, as a test shows, and so is the
 digest: by it an evaluation knows which likes an index's indicators were learned from.
 """

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from xlrec_es.cli.options.old_names import current_tables
 from xlrec_es.errors import ConfigError
 
 
@@ -49,38 +50,42 @@ class ConfigFile:
         whole = {name: tables.get(name, {}) for name in ("fields", "history")}
         return cls(tables, {**tables.get("connection", {}), **whole})
 
-    def defaults(self, name: str, command: click.Command) -> dict[str, Any]:
+    def defaults(
+        self, name: str, command: click.Command, renamed: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Click's `default_map` for a command; those of a group have theirs in the group's table.
 
         Args:
             name: The table.
             command: Whose it is.
+            renamed: What commands are called now, by names they had before.
         """
-        return _defaults(self.tables, self.shared, name, command)
+        return _defaults(current_tables(self.tables, renamed), self.shared, name, command)
 
 
 def _defaults(
     tables: Mapping[str, Any], shared: Mapping[str, Any], name: str, command: click.Command
 ) -> dict[str, Any]:
-    table = {parameter_of(command, key): value for key, value in tables.get(name, {}).items()}
+    names = option_keys(command)
+    table = {
+        names.get(key.replace("-", "_"), key): value for key, value in tables.get(name, {}).items()
+    }
     inner = command.commands if isinstance(command, click.Group) else {}
     found = {of: _defaults(table, shared, of, one) for of, one in inner.items()}
     return {**shared, **table, **found}
 
 
-def parameter_of(command: click.Command, key: str) -> str:
-    """The parameter that a key of a table stands for.
+def option_keys(command: click.Command) -> dict[str, str]:
+    """What a command's table may hold: its parameters' names by every key that stands for one.
 
-    Args:
-        command: Whose table it is.
-        key: The parameter's own name, or its option's without the first dashes: `filter` of
-            `--filter`, which the command receives as `filters`.
+    An option goes by its own name, by those that it had before, and by that of its parameter.
     """
-    name = key.replace("-", "_")
-    option = f"--{name.replace('_', '-')}"
-    own = [p.name for p in command.params if p.name == name]
-    called = [p.name for p in command.params if option in p.opts]
-    return next((found for found in (*own, *called) if found is not None), name)
+    keys = {one.name: one.name for one in command.params if one.name is not None}
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name is not None:
+            for spelling in (*option.opts, *getattr(option, "old", ())):
+                keys[spelling.lstrip("-").replace("-", "_")] = option.name
+    return keys
 
 
 def read_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:

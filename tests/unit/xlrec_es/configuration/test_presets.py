@@ -9,7 +9,7 @@ import pytest
 
 from ingest.cli.main import main as xlrec_ingest
 from xlrec_es.cli.main import main as xlrec_es
-from xlrec_es.cli.options.config_file import parameter_of
+from xlrec_es.cli.options.config_file import option_keys
 from xlrec_es.configuration.columns import columns_of
 from xlrec_es.configuration.presets import LEARN, bound, load, preset_names, roles
 from xlrec_es.configuration.toml_file import REPEATED, Plan, Setting, text_of
@@ -23,7 +23,7 @@ def option(table: str, name: str) -> click.Parameter:
     group = COMMANDS[table]
     command = group.get_command(click.Context(group), table)
     assert command is not None
-    [found] = [one for one in command.params if one.name == parameter_of(command, name)]
+    [found] = [one for one in command.params if one.name == option_keys(command)[name]]
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from xlrec_es.cli.options.command_group import LazyCommand, XlrecGroup
-from xlrec_es.cli.options.config_file import config_option, parameter_of
+from xlrec_es.cli.options.config_file import config_option
 
 CONFIG = """
 [connection]
@@ -75,15 +75,6 @@ def test_a_command_has_its_own_table_and_the_shared_one(
 ) -> None:
     done = CliRunner().invoke(tool, ["--config", str(config), *arguments.split()])
     assert done.output == f"{expected} {{'title': 'name'}}\n", done.exception
-
-
-def test_a_key_is_named_as_the_option_or_as_what_it_is_received_as() -> None:
-    option = click.Option(["--filter", "-f", "filters"], multiple=True)
-    odd = click.Command("odd", params=[option, click.Option(["--half-life"])])
-    assert [parameter_of(odd, key) for key in ("filter", "filters", "half-life", "half_life")] == [
-        *("filters", "filters", "half_life", "half_life")
-    ]
-    assert parameter_of(odd, "else") == "else"
 
 
 def test_the_variable_names_the_file_too(config: Path) -> None:

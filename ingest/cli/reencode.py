@@ -1,4 +1,4 @@
-"""`xlrec-ingest reindex`."""
+"""`xlrec-ingest reencode`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[st
 @encoder_options
 @connection_options
 @click.pass_context
-def reindex(
+def reencode(
     ctx: click.Context,
     name: str,
     assignments: tuple[str, ...],
@@ -63,19 +63,18 @@ def reindex(
     encoder: EncoderOptions,
     connection: Connection,
 ) -> None:
-    """Encode an index anew, and swap.
+    """Encode an index again, and swap.
 
     \b
     Examples:
-      xlrec-ingest reindex shop --model intfloat/multilingual-e5-base
+      xlrec-ingest reencode shop --model intfloat/multilingual-e5-base
 
-    The live version of NAME is brought to another encoder, recipe or calibration, with no
-    downtime.
+    It brings the active version of NAME to another encoder or recipe, with no downtime.
 
-    As xlrec-es reindex, which is for what needs no encoder: the documents of the live version are
-    encoded into a new one, writes that come meanwhile are caught up, the new version is verified
-    and takes the live one's place. Vectors that fit already are copied. What was learned from
-    interactions is kept.
+    The documents of the active version are encoded into a new one. Later writes are replayed, and
+    the new version is verified and takes the active one's place. Vectors that fit already are
+    copied, and so is what was learned from interactions. Exit code 4: refused by a gate. A change
+    that needs no encoder is quicker with xlrec-es index reindex.
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder with --model, even if it is to be the live version's")

@@ -1,4 +1,4 @@
-"""`xlrec-ingest distil`."""
+"""`xlrec-ingest distill`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from xlrec_es.cli.options import sections
     show_default="all others",
 )
 @click.pass_context
-def distil(
+def distill(
     ctx: click.Context,
     /,
     asked: Asked,
@@ -40,13 +40,13 @@ def distil(
 
     \b
     Examples:
-      xlrec-ingest distil pairs --source en --target ko --target uk -o shop-taught
+      xlrec-ingest distill pairs --source en --target ko --target uk -o shop-taught
 
     It learns them by translations, from a teacher.
 
     PAIRS is a folder that xlrec-ingest pairs has written; renditions of a work are translations of
     each other. Each is taught to get the vector that the teacher makes of the original. Where the
-    model is not better than its base, it is marked as rejected, and the exit code is 1.
+    model is not better than its base, it is marked as rejected, and the exit code is 4.
     """
     from ingest.finetune.training.distil import METRIC, DistilJob
     from ingest.finetune.training.distil import distil as run

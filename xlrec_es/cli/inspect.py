@@ -1,4 +1,4 @@
-"""`xlrec-es indicators`."""
+"""`xlrec-es inspect`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.index.indicators import Neighbour
 
 
-@click.group(cls=sections.SectionedGroup)
-def indicators() -> None:
-    """Show what was learned from interactions."""
-
-
-@indicators.command()
+@sections.command()
 @click.argument("item", metavar="ID")
 @index_option()
 @click.option(
@@ -40,12 +35,14 @@ def indicators() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 @connection_options
-def show(item: str, index: str, size: int, as_json: bool, connection: Connection) -> None:
-    """Show what people who liked this document or work liked, across languages.
+def inspect(item: str, index: str, size: int, as_json: bool, connection: Connection) -> None:
+    """Show the learned associations of an item.
 
     \b
     Examples:
-      xlrec-es indicators show gimp --index xlrec-demo
+      xlrec-es inspect gimp --index xlrec-demo
+
+    ID is that of an item or of one of its documents. Associated items of all languages are shown.
     """
     from xlrec_es.index.indicators import show as read
 
@@ -62,7 +59,7 @@ def show(item: str, index: str, size: int, as_json: bool, connection: Connection
     console.print(Text.assemble((found.title or found.id, "bold"), learned))
     if not found.complete:
         echo(
-            "Warning: the last run of xlrec-ingest indicators was cut short; run it again.",
+            "Warning: the last run of xlrec-ingest learn was cut short; run it again.",
             err=True,
         )
     console.print(_table("comes from people who liked", "weight", found.spoken_for_by))

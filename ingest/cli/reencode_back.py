@@ -1,4 +1,4 @@
-"""`xlrec-ingest rollback`."""
+"""`xlrec-ingest reencode-back`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
 
 
-@sections.command()
+@sections.command("reencode-back")
 @click.argument("name", envvar="XLREC_INDEX")
 @click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
@@ -25,7 +25,7 @@ from xlrec_es.errors import UsageError
 @encoder_options
 @connection_options
 @click.pass_context
-def rollback(
+def reencode_back(
     ctx: click.Context,
     name: str,
     dry_run: bool,
@@ -35,11 +35,11 @@ def rollback(
     encoder: EncoderOptions,
     connection: Connection,
 ) -> None:
-    """Go back to the version before.
+    """Go back to the previous encoder.
 
     \b
     Examples:
-      xlrec-ingest rollback shop --model intfloat/multilingual-e5-small
+      xlrec-ingest reencode-back shop --model intfloat/multilingual-e5-small
 
     What changed since is encoded for it.
 

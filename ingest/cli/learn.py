@@ -1,4 +1,4 @@
-"""`xlrec-ingest indicators`."""
+"""`xlrec-ingest learn`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ingest.shard import Shard
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.likes import like_options
+from xlrec_es.cli.options.outcome import REJECTED
 from xlrec_es.cli.options.shared import (
     connection_options,
     field_option,
@@ -127,7 +128,7 @@ DEVICES = ("cpu", "cuda")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @connection_options
 @click.pass_context
-def indicators(
+def learn(
     ctx: click.Context,
     source: str,
     index: str,
@@ -156,9 +157,9 @@ def indicators(
 
     \b
     Examples:
-      xlrec-ingest indicators clicks.tsv --index shop
-      xlrec-ingest indicators ratings.tsv --index shop --min-rating 7 --dry-run
-      xlrec-ingest indicators index:clicks --index shop
+      xlrec-ingest learn clicks.tsv --index shop
+      xlrec-ingest learn ratings.tsv --index shop --min-rating 7 --dry-run
+      xlrec-ingest learn index:clicks --index shop
 
     They are written into the documents of an index.
 
@@ -212,7 +213,7 @@ def indicators(
     else:
         _show(summary)
     if summary["refused"]:
-        ctx.exit(3)
+        ctx.exit(REJECTED)
 
 
 def _show(summary: Mapping[str, Any]) -> None:
