@@ -1,1 +1,1 @@
-"""Records of a catalogue: how files hold them, and which of their fields is which."""
+"""Records of a catalog: how files hold them, and which of their fields is which."""
