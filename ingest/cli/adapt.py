@@ -55,7 +55,7 @@ def adapt(
 
     PAIRS is a folder that xlrec-ingest pairs has written. The weights are averaged with the base's,
     by as much as measures best among what still finds translations of general sentences. Where the
-    model is not better than its base, it is marked as rejected, and the exit code is 1.
+    model is not better than its base, it is marked as rejected, and the exit code is 4.
     """
     from ingest.finetune.training.adapt import METRIC, AdaptJob
     from ingest.finetune.training.adapt import adapt as run

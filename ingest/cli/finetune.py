@@ -81,7 +81,7 @@ def finetune(
     \b
     Examples:
       xlrec-ingest finetune pairs -o shop-encoder
-      xlrec-ingest reindex shop --model shop-encoder
+      xlrec-ingest reencode shop --model shop-encoder
 
     On several GPUs: torchrun --nproc-per-node 4 -m ingest finetune pairs -o shop-encoder
 
@@ -90,7 +90,7 @@ def finetune(
     Texts of works that the same persons like come near each other, in whatever languages they are.
     The best checkpoint is kept, and compared with the base on persons that nothing was chosen by:
     recall of works in other languages, by pair of languages, with intervals. Where it is not better
-    the model is marked as rejected, and the exit code is 1.
+    the model is marked as rejected, and the exit code is 4.
     """
     from ingest.finetune.training.finetune import FinetuneJob
     from ingest.finetune.training.finetune import finetune as run

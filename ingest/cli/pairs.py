@@ -11,7 +11,7 @@ import click
 import orjson
 from rich.table import Table
 
-from ingest.cli.indicators import MODELS
+from ingest.cli.learn import MODELS
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import split_options
@@ -52,7 +52,7 @@ _SHOWN = 60  # characters of a text
     type=click.Choice(LEARNERS),
     default=LEARNERS[0],
     show_default=True,
-    help="What says which works go together; see xlrec-ingest indicators --model.",
+    help="What says which works go together; see xlrec-ingest learn --model.",
 )
 @split_options
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Same seed, same pairs.")

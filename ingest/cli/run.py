@@ -21,22 +21,20 @@ from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.outcome import REJECTED
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection
-from xlrec_es.errors import UsageError, XlrecError
+from xlrec_es.errors import XlrecError
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
-    from ingest.documents.field_map import FieldMap
     from ingest.run.counts import Observer
     from ingest.run.job import RunJob
+    from xlrec_es.records.field_map import FieldMap
 
 logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-REJECTED = 3
-"""Exit code of a run that came to its end and set something aside."""
 
 
 def run_options(command: F) -> F:
@@ -283,7 +281,7 @@ def replay(
 
 
 def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
-    from ingest.documents.field_map import FieldMap
+    from xlrec_es.records.field_map import FieldMap
 
     declared = (ctx.default_map or {}).get("fields", {})
     return FieldMap.from_mapping({**declared, **parse_paths(assignments)})
@@ -336,4 +334,4 @@ def _log() -> Iterator[Observer]:
             yield observe
         except XlrecError as error:
             logger.error(str(error), extra={"error": type(error).__name__})
-            raise SystemExit(2 if isinstance(error, UsageError) else 1) from error
+            raise SystemExit(error.exit_code) from error

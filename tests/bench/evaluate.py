@@ -72,7 +72,7 @@ def prepare(given: argparse.Namespace, output: Path, where: Sequence[str], job: 
     items.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
     call("ingest", "run", items, *where, "--quiet")
     call("xlrec_es", "evaluate", *job, "--write-training", output / "training.tsv")
-    call("ingest", "indicators", output / "training.tsv", *where)
+    call("ingest", "learn", output / "training.tsv", *where)
 
 
 def summary(output: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.outcome import UNWELL
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
@@ -68,7 +69,7 @@ def doctor(
 
     It says what to do about each problem. Nothing is changed.
 
-    Exit code 1: there is a problem. Warnings leave it at 0.
+    Exit code 5: there is a problem. Warnings leave it at 0.
     """
     from xlrec_es.doctor.examination import Patient, examine
 
@@ -81,7 +82,7 @@ def doctor(
         for finding in findings:
             _show(finding)
     if any(finding.level == "problem" for finding in findings):
-        ctx.exit(1)
+        ctx.exit(UNWELL)
 
 
 def _show(finding: Finding) -> None:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     "--write-training",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write the likes that are not held out to FILE (.tsv), for xlrec-ingest indicators, and "
+    help="Write the likes that are not held out to FILE (.tsv), for xlrec-ingest learn, and "
     "evaluate nothing.",
 )
 @click.option(
@@ -70,7 +70,7 @@ def evaluate(
     \b
     Examples:
       xlrec-es evaluate likes.tsv -i shop --write-training training.tsv
-      xlrec-ingest indicators training.tsv -i shop
+      xlrec-ingest learn training.tsv -i shop
       xlrec-es evaluate likes.tsv -i shop
 
     INTERACTIONS is a .csv, .tsv or .jsonl file (also with .gz). A person's history are their likes

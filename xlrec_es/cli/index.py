@@ -17,6 +17,7 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cli.reindex import reindex
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.visible_text import visible
@@ -40,6 +41,9 @@ _yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.group(cls=sections.SectionedGroup)
 def index() -> None:
     """Manage the versions of an index."""
+
+
+index.add_command(reindex)
 
 
 def _on_versions(command: F) -> F:
@@ -236,9 +240,9 @@ def rollback(
     Examples:
       xlrec-es index rollback shop
 
-    What was written since is taken along first: new documents, changes, deletions. Vectors of
-    another encoder stay behind: a document keeps the older version's own if its text is the same;
-    if not it has none until the next xlrec-ingest run, unless xlrec-ingest rollback encodes it.
+    Later writes are replayed first: new documents, changes, deletions. Vectors of another encoder
+    are not taken over: a document keeps the previous version's own if its text is the same. If not,
+    it has none until the next xlrec-ingest run; xlrec-ingest reencode-back encodes it at once.
     Searches go on; writes are refused (403, cluster_block_exception) for about a second. A second
     rollback goes forward again.
     """

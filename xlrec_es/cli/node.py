@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.outcome import UNWELL
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import UsageError
 from xlrec_es.node import NodeInfo, lifecycle
@@ -147,7 +148,7 @@ def stop(folder: Path | None) -> None:
 @_json_option
 @click.pass_context
 def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
-    """Say whether the node runs; the exit code is 0 if it answers and 1 if not.
+    """Say whether the node runs; the exit code is 0 if it answers and 5 if not.
 
     \b
     Examples:
@@ -163,7 +164,7 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     else:
         echo(found.state)
     if found.info is None:
-        ctx.exit(1)
+        ctx.exit(UNWELL)
 
 
 @node.command()

@@ -1,4 +1,4 @@
-"""`xlrec-es reindex`."""
+"""`xlrec-es index reindex`."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
 
     \b
     Examples:
-      xlrec-es reindex shop --shards 4
+      xlrec-es index reindex shop --shards 4 --dry-run
+      xlrec-es index reindex shop --shards 4
 
-    The live version of NAME is copied and verified, with no downtime.
+    It changes shards, settings or mappings of NAME, with no downtime. Vectors are copied, not
+    computed; xlrec-ingest reencode computes them.
 
-    For other shards, settings or mappings; vectors are copied, not computed. For another encoder:
-    xlrec-ingest reindex. Searches go on, and so do writes, which are caught up; they are refused
-    (403, cluster_block_exception) for about a second before the swap. If it is stopped, the same
-    command goes on. If the new version is not good enough, NAME stays as it is.
+    Searches go on, and so do writes, which are replayed. Writes are refused (403,
+    cluster_block_exception) for about a second before the swap. A command that was stopped goes on
+    when it is repeated. Exit code 4: refused by a gate, and NAME stays as it is.
     """
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.versions import reindex as reindexing

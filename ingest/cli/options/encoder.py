@@ -17,6 +17,7 @@ from ingest.encode.options import (
     EncoderOptions,
     check_device,
 )
+from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.sections import encoder_option
 from xlrec_es.vectors.language_centering import METHODS, current_method
 
@@ -33,27 +34,15 @@ class _Method(click.Choice[str]):
         return super().convert(current_method(value), param, ctx)
 
 
-class _Centering(click.Option):
-    """`--centering`, which is read as `--calibration` too, as it was called; until 1.0."""
-
-    def add_to_parser(self, parser: click.parser._OptionParser, ctx: click.Context) -> None:
-        shown = self.opts
-        self.opts = [*shown, "--calibration"]
-        try:
-            super().add_to_parser(parser, ctx)
-        finally:
-            self.opts = shown
-
-
 def centering_option(default: str) -> Callable[[F], F]:
     """Give a command the option `--centering`, None by default.
 
     Args:
         default: What that means, for its help.
     """
-    return click.option(
+    return renamed_option(
         "--centering",
-        cls=_Centering,
+        old=("--calibration",),
         type=_Method(),
         help="Subtract each language's mean vector, so that languages can be compared.",
         show_default=default,

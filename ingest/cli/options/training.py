@@ -16,15 +16,13 @@ from rich.table import Table
 
 from ingest.encode.options import EMBEDDED, EncoderOptions
 from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.outcome import REFUSED
 from xlrec_es.cli.options.terminal import echo
 
 if TYPE_CHECKING:  # it needs torch
     from ingest.finetune.training.session import TrainingJob
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-REFUSED = 1
-"""Exit code where the gate refuses the model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     log = train(lesson, schedule, checkpoints, resume=job.training.resume, told=told)
     after = measure()[METRIC]
     card = Card(
-        "xlrec-ingest distil",
+        "xlrec-ingest distill",
         "A multilingual encoder of texts, taught that a translation gets the vector that a teacher "
         "makes of its original.",
         session.comparison.origin,

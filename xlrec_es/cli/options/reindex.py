@@ -1,4 +1,4 @@
-"""What both `reindex` commands have in common."""
+"""what `index reindex` and `reencode` have in common."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def test_cold_works_are_a_pool_of_their_own(
     where = ("--url", es_url, "-i", index_name)
     training = tmp_path / "training.tsv"
     invoke(xlrec_es, "evaluate", likes, *where, *options, "--write-training", training)
-    invoke(xlrec_ingest, "indicators", training, *where)
+    invoke(xlrec_ingest, "learn", training, *where)
     report = evaluate(likes, es_url, index_name, *options)
     assert report["indicators"]["state"] == "clean"
     known = {line.split("\t")[1] for line in training.read_text().splitlines()[1:]}
@@ -227,13 +227,13 @@ def test_indicators_learned_on_targets_are_found_and_those_of_the_training_part_
 ) -> None:
     write_catalogue(es, index_name)
     where = ("--url", es_url, "-i", index_name)
-    invoke(xlrec_ingest, "indicators", likes, *where)
+    invoke(xlrec_ingest, "learn", likes, *where)
     leaky = evaluate(likes, es_url, index_name)
     assert leaky["indicators"]["state"] == "leaky"
     assert any(note.startswith("LEAK") for note in leaky["notes"])
     training = tmp_path / "training.tsv"
     invoke(xlrec_es, "evaluate", likes, *where, "--write-training", training)
-    invoke(xlrec_ingest, "indicators", training, *where)
+    invoke(xlrec_ingest, "learn", training, *where)
     honest = evaluate(likes, es_url, index_name)
     assert honest["indicators"]["state"] == "clean"
     assert honest["notes"] == []

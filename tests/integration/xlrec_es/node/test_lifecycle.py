@@ -104,7 +104,7 @@ def test_life_of_a_node(place: Path) -> None:
     os.kill(info.pid, signal.SIGKILL)
     wait_for(lambda: status(folder).state == "stopped")
     assert processes_at(place) == []
-    assert run("status", "--folder", folder).returncode == 1
+    assert run("status", "--folder", folder).returncode == 5
 
     again = start(folder, heap=HEAP)
     with client_of(again) as client:

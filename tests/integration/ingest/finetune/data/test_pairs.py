@@ -147,7 +147,7 @@ def test_too_little_is_told(
     write_catalogue(es, index_name)
     likes = write_likes(tmp_path / "few.tsv", works, persons)
     done = pairs(likes, index_name, es_url, tmp_path / "pairs")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert re.search(message, done.stderr), done.stderr
     assert not (tmp_path / "pairs").exists()
 
@@ -160,7 +160,7 @@ def test_one_language_is_told(
     for hit in es.search(index=live.name, query=others, size=1000)["hits"]["hits"]:
         es.delete(index=live.name, id=hit["_id"])
     done = pairs(likes, index_name, es_url, tmp_path / "pairs")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "has texts in de alone; pairs go over a language border" in done.stderr
 
 

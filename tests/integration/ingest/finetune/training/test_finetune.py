@@ -64,7 +64,7 @@ def test_pairs_to_recommendations(
         ("run", items, "--index", index_name, "--model", tiny_model, "--centering", "center"),
         ("pairs", likes, "--index", index_name, "-o", tmp_path / "pairs"),
         ("finetune", tmp_path / "pairs", "-o", model, "--model", tiny_model, *TRAINING),
-        ("reindex", index_name, "--model", model, "--min-recall", 0.5, "--min-overlap", 0),
+        ("reencode", index_name, "--model", model, "--min-recall", 0.5, "--min-overlap", 0),
     )
     for step in steps:
         done = command(*step)

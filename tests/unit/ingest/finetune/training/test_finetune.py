@@ -46,7 +46,7 @@ def test_what_does_not_help_is_kept_and_marked(
 ) -> None:
     in_vain = ("--learning-rate", "1e-12", "--steps", 1, "--batch-size", 8, "--layers", 1)
     done = finetune(pairs, tmp_path / "tuned", tiny_model, *in_vain)
-    assert done.exit_code == 1
+    assert done.exit_code == 4
     assert "rejected" in done.stdout
     record = read_record(tmp_path / "tuned")
     assert record
@@ -101,7 +101,7 @@ def test_trouble_is_told(
     pairs: Path, tiny_model: Path, tmp_path: Path, more: tuple[str, ...], message: str
 ) -> None:
     done = finetune(pairs, tmp_path / "tuned", tiny_model, "--steps", 4, *more)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert re.search(message, done.stderr), done.stderr
     assert not (tmp_path / "tuned").exists()
 
@@ -120,7 +120,7 @@ def test_a_set_that_nothing_can_be_learned_from(
     ):
         spoilt.write(tmp_path / f"pairs {number}")
         done = finetune(tmp_path / f"pairs {number}", tmp_path / "tuned", tiny_model)
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         assert message in done.stderr
         assert not (tmp_path / "tuned").exists()
 
@@ -134,7 +134,7 @@ def test_a_target_planted_in_the_pairs_is_refused(
     planted = replace(data, likes=pa.concat_tables([data.likes, like]))
     planted.write(tmp_path / "planted")
     done = finetune(tmp_path / "planted", tmp_path / "tuned", tiny_model)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "LEAK: " in done.stderr
 
 
