@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
+from earlier_meta import as_earlier
 from fakes import HashEncoder
 from ingest.encode.options import DEFAULTS, EncoderOptions
 from ingest.run.assemble import run
 from ingest.run.job import RunJob
 from ingest.versions.reindex import Wanted, prepare
 from ingest.versions.rollback import prepare_rollback
+from xlrec_es import History, Recommender
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
@@ -180,6 +182,41 @@ def test_what_changed_since_is_encoded_on_the_way_back(shop: Shop) -> None:
         [(language, text)] = document["xlrec"]["text"].items()
         expected = live.meta.centering.apply(old.encode([text]), [language])[0]
         assert np.allclose(document["vector"], expected, atol=1e-6)
+
+
+def test_an_index_of_an_earlier_program_is_served_kept_encoded_and_rolled_back(shop: Shop) -> None:
+    """Its `_meta` says `calibration`, where it says `centering` now."""
+    old, new = HashEncoder(), HashEncoder(revision="2", dims=24)
+    shop.ingest(old)
+    live = find_live(shop.es, shop.name)
+    earlier = as_earlier(live.meta.to_meta())
+    shop.es.indices.put_mapping(index=live.name, meta={"xlrec": earlier})
+    assert find_live(shop.es, shop.name).meta.to_meta() == live.meta.to_meta()
+    recommender = Recommender(shop.es, shop.name)
+    found = recommender.recommend(History.of(["7@en", "8@en"]), languages=["de"])
+    assert {item.language for item in found.items} == {"de"}
+    old.encoded.clear()
+    assert shop.ingest(old)["unchanged"] == len(ITEMS) * 2
+    assert old.encoded == []
+    shop.reindex(new)
+    shop.es.update(index=shop.name, id="7@en", doc={"title": "stone sea"})
+    # The version to go back to still has the names of its time.
+    [body] = shop.es.indices.get_mapping(index=live.name).values()
+    assert "calibration" in body["mappings"]["_meta"]["xlrec"]
+    back = prepare_rollback(
+        Cluster(shop.es, probe(shop.es)),
+        read_versions(shop.es, shop.name),
+        DEFAULTS,
+        encoder=old,
+        observe=lambda _phase, _count: None,
+    )
+    assert back.run().without_vector == 0
+    now = find_live(shop.es, shop.name)
+    assert (now.name, now.meta.fingerprint) == (live.name, live.meta.fingerprint)
+    # What is written into it has the names of today.
+    shop.ingest(old)
+    shop.reindex(HashEncoder(), centering="none")
+    assert find_live(shop.es, shop.name).meta.centering.method == "none"
 
 
 class Failing(HashEncoder):
