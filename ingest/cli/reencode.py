@@ -19,7 +19,7 @@ from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
 
 MIN_OVERLAP = 0.1
-"""Another encoder recommends other works; nothing but chance in common is a fault."""
+"""Another encoder recommends other items; nothing but chance in common is a fault."""
 
 
 def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
@@ -38,11 +38,11 @@ def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[st
     "assignments",
     multiple=True,
     metavar="NAME=FIELD",
-    help="As for `run`; and user, item ... for the columns of --interactions, as for `xlrec-es "
-    "evaluate`.",
-    show_default="as the live version",
+    help="Which field is what, as for `run`; also user, item ... for the columns of "
+    "--interactions. Repeatable.",
+    show_default="as the active version",
 )
-@centering_option("what measured best for a fine-tuned model; else as the live version")
+@centering_option("what measured best for a fine-tuned model; else as the active version")
 @reindex_options(MIN_OVERLAP)
 @encoder_options
 @connection_options
@@ -71,7 +71,7 @@ def reencode(
     that needs no encoder is quicker with xlrec-es index reindex.
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
-        raise UsageError("name the encoder with --model, even if it is to be the live version's")
+        raise UsageError("name the encoder with --model, even if it is that of the active version")
     from ingest.encode import model_record
     from ingest.encode.sentence_transformer import load_encoder
     from ingest.versions.reindex import Wanted, prepare

@@ -115,7 +115,7 @@ def main() -> None:
         where = ("--url", url, "--index", f"bench-{given.folder.name}")
         job: Command = (given.folder / "interactions.tsv", *where, "--min-rating", given.min_rating)
         job += ("--split", "random", "--min-history", 5)
-        job += ("--seed", given.seed, "--max-persons", given.persons, "--cold", given.cold)
+        job += ("--seed", given.seed, "--max-users", given.persons, "--cold-items", given.cold)
         if "prepare" in given.steps:
             prepare(given, output, where, job)
         tried = [word for number in given.interests for word in ("--interests", number)]

@@ -256,7 +256,7 @@ def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
         return material
     others = tuple(kind for kind in job.pools if kind != COLD_POOL)
     if not others:
-        raise UsageError(f"there is no cold pool: {reason}; --cold makes works cold")
+        raise UsageError(f"there is no cold pool: {reason}; --cold-items makes some")
     told = (f"there is no cold pool: {reason}",) if cases else ()
     return replace(material, pools=others, notes=(*material.notes, *told))
 

@@ -127,7 +127,7 @@ def translations(
     if len(rows) - len(originals) < MIN_TRANSLATIONS:
         raise SourceError(
             f"{len(rows) - len(originals)} translations of texts in {source}, and distilling needs "
-            f"{MIN_TRANSLATIONS}: works with texts in several languages, or another --source"
+            f"{MIN_TRANSLATIONS}: items in several languages, or another --source-language"
         )
     original = np.array([number for *_, number in rows], np.int64)
     order = np.random.default_rng(seed).permutation(len(originals))

@@ -135,9 +135,9 @@ def test_a_history_comes_from_an_index_of_events(
     unknown = xlrec_es("--config", str(config), *arguments, "eve")
     assert (unknown.returncode, "no event of person 'eve'" in unknown.stderr) == (1, True)
     nowhere = xlrec_es(*arguments, "ann")
-    assert (nowhere.returncode, "--events" in nowhere.stderr) == (2, True)
+    assert (nowhere.returncode, "--events-index" in nowhere.stderr) == (2, True)
     config.write_text('[history]\nindx = "typo"\n')
-    typo = xlrec_es("--config", str(config), *arguments, "ann", "--events", events)
+    typo = xlrec_es("--config", str(config), *arguments, "ann", "--events-index", events)
     assert (typo.returncode, "indx" in typo.stderr) == (2, True)
 
 
@@ -155,7 +155,9 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
 
 
 def test_similar_documents_by_a_measure(catalogue: list[str]) -> None:
-    done = xlrec_es("similar", *catalogue, "--measure", "jaccard", "-l", "ja", "--json", "chess-0")
+    done = xlrec_es(
+        "similar", *catalogue, "--similarity", "jaccard", "-l", "ja", "--json", "chess-0"
+    )
     [first, *_] = json.loads(done.stdout)["items"]
     # "chess chessclub ja word0" and "chess chessclub ja word1" share three words of five.
     assert (first["work"].rpartition("-")[0], first["score"]) == ("chess", 0.6), done.stderr
@@ -186,7 +188,7 @@ def test_explanations_are_a_line_a_leg(catalogue: list[str]) -> None:
         ([""], 2, "this one is ''"),
         (["-n", "0", "chess-3"], 2, "at least 1"),
         (["-w", "dens=1", "chess-3"], 2, "dens"),
-        (["--recent", "published=soon", "--cold"], 2, "'soon' is none"),
+        (["--recent", "published=soon", "--no-history"], 2, "'soon' is none"),
         (["--server-side", "chess-3"], 2, "the cluster's license is basic"),
         (["--server-side", "--mix", "auto", "chess-3"], 2, "leave out mix 'auto'"),
         (["-w", "dense", "chess-3"], 2, "needs a number: dense=0.5"),

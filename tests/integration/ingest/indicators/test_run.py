@@ -330,7 +330,16 @@ def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: P
         bad = CliRunner().invoke(ingest_main, [*arguments, *wrong])
         assert bad.exit_code == 2
         assert message in bad.output
-    cold_start = ["recommend", "--cold", "--market", "fr", "--index", index_name, "--url", es_url]
+    cold_start = [
+        "recommend",
+        "--no-history",
+        "--market",
+        "fr",
+        "--index",
+        index_name,
+        "--url",
+        es_url,
+    ]
     bad = CliRunner().invoke(xlrec_main, cold_start)
     assert bad.exit_code == 2
     assert "knows no market 'fr', but de, en, ja" in bad.output

@@ -85,7 +85,7 @@ def test_the_doctor_knows_what_a_key_is_enough_for(
 ) -> None:
     done = shop.run(kind, "doctor", "--index", "shop", "--for", purpose, "--json")
     assert done.exit_code == (5 if problems else 0), done.output
-    findings = json.loads(done.stdout)
+    findings = json.loads(done.stdout)["findings"]
     found = [f["message"].partition(" (")[0] for f in findings if f["level"] == "problem"]
     assert found == problems
     unseen = [f["topic"] for f in findings if "cannot be looked at" in f["message"]]

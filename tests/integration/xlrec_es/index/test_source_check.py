@@ -24,7 +24,7 @@ TEXT = {"type": "text"}
 FIELDS = {"language": {"type": "keyword"}, "title": TEXT, "body": TEXT}
 EXCLUDED = {"_source": {"excludes": ["body"]}}
 LIKES = "user\titem\nu1\t1\nu1\t2\nu2\t1\nu2\t2\nu3\t1\nu3\t3\n"
-LEARNED = ("--min-persons", "1", "--json")
+LEARNED = ("--min-users", "1", "--json")
 
 
 @pytest.fixture

@@ -75,8 +75,8 @@ def ids(answer: dict[str, Any]) -> set[str]:
 def test_recommendations_are_of_what_the_filter_lets_through(tenant: Secured) -> None:
     for arguments in (
         ("recommend", "chess-4", "chess-2@en"),
-        *(("similar", "chess-0@de", *more) for more in ((), ("--measure", "cosine"))),
-        ("similar", "chess-0@de", "--measure", "jaccard"),
+        *(("similar", "chess-0@de", *more) for more in ((), ("--similarity", "cosine"))),
+        ("similar", "chess-0@de", "--similarity", "jaccard"),
     ):
         found = printed(tenant, *arguments, "-i", MINE, "-n", "50", "--json")
         assert ids(found), arguments

@@ -113,8 +113,16 @@ def proxy(es_url: str) -> Iterator[FaultProxy]:
         yield proxy
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-@pytest.mark.parametrize("command", ["reindex", "rollback", "adopt"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("reindex", signal.SIGTERM),
+        ("rollback", signal.SIGTERM),
+        ("adopt", signal.SIGTERM),
+        ("adopt", signal.SIGHUP),
+        ("adopt", signal.SIGINT),
+    ],
+)
 def test_a_signal_in_the_last_second_allows_writes_again(
     es: Elasticsearch, proxy: FaultProxy, index_name: str, command: str, number: signal.Signals
 ) -> None:

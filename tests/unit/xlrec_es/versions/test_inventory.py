@@ -89,6 +89,7 @@ def test_versions_are_read_with_whatever_has_their_aliases() -> None:
     asked: dict[str, Any] = {}
     bodies = {
         "shop-xlrec-v10": body(),
+        "shop-xlrec-v0": body(),
         "shop-xlrec-v2": body(closed=True),
         "shop-xlrec-v2-copy": body(),  # what merely begins alike
         "shop-xlrec-vintage": body(other={}),
@@ -106,11 +107,12 @@ def test_versions_are_read_with_whatever_has_their_aliases() -> None:
     assert [(one.index, one.number, one.is_open) for one in found.found] == [
         ("shop-xlrec-v3-kept", None, True),
         ("mine", None, True),
+        ("shop-xlrec-v0", 0, True),
         ("shop-xlrec-v2", 2, False),
         ("shop-xlrec-v10", 10, True),
     ]
     assert found.found[1].aliases == {"shop-xlrec-previous": {"filter": {}}}
-    assert found.found[2].body == bodies["shop-xlrec-v2"]
+    assert found.found[3].body == bodies["shop-xlrec-v2"]
 
 
 def test_an_index_of_another_name_may_become_a_version() -> None:
