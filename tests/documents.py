@@ -38,7 +38,9 @@ GENERATED = {"xlrec_es/CLI.md", "ingest/CLI.md"}
 OF_THE_SAMPLE = "xlrec_es/sample/ATTRIBUTION.md"  # of the data, and beside it
 
 _FENCE = re.compile(r"^( *)(```+)(\w*)[^\n]*\n(.*?)^\1\2 *$", re.M | re.S)
-_RENDERED = re.compile(r"<!-- table:.*?<!-- /table -->", re.S)  # of results, with their sources
+RENDERED = re.compile(r"<!-- table:.*?<!-- /table -->", re.S)
+"""Tables of results; their sources are the commands of then."""
+
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
 _LINK = re.compile(r"(!?)\[((?:[^][]|\[[^]]*\])*)\]\(([^()\s]*)\)")
@@ -153,7 +155,7 @@ class Document:
     def sentences(self) -> Iterator[str]:
         """Those that are written, outside of tables, headings and code; a list item begins one."""
         lines: list[str] = []
-        written = _COMMENT.sub("", _FENCE.sub("\n", _RENDERED.sub("\n", self.text)))
+        written = _COMMENT.sub("", _FENCE.sub("\n", RENDERED.sub("\n", self.text)))
         for line in [*_plain(written).splitlines(), ""]:
             begins = bool(_ITEM.match(line)) or not line.strip() or line.startswith("#")
             if begins and lines:

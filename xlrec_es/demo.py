@@ -114,7 +114,7 @@ def _with_taste(
     digest = hashlib.sha256((_SAMPLE / _INTERACTIONS).read_bytes()).hexdigest()
     if live.meta.indicators and live.meta.source.get(_TAUGHT) == _lesson(live, digest):
         return live
-    _work("indicators", _INTERACTIONS, environment)
+    _work("learn", _INTERACTIONS, environment)
     return _noted(client, _TAUGHT, _lesson(find_live(client, INDEX), digest))
 
 
@@ -227,6 +227,6 @@ def next_steps(scene: Scene, connection: Sequence[str] = ()) -> list[list[str]]:
     request = [*connection, "-i", INDEX, "-l", scene.languages[-1], *scene.likes]
     return [
         ["xlrec-es", "recommend", *request],
-        ["xlrec-es", "indicators", "show", *connection, "-i", INDEX, scene.likes[0]],
+        ["xlrec-es", "inspect", *connection, "-i", INDEX, scene.likes[0]],
         ["xlrec-es", "query", "--short", *request],
     ]

@@ -18,11 +18,11 @@ XlrecError
 │   ├── IndexNotFound
 │   ├── NotAnXlrecIndex     it has no `_meta.xlrec`
 │   ├── AliasMoved          somebody else swapped meanwhile (``.live``)
-│   ├── GateFailed          a new version is not good enough to be swapped in (``.checks``)
+│   ├── GateFailed          a new version is not good enough to be swapped in (``.checks``; 4)
 │   └── FingerprintMismatch vectors of another encoder or calibration (``.differences``)
 ├── NodeError             the local Elasticsearch did not start or stop
 ├── IngestError           the worker cannot go on
-│   ├── SourceError         the input cannot be read
+│   ├── SourceError         the input cannot be read (exit code 2)
 │   ├── EncoderError        the model cannot be loaded or run
 │   ├── TrainingFailed      fine-tuning cannot go on
 │   └── TooManyRejects      more was set aside than was allowed
@@ -129,6 +129,8 @@ class AliasMoved(IndexUnusable):
 class GateFailed(IndexUnusable):
     """A new version is not good enough to take the place of the live one."""
 
+    exit_code = 4
+
     def __init__(self, message: str, *, checks: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.checks = tuple(checks)
@@ -152,6 +154,8 @@ class IngestError(XlrecError):
 
 class SourceError(IngestError):
     """The input cannot be read."""
+
+    exit_code = 2
 
 
 class EncoderError(IngestError):

@@ -56,8 +56,8 @@ def check_mode(job: RunJob, live: LiveIndex) -> None:
     kept = live.meta.source.get("keep")
     if job.keep is not None and list(job.kept or ()) != kept:
         raise IndexUnusable(
-            f"{live.name} keeps {', '.join(kept or ())} of each document; leave out --keep, or "
-            "use another index name"
+            f"{live.name} keeps {', '.join(kept or ())} of each document; leave out --keep-field, "
+            "or use another index name"
         )
 
 

@@ -107,7 +107,7 @@ def one_by_one(client: Elasticsearch, source: str, target: str) -> None:
 
 def by_copying(client: Elasticsearch, source: str, target: str) -> None:
     packed = probe(client).packed_vectors
-    # As `xlrec-es reindex` does.
+    # As `xlrec-es index reindex` does.
     client.indices.put_settings(index=target, settings={"index.refresh_interval": "-1"})
     copier = Copier(client, source, target, transform=copied_as_is(packed=packed))
     shards = list(copier.checkpoint())

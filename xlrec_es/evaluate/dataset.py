@@ -35,7 +35,7 @@ from xlrec_es.recommend.reranking import AUTO
 
 LEARN = (
     "take the training part with --write-training FILE and learn from it: "
-    "xlrec-ingest indicators FILE --index INDEX"
+    "xlrec-ingest learn FILE --index INDEX"
 )
 
 FINETUNE = "evaluate with the split of its xlrec-ingest pairs, or make pairs with this one"
@@ -256,7 +256,7 @@ def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
         return material
     others = tuple(kind for kind in job.pools if kind != COLD_POOL)
     if not others:
-        raise UsageError(f"there is no cold pool: {reason}; --cold makes works cold")
+        raise UsageError(f"there is no cold pool: {reason}; --cold-items makes some")
     told = (f"there is no cold pool: {reason}",) if cases else ()
     return replace(material, pools=others, notes=(*material.notes, *told))
 
@@ -310,7 +310,7 @@ def warnings_of(live: LiveIndex, likes: Likes, parts: Split) -> list[str]:
             f"were among them cannot be told. To be sure, {LEARN}"
         )
     if live.meta.indicators and not live.meta.indicators.get("complete", True):
-        notes.append("the last run of xlrec-ingest indicators was cut short; run it again")
+        notes.append("the last run of xlrec-ingest learn was cut short; run it again")
     return notes
 
 

@@ -222,7 +222,7 @@ def split_cases(
         raise SourceError(
             f"nothing to evaluate: of {len(likes.persons)} persons with {len(likes)} likes, none "
             f"has {min_history} likes in one language and a held-out one that is not to be had in "
-            "it; where most works are in several languages, use --renditions one"
+            "it; where most works are in several languages, use --language-versions one"
         )
     return sampled(cases, max_persons, seed=parts.seed)
 

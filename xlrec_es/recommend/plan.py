@@ -260,7 +260,7 @@ def _markets(wanted: str | None, languages: Iterable[str], live: LiveIndex) -> M
         if wanted not in names:
             raise UsageError(
                 f"{live.name} knows no market {wanted!r}, but {', '.join(names) or 'none'}; "
-                "markets are learned by: xlrec-ingest indicators"
+                "markets are learned by: xlrec-ingest learn"
             )
         return dict.fromkeys(languages, wanted)
     if known.get("origin") != "language":

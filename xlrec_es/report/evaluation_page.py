@@ -199,14 +199,14 @@ def command(report: Mapping[str, Any]) -> str:
         "--time-format": job.get("time_format"),
         "--split": report["split"]["method"],
         "--held-out": job["part"],
-        "--cold": job["cold"] or None,
+        "--cold-items": job["cold"] or None,
         "--seed": job["seed"],
-        "--max-persons": job["max_persons"],
+        "--max-users": job["max_persons"],
         "--min-history": job["min_history"],
         "--k": job["k"],
         "--pool": pool,
         "--mix": job["mix"],
-        "--renditions": "one" if job["one_language"] else None,
+        "--language-versions": "one" if job["one_language"] else None,
     }
     for option, value in given.items():
         words += [] if value is None else [option, str(value)]

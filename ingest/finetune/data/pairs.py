@@ -165,7 +165,7 @@ def assemble(
         raise SourceError(
             f"{pairs.num_rows} pairs of works over language borders, and fine-tuning needs "
             f"{MIN_PAIRS}: more interactions are needed, of persons who like works in several "
-            f"languages, or a lower --min-persons (now {job.min_persons})"
+            f"languages, or a lower --min-pair-users (now {job.min_persons})"
         )
     return TrainingSet(
         pairs=pairs,

@@ -132,7 +132,7 @@ def text_of(name: str, revision: str, card: Card) -> str:
         card.summary,
         f"Made by `{card.command}` of xlrec-es {__version__} from {base.name} "
         f"(revision {base.revision}); this model's revision is {revision}.",
-        f"## Use\n\n```\nxlrec-ingest reindex ALIAS --model {name}\n```\n\n```python\n"
+        f"## Use\n\n```\nxlrec-ingest reencode ALIAS --model {name}\n```\n\n```python\n"
         f'from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer("'
         f'{name}"{", backend=" + repr("onnx") if card.onnx else ""})\n'
         f"vectors = model.encode(texts)\n```\n\n{_how(card)}",

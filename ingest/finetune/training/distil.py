@@ -127,7 +127,7 @@ def translations(
     if len(rows) - len(originals) < MIN_TRANSLATIONS:
         raise SourceError(
             f"{len(rows) - len(originals)} translations of texts in {source}, and distilling needs "
-            f"{MIN_TRANSLATIONS}: works with renditions in several languages, or another --source"
+            f"{MIN_TRANSLATIONS}: items in several languages, or another --source-language"
         )
     original = np.array([number for *_, number in rows], np.int64)
     order = np.random.default_rng(seed).permutation(len(originals))
@@ -205,7 +205,7 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     log = train(lesson, schedule, checkpoints, resume=job.training.resume, told=told)
     after = measure()[METRIC]
     card = Card(
-        "xlrec-ingest distil",
+        "xlrec-ingest distill",
         "A multilingual encoder of texts, taught that a translation gets the vector that a teacher "
         "makes of its original.",
         session.comparison.origin,

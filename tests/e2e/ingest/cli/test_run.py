@@ -146,7 +146,7 @@ def test_the_log_is_json_from_beginning_to_end(run: Program, es: Elasticsearch) 
     failed = run.here(
         run.write("empty", ""), *run.options, "--log-json", "--index", f"{run.index}-2"
     )
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     *_, last = [json.loads(line) for line in failed.stderr.splitlines()]
     assert (last["level"], last["error"]) == ("error", "SourceError")
     assert last["message"].endswith("has no record that can be indexed")

@@ -196,7 +196,7 @@ def test_the_second_run_is_quick_and_writes_nothing(
     assert done.returncode == 0, done.stderr
     assert written(running_again) == before
     commands = printed_commands(done.stdout)
-    assert [command.split()[1] for command in commands] == ["recommend", "indicators", "query"]
+    assert [command.split()[1] for command in commands] == ["recommend", "inspect", "query"]
     for again in as_printed(commands, tmp_path):
         assert again.returncode == 0, again.stderr
         assert again.stdout
@@ -211,7 +211,7 @@ def written(client: Elasticsearch) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_the_three_printed_commands_run_as_printed(second: Second) -> None:
-    begin = ('export XLREC_URL="$(xlrec-es node start', "xlrec-es recommend", "xlrec-es indicators")
+    begin = ('export XLREC_URL="$(xlrec-es node start', "xlrec-es recommend", "xlrec-es inspect")
     assert len(second.commands) == 3
     assert all(map(str.startswith, second.commands, begin))
     for done in second.results:
@@ -252,7 +252,7 @@ def test_other_interactions_learned_meanwhile_are_replaced(
     rows = (SAMPLE / "interactions.tsv").read_text("utf-8").splitlines(keepends=True)
     (tmp_path / "some.tsv").write_text("".join(rows[:600]), "utf-8")
     url = second.results[0].stdout.strip()
-    learn = [sys.executable, "-m", "ingest", "indicators", str(tmp_path / "some.tsv")]
+    learn = [sys.executable, "-m", "ingest", "learn", str(tmp_path / "some.tsv")]
     before = find_live(running_again, "xlrec-demo").meta.indicators["generation"]
     subprocess.run([*learn, "--index", "xlrec-demo", "--url", url], check=True, capture_output=True)
     assert find_live(running_again, "xlrec-demo").meta.indicators["generation"] != before

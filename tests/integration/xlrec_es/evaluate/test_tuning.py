@@ -91,7 +91,7 @@ def test_what_it_cannot_learn_from_is_refused(
     write_catalogue(es, index_name)
     where = ["--url", es_url, "-i", index_name]
     if lines is None:
-        done = CliRunner().invoke(xlrec_ingest, ["indicators", str(likes), *where])
+        done = CliRunner().invoke(xlrec_ingest, ["learn", str(likes), *where])
         assert done.exit_code == 0, done.output
     else:
         likes.write_text("\n".join(likes.read_text().splitlines()[:lines]))

@@ -49,7 +49,7 @@ def test_the_owners_next_write_is_taken(shop: Secured, tiny_model: Path, tmp_pat
     assert texts(client, "shop") == before
     likes = tmp_path / "likes.tsv"
     likes.write_text("user\titem\nu1\t1\nu1\t2\nu2\t1\nu2\t2\n")
-    learned = shop.ingest("writer", "indicators", str(likes), "-i", "shop", "--json")
+    learned = shop.ingest("writer", "learn", str(likes), "-i", "shop", "--json")
     summary = json.loads(good(learned))
     assert (summary["changed"], summary["complete"], summary["refused"]) == (3, True, [])
     client.indices.refresh(index="shop")

@@ -134,14 +134,14 @@ def test_a_closed_index_is_a_sentence_everywhere(
             Recommender(client, index_name).recommend(history)
     for arguments in (
         ("recommend", "-i", index_name, "chess-1"),
-        ("indicators", "show", "-i", index_name, "chess-1"),
+        ("inspect", "-i", index_name, "chess-1"),
         ("evaluate", likes, "-i", index_name),
     ):
         refused = run(client, *arguments)
         assert refused.exit_code == 1, arguments
         assert re.search(opens, " ".join(refused.output.split()))
     ill = run(client, "doctor", "-i", index_name)
-    assert ill.exit_code == 1
+    assert ill.exit_code == 5
     assert f"problem  index: {physical} is closed" in ill.output
     assert run(client, "index", "list", index_name).exit_code == 0
 

@@ -73,8 +73,8 @@ def ids(answer: dict[str, Any]) -> set[str]:
 def test_recommendations_are_of_what_the_filter_lets_through(tenant: Secured) -> None:
     for arguments in (
         ("recommend", "chess-4", "chess-2@en"),
-        *(("similar", "chess-0@de", *more) for more in ((), ("--measure", "cosine"))),
-        ("similar", "chess-0@de", "--measure", "jaccard"),
+        *(("similar", "chess-0@de", *more) for more in ((), ("--similarity", "cosine"))),
+        ("similar", "chess-0@de", "--similarity", "jaccard"),
     ):
         found = printed(tenant, *arguments, "-i", MINE, "-n", "50", "--json")
         assert ids(found), arguments
@@ -113,7 +113,7 @@ def test_what_it_hides_is_unknown(tenant: Secured, client: Elasticsearch) -> Non
         ("recommend", "chess-4", SECRET),
         ("similar", SECRET),
         ("query", SECRET),
-        ("indicators", "show", SECRET),
+        ("inspect", SECRET),
     ):
         done = tenant.run("tenant", *arguments, "-i", MINE)
         assert done.exit_code == 1, arguments
@@ -121,7 +121,7 @@ def test_what_it_hides_is_unknown(tenant: Secured, client: Elasticsearch) -> Non
         assert "Prototype" not in done.output
     both = Recommender(client, MINE).recommend(History.of(["chess-4", SECRET]))
     assert both.unknown_items == (SECRET,)
-    assert "chess" in good(tenant.run("tenant", "indicators", "show", "chess-4", "-i", MINE))
+    assert "chess" in good(tenant.run("tenant", "inspect", "chess-4", "-i", MINE))
 
 
 def test_many_and_asynchronous_respect_it_too(tenant: Secured, client: Elasticsearch) -> None:
@@ -187,7 +187,7 @@ def test_nothing_is_written_through_it(tenant: Secured, tmp_path: Path) -> None:
         name="all", role_descriptors={"all": {"cluster": ["all"], "indices": [role]}}
     )
     tenant.keys["all"] = key["encoded"]
-    for arguments in (("tune", likes, "-i", MINE, "--k", "3"), ("reindex", MINE)):
+    for arguments in (("tune", likes, "-i", MINE, "--k", "3"), ("index", "reindex", MINE)):
         refused = tenant.run("all", *arguments)
         assert refused.exit_code == 1, refused.output
         sentence = " ".join(refused.stderr.split())

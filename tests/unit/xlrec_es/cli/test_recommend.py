@@ -52,7 +52,7 @@ def test_weak_reasons_are_left_out_unless_they_are_asked_for() -> None:
         (["--boost", "2=brand"], "--boost 'brand' is not JSON"),
         (["--boost", '0={"match_all": {}}'], "use a number above zero"),
         (["--boost", '2={"match_all": {}}', "--server-side"], "leave out mix 'auto' and boosts"),
-        (["--diversity", "2"], "use 0 to 1"),
+        (["--diversity", "2"], "is not in the range 0<=x<=1"),
         (["--min-similarity", "2"], "a cosine is -1 to 1"),
         (["--fusion", "rrff"], "is not one of"),
     ],

@@ -64,7 +64,7 @@ def test_pairs_to_recommendations(
         ("run", items, "--index", index_name, "--model", tiny_model, "--calibration", "centre"),
         ("pairs", likes, "--index", index_name, "-o", tmp_path / "pairs"),
         ("finetune", tmp_path / "pairs", "-o", model, "--model", tiny_model, *TRAINING),
-        ("reindex", index_name, "--model", model, "--min-recall", 0.5, "--min-overlap", 0),
+        ("reencode", index_name, "--model", model, "--min-recall", 0.5, "--min-overlap", 0),
     )
     for step in steps:
         done = command(*step)
@@ -78,7 +78,7 @@ def test_pairs_to_recommendations(
     states = [gather(es, EvaluationJob(likes, index_name, seed=seed)).encoder for seed in (0, 1)]
     assert states == [CLEAN, LEAKY]
     evaluation = ["evaluate", str(likes), "--url", es_url, "-i", index_name, "--seed", "1"]
-    evaluation += ["--k", "5", "--max-persons", "5"]
+    evaluation += ["--k", "5", "--max-users", "5"]
     assert "LEAK: the index's encoder" in " ".join(
         CliRunner().invoke(xlrec_es, evaluation).output.split()
     )
