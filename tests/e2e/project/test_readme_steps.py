@@ -77,7 +77,7 @@ def printed(url: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def recall(output: str) -> dict[str, float]:
     """Of each system, out of the tables that `evaluate` prints: in other languages than before."""
-    table = re.search(r"cross pool, \d+ works.*?cross pool:", output, re.S)
+    table = re.search(r"cross pool, \d+ items.*?cross pool:", output, re.S)
     rows = re.findall(r"^ *(\w[\w -]*?) +(\d\.\d+) \[\d", table[0] if table else "", re.M)
     return {system: float(mean) for system, mean in rows}
 
