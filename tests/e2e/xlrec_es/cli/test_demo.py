@@ -24,6 +24,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from rich.cells import cell_len
 
+import pictures
 from measured import measured, measured_raw_mean
 from xlrec_es import Connection, Options, connect
 from xlrec_es.demo import documents_in
@@ -228,6 +229,20 @@ def test_what_is_printed_fits_80_columns_and_shows_no_weak_reasons(second: Secon
     shares = [int(share) for share in re.findall(r"\b(\d+)%", second.output)]
     assert len(shares) > 18
     assert min(shares) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", pictures.THEMES)
+def test_the_picture_shows_what_is_printed(theme: pictures.Theme, second: Second) -> None:
+    svg = (pictures.ASSETS / f"demo-{theme}.svg").read_text("utf-8")
+    prompt, *lines = filter(None, pictures.lines_of(svg))
+    assert prompt == "$ xlrec-es demo"
+    assert sum(line.startswith("Who ") for line in lines) == 1
+    printed = set(map(str.strip, second.output.splitlines()))
+    missing = [line for line in lines if line not in printed]
+    assert [line for line in missing if "│" not in line] == []
+    # Scores that are nearly equal may change places with the processor and the merged segments.
+    assert len(missing) <= 2
 
 
 @pytest.mark.slow
