@@ -18,8 +18,9 @@ from ingest.sources.record import Record
 from ingest.write import target_index
 from ingest.write.target_index import Compared, Earlier, Target
 from made_versions import META
+from xlrec_es.cluster.bulk import BulkWriter, Written
 from xlrec_es.cluster.capabilities import Capabilities
-from xlrec_es.cluster.retry import Patience
+from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.vectors.vector import pack
@@ -190,6 +191,21 @@ def test_an_answer_without_a_shard_is_asked_for_again() -> None:
     assert len(node.asked) == 3
 
 
+def test_a_shard_that_stays_away_is_named_and_no_answer_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = Node(stored())
+    node.errors["1"] = {"type": "no_shard_available_action_exception", "reason": "no shard 3"}
+    short = Patience(retry_s=0.0)
+    can = Capabilities((8, 19, 0), "basic", frozenset(), frozenset())
+    with pytest.raises(NotReady, match="no shard 3"):
+        Target(cast("Elasticsearch", node), LIVE, can, short).compare([document()])
+    answer = SimpleNamespace(body={"docs": []})
+    monkeypatch.setattr(node, "perform_request", lambda *_, **__: answer)
+    with pytest.raises(ValueError, match="shorter"):
+        target(node).compare([document()])
+
+
 def test_a_deletion_is_of_all_documents_of_its_record() -> None:
     def version(id_: str) -> dict[str, Any]:
         one = stored(id_, work="7", language=id_[-2:])
@@ -239,6 +255,12 @@ def test_a_document_is_written_under_its_version() -> None:
     assert action == {"delete": {**about, "version": 9}}
 
 
+def test_changes_are_written_by_the_writer() -> None:
+    changes = [target(Node()).operation(document(), VECTOR)]
+    writer = SimpleNamespace(write=lambda given: Written(superseded=given))
+    assert target(Node()).write(cast("BulkWriter", writer), changes).superseded == changes
+
+
 def test_an_index_gets_languages_as_it_is_by_now(monkeypatch: pytest.MonkeyPatch) -> None:
     node = Node()
     seen = replace(LIVE, meta=replace(LIVE.meta, analyzers={**LIVE.meta.analyzers, "it": "own"}))
@@ -257,9 +279,12 @@ def test_an_index_gets_languages_as_it_is_by_now(monkeypatch: pytest.MonkeyPatch
 def test_a_run_learns_that_its_name_stands_for_another_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = target(Node())
-    monkeypatch.setattr(target_index, "find_live", lambda *_: LIVE)
+    node = Node()
+    one = target(node)
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(target_index, "find_live", lambda *given: asked.append(given) or LIVE)
     one.check_is_live("shop")
+    assert asked == [(node, "shop")]
     monkeypatch.setattr(target_index, "find_live", lambda *_: replace(LIVE, name="shop-xlrec-v2"))
     with pytest.raises(AliasMoved, match="shop was swapped from shop-xlrec-v1 to ") as error:
         one.check_is_live("shop")
