@@ -64,6 +64,7 @@ COVERED = {
     "ingest/run/window.py": ("ingest/run/test_window.py",),
     "ingest/write/companion_index.py": ("ingest/write/test_companion_index.py",),
     "ingest/write/modes.py": ("ingest/write/test_modes.py",),
+    "ingest/write/target_index.py": ("ingest/write/test_target_index.py",),
 }
 """By module, the unit tests that are to see its faults."""
 SLOW = "xlrec_es/test_exact_json.py::test_a_line_of_digits_takes_little_memory"
