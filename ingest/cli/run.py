@@ -33,9 +33,9 @@ from xlrec_es.errors import XlrecError
 from xlrec_es.vectors.calibration import METHODS
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
-    from ingest.documents.field_map import FieldMap
     from ingest.run.counts import Observer
     from ingest.run.job import RunJob
+    from xlrec_es.records.field_map import FieldMap
 
 logger = logging.getLogger(__name__)
 
@@ -287,7 +287,7 @@ def replay(
 
 
 def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
-    from ingest.documents.field_map import FieldMap
+    from xlrec_es.records.field_map import FieldMap
 
     declared = (ctx.default_map or {}).get("fields", {})
     return FieldMap.from_mapping({**declared, **parse_paths(assignments)})

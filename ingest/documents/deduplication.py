@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from ingest.documents.builder import Builder, declares_work, of_work
 from ingest.documents.document import Deletion, Document
 from ingest.documents.duplicate_policy import Duplicates
-from ingest.sources.record import Record, Rejection
 from xlrec_es.errors import MissingExtra
+from xlrec_es.records.record import Record, Rejection
 
 _PERMUTATIONS = 128  # similarity is estimated with a standard error of .04 or less
 _SHINGLE = 5  # characters: of any script, with or without spaces between words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ingest.sources.record import Fields, Record, Rejection
+from xlrec_es.records.record import Fields, Record, Rejection
 
 
 def key_of(id_: str, routing: str | None) -> str:
@@ -29,7 +29,7 @@ class Document:
         version: Orders the states of a document: an older one never overwrites a newer.
         record_id: Id of the record that it is made of; None if nobody knows.
         language_value: What the record has for the language, where that is no tag; see
-            `ingest.documents.language_values`.
+            `xlrec_es.records.language_values`.
     """
 
     id: str

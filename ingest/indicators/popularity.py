@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ingest.documents.builder import MAX_POPULARITY
 from ingest.indicators.learners.sparse_blocks import Floats
 from xlrec_es.errors import SourceError
 from xlrec_es.index.indicators import storable
+from xlrec_es.records.values import MAX_POPULARITY
 
 COLUMN, LANGUAGE = "column", "language"
 MAX_MARKETS = 300

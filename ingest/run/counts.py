@@ -97,7 +97,7 @@ class Tally(Counts):
 
     Attributes:
         duplicates: What the builder found; None if nobody looked.
-        unwrapped: Records that came in the envelope of a dump; see `ingest.documents.envelope`.
+        unwrapped: Records that came in the envelope of a dump; see `xlrec_es.records.envelope`.
         seconds: By stage. Stages overlap, and several threads may work at one.
         tokens: That were encoded, by encoders that count them.
         queues: By stage, what waits for it or is worked at by it, in windows.

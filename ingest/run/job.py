@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ingest.documents.duplicate_policy import KEEP, Duplicates
-from ingest.documents.field_map import FieldMap
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.model_record import learned_from, measured_calibration
 from ingest.encode.options import DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.shard import Shard
 from ingest.sources.rejects import SCHEME
 from ingest.write.modes import VERSION, Mode
+from xlrec_es.records.field_map import FieldMap
 
 DEFAULT_CALIBRATION = "centre"
 
@@ -31,7 +31,7 @@ class RunJob:
             those that it has.
         fields: Which field is what.
         language_map: Tag by what the records have for a language; see
-            `ingest.documents.language_values`.
+            `xlrec_es.records.language_values`.
         query: Chooses a part of an index; see `ingest.sources.source.open_source`.
         slices: Parts of an index that are read at the same time.
         duplicates: What is done with texts that come more than once.

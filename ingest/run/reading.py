@@ -7,20 +7,21 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from ingest.documents.builder import Builder, record_id
+from ingest.documents.builder import Builder
 from ingest.documents.document import Document
-from ingest.documents.envelope import opened
 from ingest.run.checkpoint import BEGIN_ANEW, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.job import RunJob
 from ingest.run.signals import Stop
 from ingest.run.window import Built
-from ingest.sources.record import Record, Rejection
 from ingest.sources.source import Source
 from ingest.write import calibration_sample
 from ingest.write.calibration_sample import SampledText
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, InvalidJson
+from xlrec_es.records.drafts import record_id
+from xlrec_es.records.envelope import opened
+from xlrec_es.records.record import Record, Rejection
 
 TRIED = 100
 """A run whose first records all fail, so many of them, ends there: what follows will be alike."""

@@ -16,10 +16,10 @@ import orjson
 
 from ingest.run.file_lock import locked
 from ingest.shard import Shard
-from ingest.sources.record import Rejection
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.interactions import row_reader
+from xlrec_es.records.record import Rejection
 
 _SUFFIX = ".rejects.jsonl"
 _LONGEST_NAME = 60

@@ -9,10 +9,10 @@ from typing import Any
 
 from ingest.documents.builder import DETECTED
 from ingest.documents.document import Deletion, Document
-from ingest.documents.renditions import why_taken
 from ingest.run.counts import Counts
-from ingest.sources.record import Rejection
 from ingest.write.target_index import Change, Earlier
+from xlrec_es.records.record import Rejection
+from xlrec_es.records.renditions import why_taken
 
 DETECTED_MARK = "(detected)"
 _LONGEST_VALUE = 40  # characters of what stands for a language

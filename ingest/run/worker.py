@@ -21,7 +21,6 @@ import numpy as np
 
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
-from ingest.documents.renditions import may_be_rendition
 from ingest.encode import raw_vectors
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.committing import Committer
@@ -43,6 +42,7 @@ from xlrec_es.cluster.routings import check_kept_apart
 from xlrec_es.errors import InvalidJson, SourceError
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions import row_reader
+from xlrec_es.records.renditions import may_be_rendition
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 

@@ -15,7 +15,6 @@ from elasticsearch import Elasticsearch
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.encode import raw_vectors
-from ingest.sources.record import Record, Rejection
 from ingest.write.target_index import own_fields
 from ingest.write.word_segmentation import Segmentation
 from xlrec_es.cluster import scan
@@ -23,6 +22,7 @@ from xlrec_es.cluster.scan import Hit
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.records.record import Record, Rejection
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector, pack
 from xlrec_es.versions.copier import packed_source

@@ -17,7 +17,6 @@ from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.options import EncoderOptions
 from ingest.sources.index import IndexSource
-from ingest.sources.record import Record
 from ingest.versions.recorded_recipe import recorded_builder, recorded_field_map
 from ingest.versions.reencoder import Reencoder
 from ingest.write import calibration_sample
@@ -26,6 +25,7 @@ from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index import source_check
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.records.record import Record
 from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.versions import reindex as reindexing

@@ -42,13 +42,13 @@ from ingest.run import assemble as runs
 from ingest.run.counts import Tally
 from ingest.run.index_setup import create_index
 from ingest.run.job import RunJob
-from ingest.sources.record import Record
 from ingest.sources.source import open_source
 from xlrec_es.cluster.bulk import BulkWriter
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.node import running
+from xlrec_es.records.record import Record
 from xlrec_es.vectors.calibration import Calibration
 
 DIMS = 384

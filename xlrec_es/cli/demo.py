@@ -64,9 +64,20 @@ _REPEATED = (
     help="Leave the Elasticsearch that was started running.",
 )
 @json_option
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write the sample into FOLDER, as items.jsonl and interactions.tsv, and run nothing.",
+)
 @click.pass_context
 def run_demo(
-    ctx: click.Context, connection: Connection, folder: Path | None, keep: bool, as_json: bool
+    ctx: click.Context,
+    connection: Connection,
+    folder: Path | None,
+    keep: bool,
+    as_json: bool,
+    export: Path | None,
 ) -> None:
     """Run a demo on a local Elasticsearch.
 
@@ -74,6 +85,7 @@ def run_demo(
     Examples:
       xlrec-es demo
       xlrec-es demo --keep-running
+      xlrec-es demo --export .
 
     It shows what three users would like in other languages: by text alone, and with taste learned
     from interactions.
@@ -83,6 +95,10 @@ def run_demo(
     """
     from xlrec_es import demo
 
+    if export is not None:
+        for path in demo.export(export):
+            echo(path)
+        return
     # So that a stopped demo stops its worker too; the node goes by itself (see `node.running`).
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     given = ctx.get_parameter_source("url") is not ParameterSource.DEFAULT

@@ -11,6 +11,7 @@ from xlrec_es.cli.options.config_file import config_option
 SECTIONS = {
     "Start": {
         "demo": LazyCommand("xlrec_es.cli.demo:run_demo", "Run a demo on a local Elasticsearch."),
+        "init": LazyCommand("xlrec_es.cli.init:init", "Write a configuration file for a CATALOG."),
         "node": LazyCommand("xlrec_es.cli.node:node", "Run a local Elasticsearch for testing."),
         "doctor": LazyCommand(
             "xlrec_es.cli.doctor:doctor", "Check the cluster, the key and the index."

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from xlrec_es.cli import query_forms
-from xlrec_es.cli.options import sections
+from xlrec_es.cli.options import query_forms, sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.outcome import versioned

@@ -29,6 +29,24 @@ from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 COLUMNS = ("user", "item", "event", "rating", "weight", "time", "market")
 """What a row may have; `user` and `item` it must have. The market matters to popularity alone."""
 
+USUAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "user": (
+        *("user", "user_id", "visitor", "visitor_id", "customer", "customer_id", "client_id"),
+        *("member_id", "account_id", "reader_id", "student_id", "employee_id", "session_id", "uid"),
+    ),
+    "item": (
+        *("item", "item_id", "product", "product_id", "article_id", "post_id", "content_id"),
+        *("video_id", "movie_id", "track_id", "course_id", "hotel_id", "offer_id", "document_id"),
+        *("doc_id", "sku", "asin"),
+    ),
+    "event": ("event", "event_type", "event_name", "action", "type", "interaction", "behavior"),
+    "rating": ("rating", "stars", "score"),
+    "weight": ("weight",),
+    "time": ("time", "timestamp", "event_time", "created_at", "datetime", "date", "ts"),
+    "market": ("market", "country", "country_code", "region", "store"),
+}
+"""What logs call each column, the likeliest first; by itself a column is known by the first."""
+
 MAX_WEIGHT = 100.0
 """A weight above it is taken for a mistake."""
 

@@ -16,7 +16,6 @@ import pytest
 import xlrec_es
 from cli_reference import PROGRAMS, parse
 from documents import GENERATED, RENDERED, ROOT, Document, documents, leaves
-from ingest.documents.field_map import FieldMap
 from xlrec_es import errors
 from xlrec_es.cli.options.command_group import XlrecGroup
 from xlrec_es.cli.options.config_file import ConfigFile, option_keys
@@ -27,6 +26,7 @@ from xlrec_es.doctor.capacity import Need
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS
+from xlrec_es.records.field_map import FieldMap
 
 DOCUMENTS = {one.name: one for one in documents()}
 GUIDES = {name: one for name, one in DOCUMENTS.items() if name not in GENERATED}

@@ -1,7 +1,8 @@
 """How options, environment and TOML file combine.
 
 Click's own order decides: command line, then environment (`XLREC_*`), then TOML file, then default.
-The TOML file has a table `[connection]`, and one for each command: `[recommend]`, `[run]` ...
+The TOML file has a table `[connection]`, and one for each command: `[recommend]`, `[run]` ... Keys
+are named as options.
 """
 
 from __future__ import annotations

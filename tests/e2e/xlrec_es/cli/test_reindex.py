@@ -21,11 +21,11 @@ from elasticsearch import Elasticsearch
 from catalogue import LANGUAGES, TOPICS, document, write_catalogue, write_likes
 from ingest.cli.main import main as ingest_main
 from ingest.cli.reencode import split_columns
+from nodes import small_node
 from traffic import Traffic
 from xlrec_es.cli.main import main
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.index.live_index import find_live
-from xlrec_es.node import running
 from xlrec_es.versions.inventory import read_versions
 
 MANY = {
@@ -199,7 +199,7 @@ def node_folder() -> Iterator[Path]:
 @pytest.mark.slow
 def test_with_the_node_killed_in_the_middle(node_folder: Path) -> None:
     command = [sys.executable, "-m", "xlrec_es", "index", "reindex", "shop", *GATE, "--url"]
-    with running(node_folder, heap="512m") as node, connect(Connection(node.url)) as es:
+    with small_node(folder=node_folder) as node, connect(Connection(node.url)) as es:
         write_catalogue(es, "shop", MANY)
         process = subprocess.Popen([*command, node.url], stderr=subprocess.DEVNULL)
         while "shop-xlrec-v2" not in es.indices.get(index="shop*"):
@@ -208,7 +208,7 @@ def test_with_the_node_killed_in_the_middle(node_folder: Path) -> None:
         time.sleep(1)
         process.kill()
         process.wait()
-    with running(node_folder, heap="512m") as node, connect(Connection(node.url)) as es:
+    with small_node(folder=node_folder) as node, connect(Connection(node.url)) as es:
         es.cluster.health(wait_for_status="yellow", timeout="60s")
         again = subprocess.run([*command, node.url], check=False, capture_output=True, text=True)
         assert again.returncode == 0, again.stderr

@@ -29,9 +29,10 @@ from ingest.run.counts import Tally
 from ingest.run.job import RunJob
 from ingest.run.signals import Stop
 from ingest.shard import Shard
+from nodes import small_node
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import AliasMoved, ConfigError, TooManyRejects
-from xlrec_es.node import NodeInfo, running
+from xlrec_es.node import NodeInfo
 from xlrec_es.node import start as start_node
 from xlrec_es.node import stop as stop_node
 
@@ -167,7 +168,7 @@ def test_a_run_that_is_killed_again_and_again(
 
 @pytest.fixture
 def own_node() -> Iterator[NodeInfo]:
-    with running(heap="512m") as node:
+    with small_node() as node:
         yield node
 
 

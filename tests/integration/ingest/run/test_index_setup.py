@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.write import target_index as targets
 from worker_bench import CATALOGUE, Bench
 from xlrec_es.errors import FingerprintMismatch, SourceError
 from xlrec_es.index.live_index import find_live
+from xlrec_es.records.field_map import FieldMap
 
 
 def test_the_index_says_what_made_it(bench: Bench) -> None:

@@ -11,14 +11,14 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.documents.envelope import METADATA
-from ingest.documents.field_map import FieldMap
 from ingest.run import assemble as runs
 from ingest.run.job import RunJob
 from ingest.run.reading import TRIED
 from worker_bench import Bench
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import TooManyRejects
+from xlrec_es.records.envelope import METADATA
+from xlrec_es.records.field_map import FieldMap
 
 TITLES = ("Tea", "Coffee", "Cake")
 ELASTICDUMP = [

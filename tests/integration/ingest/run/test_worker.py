@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.run import reading
 from ingest.run import worker as worker_module
 from worker_bench import CATALOGUE, IDS, Bench
@@ -19,6 +18,7 @@ from xlrec_es.errors import IndexNotFound, IndexUnusable
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.records.field_map import FieldMap
 from xlrec_es.vectors.vector import Vector
 
 

@@ -12,7 +12,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS, EncoderOptions
 from ingest.run.assemble import run
 from ingest.run.job import RunJob
@@ -24,6 +23,7 @@ from xlrec_es.cluster.connection import Connection
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.index.live_index import find_live
+from xlrec_es.records.field_map import FieldMap
 from xlrec_es.vectors.vector import Vector
 from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions

@@ -14,7 +14,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS
 from ingest.run.assemble import run
 from ingest.run.job import RunJob
@@ -29,6 +28,7 @@ from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.records.field_map import FieldMap
 from xlrec_es.vectors.vector import Vector
 from xlrec_es.versions import adoption
 from xlrec_es.versions.gate_limits import Limits

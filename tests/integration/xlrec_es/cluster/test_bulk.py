@@ -17,7 +17,6 @@ from fault_proxy import DROPPED_AFTER, DROPPED_BEFORE, Fault, FaultProxy, Items,
 from ingest.documents.document import Document
 from ingest.run.index_setup import create_index
 from ingest.run.job import RunJob
-from ingest.sources.record import Record
 from ingest.sources.source import open_source
 from ingest.write.target_index import Target
 from xlrec_es.cluster.bulk import BulkLimits, BulkWriter, Named, Operation, Written
@@ -25,6 +24,7 @@ from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster, Patience
 from xlrec_es.errors import ClusterError, IndexNotFound, IndexUnusable, WriteError
+from xlrec_es.records.record import Record
 from xlrec_es.vectors.calibration import Calibration
 
 ENCODER = HashEncoder()

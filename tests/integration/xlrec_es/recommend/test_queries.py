@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 from catalogue import EVERYTHING, LANGUAGES, ODD_IDS, document, topics_of, write_catalogue
 from xlrec_es import History, Options, Recency, Recommender, SearchOptions
-from xlrec_es.cli.query_forms import render
+from xlrec_es.cli.options.query_forms import render
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import SearchFailed
 from xlrec_es.index.hits import id_of

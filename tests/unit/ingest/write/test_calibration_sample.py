@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.documents.document import Document
-from ingest.sources.record import Record
 from ingest.write import calibration_sample
+from xlrec_es.records.record import Record
 
 
 def document(id_: str, language: str = "en") -> Document:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import cli_reference
 from xlrec_es.cli.main import main
-from xlrec_es.cluster.roles import ROLES, descriptor
+from xlrec_es.cluster.roles import ROLES, descriptor, role_name
 from xlrec_es.errors import UsageError
 
 
@@ -108,3 +108,8 @@ def test_what_is_printed_is_a_request() -> None:
         "name": "xlrec-shop-reader",
         "role_descriptors": {"xlrec-shop-reader": descriptor("reader", ["shop"])},
     }
+
+
+def test_a_role_is_called_as_its_indices_are() -> None:
+    assert role_name("reader", ["shop"]) == "xlrec-shop-reader"
+    assert role_name("writer", ["shop-*", "books"]) == "xlrec-shop-books-writer"

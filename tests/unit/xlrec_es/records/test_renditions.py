@@ -8,11 +8,11 @@ import pytest
 
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.document import Document
-from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
-from ingest.documents.renditions import records_of
 from ingest.documents.text_recipe import Recipe
-from ingest.sources.record import Record
+from xlrec_es.records.field_map import FieldMap
+from xlrec_es.records.record import Record
+from xlrec_es.records.renditions import records_of
 
 GERMAN = {"language": "de"}
 

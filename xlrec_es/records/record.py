@@ -39,7 +39,7 @@ class Record:
         size: Bytes that it took there, for memory to be bounded; 0 if nobody knows.
         stored: Where it is to be completed in place; None: it is written elsewhere.
         as_it_came: All of what the source has, where the fields are what is inside of it; see
-            `ingest.documents.envelope`.
+            `xlrec_es.records.envelope`.
         routing: What its shard was chosen by in the index that it is from, if not its id.
     """
 

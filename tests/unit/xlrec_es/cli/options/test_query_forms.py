@@ -8,7 +8,7 @@ import shlex
 
 from golden_bodies import knn_of, requests
 from plans import plan_for
-from xlrec_es.cli.query_forms import FORMS, render, shortened
+from xlrec_es.cli.options.query_forms import FORMS, render, shortened
 from xlrec_es.recommend.options import Options
 
 

@@ -6,9 +6,9 @@ document is, is told by what is stored, not by the form of its id.
 
 from __future__ import annotations
 
-from ingest.documents.field_map import lookup
-from ingest.sources.record import Fields
 from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.records.field_map import lookup
+from xlrec_es.records.record import Fields
 
 DEFAULT_ID = "id"
 

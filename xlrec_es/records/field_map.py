@@ -7,12 +7,43 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ingest.sources.record import Fields
 from xlrec_es.errors import ConfigError
 from xlrec_es.languages import is_tag
+from xlrec_es.records.record import Fields
 
 PLACEHOLDER = "{language}"
 """Stands for a language tag in a path."""
+
+USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
+    "id": (
+        *("id", "_id", "item_id", "product_id", "article_id", "post_id", "course_id", "video_id"),
+        *("document_id", "doc_id", "movie_id", "book_id", "hotel_id", "offer_id", "job_id", "sku"),
+        *("asin", "isbn", "gtin", "uuid", "guid", "key", "slug"),
+    ),
+    "language": (
+        *("language", "lang", "locale", "language_code", "lang_code", "content_language"),
+        *("original_language", "culture"),
+    ),
+    "title": (
+        *("title", "name", "headline", "heading", "subject", "product_name", "item_name", "label"),
+        *("caption", "original_title"),
+    ),
+    "text": (
+        *("summary", "description", "text", "subtitle", "lead", "teaser", "excerpt", "abstract"),
+        *("short_description", "overview", "synopsis", "plot", "tagline", "long_description"),
+        *("body", "content", "body_text", "details", "about", "bio"),
+    ),
+    "work": ("work", "work_id", "item_group_id", "group_id", "master_id", "translation_of"),
+    "popularity": (
+        *("popularity", "sales", "orders", "order_count", "purchases", "bookings", "views"),
+        *("view_count", "page_views", "plays", "play_count", "downloads", "installs", "likes"),
+        *("like_count", "enrollments", "num_subscribers", "rating_count", "num_ratings"),
+        *("review_count", "votes", "vote_count"),
+    ),
+    "translations": ("translations", "localizations", "i18n", "locales", "languages"),
+    "version": ("version", "updated_at", "updated", "modified_at", "last_modified", "changed_at"),
+}
+"""What catalogs call each field, the likeliest first; `FieldMap` has the first ones by itself."""
 
 
 @dataclass(frozen=True, slots=True)

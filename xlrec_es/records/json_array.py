@@ -6,10 +6,10 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.sources.jsonl import open_file, parse
-from ingest.sources.record import Record, Rejection
 from xlrec_es import exact_json
 from xlrec_es.errors import InvalidJson, SourceError
+from xlrec_es.records.jsonl import open_file, parse
+from xlrec_es.records.record import Record, Rejection
 
 MAX_BYTES = 256 * 1024 * 1024
 """An array is read as a whole, which takes about ten times its size; larger ones are refused."""

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ingest.documents.field_map import FieldMap
-from ingest.sources.record import Fields, Record
+from xlrec_es.records.field_map import FieldMap
+from xlrec_es.records.record import Fields, Record
 
 ID, SOURCE = "_id", "_source"
 METADATA = frozenset(

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ingest.sources.jsonl import open_file
-from ingest.sources.record import Record, Rejection
 from xlrec_es.errors import SourceError
 from xlrec_es.interactions.bounded_lines import bounded_lines
 from xlrec_es.interactions.delimited import RAGGED, Delimited, read_delimited
+from xlrec_es.records.jsonl import open_file
+from xlrec_es.records.record import Record, Rejection
 
 _ENDINGS = {".csv": False, ".tsv": True}
 

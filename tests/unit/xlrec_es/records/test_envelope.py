@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ingest.documents.envelope import metadata_in, opened
-from ingest.documents.field_map import FieldMap
-from ingest.sources.record import Record
+from xlrec_es.records.envelope import metadata_in, opened
+from xlrec_es.records.field_map import FieldMap
+from xlrec_es.records.record import Record
 
 TEA = {"title": "Tea", "language": "en"}
 HIT = {"_index": "shop", "_type": "_doc", "_id": "7", "_score": 1, "_source": TEA}

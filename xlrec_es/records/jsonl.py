@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from ingest.sources.record import Record, Rejection
 from xlrec_es import exact_json
 from xlrec_es.errors import InvalidJson, SourceError
+from xlrec_es.records.record import Record, Rejection
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
 """A longer line is set aside: memory stays bounded, and Elasticsearch would not take it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.documents.language_values import _TAGS, LanguageValues, Reading
 from xlrec_es.errors import UnknownLanguage
 from xlrec_es.languages import normalize
+from xlrec_es.records.language_values import _TAGS, LanguageValues, Reading
 
 
 @pytest.mark.parametrize(

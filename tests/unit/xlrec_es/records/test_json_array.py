@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from hostile_json import nested
-from ingest.sources import json_array
-from ingest.sources.json_array import JsonArraySource
-from ingest.sources.jsonl import JsonlSource
-from ingest.sources.record import Record, Rejection
 from ingest.sources.source import open_source
 from xlrec_es.errors import SourceError
+from xlrec_es.records import json_array
+from xlrec_es.records.json_array import JsonArraySource
+from xlrec_es.records.jsonl import JsonlSource
+from xlrec_es.records.record import Record, Rejection
 
 ITEMS = [{"id": 1, "title": "Tea"}, {"id": 2, "price": 12345678901234567890.5}, [3], {"id": 4}]
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.sources import jsonl
-from ingest.sources.jsonl import JsonlSource
-from ingest.sources.record import Record, Rejection
 from ingest.sources.source import open_source
 from xlrec_es.errors import SourceError
+from xlrec_es.records import jsonl
+from xlrec_es.records.jsonl import JsonlSource
+from xlrec_es.records.record import Record, Rejection
 
 GOOD = [{"id": n, "title": f"Número {n}"} for n in range(1, 6)]
 LINES = b"".join(orjson.dumps(record) + b"\n" for record in GOOD)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ingest.documents.field_map import FieldMap, lookup, only, tags_of, without
 from xlrec_es.errors import ConfigError
+from xlrec_es.records.field_map import FieldMap, lookup, only, tags_of, without
 
 
 def test_names_and_paths() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sources.delimited import DelimitedSource
-from ingest.sources.record import Record, Rejection
 from ingest.sources.source import open_source
 from xlrec_es.errors import SourceError
+from xlrec_es.records.delimited import DelimitedSource
+from xlrec_es.records.record import Record, Rejection
 
 TEXT = 'id,title,price\r\n1,"Tea, green",3\r\n2,Tee,\r\n3\r\n4,"Le ""thé""\nvert",5\r\n'
 EXPECTED = [
