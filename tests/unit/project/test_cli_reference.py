@@ -72,6 +72,7 @@ MANY_MEANINGS = {
     "--field": "which fields there are depends on the file that the command reads",
     "--format": "each output has forms of its own",
     "--index": "role takes patterns and several",
+    "--interactions": "init looks at the file, a reindex evaluates both versions on it",
     "--language": "only recommend and query divide slots between languages",
     "--learner": "pairs cannot be learned by exact EASE",
     "--max-tokens": "training reads less of a text than encoding",
