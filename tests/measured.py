@@ -45,7 +45,7 @@ def measured(
     found = answers(client, index, cases, options=options, languages=languages)
     scores = (RetrieverScores.of(searched, options) for searched in found)
     wanted = WantedLists((pool,), languages, k)
-    lists = serve(scores, cases, {"it": weights}, mix=str(options.mix), wanted=wanted).lists
+    lists = serve(scores, cases, {"it": weights}, mix=str(options.division), wanted=wanted).lists
     pairs = list(zip(cases, lists[pool, "it"], strict=True))
     works = [[work for work, _ in ranked] for _, ranked in pairs]
     return Measured(

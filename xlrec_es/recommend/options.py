@@ -210,7 +210,8 @@ class Options:
             of weight 0, or without a weight, is not searched.
         fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
         rank_constant: For `rrf`.
-        mix: `equal`, `auto`, or a part by language: see `reranking.share_out`.
+        mix: How languages share the list: `auto`, `equal`, or a part by language, see
+            `reranking.share_out`. None is `auto`, and `equal` with `server_side`.
         exclude: Languages that are never recommended, with their variants.
         diversity: See `reranking.diversify`; 0 leaves the order.
         explain: Ask for what the documents that were chosen hold, and say which history items
@@ -226,7 +227,7 @@ class Options:
     weights: Mapping[str, float] | None = None
     fusion: str = WEIGHTED
     rank_constant: int = 60
-    mix: str | Mapping[str, float] = EQUAL
+    mix: str | Mapping[str, float] | None = None
     exclude: tuple[str, ...] = ()
     diversity: float = 0.0
     explain: bool = True
@@ -245,9 +246,9 @@ class Options:
             self.fusion in (WEIGHTED, RECIPROCAL_RANK),
             f"fusion is {self.fusion!r}; use {WEIGHTED} or {RECIPROCAL_RANK}",
         )
-        if isinstance(self.mix, str):
+        if self.mix is None or isinstance(self.mix, str):
             _check(
-                self.mix in (EQUAL, AUTO),
+                self.mix in (None, EQUAL, AUTO),
                 f"mix is {self.mix!r}; use {EQUAL}, {AUTO}, or a part by language",
             )
         else:
@@ -267,6 +268,13 @@ class Options:
                 "server_side gives no scores that languages could be compared by, nor any that "
                 "boosts could multiply: leave out mix 'auto' and boosts, or server_side",
             )
+
+    @property
+    def division(self) -> str | Mapping[str, float]:
+        """How languages share the list: `mix`, or what it is by default."""
+        if self.mix is not None:
+            return self.mix
+        return EQUAL if self.server_side else AUTO
 
 
 def _check(holds: bool, otherwise: str) -> None:

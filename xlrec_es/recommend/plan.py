@@ -298,7 +298,7 @@ def _targets(
     allowed = tuple(tag for tag in live.meta.languages if lookup(tag, excluded) is None)
     if languages is None:
         chosen = _own_or_others(allowed, profile, own=own)
-        targets = by_language(chosen, () if isinstance(options.mix, str) else options.mix)
+        targets = by_language(chosen, () if isinstance(options.division, str) else options.division)
     else:
         targets = _named(languages, live, allowed)
     if not targets:

@@ -104,7 +104,8 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     alike = {key: found for key, found in lists.items() if key[1] in comparable}
     # Only a shared list needs it (`results.choose`), and only beside a retriever that cannot be
     # compared.
-    fair = fuse(alike) if options.mix == reranking.AUTO and len(alike) < len(lists) else candidates
+    by_score = options.division == reranking.AUTO
+    fair = fuse(alike) if by_score and len(alike) < len(lists) else candidates
     works = {document: work_of(hit) for document, hit in hits.items()}
     return Ranking(
         candidates, fair, hits, works, (*plan.degraded, *degraded), tags=_tags(plan, usable)

@@ -60,8 +60,8 @@ def choose(
             some, ranking.works, size=size, slots=slots, values=values, caps=caps
         )
 
-    slots = reranking.share_out(plan.languages, options.mix, size)
-    if options.mix == reranking.AUTO and ranking.fair:
+    slots = reranking.share_out(plan.languages, options.division, size)
+    if options.division == reranking.AUTO and ranking.fair:
         # As many of each language as there are among the best by what can be compared.
         slots = Counter(candidate.language for candidate in select(ranking.fair, slots))
     return select(candidates, slots)
@@ -126,9 +126,9 @@ def _language_shares(
     chosen: Sequence[fusion.Fused], plan: Plan, options: Options, size: int
 ) -> tuple[LanguageShare, ...]:
     filled = Counter(candidate.language for candidate in chosen)
-    if options.mix == reranking.AUTO:
+    if options.division == reranking.AUTO:
         return tuple(LanguageShare(tag, None, filled[tag]) for tag in plan.languages)
-    slots = reranking.share_out(plan.languages, options.mix, size)
+    slots = reranking.share_out(plan.languages, options.division, size)
     return tuple(LanguageShare(tag, slots.get(tag, 0), filled[tag]) for tag in plan.languages)
 
 

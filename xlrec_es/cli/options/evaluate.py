@@ -97,7 +97,7 @@ def job_options(command: F) -> F:
     )
     @click.option(
         "--mix",
-        type=click.Choice([EQUAL, AUTO]),
+        type=click.Choice([AUTO, EQUAL]),
         default=AUTO,
         show_default=True,
         help=MIX_HELP,

@@ -26,13 +26,14 @@ from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ConfigError, EmptyHistory, UsageError
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTED, Options, SearchOptions
+from xlrec_es.recommend.reranking import AUTO, EQUAL
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.interactions.event_source import EventSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MIX_HELP = "Slots of the languages: equal gives each the same number, auto divides them by score."
+MIX_HELP = "Slots of the languages: auto divides them by score, equal gives each the same number."
 
 
 events_index_option = renamed_option(
@@ -49,10 +50,9 @@ def how_options(command: F) -> F:
 
     @ranking_option(
         "--mix",
-        type=click.Choice(["equal", "auto"]),
-        default="equal",
-        show_default=True,
+        type=click.Choice([AUTO, EQUAL]),
         help=MIX_HELP,
+        show_default="auto; equal with --server-side",
     )
     @ranking_option(
         "--exclude-language",
@@ -149,7 +149,7 @@ def how_options(command: F) -> F:
     @functools.wraps(command)
     def wrapper(
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
-        mix: str,
+        mix: str | None,
         excluded: tuple[str, ...],
         weights: tuple[str, ...],
         fusion: str,

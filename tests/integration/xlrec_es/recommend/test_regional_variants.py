@@ -99,7 +99,8 @@ def test_variants_share_the_seats_of_their_language(
     regional: Elasticsearch, index_name: str
 ) -> None:
     history = History.of(["chess-3"])
-    equal = Recommender(regional, index_name).recommend(history, size=10)
+    options = Options(mix="equal")
+    equal = Recommender(regional, index_name, options=options).recommend(history, size=10)
     assert shares(equal) == {"en": (5, 5), "zh": (5, 5)}
     options = Options(mix={"EN": 0.2, "zh": 0.8})
     for languages in (None, ["zh", "en"]):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from xlrec_es.errors import UsageError
+from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
 
 
@@ -63,3 +67,14 @@ def test_options_that_need_more_than_a_list_are_refused() -> None:
 def test_options_that_make_no_sense_are_named(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Options(**wrong)  # type: ignore[arg-type]
+
+
+def test_languages_share_by_score_unless_elasticsearch_fuses() -> None:
+    assert Options().division == "auto"
+    assert dataclasses.replace(Options(), server_side=True).division == "equal"
+    assert Options(mix="equal").division == "equal"
+    assert Options(mix={"JA": 2}).division == {"ja": 2}
+
+
+def test_an_evaluation_measures_what_is_served_by_default() -> None:
+    assert EvaluationJob(Path("likes.tsv"), "shop").options().division == Options().division
