@@ -318,7 +318,7 @@ class BulkWriter:
         self._uuid = self._uuid or uuid
         if uuid != self._uuid:
             raise IndexUnusable(
-                f"{self._index} was deleted and made anew by somebody else while it was written "
+                f"{self._index} was deleted and made again elsewhere while it was written "
                 "to; nothing more is written into it. See whether it is as it should be, and run "
                 "this again"
             )

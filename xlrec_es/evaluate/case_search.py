@@ -92,7 +92,7 @@ def answers(
     """
     if options.server_side:
         raise UsageError(
-            "an evaluation fuses here, for Elasticsearch does not say what each leg found; "
+            "an evaluation fuses here, for Elasticsearch does not say what each retriever found; "
             "leave out server_side"
         )
     every = options.weights or dict.fromkeys(LEGS, 1.0)

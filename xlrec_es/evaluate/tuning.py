@@ -143,17 +143,17 @@ def _refuse(material: Material) -> None:
     if material.encoder == LEAKY:
         raise UsageError(
             "the index's encoder was fine-tuned on the very likes that weights would be learned "
-            f"from, so the dense leg would get too much; {FINETUNE}"
+            f"from, so the dense retriever would get too much; {FINETUNE}"
         )
     if material.indicators == LEAKY:
         raise UsageError(
             "the index's indicators were learned from the very likes that weights would be "
-            f"learned from, so the collaborative leg would get too much; {LEARN}"
+            f"learned from, so the collaborative retriever would get too much; {LEARN}"
         )
     persons = len({case.person for case in material.cases})
     if persons < FEW_PERSONS:
         raise UsageError(
-            f"{persons} persons have a case; to learn weights takes {FEW_PERSONS} or more"
+            f"{persons} users have a test case; to learn weights takes {FEW_PERSONS} or more"
         )
 
 

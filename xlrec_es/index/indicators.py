@@ -128,7 +128,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
     live = find_live(client, index)
     if not 1 <= size <= live.limits.ids:
         raise UsageError(
-            f"{size} neighbours are asked for, and {live.name} gives 1 to {live.limits.ids} in one "
+            f"{size} neighbors are asked for, and {live.name} gives 1 to {live.limits.ids} in one "
             "search (index.max_result_window, index.max_terms_count)"
         )
     title, languages = live.meta.title_field, by_language(live.meta.languages)

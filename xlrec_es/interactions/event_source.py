@@ -97,7 +97,7 @@ def _exact(client: Elasticsearch, source: EventSource) -> str:
     if keyword in known:
         return keyword
     raise ConfigError(
-        f"the field {source.user!r} of {source.index} is text, by whose words a person cannot be "
+        f"the field {source.user!r} of {source.index} is text, by whose words a user cannot be "
         "told from others; index the id as a keyword, and name that field as the user"
     )
 

@@ -56,7 +56,7 @@ def check_server(
     instead = "leave server_side (--server-side) out: fusion here needs nothing but the basic one"
     if license_type not in LICENSES:
         raise UsageError(
-            f"the cluster's licence is {license_type}, and Elasticsearch fuses with "
+            f"the cluster's license is {license_type}, and Elasticsearch fuses with "
             f"{' or '.join(LICENSES)} alone; {instead}"
         )
     if MODULE not in modules:

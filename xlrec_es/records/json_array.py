@@ -74,7 +74,7 @@ class JsonArraySource:
         except InvalidJson as error:
             raise SourceError(
                 f"cannot read {self.name} as one JSON array: it is {error}; as JSON Lines, what is "
-                "wrong is set aside and the others are read"
+                "wrong is rejected and the others are read"
             ) from error
         for number, element in enumerate(elements, 1):
             if number > after:

@@ -65,7 +65,7 @@ class Calibration:
         """
         if len(vectors) == 0 or len(vectors) != len(languages):
             raise ValueError(
-                f"centring needs as many languages as vectors, and at least one: "
+                f"centering needs as many languages as vectors, and at least one: "
                 f"got {len(vectors)} vectors and {len(languages)} languages"
             )
         global_mean = vectors.mean(axis=0, dtype=np.float64)  # (dims,)

@@ -73,8 +73,8 @@ class Examination:
         persons = draw_order((case.person for case in self.cases), seed=seed)
         if len(persons) < 2:
             raise SourceError(
-                "the pairs have nothing to measure a model on: it takes cases of two persons; make "
-                "them anew from more interactions"
+                "the pairs have nothing to measure a model on: it takes cases of two users; make "
+                "them again from more interactions"
             )
         some = set(persons[: len(persons) // 2])
         one = tuple(case for case in self.cases if case.person in some)

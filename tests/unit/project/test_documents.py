@@ -12,35 +12,11 @@ import pytest
 import documents
 from documents import BUDGETS, GENERATED, ROOT, Document
 from documents import documents as all_documents
+from plain_words import banned_in
 
 DOCUMENTS = {document.name: document for document in all_documents()}
 WRITTEN = {name: one for name, one in DOCUMENTS.items() if name not in GENERATED}
 LONGEST, MEAN = 30, 18  # words of a sentence
-BANNED = {
-    r"\bpersons?\b": "user",
-    r"\b(who|whom)ever\b": "user",
-    r"\blikes\.tsv\b": "interactions.tsv",
-    r"\brenditions?\b": "language version",
-    r"\blegs?\b": "retriever",
-    r"\bseats?\b": "slots",
-    r"\b(borrow|lend)(s|ed|ing|ers?)?\b": "cold-start transfer, inherit",
-    r"\bbeyond the noise\b": "statistically significant",
-    r"\bcalibrat": "language centering",
-    r"\breckon": "estimate",
-    r"\bmended\b": "fixed",
-    r"\bset aside\b": "rejected",
-    r"\banew\b": "again",
-    r"\bloopback\b": "localhost",
-    r"\blicence": "license",
-    r"\bcatalogue": "catalog",
-    r"\bneighbour": "neighbor",
-    r"\bcentr(e|ed|ing)\b": "center",
-    r"\bdistils?\b": "distill",
-    r"(normal|recogn|optim|summar|quant|minim|maxim)is(e|ed|es|ing|ation)\b": "-ize",
-    r"(?<![\w.\])])-?\.\d": "a leading zero",
-}
-"""Patterns that prose does not have, by the word that stands in their place; code may."""
-
 _POINTER = re.compile(r'((?:[\w.]+/)*[A-Z]+\.md)(?:, "([^"]+)")?')
 
 
@@ -103,12 +79,7 @@ def test_every_document_can_be_reached_from_the_first(name: str) -> None:
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_no_banned_word(name: str) -> None:
-    found = [
-        f"{match[0]!r}: write {instead}"
-        for pattern, instead in BANNED.items()
-        for match in re.finditer(pattern, WRITTEN[name].prose, re.I)
-    ]
-    assert found == []
+    assert banned_in(WRITTEN[name].prose) == []
 
 
 @pytest.mark.parametrize("name", WRITTEN)

@@ -189,7 +189,7 @@ def test_explanations_are_a_line_a_leg(catalogue: list[str]) -> None:
         (["-n", "0", "chess-3"], 2, "at least 1"),
         (["-w", "dens=1", "chess-3"], 2, "dens"),
         (["--recent", "published=soon", "--no-history"], 2, "'soon' is none"),
-        (["--server-side", "chess-3"], 2, "the cluster's licence is basic"),
+        (["--server-side", "chess-3"], 2, "the cluster's license is basic"),
         (["--server-side", "--mix", "auto", "chess-3"], 2, "leave out mix 'auto'"),
         (["-w", "dense", "chess-3"], 2, "needs a number: dense=0.5"),
         (["--history", "nowhere.json"], 2, "nowhere.json"),

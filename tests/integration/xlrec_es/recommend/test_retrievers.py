@@ -18,7 +18,7 @@ from xlrec_es.recommend.retrievers import one_search_each
 
 def test_a_basic_licence_does_not_fuse(catalogue: Elasticsearch, index_name: str) -> None:
     recommender = Recommender(catalogue, index_name, options=Options(server_side=True))
-    with pytest.raises(UsageError, match=r"the cluster's licence is basic.*leave server_side"):
+    with pytest.raises(UsageError, match=r"the cluster's license is basic.*leave server_side"):
         recommender.recommend(History.of(["chess-3"]))
 
 
