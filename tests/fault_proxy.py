@@ -52,6 +52,13 @@ class FaultProxy:
     faults: list[Fault] = field(default_factory=list)
     bulk_sizes: list[int] = field(default_factory=list)
     when: Callable[[bytes], Fault | None] = lambda _body: None
+    under_way: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, change: int) -> None:
+        """Note that requests have come to be, or are no longer, under way."""
+        with self._lock:
+            self.under_way += change
 
     def next_fault(self, body: bytes) -> Fault | None:
         """The fault of this request, if any."""
@@ -67,6 +74,13 @@ class Handler(BaseHTTPRequestHandler):
     host: str
 
     def handle_any(self) -> None:
+        self.proxy.count(1)
+        try:
+            self.handle_one()
+        finally:
+            self.proxy.count(-1)
+
+    def handle_one(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         meant = urlsplit(self.path).path.endswith(self.proxy.path)
         fault = self.proxy.next_fault(body) if meant else None

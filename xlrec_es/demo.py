@@ -33,7 +33,7 @@ _ITEMS, _INTERACTIONS = "items.jsonl.gz", "interactions.tsv"
 # What `_meta.xlrec.source` of the demo's index remembers.
 _DIGEST = "sample_sha256"
 _TAUGHT = "sample_learned"
-_TEXT_ALONE = {leg: WEIGHTS[leg] for leg in (DENSE, LEXICAL)}
+_TEXT_ALONE = {retriever: WEIGHTS[retriever] for retriever in (DENSE, LEXICAL)}
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 

@@ -19,13 +19,13 @@ XlrecError
 │   ├── NotAnXlrecIndex     it has no `_meta.xlrec`
 │   ├── AliasMoved          somebody else swapped meanwhile (``.live``)
 │   ├── GateFailed          a new version is not good enough to be swapped in (``.checks``; 4)
-│   └── FingerprintMismatch vectors of another encoder or calibration (``.differences``)
+│   └── FingerprintMismatch vectors of another encoder or centering (``.differences``)
 ├── NodeError             the local Elasticsearch did not start or stop
 ├── IngestError           the worker cannot go on
 │   ├── SourceError         the input cannot be read (exit code 2)
 │   ├── EncoderError        the model cannot be loaded or run
 │   ├── TrainingFailed      fine-tuning cannot go on
-│   └── TooManyRejects      more was set aside than was allowed
+│   └── TooManyRejects      more records were rejected than was allowed
 └── MissingExtra          a part of the program that is not installed
 """
 
@@ -137,7 +137,7 @@ class GateFailed(IndexUnusable):
 
 
 class FingerprintMismatch(IndexUnusable):
-    """The index holds vectors of another encoder, recipe or calibration."""
+    """The index holds vectors of another encoder, recipe or centering."""
 
     def __init__(self, message: str, *, differences: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -167,7 +167,7 @@ class TrainingFailed(IngestError):
 
 
 class TooManyRejects(IngestError):
-    """More was set aside than the person allowed."""
+    """More records were rejected than the user allowed."""
 
 
 class MissingExtra(XlrecError):

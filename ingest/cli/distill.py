@@ -6,25 +6,32 @@ import click
 
 from ingest.cli.options.training import Asked, finish, progress, training_options
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.old_names import renamed_option
 
 
 @sections.command()
-@training_options(steps=500, learning_rate=5e-5, batch="Texts in a step.")
+@training_options(steps=500, learning_rate=5e-5)
 @click.option(
     "--teacher",
     metavar="MODEL",
-    help="Model whose vectors are learned, of as many dimensions.",
+    help="Model whose vectors are learned; it has as many dimensions as the base.",
     show_default="the base as it is",
 )
-@click.option(
-    "--source", metavar="LANG", help="Language of the originals.", show_default="that of most texts"
+@renamed_option(
+    "--source-language",
+    "source",
+    old=("--source",),
+    metavar="LANG",
+    help="Language of the originals.",
+    show_default="that of most texts",
 )
-@click.option(
-    "--target",
+@renamed_option(
+    "--target-language",
     "targets",
+    old=("--target",),
     multiple=True,
     metavar="LANG",
-    help="Language to be taught. Repeatable.",
+    help="Language to teach. Repeatable.",
     show_default="all others",
 )
 @click.pass_context
@@ -40,13 +47,13 @@ def distill(
 
     \b
     Examples:
-      xlrec-ingest distill pairs --source en --target ko --target uk -o shop-taught
+      xlrec-ingest distill pairs --target-language ko -o shop-taught
 
-    It learns them by translations, from a teacher.
+    It distills a teacher's vectors of the originals into those of their translations.
 
-    PAIRS is a folder that xlrec-ingest pairs has written; renditions of a work are translations of
-    each other. Each is taught to get the vector that the teacher makes of the original. Where the
-    model is not better than its base, it is marked as rejected, and the exit code is 4.
+    PAIRS is a folder that xlrec-ingest pairs wrote; language versions of an item are translations
+    of each other. A model that is not better than its base is marked as rejected, and the exit code
+    is 4.
     """
     from ingest.finetune.training.distil import METRIC, DistilJob
     from ingest.finetune.training.distil import distil as run

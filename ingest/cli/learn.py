@@ -10,122 +10,142 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
+from ingest.cli.options.target import shard_option
 from ingest.shard import Shard
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.likes import like_options
-from xlrec_es.cli.options.outcome import REJECTED
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.outcome import REJECTED, versioned
 from xlrec_es.cli.options.shared import (
     connection_options,
+    dry_run_option,
     field_option,
     index_option,
+    json_option,
     parse_assignments,
 )
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
-MODELS = ("local-ease", "ease", "cosine", "llr", "rp3beta")
+NAMES = ("local-ease", "ease", "cosine", "llr", "rp3beta")
 DEVICES = ("cpu", "cuda")
+LEARNER_HELP = (
+    "Learner of associations. local-ease: ridge regressions on neighbors of an item; ease: on all "
+    "items, for small catalogs; cosine, llr (log-likelihood), rp3beta: weighted co-occurrence."
+)
+max_items_option = renamed_option(
+    "--max-items",
+    "max_works",
+    old=("--max-works",),
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Most items of a user, perhaps a bot; the latest count.",
+)
 
 
 @sections.command()
 @click.argument("source", metavar="INPUT")
 @index_option()
 @field_option("user, item, event, rating, weight, time or market", needed="user and item")
-@click.option(
-    "--model",
-    type=click.Choice(MODELS),
-    default=MODELS[0],
+@renamed_option(
+    "--learner",
+    "model",
+    old=("--model",),
+    type=click.Choice(NAMES),
+    default=NAMES[0],
     show_default=True,
-    help="How is learned. local-ease: ridge regressions on each work's neighbours; ease: on all "
-    "works, for small catalogues; cosine, llr (log-likelihood), rp3beta: co-occurrence, weighed.",
+    help=LEARNER_HELP,
 )
-@click.option(
-    "--device",
+@renamed_option(
+    "--solver-device",
+    "device",
+    old=("--device",),
     type=click.Choice(DEVICES),
     default="cpu",
     show_default=True,
-    help="Where local-ease solves its regressions, and works look for those they borrow from.",
+    help="Device that solves the regressions of local-ease and finds the neighbors of items.",
 )
 @like_options
 @click.option(
     "--separate-events",
     is_flag=True,
-    help="Different events of a person with a work add up; else the heaviest counts alone.",
+    help="Add up different events of a user with an item; otherwise the heaviest counts alone.",
 )
 @click.option(
     "--half-life",
     type=click.FloatRange(min=0, min_open=True),
     metavar="DAYS",
-    help="Days after which a like counts half.",
+    help="Days after which an interaction counts half.",
     show_default="all count alike",
 )
-@click.option(
-    "--min-persons",
+@renamed_option(
+    "--min-users",
+    "min_persons",
+    old=("--min-persons",),
     type=click.IntRange(1),
     default=1,
     show_default=True,
     metavar="N",
-    help="Works liked by fewer persons are left out.",
+    help="Fewest users of an item; items with fewer are left out.",
 )
-@click.option(
-    "--min-works",
+@renamed_option(
+    "--min-items",
+    "min_works",
+    old=("--min-works",),
     type=click.IntRange(1),
     default=1,
     show_default=True,
     metavar="N",
-    help="Persons who liked fewer works are left out.",
+    help="Fewest items of a user; users with fewer are left out.",
 )
-@click.option(
-    "--max-works",
-    type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    metavar="N",
-    help="Of a person who liked more, a robot perhaps, only the latest so many count.",
-)
-@click.option(
-    "--neighbours",
+@max_items_option
+@renamed_option(
+    "--transfer-neighbors",
+    "neighbours",
+    old=("--neighbours",),
     type=click.IntRange(0),
     default=20,
     show_default=True,
     metavar="N",
-    help="Works that a work which few have touched borrows from; 0: none.",
+    help="Neighbors from which a cold-start item inherits associations; 0 disables the transfer.",
 )
-@click.option(
-    "--kappa",
+@renamed_option(
+    "--shrinkage",
+    "kappa",
+    old=("--kappa",),
     type=click.FloatRange(min=0),
     default=0.3,
     show_default=True,
     metavar="NUMBER",
-    help="Persons that outweigh borrowing.",
+    help="Users at which own and inherited associations weigh the same.",
 )
-@click.option(
-    "--full-cosine",
+@renamed_option(
+    "--full-transfer-similarity",
+    "full_cosine",
+    old=("--full-cosine",),
     type=click.FloatRange(0, 1, min_open=True),
     default=0.5,
     show_default=True,
     metavar="COSINE",
-    help="Of neighbours that lend in full; nearer ones lend more, others less.",
+    help="Mean similarity of the neighbors at which inherited weights apply in full.",
 )
-@click.option(
-    "--self-weight",
+@renamed_option(
+    "--neighbor-weight",
+    "self_weight",
+    old=("--self-weight",),
     type=click.FloatRange(min=0),
     default=0.4,
     show_default=True,
     metavar="NUMBER",
-    help="Of the neighbours themselves.",
+    help="Total weight of direct links to the neighbors, relative to the inherited weight.",
 )
 @click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
-@click.option(
-    "--shard",
-    default="1/1",
-    show_default=True,
-    metavar="I/N",
-    help="Learn and write this part of the works.",
-)
-@click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@shard_option
+@dry_run_option
+@json_option
 @connection_options
 @click.pass_context
 def learn(
@@ -157,15 +177,15 @@ def learn(
 
     \b
     Examples:
-      xlrec-ingest learn clicks.tsv --index shop
+      xlrec-ingest learn interactions.tsv --index shop
       xlrec-ingest learn ratings.tsv --index shop --min-rating 7 --dry-run
       xlrec-ingest learn index:clicks --index shop
 
     They are written into the documents of an index.
 
     INPUT is a .csv, .tsv, .jsonl (also with .gz) or .parquet file of interactions, a folder of
-    .parquet files, or index:NAME. Works that few have touched borrow from works like them in any
-    language. Only what changed is written. Exit code 3: done, but some documents were refused.
+    .parquet files, or index:NAME. Cold-start items inherit associations from similar items in any
+    language. Only changes are written. Exit code 3: done, but some documents were refused.
     """
     from ingest.indicators.cold_start import Transfer
     from ingest.indicators.interaction_matrix import LikeRules
@@ -191,7 +211,7 @@ def learn(
             min_works=min_works,
             max_works=max_works,
         ),
-        learner=LocalEase(device=device) if model == MODELS[0] else LEARNERS[model](),
+        learner=LocalEase(device=device) if model == NAMES[0] else LEARNERS[model](),
         transfer=Transfer(
             neighbours=neighbours,
             kappa=kappa,
@@ -209,7 +229,7 @@ def learn(
     if warning:
         echo(f"Warning: {warning}", err=True)
     if as_json:
-        echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(versioned(summary), option=orjson.OPT_INDENT_2))
     else:
         _show(summary)
     if summary["refused"]:
@@ -220,12 +240,12 @@ def _show(summary: Mapping[str, Any]) -> None:
     console = Console()
     grid = Table.grid(padding=(0, 2))
     grid.add_row("index", f"{summary['index']} ({summary['version']})")
-    grid.add_row("model", f"{summary['model']}, generation {summary['generation']}")
+    grid.add_row("learner", f"{summary['model']}, generation {summary['generation']}")
     for reason, count in summary["interactions"].items():
         grid.add_row(f"  {reason}", str(count))
-    grid.add_row("persons", f"{summary['persons']}, of {summary['markets']} markets")
+    grid.add_row("users", f"{summary['persons']}, of {summary['markets']} markets")
     sizes = summary["indicators"]
-    grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} indicators each")
+    grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} associations each")
     if summary["dry_run"]:
         size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
         grid.add_row("  to change", f"{summary['changed']}, {size}")
@@ -241,12 +261,12 @@ def _show(summary: Mapping[str, Any]) -> None:
         grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")
     grid.add_row("seconds", str(summary["seconds"]))
     console.print(grid)
-    coverage = Table("language", "own", "blended", "borrowed", "none")
+    coverage = Table("language", "own", "blended", "inherited", "none")
     for language, counts in summary["coverage"].items():
         parts = (str(counts.get(p, 0)) for p in ("own", "blended", "borrowed", "none"))
         coverage.add_row(language, *parts)
     console.print(coverage)
     for one in summary["examples"]:
         names = ", ".join(one["liked by people who liked"]) or "nothing"
-        rest = f", {one['indicators']}, {one['persons']} persons, goes to people who liked: {names}"
+        rest = f", {one['indicators']}, {one['persons']} users, goes to users who liked: {names}"
         console.print(Text.assemble((one["work"], "bold"), rest))

@@ -54,7 +54,8 @@ RENAMED = {
     lazy=SECTIONS,
     renamed=RENAMED,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Completion in bash: eval "$(_XLREC_INGEST_COMPLETE=bash_source xlrec-ingest)"\n\n'
+    epilog="Documentation: ingest/README.md, ingest/INTERACTIONS.md, ingest/FINETUNING.md\n\n"
+    'Completion in bash: eval "$(_XLREC_INGEST_COMPLETE=bash_source xlrec-ingest)"\n\n'
     "XLREC_DEBUG=1 shows the traceback of an error in place of its sentence.",
 )
 @click.version_option(__version__, prog_name="xlrec-ingest")

@@ -7,7 +7,7 @@ import contextlib
 import click
 from click.core import ParameterSource
 
-from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.encoder import centering_option, encoder_options
 from ingest.cli.options.record_fields import parse_paths
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
@@ -17,10 +17,9 @@ from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cli.reindex import carry_out, progress, show_plan
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
-from xlrec_es.vectors.calibration import METHODS
 
 MIN_OVERLAP = 0.1
-"""Another encoder recommends other works; nothing but chance in common is a fault."""
+"""Another encoder recommends other items; nothing but chance in common is a fault."""
 
 
 def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
@@ -39,16 +38,11 @@ def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[st
     "assignments",
     multiple=True,
     metavar="NAME=FIELD",
-    help="As for `run`; and user, item ... for the columns of --interactions, as for `xlrec-es "
-    "evaluate`.",
-    show_default="as the live version",
+    help="Which field is what, as for `run`; also user, item ... for the columns of "
+    "--interactions. Repeatable.",
+    show_default="as the active version",
 )
-@click.option(
-    "--calibration",
-    type=click.Choice(METHODS),
-    help="How the languages are brought together.",
-    show_default="what measured best for a fine-tuned model; else as the live version",
-)
+@centering_option("what measured best for a fine-tuned model; else as the active version")
 @reindex_options(MIN_OVERLAP)
 @encoder_options
 @connection_options
@@ -57,7 +51,7 @@ def reencode(
     ctx: click.Context,
     name: str,
     assignments: tuple[str, ...],
-    calibration: str | None,
+    centering: str | None,
     how: How,
     model: str,
     encoder: EncoderOptions,
@@ -69,7 +63,7 @@ def reencode(
     Examples:
       xlrec-ingest reencode shop --model intfloat/multilingual-e5-base
 
-    It brings the active version of NAME to another encoder or recipe, with no downtime.
+    It brings the active version of NAME to another encoder, recipe or centering, with no downtime.
 
     The documents of the active version are encoded into a new one. Later writes are replayed, and
     the new version is verified and takes the active one's place. Vectors that fit already are
@@ -77,7 +71,7 @@ def reencode(
     that needs no encoder is quicker with xlrec-es index reindex.
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
-        raise UsageError("name the encoder with --model, even if it is to be the live version's")
+        raise UsageError("name the encoder with --model, even if it is that of the active version")
     from ingest.encode import model_record
     from ingest.encode.sentence_transformer import load_encoder
     from ingest.versions.reindex import Wanted, prepare
@@ -89,9 +83,9 @@ def reencode(
     fields = parse_paths(others)
     if refused := model_record.refusal(model):
         echo(f"Warning: {refused}.", err=True)
-    calibration = calibration or model_record.measured_calibration(model)
+    centering = centering or model_record.measured_centering(model)
     learned_from = model_record.learned_from(model)
-    wanted = Wanted(fields, encoder, how.changes, how.limits, calibration, learned_from)
+    wanted = Wanted(fields, encoder, how.changes, how.limits, centering, learned_from)
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))
         versions = read_versions(client, name)

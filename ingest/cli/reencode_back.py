@@ -11,7 +11,12 @@ from ingest.cli.options.encoder import encoder_options
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.index import show_rollback, show_rollback_plan
 from xlrec_es.cli.options import sections
-from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.shared import (
+    connection_options,
+    dry_run_option,
+    json_option,
+    quiet_option,
+)
 from xlrec_es.cli.reindex import progress
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
@@ -19,9 +24,9 @@ from xlrec_es.errors import UsageError
 
 @sections.command("reencode-back")
 @click.argument("name", envvar="XLREC_INDEX")
-@click.option("--dry-run", is_flag=True, help="Print what would be done; change nothing.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@dry_run_option
+@quiet_option
+@json_option
 @encoder_options
 @connection_options
 @click.pass_context
@@ -41,13 +46,14 @@ def reencode_back(
     Examples:
       xlrec-ingest reencode-back shop --model intfloat/multilingual-e5-small
 
-    What changed since is encoded for it.
+    It switches the alias NAME back to the previous version, keeping later writes: texts that
+    changed are encoded for it. MODEL is the encoder of the previous version.
 
-    As xlrec-es index rollback, which needs no encoder and leaves documents whose text changed
-    without a vector until the next run. The model is the one that made the older version.
+    xlrec-es index rollback needs no encoder, and leaves documents whose text changed without a
+    vector until the next run.
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
-        raise UsageError("name the encoder of the version that you go back to with --model")
+        raise UsageError("name the encoder of the previous version with --model")
     from ingest.encode.sentence_transformer import load_encoder
     from ingest.versions.rollback import prepare_rollback
     from xlrec_es.cluster.capabilities import probe

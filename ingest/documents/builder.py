@@ -44,7 +44,8 @@ class DocumentBuilder:
     fields of their own (`title_en`) or in an object, becomes a document `<id>@<language>` for each
     of them. It has the fields of that language, and those of the record that are no text: neither
     the other translations, nor the record's own language, title, and text. If the record declares a
-    language and has a text of its own, that is one more rendition. Renditions share `xlrec.work`.
+    language and has a text of its own, that is one more language version. Language versions share
+    `xlrec.work`.
 
     A record with `"_op": "delete"` and an id is a `Deletion`.
     """
@@ -171,7 +172,7 @@ def declares_work(record: Record, path: str) -> bool:
 
 
 def of_work(document: Document, work: str) -> Document:
-    """The same document as a rendition of another work."""
+    """The same document as a language version of another work."""
     return _changed(document, work=work)
 
 

@@ -18,7 +18,7 @@ class Document:
 
     Attributes:
         id: Document id.
-        work: Shared by the renditions of a work.
+        work: Shared by the language versions of a work.
         language: BCP 47 tag, `und` if unknown.
         language_source: `declared` or `detected`.
         text: Clean, not empty: what is searched and encoded.
@@ -51,7 +51,7 @@ class Document:
         return key_of(self.id, self.record.routing)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
-        """This document, set aside."""
+        """This document, as a rejected record."""
         return Rejection(self.record.position, stage, reason, self.record.whole, self.id)
 
 
@@ -75,7 +75,7 @@ class Deletion:
         return key_of(self.id, self.record.routing)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
-        """This deletion, set aside."""
+        """This deletion, as a rejected record."""
         return Rejection(self.record.position, stage, reason, self.record.whole, self.id)
 
 

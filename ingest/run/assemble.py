@@ -160,7 +160,7 @@ def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
             return replace(job, keep=tuple(live.meta.source["keep"]))
     elif job.mode.in_place and job.shard.count > 1:
         raise ConfigError(
-            "the first run in place decides on the calibration for all; run it without --shard, "
+            "the first run in place decides on the centering for all; run it without --shard, "
             "to its first document at least"
         )
     return job

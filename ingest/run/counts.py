@@ -54,7 +54,7 @@ class Counts:
 
     @property
     def settled_well(self) -> int:
-        """How many have ended otherwise than set aside."""
+        """How many have ended and were not rejected."""
         return self.indexed + self.unchanged + self.superseded + self.deleted
 
     def add(self, other: Counts) -> None:

@@ -104,7 +104,7 @@ def open_source(
             f"--query chooses from an index; give {row_reader.INDEX}NAME as the input"
         )
     if is_parquet(path):
-        from ingest.sources.parquet import ParquetSource  # takes .2 s to import
+        from ingest.sources.parquet import ParquetSource  # takes 0.2 s to import
 
         return ParquetSource(path)
     return open_text(path, follow=follow)

@@ -1,4 +1,4 @@
-"""Make the documents of a version anew for another: texts by another recipe, other vectors.
+"""Make the documents of a version again for another: texts by another recipe, other vectors.
 
 What fits already, by fingerprint and content hash, is copied.
 """
@@ -29,7 +29,7 @@ from xlrec_es.versions.copier import packed_source
 from xlrec_es.versions.gate_checks import Check, sample
 
 _SAMPLED = 100
-_ALIKE = 0.98  # cosine; bfloat16 and 8 bits keep .999
+_ALIKE = 0.98  # cosine; bfloat16 and 8 bits keep 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +97,16 @@ class Reencoder:
         return _Made(document, document.record.fields, own)
 
     def _encode(self, documents: Sequence[Document]) -> list[Vector | str]:
-        """Calibrated vectors, each of shape (dims,), or why there can be none."""
+        """Centered vectors, each of shape (dims,), or why there can be none."""
         if not documents:
             return []
         raw = raw_vectors.encode(self._encoder, [document.text for document in documents])
         self.encoded += len(documents)
         languages = [document.language for document in documents]
-        calibrated = self._meta.calibration.apply(raw, languages)
-        good = raw_vectors.usable(raw) & raw_vectors.usable(calibrated)
+        centered = self._meta.centering.apply(raw, languages)
+        good = raw_vectors.usable(raw) & raw_vectors.usable(centered)
         useless = "the encoder made zeros or NaN of it, or nothing but its language's mean"
-        return [row if ok else useless for row, ok in zip(calibrated, good, strict=True)]
+        return [row if ok else useless for row, ok in zip(centered, good, strict=True)]
 
     def _source(self, made: _Made, vector: Vector | str) -> Mapping[str, Any] | str:
         if isinstance(vector, str):

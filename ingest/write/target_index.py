@@ -42,7 +42,7 @@ class Earlier:
     """What stays of a document that has changed.
 
     Attributes:
-        vector: Shape (dims,), calibrated; None where the text is another now.
+        vector: Shape (dims,), centered; None where the text is another now.
         learned: Fields of `xlrec` that the worker does not make.
     """
 
@@ -288,7 +288,7 @@ class Target:
 
         Args:
             document: The document.
-            vector: Shape (dims,), calibrated, of length 1.
+            vector: Shape (dims,), centered, of length 1.
             earlier: See `compare`.
         """
         own = {**earlier.learned, **self._own(document, vector)}

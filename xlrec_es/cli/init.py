@@ -35,7 +35,7 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9_.-]+")
     "--interactions",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="File of interactions to look at: its columns, its events, and what they weigh.",
+    help="File of interactions to look at: its columns, events and their weights.",
 )
 @click.option(
     "--preset",
@@ -43,7 +43,7 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9_.-]+")
     help="Settings for a kind of catalog: weights of events, half-lives, filters, caps, boosts.",
     show_default="the commands' own",
 )
-@index_option("Alias of the index that is made of the catalog.", required=False)
+@index_option(required=False)
 @click.option(
     "--output",
     "-o",
@@ -53,7 +53,7 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9_.-]+")
     metavar="FILE",
     help="File to write.",
 )
-@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 @connection_options
 @click.pass_context
 def init(
@@ -63,7 +63,7 @@ def init(
     preset: str | None,
     index: str | None,
     output: Path,
-    force: bool,
+    overwrite: bool,
     connection: Connection,
 ) -> None:
     """Write a configuration file for a CATALOG.
@@ -84,8 +84,8 @@ def init(
     from xlrec_es.configuration.toml_file import Plan, text_of
     from xlrec_es.interactions.row_reader import INDEX
 
-    if output.exists() and not force:
-        raise ConfigError(f"{output} exists; give --force to replace it, or --output FILE")
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output} exists; give --overwrite to replace it, or --output FILE")
     client = connect(connection)
     sample = proposal = told = chosen = None
     if catalog is not None and catalog.startswith(INDEX):
@@ -113,15 +113,15 @@ def init(
         interactions=told,
         preset=chosen,
     )
-    _write(output, text_of(plan), force=force)
+    _write(output, text_of(plan), overwrite=overwrite)
     echo(f"\nWrote {output}: read it, change what you know better. Next:")
     for line in _next(output, catalog, interactions, sample, proposal):
         echo(f"  {line}")
 
 
-def _write(path: Path, text: str, *, force: bool) -> None:
+def _write(path: Path, text: str, *, overwrite: bool) -> None:
     try:
-        with path.open("w" if force else "x", encoding="utf-8") as file:
+        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error

@@ -13,7 +13,13 @@ from rich.text import Text
 
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.shared import (
+    connection_options,
+    index_option,
+    json_option,
+    size_option,
+)
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
@@ -24,16 +30,8 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 @sections.command()
 @click.argument("item", metavar="ID")
 @index_option()
-@click.option(
-    "--size",
-    "-n",
-    default=10,
-    show_default=True,
-    type=click.IntRange(1, 100),
-    metavar="N",
-    help="How many in each table.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@size_option(100)
+@json_option
 @connection_options
 def inspect(item: str, index: str, size: int, as_json: bool, connection: Connection) -> None:
     """Show the learned associations of an item.
@@ -49,12 +47,12 @@ def inspect(item: str, index: str, size: int, as_json: bool, connection: Connect
     with connect(connection) as client:
         found = read(client, index, item, size=size)
     if as_json:
-        echo(json.dumps(dataclasses.asdict(found), ensure_ascii=False, indent=2))
+        echo(json.dumps(versioned(dataclasses.asdict(found)), ensure_ascii=False, indent=2))
         return
     console = Console()
     learned = (
-        f" ({found.language}): indicators {found.provenance or 'not learned'}, from "
-        f"{found.evidence:.0f} persons, generation {found.generation or '-'}"
+        f" ({found.language}): associations {found.provenance or 'not learned'}, from "
+        f"{found.evidence:.0f} users, generation {found.generation or '-'}"
     )
     console.print(Text.assemble((found.title or found.id, "bold"), learned))
     if not found.complete:
@@ -62,13 +60,13 @@ def inspect(item: str, index: str, size: int, as_json: bool, connection: Connect
             "Warning: the last run of xlrec-ingest learn was cut short; run it again.",
             err=True,
         )
-    console.print(_table("comes from people who liked", "weight", found.spoken_for_by))
+    console.print(_table("comes from users who liked", "weight", found.spoken_for_by))
     for language, neighbours in found.speaks_for.items():
-        console.print(_table(f"people who liked it get, in {language}", "score", neighbours))
+        console.print(_table(f"users who liked it get, in {language}", "score", neighbours))
 
 
 def _table(caption: str, measure: str, neighbours: Sequence[Neighbour]) -> Table:
-    table = Table("work", "title", "language", measure, title=caption, title_justify="left")
+    table = Table("item", "title", "language", measure, title=caption, title_justify="left")
     for one in neighbours:
         cells = (one.work, one.title or "", one.language or "(gone)", f"{one.weight:.4g}")
         table.add_row(*cells)

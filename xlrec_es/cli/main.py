@@ -56,7 +56,8 @@ RENAMED = {"indicators show": "inspect", "reindex": "index reindex"}
     lazy=SECTIONS,
     renamed=RENAMED,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Completion in bash: eval "$(_XLREC_ES_COMPLETE=bash_source xlrec-es)"\n\n'
+    epilog="Documentation: xlrec_es/README.md, xlrec_es/OPERATIONS.md, xlrec_es/EVALUATION.md\n\n"
+    'Completion in bash: eval "$(_XLREC_ES_COMPLETE=bash_source xlrec-es)"\n\n'
     "XLREC_DEBUG=1 shows the traceback of an error in place of its sentence.",
 )
 @click.version_option(__version__, prog_name="xlrec-es")

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.outcome import versioned
 from xlrec_es.cli.options.reindex import _DEFAULTS, How, reindex_options
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
@@ -101,7 +102,7 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
             Console(stderr=True).print(_checks(error.checks))
         raise
     if how.as_json:
-        echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
+        echo(json.dumps(versioned(dataclasses.asdict(report)), ensure_ascii=False, indent=2))
         return
     Console().print(_checks(report.checks))
     _show(report, work.plan.versions.name)

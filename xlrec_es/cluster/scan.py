@@ -72,6 +72,19 @@ def operations_done(client: Elasticsearch, index: str) -> dict[str, int]:
     return {number: one["global_checkpoint"] for number, one in _primaries(client, index).items()}
 
 
+def last_operations(client: Elasticsearch, index: str) -> dict[str, int]:
+    """By shard, the number (`_seq_no`) of its last operation; -1 for none. A clone has it too.
+
+    Args:
+        client: Of the cluster.
+        index: A physical index.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    return {number: one["max_seq_no"] for number, one in _primaries(client, index).items()}
+
+
 def wait_for_copies(client: Elasticsearch, index: str) -> None:
     """Wait until every copy of each shard has all that was written, while nobody writes.
 

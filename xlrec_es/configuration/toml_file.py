@@ -139,7 +139,9 @@ def _run(plan: Plan) -> list[str]:
         "companion = true",
     ]
     if plan.companion:
-        lines.append(f"keep = {_value(list(plan.companion))}  # what filters, caps and boosts ask")
+        lines.append(
+            f"keep-field = {_value(list(plan.companion))}  # what filters, caps and boosts ask"
+        )
     return lines
 
 
@@ -254,7 +256,17 @@ def _why(line: Line) -> str:
     return f"{line.why} Not in use: no field was found for {kinds}; put its name in."
 
 
-REPEATED = ("filter", "cap", "boost", "event", "field", "keep", "weight", "language", "source")
+REPEATED = (
+    "filter",
+    "cap",
+    "boost",
+    "event",
+    "field",
+    "keep-field",
+    "weight",
+    "language",
+    "include-field",
+)
 """Options that take several values: arrays in TOML."""
 
 

@@ -63,12 +63,12 @@ _MOST_EVENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Likes:
-    """Pairs of person and work, each once, in order of both ids.
+    """Pairs of user and work, each once, in order of both ids.
 
     Attributes:
         persons: Ids, sorted.
-        works: Ids of all works of the catalogue, sorted.
-        person: Shape (n,): number of each like's person.
+        works: Ids of all works of the catalog, sorted.
+        person: Shape (n,): number of each like's user.
         work: Shape (n,): number of its work.
         weight: Shape (n,): what the heaviest of its rows weighs.
         time: Shape (n,): of its first row, in seconds since 1970; NaN without a time.
@@ -113,7 +113,7 @@ def read_likes(
 
     Args:
         path: .csv, .tsv or .jsonl, plain or gzipped, in UTF-8.
-        items: Work by item; an item is a work or a document of the catalogue.
+        items: Work by item; an item is a work or a document of the catalog.
         fields: The file's name of each of `COLUMNS`; one that is not named has its own name.
         min_rating: A lower rating means: not liked.
         events: Weight by event; below zero: not liked. None: `weighting.EVENT_WEIGHTS`.
@@ -121,7 +121,7 @@ def read_likes(
 
     Raises:
         SourceError: The file cannot be read, has no user or item, has no interactions, none of
-            its items is in the catalogue, or it has times of which none can be read.
+            its items is in the catalog, or it has times of which none can be read.
         UsageError: No such way to write times.
     """
     works = tuple(sorted(set(items.values())))

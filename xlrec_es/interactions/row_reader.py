@@ -25,7 +25,7 @@ from xlrec_es.interactions.delimited import RAGGED, read_delimited
 Row = Mapping[str, Any]
 
 SEVERAL = "several values, which do not go with the items"
-"""Reason for which a row is set aside: it has two users, say, or three items and two weights."""
+"""Reason for which a row is rejected: it has two users, say, or three items and two weights."""
 
 _PAGE = 10_000  # of nothing but ids, numbers and times
 _JSON, _DELIMITED = (".jsonl", ".ndjson", ".json"), (".tsv", ".csv")

@@ -37,7 +37,7 @@ def start(
 
     Args:
         folder: Where it keeps its data; None is the user's own place for it.
-        port: HTTP port on the loopback address; None takes the first free one from 9200.
+        port: HTTP port on the localhost; None takes the first free one from 9200.
         version: Elasticsearch's version; None is that of the folder, or else the newest that the
             Java found can run.
         heap: Memory of the server, as Java writes it.

@@ -60,7 +60,7 @@ class FieldMap:
         language: BCP 47 tag; where it is missing, the language is detected.
         title: Text, first in what is searched and encoded.
         text: More of it, in this order: text, or a list of texts.
-        work: What renditions share; where it is missing, the id.
+        work: What language versions share; where it is missing, the id.
         popularity: How often it was used, bought, seen ...: a number of at least 0.
         translations: An object with one object of fields (title, text ...) for each language.
         version: What orders the states of a document: a whole number (a counter, milliseconds) or a

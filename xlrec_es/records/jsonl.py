@@ -18,7 +18,7 @@ from xlrec_es.errors import InvalidJson, SourceError
 from xlrec_es.records.record import Record, Rejection
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
-"""A longer line is set aside: memory stays bounded, and Elasticsearch would not take it."""
+"""A longer line is rejected: memory stays bounded, and Elasticsearch would not take it."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

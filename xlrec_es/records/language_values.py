@@ -1,12 +1,13 @@
-"""What catalogues write where a language tag should be, and what it says of a text.
+"""What catalogs write where a language tag should be, and what it says of a text.
 
 Three kinds are told apart: values that name a language (`English`, `en_US.UTF-8`), values that name
 none (`xx`, `x-default`, the code of a country), after which the language is detected, and values
 that could be one language or another, which nobody but their owner can tell.
 
 Sources: https://developer.themoviedb.org/reference/configuration-languages (`cn` for Cantonese,
-`xx` for no language), https://developers.google.com/search/docs/specialty/international/localized-versions
-(`x-default`), and the names of https://www.loc.gov/standards/iso639-2/php/code_list.php.
+`xx` for no language),
+https://developers.google.com/search/docs/specialty/international/localized-versions (`x-default`),
+and the names of https://www.loc.gov/standards/iso639-2/php/code_list.php.
 """
 
 from __future__ import annotations
@@ -150,10 +151,10 @@ class Reading:
 
 
 class LanguageValues:
-    """Reads the values of a catalogue.
+    """Reads the values of a catalog.
 
     Args:
-        given: Tag by value, for values that the catalogue's owner knows the meaning of; whatever
+        given: Tag by value, for values that the catalog's owner knows the meaning of; whatever
             else it could mean, and in capital or small letters.
 
     Raises:
@@ -173,7 +174,7 @@ class LanguageValues:
         found = self._read.get(value)
         if found is None:
             found = self._reading(value)
-            if len(self._read) < 1024:  # a catalogue has few, and the wrong field has many
+            if len(self._read) < 1024:  # a catalog has few, and the wrong field has many
                 self._read[value] = found
         return found
 

@@ -54,13 +54,13 @@ class Record:
 
     @property
     def whole(self) -> Fields:
-        """What is set aside of it, to be read again."""
+        """What is kept of it when it is rejected, to be read again."""
         return self.fields if self.as_it_came is None else self.as_it_came
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Something that was set aside.
+    """A rejected record.
 
     Attributes:
         position: Where the record stands in the source.

@@ -1,7 +1,7 @@
-"""Renditions: the documents of a record that carries several languages, and whose they are.
+"""Language versions: the documents of a record that carries several languages, and whose they are.
 
-Rendition `9@de` of record 9 has an id that another record may have as its own. Which of the two a
-document is, is told by what is stored, not by the form of its id.
+Language version `9@de` of record 9 has an id that another record may have as its own. Which of the
+two a document is, is told by what is stored, not by the form of its id.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def rendition_id(record: str, language: object) -> str:
 
 
 def may_be_rendition(id_: str) -> bool:
-    """Whether a document's id has the form of a rendition's."""
+    """Whether a document's id has the form of a language version's."""
     return "@" in id_
 
 
@@ -27,7 +27,8 @@ def records_of(id_: str, stored: Fields, id_path: str | None) -> tuple[str, ...]
     """Ids of the records that a document may be made of, the likeliest first; one where it is told.
 
     The record's own id is among the fields that a document has of it. A companion has them not, and
-    its work tells as long as no record declares one: a rendition has its record's id as its work.
+    its work tells as long as no record declares one: a language version has its record's id as its
+    work.
 
     Args:
         id_: Of the document.

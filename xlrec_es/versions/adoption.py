@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from xlrec_es.cluster.retry import PASSING_STATUSES
 from xlrec_es.errors import ClusterError, IndexUnusable
 from xlrec_es.index.live_index import physical_name
 from xlrec_es.versions import write_block
-from xlrec_es.versions.inventory import Version, Versions
+from xlrec_es.versions.inventory import Version, Versions, read_versions
 from xlrec_es.versions.write_block import Block
 
 _WHOLE_S = 30.0  # in which a clone has all of its shards, as a rule
@@ -35,11 +35,12 @@ def check_adoptable(versions: Versions) -> bool:
         IndexUnusable: Nothing has the name, or the new name is taken.
     """
     if versions.is_concrete:
-        taken = adopted_name(versions.name)
-        if any(version.index == taken for version in versions.found) and not _left(versions):
+        old, taken = versions.named(versions.name), adopted_name(versions.name)
+        theirs = [one for one in versions.found if one.index == taken and not _is_clone(one, old)]
+        if theirs:
             raise IndexUnusable(
-                f"{taken} exists, perhaps of an earlier attempt; if {versions.name} has all of its "
-                f"documents, delete it (DELETE {taken}) and try again"
+                f"{taken} exists, and no attempt to adopt {versions.name} has made it; if it is of "
+                f"no use, delete it (DELETE {taken}) and try again"
             )
         return True
     if versions.live is None:
@@ -63,13 +64,17 @@ def adopt(client: Elasticsearch, versions: Versions) -> Version:
     check_adoptable(versions)
     name, new = versions.name, adopted_name(versions.name)
     old = versions.named(name)
-    actions: list[dict[str, Any]] = [{"remove_index": {"index": name}}]
+    actions: list[dict[str, Any]] = [
+        {"remove_index": {"index": name}},
+        {"remove": {"index": new, "alias": _mark(name), "must_exist": True}},
+    ]
     for alias, properties in {**old.aliases, name: {"is_write_index": True}}.items():
         actions.append({"add": {"index": new, "alias": alias, **properties}})
     with friendly_errors(client), write_block.writes_refused(client, name) as block:
-        is_mine = not _left(versions) and _clone(client, versions, block)
+        is_mine = _clone(client, old, block)
         try:
             _must_be_whole(client, name, new)
+            write_block.forget(client, new)  # it has the note of its original
             block.stays = True  # from here on the old index may be gone
             client.options(max_retries=0).indices.update_aliases(actions=actions)
         except BaseException as error:
@@ -79,7 +84,6 @@ def adopt(client: Elasticsearch, versions: Versions) -> Version:
                 if is_mine:
                     _delete_clone(client, old)  # first: what may be written now it would not have
             raise
-    write_block.forget(client, new)
     return replace(old, index=new, number=0, aliases={**old.aliases, name: {}})
 
 
@@ -87,30 +91,40 @@ def _refuses(error: elasticsearch.ApiError) -> bool:
     return bool(error.status_code < 500)
 
 
-def _left(versions: Versions) -> bool:
-    """Whether an attempt that was killed has left a clone, and writes have been refused since."""
-    old = versions.named(versions.name)
-    clones = [one for one in versions.found if one.index == adopted_name(versions.name)]
-    return write_block.refused_since(old.body) and any(_is_clone(one.body, old) for one in clones)
+def _mark(name: str) -> str:
+    """The alias of a clone that is not yet in its original's place.
+
+    It is given in the request that makes the clone, so no clone that the owner made has it. Its
+    routing is the original's UUID: an index that was made again since is another.
+    """
+    return f"{name}-xlrec-adopting"
 
 
-def _is_clone(body: Mapping[str, Any], of: Version) -> bool:
-    return not body["aliases"] and write_block.is_copy(body, of.body)
+def _is_clone(one: Version, of: Version) -> bool:
+    """Whether an attempt, of whatever end, has made it of this very index."""
+    return one.aliases.get(_mark(of.index), {}).get("index_routing") == _uuid(of)
 
 
-def _clone(client: Elasticsearch, versions: Versions, block: Block) -> bool:
-    """Make the clone; False where the attempt that was killed had asked for it."""
-    old, new = versions.named(versions.name), adopted_name(versions.name)
+def _uuid(version: Version) -> str:
+    return str(version.body["settings"]["index.uuid"])
+
+
+def _clone(client: Elasticsearch, old: Version, block: Block) -> bool:
+    """Make the clone; False where an attempt that was killed has made it, and it is of now."""
+    new = adopted_name(old.index)
+    if _left(client, old):
+        if _is_of_now(client, old.index, new):
+            return False
+        client.indices.delete(index=new)  # the index was written to since
+    mark = {_mark(old.index): {"routing": _uuid(old)}}
     settings = {"index.blocks.write": block.earlier}
     try:
-        client.indices.clone(index=old.index, target=new, settings=settings)
+        client.indices.clone(index=old.index, target=new, settings=settings, aliases=mark)
     except elasticsearch.ApiError as error:
-        # The name is taken by now: if not by that attempt, by somebody else, whose it stays.
-        is_left = write_block.refused_since(old.body)
-        if is_left and error.error == "resource_already_exists_exception":
-            body = client.indices.get(index=new, flat_settings=True).body.get(new)
-            if body and _is_clone(body, old):
-                return False
+        if not _refuses(error):
+            _delete_clone(client, old)
+        elif _left(client, old) and _is_of_now(client, old.index, new):
+            return False  # what the killed one had asked for came a moment ago
         raise
     except BaseException:  # it may be there all the same
         _delete_clone(client, old)
@@ -118,28 +132,45 @@ def _clone(client: Elasticsearch, versions: Versions, block: Block) -> bool:
     return True
 
 
+def _left(client: Elasticsearch, old: Version) -> bool:
+    """Whether there is a clone, while the index is still there itself."""
+    found = read_versions(client, old.index)
+    clones = [one for one in found.found if one.index == adopted_name(old.index)]
+    return found.is_concrete and any(_is_clone(one, old) for one in clones)
+
+
+def _is_of_now(client: Elasticsearch, name: str, clone: str) -> bool:
+    """Whether the index was not written to since it was cloned: their operations are the same."""
+    _wait_until(lambda: _count(client, clone) is not None)
+    return scan.last_operations(client, name) == scan.last_operations(client, clone)
+
+
 def _delete_clone(client: Elasticsearch, old: Version) -> None:
     """Remove the clone, if the index is still there itself."""
-    new = adopted_name(old.index)
-    wanted = [old.index, new]
-    found = client.indices.get(index=wanted, ignore_unavailable=True, flat_settings=True).body
-    if old.index in found and new in found and _is_clone(found[new], old):
-        client.indices.delete(index=new)
+    if _left(client, old):
+        client.indices.delete(index=adopted_name(old.index))
 
 
 def _must_be_whole(client: Elasticsearch, name: str, new: str) -> None:
-    # The clone is answered when the first copy of each shard is there, or after the time-out.
+    counts: list[int | None] = []
+
+    def is_whole() -> bool:
+        counts[:] = [_count(client, index) for index in (name, new)]
+        return counts[0] == counts[1] is not None
+
+    if not _wait_until(is_whole):
+        raise IndexUnusable(
+            f"the clone of {name} has {counts[1] or 0} of {counts[0]} documents; {name} is as it "
+            "was"
+        )
+
+
+def _wait_until(is_so: Callable[[], bool]) -> bool:
+    """Whether it comes to be so, as when a clone gets its shards after it was made."""
     deadline = time.monotonic() + _WHOLE_S
-    while True:
-        counts = [_count(client, index) for index in (name, new)]
-        if counts[0] == counts[1] is not None:
-            return
-        if time.monotonic() > deadline:
-            raise IndexUnusable(
-                f"the clone of {name} has {counts[1] or 0} of {counts[0]} documents; {name} is as "
-                "it was"
-            )
+    while not (so := is_so()) and time.monotonic() < deadline:
         time.sleep(_PAUSE_S)
+    return so
 
 
 def _count(client: Elasticsearch, index: str) -> int | None:

@@ -6,7 +6,7 @@ Whatever fails leaves the alias where it is. What has been reached is noted in t
 `_meta.xlrec.source`, so that the same command goes on after a crash.
 
 Documents come as a transform makes them. By itself it copies them with their vectors; its twin,
-`ingest.versions.reindex`, has it encode them anew.
+`ingest.versions.reindex`, has it encode them again.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import Version, Versions
 
 _NOTE = "reindex"
+COMMAND = "reindex"
+"""Who moves the alias, in the note of that."""
 
 Observe = Callable[[str, int], None]
 """Is told what is being done, and how many documents so far."""
@@ -58,6 +60,7 @@ class ReindexPlan:
         swap: What puts it behind the alias, as of that look: whoever moves the alias meanwhile
             makes the copy useless.
         exists: Whether an earlier attempt has made it.
+        moved: Whether that has moved the alias too, so that there is but its end to come.
     """
 
     versions: Versions
@@ -65,6 +68,7 @@ class ReindexPlan:
     new: NewVersion
     swap: AliasChange
     exists: bool
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def plan(
             earlier attempt wanted something else; or the alias has a filter or a routing.
         NotAnXlrecIndex: No `meta`, and this program did not make the live version.
     """
+    if (ended := _moved(versions, changes, meta)) is not None:
+        return ended
     live = versions.live
     if live is None and not versions.is_concrete:
         raise IndexUnusable(f"no version of {versions.name} is live, so there is none to copy")
@@ -117,7 +123,11 @@ def plan(
     new = NewVersion(new.index, _noted(_merged(new.body, changes or {})))
     left = unfinished(versions)
     if left is not None:
-        _must_want_the_same(left, meta)
+        if not _is_wanted(left, meta, changes):
+            raise IndexUnusable(
+                f"{left.index} is left of an earlier reindex that wanted something else; go on "
+                f"with its options, or delete it first: DELETE {left.index}"
+            )
         new = NewVersion(left.index, left.body)
     swap = plan_swap(versions, Version(new.index, None, body=new.body))
     return ReindexPlan(versions, source, new, swap, exists=left is not None)
@@ -131,24 +141,28 @@ def unfinished(versions: Versions) -> Version | None:
     for version in reversed(versions.found):
         if version.is_ours and not version.aliases:
             note = version.described().meta.source.get(_NOTE) or {}
-            if note.get("uuid") == uuid and not note.get("finished"):
+            if note.get("uuid") == uuid and not swap_note.was_live(version):
                 return version
     return None
 
 
-def _must_want_the_same(left: Version, meta: IndexMeta) -> None:
-    """Refuse to go on with something else.
+def _is_wanted(made: Version, meta: IndexMeta, changes: Mapping[str, Any] | None) -> bool:
+    """Whether an earlier attempt wanted the same vectors and changes."""
+    found = made.described().meta
+    same_changes = (found.source.get(_NOTE) or {}).get("changes") == changes
+    return found.fingerprint == meta.fingerprint and same_changes
 
-    Raises:
-        IndexUnusable: The earlier attempt wanted other vectors or changes.
-    """
-    found = left.described().meta
-    same_changes = found.source[_NOTE].get("changes") == meta.source[_NOTE]["changes"]
-    if found.fingerprint != meta.fingerprint or not same_changes:
-        raise IndexUnusable(
-            f"{left.index} is left of an earlier reindex that wanted something else; go on with "
-            f"its options, or delete it first: DELETE {left.index}"
-        )
+
+def _moved(
+    versions: Versions, changes: Mapping[str, Any] | None, meta: IndexMeta | None
+) -> ReindexPlan | None:
+    """The plan of an earlier attempt that had moved the alias, and wanted the same."""
+    moved = swap_note.moved_by(versions, COMMAND)
+    if not moved or not _is_wanted(moved[0], meta or moved[0].described().meta, changes):
+        return None
+    new, left, _ = moved
+    swap = AliasChange(versions.name, (), left.index, new.index)
+    return ReindexPlan(versions, left, NewVersion(new.index, new.body), swap, True, moved=True)
 
 
 def _merged(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,6 +225,8 @@ class Reindexer:
             ClusterError: The cluster does not answer, or refuses.
         """
         start = time.monotonic()
+        if self.plan.moved:
+            return self._end()
         self._open()
         with final_pipeline.passed_by(self.client, self._target.name):
             self._fill()
@@ -225,6 +241,15 @@ class Reindexer:
             rounds=tuple(self._catch_up.rounds),
             checks=tuple(checks),
             swapped=swap,
+        )
+
+    def _end(self) -> ReindexReport:
+        """What was left to do of an attempt that had moved the alias."""
+        swap_note.end(self.client, self.plan.new.index, self.plan.live)
+        index, left = self.plan.new.index, self.plan.live.index
+        done = CatchUpReport(index, left, copied=0, deleted=0, blocked_s=0.0, seconds=0.0)
+        return ReindexReport(
+            **asdict(done), unchanged=0, refused={}, rounds=(), checks=(), swapped=True
         )
 
     def _open(self) -> None:
@@ -269,7 +294,7 @@ class Reindexer:
             self._remember(started=self._copier.checkpoint())
         elif done is None:
             missing = self._copier.copy_missing()
-            # A document that was deleted and made anew may have the version that it had before.
+            # A document that was deleted and made again may have the version that it had before.
             self._catch_up.done = started
             self._catch_up.next_round()
             self._catch_up.rounds[0] += missing
@@ -287,7 +312,8 @@ class Reindexer:
             )
 
     def _remember_round(self, done: Mapping[str, int]) -> None:
-        self._remember(done=done)
+        if not self._copier.tally.refused:  # which whoever goes on after a kill is to try again
+            self._remember(done=done)
         self._phase = "catch up"
 
     def _add_languages(self) -> None:
@@ -330,8 +356,9 @@ class Reindexer:
             )
             checks = [counts, *checks]
             self._must_be_good(checks)
-            swap_note.move_alias(self.client, self.plan.swap, same=self._same_documents())
-            self._remember(finished=True)
+            same = self._same_documents()
+            swap_note.move_alias(self.client, self.plan.swap, same=same, by=COMMAND)
+        swap_note.end(self.client, self._target.name)
         return checks
 
     def _same_documents(self) -> bool:

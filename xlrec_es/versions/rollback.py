@@ -30,6 +30,8 @@ from xlrec_es.versions.copier import Copier, Transform, copied_as_is, packed_sou
 from xlrec_es.versions.inventory import Version, Versions
 from xlrec_es.versions.swap_note import Note
 
+COMMAND = "rollback"
+"""Who moves the alias, in the note of that."""
 _VECTOR = ("embedding", "fingerprint")
 _OF_VECTOR = (*_VECTOR, "content_hash")  # without which the next run encodes the document
 
@@ -43,12 +45,14 @@ class RollbackPlan:
         previous: The one that is gone back to.
         note: From where on the live one has writes that the other lacks.
         change: Of the alias.
+        moved: Whether an attempt that was killed moved it, so that there is but its end to come.
     """
 
     live: Version
     previous: Version
     note: Note
     change: AliasChange
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,10 @@ def plan(versions: Versions) -> RollbackPlan:
         IndexUnusable: There is no previous version, or what was written since is not known, or not
             given back whole; or the alias has a filter or a routing.
     """
+    if moved := swap_note.moved_by(versions, COMMAND):
+        target, left, noted = moved
+        change = AliasChange(versions.name, (), left.index, target.index)
+        return RollbackPlan(left, target, noted, change, moved=True)
     change = plan_rollback(versions)
     live, previous = versions.live, versions.previous
     if live is not None and adds_something(versions.name, live.index, live.aliases):
@@ -174,13 +182,15 @@ class Rollback:
     _catch_up: CatchUp = field(init=False)
 
     def run(self) -> RollbackReport:
-        """Do it; whatever fails leaves the alias where it is.
+        """Do it, or go on with it; whatever fails leaves the alias where it is.
 
         Raises:
             IndexUnusable: The previous version refuses a document, or has no room for it.
             AliasMoved: Somebody else moved the alias meanwhile.
             ClusterError: The cluster does not answer, or refuses.
         """
+        if self.plan.moved:
+            return self._end()
         start = time.monotonic()
         previous, note = self.plan.previous, self.plan.note
         own = OwnVectors(self.client, previous.index, packed=self.packed)
@@ -190,12 +200,20 @@ class Rollback:
             self._must_be_whole()
             with self._catch_up.last_round():
                 self._must_be_whole()
-                swap_note.move_alias(self.client, self.plan.change, same=note.same)
+                swap_note.move_alias(self.client, self.plan.change, same=note.same, by=COMMAND)
+        swap_note.end(self.client, previous.index)
         return RollbackReport(
             **asdict(self._catch_up.report(start)),
             without_vector=len(own.without_vector),
             deletions=note.same,
         )
+
+    def _end(self) -> RollbackReport:
+        """What was left to do of an attempt that had moved the alias."""
+        index, left = self.plan.previous.index, self.plan.live
+        swap_note.end(self.client, index, left)
+        done = CatchUpReport(index, left.index, copied=0, deleted=0, blocked_s=0.0, seconds=0.0)
+        return RollbackReport(**asdict(done), without_vector=0, deletions=self.plan.note.same)
 
     def _open(self, own: OwnVectors) -> None:
         """Have a text field for each language that came since, and take off a block left behind."""

@@ -58,9 +58,9 @@ def writes_refused(client: Elasticsearch, index: str) -> Iterator[Block]:
     is_noted = refused_since(body)
     earlier = _note(body)["earlier"] if is_noted else body["settings"].get(_SETTING)
     block = Block(time.monotonic(), earlier)
-    if not is_noted:
-        _put_note(client, index, {"index": _uuid(body), "earlier": block.earlier})
     try:
+        if not is_noted:
+            _put_note(client, index, {"index": _uuid(body), "earlier": block.earlier})
         with friendly_errors(client):
             # Unlike the setting alone, this waits for the writes that were under way.
             client.indices.add_block(index=index, block="write")
@@ -88,19 +88,8 @@ def refused_since(body: Mapping[str, Any]) -> bool:
     return body["settings"].get(_SETTING) == _BLOCKED and bool(_note(body))
 
 
-def is_copy(body: Mapping[str, Any], of: Mapping[str, Any]) -> bool:
-    """Whether an index was cloned from another one while that refused writes.
-
-    Args:
-        body: As of `was_left`; without the note once that is forgotten.
-        of: The other one's.
-    """
-    note = body.get("mappings", {}).get("_meta", {}).get(KEY) or {}
-    return bool(note.get("index") == _uuid(of))
-
-
 def take_off_left(client: Elasticsearch, *versions: Version | None) -> None:
-    """Take off the blocks that a kill has left.
+    """Take off the blocks that a kill has left, and the notes of blocks.
 
     Args:
         client: Of the cluster.
@@ -110,10 +99,12 @@ def take_off_left(client: Elasticsearch, *versions: Version | None) -> None:
         ClusterError: The cluster does not answer, or refuses.
     """
     for version in versions:
-        if version is not None and refused_since(version.body):
+        if version is not None and _note(version.body):
             body = _body(client, version.index)  # as it is by now
             if refused_since(body):
                 _take_off(client, version.index, _note(body)["earlier"])
+            elif _note(body):
+                forget(client, version.index)
 
 
 def is_blocked(client: Elasticsearch, index: str) -> bool:

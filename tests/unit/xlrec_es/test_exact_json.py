@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -84,7 +85,8 @@ def test_what_has_no_long_number_is_read_by_orjson_alone(monkeypatch: pytest.Mon
     monkeypatch.setattr(exact_json, "_read", None)
     for text in ('{"a":12345678901234567}', "[0.00000000000000000012345678901234567]", "[]"):
         assert exact_json.loads(text) == read_answer(text) == orjson.loads(text)
-    assert not exact_json._has_long_number(b"/12345678901234567:")
+    for text in ("/12345678901234567:", "1.2345678901234567]", "1.2345678901234567"):
+        assert not exact_json._has_long_number(text.encode())
 
 
 def test_a_number_that_has_room_in_its_type_has_that_type() -> None:
@@ -293,6 +295,13 @@ def test_both_ways_of_reading_take_the_same(text: str) -> None:
 @given(st.recursive(st.text() | st.integers(-(2**63), 2**64 - 1), lambda one: st.lists(one)))
 def test_a_text_of_json_is_json(value: object) -> None:
     assert json.loads(exact_json.as_text(value)) == value
+
+
+def test_a_text_of_what_a_table_holds_is_json_too() -> None:
+    """Parquet has dates; what is set aside of it is for people to read."""
+    assert exact_json.as_text({"at": date(2026, 1, 2), "n": [1.5]}) == (
+        '{"at": "2026-01-02", "n": [1.5]}'
+    )
 
 
 MEMORY = """

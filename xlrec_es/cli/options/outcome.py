@@ -1,6 +1,9 @@
-"""How commands end: what their exit codes mean."""
+"""How commands end: what their exit codes mean, and which form their JSON has."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from xlrec_es.errors import GateFailed, UsageError, XlrecError
 
@@ -19,3 +22,11 @@ EXIT_CODES = {
     UNWELL: "what was looked at has a problem, or does not run",
 }
 """Meanings by code; above 128 the number of a signal is added."""
+
+SCHEMA_VERSION = 1
+"""Of what `--json` prints: it rises when a key goes or changes its meaning, not when one comes."""
+
+
+def versioned(found: Mapping[str, Any]) -> dict[str, Any]:
+    """An output of `--json`, with the version of its form in front."""
+    return {"schema_version": SCHEMA_VERSION, **found}

@@ -59,7 +59,7 @@ def render(
         )
     if form == "json":
         return json.dumps(
-            [{"language": r.language, "leg": r.leg, "body": body} for r, body in pairs],
+            [{"language": r.language, "retriever": r.retriever, "body": body} for r, body in pairs],
             ensure_ascii=False,
         )
     raise ValueError(f"form is {form!r}; use one of {', '.join(FORMS)}")
@@ -89,4 +89,4 @@ def _json(body: dict[str, Any]) -> str:
 
 
 def _caption(request: SearchRequest) -> str:
-    return f"{request.language}: {request.leg}"
+    return f"{request.language}: {request.retriever}"

@@ -51,7 +51,7 @@ def test_recommend_prints_a_table_and_json(catalogue: list[str]) -> None:
     assert table.returncode == 0, table.stderr
     assert "Chess" in table.stdout
     assert "dense (1)" in table.stdout
-    assert "no lexical leg for ja" in table.stderr
+    assert "no lexical retriever for ja" in table.stderr
     printed = xlrec_es("recommend", *catalogue, "-l", "ja", "-n", "3", "--json", "chess-3")
     items = json.loads(printed.stdout)["items"]
     assert [item["language"] for item in items] == ["ja"] * 3
@@ -135,9 +135,9 @@ def test_a_history_comes_from_an_index_of_events(
     unknown = xlrec_es("--config", str(config), *arguments, "eve")
     assert (unknown.returncode, "no event of person 'eve'" in unknown.stderr) == (1, True)
     nowhere = xlrec_es(*arguments, "ann")
-    assert (nowhere.returncode, "--events" in nowhere.stderr) == (2, True)
+    assert (nowhere.returncode, "--events-index" in nowhere.stderr) == (2, True)
     config.write_text('[history]\nindx = "typo"\n')
-    typo = xlrec_es("--config", str(config), *arguments, "ann", "--events", events)
+    typo = xlrec_es("--config", str(config), *arguments, "ann", "--events-index", events)
     assert (typo.returncode, "indx" in typo.stderr) == (2, True)
 
 
@@ -145,7 +145,7 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
     text = xlrec_es("query", *catalogue, "-l", "ja", "chess-0")
     assert text.stdout.startswith("# ja: dense\nPOST /")
     requests = json.loads(xlrec_es("query", *catalogue, "-f", "json", "chess-0").stdout)
-    assert {"language", "leg", "body"} == set(requests[0])
+    assert {"language", "retriever", "body"} == set(requests[0])
     boost = ["--boost", '1.5={"term": {"brand": "brand1"}}', "--collapse"]
     done = xlrec_es("query", *catalogue, *boost, "-f", "json", "-l", "ja", "chess-0")
     for request in json.loads(done.stdout):
@@ -155,7 +155,9 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
 
 
 def test_similar_documents_by_a_measure(catalogue: list[str]) -> None:
-    done = xlrec_es("similar", *catalogue, "--measure", "jaccard", "-l", "ja", "--json", "chess-0")
+    done = xlrec_es(
+        "similar", *catalogue, "--similarity", "jaccard", "-l", "ja", "--json", "chess-0"
+    )
     [first, *_] = json.loads(done.stdout)["items"]
     # "chess chessclub ja word0" and "chess chessclub ja word1" share three words of five.
     assert (first["work"].rpartition("-")[0], first["score"]) == ("chess", 0.6), done.stderr
@@ -186,8 +188,8 @@ def test_explanations_are_a_line_a_leg(catalogue: list[str]) -> None:
         ([""], 2, "this one is ''"),
         (["-n", "0", "chess-3"], 2, "at least 1"),
         (["-w", "dens=1", "chess-3"], 2, "dens"),
-        (["--recent", "published=soon", "--cold"], 2, "'soon' is none"),
-        (["--server-side", "chess-3"], 2, "the cluster's licence is basic"),
+        (["--recent", "published=soon", "--no-history"], 2, "'soon' is none"),
+        (["--server-side", "chess-3"], 2, "the cluster's license is basic"),
         (["--server-side", "--mix", "auto", "chess-3"], 2, "leave out mix 'auto'"),
         (["-w", "dense", "chess-3"], 2, "needs a number: dense=0.5"),
         (["--history", "nowhere.json"], 2, "nowhere.json"),

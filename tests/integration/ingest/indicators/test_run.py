@@ -189,7 +189,7 @@ def test_whatever_the_table_holds_no_weight_is_nonsense(
         "absurd weight or rating": 6,
         "not liked": 2,
         "again": 4,
-        "over the limit of a person": 20,
+        "over the limit of a user": 20,
         "likes": 20 + 1 + 1 + 5 + 6,
     }
     for document in documents(es, live.name).values():
@@ -330,7 +330,16 @@ def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: P
         bad = CliRunner().invoke(ingest_main, [*arguments, *wrong])
         assert bad.exit_code == 2
         assert message in bad.output
-    cold_start = ["recommend", "--cold", "--market", "fr", "--index", index_name, "--url", es_url]
+    cold_start = [
+        "recommend",
+        "--no-history",
+        "--market",
+        "fr",
+        "--index",
+        index_name,
+        "--url",
+        es_url,
+    ]
     bad = CliRunner().invoke(xlrec_main, cold_start)
     assert bad.exit_code == 2
     assert "knows no market 'fr', but de, en, ja" in bad.output

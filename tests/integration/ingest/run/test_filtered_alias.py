@@ -38,7 +38,7 @@ def tenants(secured_each: Secured, tmp_path: Path, tiny_model: Path) -> Iterator
 
 
 def options(model: Path) -> tuple[str, ...]:
-    return ("--model", str(model), "--calibration", "none", "--json", "--quiet")
+    return ("--model", str(model), "--centering", "none", "--json", "--quiet")
 
 
 def contents(secured: Secured, index: str) -> dict[str, tuple[int, Any]]:
@@ -118,7 +118,7 @@ def test_pairs_and_a_look_at_indicators_are_of_the_tenant(
     dry = json.loads(good(secured_each.ingest("writer", "learn", likes, *where, "--dry-run")))
     assert dry["works"] == 20
     folder = tmp_path / "pairs"
-    made = ("pairs", likes, *where, "-o", str(folder), "--max-persons", "20")
+    made = ("pairs", likes, *where, "-o", str(folder), "--max-users", "20")
     done = json.loads(good(secured_each.ingest("writer", *made)))
     assert done["pairs"]
     assert {int(one["anchor"].rpartition("word")[2]) % 2 for one in done["examples"]} == {0}

@@ -69,7 +69,7 @@ class Shop:
             FieldMap(),
             mode=mode,
             keep=keep or None,
-            calibration="none",
+            centering="none",
             rejects=self.folder / "rejects",
         )
         return run(job, Connection(node.base_url), encoder=HashEncoder())

@@ -177,11 +177,11 @@ class Interrupted(HashEncoder):
 
 
 def test_what_is_written_meanwhile_in_place_stays(shop: Shop) -> None:
-    summary = shop.run(IN_PLACE, encoder=Interrupted(shop), calibration="none")
+    summary = shop.run(IN_PLACE, encoder=Interrupted(shop), centering="none")
     assert (summary["indexed"], summary["superseded"], summary["rejected"]) == (38, 2, 0)
     assert dict(shop.source("0-en"))["name"] == "chess of another kind"
     assert not shop.es.exists(index=shop.name, id="1-en")
-    assert counts(shop.run(IN_PLACE, calibration="none")) == (1, 38, 1)
+    assert counts(shop.run(IN_PLACE, centering="none")) == (1, 38, 1)
 
 
 def test_an_index_in_place_is_not_written_over(shop: Shop, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_from_in_place_to_versions(shop: Shop) -> None:
             observe=lambda _phase, _count: None,
         )
         assert work.run().swapped
-        assert len(encoder.encoded) == encoded  # 40 by the gate; 40 by the calibration
+        assert len(encoder.encoded) == encoded  # 40 by the gate; 40 by the centering
         assert {id_: shop.source(id_)[:3] for id_ in DOCUMENTS} == before
         after = shop.vectors()
         same = all(

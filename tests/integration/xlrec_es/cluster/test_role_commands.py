@@ -85,7 +85,7 @@ def test_the_doctor_knows_what_a_key_is_enough_for(
 ) -> None:
     done = shop.run(kind, "doctor", "--index", "shop", "--for", purpose, "--json")
     assert done.exit_code == (5 if problems else 0), done.output
-    findings = json.loads(done.stdout)
+    findings = json.loads(done.stdout)["findings"]
     found = [f["message"].partition(" (")[0] for f in findings if f["level"] == "problem"]
     assert found == problems
     unseen = [f["topic"] for f in findings if "cannot be looked at" in f["message"]]
@@ -166,7 +166,7 @@ def test_an_admin_encodes_anew_and_goes_back(
     try:
         good(ingested(secured, "admin", tmp_path, tiny_model, "shop"))
         model = ("--model", str(tiny_model), "--quiet")
-        anew = ("reencode", "shop", *model, "--calibration", "none", "--min-overlap", "0")
+        anew = ("reencode", "shop", *model, "--centering", "none", "--min-overlap", "0")
         back = ("reencode-back", "shop", *model)
         refused = secured.ingest("writer", *anew)
         assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
@@ -226,7 +226,7 @@ def test_an_admin_reindexes(shop: Secured) -> None:
 
 def test_keys_for_an_index_that_exists(secured: Secured, tiny_model: Path) -> None:
     """In place a writer's key is enough; for a companion one that may but read the index."""
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "--quiet")
     for record in RECORDS:
         secured.client.index(index="shop", id=record["id"], document=record, refresh=True)
     role = {"beside": descriptor("admin", ["shop-xlrec"], source="shop")}
@@ -287,7 +287,7 @@ def test_later_runs_of_a_companion_take_a_writer_with_deletes(
 ) -> None:
     for record in RECORDS:
         secured.client.index(index="shop", id=record["id"], document=record, refresh=True)
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "-q")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "-q")
     run = ("run", "index:shop", "--companion", *options)
     admin, plain, deleting = (
         key_for(secured, descriptor(kind, ["shop-xlrec"], source="shop", deletes=deletes))

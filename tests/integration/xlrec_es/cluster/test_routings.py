@@ -189,7 +189,7 @@ def write_required(client: Elasticsearch, index: str, **settings: object) -> tup
 def test_a_run_carries_it(secured: Secured, tiny_model: Path, mode: tuple[str, ...]) -> None:
     client = secured.client
     first, second = write_required(client, "shop-own")
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "--quiet")
     command = ("run", "index:shop-own", *mode, "-i", "shop", *options)
     report = json.loads(good(secured.ingest("all", *command)))
     assert (report["indexed"], report["superseded"], report["rejected"]) == (2, 0, 0)
@@ -211,7 +211,7 @@ def test_a_record_without_the_routing_that_is_required_is_set_aside(
     secured: Secured, tiny_model: Path, tmp_path: Path
 ) -> None:
     write_required(secured.client, "shop-own")
-    options = ("-i", "shop", "--model", str(tiny_model), "--calibration", "none", "--json")
+    options = ("-i", "shop", "--model", str(tiny_model), "--centering", "none", "--json")
     good(secured.ingest("all", "run", "index:shop-own", *options))
     source = tmp_path / "items.jsonl"
     source.write_text(json.dumps({"id": "new", "title": "Tea", "language": "en"}))
@@ -224,7 +224,7 @@ def test_a_record_without_the_routing_that_is_required_is_set_aside(
 def test_a_run_into_fewer_shards_is_refused(secured: Secured, tiny_model: Path) -> None:
     write_required(secured.client, "shop-own")
     write_required(secured.client, "shop-other")
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "--quiet")
     good(secured.ingest("all", "run", "index:shop-other", "-i", "shop", *options))
     good(secured.run("all", "index", "reindex", "shop", *GATE[:2], "--shards", "3", "--no-swap"))
     secured.client.indices.delete(index="shop-xlrec-v2")

@@ -42,7 +42,7 @@ def test_the_owners_next_write_is_taken(shop: Secured, tiny_model: Path, tmp_pat
     """By versions of a clock, and by those of a counter, which look like Elasticsearch's own."""
     client = shop.client
     before = texts(client, "shop")
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     for kind, indexed in (("admin", 3), ("writer", 0)):
         done = shop.ingest(kind, "run", "index:shop", "--in-place", *options)
         assert json.loads(good(done))["indexed"] == indexed
@@ -73,7 +73,7 @@ def test_the_owners_next_write_is_taken(shop: Secured, tiny_model: Path, tmp_pat
 def test_a_final_pipeline_cannot_be_passed_by(shop: Secured, tiny_model: Path) -> None:
     shop.client.indices.put_settings(index="shop", settings={"index.final_pipeline": "stamp"})
     before = texts(shop.client, "shop")
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     refused = shop.ingest("admin", "run", "index:shop", "--in-place", *options)
     assert refused.exit_code == 1
     assert "shop has a final pipeline, stamp" in refused.output

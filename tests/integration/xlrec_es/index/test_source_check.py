@@ -24,7 +24,7 @@ TEXT = {"type": "text"}
 FIELDS = {"language": {"type": "keyword"}, "title": TEXT, "body": TEXT}
 EXCLUDED = {"_source": {"excludes": ["body"]}}
 LIKES = "user\titem\nu1\t1\nu1\t2\nu2\t1\nu2\t2\nu3\t1\nu3\t3\n"
-LEARNED = ("--min-persons", "1", "--json")
+LEARNED = ("--min-users", "1", "--json")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_is_excluded_is_not_destroyed(shop: Secured, tiny_model: Path, like
     client.indices.create(index="shop", mappings={**EXCLUDED, "properties": FIELDS})
     fill(client)
     before = state(client)
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     refused = shop.ingest("admin", "run", "index:shop", "--in-place", *options)
     assert refused.exit_code == 1
     assert "shop does not give back" in refused.output

@@ -176,7 +176,78 @@ def test_an_adoption_that_was_killed_is_gone_on_with(
     assert counted(es_each, index_name) == 21
     [body] = es_each.indices.get(index=index_name, flat_settings=True).body.values()
     assert not write_block.refused_since(body)
-    assert done or not body["mappings"].get("_meta")
+    assert not body["mappings"].get("_meta")
+    assert set(body["aliases"]) == {index_name, f"{index_name}-sale"}
+
+
+def leave_clone(client: Elasticsearch, name: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As a signal does that comes while the clone is being made: writes go on, and it comes later.
+
+    Its UUID.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr(adoption, "_delete_clone", lambda *_: None)
+        patch.setattr(type(client.indices), "refresh", die)
+        with pytest.raises(Killed):
+            adoption.adopt(client, read_versions(client, name))
+    assert not write_block.is_blocked(client, name)
+    return uuid_of(client, f"{name}-xlrec-v0")
+
+
+def uuid_of(client: Elasticsearch, name: str) -> str:
+    [body] = client.indices.get_settings(index=name, flat_settings=True).body.values()
+    return str(body["settings"]["index.uuid"])
+
+
+def test_a_clone_that_was_left_is_used_if_nothing_was_written_since(
+    es_each: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_index(es_each, index_name)
+    left = leave_clone(es_each, index_name, monkeypatch)
+    adoption.adopt(es_each, read_versions(es_each, index_name))
+    assert uuid_of(es_each, index_name) == left
+    assert counted(es_each, index_name) == 20
+
+
+def test_a_clone_that_was_left_and_is_not_of_now_is_made_anew(
+    es_each: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has as many documents, but one was changed since."""
+    own_index(es_each, index_name)
+    left = leave_clone(es_each, index_name, monkeypatch)
+    es_each.index(index=index_name, id="7", document={"brand": "new"})
+    adoption.adopt(es_each, read_versions(es_each, index_name))
+    assert uuid_of(es_each, index_name) != left
+    assert es_each.get(index=index_name, id="7")["_source"] == {"brand": "new"}
+    assert set(es_each.indices.get(index=f"{index_name}*")) == {f"{index_name}-xlrec-v0"}
+
+
+def test_what_the_owner_made_of_the_clones_name_is_left_alone(
+    es_each: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even a clone, of an index that a killed attempt had refuse writes."""
+    own_index(es_each, index_name)
+    with monkeypatch.context() as patch:
+        patch.setattr(write_block, "_whatever_comes", lambda _action: None)
+        patch.setattr(type(es_each.indices), "clone", die)
+        with pytest.raises(Killed):
+            adoption.adopt(es_each, read_versions(es_each, index_name))
+    es_each.indices.clone(index=index_name, target=f"{index_name}-xlrec-v0")
+    with pytest.raises(IndexUnusable, match="no attempt to adopt"):
+        adoption.adopt(es_each, read_versions(es_each, index_name))
+    assert es_each.indices.exists(index=f"{index_name}-xlrec-v0")
+
+
+def test_a_clone_of_an_index_that_is_gone_is_not_used(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner has made one anew, of that name and with as many operations."""
+    own_index(es, index_name)
+    leave_clone(es, index_name, monkeypatch)
+    es.indices.delete(index=index_name)
+    own_index(es, index_name)
+    with pytest.raises(IndexUnusable, match="no attempt to adopt"):
+        adoption.adopt(es, read_versions(es, index_name))
 
 
 def found_index(client: Elasticsearch, name: str) -> str:

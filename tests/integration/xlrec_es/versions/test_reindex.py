@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from elasticsearch import ApiError, Elasticsearch
 
-from catalogue import LANGUAGES, TOPICS, document, write_catalogue, write_likes
+from catalogue import LANGUAGES, TOPICS, document, documents, write_catalogue, write_likes
 from traffic import Traffic, everything
 from transforms import broken, of_another_encoder, with_vector
 from xlrec_es.cluster.capabilities import probe
@@ -21,7 +21,8 @@ from xlrec_es.cluster.scan import Hit
 from xlrec_es.errors import AliasMoved, GateFailed, IndexUnusable
 from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.index.live_index import find_live
-from xlrec_es.versions.aliases import change_aliases, plan_rollback, plan_swap
+from xlrec_es.versions import rollback, swap_note, write_block
+from xlrec_es.versions.aliases import AliasChange, change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.copier import Transform, copied_as_is
 from xlrec_es.versions.gate_evaluation import Comparison
 from xlrec_es.versions.gate_limits import Limits
@@ -90,7 +91,7 @@ def test_a_copy_is_equal_and_live(es_each: Elasticsearch, index_name: str) -> No
     assert everything(es_each, index_name) == before
     settings = es_each.indices.get_settings(index=now.name, flat_settings=True)[now.name]
     assert settings["settings"]["index.number_of_shards"] == "3"
-    assert now.meta.calibration.name == live.meta.calibration.name
+    assert now.meta.centering.name == live.meta.centering.name
     # Both can be written to, and it can be taken back.
     for index in (now.name, live.name):
         es_each.index(index=index, id="after", document={"title": "x"})
@@ -255,6 +256,82 @@ def test_a_block_that_was_left_is_taken_off(
     # Whoever looked while it was there blocks it again, for the swap.
     assert work.run().swapped
     assert everything(es_each, index_name).keys() >= {"x"}
+
+
+def move_and_die(client: Elasticsearch, change: AliasChange) -> None:
+    change_aliases(client, change)
+    raise Killed
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_an_attempt_that_had_moved_the_alias_is_brought_to_its_end(
+    es_each: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch, blocked: bool
+) -> None:
+    """By SIGKILL, which leaves the version before read-only, or by SIGTERM, which does not."""
+    live = write_catalogue(es_each, index_name)
+    before = everything(es_each, index_name)
+    with monkeypatch.context() as patch:
+        patch.setattr("xlrec_es.versions.swap_note.change_aliases", move_and_die)
+        if blocked:
+            patch.setattr("xlrec_es.versions.write_block._whatever_comes", lambda _action: None)
+        with pytest.raises(Killed):
+            prepare(es_each, index_name).run()
+    assert write_block.is_blocked(es_each, live.name) is blocked
+    es_each.index(index=index_name, id="since", document={"title": "x"})
+    report = prepare(es_each, index_name).run()
+    assert (report.index, report.source) == (f"{index_name}-xlrec-v2", live.name)
+    assert (report.swapped, report.copied) == (True, 0)
+    assert find_live(es_each, index_name).name == report.index
+    assert not write_block.is_blocked(es_each, live.name)
+    assert everything(es_each, live.name) == before
+    # What was written since is known, and the next one is another.
+    planned = rollback.plan(read_versions(es_each, index_name))
+    assert swap_note.count_since(es_each, report.index, planned.note.done) == 1
+    assert prepare(es_each, index_name).run().index == f"{index_name}-xlrec-v3"
+
+
+def test_whoever_wants_something_else_then_gets_it(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = write_catalogue(es, index_name)
+    with monkeypatch.context() as patch:
+        patch.setattr("xlrec_es.versions.swap_note.change_aliases", move_and_die)
+        patch.setattr("xlrec_es.versions.write_block._whatever_comes", lambda _action: None)
+        with pytest.raises(Killed):
+            prepare(es, index_name).run()
+    report = prepare(es, index_name, changes=SHARDS).run()
+    assert (report.index, report.copied) == (f"{index_name}-xlrec-v3", len(documents()))
+    assert not write_block.is_blocked(es, live.name)
+    # The second went live once, so it is no attempt to go on with when the first is live again.
+    for target in (live.name, report.index, live.name):
+        found = read_versions(es, index_name)
+        change_aliases(es, plan_swap(found, found.named(target)))
+    assert not prepare(es, index_name).plan.exists
+
+
+def test_what_was_refused_before_a_kill_is_tried_again(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many documents on both sides are not the same ones: one was refused, another deleted."""
+    write_catalogue(es, index_name)
+    whole = copied_as_is(packed=probe(es).packed_vectors)
+
+    def refusing(hits: Sequence[Hit]) -> Sequence[Mapping[str, Any] | str]:
+        made = zip(hits, whole(hits), strict=True)
+        return ["odd" if hit["_id"] == "chess-4" else source for hit, source in made]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reindexer, "_verify", lambda _self: die())
+        with pytest.raises(Killed):
+            prepare(es, index_name, transform=refusing).run()
+    es.delete(index=index_name, id="chess-5")
+    prepare(es, index_name).run()
+    assert "chess-4" in (found := everything(es, index_name))
+    assert "chess-5" not in found
+
+
+def die() -> None:
+    raise Killed
 
 
 def test_whoever_swaps_first_wins(

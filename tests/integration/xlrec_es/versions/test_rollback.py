@@ -15,7 +15,7 @@ from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import find_live
 from xlrec_es.versions import creation, rollback, swap_note, write_block
-from xlrec_es.versions.aliases import change_aliases, plan_rollback, plan_swap
+from xlrec_es.versions.aliases import AliasChange, change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.copier import copied_as_is
 from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import newest, read_versions
@@ -115,6 +115,38 @@ def test_an_attempt_that_was_killed_is_done_again(
     es.index(index=index_name, id="y", document={"title": "y"})
     assert everything(es, index_name).keys() >= {"x", "y"}
     assert not write_block.is_blocked(es, f"{index_name}-xlrec-v2")
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_an_attempt_that_had_moved_the_alias_is_brought_to_its_end(
+    es_each: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch, blocked: bool
+) -> None:
+    """The same command again does not go forward, as a second one does."""
+    live = write_catalogue(es_each, index_name)
+    of_another_encoder(es_each, index_name, 24).run()
+    left = f"{index_name}-xlrec-v2"
+    es_each.index(index=index_name, id="x", document={"title": "x"})
+
+    def move_and_die(client: Elasticsearch, change: AliasChange) -> None:
+        change_aliases(client, change)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(swap_note, "change_aliases", move_and_die)
+        if blocked:
+            patch.setattr(write_block, "_whatever_comes", lambda _action: None)
+        with pytest.raises(Killed):
+            back(es_each, index_name).run()
+    assert write_block.is_blocked(es_each, left) is blocked
+    es_each.index(index=index_name, id="y", document={"title": "y"})
+    report = back(es_each, index_name).run()
+    assert (report.index, report.source, report.copied) == (live.name, left, 0)
+    assert find_live(es_each, index_name).name == live.name
+    assert not write_block.is_blocked(es_each, left)
+    # From here a second one goes forward, and takes along what was written since.
+    again = back(es_each, index_name).run()
+    assert (again.index, again.copied) == (left, 1)
+    assert everything(es_each, index_name).keys() >= {"x", "y"}
 
 
 def test_a_block_that_a_killed_reindex_left_does_not_hinder(

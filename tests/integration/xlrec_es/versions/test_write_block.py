@@ -73,6 +73,18 @@ def test_the_block_of_an_owner_is_none_that_was_left(
     assert write_block.is_blocked(es, live.name)
 
 
+def test_a_note_without_its_block_is_removed(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a block that the owner puts there later would be taken for one that a kill left."""
+    live = write_catalogue(es, index_name)
+    leave_block(es, live.name, monkeypatch)
+    es.indices.put_settings(index=live.name, settings={"index.blocks.write": None})
+    write_block.take_off_left(es, read_versions(es, index_name).live)
+    assert note_of(es, live.name) is None
+    assert find_live(es, index_name).meta.fingerprint == live.meta.fingerprint
+
+
 @pytest.mark.parametrize("signalled", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_while_it_is_taken_off_does_not_leave_it(
     es: Elasticsearch,
@@ -101,8 +113,16 @@ def proxy(es_url: str) -> Iterator[FaultProxy]:
         yield proxy
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-@pytest.mark.parametrize("command", ["reindex", "rollback", "adopt"])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("reindex", signal.SIGTERM),
+        ("rollback", signal.SIGTERM),
+        ("adopt", signal.SIGTERM),
+        ("adopt", signal.SIGHUP),
+        ("adopt", signal.SIGINT),
+    ],
+)
 def test_a_signal_in_the_last_second_allows_writes_again(
     es: Elasticsearch, proxy: FaultProxy, index_name: str, command: str, number: signal.Signals
 ) -> None:

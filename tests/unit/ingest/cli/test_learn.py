@@ -21,7 +21,7 @@ def test_a_gpu_that_is_not_there_is_missed_before_anything_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    command = ["learn", "no such file", "--index", "shop", "--device", "cuda"]
+    command = ["learn", "no such file", "--index", "shop", "--solver-device", "cuda"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 1
     assert "PyTorch finds no cuda device here" in done.stderr

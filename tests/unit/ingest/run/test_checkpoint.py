@@ -152,7 +152,7 @@ def test_nobody_goes_on_with_another_run(
     with pytest.raises(ConfigError) as error:
         other.load()
     assert str(error.value) == (
-        f"the checkpoint {path} is of another run: {told}; run without --resume to begin anew: "
+        f"the checkpoint {path} is of another run: {told}; run without --resume to begin again: "
         "what is in the index is passed over"
     )
 

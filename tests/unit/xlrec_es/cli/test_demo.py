@@ -105,7 +105,8 @@ def test_commands_repeat_what_was_given_but_no_secret(monkeypatch: pytest.Monkey
     assert done.exit_code == 0, done.output
     assert "secret in XLREC_PASSWORD" in done.output
     assert done.output.count("--url https://es:9200 --username ann --insecure") == 3
-    assert "--password" not in done.output
+    assert "--password secret" not in done.output
+    assert "Warning: other users of this machine can read --password" in done.stderr
     monkeypatch.setenv("XLREC_URL", "http://127.0.0.1:9209")
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 0, done.output

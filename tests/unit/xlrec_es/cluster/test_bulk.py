@@ -197,9 +197,12 @@ def test_what_no_memory_is_enough_for_is_refused_once_it_is_alone() -> None:
     written = writer(node).write(index("a", "b", "c", "d"))
     assert written.refused == [Refusal(Named("b"), f"429: {NEVER}")]
     assert [len(sent) for sent in node.sent] == [4, 1]
-    node = Node(item("b", 429, reason=LATER))
-    assert writer(node).write(index("b")) == Written()
-    assert [len(sent) for sent in node.sent] == [1, 1]
+    written = writer(Node(fails(429, NEVER))).write(index("b"))  # or said of the whole request
+    assert written.refused == [Refusal(Named("b"), f"429: {NEVER}")]
+    for later in (item("b", 429, reason=LATER), fails(429, LATER)):
+        node = Node(later)
+        assert writer(node).write(index("b")) == Written()
+        assert [len(sent) for sent in node.sent] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -301,10 +304,10 @@ def test_nothing_is_written_into_another_index_of_the_name() -> None:
     for known in (None, "u1"):
         node = Node(uuids=["u1", "u1", "u2"])
         one = writer(node, uuid=known, limits=BulkLimits(max_items=1))
-        with pytest.raises(IndexUnusable, match="shop-v1 was deleted and made anew"):
+        with pytest.raises(IndexUnusable, match="shop-v1 was deleted and created again"):
             one.write(index("a", "b", "c"))
         assert node.sent == [[("index", "a")], [("index", "b")]]
-    with pytest.raises(IndexUnusable, match="made anew"):
+    with pytest.raises(IndexUnusable, match="created again"):
         writer(Node(), uuid="u0").write(index("a"))
     node = Node(uuids=[""])
     with pytest.raises(IndexNotFound, match="shop-v1 was deleted while it was written to"):

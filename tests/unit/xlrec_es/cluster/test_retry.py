@@ -114,7 +114,9 @@ def test_pauses_grow_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pauses == [0.5, 1, 2, 4, 5, 5]
 
 
-def test_whoever_listens_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_whoever_listens_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with caplog.at_level(logging.WARNING, "xlrec_es.cluster.retry"):
         LONG.call(CLIENT, failing(NotReady("no shard\nof three"), refusal(429)))
     assert [record.getMessage() for record in caplog.records] == ["trying again"] * 2
@@ -124,3 +126,8 @@ def test_whoever_listens_is_told(caplog: pytest.LogCaptureFixture) -> None:
         (2, "ApiError(429, 'refused')"),
     ]
     assert all(0 <= one["pause_s"] <= 0.01 for one in told)
+    caplog.clear()
+    monkeypatch.setattr("random.uniform", lambda _least, most: most)
+    patience = Patience(retry_s=60, max_wait_s=0.0456)
+    patience.retrying(passes)(failing(NotReady("x")))
+    assert [record.__dict__["pause_s"] for record in caplog.records] == [0.05]

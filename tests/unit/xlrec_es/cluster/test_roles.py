@@ -45,7 +45,7 @@ def test_every_command_that_connects_is_in_one_of_the_roles() -> None:
 
 def test_the_help_says_what_each_role_is_enough_for() -> None:
     shown = CliRunner().invoke(main, ["role", "--help"], env={"COLUMNS": "80"}).stdout
-    _, _, table = shown.partition("enough for:")
+    _, _, table = shown.partition("each kind allows:")
     assert max(map(len, table.splitlines())) <= 80
     words = " ".join(shown.split())
     for kind, role in ROLES.items():
@@ -79,7 +79,7 @@ def test_a_name_that_is_an_expression_is_refused(name: str) -> None:
     for options in ({"names": [name]}, {"events": name}, {"source": name}):
         with pytest.raises(UsageError, match="is no name of an index"):
             descriptor("reader", **{"names": ["shop"], **options})  # type: ignore[arg-type]
-    done = CliRunner().invoke(main, ["role", "reader", "-i", "shop", "--events", name])
+    done = CliRunner().invoke(main, ["role", "reader", "-i", "shop", "--events-index", name])
     assert (done.exit_code, done.stdout) == (2, "")
 
 

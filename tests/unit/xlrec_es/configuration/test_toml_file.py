@@ -50,7 +50,7 @@ def test_odd_values_and_names_stay_what_they_are(odd: str, tmp_path: Path) -> No
     )
     found = tomllib.loads(text)
     assert found["connection"] == {"url": odd}
-    assert found["run"] == {"companion": True, "keep": [odd]}
+    assert found["run"] == {"companion": True, "keep-field": [odd]}
     assert found["fields"]["text"] == [f"{odd}.text"]
     assert found.keys() >= {"fields", "recommend", "evaluate", "tune"}
 

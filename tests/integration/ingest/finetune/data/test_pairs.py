@@ -115,7 +115,7 @@ def test_they_are_shown_in_words(
     es: Elasticsearch, es_url: str, index_name: str, likes: Path, tmp_path: Path
 ) -> None:
     write_catalogue(es, index_name)
-    done = pairs(likes, index_name, es_url, tmp_path / "pairs", "--per-work", "3")
+    done = pairs(likes, index_name, es_url, tmp_path / "pairs", "--max-pairs-per-item", "3")
     assert done.exit_code == 0, done.output
     assert "co-engaged" in done.stdout
     assert any(f"{topic} {topic}club" in done.stdout for topic in TOPICS)
@@ -176,7 +176,7 @@ def test_queries_and_hard_negatives(
         topic = TOPICS[person % len(TOPICS)]
         rows += [f"by p{person}\t{topic}-{n}\ten\tp{person}" for n in range(WORKS_PER_TOPIC)]
     clicks.write_text("\n".join(rows) + "\n")
-    more = ("--clicks", clicks, "--negatives", "2", "--json")
+    more = ("--query-clicks", clicks, "--negatives", "2", "--json")
     done = pairs(likes, index_name, es_url, tmp_path / "pairs", *more)
     assert done.exit_code == 0, done.output
     data = read(tmp_path / "pairs")

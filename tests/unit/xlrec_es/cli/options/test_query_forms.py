@@ -18,7 +18,7 @@ def test_console_text_is_a_line_of_json_below_each_request_line() -> None:
     assert len(blocks) == 3
     for block, request in zip(blocks, requests(), strict=True):
         caption, verb, body = block.split("\n")
-        assert caption.startswith(f"# {request.language}: {request.leg}")
+        assert caption.startswith(f"# {request.language}: {request.retriever}")
         assert verb == "POST /apps/_search"
         assert json.loads(body) == json.loads(json.dumps(request.body))
 
@@ -55,6 +55,8 @@ def test_printed_searches_are_those_that_are_sent() -> None:
     weights = {"dense": 0.6, "lexical": 0.2}
     asked = plan_for(Options(weights=weights, server_side=True), ["en", "ja"])
     printed = json.loads(render(asked.requests, index="apps", url="http://es", form="json"))
-    assert [(r["leg"], r["body"]) for r in printed] == [(r.leg, r.body) for r in asked.requests]
+    assert [(r["retriever"], r["body"]) for r in printed] == [
+        (r.retriever, r.body) for r in asked.requests
+    ]
     short = render(asked.requests, index="apps", url="http://es", shorten=True)
     assert short.count('"query_vector": [1.0, 0.0, 0.0, "..."]') == 2

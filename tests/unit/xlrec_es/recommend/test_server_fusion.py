@@ -17,7 +17,7 @@ from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import SearchRequest
 from xlrec_es.recommend.ranking import rank
 from xlrec_es.recommend.results import finish
-from xlrec_es.recommend.retrievers import (
+from xlrec_es.recommend.server_fusion import (
     FUSED,
     MODULE,
     check_server,
@@ -32,8 +32,8 @@ def plan(**changes: Any) -> Plan:  # noqa: ANN401
     return plan_for(Options(weights=WEIGHTS, server_side=True, **changes), ["en", "ja"])
 
 
-def test_a_language_with_one_leg_is_searched_as_ever() -> None:
-    assert [(request.language, request.leg) for request in plan().requests] == [
+def test_a_language_with_one_retriever_is_searched_as_ever() -> None:
+    assert [(request.language, request.retriever) for request in plan().requests] == [
         ("en", FUSED),
         ("ja", "dense"),
     ]
@@ -51,15 +51,18 @@ def test_what_elasticsearch_fused_is_recommended(fusion: str, scores: tuple[floa
     assert [item.language for item in result.items].count("ja") == 2
     assert (found["en0"].score, found["en1"].score) == pytest.approx((1, 0.5))
     assert found["ja0"].score == 1, "the first of its language, too"
-    said = found["en0"].legs[FUSED]
+    said = found["en0"].retrievers[FUSED]
     assert (said.rank, said.score, said.share) == (1, pytest.approx(1), 1)
     assert [(reason.item, reason.share) for reason in found["en0"].reasons] == [("gimp", 1)]
-    assert found["ja0"].legs["dense"].score == pytest.approx(0.8)
+    assert found["ja0"].retrievers["dense"].score == pytest.approx(0.8)
 
 
 def test_equal_ranks_are_fused_without_weights() -> None:
-    legs = [SearchRequest("en", leg, {"query": {}, "size": 9}) for leg in ("dense", "lexical")]
-    [alike] = one_search_each(legs, weights={"dense": 0.5, "lexical": 0.5}, rank_constant=60)
+    retrievers = [
+        SearchRequest("en", retriever, {"query": {}, "size": 9})
+        for retriever in ("dense", "lexical")
+    ]
+    [alike] = one_search_each(retrievers, weights={"dense": 0.5, "lexical": 0.5}, rank_constant=60)
     rrf = alike.body["retriever"]["rrf"]
     assert rrf["retrievers"] == [{"standard": {"query": {}}}] * 2
     assert (rrf["rank_constant"], rrf["rank_window_size"]) == (60, 9)
@@ -69,8 +72,8 @@ def test_equal_ranks_are_fused_without_weights() -> None:
 @pytest.mark.parametrize(
     ("has", "sentence"),
     [
-        (("basic", (9, 5, 0), {MODULE}), "licence is basic"),
-        (("platinum", (9, 5, 0), {MODULE}), "licence is platinum"),
+        (("basic", (9, 5, 0), {MODULE}), "license is basic"),
+        (("platinum", (9, 5, 0), {MODULE}), "license is platinum"),
         (("trial", (9, 5, 0), {"x-pack-core"}), f"lacks the module {MODULE}"),
         (("enterprise", (8, 19, 0), {MODULE}), "8.19.0 cannot weigh ranks"),
     ],

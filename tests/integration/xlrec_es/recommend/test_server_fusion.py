@@ -11,14 +11,14 @@ from catalogue import EVERYTHING
 from xlrec_es import History, Options, Recommender
 from xlrec_es.errors import UsageError
 from xlrec_es.index.hits import id_of
-from xlrec_es.recommend.options import LEGS
+from xlrec_es.recommend.options import RETRIEVERS
 from xlrec_es.recommend.queries import score_of
-from xlrec_es.recommend.retrievers import one_search_each
+from xlrec_es.recommend.server_fusion import one_search_each
 
 
 def test_a_basic_licence_does_not_fuse(catalogue: Elasticsearch, index_name: str) -> None:
     recommender = Recommender(catalogue, index_name, options=Options(server_side=True))
-    with pytest.raises(UsageError, match=r"the cluster's licence is basic.*leave server_side"):
+    with pytest.raises(UsageError, match=r"the cluster's license is basic.*leave server_side"):
         recommender.recommend(History.of(["chess-3"]))
 
 
@@ -30,10 +30,10 @@ def test_the_parts_of_a_search_that_fuses_run(catalogue: Elasticsearch, index_na
     )
     [fused] = one_search_each(plan.requests, weights=plan.weights, rank_constant=None)
     parts = fused.body["retriever"]["linear"]["retrievers"]
-    assert len(parts) == len(plan.requests) == len(LEGS)
-    for part, leg in zip(parts, plan.requests, strict=True):
+    assert len(parts) == len(plan.requests) == len(RETRIEVERS)
+    for part, retriever in zip(parts, plan.requests, strict=True):
         body = {**fused.body, "retriever": part["retriever"], "timeout": "10s"}
         found = catalogue.search(index=plan.live.name, body=body)["hits"]["hits"]
-        alone = catalogue.search(index=plan.live.name, body=leg.body)["hits"]["hits"]
+        alone = catalogue.search(index=plan.live.name, body=retriever.body)["hits"]["hits"]
         assert [score_of(hit) for hit in found] == pytest.approx([score_of(hit) for hit in alone])
         assert {id_of(hit) for hit in found} == {id_of(hit) for hit in alone}

@@ -1,4 +1,4 @@
-"""The sample that a calibration is estimated on."""
+"""The sample that a centering is estimated on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.documents.document import Document
-from ingest.write import calibration_sample
+from ingest.write import centering_sample
 from xlrec_es.records.record import Record
 
 
@@ -21,17 +21,17 @@ def document(id_: str, language: str = "en") -> Document:
 
 @given(st.permutations([f"{n}" for n in range(40)]), st.integers(1, 50))
 def test_the_sample_does_not_depend_on_the_order(ids: list[str], limit: int) -> None:
-    drawn = calibration_sample.draw([document(id_) for id_ in ids], per_language=limit)
-    in_order = calibration_sample.draw([document(f"{n}") for n in range(40)], per_language=limit)
+    drawn = centering_sample.draw([document(id_) for id_ in ids], per_language=limit)
+    in_order = centering_sample.draw([document(f"{n}") for n in range(40)], per_language=limit)
     assert drawn == in_order
     assert len({text.content_hash for text in drawn}) == len(drawn) == min(limit, 40)
 
 
 def test_the_sample_has_every_language_up_to_the_limit() -> None:
     documents = [document(f"{n}", "en" if n % 10 else "de") for n in range(100)]
-    drawn = calibration_sample.draw(documents, per_language=20)
+    drawn = centering_sample.draw(documents, per_language=20)
     assert Counter(text.language for text in drawn) == {"en": 20, "de": 10}
-    assert calibration_sample.draw([]) == []
+    assert centering_sample.draw([]) == []
 
 
 def test_the_sample_is_drawn_evenly_and_follows_the_seed() -> None:
@@ -39,7 +39,7 @@ def test_the_sample_is_drawn_evenly_and_follows_the_seed() -> None:
     times = Counter(
         text.content_hash
         for seed in range(200)
-        for text in calibration_sample.draw(documents, per_language=30, seed=seed)
+        for text in centering_sample.draw(documents, per_language=30, seed=seed)
     )
     # Each is drawn 100 times on average, with a standard deviation of 7.
     assert len(times) == 60

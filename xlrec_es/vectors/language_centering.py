@@ -1,8 +1,8 @@
-"""Language calibration: take each language's own corner out of the vector space.
+"""Language centering: subtract each language's mean vector, so that languages can be compared.
 
-A multilingual encoder puts every language in a corner of its own, so that neighbours share a
-language before they share a subject. `centre` subtracts each language's mean vector and
-renormalises; variants of a language (`en-GB`, `en-US`) share its mean. A language with few
+A multilingual encoder puts every language in a corner of its own, so that neighbors share a
+language before they share a subject. `center` subtracts each language's mean vector and
+renormalizes; variants of a language (`en-GB`, `en-US`) share its mean. A language with few
 documents has an unreliable mean, so each mean is shrunk towards the mean over all documents:
 m' = (n m + s g) / (n + s), with s the shrinkage in documents.
 
@@ -23,16 +23,38 @@ import numpy as np
 from xlrec_es.languages import base_language, lookup
 from xlrec_es.vectors.vector import Vector
 
-METHODS = ("none", "centre")
+METHODS = ("none", "center")
 SHRINKAGE = 20.0
+
+# Until version 1.0: indices and models made before the renaming say `calibration`, and `centre`.
+_OLD_KEY, _NEW_KEY = "calibration", "centering"
+_OLD_METHODS = {"centre": "center"}
+# The name is part of the fingerprint that each document of each index is stored with.
+_NAMES_IN_FINGERPRINTS = {"center": "centre"}
+
+
+def with_current_key(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record with the key `centering`, where an earlier program wrote `calibration`.
+
+    Args:
+        record: `_meta.xlrec`, its fingerprint, or `xlrec.json` of a model.
+    """
+    if _NEW_KEY in record or _OLD_KEY not in record:
+        return record
+    return {**record, _NEW_KEY: record[_OLD_KEY]}
+
+
+def current_method(method: str) -> str:
+    """Return the name of a method as it is spelled now."""
+    return _OLD_METHODS.get(method, method)
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """How raw vectors become calibrated ones.
+class LanguageCentering:
+    """How raw vectors become centered ones: the mean vector of each language.
 
     Attributes:
-        method: `none` or `centre`.
+        method: `none` or `center`.
         global_mean: Shape (dims,); the mean over all documents of the sample, used for languages
             that the sample did not have. Empty for `none`.
         means: Shrunk mean by language, each of shape (dims,).
@@ -45,18 +67,18 @@ class Calibration:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def none(cls) -> Calibration:
+    def none(cls) -> LanguageCentering:
         """Vectors stay as the encoder made them."""
         return cls("none")
 
     @classmethod
-    def centre(
+    def center(
         cls, vectors: Vector, languages: Sequence[str], *, shrinkage: float = SHRINKAGE
-    ) -> Calibration:
+    ) -> LanguageCentering:
         """Estimate the mean of each language.
 
         Args:
-            vectors: Shape (n, dims), unit rows: a sample of the catalogue.
+            vectors: Shape (n, dims), unit rows: a sample of the catalog.
             languages: The n languages.
             shrinkage: How many documents the global mean weighs.
 
@@ -65,7 +87,7 @@ class Calibration:
         """
         if len(vectors) == 0 or len(vectors) != len(languages):
             raise ValueError(
-                f"centring needs as many languages as vectors, and at least one: "
+                f"centering needs as many languages as vectors, and at least one: "
                 f"got {len(vectors)} vectors and {len(languages)} languages"
             )
         global_mean = vectors.mean(axis=0, dtype=np.float64)  # (dims,)
@@ -78,7 +100,7 @@ class Calibration:
             shrunk = (total + shrinkage * global_mean) / (len(rows) + shrinkage)
             means[language] = shrunk.astype(np.float32)
             counts[language] = len(rows)
-        return cls("centre", global_mean.astype(np.float32), means, counts)
+        return cls("center", global_mean.astype(np.float32), means, counts)
 
     @property
     def name(self) -> str:
@@ -88,10 +110,11 @@ class Calibration:
         digest = hashlib.sha256(self.global_mean.tobytes())
         for language in sorted(self.means):
             digest.update(language.encode() + b"\0" + self.means[language].tobytes())
-        return f"{self.method}-{digest.hexdigest()[:12]}"
+        spelled = _NAMES_IN_FINGERPRINTS[self.method]
+        return f"{spelled}-{digest.hexdigest()[:12]}"
 
     def apply(self, vectors: Vector, languages: Sequence[str]) -> Vector:
-        """Calibrate vectors.
+        """Center vectors: subtract the mean of each one's language, and renormalize.
 
         Args:
             vectors: Shape (n, dims), unit rows, raw.
@@ -103,14 +126,14 @@ class Calibration:
         """
         if self.method == "none" or len(vectors) == 0:
             return vectors.astype(np.float32, copy=False)
-        centres = self.centres(languages)
-        moved: Vector = vectors.astype(np.float32) - centres  # (n, dims)
+        centers = self.centers(languages)
+        moved: Vector = vectors.astype(np.float32) - centers  # (n, dims)
         length = np.linalg.norm(moved, axis=1, keepdims=True)
-        calibrated: Vector = np.divide(moved, length, out=np.zeros_like(moved), where=length > 1e-6)
-        return calibrated
+        centered: Vector = np.divide(moved, length, out=np.zeros_like(moved), where=length > 1e-6)
+        return centered
 
-    def centres(self, languages: Sequence[str]) -> Vector:
-        """What is taken off the vector of a text in each of n languages, shape (n, dims)."""
+    def centers(self, languages: Sequence[str]) -> Vector:
+        """Return the mean that is subtracted for each of n languages, shape (n, dims)."""
         # An index of an earlier day has a mean for each variant.
         named = {tag: lookup(tag, self.means) for tag in set(languages)}
         by_tag = {
@@ -122,11 +145,11 @@ class Calibration:
     def undo(self, vectors: Vector, languages: Sequence[str]) -> Vector:
         """The raw vectors that `apply` was given, up to rounding.
 
-        A raw row r has length 1 and lies in the direction c of its calibrated row from the mean m,
+        A raw row r has length 1 and lies in the direction c of its centered row from the mean m,
         so r = m + s c, where s is the root above zero of |m + s c| = 1.
 
         Args:
-            vectors: Shape (n, dims), calibrated.
+            vectors: Shape (n, dims), centered.
             languages: As for `apply`.
 
         Returns:
@@ -134,15 +157,15 @@ class Calibration:
         """
         if self.method == "none" or len(vectors) == 0:
             return vectors.astype(np.float32, copy=False)
-        centres = self.centres(languages)
-        along = np.sum(vectors * centres, axis=1)  # (n,)
-        rest = 1 - np.sum(centres * centres, axis=1)
+        centers = self.centers(languages)
+        along = np.sum(vectors * centers, axis=1)  # (n,)
+        rest = 1 - np.sum(centers * centers, axis=1)
         scale = -along + np.sqrt(np.maximum(along**2 + rest, 0))
-        raw: Vector = (centres + scale[:, None] * vectors).astype(np.float32)
+        raw: Vector = (centers + scale[:, None] * vectors).astype(np.float32)
         return raw
 
     def to_meta(self) -> dict[str, Any]:
-        """As stored in the index's `_meta.xlrec.calibration`; vectors are base64 of float32."""
+        """As stored in the index's `_meta.xlrec.centering`; vectors are base64 of float32."""
         return {
             "method": self.method,
             "global_mean": _pack(self.global_mean),
@@ -151,10 +174,10 @@ class Calibration:
         }
 
     @classmethod
-    def from_meta(cls, meta: Mapping[str, Any]) -> Calibration:
+    def from_meta(cls, meta: Mapping[str, Any]) -> LanguageCentering:
         """The inverse of `to_meta`."""
         return cls(
-            meta["method"],
+            current_method(meta["method"]),
             _unpack(meta["global_mean"]),
             {language: _unpack(packed) for language, packed in meta["means"].items()},
             dict(meta["counts"]),

@@ -1,4 +1,4 @@
-"""The sample that the calibration is estimated on."""
+"""The sample that the centering is estimated on."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ingest.documents.document import Document
 from ingest.encode import raw_vectors
 from xlrec_es.errors import EncoderError
 from xlrec_es.languages import base_language
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.vectors.vector import Vector
 
 PER_LANGUAGE = 500
-"""Enough: the mean of 500 is off by .02 (.44 / sqrt 500), and languages lie .14 apart or more,
-measured on an application catalogue in 12 languages."""
+"""Enough: the mean of 500 is off by 0.02 (0.44 / sqrt 500), and languages lie 0.14 apart or more,
+measured on an application catalog in 12 languages."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,31 +74,31 @@ def _sampled(document: Document, rank: int) -> SampledText:
     return SampledText(rank, document.content_hash, document.language, document.text)
 
 
-def calibrate(
+def estimate_centering(
     method: str,
     sampled: Sequence[SampledText],
     *,
     encoder: Encoder,
     window: int,
     progress: Callable[[float], None],
-) -> tuple[Calibration, dict[str, Vector]]:
-    """Estimate the calibration of a new index.
+) -> tuple[LanguageCentering, dict[str, Vector]]:
+    """Estimate the centering of a new index.
 
     Args:
-        method: `none` or `centre`.
+        method: `none` or `center`.
         sampled: The sample, not empty.
         encoder: Makes its vectors.
         window: How many texts are encoded together.
         progress: Is told how much of it is encoded, 0..1.
 
     Returns:
-        The calibration, and the sample's raw vectors by content hash: no text is encoded twice.
+        The centering, and the sample's raw vectors by content hash: no text is encoded twice.
 
     Raises:
         EncoderError: The model failed, or made no usable vector.
     """
     if method == "none":
-        return Calibration.none(), {}
+        return LanguageCentering.none(), {}
     texts = [text.text for text in sampled]
     parts = [texts[start : start + window] for start in range(0, len(texts), window)]
     encoded = []
@@ -112,4 +112,4 @@ def calibrate(
         raise EncoderError(f"{encoder.model} made zeros or NaN of every text of the sample")
     languages = [text.language for text, usable in zip(sampled, good, strict=True) if usable]
     by_hash = {text.content_hash: raw[row] for row, text in enumerate(sampled)}
-    return Calibration.centre(raw[good], languages), by_hash
+    return LanguageCentering.center(raw[good], languages), by_hash

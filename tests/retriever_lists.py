@@ -1,4 +1,4 @@
-"""Lists of legs by language, and candidates, written by hand or drawn, for tests of fusion."""
+"""Retrievers' lists by language, and candidates, written by hand or drawn: for tests of fusion."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def hits(scores: dict[str, float]) -> list[Scored]:
 
 
 @st.composite
-def leg_lists(draw: st.DrawFn) -> dict[tuple[str, str], list[Scored]]:
+def retriever_lists(draw: st.DrawFn) -> dict[tuple[str, str], list[Scored]]:
     """Lists whose documents carry their language in their id, as documents have one language."""
     lists = {}
     for language in draw(st.lists(st.sampled_from(LANGUAGES), unique=True)):
-        for leg, low, high in (("dense", -1, 1), ("lexical", 0, 50)):
+        for retriever, low, high in (("dense", -1, 1), ("lexical", 0, 50)):
             scores = draw(st.dictionaries(st.sampled_from(IDS), st.floats(low, high), max_size=6))
-            lists[language, leg] = hits({f"{language}{d}": s for d, s in scores.items()})
+            lists[language, retriever] = hits({f"{language}{d}": s for d, s in scores.items()})
     return lists
 
 

@@ -1,17 +1,17 @@
-"""Fusion by Elasticsearch itself, where its licence has the `linear` and `rrf` retrievers. Pure.
+"""Fusion by Elasticsearch itself, where its license has the `linear` and `rrf` retrievers. Pure.
 
 The searches of a language become one, so an answer carries one list a language in place of one a
-leg. What differs from fusing here (`fusion`):
+retriever. What differs from fusing here (`fusion`):
 
-- `linear` brings each leg's scores of each language to 0..1 by themselves (`minmax`: the lowest of
-  a list is 0; a list of one keeps its own score). Here cosines are compared over languages, and
-  BM25 keeps its zero.
-- So scores say nothing from one language to the next: seats go by quota or equally, never by score.
-- How a leg ranked and scored a document is not returned: `LegScore` knows one leg, `fused`. Which
-  history items spoke for it is reckoned from what the document holds, as if each leg had had its
-  weight as its share.
-- A language keeps `candidates` documents in all, not of each leg.
-- A language with one leg is searched as ever; there is nothing to fuse.
+- `linear` brings each retriever's scores of each language to 0..1 by themselves (`minmax`: the
+  lowest of a list is 0; a list of one keeps its own score). Here cosines are compared over
+  languages, and BM25 keeps its zero.
+- So scores say nothing from one language to the next: slots go by quota or equally, never by score.
+- How a retriever ranked and scored a document is not returned: `RetrieverScore` knows one,
+  `fused`. Which history items spoke for it is computed from what the document holds, as if each
+  retriever had had its weight as its share.
+- A language keeps `candidates` documents in all, not of each retriever.
+- A language with one retriever is searched as ever; there is nothing to fuse.
 
 Sources: https://www.elastic.co/docs/reference/elasticsearch/rest-apis/retrievers/linear-retriever
 and https://www.elastic.co/docs/reference/elasticsearch/rest-apis/retrievers/rrf-retriever
@@ -27,7 +27,7 @@ from xlrec_es.recommend.fusion import Found, Fused, Scored
 from xlrec_es.recommend.queries import SearchRequest
 
 FUSED = "fused"
-"""The leg of a search that fuses all the others."""
+"""The retriever of a search that fuses all the others."""
 
 LICENSES = ("enterprise", "trial")
 MODULE = "rank-rrf"
@@ -51,12 +51,12 @@ def check_server(
         weighted_ranks: Whether ranks are to be fused by weights that differ.
 
     Raises:
-        UsageError: The cluster's licence, modules or version are not enough.
+        UsageError: The cluster's license, modules or version are not enough.
     """
     instead = "leave server_side (--server-side) out: fusion here needs nothing but the basic one"
     if license_type not in LICENSES:
         raise UsageError(
-            f"the cluster's licence is {license_type}, and Elasticsearch fuses with "
+            f"the cluster's license is {license_type}, and Elasticsearch fuses with "
             f"{' or '.join(LICENSES)} alone; {instead}"
         )
     if MODULE not in modules:
@@ -81,27 +81,29 @@ def one_search_each(
     """One search a language.
 
     Args:
-        requests: One a language and leg; see `queries.build_requests`.
-        weights: Fusion weight by leg.
-        rank_constant: Of reciprocal rank fusion; None adds up normalised scores.
+        requests: One a language and retriever; see `queries.build_requests`.
+        weights: Fusion weight by retriever.
+        rank_constant: Of reciprocal rank fusion; None adds up normalized scores.
     """
     by_language: dict[str, list[SearchRequest]] = {}
     for request in requests:
         by_language.setdefault(request.language, []).append(request)
     return tuple(
-        legs[0] if len(legs) == 1 else _fused(language, legs, weights, rank_constant)
-        for language, legs in by_language.items()
+        retrievers[0]
+        if len(retrievers) == 1
+        else _fused(language, retrievers, weights, rank_constant)
+        for language, retrievers in by_language.items()
     )
 
 
 def _fused(
     language: str,
-    legs: Sequence[SearchRequest],
+    retrievers: Sequence[SearchRequest],
     weights: Mapping[str, float],
     rank_constant: int | None,
 ) -> SearchRequest:
-    shared = {k: v for k, v in legs[0].body.items() if k not in ("query", "sort")}
-    inner = [(_standard(leg.body), weights[leg.leg]) for leg in legs]
+    shared = {k: v for k, v in retrievers[0].body.items() if k not in ("query", "sort")}
+    inner = [(_standard(retriever.body), weights[retriever.retriever]) for retriever in retrievers]
     window = {"rank_window_size": shared["size"]}
     retriever: dict[str, Any]
     if rank_constant is None:
@@ -115,7 +117,7 @@ def _fused(
 
 
 def _standard(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A leg's search as a retriever.
+    """Write a search as a `standard` retriever of Elasticsearch.
 
     What fuses looks at scores alone, so a search in the order of a field gets that as its score.
     """
@@ -133,7 +135,7 @@ def _standard(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def highest_score(body: Mapping[str, Any]) -> float:
-    """The score of a document that comes first in every leg of a search that fuses."""
+    """The score of a document that comes first in every retriever of a search that fuses."""
     [(kind, retriever)] = body["retriever"].items()
     total: float = sum(part.get("weight", 1.0) for part in retriever["retrievers"])
     return total / (retriever["rank_constant"] + 1) if kind == "rrf" else total
