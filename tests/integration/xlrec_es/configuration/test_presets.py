@@ -47,7 +47,7 @@ class Site:
     def learn(self, config: Path | None = None) -> None:
         """Without transfer, for texts that are all alike would give each what others learned."""
         log = str(self.folder / "log.tsv")
-        self.call(xlrec_ingest, "learn", log, "--neighbours", "0", config=config)
+        self.call(xlrec_ingest, "learn", log, "--transfer-neighbors", "0", config=config)
 
     def without(self, line: Line) -> Path:
         """The file without a line."""
@@ -140,8 +140,8 @@ def test_boosts_lift_one_of_two_that_are_alike(site: Site) -> None:
 
 def test_the_newer_of_two_that_are_as_popular_comes_first(site: Site) -> None:
     [line] = _lines(site, "recent")
-    assert _in_order(site.recommended("--cold"), "age-b", "age-a")
-    assert _in_order(site.recommended("--cold", config=site.without(line)), "age-a", "age-b")
+    assert _in_order(site.recommended("--no-history"), "age-b", "age-a")
+    assert _in_order(site.recommended("--no-history", config=site.without(line)), "age-a", "age-b")
 
 
 def test_events_outweigh_each_other_in_the_order_of_their_weights(site: Site) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import orjson
 import pytest
 from elasticsearch import Elasticsearch
+from ingest.sources.record import Record
 
 from ingest.documents.document import Deletion, Document
-from ingest.sources.record import Record
 from ingest.write import target_index
 from ingest.write.target_index import Compared, Earlier, Target
 from made_versions import META
