@@ -1,7 +1,8 @@
 """The distributions' description: README, whose links lead somewhere wherever it is shown.
 
-A package index shows README without the files beside it. Links to them lead into the project's
-repository if `[project.urls]` names it as `Repository`; if not, only their text is kept.
+A package index shows README without the files beside it. Links to them and pictures among them come
+from the project's repository if `[project.urls]` names it as `Repository`; if not, only the text of
+a link is kept, and what a picture shows is said.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 _LINK = re.compile(r"(?<!!)\[([^][]*)\]\((?!https?:|#)([^()\s]+)\)")
+_THEMES = re.compile(r"<picture>.*?(<img\b[^>]*>)\s*</picture>", re.S)
+_PICTURE = re.compile(r'<img\b(?=[^>]*\salt="([^">]*)")[^>]*\ssrc="(?!https?:)([^">]*)"[^>]*>')
 
 
 class DescriptionHook(MetadataHookInterface):
@@ -26,6 +29,9 @@ class DescriptionHook(MetadataHookInterface):
 
 
 def standalone(readme: str, repository: str | None) -> str:
-    """README without relative links."""
-    shown = rf"[\1]({repository}/blob/main/\2)" if repository else r"\1"
-    return _LINK.sub(shown, readme)
+    """README without relative links, and with each picture as it is for light pages."""
+    text = _THEMES.sub(r"\1", readme)
+    if repository is None:
+        return _LINK.sub(r"\1", _PICTURE.sub(r"*Picture: \1*", text))
+    text = _PICTURE.sub(rf'<img alt="\1" src="{repository}/raw/main/\2">', text)
+    return _LINK.sub(rf"[\1]({repository}/blob/main/\2)", text)

@@ -1,4 +1,4 @@
-"""The ingest worker: encodes a catalogue and writes it into Elasticsearch."""
+"""The ingest worker: encodes a catalog and writes it into Elasticsearch."""
 
 import logging
 from typing import TYPE_CHECKING

@@ -12,9 +12,9 @@ from xlrec_es import Boost, Options, SearchOptions
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.recommend.options import LEGS
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.recommend.options import RETRIEVERS
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.versions import creation
 from xlrec_es.versions.inventory import read_versions
 
@@ -30,11 +30,11 @@ FINGERPRINT = Fingerprint(
     pooling="none",
     prefix="",
     recipe="title",
-    calibration="none",
+    centering="none",
 )
 
 EVERYTHING = Options(
-    weights=dict.fromkeys(LEGS, 1.0),
+    weights=dict.fromkeys(RETRIEVERS, 1.0),
     search=SearchOptions(
         exact=True,
         oversample=2.0,
@@ -45,16 +45,16 @@ EVERYTHING = Options(
         source=("brand", "price"),
     ),
 )
-"""Every leg, and every option of a search, by the fields of these documents."""
+"""Every retriever, and every option of a search, by the fields of these documents."""
 
 ODD_IDS = ['quo"te', "bra}ce", "comma,comma", "sla/sh", "dot.dot", "ünï日本", "x" * 512, "* OR *"]
 
 
 def work_vector(topic: str, number: int) -> np.ndarray:
     """A unit vector near its topic's, shape (DIMS,)."""
-    centre = np.random.default_rng(TOPICS.index(topic)).normal(size=DIMS)
+    center = np.random.default_rng(TOPICS.index(topic)).normal(size=DIMS)
     own = np.random.default_rng([TOPICS.index(topic), number]).normal(size=DIMS)
-    vector = centre + 0.5 * own
+    vector = center + 0.5 * own
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
@@ -104,7 +104,7 @@ def write_catalogue(
     """Create the index and write the documents by id: `extra` ones too, or others `instead`."""
     meta = IndexMeta(
         fingerprint=FINGERPRINT,
-        calibration=Calibration.none(),
+        centering=LanguageCentering.none(),
         analyzers=dict.fromkeys(languages, "standard"),
         title_field="title",
     )

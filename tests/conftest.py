@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
-from nodes import HEAP, LEFT_OUT, VERSIONS
+from nodes import LEFT_OUT, VERSIONS, small_node
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.interactions.likes import Likes, read_likes
-from xlrec_es.node import running
 
 pytest_plugins = ["no_skips", "secured_each", "tiny_model"]
 
@@ -49,14 +48,14 @@ def es_url() -> Iterator[str]:
     if GIVEN_URL:
         yield GIVEN_URL
         return
-    with running(version=VERSIONS[0], heap=HEAP) as info:
+    with small_node() as info:
         yield info.url
 
 
 @pytest.fixture(scope="session")
 def oldest_es_url() -> Iterator[str]:
     """A node of the oldest supported server."""
-    with running(version=VERSIONS[-1], heap=HEAP) as info:
+    with small_node(VERSIONS[-1]) as info:
         yield info.url
 
 

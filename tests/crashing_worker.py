@@ -39,4 +39,4 @@ if __name__ == "__main__":
     url, index, source, *options = sys.argv[1:]
     where = ["--url", url, "--timeout", "10", "--wait", "200", "--index", index]
     print("begun", flush=True)
-    main(["run", source, *where, "--calibration", "none", "--quiet", "--json", *options])
+    main(["run", source, *where, "--centering", "none", "--quiet", "--json", *options])

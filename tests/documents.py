@@ -34,14 +34,43 @@ BUDGETS = {
 LOOKED_UP = {"xlrec_es/CLI.md", "ingest/CLI.md", "xlrec_es/CHANGELOG.md"}
 """Without a budget: two are generated, one grows with every release."""
 
+BANNED = {
+    r"\bpersons?\b": "user",
+    r"\b(who|whom)ever\b": "user",
+    r"\blikes\.tsv\b": "interactions.tsv",
+    r"\brenditions?\b": "language version",
+    r"\blegs?\b": "retriever",
+    r"\bseats?\b": "slots",
+    r"\b(borrow|lend)(s|ed|ing|ers?)?\b": "cold-start transfer, inherit",
+    r"\bbeyond the noise\b": "statistically significant",
+    r"\bcalibrat": "language centering",
+    r"\breckon": "estimate",
+    r"\bmended\b": "fixed",
+    r"\bset aside\b": "rejected",
+    r"\banew\b": "again",
+    r"\bloopback\b": "localhost",
+    r"\blicence": "license",
+    r"\bcatalogue": "catalog",
+    r"\bneighbour": "neighbor",
+    r"\bcentr(e|ed|ing)\b": "center",
+    r"\bdistils?\b": "distill",
+    r"(normal|recogn|optim|summar|quant|minim|maxim)is(e|ed|es|ing|ation)\b": "-ize",
+    r"(?<![\w.\])])-?\.\d": "a leading zero",
+}
+"""Patterns that prose does not have, by the word that stands in their place; code may."""
+
 GENERATED = {"xlrec_es/CLI.md", "ingest/CLI.md"}
 OF_THE_SAMPLE = "xlrec_es/sample/ATTRIBUTION.md"  # of the data, and beside it
 
 _FENCE = re.compile(r"^( *)(```+)(\w*)[^\n]*\n(.*?)^\1\2 *$", re.M | re.S)
-_RENDERED = re.compile(r"<!-- table:.*?<!-- /table -->", re.S)  # of results, with their sources
+RENDERED = re.compile(r"<!-- table:.*?<!-- /table -->", re.S)
+"""Tables of results; their sources are the commands of then."""
+
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
 _LINK = re.compile(r"(!?)\[((?:[^][]|\[[^]]*\])*)\]\(([^()\s]*)\)")
+_PICTURE = re.compile(r'<img\b[^>]*\salt="([^"]*)"[^>]*>')
+_TAG = re.compile(r"</?(?:picture|source|img)\b[^>]*>")
 _LEAD = re.compile(r"\*\*[^*\n]{1,40}\.\*\* ")  # a label in front of a paragraph is no sentence
 _CALL = re.compile(r"(?:^|&& |bin/)((?:xlrec-es|xlrec-ingest)\b.*?)(?=&&|$)", re.M)
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+\.)\s+")
@@ -49,7 +78,8 @@ _END = re.compile(r"(?<=[.!?])[*_\"')]*\s+")
 
 
 def _plain(markdown: str) -> str:
-    return _LINK.sub(r"\2", _CODE.sub("code", _LEAD.sub("", markdown)))
+    pictures_told = _TAG.sub("", _PICTURE.sub(r"\1", markdown))
+    return _LINK.sub(r"\2", _CODE.sub("code", _LEAD.sub("", pictures_told)))
 
 
 @dataclass(frozen=True)
@@ -63,6 +93,10 @@ class Block:
 
     kind: str
     text: str
+
+
+def _blocks(markdown: str) -> list[Block]:
+    return [Block(one[3], textwrap.dedent(one[4])) for one in _FENCE.finditer(markdown)]
 
 
 @dataclass(frozen=True)
@@ -103,8 +137,12 @@ class Document:
     @cached_property
     def blocks(self) -> list[Block]:
         """Its blocks of code."""
-        found = _FENCE.finditer(self.text)
-        return [Block(one[3], textwrap.dedent(one[4])) for one in found]
+        return _blocks(self.text)
+
+    def blocks_below(self, heading: str) -> list[Block]:
+        """Those between a heading of the second level and the next one."""
+        _, _, below = self.text.partition(f"\n## {heading}\n")
+        return _blocks(below.partition("\n## ")[0])
 
     @cached_property
     def outside(self) -> str:
@@ -142,7 +180,7 @@ class Document:
     def sentences(self) -> Iterator[str]:
         """Those that are written, outside of tables, headings and code; a list item begins one."""
         lines: list[str] = []
-        written = _COMMENT.sub("", _FENCE.sub("\n", _RENDERED.sub("\n", self.text)))
+        written = _COMMENT.sub("", _FENCE.sub("\n", RENDERED.sub("\n", self.text)))
         for line in [*_plain(written).splitlines(), ""]:
             begins = bool(_ITEM.match(line)) or not line.strip() or line.startswith("#")
             if begins and lines:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from xlrec_es.recommend.options import LEGS, Boost, Recency, SearchOptions
+from xlrec_es.recommend.options import RETRIEVERS, Boost, Recency, SearchOptions
 from xlrec_es.recommend.profile import HistoryDocument, Profile, build_profile
 from xlrec_es.recommend.queries import (
     SearchRequest,
@@ -21,7 +21,7 @@ from xlrec_es.recommend.queries import (
     history_body,
     popularity_body,
 )
-from xlrec_es.recommend.retrievers import one_search_each
+from xlrec_es.recommend.server_fusion import one_search_each
 
 GOLDEN = Path(__file__).parent / "unit/xlrec_es/recommend/golden"
 RECENT = SearchOptions(recent=Recency("shop.published", "7d"))
@@ -41,7 +41,7 @@ def profile() -> Profile:
 def requests(**changes: object) -> tuple[SearchRequest, ...]:
     arguments = {
         "languages": ["ja", "zh"],
-        "legs": ("dense", "lexical"),
+        "retrievers": ("dense", "lexical"),
         "index": "apps-xlrec-v1",
         "options": SearchOptions(candidates=20, num_candidates=50, source=("title",)),
         **changes,
@@ -55,10 +55,10 @@ def golden_bodies() -> dict[str, object]:
             ["a", ODD_ID], source=("title", "brand"), indicators=True, vectors=True
         ),
         "everything": [
-            {"leg": r.leg, "body": r.body}
+            {"leg": r.retriever, "body": r.body}
             for r in requests(
                 languages=["ja"],
-                legs=LEGS,
+                retrievers=RETRIEVERS,
                 options=SearchOptions(
                     candidates=20,
                     num_candidates=50,
@@ -77,12 +77,16 @@ def golden_bodies() -> dict[str, object]:
             popularity_body(build_profile([], {}), "ja", RECENT, market=market)
             for market in (None, "JP")
         ],
-        "requests": [{"language": r.language, "leg": r.leg, "body": r.body} for r in requests()],
+        "requests": [
+            {"language": r.language, "leg": r.retriever, "body": r.body} for r in requests()
+        ],
         "seen": history_body(["a", ODD_ID], title=None, vectors=False),
         "server_side": [
-            {"language": r.language, "leg": r.leg, "body": r.body}
+            {"language": r.language, "leg": r.retriever, "body": r.body}
             for constant in (None, 60)
-            for r in one_search_each(requests(legs=LEGS), weights=WEIGHTS, rank_constant=constant)
+            for r in one_search_each(
+                requests(retrievers=RETRIEVERS), weights=WEIGHTS, rank_constant=constant
+            )
         ],
     }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.versions.inventory import Version, Versions
 
 META = IndexMeta(
     Fingerprint("model", "1", 4, "mean", "", "title", "none"),
-    Calibration.none(),
+    LanguageCentering.none(),
     {"de": "german"},
     source={"input": "items.jsonl"},
     indicators={"learner": "ease"},

@@ -14,7 +14,7 @@ from xlrec_es.evaluate.case_search import WantedLists, answers, serve
 from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.evaluate.protocol import Case
-from xlrec_es.evaluate.vectorized_fusion import LegScores
+from xlrec_es.evaluate.vectorized_fusion import RetrieverScores
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.likes import read_likes
 from xlrec_es.recommend.options import WEIGHTS, Options
@@ -43,7 +43,7 @@ def measured(
     """recall@k, nDCG@10, and the part of the source language in the top k."""
     weights = options.weights or WEIGHTS
     found = answers(client, index, cases, options=options, languages=languages)
-    scores = (LegScores.of(searched, options) for searched in found)
+    scores = (RetrieverScores.of(searched, options) for searched in found)
     wanted = WantedLists((pool,), languages, k)
     lists = serve(scores, cases, {"it": weights}, mix=str(options.mix), wanted=wanted).lists
     pairs = list(zip(cases, lists[pool, "it"], strict=True))
@@ -59,12 +59,12 @@ def measured(
 def measured_raw_mean(
     client: Elasticsearch, index: str, cases: Sequence[Case], interactions: Path, *, k: int = 50
 ) -> Measured:
-    """The same of what everybody tries first: the texts nearest to the uncalibrated mean vector."""
+    """The same of what everybody tries first: the texts nearest to the uncentered mean vector."""
     live = find_live(client, index)
     pool = read_pool(client, live)
     likes = read_likes(interactions, pool.items)
     training = np.ones(len(likes), bool)
-    scorer = baselines(pool, likes, training, live.meta.calibration, seed=0)[RAW_MEAN]
+    scorer = baselines(pool, likes, training, live.meta.centering, seed=0)[RAW_MEAN]
     numbers = {work: number for number, work in enumerate(pool.works)}
     lists = []
     for case in cases:

@@ -13,11 +13,11 @@ from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.plan import Known, Plan, make_plan
 from xlrec_es.recommend.profile import HistoryDocument
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 LIVE = LiveIndex(
     "apps-xlrec-v1",
-    IndexMeta(FINGERPRINT, Calibration.none(), dict.fromkeys(("de", "en", "ja"), "standard")),
+    IndexMeta(FINGERPRINT, LanguageCentering.none(), dict.fromkeys(("de", "en", "ja"), "standard")),
 )
 
 

@@ -1,24 +1,38 @@
-"""A node with security of every version of Elasticsearch, one after the other."""
+"""A node with security of every version of Elasticsearch, each started once."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from nodes import HEAP, VERSIONS
+from nodes import VERSIONS, small_node
 from secured_node import SETTINGS, Secured, delete_shop
-from xlrec_es.node import running
+
+
+@pytest.fixture(scope="session")
+def secured_of_version() -> Iterator[Callable[[str], Secured]]:
+    """Starts a version's node when it is first asked for. It stays for the tests that follow."""
+    started: dict[str, Secured] = {}
+    with contextlib.ExitStack() as stack:
+
+        def of_version(version: str) -> Secured:
+            if version not in started:
+                node = stack.enter_context(small_node(version, settings=SETTINGS))
+                started[version] = Secured(node.connection)
+                stack.enter_context(contextlib.closing(started[version].client))
+            return started[version]
+
+        yield of_version
 
 
 @pytest.fixture(scope="session", params=VERSIONS)
-def secured_server(request: pytest.FixtureRequest) -> Iterator[Secured]:
+def secured_server(
+    request: pytest.FixtureRequest, secured_of_version: Callable[[str], Secured]
+) -> Secured:
     """The node."""
-    with running(version=request.param, settings=SETTINGS, heap=HEAP) as node:
-        secured = Secured(node.connection)
-        with contextlib.closing(secured.client):
-            yield secured
+    return secured_of_version(request.param)
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
 
-from nodes import HEAP
+from nodes import small_node
 from secured_node import SETTINGS
 from xlrec_es.cluster.connection import connect
-from xlrec_es.node import running
 
 _BETWEEN_NODES = {
     "discovery.type": "multi-node",
@@ -58,8 +57,8 @@ def two_nodes(version: str) -> Iterator[TwoNodes]:
     a = {"node.name": "a", "cluster.initial_master_nodes": "a", "transport.port": port}
     b = {"node.name": "b", "node.roles": "data", "discovery.seed_hosts": f"127.0.0.1:{port}"}
     with (
-        running(version=version, heap=HEAP, settings={**common, **a}) as first,
-        running(version=version, heap=HEAP, settings={**common, **b}),
+        small_node(version, settings={**common, **a}) as first,
+        small_node(version, settings={**common, **b}),
         connect(first.connection) as client,
     ):
         yield TwoNodes(client)

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
     from xlrec_es.recommend.recommendations import (
         LanguageShare,
-        LegScore,
         Reason,
         Recommendation,
         Recommendations,
+        RetrieverScore,
     )
     from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
 else:
@@ -27,7 +27,7 @@ else:
         "History": "xlrec_es.interactions.history",
         "Interaction": "xlrec_es.interactions.history",
         "LanguageShare": "xlrec_es.recommend.recommendations",
-        "LegScore": "xlrec_es.recommend.recommendations",
+        "RetrieverScore": "xlrec_es.recommend.recommendations",
         "Options": "xlrec_es.recommend.options",
         "Reason": "xlrec_es.recommend.recommendations",
         "Recency": "xlrec_es.recommend.options",
@@ -40,6 +40,11 @@ else:
     }
 
     def __getattr__(name: str) -> object:
+        if name == "LegScore":  # its name before 1.0
+            import warnings
+
+            warnings.warn("LegScore is called RetrieverScore now", DeprecationWarning, stacklevel=2)
+            name = "RetrieverScore"
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
@@ -60,13 +65,13 @@ __all__ = [
     "History",
     "Interaction",
     "LanguageShare",
-    "LegScore",
     "Options",
     "Reason",
     "Recency",
     "Recommendation",
     "Recommendations",
     "Recommender",
+    "RetrieverScore",
     "SearchOptions",
     "WeightRules",
     "XlrecError",

@@ -19,7 +19,7 @@ def cache_dir() -> Path:
 
 @contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
-    """Hold a lock file, waiting for whoever holds it.
+    """Hold a lock file, and wait until no other process holds it.
 
     The kernel frees the lock when its holder dies, so none is ever stale. The file stays: deleting
     it would let two processes lock two files of one name.

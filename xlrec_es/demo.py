@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.util import find_spec
+from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import IndexNotFound, IngestError, MissingExtra
+from xlrec_es.errors import IndexNotFound, IngestError, MissingExtra, UsageError
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import DENSE, LEXICAL, WEIGHTS, Options
@@ -32,7 +33,7 @@ _ITEMS, _INTERACTIONS = "items.jsonl.gz", "interactions.tsv"
 # What `_meta.xlrec.source` of the demo's index remembers.
 _DIGEST = "sample_sha256"
 _TAUGHT = "sample_learned"
-_TEXT_ALONE = {leg: WEIGHTS[leg] for leg in (DENSE, LEXICAL)}
+_TEXT_ALONE = {retriever: WEIGHTS[retriever] for retriever in (DENSE, LEXICAL)}
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -113,7 +114,7 @@ def _with_taste(
     digest = hashlib.sha256((_SAMPLE / _INTERACTIONS).read_bytes()).hexdigest()
     if live.meta.indicators and live.meta.source.get(_TAUGHT) == _lesson(live, digest):
         return live
-    _work("indicators", _INTERACTIONS, environment)
+    _work("learn", _INTERACTIONS, environment)
     return _noted(client, _TAUGHT, _lesson(find_live(client, INDEX), digest))
 
 
@@ -137,6 +138,30 @@ def documents_in(sample: bytes) -> int:
     """How many documents the gzipped JSONL becomes: one for each language of each record."""
     records = [json.loads(line) for line in gzip.decompress(sample).splitlines()]
     return sum(len(record.get("translations", [1])) for record in records)
+
+
+def export(folder: Path) -> list[Path]:
+    """Write the sample as files, in the form that a team's own have.
+
+    Args:
+        folder: Made if it is missing.
+
+    Returns:
+        The catalog, in JSON Lines, and the interactions.
+
+    Raises:
+        UsageError: One of the files is there already; it may be the team's own.
+    """
+    contents = {
+        folder / _ITEMS.removesuffix(".gz"): gzip.decompress((_SAMPLE / _ITEMS).read_bytes()),
+        folder / _INTERACTIONS: (_SAMPLE / _INTERACTIONS).read_bytes(),
+    }
+    if there := next((path for path in contents if path.exists()), None):
+        raise UsageError(f"{there} is there already and is not replaced: name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, content in contents.items():
+        path.write_bytes(content)
+    return list(contents)
 
 
 def taught() -> Taught:
@@ -202,6 +227,6 @@ def next_steps(scene: Scene, connection: Sequence[str] = ()) -> list[list[str]]:
     request = [*connection, "-i", INDEX, "-l", scene.languages[-1], *scene.likes]
     return [
         ["xlrec-es", "recommend", *request],
-        ["xlrec-es", "indicators", "show", *connection, "-i", INDEX, scene.likes[0]],
+        ["xlrec-es", "inspect", *connection, "-i", INDEX, scene.likes[0]],
         ["xlrec-es", "query", "--short", *request],
     ]

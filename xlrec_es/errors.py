@@ -18,14 +18,14 @@ XlrecError
 │   ├── IndexNotFound
 │   ├── NotAnXlrecIndex     it has no `_meta.xlrec`
 │   ├── AliasMoved          somebody else swapped meanwhile (``.live``)
-│   ├── GateFailed          a new version is not good enough to be swapped in (``.checks``)
-│   └── FingerprintMismatch vectors of another encoder or calibration (``.differences``)
+│   ├── GateFailed          a new version is not good enough to be swapped in (``.checks``; 4)
+│   └── FingerprintMismatch vectors of another encoder or centering (``.differences``)
 ├── NodeError             the local Elasticsearch did not start or stop
 ├── IngestError           the worker cannot go on
-│   ├── SourceError         the input cannot be read
+│   ├── SourceError         the input cannot be read (exit code 2)
 │   ├── EncoderError        the model cannot be loaded or run
 │   ├── TrainingFailed      fine-tuning cannot go on
-│   └── TooManyRejects      more was set aside than was allowed
+│   └── TooManyRejects      more records were rejected than was allowed
 └── MissingExtra          a part of the program that is not installed
 """
 
@@ -129,13 +129,15 @@ class AliasMoved(IndexUnusable):
 class GateFailed(IndexUnusable):
     """A new version is not good enough to take the place of the live one."""
 
+    exit_code = 4
+
     def __init__(self, message: str, *, checks: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.checks = tuple(checks)
 
 
 class FingerprintMismatch(IndexUnusable):
-    """The index holds vectors of another encoder, recipe or calibration."""
+    """The index holds vectors of another encoder, recipe or centering."""
 
     def __init__(self, message: str, *, differences: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -153,6 +155,8 @@ class IngestError(XlrecError):
 class SourceError(IngestError):
     """The input cannot be read."""
 
+    exit_code = 2
+
 
 class EncoderError(IngestError):
     """The model cannot be loaded or run."""
@@ -163,7 +167,7 @@ class TrainingFailed(IngestError):
 
 
 class TooManyRejects(IngestError):
-    """More was set aside than the person allowed."""
+    """More records were rejected than the user allowed."""
 
 
 class MissingExtra(XlrecError):

@@ -11,14 +11,14 @@ from xlrec_es.cli.options import sections
 
 
 @sections.command()
-@training_options(steps=500, learning_rate=5e-5, batch="Texts in a step, of all devices together.")
+@training_options(steps=500, learning_rate=5e-5)
 @click.option(
     "--head-steps",
     type=click.IntRange(0),
     default=100,
     show_default=True,
     metavar="N",
-    help="Steps before, which train the new head alone that tells hidden words.",
+    help="Warm-up steps that train only the new masked-language-modeling head.",
 )
 @click.option(
     "--temperature",
@@ -26,13 +26,13 @@ from xlrec_es.cli.options import sections
     default=3.0,
     show_default=True,
     metavar="NUMBER",
-    help="1: every text is drawn alike; upwards, languages become alike.",
+    help="Sampling temperature of the languages: 1 is proportional, higher is more uniform.",
 )
 @click.option(
     "--general",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Sentences that tell whether general language is forgotten: a column for each language, "
-    "tabs between, translations in one row.",
+    help="TSV file of translated sentences, a column for each language, that measures what general "
+    "language is forgotten.",
     show_default="26 of its own, in 12 languages",
 )
 @click.pass_context
@@ -51,11 +51,11 @@ def adapt(
       xlrec-ingest adapt pairs -o shop-adapted
       xlrec-ingest finetune pairs --model shop-adapted -o shop-encoder
 
-    It learns to tell words that are hidden in them (masked language modeling).
+    It continues masked language modeling on the catalog's texts.
 
-    PAIRS is a folder that xlrec-ingest pairs has written. The weights are averaged with the base's,
-    by as much as measures best among what still finds translations of general sentences. Where the
-    model is not better than its base, it is marked as rejected, and the exit code is 1.
+    PAIRS is a folder that xlrec-ingest pairs wrote. The trained weights are averaged with those of
+    the base. The share is the best of those that still find translations of general sentences. A
+    model that is not better than its base is marked as rejected, and the exit code is 4.
     """
     from ingest.finetune.training.adapt import METRIC, AdaptJob
     from ingest.finetune.training.adapt import adapt as run

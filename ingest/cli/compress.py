@@ -14,6 +14,8 @@ from ingest.cli.options.training import show_results
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.shared import json_option, seed_option
 from xlrec_es.cli.options.terminal import echo
 
 METHODS = ("pca", "matryoshka", "int8", "static")
@@ -34,20 +36,18 @@ METHODS = ("pca", "matryoshka", "int8", "static")
     "--method",
     type=click.Choice(METHODS),
     required=True,
-    help="Fewer dimensions: pca, or matryoshka for a model trained to be cut off. A faster "
-    "model for CPUs: int8, or static, which runs no transformer.",
+    help="Fewer dimensions: pca, or matryoshka for a model trained for truncation. A faster model "
+    "for CPUs: int8, or static, which runs no transformer.",
 )
 @click.option(
     "--dims",
     type=click.IntRange(1),
     metavar="N",
-    help="Dimensions that are left.",
+    help="Dimensions to keep.",
     show_default="of static, 256",
 )
-@click.option(
-    "--seed", default=0, show_default=True, metavar="N", help="Of the halves that are measured on."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@seed_option
+@json_option
 @encoder_options
 def compress(
     pairs: Path,
@@ -65,10 +65,10 @@ def compress(
     Examples:
       xlrec-ingest compress pairs --method pca --dims 128 -o small
 
-    What that costs is measured.
+    The loss of quality is measured and printed.
 
-    PAIRS is a folder of xlrec-ingest pairs: its texts show which directions matter, and its
-    held-out likes what is lost. Methods can follow each other, int8 last.
+    PAIRS is a folder that xlrec-ingest pairs wrote. Its texts show which directions matter, and its
+    held-out interactions what is lost. Methods can follow each other, int8 last.
     """
     from ingest.finetune.compression.compress import CompressJob
     from ingest.finetune.compression.compress import compress as make
@@ -76,7 +76,7 @@ def compress(
     job = CompressJob(pairs, folder, method, model=model, dims=dims, options=encoder, seed=seed)
     done = make(job)
     if as_json:
-        echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(versioned(done), option=orjson.OPT_INDENT_2))
     else:
         _show(done)
 
@@ -86,6 +86,6 @@ def _show(done: Mapping[str, Any]) -> None:
     show_results(console, done["results"])
     change = done["change"]
     console.print(
-        f"recall@{done['k']} of {done['persons']} persons changes by {change['mean']:+.3f} "
+        f"recall@{done['k']} of {done['persons']} users changes by {change['mean']:+.3f} "
         f"[{change['low']:+.3f}, {change['high']:+.3f}]; {done['folder']} in {done['seconds']} s"
     )

@@ -22,16 +22,12 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
 
 
 @sections.command()
-@training_options(
-    steps=500,
-    learning_rate=3e-4,
-    batch="Pairs in a step, of all devices together; the more, the more wrong answers for each.",
-)
+@training_options(steps=500, learning_rate=3e-4)
 @click.option(
     "--mini-batch",
     type=click.IntRange(1),
     metavar="N",
-    help="Pairs that are in memory at a time, for batches that do not fit (GradCache).",
+    help="Pairs in memory at a time, for batches that do not fit (GradCache).",
 )
 @click.option(
     "--layers",
@@ -39,20 +35,28 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
     default="4",
     show_default=True,
     metavar="N|all",
-    help="How many of the last layers are trained.",
+    help="Number of last layers to train.",
 )
 @click.option(
-    "--lora", type=click.IntRange(1), metavar="N", help="Train adapters of rank N instead."
+    "--lora",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Rank of LoRA adapters, which are trained in place of layers.",
 )
 @click.option(
     "--matryoshka",
     type=click.IntRange(1),
     multiple=True,
     metavar="N",
-    help="Make vectors good when cut to so many dimensions, too. Repeatable.",
+    help="Number of dimensions to train for Matryoshka truncation. Repeatable.",
 )
 @click.option(
-    "--scale", type=float, default=20.0, show_default=True, metavar="NUMBER", help="Of cosines."
+    "--scale",
+    type=float,
+    default=20.0,
+    show_default=True,
+    metavar="NUMBER",
+    help="Similarity scale (inverse temperature) of the loss.",
 )
 @click.option(
     "--popularity",
@@ -60,9 +64,9 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
     default=0.3,
     show_default=True,
     metavar="NUMBER",
-    help="How far popular works are forgiven for being wrong answers so often: 0 to 1.",
+    help="Strength of the popularity (logQ) correction of in-batch negatives, 0 to 1.",
 )
-@click.option("--gradient-checkpointing", is_flag=True, help="Less memory for more time.")
+@click.option("--gradient-checkpointing", is_flag=True, help="Save memory at the cost of time.")
 @click.pass_context
 def finetune(
     ctx: click.Context,
@@ -81,16 +85,17 @@ def finetune(
     \b
     Examples:
       xlrec-ingest finetune pairs -o shop-encoder
-      xlrec-ingest reindex shop --model shop-encoder
+      xlrec-ingest reencode shop --model shop-encoder
 
     On several GPUs: torchrun --nproc-per-node 4 -m ingest finetune pairs -o shop-encoder
 
-    PAIRS is a folder that `xlrec-ingest pairs` has written.
+    PAIRS is a folder that `xlrec-ingest pairs` wrote.
 
-    Texts of works that the same persons like come near each other, in whatever languages they are.
-    The best checkpoint is kept, and compared with the base on persons that nothing was chosen by:
-    recall of works in other languages, by pair of languages, with intervals. Where it is not better
-    the model is marked as rejected, and the exit code is 1.
+    Texts of items that the same users like come near each other, in any languages. The best
+    checkpoint is kept. It is compared with the base on users that no choice depended on: recall of
+    items in other languages, by language pair, with intervals. A model that is not better than its
+    base is marked as rejected, and the exit code is 4. A larger batch gives each pair more
+    negatives.
     """
     from ingest.finetune.training.finetune import FinetuneJob
     from ingest.finetune.training.finetune import finetune as run

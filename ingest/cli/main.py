@@ -19,31 +19,43 @@ SECTIONS = {
         "serve": LazyCommand("ingest.cli.serve:serve", "Encode free texts over HTTP."),
     },
     "Learn": {
-        "indicators": LazyCommand(
-            "ingest.cli.indicators:indicators", "Learn item-to-item associations from INPUT."
+        "learn": LazyCommand(
+            "ingest.cli.learn:learn", "Learn item-to-item associations from INPUT."
         ),
     },
     "Train an encoder": {
         "pairs": LazyCommand("ingest.cli.pairs:pairs", "Make training pairs from INTERACTIONS."),
         "finetune": LazyCommand("ingest.cli.finetune:finetune", "Fine-tune an encoder on PAIRS."),
         "adapt": LazyCommand("ingest.cli.adapt:adapt", "Train an encoder on the texts of PAIRS."),
-        "distil": LazyCommand("ingest.cli.distil:distil", "Teach an encoder more languages."),
+        "distill": LazyCommand("ingest.cli.distill:distill", "Teach an encoder more languages."),
         "compress": LazyCommand(
             "ingest.cli.compress:compress", "Make an encoder smaller or faster."
         ),
     },
     "Change the encoder": {
-        "reindex": LazyCommand("ingest.cli.reindex:reindex", "Encode an index anew, and swap."),
-        "rollback": LazyCommand("ingest.cli.rollback:rollback", "Go back to the version before."),
+        "reencode": LazyCommand("ingest.cli.reencode:reencode", "Encode an index again, and swap."),
+        "reencode-back": LazyCommand(
+            "ingest.cli.reencode_back:reencode_back", "Go back to the previous encoder."
+        ),
     },
 }
+
+RENAMED = {
+    "distil": "distill",
+    "indicators": "learn",
+    "reindex": "reencode",
+    "rollback": "reencode-back",
+}
+"""Present names of commands by old ones."""
 
 
 @click.group(
     cls=XlrecGroup,
     lazy=SECTIONS,
+    renamed=RENAMED,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Completion in bash: eval "$(_XLREC_INGEST_COMPLETE=bash_source xlrec-ingest)"\n\n'
+    epilog="Documentation: ingest/README.md, ingest/INTERACTIONS.md, ingest/FINETUNING.md\n\n"
+    'Completion in bash: eval "$(_XLREC_INGEST_COMPLETE=bash_source xlrec-ingest)"\n\n'
     "XLREC_DEBUG=1 shows the traceback of an error in place of its sentence.",
 )
 @click.version_option(__version__, prog_name="xlrec-ingest")
@@ -54,5 +66,5 @@ def main() -> None:
     \b
     Examples:
       xlrec-ingest run items.jsonl --index shop
-      xlrec-ingest indicators clicks.tsv --index shop
+      xlrec-ingest learn clicks.tsv --index shop
     """

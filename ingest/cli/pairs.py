@@ -11,23 +11,28 @@ import click
 import orjson
 from rich.table import Table
 
-from ingest.cli.indicators import MODELS
+from ingest.cli.learn import LEARNER_HELP, NAMES, max_items_option
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import split_options
 from xlrec_es.cli.options.likes import like_options
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.outcome import versioned
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
     connection_options,
     field_option,
     index_option,
+    json_option,
+    max_users_option,
     parse_assignments,
+    seed_option,
 )
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
-# Exact EASE weighs works that nobody likes together, too; a pair must be borne out by a person.
-LEARNERS = tuple(name for name in MODELS if name != "ease")
+# Exact EASE also relates items that no user has in common; a pair needs such a user.
+PAIRING = tuple(name for name in NAMES if name != "ease")
 _SHOWN = 60  # characters of a text
 
 
@@ -43,55 +48,47 @@ _SHOWN = 60  # characters of a text
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Folder for the pairs and what they are measured on; written anew.",
+    help="Folder for the pairs and the data that they are measured on.",
 )
 @field_option(COLUMNS_OF_LIKES, needed="user and item")
 @like_options
 @click.option(
     "--learner",
-    type=click.Choice(LEARNERS),
-    default=LEARNERS[0],
+    type=click.Choice(PAIRING),
+    default=PAIRING[0],
     show_default=True,
-    help="What says which works go together; see xlrec-ingest indicators --model.",
+    help=LEARNER_HELP,
 )
 @split_options
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Same seed, same pairs.")
-@click.option(
-    "--max-persons",
-    default=500,
-    show_default=True,
-    type=click.IntRange(1),
-    metavar="N",
-    help="At most so many persons are measured on.",
-)
-@click.option(
-    "--min-persons",
+@seed_option
+@max_users_option()
+@renamed_option(
+    "--min-pair-users",
+    "min_persons",
+    old=("--min-persons",),
     default=2,
     show_default=True,
     type=click.IntRange(1),
     metavar="N",
-    help="Works liked by fewer persons are paired with their own renditions alone.",
+    help="Fewest users of an item; items with fewer are paired with their own language versions.",
 )
-@click.option(
-    "--max-works",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(1),
-    metavar="N",
-    help="Of a person who liked more, a robot perhaps, only the latest so many count.",
-)
-@click.option(
-    "--per-work",
+@max_items_option
+@renamed_option(
+    "--max-pairs-per-item",
+    "per_work",
+    old=("--per-work",),
     default=50,
     show_default=True,
     type=click.IntRange(1),
     metavar="N",
-    help="A work begins at most so many pairs, the heaviest.",
+    help="Most pairs that begin at one item; the heaviest are kept.",
 )
-@click.option(
-    "--clicks",
+@renamed_option(
+    "--query-clicks",
+    "clicks",
+    old=("--clicks",),
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File of queries and clicked items: query, item, and language and user if there are any.",
+    help="File of search queries and clicked items: query, item, and optionally language and user.",
 )
 @click.option(
     "--negatives",
@@ -99,9 +96,9 @@ _SHOWN = 60  # characters of a text
     show_default=True,
     type=click.IntRange(0),
     metavar="N",
-    help="Give each pair so many texts that the index's vectors find near it and persons do not.",
+    help="Hard negatives of each pair: texts that are near it in the index, but not to its users.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@json_option
 @connection_options
 def pairs(
     interactions: Path,
@@ -129,14 +126,14 @@ def pairs(
 
     \b
     Examples:
-      xlrec-ingest pairs likes.tsv --index shop -o pairs
+      xlrec-ingest pairs interactions.tsv --index shop -o pairs
 
-    A pair is of two texts in different languages that the same users like.
+    A pair is two texts in different languages that the same users like.
 
     INTERACTIONS is a .csv, .tsv or .jsonl file (also with .gz); texts are read from the index. Two
-    works make a pair if the same persons like them; so do renditions of one work, and a query with
-    what was clicked. Likes are held out first, as by xlrec-es evaluate with the same --seed, so
-    that the gain can be measured.
+    items make a pair if the same users like them. So do language versions of one item, and a query
+    with a clicked item. Some interactions are held out first, as by xlrec-es evaluate with the same
+    --seed, to measure the gain.
     """
     from ingest.finetune.data.pairs import PairsJob, make, summary
     from ingest.indicators.learners import LEARNERS as BY_NAME
@@ -166,7 +163,7 @@ def pairs(
     data.write(folder)
     done = {"folder": str(folder), **summary(data, time.perf_counter() - start)}
     if as_json:
-        echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(versioned(done), option=orjson.OPT_INDENT_2))
     else:
         _show(done)
 
@@ -178,8 +175,8 @@ def _show(done: Mapping[str, Any]) -> None:
     for reason, count in done["interactions"].items():
         grid.add_row(f"  {reason}", str(count))
     parts = done["split"]
-    grid.add_row("learned from", f"{done['training likes']} likes")
-    held_out = f"{done['held-out likes']} likes, by {parts['method']}"
+    grid.add_row("learned from", f"{done['training likes']} interactions")
+    held_out = f"{done['held-out likes']} interactions, by {parts['method']}"
     grid.add_row("held out", f"{held_out}: {done['cases']} cases of {done['persons measured']}")
     kinds = ", ".join(f"{count} {kind}" for kind, count in done["kinds"].items())
     grid.add_row("pairs", f"{done['pairs']} ({kinds})")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,30 +13,32 @@ import click
 import orjson
 
 from ingest.cli.options.duplicates import duplicate_options
-from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.encoder import centering_option, encoder_options
 from ingest.cli.options.record_fields import parse_language_map, parse_paths
-from ingest.cli.options.target import WrittenIndex, mode_options
+from ingest.cli.options.target import WrittenIndex, mode_options, shard_option
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cli.options.outcome import REJECTED, versioned
+from xlrec_es.cli.options.shared import (
+    connection_options,
+    index_option,
+    json_option,
+    quiet_option,
+)
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection
-from xlrec_es.errors import UsageError, XlrecError
-from xlrec_es.vectors.calibration import METHODS
+from xlrec_es.errors import XlrecError
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
-    from ingest.documents.field_map import FieldMap
     from ingest.run.counts import Observer
     from ingest.run.job import RunJob
+    from xlrec_es.records.field_map import FieldMap
 
 logger = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-REJECTED = 3
-"""Exit code of a run that came to its end and set something aside."""
 
 
 def run_options(command: F) -> F:
@@ -45,13 +46,13 @@ def run_options(command: F) -> F:
     options: list[Callable[[Any], Any]] = [
         FIELD,
         LANGUAGE_MAP,
-        click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
+        quiet_option,
         click.option(
             "--log-json",
             is_flag=True,
-            help="Log what happens as JSON Lines on standard error, in place of the progress bar.",
+            help="Log events as JSON Lines on standard error, in place of the progress bar.",
         ),
-        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+        json_option,
         encoder_options,
         connection_options,
         click.pass_context,
@@ -61,7 +62,7 @@ def run_options(command: F) -> F:
     return command
 
 
-INDEX = functools.partial(index_option, "Alias of the index; it is made where there is none.")
+INDEX = index_option
 
 FIELD = click.option(
     "--field",
@@ -70,8 +71,8 @@ FIELD = click.option(
     multiple=True,
     metavar="NAME=FIELD",
     help="Which field of a record is its id, language, title, text (several: text=a,b), work, "
-    "popularity, translations, or version. Dotted for objects in objects; title=title_{language} "
-    "stands for title_en, title_de ... Repeatable; a TOML file has a table [fields].",
+    "popularity, translations, or version. Dots lead into objects; title=title_{language} stands "
+    "for title_en, title_de ... Repeatable; a TOML file has a table [fields].",
     show_default="fields of these names; text=summary,description,text",
 )
 
@@ -80,9 +81,9 @@ LANGUAGE_MAP = click.option(
     "--language-map",
     multiple=True,
     metavar="VALUE=LANG",
-    help="What a value means that records have for their language (cn=yue). Repeatable.",
-    show_default="tags, locales and names of languages are known; "
-    "after xx or x-default, or a country's code, the language is detected",
+    help="Language that a value in the records stands for (cn=yue). Repeatable.",
+    show_default="tags, locales and names of languages are recognized; "
+    "for xx, x-default or a country code, the language is detected",
 )
 
 
@@ -92,7 +93,7 @@ LANGUAGE_MAP = click.option(
     "--query",
     default="",
     metavar="JSON",
-    help="Which documents of index:NAME, as an Elasticsearch query; @FILE reads it from a file.",
+    help="Elasticsearch query for the documents of index:NAME to read, as JSON or @FILE.",
 )
 @click.option(
     "--slices",
@@ -100,66 +101,55 @@ LANGUAGE_MAP = click.option(
     default=1,
     show_default=True,
     metavar="N",
-    help="Parts of index:NAME that are read at the same time, where it is spread over nodes.",
+    help="Parts of index:NAME to read at the same time, if it is spread over nodes.",
 )
-@INDEX(required=False)
+@index_option(required=False)
 @mode_options
 @duplicate_options
-@click.option(
-    "--calibration",
-    type=click.Choice(METHODS),
-    help="How the languages are brought together.",
-    show_default="the index's own; if new, what measured best for a fine-tuned model, else centre",
-)
+@centering_option("the index's own; if new, what measured best for a fine-tuned model, else center")
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File for what cannot be indexed, written anew by each run.",
-    show_default="INPUT.INDEX.rejects.jsonl, of a part INPUT.INDEX.I-of-N.rejects.jsonl",
+    help="File for records that cannot be indexed; each run replaces it.",
+    show_default="INPUT.INDEX.rejects.jsonl; of a shard INPUT.INDEX.I-of-N.rejects.jsonl",
 )
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on from the checkpoint of a run of the same input that did not come to its end.",
+    help="Continue from the last checkpoint.",
 )
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File that says how far a run has come.",
+    help="File that holds how far a run has come.",
     show_default="beside the reject file, INPUT.INDEX.checkpoint.json",
 )
 @click.option(
     "--max-rejects",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Fail when more is set aside.",
+    help="Largest number of rejected records; the run fails beyond it.",
     show_default="any number, if not all of the first 100",
 )
-@click.option(
-    "--shard",
-    default="1/1",
-    show_default=True,
-    metavar="I/N",
-    help="Index the I-th of N parts, divided by id, for N machines to share the work.",
-)
+@shard_option
 @click.option(
     "--wait",
     "wait_s",
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
-    help="Seconds to wait for Elasticsearch if it does not answer at the start.",
+    help="Seconds to wait for Elasticsearch at the start.",
 )
 @click.option(
     "--follow",
     is_flag=True,
-    help="Wait for more at the end of a file that grows, or for what is written into index:NAME.",
+    help="Wait for more at the end, until Ctrl-C.",
 )
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
     metavar="N",
-    help="Show what happens to Prometheus, on this port of the loopback address.",
+    help="Port of localhost that serves metrics to Prometheus.",
 )
 @run_options
 def run(
@@ -172,7 +162,7 @@ def run(
     query: str,
     slices: int,
     duplicates: Duplicates,
-    calibration: str | None,
+    centering: str | None,
     rejects: Path | None,
     resume: bool,
     checkpoint: Path | None,
@@ -194,23 +184,25 @@ def run(
     Examples:
       xlrec-ingest run items.jsonl --index shop
       xlrec-ingest run items.csv.gz --index shop --field title=name --resume
-      xlrec-ingest run index:products --companion --keep price
+      xlrec-ingest run index:products --companion --keep-field price
       xlrec-ingest run index:products --in-place
 
     INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
-    an id, a text, and whatever else; all of it is kept. A record in several languages has them in
-    an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}; or in fields
-    of their own: --field title=title_{language}.
+    an id, a text, and any other fields; all of them are kept. A record in several languages has
+    them in an object: {"id": 1, "translations": {"en": {"title": ...}, "fr": {"title": ...}}}; or
+    in fields of their own: --field title=title_{language}.
 
-    INPUT may be a JSON array, or a file of CSV or TSV (by its name), whose header names the fields;
-    a Parquet file, or a folder of them, a record each row; or index:NAME, an index of
-    the same cluster, whose ids, fields and mapping are kept. An index that exists need not be
-    copied: --in-place and --companion. What is in a dump's {"_id": ..., "_source": {...}} is the
-    record, and _id, which may be MongoDB's {"$oid": ...}, its id.
+    INPUT may also be a JSON array; a CSV or TSV file (by its name), whose header names the fields;
+    a Parquet file, or a folder of them; or index:NAME, an index of the same cluster, whose IDs,
+    fields and mapping are kept. --in-place and --companion need no copy of such an index. In a dump
+    with {"_id": ..., "_source": {...}}, _source is the record and _id its ID, also MongoDB's
+    {"$oid": ...}.
 
-    Documents that are in the index already, unchanged, are passed over; where only other fields
-    have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done, but
-    some records were set aside.
+    With --follow the run waits for more at the end of a file that grows, or of index:NAME.
+
+    The index is created if it does not exist. Unchanged documents are skipped; where only other
+    fields have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done,
+    but some records were rejected.
     """
     from ingest.run.job import RunJob
     from ingest.shard import Shard
@@ -225,7 +217,7 @@ def run(
         query=query,
         slices=slices,
         duplicates=duplicates,
-        calibration=calibration,
+        centering=centering,
         model=model,
         encoder=encoder,
         rejects=rejects,
@@ -243,7 +235,7 @@ def run(
 
 @sections.command()
 @click.argument("rejects", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
-@INDEX(required=True)
+@index_option()
 @run_options
 def replay(
     ctx: click.Context,
@@ -264,10 +256,10 @@ def replay(
     Examples:
       xlrec-ingest replay items.jsonl.shop.rejects.jsonl --index shop
 
-    Do so once the cause is fixed.
+    Run it once the cause is fixed.
 
-    FILE is its reject file, or one that you have edited. What is set aside again stays in it; it is
-    gone when nothing is.
+    FILE is the reject file of a run, which you may edit. Records that are rejected again stay in
+    it; it is removed when none is left.
     """
     from ingest.run.job import RunJob
     from ingest.run.reject_file import replaced
@@ -289,7 +281,7 @@ def replay(
 
 
 def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
-    from ingest.documents.field_map import FieldMap
+    from xlrec_es.records.field_map import FieldMap
 
     declared = (ctx.default_map or {}).get("fields", {})
     return FieldMap.from_mapping({**declared, **parse_paths(assignments)})
@@ -324,7 +316,7 @@ def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str,
         if log:
             logger.info("finished", extra=done)
         if shown.as_json:
-            echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+            echo(orjson.dumps(versioned(done), option=orjson.OPT_INDENT_2))
         elif not log:
             Console().print(table(done))
         if not done["complete"]:
@@ -342,4 +334,4 @@ def _log() -> Iterator[Observer]:
             yield observe
         except XlrecError as error:
             logger.error(str(error), extra={"error": type(error).__name__})
-            raise SystemExit(2 if isinstance(error, UsageError) else 1) from error
+            raise SystemExit(error.exit_code) from error

@@ -9,6 +9,7 @@ import click
 from ingest.cli.options.encoder import encoder_options
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.secret_files import warn_of_exposed
 from xlrec_es.cli.options.terminal import echo
 
 
@@ -22,25 +23,27 @@ from xlrec_es.cli.options.terminal import echo
     show_default=True,
     type=click.IntRange(0, 65535),
     metavar="N",
-    help="0: any.",
+    help="HTTP port to listen on.",
 )
 @click.option(
     "--token",
     envvar="XLREC_SERVE_TOKEN",
     show_envvar=True,
     metavar="TOKEN",
-    help="What callers must know; needed on any address but the loopback one.",
+    help="Token that callers must send; needed on any address but localhost.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
-    help="Texts a second that one address may have encoded, and ten seconds' worth at once; more "
-    "is answered 429.",
+    help="Texts a second that one address may send, and ten times as many at once; beyond that the "
+    "answer is 429.",
     show_default="no limit",
 )
 @encoder_options
+@click.pass_context
 def serve(
+    ctx: click.Context,
     host: str,
     port: int,
     token: str | None,
@@ -55,8 +58,9 @@ def serve(
       xlrec-ingest serve --model embedded
       xlrec-es recommend -i shop --text "board games" --encoder-url http://127.0.0.1:9600
 
-    Query sides without torch use it.
+    Query sides without torch use it. --port 0 takes any free port.
     """
+    warn_of_exposed(ctx, "token", "XLREC_SERVE_TOKEN")
     from ingest.encode.http_server import EncoderServer
     from ingest.encode.sentence_transformer import load_encoder
 

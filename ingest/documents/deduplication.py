@@ -1,4 +1,4 @@
-"""Texts that come more than once: kept, dropped, or linked as renditions of one work.
+"""Texts that come more than once: kept, dropped, or linked as language versions of one work.
 
 A text is compared with those before it in the source, in its own language; the first stays what it
 is. What an earlier run has brought into the index is not looked at.
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from ingest.documents.builder import Builder, declares_work, of_work
 from ingest.documents.document import Deletion, Document
 from ingest.documents.duplicate_policy import Duplicates
-from ingest.sources.record import Record, Rejection
 from xlrec_es.errors import MissingExtra
+from xlrec_es.records.record import Record, Rejection
 
-_PERMUTATIONS = 128  # similarity is estimated with a standard error of .04 or less
+_PERMUTATIONS = 128  # similarity is estimated with a standard error of 0.04 or less
 _SHINGLE = 5  # characters: of any script, with or without spaces between words
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ingest.sources.record import Fields, Record, Rejection
+from xlrec_es.records.record import Fields, Record, Rejection
 
 
 def key_of(id_: str, routing: str | None) -> str:
@@ -18,7 +18,7 @@ class Document:
 
     Attributes:
         id: Document id.
-        work: Shared by the renditions of a work.
+        work: Shared by the language versions of a work.
         language: BCP 47 tag, `und` if unknown.
         language_source: `declared` or `detected`.
         text: Clean, not empty: what is searched and encoded.
@@ -29,7 +29,7 @@ class Document:
         version: Orders the states of a document: an older one never overwrites a newer.
         record_id: Id of the record that it is made of; None if nobody knows.
         language_value: What the record has for the language, where that is no tag; see
-            `ingest.documents.language_values`.
+            `xlrec_es.records.language_values`.
     """
 
     id: str
@@ -51,7 +51,7 @@ class Document:
         return key_of(self.id, self.record.routing)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
-        """This document, set aside."""
+        """This document, as a rejected record."""
         return Rejection(self.record.position, stage, reason, self.record.whole, self.id)
 
 
@@ -75,7 +75,7 @@ class Deletion:
         return key_of(self.id, self.record.routing)
 
     def rejected(self, stage: str, reason: str) -> Rejection:
-        """This deletion, set aside."""
+        """This deletion, as a rejected record."""
         return Rejection(self.record.position, stage, reason, self.record.whole, self.id)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ingest.documents.builder import DELETE, OPERATION_FIELD, DocumentBuilder, _changed, _paths_in
+from ingest.documents.builder import DELETE, OPERATION_FIELD, DocumentBuilder, _changed
 from ingest.documents.document import Deletion, Document
-from ingest.documents.field_map import only
-from ingest.sources.record import Record, Rejection
+from xlrec_es.records.drafts import paths_in
+from xlrec_es.records.field_map import only
+from xlrec_es.records.record import Record, Rejection
 
 
 class KeptFields:
@@ -36,7 +37,7 @@ class KeptFields:
             built = [Rejection(record.position, "document", reason, record.whole)]
         for one in built:
             if isinstance(one, Document):
-                paths = [p for path in self._keep for p in _paths_in(one.source, path)]
+                paths = [p for path in self._keep for p in paths_in(one.source, path)]
                 yield _changed(one, source=only(one.source, paths))
             else:
                 yield one

@@ -1,6 +1,6 @@
 """Guess the language of a text that does not declare one.
 
-Measured on 720 texts of an application catalogue in 12 languages, first 300 characters:
+Measured on 720 texts of an application catalog in 12 languages, first 300 characters:
 
 | library | right | texts a CPU second | memory |
 |---|---|---|---|

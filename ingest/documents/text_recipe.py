@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ingest.documents import text_cleaning
 from ingest.encode.options import CHUNK, TRUNCATE
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 SEPARATOR = "\n"  # between fields; tokenizers take it for a space
 
@@ -31,8 +31,8 @@ class Recipe:
         cleaned = (text_cleaning.clean(value) for value in values)
         return SEPARATOR.join(value for value in cleaned if value)
 
-    def fingerprint(self, encoder: Encoder, calibration: Calibration) -> Fingerprint:
-        """What stands for the vectors that this recipe, encoder and calibration make."""
+    def fingerprint(self, encoder: Encoder, centering: LanguageCentering) -> Fingerprint:
+        """What stands for the vectors that this recipe, encoder and centering make."""
         read = f"first {encoder.max_tokens} tokens"
         if self.long_texts == CHUNK:
             read = f"mean of windows of {encoder.max_tokens} tokens"
@@ -43,5 +43,5 @@ class Recipe:
             pooling=encoder.pooling,
             prefix=encoder.prefix,
             recipe=f"{', '.join(self.fields)}; cleaning {text_cleaning.VERSION}; {read}",
-            calibration=calibration.name,
+            centering=centering.name,
         )

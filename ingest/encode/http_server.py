@@ -75,7 +75,7 @@ class EncoderServer(ThreadingHTTPServer):
             encoder: What encodes.
             host: Address to listen on.
             port: 0 for any free one.
-            token: What callers must know; None, or blank, on the loopback address alone.
+            token: What callers must know; None, or blank, on the localhost alone.
             rate: Texts a second that one address may have encoded (see `RateLimit`); None: as
                 many as there is time for.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from xlrec_es.vectors.vector import Vector
 
-# A piece may have more tokens than it had in the whole, because its first word begins anew.
+# A piece may have more tokens than it had in the whole, because its first word begins again.
 # Measured with XLM-RoBERTa's tokenizer on the sample: one more in a fifth of them, never two.
 _SPARE_TOKENS = 2
 MIN_SIZE = _SPARE_TOKENS + 1

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from xlrec_es.errors import EncoderError
+from xlrec_es.vectors.language_centering import current_method, with_current_key
 
 RECORD = "xlrec.json"
 """What this program says of a model that it made; no part of the model, so not of its hash."""
 
 
 ACCEPTED, REJECTED, FORCED = "accepted", "rejected", "forced"
-"""What a gate said of a model; `forced`: it said no, and a person said yes."""
+"""What a gate said of a model; `forced`: it said no, and a user said yes."""
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
@@ -32,8 +33,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return record
 
 
-def measured_calibration(model: str) -> str | None:
-    """The calibration that measured best for a model of this program; None if none was measured.
+def measured_centering(model: str) -> str | None:
+    """Return the centering that measured best for a model of ours; None if none was measured.
 
     Args:
         model: As for `find`.
@@ -42,8 +43,8 @@ def measured_calibration(model: str) -> str | None:
         EncoderError: As for `read_record`.
     """
     record = read_record(Path(model).expanduser()) or {}
-    calibration: str | None = record.get("calibration")
-    return calibration
+    method: str | None = with_current_key(record).get("centering")
+    return method and current_method(method)
 
 
 def learned_from(model: str) -> tuple[dict[str, Any], ...]:

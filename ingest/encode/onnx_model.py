@@ -71,7 +71,7 @@ class OnnxTransformer(InputModule):
         return {**features, "token_embeddings": torch.from_numpy(tokens)}
 
     def save(self, output_path: str, *_: object, **__: object) -> None:
-        """Not to be had: what is quantised stays as it is."""
+        """Not to be had: what is quantized stays as it is."""
         raise NotImplementedError(f"an ONNX model is not written again to {output_path}")
 
 

@@ -11,9 +11,9 @@ EMBEDDED = "embedded"
 """The name that stands for the model of `ingest.encode.embedded_model`."""
 
 MAX_TOKENS = 128
-"""Measured on an application catalogue, each application in one of 12 languages (titles, summaries
-and descriptions): recall@50 of other languages is .342 with 32 tokens, .370 with 64, .392 with 128
-and .390 with 256; from 64 on, the time grows with the tokens."""
+"""Measured on an application catalog, each application in one of 12 languages (titles, summaries
+and descriptions): recall@50 of other languages is 0.342 with 32 tokens, 0.370 with 64, 0.392 with
+128 and 0.390 with 256; from 64 on, the time grows with the tokens."""
 TRUNCATE, CHUNK = "truncate", "chunk"
 LONG_TEXTS = (TRUNCATE, CHUNK)
 _DEVICE = re.compile(r"cpu|cuda:\d+")  # of which there may be several

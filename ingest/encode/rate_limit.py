@@ -9,7 +9,7 @@ from collections.abc import Callable
 from xlrec_es.errors import UsageError
 
 MAX_CALLERS = 10_000
-"""Callers that are remembered; whoever has not asked for longest is forgotten first."""
+"""Callers that are remembered; the one that has not asked for longest is forgotten first."""
 
 
 class RateLimit:
@@ -33,7 +33,7 @@ class RateLimit:
         self._capacity = max(1.0, per_second * self.BURST_S)
         self._clock = clock
         self._lock = threading.Lock()
-        # Tokens left, and when that was reckoned, by caller; the latest to ask is the last.
+        # Tokens left, and when that was computed, by caller; the latest to ask is the last.
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, caller: str, texts: int) -> float:

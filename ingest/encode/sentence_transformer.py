@@ -322,7 +322,7 @@ def choose_dtype(wanted: str, device: str) -> torch.dtype:
 
     bfloat16 keeps float32's range, so that no model overflows in it. On a CPU it is chosen where
     the instructions are there: with AVX512-BF16, 1.8 times as fast as float32 (measured, one core),
-    with AMX 3 times; without them it is emulated and slower. Vectors agree to a cosine of .9999.
+    with AMX 3 times; without them it is emulated and slower. Vectors agree to a cosine of 0.9999.
     """
     if wanted != "auto":
         return DTYPES[wanted]

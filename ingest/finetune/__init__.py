@@ -1,1 +1,1 @@
-"""Fine-tune an encoder on what persons liked over language borders: pairs, training, gate."""
+"""Fine-tune an encoder on what users liked over language borders: pairs, training, gate."""

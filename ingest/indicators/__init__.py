@@ -1,1 +1,1 @@
-"""From interactions to indicators in the documents: learn, borrow, write."""
+"""From interactions to indicators in the documents: learn, inherit, write."""

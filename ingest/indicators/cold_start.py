@@ -1,10 +1,11 @@
-"""Indicators for works that few have touched, borrowed from works like them in any language.
+"""Indicators for works that few have touched, inherited from works like them in any language.
 
 A work with few interactions (a new language, a new market) gets the mean of the indicators of its
 nearest warm works, weighed by similarity, and its nearest works themselves, warm or not: whoever
-liked one of those will like it. What it has of its own and what it borrows are blended by evidence:
-own x n/(n + kappa) + borrowed x kappa/(n + kappa), with n the persons who liked it. What is
-borrowed counts as much as its lenders are near. Vectors are calibrated, so that the nearest works
+liked one of those will like it. What it has of its own and what it inherits are blended by
+evidence: own x n/(n + shrinkage) + inherited x shrinkage/(n + shrinkage), with n the users who
+    liked it. What is
+inherited counts as much as its lenders are near. Vectors are centered, so that the nearest works
 may be in any language.
 """
 
@@ -23,7 +24,7 @@ from ingest.indicators.nearest_neighbours import Neighbours
 from xlrec_es.vectors.vector import Vector
 
 OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
-_LEAST_SHARE = 0.05  # of what is borrowed: less changes no list
+_LEAST_SHARE = 0.05  # of what is inherited: less changes no list
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +42,23 @@ class Blend:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """How works borrow from their neighbours.
+    """How works inherit from their neighbors.
 
     The defaults measured best (xlrec_es/DESIGN.md, "Cold-start transfer").
 
     Attributes:
-        neighbours: Warm works that a work borrows from; 0: nothing is borrowed.
-        kappa: Persons that own indicators need to count as much as borrowed ones. Low, for who
-            did not like a work that was there for them says more of it than its neighbours do.
+        neighbours: Warm works that a work inherits from; 0: nothing is inherited.
+        kappa: Users that own indicators need to count as much as inherited ones. Low, for who
+            did not like a work that was there for them says more of it than its neighbors do.
         full_cosine: Mean cosine of lenders that lend in full; nearer ones lend more, others less.
-        self_weight: Sum of the weights of the neighbours themselves, as a part of what the
-            borrowed indicators add up to.
+        self_weight: Sum of the weights of the neighbors themselves, as a part of what the
+            inherited indicators add up to.
         speaking: Nearest works that speak themselves.
-        temperature: Of the soft maximum over cosines that weighs neighbours; near 0, only the
+        temperature: Of the soft maximum over cosines that weighs neighbors; near 0, only the
             nearest counts.
         min_persons: A work liked by so many is warm.
         top: Indicators that a work keeps.
-        device: Where neighbours are looked for: `cpu`, `cuda`.
+        device: Where neighbors are looked for: `cpu`, `cuda`.
     """
 
     neighbours: int = 20
@@ -71,7 +72,7 @@ class Transfer:
     device: str = field(default="cpu", repr=False)  # the same are found on each
 
     def needy(self, persons: Floats, vectors: Vector, works: Works) -> Works:
-        """Those of some works that borrow; arguments as for `apply`."""
+        """Those of some works that inherit; arguments as for `apply`."""
         if not self.neighbours:
             return works[:0]
         share = self.kappa / (persons[works] + self.kappa)
@@ -84,7 +85,7 @@ class Transfer:
         vectors: Vector,
         works: Works,
     ) -> csr_array:
-        """Learn what these works have of their own, and the works that they borrow from.
+        """Learn what these works have of their own, and the works that they inherit from.
 
         Args:
             learn: A learner's, of some works.
@@ -117,12 +118,12 @@ class Transfer:
     def apply(
         self, own: csr_array, persons: Floats, vectors: Vector, works: Works | None = None
     ) -> Blend:
-        """Blend what works have of their own with what they borrow.
+        """Blend what works have of their own with what they inherit.
 
         Args:
             own: Shape (n_works, n_works), as a learner made it.
             persons: Who liked each work, shape (n_works,).
-            vectors: Shape (n_works, dims), calibrated, of length 1; zeros where there is none.
+            vectors: Shape (n_works, dims), centered, of length 1; zeros where there is none.
             works: Which are wanted, None for all; the others end without indicators.
         """
         n_works = len(persons)
@@ -155,9 +156,9 @@ class Transfer:
     def _blend(
         self, own: csr_array, borrowed: csr_array, persons: Floats
     ) -> tuple[csr_array, NDArray[np.float64]]:
-        """Own and borrowed indicators of some works in one, and the share of the borrowed."""
+        """Own and inherited indicators of some works in one, and the share of the inherited."""
         share = self.kappa / (persons.astype(np.float64) + self.kappa)
-        # A work without anything to borrow keeps its own in full, and the other way round.
+        # A work without anything to inherit keeps its own in full, and the other way round.
         share[np.diff(borrowed.indptr) == 0] = 0
         share[(np.diff(own.indptr) == 0) & (share > 0)] = 1
         mixed = csr_array(diags_array(1 - share) @ own + diags_array(share) @ borrowed)
@@ -167,7 +168,7 @@ class Transfer:
     def _borrow(
         self, own: csr_array, lent: csr_array, speakers: csr_array, needy: Works
     ) -> csr_array:
-        """Borrowed indicators of some needy works, shape (len(needy), n_works)."""
+        """Inherited indicators of some needy works, shape (len(needy), n_works)."""
         weights = _softmax(lent, self.temperature)
         nearness = np.asarray(weights.multiply(lent).sum(axis=1)).ravel() / self.full_cosine
         nearness[np.diff(lent.indptr) == 0] = 1

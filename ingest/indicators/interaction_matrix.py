@@ -44,14 +44,14 @@ class LikeRules:
     Attributes:
         events: Weight by event; below zero: not liked. An event that is not named, as itself or as
             one that `weighting.event_weight` knows, does not count.
-        separate_events: Whether different events of a person with a work add up, each once; else
+        separate_events: Whether different events of a user with a work add up, each once; else
             the heaviest counts alone. Events of the same weight are not different.
         min_rating: A lower rating means not liked; None: ratings do not matter.
         time_format: How times are written; see `xlrec_es.interactions.times.TimeReader`.
-        half_life_days: Age at which a like counts half, reckoned from the latest; None: never.
-        min_persons: Works liked by fewer persons are left out.
-        min_works: Persons who liked fewer works are left out.
-        max_works: Of a person who liked more, a robot perhaps, only the latest so many count.
+        half_life_days: Age at which a like counts half, computed from the latest; None: never.
+        min_persons: Works liked by fewer users are left out.
+        min_works: Users who liked fewer works are left out.
+        max_works: Of a user who liked more, a robot perhaps, only the latest so many count.
     """
 
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
@@ -78,11 +78,11 @@ class LikeRules:
 
 @dataclass(frozen=True, slots=True)
 class LikeMatrix:
-    """What many persons liked.
+    """What many users liked.
 
     Attributes:
         matrix: Shape (n_persons, n_works), float32: weights of likes, 1 in the mean square.
-        persons: Persons by work, shape (n_works,), float32; older likes count less.
+        persons: Users by work, shape (n_works,), float32; older likes count less.
         works: Work ids, in order of the columns.
         report: How many rows came, and how many did not count, by reason.
         read: Which likes these are: how many, their digest (see `digests.pairs_digest`), and the
@@ -113,7 +113,7 @@ def collect(
 
     Args:
         batches: With some of `xlrec_es.interactions.likes.COLUMNS`.
-        items: Work by item; an item is a work or a document of the catalogue.
+        items: Work by item; an item is a work or a document of the catalog.
         rules: What counts.
         now_s: Seconds since 1970; later times are taken for mistakes, and for the latest.
         languages: Language by item, of items that are in one language.
@@ -250,13 +250,13 @@ class _Collector:
         known = rows["time"][rows["time"] != _NO_TIME]
         latest = int(known.max()) if len(known) else 0
         rows = self._each_once(rows, latest)
-        # A person's number depends on the order of the rows, and a hash of the id does not.
+        # A user's number depends on the order of the rows, and a hash of the id does not.
         persons, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
         until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
         read = {"likes": len(rows), "digest": _digest(persons, works, rows), "until": until}
         rows = self._capped(rows, persons, works)
         rows = self._without_rare(rows, "work", self._rules.min_persons, "work too rare")
-        rows = self._without_rare(rows, "user", self._rules.min_works, "person too short")
+        rows = self._without_rare(rows, "user", self._rules.min_works, "user too short")
         self._count("likes", len(rows))
         recent = self._decay(rows["time"], latest)
         counts = np.bincount(rows["work"], recent, minlength=len(self.works))
@@ -273,7 +273,7 @@ class _Collector:
         )
 
     def _matrix(self, rows: NDArray[Any]) -> csr_array:
-        """A row for each person, of rows in the order of their persons."""
+        """A row for each user, of rows in the order of their users."""
         weights = rows["weight"].copy()
         if len(rows):
             weights /= np.sqrt(np.mean(np.square(weights), dtype=np.float64))
@@ -293,7 +293,7 @@ class _Collector:
         return decayed
 
     def _each_once(self, rows: NDArray[Any], latest: int) -> NDArray[Any]:
-        """Each person's likes of a work as one row, weighed by age."""
+        """Each user's likes of a work as one row, weighed by age."""
         apart, before = self._rules.separate_events, len(rows)
         if apart:
             rows = rows[_order(rows)]
@@ -312,7 +312,7 @@ class _Collector:
     def _capped(
         self, rows: NDArray[Any], persons: NDArray[np.uint64], works: NDArray[np.uint64]
     ) -> NDArray[Any]:
-        """The latest of whoever has too many; without times, a draw that is always the same."""
+        """The latest of each user who has too many; without times, a draw that is always alike."""
         most = self._rules.max_works
         busy = np.flatnonzero(np.bincount(rows["user"], minlength=1)[rows["user"]] > most)
         some = rows[busy]
@@ -321,7 +321,7 @@ class _Collector:
         starts = _starts(some[order], "user")
         place = np.arange(len(some)) - np.repeat(starts, np.diff(starts, append=len(some)))
         over = busy[order[place >= most]]
-        self._count("over the limit of a person", len(over))
+        self._count("over the limit of a user", len(over))
         return np.delete(rows, over) if len(over) else rows
 
     def _without_rare(self, rows: NDArray[Any], name: str, least: int, reason: str) -> NDArray[Any]:
@@ -333,7 +333,7 @@ class _Collector:
 
 
 def _order(rows: NDArray[Any]) -> NDArray[np.intp]:
-    """Rows of a person with a work together, the heaviest first, the latest of equal ones."""
+    """Rows of a user with a work together, the heaviest first, the latest of equal ones."""
     return np.lexsort((-rows["time"], -rows["weight"], rows["work"], rows["user"]))
 
 

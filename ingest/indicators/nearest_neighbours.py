@@ -1,7 +1,7 @@
-"""The works that are nearest to works by cosine, at a cost that does not grow with the catalogue.
+"""The works that are nearest to works by cosine, at a cost that does not grow with the catalog.
 
-Among `REACH` works all cosines are reckoned. A larger catalogue is parted into cells around centres
-(spherical k-means), and a work looks for its neighbours in the cells nearest to its own that have
+Among `REACH` works all cosines are computed. A larger catalog is parted into cells around centers
+(spherical k-means), and a work looks for its neighbors in the cells nearest to its own that have
 `REACH` works together: an inverted file, as in Jégou et al. 2011, "Product Quantization for Nearest
 Neighbor Search" (https://doi.org/10.1109/TPAMI.2010.57), probed once for a whole cell.
 """
@@ -25,7 +25,7 @@ REACH = 5_000
 CELL = 500
 """Works in a cell, on average."""
 
-_SAMPLE = 40  # works of a cell that its centre is the mean of
+_SAMPLE = 40  # works of a cell that its center is the mean of
 _ROUNDS = 5
 
 Group = tuple[NDArray[np.bool_], int]
@@ -36,11 +36,11 @@ class Neighbours:
     """Finds the nearest works of works.
 
     Which works are compared depends on the vectors alone, so that machines that share the works
-    find the same neighbours.
+    find the same neighbors.
 
     Args:
         vectors: Shape (n_works, dims), unit rows; zero rows are near nothing.
-        device: Where cosines are reckoned and compared, as PyTorch names it.
+        device: Where cosines are computed and compared, as PyTorch names it.
     """
 
     def __init__(self, vectors: Vector, device: str = "cpu") -> None:
@@ -49,10 +49,10 @@ class Neighbours:
         self._cell = np.zeros(len(vectors), np.int64)
         self._reach = [np.zeros(1, np.int64)]  # by cell, the cells that are looked into
         if len(vectors) > REACH:
-            centres = _centres(vectors)
-            self._cell = _closest(vectors, centres)
-            sizes = np.bincount(self._cell, minlength=len(centres))
-            near = np.argsort(-(centres @ centres.T), axis=1, kind="stable")
+            centers = _centers(vectors)
+            self._cell = _closest(vectors, centers)
+            sizes = np.bincount(self._cell, minlength=len(centers))
+            near = np.argsort(-(centers @ centers.T), axis=1, kind="stable")
             enough = np.cumsum(sizes[near], axis=1) >= REACH
             self._reach = [row[: end + 1] for row, end in zip(near, enough.argmax(1), strict=True)]
         self._order = np.argsort(self._cell, kind="stable").astype(np.int32)
@@ -62,12 +62,12 @@ class Neighbours:
         """Of some works the nearest of each group.
 
         Args:
-            works: Whose neighbours.
-            groups: Which works can be neighbours, and how many are wanted; fewer if there are not
-                so many. A work is not its own neighbour.
+            works: Whose neighbors.
+            groups: Which works can be neighbors, and how many are wanted; fewer if there are not
+                so many. A work is not its own neighbor.
 
         Returns:
-            For each group, shape (len(works), n_works): cosine by neighbour.
+            For each group, shape (len(works), n_works): cosine by neighbor.
         """
         n_works = len(self._vectors)
         in_any = np.logical_or.reduce([among for among, _ in groups])
@@ -106,27 +106,27 @@ class Neighbours:
         return members
 
 
-def _centres(vectors: Vector) -> Vector:
-    """Shape (n_cells, dims), unit rows; the same whoever reckons them, but for rounding."""
+def _centers(vectors: Vector) -> Vector:
+    """Shape (n_cells, dims), unit rows; the same on every machine, but for rounding."""
     n_cells = max(1, len(vectors) // CELL)
     draw = np.random.default_rng(0).permutation(len(vectors))[: n_cells * _SAMPLE]
     sample = vectors[draw]
-    centres = sample[:n_cells].copy()
+    centers = sample[:n_cells].copy()
     for _ in range(_ROUNDS):
-        near = _closest(sample, centres)
+        near = _closest(sample, centers)
         shape = (n_cells, len(sample))
         members = csr_array((np.ones(len(sample), np.float32), (near, range(len(sample)))), shape)
         sums = members @ sample
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        # A centre that lost all its works keeps its place.
-        np.divide(sums, lengths, out=centres, where=lengths > 1e-6)
-    return centres
+        # A center that lost all its works keeps its place.
+        np.divide(sums, lengths, out=centers, where=lengths > 1e-6)
+    return centers
 
 
-def _closest(vectors: Vector, centres: Vector) -> NDArray[np.int64]:
-    """The centre that is nearest to each vector, shape (n,)."""
+def _closest(vectors: Vector, centers: Vector) -> NDArray[np.int64]:
+    """The center that is nearest to each vector, shape (n,)."""
     every = np.arange(len(vectors), dtype=np.int32)
-    parts = [(vectors[block] @ centres.T).argmax(axis=1) for block in blocks(every, len(centres))]
+    parts = [(vectors[block] @ centers.T).argmax(axis=1) for block in blocks(every, len(centers))]
     return np.concatenate(parts)
 
 

@@ -1,7 +1,7 @@
 """Popularity, everywhere and market by market.
 
 A market is what rows of interactions name in a column of that name: a country, a shop. Without the
-column it is the language in which a person is at home: that of most documents that they liked.
+column it is the language in which a user is at home: that of most documents that they liked.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ingest.documents.builder import MAX_POPULARITY
 from ingest.indicators.learners.sparse_blocks import Floats
 from xlrec_es.errors import SourceError
 from xlrec_es.index.indicators import storable
+from xlrec_es.records.values import MAX_POPULARITY
 
 COLUMN, LANGUAGE = "column", "language"
 MAX_MARKETS = 300
 """More are taken for a mistake: each document keeps a number for each."""
 
 PRIOR_PERSONS = 20.0
-"""So many persons who like what everybody likes are added to those of a market."""
+"""So many users who like what everybody likes are added to those of a market."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class MarketNumbers:
         *,
         n_works: int,
     ) -> Markets:
-        """Count each like where it was made, or else where its person is at home.
+        """Count each like where it was made, or else where its user is at home.
 
         Args:
-            users: Number of each like's person, shape (n,).
+            users: Number of each like's user, shape (n,).
             works: Number of its work.
             markets: Number of its market; below zero: none.
             recent: What it counts, 0..1.
-            n_works: Of the catalogue.
+            n_works: Of the catalog.
         """
         known = [*self._numbers]
         given = any(origin == COLUMN for origin, _ in known)
@@ -97,7 +97,7 @@ class MarketNumbers:
 
 
 def main_markets(users: NDArray[np.int32], markets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """By row the market that most rows of its person name; the first of several; -1: none."""
+    """By row the market that most rows of its user name; the first of several; -1: none."""
     there = markets >= 0
     width = int(markets.max(initial=0)) + 1
     pairs, counts = np.unique(
@@ -124,12 +124,12 @@ def by_market(
 ) -> Floats:
     """Popularity of some works in each market.
 
-    A market of few persons says little: `PRIOR_PERSONS` who like what everybody likes are added.
+    A market of few users says little: `PRIOR_PERSONS` who like what everybody likes are added.
 
     Args:
         markets: How many liked them where.
         persons: And everywhere, shape (n_works,).
-        n_persons: How many persons there are.
+        n_persons: How many users there are.
         works: Of which.
 
     Returns:

@@ -53,7 +53,7 @@ class IndicatorJob:
         fields: The source's name of each column of the interactions.
         rules: What counts as liked.
         learner: How indicators are learned.
-        transfer: How works that few touched borrow them.
+        transfer: How works that few touched inherit them.
         popularity: Whether `xlrec.popularity` is written too.
         shard: Only the works of this part are learned and written.
         dry_run: Whether nothing is to be written.
@@ -128,7 +128,7 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
 
 
 def learn(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> Blend:
-    """The indicators of the shard's works; only these are learned, and those they borrow from."""
+    """The indicators of the shard's works; only these are learned, and those they inherit from."""
     transfer, persons, vectors = job.transfer, likes.persons, catalogue.vectors
     works = shard_of(job, likes)
     own = transfer.own_of(
@@ -288,7 +288,7 @@ def _summary(
 
 
 def examples(catalogue: Catalogue, likes: LikeMatrix, blend: Blend) -> list[dict[str, Any]]:
-    """For people: what speaks for the works that most persons liked, and for borrowers."""
+    """For people: what speaks for the works that most users liked, and for those that inherit."""
     titles: dict[int, str] = {}
     for entry in catalogue.entries:
         titles.setdefault(entry.work, f"{entry.title or entry.id} ({entry.language})")

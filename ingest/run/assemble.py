@@ -16,7 +16,6 @@ from ingest.documents.builder import Builder, DocumentBuilder
 from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
-from ingest.documents.language_values import LanguageValues
 from ingest.run import checkpoint as checkpoints
 from ingest.run import reject_file
 from ingest.run.checkpoint import Checkpoint, State
@@ -30,7 +29,6 @@ from ingest.run.reading import can_be_resumed, check_settled
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.signals import Stop
 from ingest.run.worker import Worker, no_one
-from ingest.sources.record import Record
 from ingest.sources.source import Source, open_source
 from ingest.write.companion_index import Removed, is_kept, kept_paths, remove_gone
 from ingest.write.modes import COMPANION
@@ -43,6 +41,8 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.mapped_fields import some
 from xlrec_es.index.source_check import left_out_fields
 from xlrec_es.interactions import row_reader
+from xlrec_es.records.language_values import LanguageValues
+from xlrec_es.records.record import Record
 from xlrec_es.vectors.encoder import Encoder
 
 
@@ -160,7 +160,7 @@ def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
             return replace(job, keep=tuple(live.meta.source["keep"]))
     elif job.mode.in_place and job.shard.count > 1:
         raise ConfigError(
-            "the first run in place decides on the calibration for all; run it without --shard, "
+            "the first run in place decides on the centering for all; run it without --shard, "
             "to its first document at least"
         )
     return job

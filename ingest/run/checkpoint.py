@@ -20,7 +20,7 @@ from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.index.live_index import LiveIndex
 
-BEGIN_ANEW = "run without --resume to begin anew: what is in the index is passed over"
+BEGIN_ANEW = "run without --resume to begin again: what is in the index is passed over"
 ADVICE = "name another file with --checkpoint"
 
 _SUFFIX = ".checkpoint.json"

@@ -54,7 +54,7 @@ class Counts:
 
     @property
     def settled_well(self) -> int:
-        """How many have ended otherwise than set aside."""
+        """How many have ended and were not rejected."""
         return self.indexed + self.unchanged + self.superseded + self.deleted
 
     def add(self, other: Counts) -> None:
@@ -97,7 +97,7 @@ class Tally(Counts):
 
     Attributes:
         duplicates: What the builder found; None if nobody looked.
-        unwrapped: Records that came in the envelope of a dump; see `ingest.documents.envelope`.
+        unwrapped: Records that came in the envelope of a dump; see `xlrec_es.records.envelope`.
         seconds: By stage. Stages overlap, and several threads may work at one.
         tokens: That were encoded, by encoders that count them.
         queues: By stage, what waits for it or is worked at by it, in windows.

@@ -29,7 +29,7 @@ class DocumentsUnderWay:
             self._changed.wait_for(lambda: self._closed or not self._ids)
 
     def leave(self, ids: Collection[str]) -> None:
-        """These are acknowledged, or set aside."""
+        """These are acknowledged, or rejected."""
         with self._changed:
             self._ids.difference_update(ids)
             self._changed.notify_all()

@@ -1,6 +1,6 @@
-"""Have an index to write into: the one that exists, or a new one with its calibration.
+"""Have an index to write into: the one that exists, or a new one with its centering.
 
-The calibration is part of what makes a vector, so it is estimated before the first one is written.
+The centering is part of what makes a vector, so it is estimated before the first one is written.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from xlrec_es.errors import ClusterError, FingerprintMismatch, IndexUnusable
 from xlrec_es.index.live_index import LiveIndex, check_fingerprint, find_live
 from xlrec_es.index.mapping import with_objects
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 
 def open_index(job: RunJob, live: LiveIndex, *, encoder: Encoder, cluster: Cluster) -> Target:
-    """Go on with an index that exists: its calibration stays, and all else must fit.
+    """Go on with an index that exists: its centering stays, and all else must fit.
 
     Raises:
-        FingerprintMismatch: It was made by another encoder, recipe or calibration.
+        FingerprintMismatch: It was made by another encoder, recipe or centering.
     """
-    theirs = live.meta.calibration.method
-    if job.calibration not in (None, theirs):
+    theirs = live.meta.centering.method
+    if job.centering not in (None, theirs):
         raise FingerprintMismatch(
-            f"{live.name} was made with --calibration {theirs}, not {job.calibration}; "
+            f"{live.name} was made with --centering {theirs}, not {job.centering}; "
             "leave the option out, or use another index name",
-            differences=[f"calibration is {job.calibration!r} here and {theirs!r} there"],
+            differences=[f"centering is {job.centering!r} here and {theirs!r} there"],
         )
-    check_fingerprint(live, job.recipe.fingerprint(encoder, live.meta.calibration))
+    check_fingerprint(live, job.recipe.fingerprint(encoder, live.meta.centering))
     return _target(job, live, cluster)
 
 
@@ -56,8 +56,8 @@ def check_mode(job: RunJob, live: LiveIndex) -> None:
     kept = live.meta.source.get("keep")
     if job.keep is not None and list(job.kept or ()) != kept:
         raise IndexUnusable(
-            f"{live.name} keeps {', '.join(kept or ())} of each document; leave out --keep, or "
-            "use another index name"
+            f"{live.name} keeps {', '.join(kept or ())} of each document; leave out --keep-field, "
+            "or use another index name"
         )
 
 
@@ -76,7 +76,7 @@ def create_index(
     *,
     source: Source,
     languages: Iterable[str],
-    calibration: Calibration,
+    centering: LanguageCentering,
     encoder: Encoder,
     cluster: Cluster,
 ) -> Target:
@@ -86,7 +86,7 @@ def create_index(
         job: What is to be done.
         source: Its name is remembered in the index; its fields are carried over if it is one.
         languages: Each gets a text field.
-        calibration: Of the vectors to be written.
+        centering: Of the vectors to be written.
         encoder: Makes them.
         cluster: Where.
 
@@ -98,8 +98,8 @@ def create_index(
     )
     way = {"way": job.mode.name, "keep": job.kept} if job.mode is not VERSION else {}
     meta = IndexMeta(
-        fingerprint=job.recipe.fingerprint(encoder, calibration),
-        calibration=calibration,
+        fingerprint=job.recipe.fingerprint(encoder, centering),
+        centering=centering,
         analyzers=analyzers,
         segmenters=segmenters,
         title_field=job.fields.title_field,
@@ -118,7 +118,7 @@ def create_index(
             made_meanwhile = job.mode.find(client, job.index)
             if made_meanwhile is None:
                 raise
-            theirs = made_meanwhile.meta.calibration
+            theirs = made_meanwhile.meta.centering
             check_fingerprint(made_meanwhile, job.recipe.fingerprint(encoder, theirs))
             return made_meanwhile
 

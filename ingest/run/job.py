@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ingest.documents.duplicate_policy import KEEP, Duplicates
-from ingest.documents.field_map import FieldMap
 from ingest.documents.text_recipe import Recipe
-from ingest.encode.model_record import learned_from, measured_calibration
+from ingest.encode.model_record import learned_from, measured_centering
 from ingest.encode.options import DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.shard import Shard
 from ingest.sources.rejects import SCHEME
 from ingest.write.modes import VERSION, Mode
+from xlrec_es.records.field_map import FieldMap
 
-DEFAULT_CALIBRATION = "centre"
+DEFAULT_CENTERING = "center"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class RunJob:
             those that it has.
         fields: Which field is what.
         language_map: Tag by what the records have for a language; see
-            `ingest.documents.language_values`.
+            `xlrec_es.records.language_values`.
         query: Chooses a part of an index; see `ingest.sources.source.open_source`.
         slices: Parts of an index that are read at the same time.
         duplicates: What is done with texts that come more than once.
-        calibration: `none` or `centre`; None for the index's own, and if it is new for what
-            measured best for the model, else `centre`.
+        centering: `none` or `center`; None for the index's own, and if it is new for what
+            measured best for the model, else `center`.
         model: A folder, a name on the Hugging Face hub, or `embedded`.
         encoder: How the model is run.
         rejects: File for what cannot be indexed; None for the one beside the input.
@@ -46,9 +46,9 @@ class RunJob:
             first records fail.
         shard: Only the records of this part are indexed, by their ids.
         follow: Whether to wait for more at the end of the source.
-        metrics_port: Port of the loopback address for Prometheus; None for none, 0 for any.
+        metrics_port: Port of the localhost for Prometheus; None for none, 0 for any.
         wait_s: Seconds to wait for Elasticsearch where it does not answer at the start.
-        seed: Of the calibration sample.
+        seed: Of the centering sample.
     """
 
     source: str
@@ -60,7 +60,7 @@ class RunJob:
     query: str = ""
     slices: int = 1
     duplicates: Duplicates = KEEP
-    calibration: str | None = None
+    centering: str | None = None
     model: str = EMBEDDED
     encoder: EncoderOptions = DEFAULTS
     rejects: Path | None = None
@@ -77,7 +77,7 @@ class RunJob:
     def tries(self) -> bool:
         """Whether the run ends where all of its first records fail.
 
-        What was set aside once is tried to the last, and so is what a person allows.
+        What was set aside once is tried to the last, and so is what a user allows.
         """
         return self.max_rejects is None and not self.source.startswith(SCHEME)
 
@@ -93,12 +93,12 @@ class RunJob:
 
     @property
     def method(self) -> str:
-        """How a new index is calibrated.
+        """How a new index is centered.
 
         Raises:
             EncoderError: As for `ingest.encode.model_record.read_record`.
         """
-        return self.calibration or measured_calibration(self.model) or DEFAULT_CALIBRATION
+        return self.centering or measured_centering(self.model) or DEFAULT_CENTERING
 
     @property
     def encoder_note(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class Fill:
-    """How full a queue between two stages is, for whoever watches.
+    """How full a queue between two stages is, for metrics.
 
     Attributes:
         waiting: Items in it.

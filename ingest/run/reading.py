@@ -7,20 +7,21 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from ingest.documents.builder import Builder, record_id
+from ingest.documents.builder import Builder
 from ingest.documents.document import Document
-from ingest.documents.envelope import opened
 from ingest.run.checkpoint import BEGIN_ANEW, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.job import RunJob
 from ingest.run.signals import Stop
 from ingest.run.window import Built
-from ingest.sources.record import Record, Rejection
 from ingest.sources.source import Source
-from ingest.write import calibration_sample
-from ingest.write.calibration_sample import SampledText
+from ingest.write import centering_sample
+from ingest.write.centering_sample import SampledText
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, InvalidJson
+from xlrec_es.records.drafts import record_id
+from xlrec_es.records.envelope import opened
+from xlrec_es.records.record import Record, Rejection
 
 TRIED = 100
 """A run whose first records all fail, so many of them, ends there: what follows will be alike."""
@@ -169,7 +170,7 @@ class Reader:
         if len(failed) == TRIED:
             return failed, _rejoined(head, built)
         if self.builder.needs_all and self.source.rereadable:
-            # The sample may be another pass of the builder, which then has to begin anew.
+            # The sample may be another pass of the builder, which then has to begin again.
             self.tally.unwrapped = unwrapped
             return [], self.build_all(state)
         return [], _rejoined(head, built)
@@ -185,7 +186,7 @@ class Reader:
         """
         with self.tally.timed("sample"):
             if self.source.rereadable and self.job.method != "none":
-                return calibration_sample.draw(self._first_pass(), seed=self.job.seed), built
+                return centering_sample.draw(self._first_pass(), seed=self.job.seed), built
             head: list[Built] = []
             documents: list[Document] = []
             for one in built:
@@ -193,7 +194,7 @@ class Reader:
                 documents += _documents(one)
                 if len(documents) >= HEAD_DOCUMENTS or (one is None and documents):
                     break
-            return calibration_sample.draw(documents, seed=self.job.seed), _rejoined(head, built)
+            return centering_sample.draw(documents, seed=self.job.seed), _rejoined(head, built)
 
     def _first_pass(self) -> Iterator[Document]:
         found = False

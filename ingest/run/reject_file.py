@@ -1,4 +1,4 @@
-"""The reject file: what was set aside, and why, so that it can be mended and read again."""
+"""The reject file: rejected records, and why, so that they can be fixed and read again."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import orjson
 
 from ingest.run.file_lock import locked
 from ingest.shard import Shard
-from ingest.sources.record import Rejection
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.interactions import row_reader
+from xlrec_es.records.record import Rejection
 
 _SUFFIX = ".rejects.jsonl"
 _LONGEST_NAME = 60
@@ -58,7 +58,7 @@ def _as_file_name(index: str) -> str:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A file for what is set aside again, which takes the place of a reject file at the end.
+    """A file for what is rejected again, which takes the place of a reject file at the end.
 
     Until then, and if something fails, the reject file stays as it is.
 
@@ -108,7 +108,7 @@ class RejectFile:
         return self._file.tell() if self._file else 0
 
     def cut(self, size: int) -> None:
-        """Keep so much of the file of an earlier run: 0 to begin anew.
+        """Keep so much of the file of an earlier run: 0 to begin again.
 
         Somebody may have moved that file away. What is there now is kept, and no NUL bytes are put
         in the place of what is not.
@@ -176,7 +176,7 @@ class RejectFile:
 
 
 def _line(rejection: Rejection) -> bytes:
-    """One that `exact_json.loads` reads again, whatever is set aside."""
+    """One that `exact_json.loads` reads again, whatever is rejected."""
     record = rejection.record
     entry = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

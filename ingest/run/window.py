@@ -9,10 +9,10 @@ from typing import Any
 
 from ingest.documents.builder import DETECTED
 from ingest.documents.document import Deletion, Document
-from ingest.documents.renditions import why_taken
 from ingest.run.counts import Counts
-from ingest.sources.record import Rejection
 from ingest.write.target_index import Change, Earlier
+from xlrec_es.records.record import Rejection
+from xlrec_es.records.renditions import why_taken
 
 DETECTED_MARK = "(detected)"
 _LONGEST_VALUE = 40  # characters of what stands for a language
@@ -101,13 +101,13 @@ class Window:
         self.documents[document.key] = document
 
     def reject(self, rejection: Rejection) -> None:
-        """Set aside."""
+        """Rejected."""
         self.rejections.append(rejection)
         self.counts.rejected += 1
 
     def fields_beyond(self, known: set[str]) -> bool:
         """Whether documents have values in fields that are not known; from now on they are."""
-        if len(known) > _MOST_PATHS:  # nobody's catalogue has so many: it is begun anew
+        if len(known) > _MOST_PATHS:  # nobody's catalog has so many: it is begun again
             known.clear()
         before = len(known)
         for document in self.documents.values():

@@ -1,4 +1,4 @@
-"""The worker: read, clean, tell the language, compare, encode, calibrate, write, commit.
+"""The worker: read, clean, tell the language, compare, encode, center, write, commit.
 
 Documents pass in windows through stages that work at the same time (`ingest.run.pipeline`):
 
@@ -21,7 +21,6 @@ import numpy as np
 
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
-from ingest.documents.renditions import may_be_rendition
 from ingest.encode import raw_vectors
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.committing import Committer
@@ -35,7 +34,7 @@ from ingest.run.reject_file import RejectFile
 from ingest.run.signals import Stop
 from ingest.run.window import Built, Window, group
 from ingest.sources.source import Source
-from ingest.write.calibration_sample import SampledText, calibrate
+from ingest.write.centering_sample import SampledText, estimate_centering
 from ingest.write.target_index import NOTHING, Target
 from xlrec_es.cluster.bulk import BulkLimits, BulkWriter
 from xlrec_es.cluster.retry import Cluster
@@ -43,6 +42,7 @@ from xlrec_es.cluster.routings import check_kept_apart
 from xlrec_es.errors import InvalidJson, SourceError
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions import row_reader
+from xlrec_es.records.renditions import may_be_rendition
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
@@ -218,18 +218,18 @@ class Worker:
                 + (f"; {self.rejects.path} says why" if self.tally.rejected else "")
             )
         with self.tally.timed("encode"):
-            calibration, self._encoded = calibrate(
+            centering, self._encoded = estimate_centering(
                 self.job.method,
                 sampled,
                 encoder=self.encoder,
                 window=self.window,
-                progress=lambda done: self.observe("calibrate", self.tally, done),
+                progress=lambda done: self.observe("center", self.tally, done),
             )
         return create_index(
             self.job,
             source=self.source,
             languages={text.language for text in sampled},
-            calibration=calibration,
+            centering=centering,
             encoder=self.encoder,
             cluster=self.cluster,
         )
@@ -298,9 +298,9 @@ class Worker:
         with self.tally.timed("encode"):
             raw = self._vectors_of([documents[row] for row in new])
         window.counts.encoded += len(new)
-        calibrated = index.live.meta.calibration.apply(raw, [documents[r].language for r in new])
-        made, kept = raw_vectors.usable(raw), raw_vectors.usable(calibrated)
-        by_row = {row: calibrated[n] for n, row in enumerate(new) if made[n] and kept[n]}
+        centered = index.live.meta.centering.apply(raw, [documents[r].language for r in new])
+        made, kept = raw_vectors.usable(raw), raw_vectors.usable(centered)
+        by_row = {row: centered[n] for n, row in enumerate(new) if made[n] and kept[n]}
         for n, row in enumerate(new):
             if row not in by_row:
                 window.reject(documents[row].rejected("encode", _why_useless(made[n])))
@@ -351,6 +351,6 @@ def _why_useless(made: bool) -> str:
     if made:
         return (
             "its vector is its language's mean, which leaves nothing to compare; "
-            "for very few documents use --calibration none"
+            "for very few documents use --centering none"
         )
     return "the encoder made zeros or NaN of it"

@@ -1,1 +1,1 @@
-"""Where records come from: files, folders, an index, what was set aside."""
+"""Where records come from: files, folders, an index, rejected records."""

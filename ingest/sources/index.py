@@ -11,7 +11,6 @@ from typing import Any
 import elasticsearch
 from elasticsearch import Elasticsearch
 
-from ingest.sources.record import Record, Rejection, Stored
 from xlrec_es import exact_json
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
@@ -27,6 +26,7 @@ from xlrec_es.errors import (
 )
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import adds_something
+from xlrec_es.records.record import Record, Rejection, Stored
 
 POLL_S = 1.0
 """Pause before an index that is followed is asked again whether something was written."""

@@ -14,8 +14,8 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.sources.record import Record, Rejection
 from xlrec_es.errors import SourceError
+from xlrec_es.records.record import Record, Rejection
 
 _BATCH = 256  # rows
 _BUFFER_BYTES = 1024 * 1024  # in place of whole column chunks, which may be a gigabyte

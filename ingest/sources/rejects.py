@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.sources.jsonl import JsonlSource, parse
-from ingest.sources.record import Record, Rejection
+from xlrec_es.records.jsonl import JsonlSource, parse
+from xlrec_es.records.record import Record, Rejection
 
 SCHEME = "rejects:"
 """Before the name of a reject file that is the source."""

@@ -8,15 +8,11 @@ from typing import Any, Protocol
 
 from elasticsearch import Elasticsearch
 
-from ingest.sources.delimited import DelimitedSource, is_delimited
-from ingest.sources.json_array import JsonArraySource, is_json_array
-from ingest.sources.jsonl import JsonlSource
-from ingest.sources.record import Record, Rejection
 from ingest.sources.rejects import SCHEME, RejectSource
 from xlrec_es.errors import ConfigError
 from xlrec_es.interactions import row_reader
-
-_PARQUET_MAGIC = b"PAR1"
+from xlrec_es.records.catalog_files import is_parquet, open_text
+from xlrec_es.records.record import Record, Rejection
 
 
 class Source(Protocol):
@@ -96,7 +92,7 @@ def open_source(
         name = path.removeprefix(row_reader.INDEX)
         chosen = parse_query(query)
         return IndexSource(client, name, chosen, follow=follow, slices=slices, in_place=in_place)
-    if follow and (path.startswith(SCHEME) or path == "-" or _is_parquet(path)):
+    if follow and (path.startswith(SCHEME) or path == "-" or is_parquet(path)):
         raise ConfigError(
             f"a file of JSON Lines and an index can be followed, {path} cannot: nothing tells what "
             "is new in it"
@@ -107,34 +103,8 @@ def open_source(
         raise ConfigError(
             f"--query chooses from an index; give {row_reader.INDEX}NAME as the input"
         )
-    if _is_parquet(path):
-        from ingest.sources.parquet import ParquetSource  # takes .2 s to import
+    if is_parquet(path):
+        from ingest.sources.parquet import ParquetSource  # takes 0.2 s to import
 
         return ParquetSource(path)
-    return _open_text(path, follow=follow)
-
-
-def _open_text(path: str, *, follow: bool) -> Source:
-    source = JsonlSource(path, follow=follow)
-    if not follow and source.path is not None and source.path.is_file():
-        if is_delimited(path):
-            return DelimitedSource(path)
-        if is_json_array(path):
-            return JsonArraySource(path)
-    if source.rereadable:
-        with source.open():  # fails now rather than after the model has been loaded
-            pass
-    return source
-
-
-def _is_parquet(path: str) -> bool:
-    found = Path(path)
-    if found.is_dir():
-        return any(found.rglob("*.parquet"))
-    if path == "-" or not found.is_file():
-        return False
-    try:
-        with found.open("rb") as file:
-            return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
-    except OSError:
-        return False  # whoever opens it next says why
+    return open_text(path, follow=follow)

@@ -1,1 +1,1 @@
-"""New versions by another encoder, and back: `reindex` and `rollback` that encode."""
+"""New versions by another encoder, and back: `reencode` and `reencode-back`."""

@@ -7,7 +7,6 @@ from dataclasses import fields
 from typing import Any
 
 from ingest.documents.builder import Builder, DocumentBuilder
-from ingest.documents.field_map import FieldMap
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
@@ -15,6 +14,7 @@ from ingest.write.modes import COMPANION, mode_of
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.records.field_map import FieldMap
 
 
 def recorded_builder(live: LiveIndex, field_map: FieldMap, recipe: Recipe) -> Builder:

@@ -1,4 +1,4 @@
-"""Make the documents of a version anew for another: texts by another recipe, other vectors.
+"""Make the documents of a version again for another: texts by another recipe, other vectors.
 
 What fits already, by fingerprint and content hash, is copied.
 """
@@ -15,7 +15,6 @@ from elasticsearch import Elasticsearch
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.encode import raw_vectors
-from ingest.sources.record import Record, Rejection
 from ingest.write.target_index import own_fields
 from ingest.write.word_segmentation import Segmentation
 from xlrec_es.cluster import scan
@@ -23,13 +22,14 @@ from xlrec_es.cluster.scan import Hit
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.records.record import Record, Rejection
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector, pack
 from xlrec_es.versions.copier import packed_source
 from xlrec_es.versions.gate_checks import Check, sample
 
 _SAMPLED = 100
-_ALIKE = 0.98  # cosine; bfloat16 and 8 bits keep .999
+_ALIKE = 0.98  # cosine; bfloat16 and 8 bits keep 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +97,16 @@ class Reencoder:
         return _Made(document, document.record.fields, own)
 
     def _encode(self, documents: Sequence[Document]) -> list[Vector | str]:
-        """Calibrated vectors, each of shape (dims,), or why there can be none."""
+        """Centered vectors, each of shape (dims,), or why there can be none."""
         if not documents:
             return []
         raw = raw_vectors.encode(self._encoder, [document.text for document in documents])
         self.encoded += len(documents)
         languages = [document.language for document in documents]
-        calibrated = self._meta.calibration.apply(raw, languages)
-        good = raw_vectors.usable(raw) & raw_vectors.usable(calibrated)
+        centered = self._meta.centering.apply(raw, languages)
+        good = raw_vectors.usable(raw) & raw_vectors.usable(centered)
         useless = "the encoder made zeros or NaN of it, or nothing but its language's mean"
-        return [row if ok else useless for row, ok in zip(calibrated, good, strict=True)]
+        return [row if ok else useless for row, ok in zip(centered, good, strict=True)]
 
     def _source(self, made: _Made, vector: Vector | str) -> Mapping[str, Any] | str:
         if isinstance(vector, str):

@@ -1,6 +1,6 @@
-"""Bring the live version to another encoder, recipe or calibration, with no downtime.
+"""Bring the live version to another encoder, recipe or centering, with no downtime.
 
-It plans what is encoded anew, and has its twin do all else: `xlrec_es.versions.reindex`, which by
+It plans what is encoded again, and has its twin do all else: `xlrec_es.versions.reindex`, which by
 itself copies documents with their vectors.
 """
 
@@ -17,17 +17,17 @@ from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.options import EncoderOptions
 from ingest.sources.index import IndexSource
-from ingest.sources.record import Record
 from ingest.versions.recorded_recipe import recorded_builder, recorded_field_map
 from ingest.versions.reencoder import Reencoder
-from ingest.write import calibration_sample
-from ingest.write.calibration_sample import calibrate
+from ingest.write import centering_sample
+from ingest.write.centering_sample import estimate_centering
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index import source_check
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.records.record import Record
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.versions import reindex as reindexing
 from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import Versions
@@ -45,16 +45,16 @@ class Wanted:
         options: Of the encoder.
         changes: `settings` and `mappings` that win over those of the live version.
         limits: Of the gate.
-        calibration: `none` or `centre`; None as the live version.
+        centering: `none` or `center`; None as the live version.
         learned_from: See `ingest.encode.model_record.learned_from`.
-        seed: Of the calibration sample.
+        seed: Of the centering sample.
     """
 
     fields: Mapping[str, Any]
     options: EncoderOptions
     changes: Mapping[str, Any]
     limits: Limits
-    calibration: str | None = None
+    centering: str | None = None
     learned_from: tuple[Mapping[str, Any], ...] = ()
     seed: int = 0
 
@@ -90,15 +90,15 @@ def prepare(
     field_map = recorded_field_map(live.meta, wanted.fields)
     recipe = Recipe(field_map.texts, wanted.options.long_texts)
     builder = recorded_builder(live, field_map, recipe)
-    method = wanted.calibration or live.meta.calibration.method
-    calibration = _known(versions, live, recipe, encoder, method)
-    if calibration is None:
-        observe("calibrate", 0)
-        calibration = _estimate(cluster.client, live, builder, encoder, method, wanted.seed)
+    method = wanted.centering or live.meta.centering.method
+    centering = _known(versions, live, recipe, encoder, method)
+    if centering is None:
+        observe("center", 0)
+        centering = _estimate(cluster.client, live, builder, encoder, method, wanted.seed)
     meta = replace(
         live.meta,
-        fingerprint=recipe.fingerprint(encoder, calibration),
-        calibration=calibration,
+        fingerprint=recipe.fingerprint(encoder, centering),
+        centering=centering,
         title_field=field_map.title_field,
         source={**live.meta.source, "fields": asdict(field_map)},
         encoder={"learned_from": wanted.learned_from} if wanted.learned_from else {},
@@ -117,17 +117,17 @@ def prepare(
 
 def _known(
     versions: Versions, live: LiveIndex, recipe: Recipe, encoder: Encoder, method: str
-) -> Calibration | None:
-    """The calibration of the live version, or of an unfinished attempt, if it is of this encoder.
+) -> LanguageCentering | None:
+    """The centering of the live version, or of an unfinished attempt, if it is of this encoder.
 
-    Whatever else would change with the calibration must not: it would be another fingerprint.
+    Whatever else would change with the centering must not: it would be another fingerprint.
     """
     attempt = reindexing.unfinished(versions)
     for meta in (live.meta, attempt.described().meta if attempt else None):
-        if meta is None or meta.calibration.method != method:
+        if meta is None or meta.centering.method != method:
             continue
-        if recipe.fingerprint(encoder, meta.calibration) == meta.fingerprint:
-            return meta.calibration
+        if recipe.fingerprint(encoder, meta.centering) == meta.fingerprint:
+            return meta.centering
     return None
 
 
@@ -138,9 +138,9 @@ def _estimate(
     encoder: Encoder,
     method: str,
     seed: int,
-) -> Calibration:
+) -> LanguageCentering:
     if method == "none":
-        return Calibration.none()
+        return LanguageCentering.none()
     documents = (
         document
         for record in IndexSource(client, live.name).records()
@@ -148,10 +148,10 @@ def _estimate(
         for document in builder.build(record)
         if isinstance(document, Document)
     )
-    sampled = calibration_sample.draw(documents, seed=seed)
+    sampled = centering_sample.draw(documents, seed=seed)
     if not sampled:
         raise IndexUnusable(f"{live.name} has no document with a text, so there is none to encode")
-    found, _ = calibrate(
+    found, _ = estimate_centering(
         method, sampled, encoder=encoder, window=_WINDOW, progress=lambda _done: None
     )
     return found

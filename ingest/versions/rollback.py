@@ -45,7 +45,7 @@ def prepare_rollback(
     previous = plan.previous.described()
     field_map = recorded_field_map(previous.meta, {})
     recipe = Recipe(field_map.texts, options.long_texts)
-    check_fingerprint(previous, recipe.fingerprint(encoder, previous.meta.calibration))
+    check_fingerprint(previous, recipe.fingerprint(encoder, previous.meta.centering))
     packed = cluster.capabilities.packed_vectors
     builder = recorded_builder(previous, field_map, recipe)
     transform = Reencoder(builder, encoder, previous.meta, packs_vectors=packed)

@@ -9,13 +9,13 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from ingest.documents.field_map import PLACEHOLDER
-from ingest.documents.renditions import records_of
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.bulk import BulkWriter, Named, Operation, Refusal
 from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, WORK_FIELD
 from xlrec_es.index.hits import routed
 from xlrec_es.index.mapped_fields import as_tuple, mapped_fields
+from xlrec_es.records.field_map import PLACEHOLDER
+from xlrec_es.records.renditions import records_of
 
 _PAGE = 1000
 _OF_THE_WHOLE = (

@@ -13,7 +13,6 @@ from typing import cast
 from elasticsearch import Elasticsearch
 
 from ingest.documents.document import Document, Part
-from ingest.sources.record import Stored
 from ingest.write.target_index import NOTHING, Change, Compared, Earlier, Target
 from xlrec_es.cluster.bulk import BulkWriter, Written
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
@@ -21,6 +20,7 @@ from xlrec_es.index.creation import check_can_have_fields
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 from xlrec_es.index.source_check import check_rewritable
+from xlrec_es.records.record import Stored
 from xlrec_es.vectors.vector import Vector
 
 

@@ -11,8 +11,6 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from ingest.documents.document import Deletion, Document, Part, key_of
-from ingest.documents.renditions import DEFAULT_ID, records_of, rendition_id, why_taken
-from ingest.sources.record import Rejection
 from ingest.write.word_segmentation import Segmentation, choose_analyzers
 from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
@@ -24,6 +22,8 @@ from xlrec_es.index.hits import routed
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.index.rewriting import Rewrite
 from xlrec_es.index.source_check import check_given_back
+from xlrec_es.records.record import Rejection
+from xlrec_es.records.renditions import DEFAULT_ID, records_of, rendition_id, why_taken
 from xlrec_es.vectors.vector import Vector, pack
 
 _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
@@ -42,7 +42,7 @@ class Earlier:
     """What stays of a document that has changed.
 
     Attributes:
-        vector: Shape (dims,), calibrated; None where the text is another now.
+        vector: Shape (dims,), centered; None where the text is another now.
         learned: Fields of `xlrec` that the worker does not make.
     """
 
@@ -288,7 +288,7 @@ class Target:
 
         Args:
             document: The document.
-            vector: Shape (dims,), calibrated, of length 1.
+            vector: Shape (dims,), centered, of length 1.
             earlier: See `compare`.
         """
         own = {**earlier.learned, **self._own(document, vector)}

@@ -1,4 +1,4 @@
-"""The tuned recommender beside its legs and the baselines, on a catalogue that is not shipped.
+"""The tuned recommender beside its retrievers and baselines, on a catalog that is not shipped.
 
     python tests/bench/evaluate.py PATH/TO/anime --languages de en ja zh --min-rating 7
         [--persons 300] [--seed 0] [--cold .2] [--interests 8]
@@ -72,7 +72,7 @@ def prepare(given: argparse.Namespace, output: Path, where: Sequence[str], job: 
     items.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
     call("ingest", "run", items, *where, "--quiet")
     call("xlrec_es", "evaluate", *job, "--write-training", output / "training.tsv")
-    call("ingest", "indicators", output / "training.tsv", *where)
+    call("ingest", "learn", output / "training.tsv", *where)
 
 
 def summary(output: Path) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def main() -> None:
         where = ("--url", url, "--index", f"bench-{given.folder.name}")
         job: Command = (given.folder / "interactions.tsv", *where, "--min-rating", given.min_rating)
         job += ("--split", "random", "--min-history", 5)
-        job += ("--seed", given.seed, "--max-persons", given.persons, "--cold", given.cold)
+        job += ("--seed", given.seed, "--max-users", given.persons, "--cold-items", given.cold)
         if "prepare" in given.steps:
             prepare(given, output, where, job)
         tried = [word for number in given.interests for word in ("--interests", number)]

@@ -3,7 +3,7 @@
     PYTHONPATH=tests python tests/bench/finetune.py gain PATH/TO/anime --output FOLDER [--seed 0]
     PYTHONPATH=tests python tests/bench/finetune.py speed PATH/TO/anime
 
-`gain`: recall@50 over language borders, base and tuned, raw and calibrated; for all targets in the
+`gain`: recall@50 over language borders, base and tuned, raw and centered; for all targets in the
 pool of other languages, and for cold works among themselves. Each work exists in one of four
 languages, drawn among those it has. A fifth of the works that 20 persons like is made cold: none of
 their likes is learned from. Of the others a fifth of each person's likes is held out. A case is a
@@ -97,12 +97,12 @@ def measured(raw: Vector, data: TrainingSet, cold: np.ndarray, seed: int) -> dic
     report: dict[str, Any] = {}
     for name, cases in (("all", pool.cases), ("cold", among_themselves)):
         some = replace(pool, cases=tuple(cases))
-        for method, vectors in {**some.calibrated(raw), "random": noise}.items():
+        for method, vectors in {**some.centered(raw), "random": noise}.items():
             found = some.recall(some.lists(vectors))
             report[f"{name}, {method}"] = shown(bootstrap(found, persons_of(some), seed=0))
         report[f"{name}, cases"] = len(cases)
         report[f"{name}, works in a history"] = np.mean([len(case.history) for case in cases])
-    for method, vectors in pool.calibrated(raw).items():
+    for method, vectors in pool.centered(raw).items():
         report |= borrowed(data, vectors, pool, names, method)
     return report
 
@@ -171,7 +171,7 @@ def gain(arguments: argparse.Namespace) -> dict[str, Any]:
         "pairs": data.pairs.num_rows,
         "seconds": summary["seconds"],
         "processor seconds": time.process_time(),
-        "gate": {name: summary[name] for name in ("reasons", "calibration", "results", "gain")},
+        "gate": {name: summary[name] for name in ("reasons", "centering", "results", "gain")},
         **{
             name: measured(
                 load_encoder(model).encode(data.documents.texts), data, cold, arguments.seed

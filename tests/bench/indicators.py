@@ -50,8 +50,8 @@ from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.live_index import find_live
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 LANGUAGES = ("de", "en", "ja", "zh")
 LIKED, HELD_OUT, COLD, MIN_HISTORY, K = 7, 0.2, 0.2, 5, 50
@@ -135,10 +135,10 @@ def write_index(client: Elasticsearch, world: World, known: dict[str, np.ndarray
     vectors = np.zeros((len(works), 384), np.float32)
     if known is not None:
         raw = encode([world.texts[work] for work in works], known)
-        vectors = Calibration.centre(raw, tags).apply(raw, tags)
+        vectors = LanguageCentering.center(raw, tags).apply(raw, tags)
     meta = IndexMeta(
         Fingerprint("bench", "1", 384, "mean", "", "title", "centre"),
-        Calibration.none(),
+        LanguageCentering.none(),
         dict.fromkeys(sorted(set(tags)), "standard"),
     )
     for index in client.indices.get(index=f"{INDEX}*"):

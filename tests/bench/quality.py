@@ -31,8 +31,8 @@ from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
 from xlrec_es.recommend.profile import MAX_INTERESTS
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "ko", "pl", "pt", "ru", "zh")
 LIKED = 7
@@ -74,7 +74,7 @@ def write(
     fingerprint = Fingerprint("bench", "1", vectors.shape[1], "mean", "query: ", "title", "none")
     analyzers = dict.fromkeys(LANGUAGES, "standard")
     live = create_first_version(
-        client, name, IndexMeta(fingerprint, Calibration.none(), analyzers, title_field=None)
+        client, name, IndexMeta(fingerprint, LanguageCentering.none(), analyzers, title_field=None)
     )
     operations: list[dict[str, object]] = []
     for (work, language, text), vector in zip(world, vectors, strict=True):
@@ -101,7 +101,7 @@ def main() -> None:
     world = draw_world(arguments.folder, arguments.seed)
     languages = [language for _, language, _ in world]
     raw = load_encoder().encode([text for _, _, text in world])
-    centred = Calibration.centre(raw, languages).apply(raw, languages)
+    centered = LanguageCentering.center(raw, languages).apply(raw, languages)
     likes = read_likes(arguments.folder, arguments.persons, arguments.seed)
     cases = make_cases(likes, {work: [language] for work, language, _ in world}, min_history=5)
     # One case a person, from the language in which they like most.
@@ -118,13 +118,13 @@ def main() -> None:
     search = SearchOptions(candidates=60, num_candidates=200)
     with running(heap="1g") as node, connect(Connection(node.url)) as client:
         write(client, "raw", world, raw)
-        write(client, "centred", world, centred)
+        write(client, "centered", world, centered)
         usual = Options(mix="auto", search=search)
         systems = {
             "raw mean vector": ("raw", replace(usual, weights={"dense": 1}, max_interests=1)),
             **{
                 f"default, {interests} interests": (
-                    "centred",
+                    "centered",
                     replace(usual, weights={"dense": 0.3, "lexical": 0.1}, max_interests=interests),
                 )
                 for interests in arguments.interests

@@ -5,8 +5,8 @@
 In turns, in one run, on one node: a call of the one, a call of the other, and as many requests and
 searches as a call takes that find nothing: what no way of searching saves. Synthetic catalogue in
 clusters, five languages, 384 dims, with indicators and popularity; histories of 1, 10, 50, 100 and
-1,000 works; three target languages, all four legs, and the dense leg alone. Starts a node of its
-own unless --url names one, which is then not asked what processor time it spends. Prints JSON.
+1,000 works; three target languages, all four retrievers, and the dense one alone. Starts a node of
+its own unless --url names one, which is then not asked what processor time it spends. Prints JSON.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from xlrec_es import Connection, History, Options, Recommender, connect
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
-from xlrec_es.recommend.options import DENSE, LEGS
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.recommend.options import DENSE, RETRIEVERS
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 DIMS = 384
 CLUSTERS = 500
@@ -42,11 +42,11 @@ INDEX = "xlrec-bench"
 def catalogue(count: int) -> Iterator[tuple[str, dict[str, object], np.ndarray]]:
     """Id, document and unit vector of each work, in clusters and in one language each."""
     rng = np.random.default_rng(1)
-    centres = rng.normal(size=(CLUSTERS, DIMS))
+    centers = rng.normal(size=(CLUSTERS, DIMS))
     members = rng.integers(0, CLUSTERS, count)
     by_cluster = [np.flatnonzero(members == cluster) for cluster in range(CLUSTERS)]
     for number in range(count):
-        vector = centres[members[number]] + 1.5 * rng.normal(size=DIMS)
+        vector = centers[members[number]] + 1.5 * rng.normal(size=DIMS)
         vector /= np.linalg.norm(vector)
         language = LANGUAGES[number % len(LANGUAGES)]
         words = rng.zipf(1.3, 30) % WORDS
@@ -73,7 +73,7 @@ def write(client: Elasticsearch, count: int) -> np.ndarray:
     fingerprint = Fingerprint("bench", "1", DIMS, "none", "", "title", "none")
     meta = IndexMeta(
         fingerprint,
-        Calibration.none(),
+        LanguageCentering.none(),
         dict.fromkeys(LANGUAGES, "standard"),
         title_field="title",
         indicators={"complete": True},
@@ -195,8 +195,8 @@ def main() -> None:
         else:
             vectors = write(client, count)
         systems = {
-            "four legs": Options(weights=dict.fromkeys(LEGS, 0.25)),
-            "dense leg alone": Options(weights={DENSE: 1.0}),
+            "four retrievers": Options(weights=dict.fromkeys(RETRIEVERS, 0.25)),
+            "dense retriever alone": Options(weights={DENSE: 1.0}),
         }
 
         def plain(number: int) -> object:
@@ -243,7 +243,7 @@ def main() -> None:
                     "p99 to their p50": ours["p99"] / theirs["p50"],
                     "ratio of cpu": ours["cpu"] / theirs["cpu"],
                 }
-        recommender = Recommender(client, INDEX, options=systems["four legs"])
+        recommender = Recommender(client, INDEX, options=systems["four retrievers"])
         some = histories(count, 50, min(calls, 64))
         report["many persons"] = throughput(recommender, some, node=node)
     print(json.dumps(report, indent=2))

@@ -28,8 +28,8 @@ from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.versions import copier, creation
 from xlrec_es.versions.copier import Copier, copied_as_is
 from xlrec_es.versions.inventory import read_versions
@@ -45,7 +45,7 @@ def fill(client: Elasticsearch, count: int) -> str:
     rng = np.random.default_rng(0)
     directions = rng.normal(size=(32, DIMS))
     print_ = Fingerprint("bench", "1", DIMS, "mean", "", "title", "none")
-    meta = IndexMeta(print_, Calibration.none(), {"en": "standard"}, title_field="title")
+    meta = IndexMeta(print_, LanguageCentering.none(), {"en": "standard"}, title_field="title")
     settings = {"number_of_shards": 2, "number_of_replicas": 0}
     live = create_first_version(client, NAME, meta, settings)
     for start in range(0, count, 1000):
@@ -107,7 +107,7 @@ def one_by_one(client: Elasticsearch, source: str, target: str) -> None:
 
 def by_copying(client: Elasticsearch, source: str, target: str) -> None:
     packed = probe(client).packed_vectors
-    # As `xlrec-es reindex` does.
+    # As `xlrec-es index reindex` does.
     client.indices.put_settings(index=target, settings={"index.refresh_interval": "-1"})
     copier = Copier(client, source, target, transform=copied_as_is(packed=packed))
     shards = list(copier.checkpoint())

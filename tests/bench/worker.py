@@ -42,14 +42,14 @@ from ingest.run import assemble as runs
 from ingest.run.counts import Tally
 from ingest.run.index_setup import create_index
 from ingest.run.job import RunJob
-from ingest.sources.record import Record
 from ingest.sources.source import open_source
 from xlrec_es.cluster.bulk import BulkWriter
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.node import running
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.records.record import Record
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 DIMS = 384
 START_UP = 2000
@@ -137,7 +137,7 @@ def speed(arguments: argparse.Namespace, url: str, folder: Path) -> dict[str, An
             naive(path, client, f"naive-{len(pieces)}", plain)
             seconds[0] += time.perf_counter() - start
             for way, encoder in enumerate(encoders, 1):
-                job = RunJob(str(path), f"ours-{way}", calibration="none")
+                job = RunJob(str(path), f"ours-{way}", centering="none")
                 start = time.perf_counter()
                 summary = runs.run(job, Connection(url), encoder=encoder)
                 seconds[way] += time.perf_counter() - start
@@ -216,7 +216,7 @@ def resident_megabytes() -> float:
 
 def one(arguments: argparse.Namespace) -> dict[str, Any]:
     watch = Watch(arguments.node_pid)
-    job = RunJob(str(arguments.path), arguments.path.stem, calibration="none")
+    job = RunJob(str(arguments.path), arguments.path.stem, centering="none")
     summary = runs.run(job, Connection(arguments.url), encoder=Instant(), observe=watch)
     n = summary["documents"]
     report: dict[str, Any] = {
@@ -248,7 +248,7 @@ def write(arguments: argparse.Namespace, url: str, _folder: Path) -> dict[str, A
                     RunJob("-", f"w-{turn}-{name[0]}"),
                     source=open_source("-"),
                     languages=["en"],
-                    calibration=Calibration.none(),
+                    centering=LanguageCentering.none(),
                     encoder=Instant(),
                     cluster=Cluster(client, probe(client)),
                 )

@@ -78,8 +78,14 @@ def test_links_of_the_description_lead_somewhere_without_the_files_beside_it(whe
     description = str(told.get_payload())
     assert "## Quick start" in description
     targets = re.findall(r"\]\(([^)\s]+)\)", description)
+    targets += re.findall(r'\b(?:src|srcset|href)="([^"]*)"', description)
     assert targets
     assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+    headings = re.findall(r"^#+ (.*)$", description, re.M)
+    anchors = {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+    assert {target[1:] for target in targets if target.startswith("#")} <= anchors
+    for told in re.findall(r'alt="([^"]*)"', (ROOT / "README.md").read_text("utf-8")):
+        assert told in description, "what a picture shows is said where it is not shown"
 
 
 def test_links_of_the_description_lead_into_the_repository_if_it_is_known() -> None:
@@ -88,6 +94,26 @@ def test_links_of_the_description_lead_into_the_repository_if_it_is_known() -> N
     known = "[`one`](https://g.example/blob/main/a/b.md#c), [two](#d), [three](https://e.example/f)"
     assert standalone(readme, "https://g.example") == known
     assert standalone(readme, None) == "`one`, [two](#d), [three](https://e.example/f)"
+
+
+def test_pictures_of_the_description_come_from_the_repository_if_it_is_known() -> None:
+    standalone = runpy.run_path(str(ROOT / ".ci" / "description.py"))["standalone"]
+    inner = '<source media="dark" srcset="a/d.svg">\n  <img src="a/l.svg" alt="A\nlist." width="9">'
+    readme = f'<picture>\n  {inner}\n</picture>\n<img alt="B" src="https://e.example/b.svg">'
+    known = '<img alt="A\nlist." src="https://g.example/raw/main/a/l.svg">'
+    other = '\n<img alt="B" src="https://e.example/b.svg">'
+    assert standalone(readme, "https://g.example") == known + other
+    assert standalone(readme, None) == f"*Picture: A\nlist.*{other}"
+
+
+def test_pictures_are_with_the_sources_and_not_installed(wheel: Path, distributions: Path) -> None:
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    pictures = {f".github/assets/{path.name}" for path in (ROOT / ".github/assets").iterdir()}
+    assert pictures
+    assert pictures <= names, "README and the tests of the documents need them"
+    assert not [name for name in files(wheel) if name.endswith((".svg", ".png"))]
 
 
 def test_core_dependencies_are_few_and_light(wheel: Path) -> None:

@@ -1,4 +1,4 @@
-"""`xlrec-es compare-logs`: which of two variants do people click?"""
+"""`xlrec-es compare-logs`: which of two variants do users click?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from rich.table import Table
 
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.shared import connection_options, field_option, parse_assignments
+from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.shared import (
+    connection_options,
+    field_option,
+    json_option,
+    parse_assignments,
+    seed_option,
+)
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
@@ -29,12 +36,12 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 @click.option(
     "--clicks",
     metavar="FILE",
-    help="File or index:NAME of clicks, by user and item, where LOG itself does not say what was "
+    help="Second log, a file or index:NAME, of clicks by user and item, if LOG has no column "
     "clicked.",
 )
 @field_option("user, variant, item, clicked or propensity")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Same seed, same numbers.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@seed_option
+@json_option
 @connection_options
 def compare_logs(
     log: str,
@@ -51,12 +58,10 @@ def compare_logs(
       xlrec-es compare-logs shown.csv --field user=customer
       xlrec-es compare-logs index:shown --clicks index:clicks
 
-    LOG says what was shown, and which of it was clicked.
-
-    LOG is a .csv, .tsv or .jsonl file (also with .gz), or index:NAME, one row for each
-    recommendation that a person was shown: user, variant, clicked (1 or 0), and propensity, the
-    probability that it was shown, if you have it. Intervals are 95%, over persons; whoever saw both
-    variants is left out.
+    LOG is a .csv, .tsv or .jsonl file (also with .gz), or index:NAME. It has one row for each
+    recommendation that a user was shown: user, variant, clicked (1 or 0), and optionally
+    propensity, the probability that it was shown. Intervals are 95%, over users. Users who saw both
+    variants are left out.
     """
     from xlrec_es.evaluate.ab_test import (
         CLICK_COLUMNS,
@@ -76,11 +81,11 @@ def compare_logs(
         shown, counted = read_log(_rows(client, log, COLUMNS, fields, needed), found)
     report = compare_variants(shown, counted, seed=seed)
     if as_json:
-        echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(versioned(report), option=orjson.OPT_INDENT_2))
         return
     console = Console()
     alike = "if all were shown alike"
-    table = Table("variant", "persons", "shown", "click-through rate", alike, box=box.SIMPLE)
+    table = Table("variant", "users", "shown", "click-through rate", alike, box=box.SIMPLE)
     for name, found in report["variants"].items():
         rates = (_rate(found["click-through rate"]), _rate(found.get(alike)))
         table.add_row(name, str(found["persons"]), str(found["shown"]), *rates)
@@ -91,7 +96,7 @@ def compare_logs(
         if reason != "rows":
             console.print(f"{rows} {reason}")
     if report["left out, saw both"]:
-        console.print(f"{report['left out, saw both']} persons saw both variants and are left out")
+        console.print(f"{report['left out, saw both']} users saw both variants and are left out")
 
 
 def _rows(

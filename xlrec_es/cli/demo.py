@@ -21,7 +21,9 @@ from rich.text import Text
 from xlrec_es import node
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.shared import DEFAULT_URL, connection_options
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.shared import DEFAULT_URL, connection_options, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cli.recommend import reasons_of
 from xlrec_es.cluster.connection import Connection, connect
@@ -51,21 +53,39 @@ _REPEATED = (
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Where the Elasticsearch that is started keeps its data.",
+    help="Folder of the local Elasticsearch's data.",
     show_default="as `node start`",
 )
-@click.option("--keep", is_flag=True, help="Leave the Elasticsearch that was started running.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON; then stop.")
+@renamed_option(
+    "--keep-running",
+    "keep",
+    old=("--keep",),
+    is_flag=True,
+    help="Leave the Elasticsearch that was started running.",
+)
+@json_option
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write the sample into FOLDER, as items.jsonl and interactions.tsv, and run nothing.",
+)
 @click.pass_context
 def run_demo(
-    ctx: click.Context, connection: Connection, folder: Path | None, keep: bool, as_json: bool
+    ctx: click.Context,
+    connection: Connection,
+    folder: Path | None,
+    keep: bool,
+    as_json: bool,
+    export: Path | None,
 ) -> None:
     """Run a demo on a local Elasticsearch.
 
     \b
     Examples:
       xlrec-es demo
-      xlrec-es demo --keep
+      xlrec-es demo --keep-running
+      xlrec-es demo --export .
 
     It shows what three users would like in other languages: by text alone, and with taste learned
     from interactions.
@@ -75,6 +95,10 @@ def run_demo(
     """
     from xlrec_es import demo
 
+    if export is not None:
+        for path in demo.export(export):
+            echo(path)
+        return
     # So that a stopped demo stops its worker too; the node goes by itself (see `node.running`).
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     given = ctx.get_parameter_source("url") is not ParameterSource.DEFAULT
@@ -82,7 +106,7 @@ def run_demo(
         if not given:
             echo("starting Elasticsearch on this machine ...", err=True)
             place = folder or default_folder()
-            keep = keep or node.status(place).state != "stopped"  # of an earlier --keep
+            keep = keep or node.status(place).state != "stopped"  # of an earlier --keep-running
             info = node.start(place) if keep else stack.enter_context(node.running(place))
             connection = Connection(info.url)
         client = stack.enter_context(connect(connection))
@@ -90,16 +114,16 @@ def run_demo(
         scenes = demo.play(client)
         if as_json:
             shown = {"url": connection.url, "index": live.name, "scenes": scenes}
-            echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+            echo(orjson.dumps(versioned(shown), option=orjson.OPT_INDENT_2))
             return
         _show(scenes)
         waits = not (given or keep) and sys.stdout.isatty()
         stops = not (given or keep or waits)
         reach = _options_given(ctx) if given or stops else _address(connection.url)
         if waits:
-            echo("\nElasticsearch runs until you press Ctrl-C; with --keep, it stays.")
+            echo("\nElasticsearch runs until you press Ctrl-C; with --keep-running, it stays.")
         elif stops:
-            echo("\nElasticsearch stops now; with --keep, it stays.")
+            echo("\nElasticsearch stops now; with --keep-running, it stays.")
         else:
             echo(f"\nElasticsearch has the sample: {connection.url}/{demo.INDEX}/_search")
         if given and (secrets := _secrets_given(ctx)):

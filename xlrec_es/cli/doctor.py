@@ -1,4 +1,4 @@
-"""`xlrec-es doctor`: is the cluster fit for this, and is the index well?"""
+"""`xlrec-es doctor`: is the cluster suitable, and is the index healthy?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xlrec_es.cli.options import sections
-from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.outcome import UNWELL, versioned
+from xlrec_es.cli.options.shared import connection_options, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.roles import ROLES
@@ -32,7 +33,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     envvar="XLREC_INDEX",
     show_envvar=True,
     metavar="INDEX",
-    help="Alias of an index to look at.",
+    help="Alias or index.",
 )
 @click.option(
     "--for",
@@ -40,16 +41,16 @@ _STYLES: dict[str, dict[str, Any]] = {
     type=click.Choice(list(ROLES)),
     default="reader",
     show_default=True,
-    help="What the key is meant for; see xlrec-es role.",
+    help="Role that the key must have; see xlrec-es role.",
 )
 @click.option(
     "--documents",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many there must be room for.",
+    help="Number of documents that the cluster must have room for.",
     show_default="those of the index, or a million",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @connection_options
 @click.pass_context
 def doctor(
@@ -68,7 +69,7 @@ def doctor(
 
     It says what to do about each problem. Nothing is changed.
 
-    Exit code 1: there is a problem. Warnings leave it at 0.
+    Exit code 5: there is a problem. Warnings leave it at 0.
     """
     from xlrec_es.doctor.examination import Patient, examine
 
@@ -76,12 +77,12 @@ def doctor(
         findings = examine(Patient(client, index, purpose, documents))
     if as_json:
         rows = [dataclasses.asdict(finding) for finding in findings]
-        echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        echo(json.dumps(versioned({"findings": rows}), ensure_ascii=False, indent=2))
     else:
         for finding in findings:
             _show(finding)
     if any(finding.level == "problem" for finding in findings):
-        ctx.exit(1)
+        ctx.exit(UNWELL)
 
 
 def _show(finding: Finding) -> None:

@@ -20,6 +20,8 @@ from rich.table import Table
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
+from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.shared import json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ClusterError
@@ -45,18 +47,22 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 
 @sections.command()
 @job_options
-@click.option("--against", metavar="INDEX", help="Another index, such as the live one, beside it.")
+@click.option(
+    "--against", metavar="INDEX", help="Another index to compare with, such as the active one."
+)
 @click.option(
     "--write-training",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write the likes that are not held out to FILE (.tsv), for xlrec-ingest indicators, and "
-    "evaluate nothing.",
+    help="Write the training interactions to FILE (.tsv), for xlrec-ingest learn, and evaluate "
+    "nothing.",
 )
 @click.option(
-    "--write-to", metavar="INDEX", help="Add the results to this index, for Kibana; made if new."
+    "--write-to",
+    metavar="INDEX",
+    help="Index to add the results to, for Kibana; it is created if it does not exist.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@json_option
 def evaluate(
     job: EvaluationJob,
     against: str | None,
@@ -69,16 +75,17 @@ def evaluate(
 
     \b
     Examples:
-      xlrec-es evaluate likes.tsv -i shop --write-training training.tsv
-      xlrec-ingest indicators training.tsv -i shop
-      xlrec-es evaluate likes.tsv -i shop
+      xlrec-es evaluate interactions.tsv -i shop --write-training training.tsv
+      xlrec-ingest learn training.tsv -i shop
+      xlrec-es evaluate interactions.tsv -i shop
 
-    INTERACTIONS is a .csv, .tsv or .jsonl file (also with .gz). A person's history are their likes
-    in one language, the targets held-out likes in others. Every list comes from the index, as it
-    would be served, beside each leg alone and simple baselines. Intervals are 95%, over persons.
+    INTERACTIONS is a .csv, .tsv or .jsonl file (also with .gz). A test case is a user's training
+    interactions in one language; the test interactions are held-out ones in others. Every list
+    comes from the index, as it would be served, and is compared with each retriever alone and with
+    simple baselines. Intervals are 95%, over users.
 
-    The index's indicators must not have seen the targets: the first command writes what may be
-    learned from.
+    The index must not have learned from the test interactions: the first command writes those that
+    it may learn from.
     """
     from xlrec_es.evaluate.dataset import gather
     from xlrec_es.evaluate.experiment import run_experiment
@@ -88,7 +95,7 @@ def evaluate(
         if write_training is not None:
             material = gather(client, job)
             _write_training(write_training, material)
-            echo(f"{write_training}: {int(material.parts.training.sum())} likes")
+            echo(f"{write_training}: {int(material.parts.training.sum())} interactions")
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("searching", total=None)
@@ -98,7 +105,7 @@ def evaluate(
         if write_to is not None:
             write_results(client, write_to, report)
     if as_json:
-        echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(versioned(report), option=orjson.OPT_INDENT_2))
     else:
         show(report, Console())
 
@@ -170,13 +177,13 @@ def show(report: Mapping[str, Any], console: Console) -> None:
         console.print(f"- {note}")
     parts = report["split"]
     console.print(
-        f"{report['index']}: {report['cases']} cases of {report['persons']} persons; split by "
-        f"{parts['method']}, {parts['training']} likes to learn from, {parts['held out']} held out"
+        f"{report['index']}: {report['cases']} test cases of {report['persons']} users; split by "
+        f"{parts['method']}: {parts['training']} training and {parts['held out']} test interactions"
     )
     labels = labels_at(report["job"]["k"]) | _SHORT
     for kind, pool in report["pools"].items():
         share = pool["source share of the pool"]
-        caption = f"{kind} pool, {pool['works']} works, {pool['cases']} cases: what is found"
+        caption = f"{kind} pool, {pool['works']} items, {pool['cases']} cases: what is found"
         console.print(_table(caption, pool, {name: labels[name] for name in _FOUND}))
         caption = f"{kind} pool: what lists are like ({share:.0%} of it in the source language)"
         console.print(_table(caption, pool, {name: labels[name] for name in _LIKE}))

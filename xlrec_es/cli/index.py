@@ -15,8 +15,10 @@ from rich.table import Table
 
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.shared import connection_options, dry_run_option, json_option
 from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cli.reindex import reindex
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.visible_text import visible
@@ -30,16 +32,15 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Print what would be sent, and change nothing."
-)
-_yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+_yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 
 
 @click.group(cls=sections.SectionedGroup)
 def index() -> None:
     """Manage the versions of an index."""
+
+
+index.add_command(reindex)
 
 
 def _on_versions(command: F) -> F:
@@ -61,9 +62,9 @@ def _on_versions(command: F) -> F:
 
 @index.command("list")
 @_on_versions
-@_json_option
+@json_option
 def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
-    """List the versions of NAME and say which is live.
+    """List the versions of NAME and which one is active.
 
     \b
     Examples:
@@ -74,7 +75,7 @@ def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
     found = inventory.read_versions(client, name)
     if as_json:
         rows = [{"index": v.index, "state": found.state(v), "open": v.is_open} for v in found.found]
-        echo(json.dumps(rows))
+        echo(json.dumps(versioned({"versions": rows})))
         return
     table = Table("index", "state", "other aliases")
     own = {name, inventory.previous_alias(name)}
@@ -87,9 +88,9 @@ def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
 
 @index.command()
 @_on_versions
-@_json_option
+@json_option
 def status(name: str, client: Elasticsearch, as_json: bool) -> None:
-    """Show what each version of NAME holds: documents, vectors and indicators by language, size.
+    """Show documents, vectors and associations by language, and the size, of each version of NAME.
 
     \b
     Examples:
@@ -101,7 +102,7 @@ def status(name: str, client: Elasticsearch, as_json: bool) -> None:
     statuses = measure(client, inventory.read_versions(client, name))
     if as_json:
         rows = [dataclasses.asdict(status) for status in statuses]
-        echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        echo(json.dumps(versioned({"versions": rows}), ensure_ascii=False, indent=2))
         return
     for found in statuses:
         _show_status(found)
@@ -134,20 +135,24 @@ def _show_status(found: VersionStatus) -> None:
 @click.option(
     "--like",
     metavar="INDEX",
-    help="Take fields, settings and what makes vectors from this index.",
-    show_default="the live version",
+    help="Index whose fields, settings and encoder are taken over.",
+    show_default="the active version",
 )
 @click.option(
     "--shards",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Primary shards.",
+    help="Number of primary shards.",
     show_default="as --like",
 )
 @click.option(
-    "--replicas", type=click.IntRange(min=0), metavar="N", help="Copies.", show_default="as --like"
+    "--replicas",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of replicas.",
+    show_default="as --like",
 )
-@_dry_run_option
+@dry_run_option
 def create(
     name: str,
     client: Elasticsearch,
@@ -156,7 +161,7 @@ def create(
     replicas: int | None,
     dry_run: bool,
 ) -> None:
-    """Make the next version of NAME, empty and behind no alias, and print its name.
+    """Create the next version of NAME, empty and without an alias, and print its name.
 
     \b
     Examples:
@@ -164,7 +169,7 @@ def create(
       xlrec-ingest run items.jsonl --index shop-xlrec-v2
       xlrec-es index swap shop
 
-    The very first version is made by `xlrec-ingest run`, which knows the encoder.
+    The very first version is created by `xlrec-ingest run`, which knows the encoder.
     """
     from xlrec_es.versions import creation, inventory
 
@@ -194,15 +199,15 @@ def create(
     help="Number of a version (2), or an index of another name.",
     show_default="the newest version",
 )
-@_dry_run_option
+@dry_run_option
 def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) -> None:
-    """Put a version behind the alias NAME, in one atomic step.
+    """Switch the alias NAME to a version, in one atomic step.
 
     \b
     Examples:
       xlrec-es index swap shop --to 2
 
-    If somebody else moves the alias at the same time, one of the two is told, and changes nothing.
+    If the alias is switched elsewhere at the same time, one of the two fails and changes nothing.
     """
     from xlrec_es.versions import aliases, inventory
 
@@ -223,22 +228,22 @@ def swap(name: str, client: Elasticsearch, target: str | None, dry_run: bool) ->
 @click.option(
     "--without-catching-up",
     is_flag=True,
-    help="Go back at once, to the version as it was left: what was written since is not in it.",
+    help="Switch at once to the version as it was left, without later writes.",
 )
-@_dry_run_option
-@_json_option
+@dry_run_option
+@json_option
 def rollback(
     name: str, client: Elasticsearch, without_catching_up: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Put the version that was live before behind the alias NAME again, and lose no write.
+    """Switch the alias NAME back to the previous version, keeping later writes.
 
     \b
     Examples:
       xlrec-es index rollback shop
 
-    What was written since is taken along first: new documents, changes, deletions. Vectors of
-    another encoder stay behind: a document keeps the older version's own if its text is the same;
-    if not it has none until the next xlrec-ingest run, unless xlrec-ingest rollback encodes it.
+    Later writes are replayed first: new documents, changes, deletions. Vectors of another encoder
+    are not taken over: a document keeps the previous version's own if its text is the same. If not,
+    it has none until the next xlrec-ingest run; xlrec-ingest reencode-back encodes it at once.
     Searches go on; writes are refused (403, cluster_block_exception) for about a second. A second
     rollback goes forward again.
     """
@@ -275,7 +280,7 @@ def show_rollback_plan(client: Elasticsearch, plan: rolling_back.RollbackPlan) -
 def show_rollback(report: rolling_back.RollbackReport, name: str, *, as_json: bool) -> None:
     """Print what was done."""
     if as_json:
-        echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
+        echo(json.dumps(versioned(dataclasses.asdict(report)), ensure_ascii=False, indent=2))
         return
     echo(
         f"{name} is {report.index} now; it was {report.source}. {report.copied} documents written "
@@ -307,24 +312,24 @@ def _carry_out(
         return
     swap_note.move_alias(client, change)
     if as_json:
-        echo(json.dumps({"index": change.target, "source": change.live}))
+        echo(json.dumps(versioned({"index": change.target, "source": change.live})))
         return
     echo(f"{change.name} is {change.target} now; it was {change.live or 'nothing'}")
 
 
 @index.command()
 @_on_versions
-@click.option("--newer", is_flag=True, help="Versions newer than the live one go too.")
-@_dry_run_option
+@click.option("--newer", is_flag=True, help="Delete versions newer than the active one, too.")
+@dry_run_option
 @_yes_option
 def prune(name: str, client: Elasticsearch, newer: bool, dry_run: bool, yes: bool) -> None:
-    """Delete versions of NAME older than the live one, except for the one that was live before.
+    """Delete versions of NAME older than the active one, except for the previous one.
 
     \b
     Examples:
       xlrec-es index prune shop
 
-    What another alias stands for stays too, and so does what xlrec-es did not make.
+    Versions used by another alias are kept, and so are indices that xlrec-es did not create.
     """
     from xlrec_es.versions import aliases, inventory
 
@@ -342,7 +347,7 @@ def prune(name: str, client: Elasticsearch, newer: bool, dry_run: bool, yes: boo
 
 @index.command()
 @_on_versions
-@_dry_run_option
+@dry_run_option
 @_yes_option
 def adopt(name: str, client: Elasticsearch, dry_run: bool, yes: bool) -> None:
     """Turn an index NAME into an alias NAME of it, so that versions can be swapped behind it.
@@ -351,9 +356,9 @@ def adopt(name: str, client: Elasticsearch, dry_run: bool, yes: bool) -> None:
     Examples:
       xlrec-es index adopt shop
 
-    Its files are linked, not copied, which takes about a second. Searches go on; writes are refused
+    Its files are linked, not copied, which takes about a second. Searches go on. Writes are refused
     meanwhile (403, cluster_block_exception; in the last moment 404, index_not_found_exception), so
-    pause what writes, or have it try again. An alias of one index is fit as it is.
+    pause or retry them. If NAME is already an alias of one index, there is nothing to do.
     """
     from xlrec_es.versions import adoption, inventory
 

@@ -11,6 +11,7 @@ from xlrec_es.cli.options.config_file import config_option
 SECTIONS = {
     "Start": {
         "demo": LazyCommand("xlrec_es.cli.demo:run_demo", "Run a demo on a local Elasticsearch."),
+        "init": LazyCommand("xlrec_es.cli.init:init", "Write a configuration file for a CATALOG."),
         "node": LazyCommand("xlrec_es.cli.node:node", "Run a local Elasticsearch for testing."),
         "doctor": LazyCommand(
             "xlrec_es.cli.doctor:doctor", "Check the cluster, the key and the index."
@@ -24,8 +25,8 @@ SECTIONS = {
         "query": LazyCommand(
             "xlrec_es.cli.recommend:print_query", "Print the searches that recommend sends."
         ),
-        "indicators": LazyCommand(
-            "xlrec_es.cli.indicators:indicators", "Show what was learned from interactions."
+        "inspect": LazyCommand(
+            "xlrec_es.cli.inspect:inspect", "Show the learned associations of an item."
         ),
     },
     "Measure": {
@@ -42,19 +43,21 @@ SECTIONS = {
     },
     "Operate": {
         "index": LazyCommand("xlrec_es.cli.index:index", "Manage the versions of an index."),
-        "reindex": LazyCommand(
-            "xlrec_es.cli.reindex:reindex", "Copy an index into a new version, and swap."
-        ),
         "role": LazyCommand("xlrec_es.cli.role:role", "Print the minimum privileges of a key."),
     },
 }
+
+RENAMED = {"indicators show": "inspect", "reindex": "index reindex"}
+"""Present names of commands by old ones."""
 
 
 @click.group(
     cls=XlrecGroup,
     lazy=SECTIONS,
+    renamed=RENAMED,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Completion in bash: eval "$(_XLREC_ES_COMPLETE=bash_source xlrec-es)"\n\n'
+    epilog="Documentation: xlrec_es/README.md, xlrec_es/OPERATIONS.md, xlrec_es/EVALUATION.md\n\n"
+    'Completion in bash: eval "$(_XLREC_ES_COMPLETE=bash_source xlrec-es)"\n\n'
     "XLREC_DEBUG=1 shows the traceback of an error in place of its sentence.",
 )
 @click.version_option(__version__, prog_name="xlrec-es")

@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 import click
 
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.outcome import UNWELL, versioned
+from xlrec_es.cli.options.shared import json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import UsageError
 from xlrec_es.node import NodeInfo, lifecycle
@@ -29,12 +32,9 @@ def _folder_option(command: F) -> F:
         envvar="XLREC_NODE_FOLDER",
         show_envvar=True,
         metavar="FOLDER",
-        help="Where the node keeps its data.",
+        help="Folder of the local Elasticsearch's data.",
         show_default="your own data folder",
     )(command)
-
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(cls=sections.SectionedGroup)
@@ -53,15 +53,17 @@ def node() -> None:
     envvar="XLREC_NODE_PORT",
     show_envvar=True,
     metavar="N",
-    help="HTTP port on 127.0.0.1.",
+    help="HTTP port to listen on.",
     show_default="the first free one from 9200",
 )
-@click.option(
-    "--version",
+@renamed_option(
+    "--es-version",
+    "version",
+    old=("--version",),
     type=click.Choice([server.version for server in SERVERS]),
     envvar="XLREC_NODE_VERSION",
     show_envvar=True,
-    help="Elasticsearch's version.",
+    help="Version of Elasticsearch.",
     show_default="the newest that the Java found can run",
 )
 @click.option(
@@ -71,32 +73,33 @@ def node() -> None:
     envvar="XLREC_NODE_HEAP",
     show_envvar=True,
     metavar="SIZE",
-    help="The server's memory, as 512m or 2g.",
+    help="Memory of the server's heap, such as 512m or 2g.",
 )
 @click.option(
     "--setting",
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An Elasticsearch setting of your own; may be repeated.",
+    help="Elasticsearch setting to start with. Repeatable.",
 )
-@click.option(
-    "--timeout",
-    "timeout_s",
+@renamed_option(
+    "--start-timeout",
+    "start_timeout_s",
+    old=("--timeout", "--timeout-s"),
     type=click.FloatRange(min=1),
     default=lifecycle.START_TIMEOUT_S,
     show_default=True,
     metavar="SECONDS",
-    help="Seconds until it must answer.",
+    help="Seconds until the node must answer.",
 )
-@_json_option
+@json_option
 def start(
     folder: Path | None,
     port: int | None,
     version: str | None,
     heap: str,
     settings: tuple[str, ...],
-    timeout_s: float,
+    start_timeout_s: float,
     as_json: bool,
 ) -> None:
     """Start the node and print its URL; one that runs already is left as it is.
@@ -112,7 +115,7 @@ def start(
             version=version,
             heap=heap,
             settings=_parse_settings(settings),
-            timeout_s=timeout_s,
+            timeout_s=start_timeout_s,
         )
     if not info.language_analyzers:
         echo(
@@ -132,7 +135,7 @@ def start(
 @node.command()
 @_folder_option
 def stop(folder: Path | None) -> None:
-    """Stop the node. Its data stay; to be rid of them, delete its folder.
+    """Stop the node. Its data stay; delete its folder to remove them.
 
     \b
     Examples:
@@ -144,10 +147,10 @@ def stop(folder: Path | None) -> None:
 
 @node.command()
 @_folder_option
-@_json_option
+@json_option
 @click.pass_context
 def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
-    """Say whether the node runs; the exit code is 0 if it answers and 1 if not.
+    """Say whether the node runs; the exit code is 0 if it answers and 5 if not.
 
     \b
     Examples:
@@ -156,28 +159,30 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     found = lifecycle.status(folder)
     if as_json:
         details = json.loads(_as_json(found.info)) if found.info else {}
-        echo(json.dumps({"state": found.state, **details}))
+        echo(json.dumps(versioned({"state": found.state, **details})))
     elif found.info:
         info = found.info
         echo(f"running at {info.url} (Elasticsearch {info.version}, process {info.pid})")
     else:
         echo(found.state)
     if found.info is None:
-        ctx.exit(1)
+        ctx.exit(UNWELL)
 
 
 @node.command()
 @_folder_option
-@click.option(
-    "-n",
+@renamed_option(
     "--lines",
+    old=("-n",),
     type=click.IntRange(min=0),
     default=50,
     show_default=True,
     metavar="N",
-    help="How many of the last lines to print.",
+    help="Number of last lines to print.",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on printing until the node ends, or Ctrl-C.")
+@renamed_option(
+    "--follow", old=("-f",), is_flag=True, help="Wait for more at the end, until Ctrl-C."
+)
 def logs(folder: Path | None, lines: int, follow: bool) -> None:
     """Print the end of what the server logged since its last start.
 
@@ -204,7 +209,7 @@ def _parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _as_json(info: NodeInfo) -> str:
-    return json.dumps(asdict(info), default=str)
+    return json.dumps(versioned(asdict(info)), default=str)
 
 
 @contextmanager

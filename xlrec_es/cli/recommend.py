@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from xlrec_es.cli import query_forms
-from xlrec_es.cli.options import sections
+from xlrec_es.cli.options import query_forms, sections
 from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.outcome import versioned
 from xlrec_es.cli.options.recommend import how_options, request_options
-from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cli.options.shared import (
+    connection_options,
+    explain_option,
+    index_option,
+    json_option,
+    size_option,
+)
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UnknownItems
@@ -31,12 +38,10 @@ LEAST_SHARE = 0.05
 
 @sections.command()
 @request_options
-@click.option(
-    "--size", "-n", default=10, show_default=True, metavar="N", help="How many recommendations."
-)
-@click.option("--skip-unknown", is_flag=True, help="Go on without the IDs that nothing has.")
-@click.option("--explain", is_flag=True, help="What each leg said of each, and all its reasons.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@size_option()
+@click.option("--skip-unknown", is_flag=True, help="Ignore IDs that are not in the index.")
+@explain_option
+@json_option
 def recommend(
     recommender: Recommender,
     history: History,
@@ -52,7 +57,7 @@ def recommend(
     Examples:
       xlrec-es recommend -i shop 7 8
       xlrec-es recommend -i shop -l ja=0.7 -l de=0.3 7 8
-      xlrec-es recommend -i shop --user ann --events clicks
+      xlrec-es recommend -i shop --user ann --events-index clicks
       xlrec-es recommend -i shop --filter '{"range": {"price": {"lte": 20}}}' 7 8
 
     Target languages are those that the liked items are not in, unless you name some.
@@ -60,7 +65,7 @@ def recommend(
     result = recommender.recommend(history, languages=languages, size=size)
     if result.unknown_items and not skip_unknown:
         raise UnknownItems(
-            f"no work or document has the id {', '.join(map(repr, result.unknown_items))}; "
+            f"no item or document has the id {', '.join(map(repr, result.unknown_items))}; "
             "correct it, or give --skip-unknown",
             items=result.unknown_items,
         )
@@ -69,7 +74,7 @@ def recommend(
 
 def _print(result: Recommendations, *, as_json: bool, explain: bool = False) -> None:
     if as_json:
-        echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False, indent=2))
+        echo(json.dumps(versioned(dataclasses.asdict(result)), ensure_ascii=False, indent=2))
         return
     Console().print(explained_table(result) if explain else recommendations_table(result))
     if explain:
@@ -79,15 +84,15 @@ def _print(result: Recommendations, *, as_json: bool, explain: bool = False) -> 
 
 
 def _told(share: LanguageShare) -> str:
-    seats = "by score" if share.seats is None else f"of {share.seats} seats"
-    return f"{share.language} {share.filled} {seats}"
+    slots = "by score" if share.slots is None else f"of {share.slots} slots"
+    return f"{share.language} {share.filled} {slots}"
 
 
 def recommendations_table(result: Recommendations) -> Table:
     """A table of recommendations, for people."""
-    table = Table("language", "id", "title", "score", "legs (rank)", "because of")
+    table = Table("language", "id", "title", "score", "retrievers (rank)", "because of")
     for item in result.items:
-        legs = ", ".join(f"{leg} ({score.rank})" for leg, score in item.legs.items())
+        legs = ", ".join(f"{leg} ({score.rank})" for leg, score in item.retrievers.items())
         cells = (
             item.language,
             item.id,
@@ -101,11 +106,21 @@ def recommendations_table(result: Recommendations) -> Table:
 
 
 def explained_table(result: Recommendations) -> Table:
-    """What each leg said of each recommendation, one line a leg, and who spoke for it."""
-    table = Table("language", "id", "title", "score", "leg", "rank", "says", "share", "because of")
+    """What each retriever found, a line for each, and the liked items that explain it."""
+    table = Table(
+        "language",
+        "id",
+        "title",
+        "score",
+        "retriever",
+        "rank",
+        "score there",
+        "share",
+        "because of",
+    )
     for item in result.items:
         first = (item.language, item.id, item.title or "", f"{item.score:.3f}")
-        for number, (leg, said) in enumerate(item.legs.items()):
+        for number, (leg, said) in enumerate(item.retrievers.items()):
             cells = (leg, str(said.rank), f"{said.score:.3f}", f"{said.share:.0%}")
             whole = ("",) * len(first) if number else first
             table.add_row(*whole, *cells, "" if number else reasons_of(item, least=0.0))
@@ -136,21 +151,22 @@ def reasons_of(item: Recommendation, *, least: float = LEAST_SHARE, most: int | 
     "languages",
     multiple=True,
     metavar="LANG",
-    help="Target language with its variants. Repeatable.",
+    help="Target language with its variants (zh: zh-CN too). Repeatable.",
     show_default="every language of the index but those of the item; with jaccard, those of the "
     "item",
 )
-@click.option(
-    "--measure",
+@renamed_option(
+    "--similarity",
+    "measure",
+    old=("--measure",),
     type=click.Choice(MEASURES),
-    help="How alike: cosine of the vectors, l2_norm (their distance as 1 / (1 + distance²), in "
-    "the same order), or jaccard: words of one language that both texts have, of all that either "
-    "has.",
-    show_default="all legs, as recommend",
+    help="Rank by one similarity: cosine of the vectors, l2_norm (1 / (1 + distance²), the same "
+    "order), or jaccard (common words among the words of both texts, in one language).",
+    show_default="all retrievers, as recommend",
 )
-@click.option("--size", "-n", default=10, show_default=True, metavar="N", help="How many.")
-@click.option("--explain", is_flag=True, help="What each leg said of each.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@size_option()
+@explain_option
+@json_option
 @how_options
 @connection_options
 def similar(
@@ -169,7 +185,7 @@ def similar(
     \b
     Examples:
       xlrec-es similar -i shop 7
-      xlrec-es similar -i shop -l ja --measure jaccard 7
+      xlrec-es similar -i shop -l ja --similarity cosine 7
     """
     from xlrec_es.recommend.recommender import Recommender
 
@@ -181,16 +197,19 @@ def similar(
 
 @sections.command("query")
 @request_options
-@click.option(
+@renamed_option(
     "--format",
-    "-f",
+    "-F",
     "form",
+    old=("-f",),
     type=click.Choice(query_forms.FORMS),
     default="console",
     show_default=True,
-    help="For Kibana's console, curl or Python, or one JSON array of {language, leg, body}.",
+    help="Form of the searches: for Kibana's console, curl, Python, or JSON.",
 )
-@click.option("--short", is_flag=True, help="Cut vectors short, for reading.")
+@click.option(
+    "--short", is_flag=True, help="Shorten vectors, for reading; the searches then do not run."
+)
 def print_query(
     recommender: Recommender,
     history: History,

@@ -1,4 +1,4 @@
-"""`xlrec-es reindex`."""
+"""`xlrec-es index reindex`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.outcome import versioned
 from xlrec_es.cli.options.reindex import _DEFAULTS, How, reindex_options
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
@@ -40,14 +41,15 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
 
     \b
     Examples:
-      xlrec-es reindex shop --shards 4
+      xlrec-es index reindex shop --shards 4 --dry-run
+      xlrec-es index reindex shop --shards 4
 
-    The live version of NAME is copied and verified, with no downtime.
+    It changes shards, settings or mappings of NAME, with no downtime. Vectors are copied, not
+    computed; xlrec-ingest reencode computes them.
 
-    For other shards, settings or mappings; vectors are copied, not computed. For another encoder:
-    xlrec-ingest reindex. Searches go on, and so do writes, which are caught up; they are refused
-    (403, cluster_block_exception) for about a second before the swap. If it is stopped, the same
-    command goes on. If the new version is not good enough, NAME stays as it is.
+    Searches go on, and so do writes, which are replayed. Writes are refused (403,
+    cluster_block_exception) for about a second before the swap. A command that was stopped goes on
+    when it is repeated. Exit code 4: refused by a gate, and NAME stays as it is.
     """
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.versions import reindex as reindexing
@@ -100,7 +102,7 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
             Console(stderr=True).print(_checks(error.checks))
         raise
     if how.as_json:
-        echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False, indent=2))
+        echo(json.dumps(versioned(dataclasses.asdict(report)), ensure_ascii=False, indent=2))
         return
     Console().print(_checks(report.checks))
     _show(report, work.plan.versions.name)

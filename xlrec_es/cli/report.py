@@ -1,4 +1,4 @@
-"""`xlrec-es report`: an evaluation as a page for people."""
+"""`xlrec-es report`: an evaluation as an HTML page."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ from xlrec_es.errors import InvalidJson, UsageError
     type=click.Path(path_type=Path, dir_okay=False),
     default="report.html",
     show_default=True,
-    help="The HTML file.",
+    help="HTML file to write.",
 )
 @click.option(
     "--figures",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Write the pictures into this folder too, a file each.",
+    help="Folder to write the charts into as well, a file each.",
 )
 @click.option(
     "--format",
+    "-F",
     "kind",
     type=click.Choice(["svg", "png"]),
     default="svg",
     show_default=True,
-    help="Of these files.",
+    help="Format of the files of --figures.",
 )
 def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -> None:
     """Make an HTML report of an EVALUATION.
 
     \b
     Examples:
-      xlrec-es evaluate likes.tsv -i shop --json > evaluation.json
+      xlrec-es evaluate interactions.tsv -i shop --json > evaluation.json
       xlrec-es report evaluation.json -o report.html --figures slides --format png
 
     EVALUATION is the JSON that `xlrec-es evaluate --json` printed.
 
-    Pictures with their tables, lists of some persons with reasons, and how to repeat it. The file
-    needs no network.
+    The report has charts with their tables, lists of some users with explanations, and the command
+    that repeats it. It needs no network.
     """
     from xlrec_es.report.evaluation_page import render
 

@@ -8,6 +8,8 @@ import textwrap
 import click
 
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.recommend import events_index_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster import roles
 
@@ -15,7 +17,7 @@ _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
 
 
 def _listed() -> str:
-    """What each kind is enough for, in lines that fit 80 columns."""
+    """What each kind allows, in lines that fit 80 columns."""
     indent = " " * (max(map(len, roles.ROLES)) + 2)
     return "\n".join(
         textwrap.fill(
@@ -36,7 +38,7 @@ Examples:
   xlrec-es role writer --index shop --deletes
   curl --json @key.json -u elastic https://search.example:9200/_security/api_key
 
-Nothing is sent. What each kind is enough for:
+Nothing is sent. What each kind allows:
 
 \b
 {_listed()}
@@ -56,34 +58,41 @@ Nothing is sent. What each kind is enough for:
     metavar="INDEX",
     help="Alias of the index, or a pattern for several (shop-*). Repeatable.",
 )
-@click.option("--events", metavar="INDEX", help="Index of events that --user reads.")
-@click.option("--source", metavar="INDEX", help="Index that a --companion is for: to be read.")
+@events_index_option
+@renamed_option(
+    "--source-index",
+    "source",
+    old=("--source",),
+    metavar="INDEX",
+    help="Index that a companion belongs to, which is read.",
+)
 @click.option(
     "--deletes",
     is_flag=True,
-    help='A writer may delete documents too, for records with {"_op": "delete"} and companions.',
+    help='Allow a writer to delete documents, for records with {"_op": "delete"} and companions.',
 )
-@click.option(
+@renamed_option(
     "--format",
-    "-f",
+    "-F",
     "form",
+    old=("-f",),
     type=click.Choice(["role", "api-key"]),
     default="role",
     show_default=True,
-    help="Body of PUT /_security/role/<name>, or of POST /_security/api_key.",
+    help="Form: body of PUT /_security/role/<name>, or of POST /_security/api_key.",
 )
-@click.option("--console", is_flag=True, help="The whole request, for Kibana's console.")
+@click.option("--console", is_flag=True, help="Print the whole request, for Kibana's console.")
 def role(
     kind: str,
     names: tuple[str, ...],
-    events: str | None,
+    events_index: str | None,
     source: str | None,
     deletes: bool,
     form: str,
     console: bool,
 ) -> None:
     """Print a role, or an API key."""
-    described = roles.descriptor(kind, names, events=events, source=source, deletes=deletes)
+    described = roles.descriptor(kind, names, events=events_index, source=source, deletes=deletes)
     line, body = _REQUESTS[form](roles.role_name(kind, names), described)
     if console:
         echo(line)

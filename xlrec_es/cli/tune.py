@@ -1,4 +1,4 @@
-"""`xlrec-es tune`: fusion weights for an index, learned from likes."""
+"""`xlrec-es tune`: fusion weights for an index, learned from interactions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from rich.table import Table
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.shared import dry_run_option, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.evaluate.evaluator import NDCG, RECALL
@@ -25,22 +28,24 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 
 @sections.command()
 @job_options
-@click.option(
-    "--measure",
+@renamed_option(
+    "--metric",
+    "measure",
+    old=("--measure",),
     type=click.Choice([RECALL, NDCG]),
     default=RECALL,
     show_default=True,
-    help="What is to become better, in the mean over the pools.",
+    help="Metric to maximize, averaged over the pools.",
 )
 @click.option(
     "--interests",
     multiple=True,
     type=click.IntRange(1, 100),
     metavar="N",
-    help="Try so many interests too; each number takes another round of searches. Repeatable.",
+    help="Number of interests to try too; each takes another round of searches. Repeatable.",
 )
-@click.option("--dry-run", is_flag=True, help="Learn and show, but write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@dry_run_option
+@json_option
 def tune(
     job: EvaluationJob,
     measure: str,
@@ -53,13 +58,13 @@ def tune(
 
     \b
     Examples:
-      xlrec-es tune likes.tsv -i shop --dry-run
+      xlrec-es tune interactions.tsv -i shop --dry-run
 
-    They are written into the index if they are better.
+    They are written into the index if they are better, and serve every request from then on.
 
-    The split is that of xlrec-es evaluate, and the index's indicators must be learned from its
-    training part. What is found by cross-validation on some persons is checked on others; a gain
-    inside the noise is not taken. From then on, whoever asks the index is served by it.
+    The split is that of xlrec-es evaluate, and the index must have learned from its training part
+    only. Weights are chosen by cross-validation on some users and checked on others. A gain that
+    is not statistically significant is not taken.
     """
     from xlrec_es.evaluate import tuning
 
@@ -77,7 +82,7 @@ def tune(
             step=lambda n: progress.update(task, advance=1, total=n),
         )
     if as_json:
-        echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(versioned(report), option=orjson.OPT_INDENT_2))
     else:
         _show(report, Console())
 
@@ -85,7 +90,7 @@ def tune(
 def _show(report: Mapping[str, Any], console: Console) -> None:
     for note in report["notes"]:
         console.print(f"- {note}")
-    weights = Table("leg", "before", "proposed", "least", "most", box=box.SIMPLE)
+    weights = Table("retriever", "before", "proposed", "least", "most", box=box.SIMPLE)
     for leg, before in report["before"].items():
         folds = [fold[leg] for fold in report["folds"]]
         numbers = (before, report["proposed"][leg], min(folds), max(folds))
@@ -98,18 +103,18 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
     persons = report["persons"]
     for pool, found in report["on other persons"].items():
         table = Table(title=f"{pool} pool", title_justify="left", box=box.SIMPLE)
-        table.add_column(f"on {persons['checking']} other persons")
+        table.add_column(f"on {persons['checking']} other users")
         table.add_column(report["measure"])
         for name, worth in found["systems"].items():
             table.add_row(name, f"{worth['mean']:.3f} [{worth['low']:.3f}, {worth['high']:.3f}]")
         console.print(table)
     gain = report["gain on other persons"]
     text = f"gain {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
-    tried = f"{report['trials']} settings tried on {persons['tuning']} persons"
+    tried = f"{report['trials']} settings tried on {persons['tuning']} users"
     console.print(f"{text}, p = {gain['p_value']:.3f}; {tried}")
     if report["written"]:
         console.print(f"written into {report['index']}")
     elif report["accepted"]:
-        console.print("better; nothing is written, as you asked")
+        console.print("better; nothing is written, because of --dry-run")
     else:
-        console.print("the gain is inside the noise: the weights stay as they are")
+        console.print("the gain is not statistically significant: the weights stay as they are")

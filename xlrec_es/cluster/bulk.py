@@ -9,7 +9,7 @@ Sending again is safe: a document is written under its own id and version.
 A bulk request to an index that is not there makes it, with a mapping of Elasticsearch's own, unless
 the key may not (`xlrec-es role` prints such roles). So before each request the index is asked for
 the id that it alone has: one that is deleted stays deleted but for these milliseconds, and one that
-was made anew in its place is told from it.
+was made again in its place is told from it.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class BulkWriter:
         Raises:
             WriteError: A request does not get through in the time allowed.
             IndexNotFound: The index is gone.
-            IndexUnusable: It was made anew by somebody else.
+            IndexUnusable: It was made again by somebody else.
             ClusterError: The credentials do not allow writing.
         """
         written: Written[D] = Written()
@@ -318,9 +318,9 @@ class BulkWriter:
         self._uuid = self._uuid or uuid
         if uuid != self._uuid:
             raise IndexUnusable(
-                f"{self._index} was deleted and made anew by somebody else while it was written "
-                "to; nothing more is written into it. See whether it is as it should be, and run "
-                "this again"
+                f"{self._index} was deleted and created again by another program while it was "
+                "written to; nothing more is written into it. See whether it is as it should be, "
+                "and run this again"
             )
 
     def _halve(self, operations: Sequence[Operation[D]], reason: str) -> _Outcome[D]:

@@ -22,6 +22,7 @@ TOO_LARGE = 413
 
 # By the number of a block, in Elasticsearch's own sentences, the setting that takes it off.
 _BLOCKS = {"5": "read_only", "7": "read", "8": "write", "9": "metadata"}
+_SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([\w ]+)")
 _BLOCK = re.compile(r"FORBIDDEN/(\d+)/")
 
 
@@ -70,9 +71,16 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
         ) from error
     except elasticsearch.TransportError as error:
         raise ClusterUnreachable(
-            f"no Elasticsearch at {nodes} ({error.message.split(chr(10))[0]}); "
+            f"no Elasticsearch at {nodes} ({_why(error)}); "
             "check --url (XLREC_URL), or start one with: xlrec-es node start"
         ) from error
+
+
+def _why(error: elasticsearch.TransportError) -> str:
+    """Why there is no connection: the system's own words, such as `connection refused`."""
+    line = str(error.message).split("\n")[0]
+    told = _SYSTEM_ERROR.search(line)
+    return told[1].strip().lower() if told else line
 
 
 def _refusal(nodes: str, error: elasticsearch.ApiError) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # half a second, which `--help` and mistakes in options do no
     from elasticsearch import Elasticsearch
 
 INSECURE = (
-    "the cluster's certificate is not checked: whoever sits in between can read and change "
+    "the cluster's certificate is not checked: anyone in between can read and change "
     "everything, the credentials too. Give --ca-certs (XLREC_CA_CERTS) in place of --insecure"
 )
 
@@ -66,7 +66,7 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
     Args:
         connection: Where and who.
         max_retries: Repeats of a request after a connection error, 429, 502, 503 or 504; 0 for
-            whoever repeats requests itself.
+            callers that repeat requests themselves.
 
     Raises:
         ConfigError: The options contradict each other, or the client refuses them.
@@ -100,7 +100,7 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
         warnings.warn(INSECURE, InsecureConnectionWarning, stacklevel=2)
     if (c.api_key or c.password) and goes_in_the_open(c.url):
         warnings.warn(
-            f"the credentials go to {c.url} in the open: whoever sits in between can read them. "
+            f"the credentials go to {c.url} in the open: anyone in between can read them. "
             "Use an address with https://",
             InsecureConnectionWarning,
             stacklevel=2,

@@ -93,7 +93,7 @@ def passes(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where an index is, for whoever works with it for long.
+    """Where an index is, for work with it that takes long.
 
     Attributes:
         client: Of the cluster.

@@ -19,7 +19,7 @@ _UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": GIB, "tb": 1024**4, "pb": 102
 class Need:
     """What the vectors of an index take, in the `int8_hnsw` index that the mapping makes.
 
-    A million of 384 dimensions, in one copy: 2.0 GB of disk and .45 GB of memory.
+    A million of 384 dimensions, in one copy: 2.0 GB of disk and 0.45 GB of memory.
     Source: Elasticsearch reference, "Tune approximate kNN search".
 
     Attributes:

@@ -64,14 +64,14 @@ def check_license(answer: Mapping[str, Any]) -> list[Finding]:
     kind, status = answer["type"], answer["status"]
     if status != "active":
         advice = "go back to the free one: POST _license/start_basic"
-        return [Finding("licence", "problem", f"the {kind} licence is {status}", advice)]
+        return [Finding("licence", "problem", f"the {kind} license is {status}", advice)]
     return [Finding("licence", "ok", f"{kind}; the free basic one is enough")]
 
 
 def check_modules(modules: Collection[str]) -> list[Finding]:
     """Out of the names that every node has."""
     if "x-pack-core" not in modules:
-        message = "x-pack-core is missing, which licences and sparse vectors need"
+        message = "x-pack-core is missing, which licenses and sparse vectors need"
         return [Finding("modules", "problem", message, "install Elastic's own distribution")]
     missing = [name for name in ("reindex", "lang-painless") if name not in modules]
     note = f"; {' and '.join(missing)} missing, which nothing here needs" if missing else ""

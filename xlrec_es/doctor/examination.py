@@ -105,7 +105,7 @@ def _privileges(patient: Patient) -> list[Finding]:
         answer = patient.client.security.has_privileges(cluster=sorted(cluster), index=[asked])
     except elasticsearch.ApiError as error:
         if error.status_code in _NO_SUCH_ENDPOINT:
-            message = "security is off: whoever reaches this cluster may do everything"
+            message = "security is off: anyone who reaches this cluster may do everything"
             advice = "set xpack.security.enabled to true before others can reach it"
             return [Finding("privileges", "warning", message, advice)]
         with friendly_errors(patient.client):

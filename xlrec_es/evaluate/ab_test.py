@@ -2,7 +2,7 @@
 
 One row of a log is one recommendation that was shown. Where rows say with which probability it was
 shown (`propensity`), the click-through rate is also estimated as it would be if everything were
-shown alike: each row weighs 1 / propensity, and the weights are normalised.
+shown alike: each row weighs 1 / propensity, and the weights are normalized.
 
 Source: Swaminathan and Joachims 2015, "The Self-Normalized Estimator for Counterfactual Learning"
 (NeurIPS 28).
@@ -28,7 +28,7 @@ COLUMNS = ("user", "variant", "item", "clicked", "propensity")
 CLICK_COLUMNS = ("user", "item")
 
 Click = tuple[str, str]
-"""Person and item."""
+"""User and item."""
 
 _CLICKED = {"1": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "": 0.0}
 
@@ -48,7 +48,7 @@ class Shown:
     propensity: list[float] = field(default_factory=list)
 
     def of(self, some: set[str]) -> tuple[NDArray[np.float64], list[str], NDArray[np.float64]]:
-        """Clicks, persons and propensities of some persons."""
+        """Clicks, users and propensities of some users."""
         rows = [row for row, person in enumerate(self.persons) if person in some]
         clicked = np.array([self.clicked[row] for row in rows], np.float64)
         propensity = np.array([self.propensity[row] for row in rows], np.float64)
@@ -56,7 +56,7 @@ class Shown:
 
 
 def read_clicks(rows: Iterable[Row]) -> Counter[Click]:
-    """How often each person clicked each item."""
+    """How often each user clicked each item."""
     return Counter((text_of(row["user"]), text_of(row["item"])) for row in rows)
 
 
@@ -67,7 +67,7 @@ def read_log(
 
     Args:
         rows: Of `COLUMNS`.
-        clicks: See `read_clicks`. Each click belongs to one row of its person and item, the first
+        clicks: See `read_clicks`. Each click belongs to one row of its user and item, the first
             that comes: what was shown three times and clicked once was clicked once of three. None:
             the rows say it themselves.
 
@@ -127,7 +127,7 @@ def _propensity(row: Row) -> float | None:
 def compare_variants(
     shown: Mapping[str, Shown], report: Mapping[str, int], *, seed: int
 ) -> dict[str, Any]:
-    """Click-through rates of two variants, with intervals over persons.
+    """Click-through rates of two variants, with intervals over users.
 
     Args:
         shown: See `read_log`.
@@ -149,7 +149,7 @@ def compare_variants(
     groups = {name: shown[name].of(seen[name] - both) for name in names}
     for name, (clicked, _, _) in groups.items():
         if not len(clicked):
-            raise UsageError(f"nobody saw {name!r} alone: give each person one variant")
+            raise UsageError(f"nobody saw {name!r} alone: give each user one variant")
     first, second = (groups[name] for name in names)
     gap = difference_of_groups(second[:2], first[:2], seed=seed)
     return {

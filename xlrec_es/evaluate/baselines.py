@@ -18,7 +18,7 @@ from xlrec_es.evaluate.catalogue import Pool, mean_directions
 from xlrec_es.evaluate.protocol import Case
 from xlrec_es.interactions.digests import ids_as_numbers
 from xlrec_es.interactions.likes import Likes
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 Scores = NDArray[np.float64]
 """Shape (n_works,), higher is better; -inf: not recommended."""
@@ -30,7 +30,12 @@ Scorer = Callable[[Case], Scores]
 
 
 def baselines(
-    pool: Pool, likes: Likes, training: NDArray[np.bool_], calibration: Calibration, *, seed: int
+    pool: Pool,
+    likes: Likes,
+    training: NDArray[np.bool_],
+    centering: LanguageCentering,
+    *,
+    seed: int,
 ) -> dict[str, Scorer]:
     """Each baseline by its name.
 
@@ -38,12 +43,12 @@ def baselines(
         pool: What can be recommended.
         likes: Of works of the pool.
         training: Shape (n_likes,): which of them may be learned from.
-        calibration: Of the pool's vectors; the raw mean vector undoes it.
+        centering: Of the pool's vectors; the raw mean vector undoes it.
         seed: Of `random`.
     """
     together = _Together(likes, training)
     numbers = {work: number for number, work in enumerate(pool.works)}
-    raw = pool.raw_vectors(calibration)
+    raw = pool.raw_vectors(centering)
     directions = mean_directions(raw, pool.work, len(pool.works))
 
     def rows(case: Case) -> list[int]:
@@ -89,7 +94,7 @@ def best(scores: Scores, allowed: NDArray[np.bool_], k: int) -> list[int]:
 
 
 class _Together:
-    """Which works are liked by the same persons, counted when it is asked for."""
+    """Which works are liked by the same users, counted when it is asked for."""
 
     def __init__(self, likes: Likes, training: NDArray[np.bool_]) -> None:
         self._person = likes.person[training]
@@ -99,7 +104,7 @@ class _Together:
         self._counted: dict[int, Scores] = {}
 
     def _both(self, work: int) -> Scores:
-        """How many persons like this work and each other one, shape (n_works,); itself: none."""
+        """How many users like this work and each other one, shape (n_works,); itself: none."""
         if work not in self._counted:
             likes_it = np.zeros(self._everybody, bool)
             likes_it[self._person[self._work == work]] = True
@@ -110,7 +115,7 @@ class _Together:
         return self._counted[work]
 
     def cosine(self, work: int) -> Scores:
-        """Cosine of the columns of persons, shape (n_works,)."""
+        """Cosine of the columns of users, shape (n_works,)."""
         lengths = np.sqrt(self.persons[work] * self.persons)
         cosines: Scores = self._both(work) / np.where(lengths > 0, lengths, 1.0)
         return cosines

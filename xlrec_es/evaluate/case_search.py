@@ -1,7 +1,7 @@
 """Ranked lists out of Elasticsearch for the cases of an evaluation.
 
-Every case is searched once, with every leg and in every language that any pool needs. From these
-answers each setting of the fusion makes its lists, in each pool; see `vectorized_fusion`.
+Every case is searched once, with every retriever and in every language that any pool needs. From
+these answers each setting of the fusion makes its lists, in each pool; see `vectorized_fusion`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.errors import UnknownItems, UsageError, XlrecError
 from xlrec_es.evaluate.protocol import Case
-from xlrec_es.evaluate.vectorized_fusion import LegScores, Ranked
+from xlrec_es.evaluate.vectorized_fusion import Ranked, RetrieverScores
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules
-from xlrec_es.recommend.options import LEGS, Options
+from xlrec_es.recommend.options import RETRIEVERS, Options
 from xlrec_es.recommend.ranking import Searched
 from xlrec_es.recommend.recommender import Recommender
 
@@ -24,7 +24,7 @@ SEEN = "seen"
 """The event of a work that is known, and says nothing: it is left out of lists and no more."""
 
 BATCH = 16
-"""Persons in a request: with 12 languages and four legs they are 768 searches."""
+"""Users in a request: with 12 languages and four retrievers they are 768 searches."""
 
 TIMEOUT_S = 120.0
 
@@ -80,24 +80,24 @@ def answers(
         client: Of the cluster.
         index: Alias or index.
         cases: Whom to search for.
-        options: How; legs are searched that have a weight there, all if there are none.
+        options: How; retrievers are searched that have a weight there, all if there are none.
         languages: In which.
 
     Yields:
         None for a case of whose history the index has nothing.
 
     Raises:
-        UsageError: `options.server_side`: weights are tried on what each leg says.
+        UsageError: `options.server_side`: weights are tried on what each retriever says.
         XlrecError: As for `Recommender.recommend`.
     """
     if options.server_side:
         raise UsageError(
-            "an evaluation fuses here, for Elasticsearch does not say what each leg found; "
+            "an evaluation fuses here, for Elasticsearch does not say what each retriever found; "
             "leave out server_side"
         )
-    every = options.weights or dict.fromkeys(LEGS, 1.0)
-    with_every_leg = replace(options, rules=RULES, weights=every)
-    recommender = Recommender(client, index, options=with_every_leg, timeout_s=TIMEOUT_S)
+    every = options.weights or dict.fromkeys(RETRIEVERS, 1.0)
+    with_every_retriever = replace(options, rules=RULES, weights=every)
+    recommender = Recommender(client, index, options=with_every_retriever, timeout_s=TIMEOUT_S)
     histories: Iterable[History] = map(history_of, cases)
     for found in recommender.search_many(histories, languages=languages, batch=BATCH):
         if isinstance(found, UnknownItems):  # of an index that has other works
@@ -109,7 +109,7 @@ def answers(
 
 
 def serve(
-    found: Iterable[LegScores],
+    found: Iterable[RetrieverScores],
     cases: Sequence[Case],
     settings: Mapping[str, Mapping[str, float]],
     *,
@@ -120,7 +120,7 @@ def serve(
     """Rank each case by each setting, in each pool.
 
     Args:
-        found: What the legs say of each of `cases`, in order.
+        found: What the retrievers say of each of `cases`, in order.
         cases: Whom to serve.
         settings: Fusion weights by the setting's name.
         mix: How languages share a list; see `reranking.share_out`.

@@ -18,7 +18,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.works import items_of, number_works, work_pages
 from xlrec_es.interactions.digests import ids_as_numbers
 from xlrec_es.languages import base_language
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.vectors.vector import Vector
 
 
@@ -33,7 +33,7 @@ class Pool:
         items: Work by item, which is a work or a document.
         work: Shape (n_documents,): number of each document's work.
         language: Of each document.
-        vectors: Shape (n_documents, dims), calibrated unit rows; zero without a vector.
+        vectors: Shape (n_documents, dims), centered unit rows; zero without a vector.
         tags: Of each document, with script and region; empty where these are the languages.
     """
 
@@ -46,9 +46,9 @@ class Pool:
     vectors: Vector
     tags: tuple[str, ...] = ()
 
-    def raw_vectors(self, calibration: Calibration) -> Vector:
-        """The documents' vectors before they were calibrated, shape (n_documents, dims)."""
-        return calibration.undo(self.vectors, self.tags or self.language)
+    def raw_vectors(self, centering: LanguageCentering) -> Vector:
+        """The documents' vectors before they were centered, shape (n_documents, dims)."""
+        return centering.undo(self.vectors, self.tags or self.language)
 
     def within(self, languages: Collection[str]) -> NDArray[np.bool_]:
         """Which works are to be had in at least one of these languages, shape (n_works,)."""

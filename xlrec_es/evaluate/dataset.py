@@ -35,7 +35,7 @@ from xlrec_es.recommend.reranking import AUTO
 
 LEARN = (
     "take the training part with --write-training FILE and learn from it: "
-    "xlrec-ingest indicators FILE --index INDEX"
+    "xlrec-ingest learn FILE --index INDEX"
 )
 
 FINETUNE = "evaluate with the split of its xlrec-ingest pairs, or make pairs with this one"
@@ -62,8 +62,8 @@ class EvaluationJob:
         method: See `protocol.split`.
         part: See `protocol.split`.
         cold: See `protocol.split`.
-        seed: Of the split, of the persons that are drawn, and of the intervals.
-        max_persons: At most so many persons; None: all.
+        seed: Of the split, of the users that are drawn, and of the intervals.
+        max_persons: At most so many users; None: all.
         min_history: Likes in the source language that a case needs.
         k: Length of the lists.
         pools: Some of `protocol.POOLS` and `protocol.COLD_POOL`.
@@ -101,7 +101,7 @@ class Material:
 
     Attributes:
         live: The index.
-        pool: What it has; of renditions, those that count.
+        pool: What it has; of language versions, those that count.
         likes: All likes.
         parts: How they are split.
         cases: Whom is recommended to.
@@ -150,10 +150,10 @@ class Material:
         """Which works compete in a pool, whatever their language, shape (n_works,)."""
         return np.array([pool != COLD_POOL or work in self.cold for work in self.pool.works])
 
-    def legs(self) -> dict[str, dict[str, float]]:
-        """A setting for each leg alone; popularity is a baseline of its own."""
+    def retrievers(self) -> dict[str, dict[str, float]]:
+        """A setting for each retriever alone; popularity is a baseline of its own."""
         names = [DENSE, LEXICAL, *([COLLABORATIVE] if self.live.meta.indicators else [])]
-        return {f"{leg} alone": {leg: 1.0} for leg in names}
+        return {f"{retriever} alone": {retriever: 1.0} for retriever in names}
 
 
 def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
@@ -190,7 +190,7 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
         options = replace(options, search=replace(options.search, only=only))
     if leaks := target_leaks(cases):
         raise SourceError(f"a target has leaked into a history: {leaks[0]}")
-    raw = pool.raw_vectors(live.meta.calibration)
+    raw = pool.raw_vectors(live.meta.centering)
     cases, twins = without_twins(
         cases, pool.works, mean_directions(raw, pool.work, len(pool.works))
     )
@@ -247,7 +247,7 @@ def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
     persons = len({case.person for case in cases})
     reason = ""
     if persons < FEW_PERSONS:
-        reason = f"{persons} persons have a target that nobody likes in the training part"
+        reason = f"{persons} users have a target that nobody likes in the training part"
     elif works < job.k:
         reason = f"it has {works} works for a source language, and lists have {job.k} places"
     elif (most := _most(_only(material.pool, material.cold))) > MAX_TERMS:
@@ -256,7 +256,7 @@ def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
         return material
     others = tuple(kind for kind in job.pools if kind != COLD_POOL)
     if not others:
-        raise UsageError(f"there is no cold pool: {reason}; --cold makes works cold")
+        raise UsageError(f"there is no cold pool: {reason}; --cold-items makes some")
     told = (f"there is no cold pool: {reason}",) if cases else ()
     return replace(material, pools=others, notes=(*material.notes, *told))
 
@@ -290,7 +290,7 @@ def warnings_of(live: LiveIndex, likes: Likes, parts: Split) -> list[str]:
     if encoder == LEAKY:
         notes.append(
             "LEAK: the index's encoder was fine-tuned on likes that are targets here, so the dense "
-            "leg, borrowed indicators, and what contains them, look better than they are; "
+            "retriever, inherited indicators, and what contains them, look better than they are; "
             f"{FINETUNE}"
         )
     if encoder == UNKNOWN:
@@ -302,7 +302,7 @@ def warnings_of(live: LiveIndex, likes: Likes, parts: Split) -> list[str]:
     if indicators == LEAKY:
         notes.append(
             "LEAK: the index's indicators were learned from likes that are targets here, so the "
-            f"collaborative leg, and what contains it, looks better than it is; {LEARN}"
+            f"collaborative retriever, and what contains it, looks better than it is; {LEARN}"
         )
     if indicators == UNKNOWN:
         notes.append(
@@ -310,7 +310,7 @@ def warnings_of(live: LiveIndex, likes: Likes, parts: Split) -> list[str]:
             f"were among them cannot be told. To be sure, {LEARN}"
         )
     if live.meta.indicators and not live.meta.indicators.get("complete", True):
-        notes.append("the last run of xlrec-ingest indicators was cut short; run it again")
+        notes.append("the last run of xlrec-ingest learn was cut short; run it again")
     return notes
 
 

@@ -51,7 +51,7 @@ LABELS = {
 """What people call the measures, in tables and charts."""
 
 COLD_PERSONS = 5
-"""A work that fewer persons like in the training part is cold."""
+"""A work that fewer users like in the training part is cold."""
 
 MetricValues = NDArray[np.float64]
 """Shape (n_cases,); NaN where a case has none."""
@@ -70,7 +70,7 @@ class Ground:
         numbers: Row of each work.
         vectors: Shape (n_works, dims), unit rows.
         persons: How many like each work.
-        everybody: How many persons there are.
+        everybody: How many users there are.
         percentiles: See `metrics.popularity_percentiles`.
     """
 
@@ -90,7 +90,7 @@ class Ground:
             works: Ids.
             vectors: Shape (n_works, dims).
             persons: Shape (n_works,): how many like each.
-            everybody: How many persons there are.
+            everybody: How many users there are.
         """
         by_work = dict(zip(works, persons.tolist(), strict=True))
         numbers = {work: number for number, work in enumerate(works)}
@@ -156,7 +156,7 @@ def recall_by_pair(
         k: Places that count.
 
     Returns:
-        Persons, and a value for each, by source and target language.
+        Users, and a value for each, by source and target language.
     """
     found: dict[tuple[str, str], tuple[list[str], list[float]]] = defaultdict(lambda: ([], []))
     for case, ranked in zip(cases, lists, strict=True):

@@ -31,7 +31,7 @@ from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.recommend.recommender import Recommender
 
 SAMPLES, SHOWN = 3, 10
-"""Persons whose lists are shown, and how far down."""
+"""Users whose lists are shown, and how far down."""
 
 COMPARED = (RECALL, NDCG)
 """Measures by which systems are compared."""
@@ -70,7 +70,7 @@ def run_experiment(
         "notes": [
             *material.notes,
             *notes_against(client, job, material),
-            *calibration_notes(pools),
+            *centering_notes(pools),
             *degraded,
         ],
         "pools": pools,
@@ -144,7 +144,7 @@ def _pool_report(
                 )
                 for measured in COMPARED
             }
-    calibrated = compare(
+    centered = compare(
         values[MEAN_VECTOR][RECALL], values[RAW_MEAN][RECALL], persons, seed=job.seed
     )
     return {
@@ -152,7 +152,7 @@ def _pool_report(
         "persons": len(set(persons)),
         "works": len(works),
         "source share of the pool": _source_share(material, kind),
-        "calibration is better by": plain(calibrated),
+        "centering is better by": plain(centered),
         "systems": systems,
     }
 
@@ -184,7 +184,7 @@ def _pairs(
 
 
 def _sampled(job: EvaluationJob, material: Material) -> list[int]:
-    """Numbers of the cases that are shown, one of each of the first persons of a draw."""
+    """Numbers of the cases that are shown, one of each of the first users of a draw."""
     cases = material.cases_of(material.pools[0])
     persons = draw_order((case.person for case in cases), seed=job.seed)[:SAMPLES]
     first = {case.person: number for number, case in reversed([*enumerate(cases)])}
@@ -251,7 +251,7 @@ ENOUGH_PERSONS = 100
 
 
 def verdict(pools: Mapping[str, Any]) -> list[str]:
-    """Where another system is better than the recommender beyond the noise, in sentences.
+    """Where another system is significantly better than the recommender, in sentences.
 
     Args:
         pools: As in the report.
@@ -275,23 +275,23 @@ def verdict(pools: Mapping[str, Any]) -> list[str]:
                 and pair["recommender is better by"]["high"] < 0
             ]
     return found or [
-        "no leg and no baseline has more recall than the recommender beyond the noise, in any pool "
-        f"or pair of languages with {ENOUGH_PERSONS} persons"
+        "no retriever and no baseline has significantly more recall than the recommender, in any "
+        f"pool or pair of languages with {ENOUGH_PERSONS} users"
     ]
 
 
-def calibration_notes(pools: Mapping[str, Any]) -> list[str]:
-    """Where vectors as the encoder makes them find more than calibrated ones, in sentences.
+def centering_notes(pools: Mapping[str, Any]) -> list[str]:
+    """Where vectors as the encoder makes them find more than centered ones, in sentences.
 
     Args:
         pools: As in the report.
     """
     return [
-        f"{kind} pool: uncalibrated vectors find more, the mean vector's recall being "
+        f"{kind} pool: uncentered vectors find more, the mean vector's recall being "
         f"{-gap['mean']:.3f} [{-gap['high']:.3f}, {-gap['low']:.3f}] higher; make a version with "
-        "--calibration none, and evaluate it --against this one"
+        "--centering none, and evaluate it --against this one"
         for kind, pool in pools.items()
-        if (gap := pool["calibration is better by"])["high"] < 0
+        if (gap := pool["centering is better by"])["high"] < 0
     ]
 
 

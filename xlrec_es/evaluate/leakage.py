@@ -1,11 +1,11 @@
 """Whether what is evaluated has seen the targets. Pure.
 
-Four things could have. A history, or what else is known of the person: `target_leaks`. Another
+Four things could have. A history, or what else is known of the user: `target_leaks`. Another
 record of a target: `without_twins`. Indicators and the encoder, if likes that are targets were
 learned from: both remember which likes they learned from, in `_meta` (`learned_leak`).
 
-A calibration cannot: it is the mean direction of each language's texts, and knows of no likes. That
-a target's text is among those texts is no leak, for what is to be recommended is in the catalogue.
+A centering cannot: it is the mean direction of each language's texts, and knows of no likes. That
+a target's text is among those texts is no leak, for what is to be recommended is in the catalog.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def target_leaks(cases: Iterable[Case]) -> list[str]:
     """Cases whose targets are known to the recommender, in sentences; there must be none."""
     return [
         f"{sorted(known)[0]!r} is a target of {case.person!r} from {case.source} and among what "
-        "is known of this person"
+        "is known of this user"
         for case in cases
         if (known := case.targets & {*case.history, *case.seen})
     ]
@@ -39,12 +39,12 @@ def without_twins(
 ) -> tuple[list[Case], int]:
     """Take away targets whose text is that of a work of the history, word for word.
 
-    Such a target is not recommended but recognised: two records of one thing.
+    Such a target is not recommended but recognized: two records of one thing.
 
     Args:
         cases: As `make_cases` makes them.
         works: Ids, as many as there are rows.
-        raw: Shape (n_works, dims): uncalibrated unit rows, so that one text has one vector in
+        raw: Shape (n_works, dims): uncentered unit rows, so that one text has one vector in
             whatever language it is said to be.
 
     Returns:

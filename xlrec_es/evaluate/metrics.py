@@ -41,7 +41,7 @@ def recall_at_k(ranked: Sequence[str], relevant: Collection[str], k: int) -> flo
 
 
 def ndcg_at_k(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
-    """Normalised discounted cumulative gain: like recall, but a higher place counts more.
+    """Normalized discounted cumulative gain: like recall, but a higher place counts more.
 
     Args:
         ranked: Works, best first, each once.
@@ -61,7 +61,7 @@ def ndcg_at_k(ranked: Sequence[str], relevant: Collection[str], k: int) -> float
 
 
 def reciprocal_rank_at_k(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
-    """1 / the place of the first relevant work; its mean over persons is called MRR.
+    """1 / the place of the first relevant work; its mean over users is called MRR.
 
     Args:
         ranked: Works, best first, each once.
@@ -105,15 +105,15 @@ def coverage(lists: Iterable[Sequence[str]], pool: Collection[str]) -> float:
 
 
 def novelty(ranked: Sequence[str], persons: Mapping[str, float], everybody: int) -> float:
-    """How surprising the works are: mean of -log2 of the part of all persons who know each.
+    """How surprising the works are: mean of -log2 of the part of all users who know each.
 
     Args:
         ranked: Works; without any, the answer is NaN.
         persons: How many know each work; one that is not named is known by nobody.
-        everybody: How many persons there are.
+        everybody: How many users there are.
 
     Returns:
-        Bits, at least 0. One person more is reckoned for each work, so that what nobody knows has
+        Bits, at least 0. One user more is computed for each work, so that what nobody knows has
         a finite value.
     """
     known = [(persons.get(work, 0) + 1) / (everybody + 1) for work in ranked]
@@ -139,7 +139,7 @@ def intra_list_diversity(vectors: Vector) -> float:
 
 
 def popularity_percentiles(persons: Mapping[str, float]) -> dict[str, float]:
-    """How popular each work is among all: the part of the works that fewer persons like.
+    """How popular each work is among all: the part of the works that fewer users like.
 
     Works that are liked by as many share the middle of their places, so the mean over all works is
     0.5, and a list whose mean lies above prefers what is popular.

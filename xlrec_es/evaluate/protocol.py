@@ -1,6 +1,6 @@
-"""Can the works that a person likes in other languages be found from those in one language?
+"""Can the works that a user likes in other languages be found from those in one language?
 
-The protocol is that of xlrec_es/EVALUATION.md, "Protocol": a case is one person and one source
+The protocol is that of xlrec_es/EVALUATION.md, "Protocol": a case is one user and one source
 language; the history is what they liked in it, the targets what they liked in other languages and
 not in it. Likes are split first: histories come from the training part, targets from what is held
 out. Pure.
@@ -42,7 +42,7 @@ AT_RANDOM = "random"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One person, seen from one source language.
+    """One user, seen from one source language.
 
     Attributes:
         person: Id.
@@ -71,7 +71,7 @@ class Split:
 
     Attributes:
         method: `time`: what was liked from a moment on is held out; `random`: a part of each
-            person's likes, drawn.
+            user's likes, drawn.
         training: Shape (n_likes,): True for likes that may be learned from.
         part: How much is held out, 0..1.
         seed: Of the draw.
@@ -98,9 +98,9 @@ def split(
     """Hold likes out.
 
     Args:
-        likes: Of many persons.
+        likes: Of many users.
         method: `time` or `random`; None: by time where every like has one.
-        part: Of the likes (`time`), or of each person's, and at least one of whoever has two.
+        part: Of the likes (`time`), or of each user's, and at least one of whoever has two.
         seed: Same seed and likes, same split, whatever the order of the file.
         cold: Of this part of the works, drawn, all likes are held out, so that they are as if new.
 
@@ -139,7 +139,7 @@ def _first(works: Sequence[str], part: float, seed: int) -> NDArray[np.bool_]:
 
 
 def _drawn(likes: Likes, part: float, seed: int) -> NDArray[np.bool_]:
-    """The likes of each person that come first in a random order, as many as the part is."""
+    """The likes of each user that come first in a random order, as many as the part is."""
     order = np.lexsort((likes.priorities(seed), likes.person))
     sizes = np.bincount(likes.person, minlength=len(likes.persons))
     place = np.arange(len(likes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -159,13 +159,13 @@ def make_cases(
     """All cases with a history and a target.
 
     Args:
-        likes: Pairs of person and work.
+        likes: Pairs of user and work.
         languages: The languages that each work of the index is in; likes of others are left out.
         held_out: Pairs that may be targets, none of them among `likes`; None: all of `likes` may.
         min_history: Shortest history that counts.
 
     Returns:
-        Sorted by person and source language.
+        Sorted by user and source language.
     """
     liked = _works_by_person(likes, languages)
     hidden = liked if held_out is None else _works_by_person(held_out, languages)
@@ -202,11 +202,11 @@ def split_cases(
     """The cases of a split.
 
     Args:
-        likes: Of many persons.
+        likes: Of many users.
         parts: What is held out.
         languages: The languages of each work.
         min_history: Shortest history that counts.
-        max_persons: So many persons with a case are drawn; None: all of them.
+        max_persons: So many users with a case are drawn; None: all of them.
 
     Raises:
         SourceError: No case: nobody likes works in two languages.
@@ -220,15 +220,15 @@ def split_cases(
     cases = make_cases(learned, languages, held_out=hidden, min_history=min_history)
     if not cases:
         raise SourceError(
-            f"nothing to evaluate: of {len(likes.persons)} persons with {len(likes)} likes, none "
+            f"nothing to evaluate: of {len(likes.persons)} users with {len(likes)} likes, none "
             f"has {min_history} likes in one language and a held-out one that is not to be had in "
-            "it; where most works are in several languages, use --renditions one"
+            "it; where most works are in several languages, use --language-versions one"
         )
     return sampled(cases, max_persons, seed=parts.seed)
 
 
 def sampled(cases: Sequence[Case], max_persons: int | None, *, seed: int) -> list[Case]:
-    """The cases of some persons, drawn by their ids and the seed alone."""
+    """The cases of some users, drawn by their ids and the seed alone."""
     persons = draw_order({case.person for case in cases}, seed=seed)
     some = set(persons[:max_persons])
     return [case for case in cases if case.person in some]
@@ -250,7 +250,7 @@ def cold_cases(cases: Iterable[Case], cold: Collection[str]) -> list[Case]:
 
 
 def draw_order(ids: Iterable[str], *, seed: int) -> list[str]:
-    """Ids of persons or works in a random order that depends on them and the seed alone."""
+    """Ids of users or works in a random order that depends on them and the seed alone."""
     names = sorted(set(ids))
     numbers = ids_as_numbers(f"{seed} {name}" for name in names)
     return [names[place] for place in np.argsort(numbers, kind="stable")]

@@ -1,6 +1,6 @@
 """How far a mean can be trusted: bootstrap intervals, and paired comparisons. Pure.
 
-Persons are drawn, not cases: what one person likes in two languages is no independent evidence.
+Users are drawn, not cases: what one user likes in two languages is no independent evidence.
 
 Sources: percentile bootstrap, Efron and Tibshirani 1993, "An Introduction to the Bootstrap"; test
 by signs turned at random, Smucker, Allan and Carterette 2007, "A Comparison of Statistical
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DRAWS = 2000
-"""Samples of persons; the ends of an interval then move by about a fiftieth of its width."""
+"""Samples of users; the ends of an interval then move by about a fiftieth of its width."""
 
 _BLOCK = 2_000_000  # numbers in memory at a time
 
@@ -40,7 +40,7 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the mean is above or below zero beyond the noise."""
+        """Whether the mean is significantly above or below zero."""
         return self.low > 0 or self.high < 0
 
 
@@ -89,7 +89,7 @@ def difference_of_groups(
     seed: int,
     draws: int = DRAWS,
 ) -> Interval:
-    """How far one group's mean is above another's, where no person is in both.
+    """How far one group's mean is above another's, where no user is in both.
 
     Args:
         one: Values, and whose each is.
@@ -110,7 +110,7 @@ def difference_of_groups(
 def _sampled_means(
     sums: NDArray[np.float64], counts: NDArray[np.float64], seed: int, draws: int
 ) -> NDArray[np.float64]:
-    """The mean of each sample of persons, shape (draws,)."""
+    """The mean of each sample of users, shape (draws,)."""
     rng = np.random.default_rng(seed)
     n = len(sums)
     means = []
@@ -128,7 +128,7 @@ def compare(
     seed: int,
     draws: int = DRAWS,
 ) -> Difference:
-    """Whether one system is better than the other, person by person.
+    """Whether one system is better than the other, user by user.
 
     Args:
         one: Shape (n_cases,); NaN is left out.
@@ -154,7 +154,7 @@ def _by_person(
     persons: Sequence[str],
     weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weighted sum and weight of each person's values; persons in order of their ids."""
+    """Weighted sum and weight of each user's values; users in order of their ids."""
     there = ~np.isnan(values)
     weight = np.ones(len(values)) if weights is None else weights
     names = np.asarray(persons, dtype=object)[there].astype(str)

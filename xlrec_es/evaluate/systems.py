@@ -12,7 +12,7 @@ from xlrec_es.evaluate.case_search import WantedLists, answers, serve
 from xlrec_es.evaluate.catalogue import Pool
 from xlrec_es.evaluate.dataset import EvaluationJob, Material, warnings_of
 from xlrec_es.evaluate.protocol import COLD_POOL, Case
-from xlrec_es.evaluate.vectorized_fusion import LegScores, Ranked
+from xlrec_es.evaluate.vectorized_fusion import Ranked, RetrieverScores
 from xlrec_es.index.live_index import find_live
 from xlrec_es.languages import named_by
 from xlrec_es.recommend.options import DENSE, WEIGHTS, Options
@@ -72,9 +72,14 @@ class Round:
     languages: tuple[str, ...]
 
     @property
-    def legs(self) -> dict[str, float]:
-        """Every leg that a setting wants."""
-        return {leg: 1.0 for w in self.settings.values() for leg, weight in w.items() if weight > 0}
+    def retrievers(self) -> dict[str, float]:
+        """Every retriever that a setting wants."""
+        return {
+            retriever: 1.0
+            for w in self.settings.values()
+            for retriever, weight in w.items()
+            if weight > 0
+        }
 
 
 def lists_of(
@@ -88,10 +93,10 @@ def lists_of(
         one: The round.
         step: Called after each case.
     """
-    options = replace(one.options, weights=one.legs)
+    options = replace(one.options, weights=one.retrievers)
     found = answers(client, one.index, one.cases, options=options, languages=one.languages)
     served = serve(
-        (LegScores.of(searched, options) for searched in found),
+        (RetrieverScores.of(searched, options) for searched in found),
         one.cases,
         one.settings,
         mix=job.mix,
@@ -123,7 +128,7 @@ def _rounds_of(
         cases=material.cases_of(pools[0]),
         pools=pools,
         options=options,
-        settings={RECOMMENDER: material.weights, **material.legs()},
+        settings={RECOMMENDER: material.weights, **material.retrievers()},
         languages=languages,
     )
     mean = {MEAN_VECTOR: {DENSE: 1.0}}
@@ -139,7 +144,7 @@ def _rounds_of(
 def _baseline_lists(job: EvaluationJob, material: Material) -> dict[tuple[str, str], list[Ranked]]:
     pool, likes = material.pool, material.likes
     scorers = baselines(
-        pool, likes, material.parts.training, material.live.meta.calibration, seed=job.seed
+        pool, likes, material.parts.training, material.live.meta.centering, seed=job.seed
     )
     numbers = {work: number for number, work in enumerate(pool.works)}
     lists: dict[tuple[str, str], list[Ranked]] = {

@@ -1,10 +1,10 @@
 """Weights and profile options learned from likes: searched once, tried often, checked on others.
 
-Persons are drawn into two groups. On the first, a coordinate search finds weights and profile
+Users are drawn into two groups. On the first, a coordinate search finds weights and profile
 options in each round of a cross-validation; the options that most rounds found, and the mean of
-those rounds' weights, are proposed, or one leg alone if that does as well. On the second, which
-nothing was learned from, the proposal must beat what is served at present beyond the noise, or it
-is not taken.
+those rounds' weights, are proposed, or one retriever alone if that does as well. On the second,
+which nothing was learned from, the proposal must beat what is served at present beyond the noise,
+or it is not taken.
 
 Each number of interests takes a round of searches.
 """
@@ -34,7 +34,7 @@ from xlrec_es.evaluate.evaluator import NDCG, RECALL
 from xlrec_es.evaluate.leakage import LEAKY, NOTHING_LEARNED
 from xlrec_es.evaluate.protocol import COLD_POOL, Case, draw_order
 from xlrec_es.evaluate.significance import bootstrap, compare, plain
-from xlrec_es.evaluate.vectorized_fusion import LegScores, Values
+from xlrec_es.evaluate.vectorized_fusion import RetrieverScores, Values
 from xlrec_es.evaluate.weight_search import (
     Objective,
     ProfileOptions,
@@ -44,11 +44,11 @@ from xlrec_es.evaluate.weight_search import (
     rounded,
 )
 from xlrec_es.index.live_index import find_live, update_meta
-from xlrec_es.recommend.options import COLLABORATIVE, LEGS
+from xlrec_es.recommend.options import COLLABORATIVE, RETRIEVERS
 from xlrec_es.recommend.plan import default_interests
 
 CHECKED = 0.3
-"""Part of the persons that the proposal is checked on."""
+"""Part of the users that the proposal is checked on."""
 
 
 def run(
@@ -74,7 +74,7 @@ def run(
         The report, ready to be written as JSON.
 
     Raises:
-        UsageError: The index's indicators or encoder have seen the targets; too few persons; the
+        UsageError: The index's indicators or encoder have seen the targets; too few users; the
             cold pool alone is asked for.
         XlrecError: As for `dataset.gather`.
     """
@@ -87,16 +87,22 @@ def run(
     material = gather(client, job)
     check_size(job, material)
     _refuse(material)
-    legs = [leg for leg in LEGS if leg != COLLABORATIVE or material.indicators != NOTHING_LEARNED]
+    retrievers = [
+        retriever
+        for retriever in RETRIEVERS
+        if retriever != COLLABORATIVE or material.indicators != NOTHING_LEARNED
+    ]
     before = (
         ProfileOptions(default_interests(material.live, material.weights)),
-        rounded([material.weights.get(leg, 0.0) for leg in legs]),
+        rounded([material.weights.get(retriever, 0.0) for retriever in retrievers]),
     )
-    tuning, checking = (Objective(legs, measure=measure, k=job.k, mix=job.mix) for _ in range(2))
+    tuning, checking = (
+        Objective(retrievers, measure=measure, k=job.k, mix=job.mix) for _ in range(2)
+    )
     groups = _groups(material.cases, seed=job.seed)
     rounds = list(dict.fromkeys((before[0], *map(ProfileOptions, interests))))
     for profile in rounds:
-        for case, values in _found(client, job, material, legs, profile):
+        for case, values in _found(client, job, material, retrievers, profile):
             objective = tuning if groups[case.person] == "tuning" else checking
             objective.add(case, values, profile)
             step(len(rounds) * len(material.cases))
@@ -107,7 +113,7 @@ def run(
     gain = compare(checking(proposed), checking(before), others, seed=job.seed)
     accepted = proposed != before and gain.interval.low > 0
     in_pools = {
-        pool: _in_pool(job, legs, checking, number, others, (before, proposed))
+        pool: _in_pool(job, retrievers, checking, number, others, (before, proposed))
         for number, pool in enumerate(job.pools)
     }
     report = {
@@ -117,9 +123,9 @@ def run(
         "mix": job.mix,
         "seed": job.seed,
         "persons": {"tuning": len(set(persons)), "checking": len(set(others))},
-        "before": dict(zip(legs, before[1], strict=True)),
-        "proposed": dict(zip(legs, proposed[1], strict=True)),
-        "folds": [dict(zip(legs, weights, strict=True)) for _, weights in folds],
+        "before": dict(zip(retrievers, before[1], strict=True)),
+        "proposed": dict(zip(retrievers, proposed[1], strict=True)),
+        "folds": [dict(zip(retrievers, weights, strict=True)) for _, weights in folds],
         "options": {
             "before": asdict(before[0]),
             "proposed": asdict(proposed[0]),
@@ -131,7 +137,7 @@ def run(
         "on other persons": in_pools,
         "accepted": accepted,
         "written": accepted and not dry_run,
-        "notes": [*material.notes, *_worse_than_a_leg(in_pools)],
+        "notes": [*material.notes, *_worse_than_a_retriever(in_pools)],
         "trials": tuning.trials,
     }
     if report["written"]:
@@ -143,22 +149,22 @@ def _refuse(material: Material) -> None:
     if material.encoder == LEAKY:
         raise UsageError(
             "the index's encoder was fine-tuned on the very likes that weights would be learned "
-            f"from, so the dense leg would get too much; {FINETUNE}"
+            f"from, so the dense retriever would get too much; {FINETUNE}"
         )
     if material.indicators == LEAKY:
         raise UsageError(
             "the index's indicators were learned from the very likes that weights would be "
-            f"learned from, so the collaborative leg would get too much; {LEARN}"
+            f"learned from, so the collaborative retriever would get too much; {LEARN}"
         )
     persons = len({case.person for case in material.cases})
     if persons < FEW_PERSONS:
         raise UsageError(
-            f"{persons} persons have a case; to learn weights takes {FEW_PERSONS} or more"
+            f"{persons} users have a case; to learn weights takes {FEW_PERSONS} or more"
         )
 
 
 def _groups(cases: Sequence[Case], *, seed: int) -> dict[str, str]:
-    """Which group each person is in."""
+    """Which group each user is in."""
     order = draw_order((case.person for case in cases), seed=seed)
     checked = round(CHECKED * len(order))
     return {p: "checking" if number < checked else "tuning" for number, p in enumerate(order)}
@@ -168,35 +174,36 @@ def _found(
     client: Elasticsearch,
     job: EvaluationJob,
     material: Material,
-    legs: Sequence[str],
+    retrievers: Sequence[str],
     profile: ProfileOptions,
 ) -> Iterator[tuple[Case, list[Values]]]:
     """Each case's candidates in each pool."""
     options = replace(
         material.options,
-        weights=dict.fromkeys(legs, 1.0),
+        weights=dict.fromkeys(retrievers, 1.0),
         max_interests=profile.max_interests,
     )
     cases, languages = material.cases, material.languages
     found = answers(client, material.live.searched, cases, options=options, languages=languages)
     for case, searched in zip(cases, found, strict=True):
         assert searched is not None, "a history is of works of this very index"
-        scores = LegScores.of(searched, options)
+        scores = RetrieverScores.of(searched, options)
         yield case, [scores.narrowed(case.languages(pool, languages)) for pool in job.pools]
 
 
 def _in_pool(
     job: EvaluationJob,
-    legs: Sequence[str],
+    retrievers: Sequence[str],
     objective: Objective,
     pool: int,
     persons: Sequence[str],
     settings: tuple[Setting, Setting],
 ) -> dict[str, Any]:
-    """What the present setting, the proposed one and each leg alone are worth in one pool."""
+    """What the present setting, the proposed one and each retriever alone are worth in one pool."""
     before, proposed = settings
     alone = {
-        f"{leg} alone": (proposed[0], tuple(float(leg == one) for one in legs)) for leg in legs
+        f"{retriever} alone": (proposed[0], tuple(float(retriever == one) for one in retrievers))
+        for retriever in retrievers
     }
     worth = {
         name: objective.by_pool(some)[:, pool]
@@ -207,18 +214,18 @@ def _in_pool(
         "systems": {
             name: plain(bootstrap(values, persons, seed=job.seed)) for name, values in worth.items()
         },
-        "best leg": best,
+        "best retriever": best,
         "proposed is better than it by": plain(
             compare(worth["proposed"], worth[best], persons, seed=job.seed)
         ),
     }
 
 
-def _worse_than_a_leg(in_pools: Mapping[str, Any]) -> list[str]:
-    """Where a leg alone is better than what is proposed beyond the noise, in sentences."""
+def _worse_than_a_retriever(in_pools: Mapping[str, Any]) -> list[str]:
+    """Where a retriever alone is significantly better than what is proposed, in sentences."""
     return [
-        f"{pool} pool: {found['best leg']} is better than what is proposed by {-gap['mean']:.3f} "
-        f"[{-gap['high']:.3f}, {-gap['low']:.3f}]"
+        f"{pool} pool: {found['best retriever']} is better than what is proposed by "
+        f"{-gap['mean']:.3f} [{-gap['high']:.3f}, {-gap['low']:.3f}]"
         for pool, found in in_pools.items()
         if (gap := found["proposed is better than it by"])["high"] < 0
     ]
@@ -243,17 +250,23 @@ def _write(client: Elasticsearch, material: Material, report: Mapping[str, Any])
 
 
 def with_untried(proposed: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """The weights to serve with: a leg that could not be tried keeps its share of the whole.
+    """The weights to serve with: a retriever that could not be tried keeps its share of the whole.
 
-    Without indicators the collaborative leg finds nothing, and counts for nothing; once they are
-    learned, it has its weight.
+    Without indicators the collaborative retriever finds nothing, and counts for nothing; once they
+    are learned, it has its weight.
 
     Args:
-        proposed: Of the legs that were tried, adding up to 1.
-        before: Of all legs.
+        proposed: Of the retrievers that were tried, adding up to 1.
+        before: Of all retrievers.
     """
     total = sum(before.values())
-    untried = {leg: w / total for leg, w in before.items() if leg not in proposed and w > 0}
+    untried = {
+        retriever: w / total
+        for retriever, w in before.items()
+        if retriever not in proposed and w > 0
+    }
     rest = 1 - sum(untried.values())
     # Where indicators will carry nearly all of it, what is left is small.
-    return {leg: float(f"{w * rest:.3g}") for leg, w in proposed.items() if w > 0} | untried
+    return {
+        retriever: float(f"{w * rest:.3g}") for retriever, w in proposed.items() if w > 0
+    } | untried

@@ -1,7 +1,7 @@
-"""One case's leg scores as arrays: many fusion weights can be tried on one round of searches.
+"""One case's retriever scores as arrays: many fusion weights can be tried on one round of searches.
 
 The twin of `xlrec_es.recommend.fusion` (`fuse`) and `xlrec_es.recommend.reranking` (`select`), in
-numpy, a hundred times as fast. It is written twice on purpose: those serve one person and can say
+numpy, a hundred times as fast. It is written twice on purpose: those serve one user and can say
 why. A test shows that the lists are those of `Recommender.recommend`, place by place.
 """
 
@@ -24,17 +24,19 @@ Ranked = tuple[tuple[str, str], ...]
 """Works, best first, each with the language of the document that was found."""
 
 COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, DENSE)
-"""Legs, in the order in which `ranking.rank` lists them: floats are added up in that order."""
+"""Retrievers, in the order in which `ranking.rank` lists them: floats are added up in that
+order."""
 
 
 @dataclass(frozen=True, slots=True)
-class LegScores:
-    """What each leg says of each candidate.
+class RetrieverScores:
+    """What each retriever says of each candidate.
 
     Attributes:
         works: Of the n candidates, in order of their documents' ids.
         languages: Of the n candidates.
-        scores: Shape (n, len(COLUMNS)), the legs' own scores; NaN where a leg did not find it.
+        scores: Shape (n, len(COLUMNS)), the retrievers' own scores; NaN where a retriever did not
+            find it.
         degraded: What Elasticsearch did not answer in full, in sentences.
     """
 
@@ -44,11 +46,11 @@ class LegScores:
     degraded: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, searched: Searched | None, options: Options) -> LegScores:
+    def of(cls, searched: Searched | None, options: Options) -> RetrieverScores:
         """Read the answers of searches.
 
         Args:
-            searched: Every leg that any weights will want; None has no candidate.
+            searched: Every retriever that any weights will want; None has no candidate.
             options: How; boosts, caps and diversity are not known here.
 
         Raises:
@@ -63,7 +65,10 @@ class LegScores:
             tuple(candidate.language for candidate in candidates),
             np.array(
                 [
-                    [c.legs[leg].score if leg in c.legs else math.nan for leg in COLUMNS]
+                    [
+                        c.retrievers[retriever].score if retriever in c.retrievers else math.nan
+                        for retriever in COLUMNS
+                    ]
                     for c in candidates
                 ]
             ).reshape(len(candidates), len(COLUMNS)),
@@ -71,22 +76,22 @@ class LegScores:
         )
 
     def narrowed(self, languages: Collection[str]) -> Values:
-        """The candidates of some languages, each leg's scores brought to 0..1 among them."""
+        """The candidates of some languages, each retriever's scores brought to 0..1 among them."""
         rows = [row for row, language in enumerate(self.languages) if language in languages]
         tags = [self.languages[row] for row in rows]
         targets = tuple(languages)
         number = np.array([targets.index(tag) for tag in tags], np.int64)
         values = self.scores[rows]
-        found = ~np.isnan(values)  # (n, legs)
+        found = ~np.isnan(values)  # (n, retrievers)
         there = np.zeros((len(targets), len(COLUMNS)), bool)
-        for column, leg in enumerate(COLUMNS):
-            if leg == LEXICAL:  # cannot be compared over languages, and has a zero of its own
+        for column, retriever in enumerate(COLUMNS):
+            if retriever == LEXICAL:  # cannot be compared over languages, and has a zero of its own
                 for target in range(len(targets)):
                     own = number == target
                     there[target, column] = found[own, column].any()
                     values[own, column] = _scaled(values[own, column], low=0.0)
             else:
-                if leg == DENSE:
+                if retriever == DENSE:
                     for target in range(len(targets)):
                         own = number == target
                         best = np.sort(values[own & found[:, column], column])[::-1]
@@ -105,10 +110,11 @@ class Values:
         works: Of the n candidates, in order of their documents' ids.
         languages: Of the n candidates.
         language: Shape (n,): number of the language among `targets`.
-        values: Shape (n, len(COLUMNS)), 0..1; NaN where a leg did not find it.
+        values: Shape (n, len(COLUMNS)), 0..1; NaN where a retriever did not find it.
         found: Shape (n, len(COLUMNS)): where it did.
-        there: Shape (n_targets, len(COLUMNS)): which legs count in a language: a leg that can be
-            compared over languages where it found anything in any, another where in this one.
+        there: Shape (n_targets, len(COLUMNS)): which retrievers count in a language: a retriever
+            that can be compared over languages where it found anything in any, another where in
+            this one.
         targets: Target languages, with candidates or without.
     """
 
@@ -124,21 +130,23 @@ class Values:
         """The fused list.
 
         Args:
-            weights: Fusion weight by leg.
+            weights: Fusion weight by retriever.
             mix: See `reranking.share_out`.
             size: How many, over all languages.
         """
         order = self._order(weights)
-        seats = share_out(self.targets, mix, size)
+        slots = share_out(self.targets, mix, size)
         if mix == AUTO and weights.get(LEXICAL, 0) > 0:
-            fair = self._order({leg: weight for leg, weight in weights.items() if leg != LEXICAL})
+            fair = self._order(
+                {retriever: weight for retriever, weight in weights.items() if retriever != LEXICAL}
+            )
             if fair:
-                seats = Counter(self.languages[row] for row in self._select(fair, seats, size))
-        return tuple((self.works[r], self.languages[r]) for r in self._select(order, seats, size))
+                slots = Counter(self.languages[row] for row in self._select(fair, slots, size))
+        return tuple((self.works[r], self.languages[r]) for r in self._select(order, slots, size))
 
     def _order(self, weights: Mapping[str, float]) -> list[int]:
-        """Every candidate of a leg with a weight, best first."""
-        wanted = np.array([weights.get(leg, 0.0) for leg in COLUMNS])
+        """Every candidate of a retriever with a weight, best first."""
+        wanted = np.array([weights.get(retriever, 0.0) for retriever in COLUMNS])
         has = wanted > 0
         totals = np.array([math.fsum(wanted[there & has]) or 1.0 for there in self.there])
         total = totals[self.language]
@@ -150,9 +158,9 @@ class Values:
         order: list[int] = rows[np.argsort(-score[rows], kind="stable")].tolist()
         return order
 
-    def _select(self, order: Sequence[int], seats: Mapping[str, int], size: int) -> list[int]:
+    def _select(self, order: Sequence[int], slots: Mapping[str, int], size: int) -> list[int]:
         """As `reranking.select`, without caps."""
-        free = dict(seats)
+        free = dict(slots)
         taken: dict[str, int] = {}  # place by work
         passed_over = []
         for place, row in enumerate(order):

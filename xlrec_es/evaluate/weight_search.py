@@ -1,7 +1,7 @@
 """Which fusion weights and profile options are worth most on cases that were searched once. Pure.
 
-A candidate moves one leg: it gets a share of the whole, and the others keep their proportions. So
-every leg alone is among the first candidates.
+A candidate moves one retriever: it gets a share of the whole, and the others keep their
+proportions. So every retriever alone is among the first candidates.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ SHARES = tuple(np.linspace(0, 1, 11).round(3).tolist())
 STEPS = (0.05, 0.025)
 DIGITS = 3
 WORTH_A_MOVE = 0.0005
-"""A move that gains less is not made: a leg that hardly matters would drift anywhere."""
+"""A move that gains less is not made: a retriever that hardly matters would drift anywhere."""
 
 FILLS_IN = 0.001
-"""A weight that decides nothing but where the other legs find nothing, or the same."""
+"""A weight that decides nothing but where the other retrievers find nothing, or the same."""
 
 Weights = tuple[float, ...]
-"""By leg, adding up to 1."""
+"""By retriever, adding up to 1."""
 
 Worth = NDArray[np.float64]
 """Shape (n_cases,), or (n_cases, n_pools)."""
@@ -51,8 +51,8 @@ Setting = tuple[ProfileOptions, Weights]
 class Objective:
     """What settings are worth on cases: the mean of a measure over the pools."""
 
-    def __init__(self, legs: Sequence[str], *, measure: str, k: int, mix: str) -> None:
-        self.legs = tuple(legs)
+    def __init__(self, retrievers: Sequence[str], *, measure: str, k: int, mix: str) -> None:
+        self.retrievers = tuple(retrievers)
         self._measure = ndcg_at_k if measure == NDCG else recall_at_k
         self._places = 10 if measure == NDCG else k
         self._mix = mix
@@ -85,10 +85,10 @@ class Objective:
         """What a setting is worth for each case in each pool."""
         if setting not in self._known:
             profile, weights = setting
-            by_leg = dict(zip(self.legs, weights, strict=True))
+            by_retriever = dict(zip(self.retrievers, weights, strict=True))
             self._known[setting] = np.array(
                 [
-                    [self._one(pool, by_leg, targets) for pool in pools]
+                    [self._one(pool, by_retriever, targets) for pool in pools]
                     for targets, pools in self._values[profile]
                 ]
             )
@@ -100,7 +100,7 @@ class Objective:
 
 
 def coordinate_search(worth: Callable[[Weights], float], start: Weights) -> Weights:
-    """Weights that no move of one leg makes better.
+    """Weights that no move of one retriever makes better.
 
     Args:
         worth: To be made as large as possible.
@@ -113,9 +113,9 @@ def coordinate_search(worth: Callable[[Weights], float], start: Weights) -> Weig
         moved = True
         while moved:
             moved = False
-            for leg in range(len(start)):
-                for share in shares_of(best[leg]):
-                    candidate = with_share(best, leg, share)
+            for retriever in range(len(start)):
+                for share in shares_of(best[retriever]):
+                    candidate = with_share(best, retriever, share)
                     if (value := worth(candidate)) > height + WORTH_A_MOVE:
                         best, height, moved = candidate, value, True
 
@@ -129,18 +129,18 @@ def _beside_share(step: float, share: float) -> list[float]:
     return [near for near in (share - step, share + step) if 0 <= near <= 1]
 
 
-def with_share(weights: Weights, leg: int, share: float) -> Weights:
-    """The weights with one leg's share set, and the others in their old proportions.
+def with_share(weights: Weights, retriever: int, share: float) -> Weights:
+    """The weights with one retriever's share set, and the others in their old proportions.
 
     Args:
         weights: Adding up to 1.
-        leg: Which.
+        retriever: Which.
         share: 0..1.
     """
-    rest = sum(weights) - weights[leg]
+    rest = sum(weights) - weights[retriever]
     others = len(weights) - 1
     moved = [
-        share if i == leg else (1 - share) * (w / rest if rest > 0 else 1 / others)
+        share if i == retriever else (1 - share) * (w / rest if rest > 0 else 1 / others)
         for i, w in enumerate(weights)
     ]
     return rounded(moved)
@@ -202,10 +202,10 @@ def cross_validate(
 
 
 def proposal(objective: Objective, folds: Sequence[Setting], unseen: Worth) -> Setting:
-    """What the folds agree on, unless one leg does as well on what they have not seen.
+    """What the folds agree on, unless one retriever does as well on what they have not seen.
 
-    A mixture that was learned has to be better than what needs no learning: on persons whom it has
-    not seen it is worth less than on those it was learned from, and a leg alone is not.
+    A mixture that was learned has to be better than what needs no learning: on users whom it has
+    not seen it is worth less than on those it was learned from, and a retriever alone is not.
 
     Args:
         objective: Of the cases.
@@ -213,17 +213,19 @@ def proposal(objective: Objective, folds: Sequence[Setting], unseen: Worth) -> S
         unseen: See `cross_validate`.
     """
     profile, weights = agreed(folds)
-    single = [(profile, mostly(objective.legs, leg)) for leg in objective.legs]
+    single = [
+        (profile, mostly(objective.retrievers, retriever)) for retriever in objective.retrievers
+    ]
     best = max(single, key=lambda setting: float(objective(setting).mean()))
     if objective(best).mean() >= unseen.mean():
         return best
     return profile, weights
 
 
-def mostly(legs: Sequence[str], leg: str) -> Weights:
-    """One leg, and the dense one where it finds nothing: that one finds something for everybody."""
-    by_leg = {DENSE: FILLS_IN} | {leg: 1.0 if leg == DENSE else 1 - FILLS_IN}
-    return tuple(by_leg.get(one, 0.0) for one in legs)
+def mostly(retrievers: Sequence[str], retriever: str) -> Weights:
+    """One retriever, and the dense one where it finds nothing, for that always finds something."""
+    by_retriever = {DENSE: FILLS_IN} | {retriever: 1.0 if retriever == DENSE else 1 - FILLS_IN}
+    return tuple(by_retriever.get(one, 0.0) for one in retrievers)
 
 
 def agreed(folds: Sequence[Setting]) -> Setting:

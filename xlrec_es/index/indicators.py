@@ -91,7 +91,7 @@ class Indicators:
         title: Its title, or None.
         language: Its language.
         provenance: `own`, `blended`, `borrowed` or `none`; None before any indicators were learned.
-        evidence: Persons who liked the work.
+        evidence: Users who liked the work.
         generation: What wrote the document's indicators last.
         complete: Whether the last run that wrote indicators came to its end.
         spoken_for_by: The works whose lovers get this document, the strongest first.
@@ -117,18 +117,18 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         client: Of the cluster.
         index: Alias or index.
         item: Document id, or work id.
-        size: Neighbours in each list.
+        size: Neighbors in each list.
 
     Raises:
         UnknownItems: No document or work has this id.
-        UsageError: More neighbours than the index gives in one search.
+        UsageError: More neighbors than the index gives in one search.
         SearchFailed: A part of the index does not answer.
         XlrecError: As for `xlrec_es.index.live_index.find_live`.
     """
     live = find_live(client, index)
     if not 1 <= size <= live.limits.ids:
         raise UsageError(
-            f"{size} neighbours are asked for, and {live.name} gives 1 to {live.limits.ids} in one "
+            f"{size} neighbors are asked for, and {live.name} gives 1 to {live.limits.ids} in one "
             "search (index.max_result_window, index.max_terms_count)"
         )
     title, languages = live.meta.title_field, by_language(live.meta.languages)

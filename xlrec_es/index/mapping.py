@@ -1,4 +1,4 @@
-"""Read the shipped mapping and fill in what depends on the catalogue."""
+"""Read the shipped mapping and fill in what depends on the catalog."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ def with_objects(theirs: Mapping[str, Any]) -> dict[str, Any]:
             raise IndexUnusable(
                 f"both {both[0]} and {name} are fields, for the index that they are from has no "
                 "objects (subobjects: false), and one that has objects can have but one of the "
-                "two; have an index beside it with the other left out: --companion --keep FIELD"
+                "two; have an index beside it with the other left out: --companion, with "
+                "--keep-field for each field to keep"
             )
     return kept
 

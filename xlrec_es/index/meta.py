@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xlrec_es.index.mapping import SCHEMA
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering, with_current_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class IndexMeta:
     Attributes:
         schema: Version of the mapping.
         fingerprint: What made its vectors.
-        calibration: How they were calibrated.
+        centering: The mean vectors that were subtracted from them, by language.
         analyzers: Analyzer really used, by language.
         encoder: `learned_from`: which likes the encoder was fine-tuned on; empty if it is not known
             to have been. See `leakage.encoder_leak`.
         segmenters: What cut the texts into words before they were stored, by language: package and
             version. None for most languages: Elasticsearch does it.
         title_field: The user's field that holds a document's title, or None.
-        weights: Fusion weights by leg; empty for the program's own.
+        weights: Fusion weights by retriever; empty for the program's own.
         options: `max_interests` of `options.Options` where whoever asks gives none; empty for the
             program's own.
         tuning: What `xlrec-es tune` found weights and options by; empty if it did not.
@@ -35,7 +35,7 @@ class IndexMeta:
     """
 
     fingerprint: Fingerprint
-    calibration: Calibration
+    centering: LanguageCentering
     analyzers: Mapping[str, str]
     title_field: str | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class IndexMeta:
         return {
             "schema": self.schema,
             "fingerprint": self.fingerprint.to_meta(),
-            "calibration": self.calibration.to_meta(),
+            "centering": self.centering.to_meta(),
             "analyzers": dict(self.analyzers),
             "title_field": self.title_field,
             "weights": dict(self.weights),
@@ -74,7 +74,7 @@ class IndexMeta:
         """The inverse of `to_meta`."""
         return cls(
             fingerprint=Fingerprint.from_meta(meta["fingerprint"]),
-            calibration=Calibration.from_meta(meta["calibration"]),
+            centering=LanguageCentering.from_meta(with_current_key(meta)["centering"]),
             analyzers=dict(meta["analyzers"]),
             title_field=meta.get("title_field"),
             weights=dict(meta.get("weights") or {}),

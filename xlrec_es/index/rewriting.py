@@ -75,7 +75,7 @@ class Rewriter:
         self._index = index
         self._patience = patience or Patience()
         self._writer = writer or BulkWriter(client, index, patience=self._patience)
-        # No `filter_path`: it would have the numbers of the documents written anew.
+        # No `filter_path`: it would have the numbers of the documents written again.
         hides_vectors = whole_source(client) is not True
         self._parameters = {"_source_exclude_vectors": "false"} if hides_vectors else {}
 

@@ -1,7 +1,7 @@
 """Whether an index's documents can be written again from what it gives back.
 
 A partial update and a copy write a document whole, from its `_source`. What that does not have,
-because the index leaves it out or puts the document together anew, is gone afterwards: it is
+because the index leaves it out or puts the document together again, is gone afterwards: it is
 searched no more. What Elasticsearch makes of the `_source` at each write is made again, such as
 multi-fields, copies (`copy_to`) and fields of a script, and so is no reason to refuse; vectors,
 which are left out of what is read from 9.2 on, are asked for.
@@ -131,9 +131,9 @@ def _companion(index: str) -> str:
 
 def _unusable(index: str, reason: str) -> IndexUnusable:
     return IndexUnusable(
-        f"{index} does not give back all that was written into it: {reason}. Whoever writes its "
+        f"{index} does not give back all that was written into it: {reason}. Writing its "
         "documents again, as this would, destroys that, so nothing was written. "
-        f"{_companion(index)}. Or make it anew, from where its documents come from, with their "
+        f"{_companion(index)}. Or create it again, from where its documents come from, with their "
         "whole _source"
     )
 

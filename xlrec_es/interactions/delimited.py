@@ -16,7 +16,7 @@ from xlrec_es.errors import SourceError
 from xlrec_es.interactions.bounded_lines import MAX_ROW, TOO_LONG
 
 RAGGED = "another number of cells than the header"
-"""Reason for which a row is set aside."""
+"""Reason for which a row is rejected."""
 
 _MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16; those of UTF-32 begin alike
 _ENDS = re.compile(r"(?<=\r)(?!\n)")

@@ -1,4 +1,4 @@
-"""A person's history out of an Elasticsearch index of events."""
+"""A user's history out of an Elasticsearch index of events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class EventSource:
 
     Attributes:
         index: Index, alias or pattern.
-        user: Field with the person's id: keyword or number; of a text field, its `.keyword`.
+        user: Field with the user's id: keyword or number; of a text field, its `.keyword`.
         item: Field with the id of a work or document, or of several.
         event: Field with the event's name; None if all are views.
         time: Date field; None if there is none, and then an arbitrary `limit` of them is read.
@@ -48,10 +48,10 @@ class EventSource:
 
 
 def read_history(client: Elasticsearch, user: str, source: EventSource) -> History:
-    """The latest events of a person; those without an item are left out.
+    """The latest events of a user; those without an item are left out.
 
     Raises:
-        UnknownItems: The person has no event.
+        UnknownItems: The user has no event.
         IndexNotFound: No such index.
         ConfigError: A field of an event holds something else than it should.
         ClusterError: Elasticsearch is out of reach, or refuses.
@@ -87,7 +87,7 @@ def _latest(
 
 
 def _exact(client: Elasticsearch, source: EventSource) -> str:
-    """The field by which a person is found: words of a text field are those of others, too."""
+    """The field by which a user is found: words of a text field are those of others, too."""
     keyword = f"{source.user}.keyword"
     with friendly_errors(client):
         asked = client.field_caps(index=source.index, fields=[source.user, keyword])
@@ -97,13 +97,13 @@ def _exact(client: Elasticsearch, source: EventSource) -> str:
     if keyword in known:
         return keyword
     raise ConfigError(
-        f"the field {source.user!r} of {source.index} is text, by whose words a person cannot be "
+        f"the field {source.user!r} of {source.index} is text, by whose words a user cannot be "
         "told from others; index the id as a keyword, and name that field as the user"
     )
 
 
 def events_body(user: str, source: EventSource) -> dict[str, Any]:
-    """The search for a person's latest events. Pure."""
+    """The search for a user's latest events. Pure."""
     fields: list[Any] = [
         name for name in (source.item, source.event, source.rating, source.dwell_s) if name
     ]

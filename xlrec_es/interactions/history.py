@@ -1,4 +1,4 @@
-"""A history: what a person did, to which items, and when."""
+"""A history: what a user did, to which items, and when."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ ABSURD = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One thing that a person did with one item.
+    """One thing that a user did with one item.
 
     Attributes:
         item: A work id or a document id.
-        event: What the person did: `view`, `purchase` ...; see `weighting.EVENT_WEIGHTS`.
-        weight: In place of the event's weight; below zero: the person did not like it.
-        rating: In any unit; it is compared with the person's other ratings only.
+        event: What the user did: `view`, `purchase` ...; see `weighting.EVENT_WEIGHTS`.
+        weight: In place of the event's weight; below zero: the user did not like it.
+        rating: In any unit; it is compared with the user's other ratings only.
         time: When; all times of a history have a time zone, or none of them.
-        dwell_s: Seconds that the person stayed.
+        dwell_s: Seconds that the user stayed.
     """
 
     item: str
@@ -58,13 +58,13 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What one person did, in any order, and what they said they like.
+    """What one user did, in any order, and what they said they like.
 
     Attributes:
         interactions: With works or documents of the index.
         texts: Free texts in any language ("I like board games"); an encoder is needed for them.
-        languages: In which languages the person knows the works: where one of them has renditions
-            in these, its others say nothing of the person. None: all say something.
+        languages: In which languages the user knows the works: where one of them has language
+            versions in these, its others say nothing of the user. None: all say something.
     """
 
     interactions: tuple[Interaction, ...] = ()

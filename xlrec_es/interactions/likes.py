@@ -1,6 +1,6 @@
 """Who liked what, read from a file without the worker's libraries.
 
-The twin of `ingest.indicators.interaction_matrix`, which reads for `xlrec-ingest indicators`, by
+The twin of `ingest.indicators.interaction_matrix`, which reads for `xlrec-ingest learn`, by
 Arrow and for more rows. What counts as liked is the same there, as a test shows, and so is the
 digest: by it an evaluation knows which likes an index's indicators were learned from.
 """
@@ -29,6 +29,24 @@ from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 COLUMNS = ("user", "item", "event", "rating", "weight", "time", "market")
 """What a row may have; `user` and `item` it must have. The market matters to popularity alone."""
 
+USUAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "user": (
+        *("user", "user_id", "visitor", "visitor_id", "customer", "customer_id", "client_id"),
+        *("member_id", "account_id", "reader_id", "student_id", "employee_id", "session_id", "uid"),
+    ),
+    "item": (
+        *("item", "item_id", "product", "product_id", "article_id", "post_id", "content_id"),
+        *("video_id", "movie_id", "track_id", "course_id", "hotel_id", "offer_id", "document_id"),
+        *("doc_id", "sku", "asin"),
+    ),
+    "event": ("event", "event_type", "event_name", "action", "type", "interaction", "behavior"),
+    "rating": ("rating", "stars", "score"),
+    "weight": ("weight",),
+    "time": ("time", "timestamp", "event_time", "created_at", "datetime", "date", "ts"),
+    "market": ("market", "country", "country_code", "region", "store"),
+}
+"""What logs call each column, the likeliest first; by itself a column is known by the first."""
+
 MAX_WEIGHT = 100.0
 """A weight above it is taken for a mistake."""
 
@@ -45,12 +63,12 @@ _MOST_EVENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Likes:
-    """Pairs of person and work, each once, in order of both ids.
+    """Pairs of user and work, each once, in order of both ids.
 
     Attributes:
         persons: Ids, sorted.
-        works: Ids of all works of the catalogue, sorted.
-        person: Shape (n,): number of each like's person.
+        works: Ids of all works of the catalog, sorted.
+        person: Shape (n,): number of each like's user.
         work: Shape (n,): number of its work.
         weight: Shape (n,): what the heaviest of its rows weighs.
         time: Shape (n,): of its first row, in seconds since 1970; NaN without a time.
@@ -95,7 +113,7 @@ def read_likes(
 
     Args:
         path: .csv, .tsv or .jsonl, plain or gzipped, in UTF-8.
-        items: Work by item; an item is a work or a document of the catalogue.
+        items: Work by item; an item is a work or a document of the catalog.
         fields: The file's name of each of `COLUMNS`; one that is not named has its own name.
         min_rating: A lower rating means: not liked.
         events: Weight by event; below zero: not liked. None: `weighting.EVENT_WEIGHTS`.
@@ -103,7 +121,7 @@ def read_likes(
 
     Raises:
         SourceError: The file cannot be read, has no user or item, has no interactions, none of
-            its items is in the catalogue, or it has times of which none can be read.
+            its items is in the catalog, or it has times of which none can be read.
         UsageError: No such way to write times.
     """
     works = tuple(sorted(set(items.values())))

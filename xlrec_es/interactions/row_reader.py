@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import itertools
@@ -24,9 +25,10 @@ from xlrec_es.interactions.delimited import RAGGED, read_delimited
 Row = Mapping[str, Any]
 
 SEVERAL = "several values, which do not go with the items"
-"""Reason for which a row is set aside: it has two users, say, or three items and two weights."""
+"""Reason for which a row is rejected: it has two users, say, or three items and two weights."""
 
 _PAGE = 10_000  # of nothing but ids, numbers and times
+_JSON, _DELIMITED = (".jsonl", ".ndjson", ".json"), (".tsv", ".csv")
 _DATES = frozenset(("date", "date_nanos"))
 
 
@@ -55,6 +57,28 @@ def read_rows(
     asides: Counter[str] = Counter() if report is None else report
     try:
         yield from _open(path, names, (*needed, *fields), asides)
+    except SourceError as error:
+        raise SourceError(f"cannot read {path}: {error}") from error
+    except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SourceError(f"cannot read {path}: {reason}") from error
+
+
+def column_names(path: Path) -> tuple[str, ...]:
+    """The columns of a file of rows; of JSON Lines, the fields of the first object.
+
+    Raises:
+        SourceError: The file cannot be read.
+    """
+    try:
+        kind, binary = _kind_of(path), _binary(path)
+        with binary as file:
+            if kind in _DELIMITED:
+                lines = bounded_lines(file, returns=True)
+                return tuple(read_delimited(lines, tabs=kind == ".tsv").header)
+            lines = bounded_lines(file, returns=False)
+            found = (_object(number, line) for number, line in enumerate(lines, 1) if line.strip())
+            return tuple(next(found, {}))
     except SourceError as error:
         raise SourceError(f"cannot read {path}: {error}") from error
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
@@ -125,13 +149,12 @@ def text_of(value: object) -> str:
 def _open(
     path: Path, names: Mapping[str, str], needed: Sequence[str], report: Counter[str]
 ) -> Iterator[Row]:
-    kind = next((s for s in reversed(path.suffixes) if s != ".gz"), "")
-    with path.open("rb") as file:
-        binary: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-        if kind in (".jsonl", ".ndjson", ".json"):
+    kind = _kind_of(path)
+    with _binary(path) as binary:
+        if kind in _JSON:
             lines = bounded_lines(binary, returns=False)
             yield from _json_rows(lines, names, needed, report)
-        elif kind in (".tsv", ".csv"):
+        else:
             lines = bounded_lines(binary, returns=True)
             header, rows = read_delimited(lines, tabs=kind == ".tsv")
             if not header:
@@ -146,8 +169,21 @@ def _open(
                 else:
                     report["rows"] += 1
                     report[RAGGED] += 1
-        else:
-            raise SourceError("rows are read from .csv, .tsv or .jsonl, plain or with .gz")
+
+
+def _kind_of(path: Path) -> str:
+    """The ending of a file's name, without that of gzip."""
+    kind = next((s for s in reversed(path.suffixes) if s != ".gz"), "")
+    if kind not in (*_JSON, *_DELIMITED):
+        raise SourceError("rows are read from .csv, .tsv or .jsonl, plain or with .gz")
+    return kind
+
+
+@contextlib.contextmanager
+def _binary(path: Path) -> Iterator[Any]:
+    """The uncompressed bytes of a file."""
+    with path.open("rb") as file:
+        yield gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
 
 
 def _json_rows(

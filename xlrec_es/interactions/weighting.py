@@ -1,7 +1,7 @@
-"""What each item of a history says about a person's taste, as one signed weight. Pure: no clock.
+"""What each item of a history says about a user's taste, as one signed weight. Pure: no clock.
 
 Three rules, in this order: an event has a weight (a purchase says more than a view), a rating is
-measured against the person's own mean, and what is older counts less.
+measured against the user's own mean, and what is older counts less.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EVENT_WEIGHTS: Mapping[str, float] = {
     "dislike": -3.0,
     "hide": -3.0,
 }
-"""Below zero: the person does not want more of this."""
+"""Below zero: the user does not want more of this."""
 
 _SAME_AS: Mapping[str, str] = {
     **{name: name for name in EVENT_WEIGHTS},
@@ -64,7 +64,7 @@ class WeightRules:
 
     Attributes:
         events: Weight by event; an interaction with another event is refused.
-        half_life_days: Age at which an interaction counts half, reckoned from the history's latest;
+        half_life_days: Age at which an interaction counts half, computed from the history's latest;
             None: age does not matter. What has no time counts as the latest.
         max_items: Only so many items, those that weigh most, make the profile; the others are
             still known to have been seen.
@@ -111,12 +111,12 @@ def weigh(history: History, rules: WeightRules) -> dict[str, float]:
 
     Returns:
         By item, the `max_items` heaviest; above zero: liked, below: disliked. An item that says
-        nothing (a rating at the person's own mean) has no entry.
+        nothing (a rating at the user's own mean) has no entry.
 
     Raises:
         UsageError: An event that has no weight.
     """
-    ratings = _centred_ratings(history)
+    ratings = _centered_ratings(history)
     latest = max((i.time for i in history.interactions if i.time is not None), default=None)
     weights: dict[str, float] = {}
     for interaction in history.interactions:
@@ -145,8 +145,8 @@ def _own_weight(interaction: Interaction, rules: WeightRules) -> float:
     return weight
 
 
-def _centred_ratings(history: History) -> dict[Interaction, float]:
-    """Each rating as -1..1 around the person's mean; a person who rates all alike likes all."""
+def _centered_ratings(history: History) -> dict[Interaction, float]:
+    """Each rating as -1..1 around the user's mean; a user who rates all alike likes all."""
     rated = [i for i in history.interactions if i.rating is not None]
     values = [i.rating for i in rated if i.rating is not None]
     if not values:

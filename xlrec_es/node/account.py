@@ -1,4 +1,4 @@
-"""Who runs the server. Elasticsearch refuses to run as root, so root lends it another account."""
+"""Who runs the server. Elasticsearch refuses to run as root, so root gives it another account."""
 
 from __future__ import annotations
 

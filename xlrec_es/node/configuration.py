@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from xlrec_es.errors import ConfigError
 from xlrec_es.node.folder import NodeFolder
@@ -55,14 +55,25 @@ def check(heap: str, settings: Mapping[str, str]) -> None:
         )
 
 
-def write(node: NodeFolder, *, heap: str, port: int | None, settings: Mapping[str, str]) -> None:
+def heap_options(heap: str) -> list[str]:
+    """The Java options of a heap that does not grow."""
+    return [f"-Xms{heap}", f"-Xmx{heap}"]
+
+
+def write(
+    node: NodeFolder,
+    *,
+    port: int | None,
+    settings: Mapping[str, str],
+    java_options: Sequence[str],
+) -> None:
     """Write the settings and the Java options into `<folder>/config`.
 
     Args:
         node: The node's folder, with a copy of the server's own configuration.
-        heap: As Java writes it: `512m`, `2g`.
         port: The HTTP port; None leaves the choice to the server.
         settings: Elasticsearch settings that go before the defaults.
+        java_options: What the server's Java is started with, besides the server's own options.
     """
     lines = {
         **_DEFAULTS,
@@ -76,10 +87,10 @@ def write(node: NodeFolder, *, heap: str, port: int | None, settings: Mapping[st
     # JSON strings are YAML strings.
     text = "".join(f"{name}: {json.dumps(value)}\n" for name, value in lines.items())
     (config / "elasticsearch.yml").write_text(text, "utf-8")
-    _write_java_options(node, heap)
+    _write_java_options(node, java_options)
 
 
-def _write_java_options(node: NodeFolder, heap: str) -> None:
+def _write_java_options(node: NodeFolder, options: Sequence[str]) -> None:
     """Keep the server's options, but write nothing into its home, which nodes share."""
     path = node.path / "config" / "jvm.options"
     kept = [
@@ -88,9 +99,8 @@ def _write_java_options(node: NodeFolder, heap: str) -> None:
         if not re.search(r"-Xlog:gc|HeapDump|ErrorFile", line)
     ]
     kept += [
-        f"-Xms{heap}",
-        f"-Xmx{heap}",
         f"-XX:ErrorFile={node.path / 'logs' / 'hs_err_pid%p.log'}",
+        *options,
         node.server_mark,
     ]
     path.write_text("\n".join(kept) + "\n", "utf-8")

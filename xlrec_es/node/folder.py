@@ -2,7 +2,7 @@
 
 xlrec-node.json  what runs here; locked for as long as it runs
 console.log      what the server prints
-config/          written anew at every start
+config/          written again at every start
 data/ logs/ tmp/ the server's own
 """
 

@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xlrec_es.errors import NodeError
@@ -32,6 +32,7 @@ class LaunchOptions:
     version: str | None
     heap: str
     settings: Mapping[str, str]
+    java_options: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,12 @@ def _configure(node: NodeFolder, installation: Installation, options: LaunchOpti
     settings = dict(options.settings)
     if security.wants_certificate(settings):
         settings |= security.add_certificate(config, installation.home, installation.java)
-    configuration.write(node, heap=options.heap, port=options.port, settings=settings)
+    configuration.write(
+        node,
+        port=options.port,
+        settings=settings,
+        java_options=[*configuration.heap_options(options.heap), *options.java_options],
+    )
     return security.add_user(config) if security.wants_user(settings) else None
 
 

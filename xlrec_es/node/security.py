@@ -1,6 +1,6 @@
 """Users and a certificate for a node whose settings switch Elasticsearch's security on.
 
-Both are made anew at every start: the node serves this machine alone, and whoever may read its
+Both are made again at every start: the node serves this machine alone, and whoever may read its
 folder may use it.
 """
 
@@ -57,7 +57,7 @@ def add_user(config: Path) -> str:
 
 
 def add_certificate(config: Path, home: Path, java: Java) -> dict[str, str]:
-    """Make a key and a certificate for the loopback address, with Elasticsearch's own tool.
+    """Make a key and a certificate for the localhost, with Elasticsearch's own tool.
 
     Args:
         config: The node's `config` folder.

@@ -1,1 +1,1 @@
-"""From one person's history to recommendations: profile, searches, fusion, reranking, reasons."""
+"""From one user's history to recommendations: profile, searches, fusion, reranking, reasons."""

@@ -15,7 +15,7 @@ from xlrec_es.index.indicators import read_indicators
 from xlrec_es.recommend import fusion
 from xlrec_es.recommend.options import COLLABORATIVE, DENSE, LEXICAL
 from xlrec_es.recommend.plan import Plan
-from xlrec_es.recommend.retrievers import FUSED
+from xlrec_es.recommend.server_fusion import FUSED
 from xlrec_es.vectors.vector import Vector
 
 MAX_REASONS = 3
@@ -45,8 +45,8 @@ def _held(hit: Answer) -> _Held:
 def _speakers(candidate: fusion.Fused, plan: Plan, held: _Held) -> dict[str, float]:
     """The works and texts that spoke for a candidate, with their parts of its score."""
     speakers: dict[str, float] = {}
-    for leg, share in candidate.shares.items():
-        spoke = _of_leg(leg, candidate.language, plan, held)
+    for retriever, share in candidate.shares.items():
+        spoke = _of_retriever(retriever, candidate.language, plan, held)
         total = sum(spoke.values())
         for name, value in spoke.items():
             if value > _NOTHING * total:
@@ -54,24 +54,24 @@ def _speakers(candidate: fusion.Fused, plan: Plan, held: _Held) -> dict[str, flo
     return speakers
 
 
-def _of_leg(leg: str, language: str, plan: Plan, held: _Held) -> Mapping[str, float]:
-    """What spoke through one leg, in any unit.
+def _of_retriever(retriever: str, language: str, plan: Plan, held: _Held) -> Mapping[str, float]:
+    """What spoke through one retriever, in any unit.
 
     Popularity speaks for itself. BM25 does not tell which text a term came from: the texts' works
-    speak as much as they weigh. So does the whole history through a leg of which nothing else is
-    known.
+    speak as much as they weigh. So does the whole history through a retriever of which nothing else
+    is known.
     """
     profile = plan.profile
-    if leg == FUSED:
+    if retriever == FUSED:
         return _of_fused(language, plan, held)
-    if leg == LEXICAL:
+    if retriever == LEXICAL:
         has_text = set(plan.texts(language).values())
         return {work: part for work, part in profile.liked.items() if work in has_text}
-    if leg == COLLABORATIVE:
+    if retriever == COLLABORATIVE:
         liked = profile.liked
         spoke = {work: part * held.indicators.get(work, 0.0) for work, part in liked.items()}
         return spoke if any(spoke.values()) else liked
-    if leg == DENSE:
+    if retriever == DENSE:
         parts = profile.parts
         if held.vector is None:
             return parts
@@ -82,11 +82,11 @@ def _of_leg(leg: str, language: str, plan: Plan, held: _Held) -> Mapping[str, fl
 
 
 def _of_fused(language: str, plan: Plan, held: _Held) -> Mapping[str, float]:
-    """What spoke through legs that Elasticsearch fused: each of them as much as it weighs."""
+    """What spoke through retrievers that Elasticsearch fused: each of them as much as it weighs."""
     spoke: dict[str, float] = {}
-    for leg, weight in plan.weights.items():
-        if weight > 0 and (leg != LEXICAL or plan.texts(language)):
-            parts = _of_leg(leg, language, plan, held)
+    for retriever, weight in plan.weights.items():
+        if weight > 0 and (retriever != LEXICAL or plan.texts(language)):
+            parts = _of_retriever(retriever, language, plan, held)
             total = sum(parts.values())
             for name, part in parts.items():
                 spoke[name] = spoke.get(name, 0.0) + weight * part / total

@@ -27,7 +27,7 @@ from xlrec_es.index.paging import PagedSearch, all_hits, once_each
 from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.interactions.weighting import weigh
-from xlrec_es.recommend import retrievers, similarity
+from xlrec_es.recommend import server_fusion, similarity
 from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTS, Options
 from xlrec_es.recommend.plan import Known, Plan, make_plan, read_documents
 from xlrec_es.recommend.queries import history_body, to_msearch
@@ -76,7 +76,7 @@ class Read:
     lacks: tuple[str, ...] = ()
 
     def with_all(self, renditions: Read) -> Read:
-        """With every rendition of the works that its documents are of."""
+        """With every language version of the works that its documents are of."""
         lacks = tuple(dict.fromkeys((*self.lacks, *renditions.lacks)))
         # What was found before is there, even if a part of the index does not answer now.
         before = self.documents if lacks else ()
@@ -189,7 +189,7 @@ class Core:
         try:
             return (yield from once())
         except IndexNotFound:
-            # The version that was live a moment ago has been pruned: read the alias anew, once.
+            # The version that was live a moment ago has been pruned: read the alias again, once.
             self._live = None
             return (yield from once())
 
@@ -218,7 +218,7 @@ class Core:
             self._live = None
             live = yield from self.live()
             read = yield from self._history(live.searched, live, telling, silent)
-        # A document's id does not say of which work it is a rendition: fetch the others too.
+        # A document's id does not say of which work it is a language version: fetch the others too.
         works = {work_of(hit) for hit in read.documents}
         if not works <= set(telling):
             read = read.with_all((yield from self._history(live.searched, live, sorted(works), [])))
@@ -273,7 +273,7 @@ class Core:
             versions, modules = read_nodes((yield Call("nodes.info", question)))
         except PermissionDenied:
             return  # who may not ask is told by the searches
-        retrievers.check_server(
+        server_fusion.check_server(
             licence["license"]["type"],
             min(versions),
             modules,
@@ -365,10 +365,10 @@ class Core:
         check_encoder(live, self.encoder)
         with self._encoding:  # tokenizers are not made for several threads
             vectors = self.encoder.encode(history.texts)  # (n_texts, dims)
-        # Nobody says in which language a person writes: the mean over all of them is taken out.
+        # Nobody says in which language a user writes: the mean over all of them is taken out.
         unknown = [""] * len(history.texts)
-        calibrated = live.meta.calibration.apply(vectors, unknown)
-        return dict(zip(history.texts, calibrated, strict=True))
+        centered = live.meta.centering.apply(vectors, unknown)
+        return dict(zip(history.texts, centered, strict=True))
 
 
 def _must_be_of(live: LiveIndex, answers: Iterable[Mapping[str, Any]]) -> None:

@@ -1,8 +1,8 @@
 """From ranked lists to one ranked list, with each one's share. Pure.
 
-The legs of all languages become one scored list (`fuse`, or `reciprocal_rank`); `reranking` makes
-of it the list that is shown. `xlrec_es.evaluate.vectorized_fusion` is the twin of both in numpy,
-for trying many weights: whoever changes the one changes the other.
+The retrievers of all languages become one scored list (`fuse`, or `reciprocal_rank`); `reranking`
+makes of it the list that is shown. `xlrec_es.evaluate.vectorized_fusion` is the twin of both in
+numpy, for trying many weights: whoever changes the one changes the other.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ LEVEL = 1 / 3
 
 
 class Scored(NamedTuple):
-    """A document with the score that one leg gives it: an entry of the leg's list.
+    """A document with the score that one retriever gives it: an entry of the retriever's list.
 
     Attributes:
         id: Document id.
-        score: The leg's own score, higher is better.
+        score: The retriever's own score, higher is better.
     """
 
     id: str
@@ -32,12 +32,12 @@ class Scored(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one leg says of a candidate.
+    """What one retriever says of a candidate.
 
     Attributes:
-        rank: Place in the leg's list of its language, from 1.
-        score: The leg's own score.
-        part: What the leg adds to the fused score.
+        rank: Place in the retriever's list of its language, from 1.
+        score: The retriever's own score.
+        part: What the retriever adds to the fused score.
     """
 
     rank: int
@@ -51,23 +51,23 @@ class Fused(NamedTuple):
     Attributes:
         id: Document id.
         language: Language of the lists that it was in.
-        score: Weighted sum of the normalised leg scores, 0..1.
-        legs: What each leg says whose list it was in.
+        score: Weighted sum of the normalized retriever scores, 0..1.
+        retrievers: What each retriever says whose list it was in.
     """
 
     id: str
     language: str
     score: float
-    legs: Mapping[str, Found]
+    retrievers: Mapping[str, Found]
 
     @property
     def shares(self) -> dict[str, float]:
-        """The part of the score that each of these legs gave; they add up to 1."""
-        total = sum(found.part for found in self.legs.values())
-        # The lowest candidate of the union scores 0: its legs share alike.
+        """The part of the score that each of these retrievers gave; they add up to 1."""
+        total = sum(found.part for found in self.retrievers.values())
+        # The lowest candidate of the union scores 0: its retrievers share alike.
         return {
-            leg: found.part / total if total > 0 else 1 / len(self.legs)
-            for leg, found in self.legs.items()
+            retriever: found.part / total if total > 0 else 1 / len(self.retrievers)
+            for retriever, found in self.retrievers.items()
         }
 
 
@@ -76,14 +76,14 @@ Entry = TypeVar("Entry", Scored, Fused)
 _PART: Callable[[Found], float] = operator.attrgetter("part")
 
 Value = Callable[[int, float], float]
-"""What a hit is worth, 0..1, by its rank from 1 and its leg's own score."""
+"""What a hit is worth, 0..1, by its rank from 1 and its retriever's own score."""
 
 
 def level(scores: Sequence[float]) -> float:
     """What is taken off cosines so that languages can be compared: a part of the mean of the best.
 
     A history is nearer to texts of its own language than to others' even when languages are
-    centred. Where everything is near, being near says less.
+    centered. Where everything is near, being near says less.
 
     Source: cross-domain similarity local scaling, Lample et al. 2018, "Word Translation Without
     Parallel Data" (https://openreview.net/forum?id=H196sainb), which takes half of ten; a third of
@@ -104,21 +104,21 @@ def fuse(
     comparable: frozenset[str],
     levelled: frozenset[str] = frozenset(),
 ) -> list[Fused]:
-    """Add up the legs' scores, each brought to 0..1 first.
+    """Add up the retrievers' scores, each brought to 0..1 first.
 
-    Calibrated cosines may be compared over languages, so a comparable leg is normalised from its
-    lowest to its highest score over all of them. BM25 may not, and has a zero of its own: such a
-    leg is divided by its highest score, language by language. A document outside a leg's list gets
-    0 from it.
+    Centered cosines may be compared over languages, so a comparable retriever is normalized from
+    its lowest to its highest score over all of them. BM25 may not, and has a zero of its own: such
+    a retriever is divided by its highest score, language by language. A document outside a
+    retriever's list gets 0 from it.
 
     Args:
-        lists: Best first, by (language, leg).
-        weights: Weight by leg, at least zero; legs without a list do not count.
-        comparable: Legs whose scores may be compared over languages.
+        lists: Best first, by (language, retriever).
+        weights: Weight by retriever, at least zero; retrievers without a list do not count.
+        comparable: Retrievers whose scores may be compared over languages.
         levelled: Those of them whose scores are cosines, and are compared less their `level`.
 
     Returns:
-        Every document of a leg whose weight is above zero; best first, equal scores by id.
+        Every document of a retriever whose weight is above zero; best first, equal scores by id.
     """
     scales = _scales(lists, comparable, levelled)
 
@@ -136,7 +136,7 @@ def reciprocal_rank(
     comparable: frozenset[str],
     rank_constant: int = 60,
 ) -> list[Fused]:
-    """Add up 1 / (rank_constant + rank), scaled so that the first place of every leg gives 1.
+    """Add up 1 / (rank_constant + rank), scaled so that the first place of every retriever gives 1.
 
     Source: Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms Condorcet and
     individual Rank Learning Methods" (https://doi.org/10.1145/1571941.1572114).
@@ -163,31 +163,37 @@ def _combine(
     comparable: frozenset[str],
     value_in: Callable[[tuple[str, str]], Value],
 ) -> list[Fused]:
-    """The weighted mean of a value of each hit, over the legs that have hits.
+    """The weighted mean of a value of each hit, over the retrievers that have hits.
 
-    A leg that cannot be compared over languages counts only in the languages in which it has hits:
-    a language in which the history has no text must not fall behind for that.
+    A retriever that cannot be compared over languages counts only in the languages in which it has
+    hits: a language in which the history has no text must not fall behind for that.
     """
-    present = {leg for (_, leg), hits in lists.items() if hits and weights.get(leg, 0) > 0}
+    present = {
+        retriever
+        for (_, retriever), hits in lists.items()
+        if hits and weights.get(retriever, 0) > 0
+    }
     # Exact sums: a set has no order, and the last digit would change from run to run.
     totals = {
         language: math.fsum(
-            weights[leg] for leg in present if leg in comparable or lists.get((language, leg))
+            weights[retriever]
+            for retriever in present
+            if retriever in comparable or lists.get((language, retriever))
         )
         for language, _ in lists
     }
     found: dict[str, dict[str, dict[str, Found]]] = {language: {} for language, _ in lists}
-    for (language, leg), hits in lists.items():
-        if hits and leg in present:
-            weight, value = weights[leg] / totals[language], value_in((language, leg))
+    for (language, retriever), hits in lists.items():
+        if hits and retriever in present:
+            weight, value = weights[retriever] / totals[language], value_in((language, retriever))
             mine = found[language]
             for rank, (document, score) in enumerate(hits, 1):
                 said = Found(rank, score, weight * value(rank, score))
-                mine.setdefault(document, {})[leg] = said
+                mine.setdefault(document, {})[retriever] = said
     return in_order(
-        Fused(document, language, sum(map(_PART, legs.values())), legs)
+        Fused(document, language, sum(map(_PART, retrievers.values())), retrievers)
         for language, documents in found.items()
-        for document, legs in documents.items()
+        for document, retrievers in documents.items()
     )
 
 
@@ -213,11 +219,14 @@ def _scales(
         key: level([hit.score for hit in hits]) if key[1] in levelled else 0.0
         for key, hits in lists.items()
     }
-    over_all: dict[str, list[float]] = {leg: [] for leg in comparable}
+    over_all: dict[str, list[float]] = {retriever: [] for retriever in comparable}
     for key, hits in lists.items():
         if key[1] in comparable:
             over_all[key[1]] += [hit.score - levels[key] for hit in hits]
-    shared = {leg: _scale(scores, min(scores, default=0.0)) for leg, scores in over_all.items()}
+    shared = {
+        retriever: _scale(scores, min(scores, default=0.0))
+        for retriever, scores in over_all.items()
+    }
     scales = {}
     for key, hits in lists.items():
         if key[1] in comparable:

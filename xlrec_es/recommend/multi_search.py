@@ -1,4 +1,4 @@
-"""Several persons at once: all their searches of a round in one `_msearch`."""
+"""Several users at once: all their searches of a round in one `_msearch`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def together(people: Sequence[Steps[T]]) -> Steps[list[T | XlrecError]]:
-    """Step through several persons at once, all their searches of a round in one request.
+    """Step through several users at once, all their searches of a round in one request.
 
     Args:
         people: The steps of each.

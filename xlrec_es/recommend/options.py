@@ -1,4 +1,4 @@
-"""How recommendations are made: legs, weights, searches, boosts, recency."""
+"""How recommendations are made: retrievers, weights, searches, boosts, recency."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ DENSE = "dense"
 LEXICAL = "lexical"
 COLLABORATIVE = "collaborative"
 POPULARITY = "popularity"
-LEGS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
+RETRIEVERS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +95,17 @@ class SearchOptions:
 
     Attributes:
         candidates: Hits of each search, as many as the list is long at least. The interests of the
-            dense leg share them as `k`, with 10 each at least. Measured for lists of 10 on the
+            dense retriever share them as `k`, with 10 each at least. Measured for lists of 10 on
+            the
             sample: 30 and 50 alike, 20 a hundredth less.
         num_candidates: What HNSW looks at for them, per shard; at most 10,000. Shared alike, with
             20 each at least.
         exact: Look at all: exact where a language and the filters leave at most 10,000 documents
             of a shard, for Elasticsearch then compares every one of them.
-        oversample: With quantised vectors: how many times `candidates` are compared again by their
+        oversample: With quantized vectors: how many times `candidates` are compared again by their
             full vectors; None leaves it to the index.
-        min_similarity: Calibrated cosine that a hit of the dense leg must reach; None: any.
-        query_terms: Most telling terms that the lexical leg takes from the history's texts.
+        min_similarity: Centered cosine that a hit of the dense retriever must reach; None: any.
+        query_terms: Most telling terms that the lexical retriever takes from the history's texts.
         query_texts: How many of the history's texts it reads, those of the heaviest works.
         filters: Elasticsearch queries that each result must match: in stock, price, market ...
         only: The works that can be found, by language; None: all. For evaluations.
@@ -114,10 +115,10 @@ class SearchOptions:
         caps: At most so many results by value of a keyword field of the user's own: {"brand": 2}.
         source: The user's own fields that come back with each recommendation.
         collapse: Have Elasticsearch return one document a work from each search. Recommendations
-            name a work once in any case; this is for catalogues that have many documents of one
+            name a work once in any case; this is for catalogs that have many documents of one
             work in one language, and costs time.
-        market: Whose popularity counts in the popularity leg, where indicators were learned with
-            markets; None: that of each target language's persons if markets are languages, else
+        market: Whose popularity counts in the popularity retriever, where indicators were learned
+            with markets; None: that of each target language's users if markets are languages, else
             everybody's.
         recent: How popularity fades with age; None: it does not.
         binary_vectors: Write query vectors as base64 (float32, big-endian), which is half as long
@@ -180,14 +181,15 @@ class SearchOptions:
 WEIGHTS: Mapping[str, float] = {DENSE: 0.0375, LEXICAL: 0.0125, COLLABORATIVE: 0.95}
 """Fusion weights where the index has none of its own in `_meta.xlrec.weights` (`xlrec-es tune`).
 
-Measured (xlrec_es/DESIGN.md, "Fusion weights"), in both pools, on persons that it was not chosen
-by: at most .0012 of recall below the best leg on two catalogues; above it, inside the noise, on a
+Measured (xlrec_es/DESIGN.md, "Fusion weights"), in both pools, on users that it was not chosen
+by: at most 0.0012 of recall below the best retriever on two catalogs; above it, inside the noise,
+    on a
 third.
 """
 
 
 COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
-"""For a person who is not known to like anything."""
+"""For a user who is not known to like anything."""
 
 
 WEIGHTED = "weighted"
@@ -201,11 +203,11 @@ class Options:
     Attributes:
         rules: What each interaction weighs.
         max_interests: See `profile.build_profile`; None for the index's own, else
-            `profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative leg weighs
-            as much as the dense one and the index has indicators.
+            `profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative retriever
+            weighs as much as the dense one and the index has indicators.
         push: See `profile.build_profile`.
-        weights: Fusion weight by leg; None for the index's own, else `WEIGHTS`. A leg of weight 0,
-            or without a weight, is not searched.
+        weights: Fusion weight by retriever; None for the index's own, else `WEIGHTS`. A retriever
+            of weight 0, or without a weight, is not searched.
         fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
         rank_constant: For `rrf`.
         mix: `equal`, `auto`, or a part by language: see `reranking.share_out`.
@@ -213,8 +215,8 @@ class Options:
         diversity: See `reranking.diversify`; 0 leaves the order.
         explain: Ask for what the documents that were chosen hold, and say which history items
             spoke for each.
-        server_side: Have Elasticsearch fuse the legs of each language, which takes an enterprise or
-            trial licence; see `retrievers` for what differs.
+        server_side: Have Elasticsearch fuse the retrievers of each language, which takes an
+            enterprise or trial license; see `server_fusion` for what differs.
         search: How deep each search goes, and where.
     """
 
@@ -273,9 +275,10 @@ def _check(holds: bool, otherwise: str) -> None:
 
 
 def _check_weights(weights: Mapping[str, float]) -> None:
-    for leg, weight in weights.items():
+    for retriever, weight in weights.items():
         _check(
-            leg in LEGS and 0 <= weight < math.inf,
-            f"weight {leg}={weight}: use finite weights of at least 0 for {', '.join(LEGS)}",
+            retriever in RETRIEVERS and 0 <= weight < math.inf,
+            f"weight {retriever}={weight}: use finite weights of at least 0 for "
+            f"{', '.join(RETRIEVERS)}",
         )
-    _check(any(weights.values()), "all weights are 0; give at least one leg a weight")
+    _check(any(weights.values()), "all weights are 0; give at least one retriever a weight")

@@ -23,10 +23,10 @@ from xlrec_es.recommend.options import (
     COLD_WEIGHTS,
     COLLABORATIVE,
     DENSE,
-    LEGS,
     LEXICAL,
     MAX_CLAUSES,
     RECIPROCAL_RANK,
+    RETRIEVERS,
     WEIGHTS,
     Options,
     SearchOptions,
@@ -39,7 +39,7 @@ from xlrec_es.recommend.profile import (
     build_profile,
 )
 from xlrec_es.recommend.queries import SearchRequest, build_requests
-from xlrec_es.recommend.retrievers import one_search_each
+from xlrec_es.recommend.server_fusion import one_search_each
 from xlrec_es.vectors.vector import Vector
 
 
@@ -48,10 +48,10 @@ class Known:
     """What is known of a history's items.
 
     Attributes:
-        documents: Every rendition of the works that say something.
+        documents: Every language version of the works that say something.
         weights: What each item says, signed; see `weighting.weigh`.
         others: Work by document id, of items that say nothing: seen, and no more.
-        free_texts: Calibrated vector by free text of the history.
+        free_texts: Centered vector by free text of the history.
         lacks: What the answers lack that this was read from, in phrases; see `answers.lacks_of`.
     """
 
@@ -68,10 +68,10 @@ class Plan:
 
     Attributes:
         live: The index.
-        profile: The person.
+        profile: The user.
         languages: Target languages.
         requests: The searches.
-        weights: Fusion weight by leg.
+        weights: Fusion weight by retriever.
         unknown_items: Ids of the history that no document has.
         notes: What was left out and why.
         variants: By target language the tags of the index that it names, where they are not itself
@@ -114,7 +114,7 @@ def make_plan(
 
     Args:
         live: The index.
-        history: What the person did.
+        history: What the user did.
         known: What its items weigh, and what the index and the encoder say of them and its texts.
         languages: Target languages, each with its variants; None for all of the index but those of
             what was liked, of which a variant is none.
@@ -152,16 +152,18 @@ def make_plan(
     ]
     if not profile.interests:
         weights = COLD_WEIGHTS
-        notes.append("nothing is known that this person likes: what most people like is shown")
-    legs = [leg for leg in LEGS if weights.get(leg, 0) > 0]
+        notes.append("this user is not known to like anything: what most users like is shown")
+    retrievers = [retriever for retriever in RETRIEVERS if weights.get(retriever, 0) > 0]
     without = [name for name, tags in targets.items() if profile.languages.isdisjoint(tags)]
-    if LEXICAL in legs and without:
-        notes.append(f"no lexical leg for {', '.join(without)}: the history has no text in them")
+    if LEXICAL in retrievers and without:
+        notes.append(
+            f"no lexical retriever for {', '.join(without)}: the history has no text in them"
+        )
     variants = {name: tags for name, tags in targets.items() if tags != (name,)}
     requests = build_requests(
         profile,
         languages=tuple(targets),
-        legs=legs,
+        retrievers=retrievers,
         index=live.searched,
         options=_without_documents(replace(options.search, variants=variants), unread, live),
         markets=_markets(options.search.market, targets, live),
@@ -169,10 +171,10 @@ def make_plan(
     if options.server_side:
         constant = options.rank_constant if options.fusion == RECIPROCAL_RANK else None
         requests = one_search_each(requests, weights=weights, rank_constant=constant)
-    if len(profile.liked) > MAX_CLAUSES and COLLABORATIVE in legs:
+    if len(profile.liked) > MAX_CLAUSES and COLLABORATIVE in retrievers:
         notes.append(
             f"the {MAX_CLAUSES} heaviest of {len(profile.liked)} liked works speak in the "
-            "collaborative leg, for a query with more parts is refused"
+            "collaborative retriever, for a query with more parts is refused"
         )
     return Plan(
         live,
@@ -201,8 +203,8 @@ def _unread_sentence(lack: str, unread: Sequence[str]) -> str:
     if not unread:
         return sentence
     return (
-        f"{sentence}: {len(unread)} of its items were not found, and other renditions of them may "
-        "be recommended"
+        f"{sentence}: {len(unread)} of its items were not found, and other language versions of "
+        "them may be recommended"
     )
 
 
@@ -243,7 +245,7 @@ def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[H
 def _in_languages(
     documents: Sequence[HistoryDocument], languages: Iterable[str] | None
 ) -> Sequence[HistoryDocument]:
-    """Without the other renditions of works that are there in one of these languages."""
+    """Without the other language versions of works that are there in one of these languages."""
     if languages is None:
         return documents
     known = tuple(languages)
@@ -260,7 +262,7 @@ def _markets(wanted: str | None, languages: Iterable[str], live: LiveIndex) -> M
         if wanted not in names:
             raise UsageError(
                 f"{live.name} knows no market {wanted!r}, but {', '.join(names) or 'none'}; "
-                "markets are learned by: xlrec-ingest indicators"
+                "markets are learned by: xlrec-ingest learn"
             )
         return dict.fromkeys(languages, wanted)
     if known.get("origin") != "language":

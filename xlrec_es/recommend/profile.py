@@ -1,4 +1,4 @@
-"""From a person's history to a profile: a few interests, each a unit vector. Pure numpy."""
+"""From a user's history to a profile: a few interests, each a unit vector. Pure numpy."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FEW_INTERESTS = 4
 PUSH = 0.5
 
 SHRINKAGE = 0.4
-"""How far each interest is drawn to the whole taste: one work says little for sure of a person.
+"""How far each interest is drawn to the whole taste: one work says little for sure of a user.
 
-Measured on two catalogues (xlrec_es/DESIGN.md, "Interests and max-sim"), .3 to .5 are better than
+Measured on two catalogs (xlrec_es/DESIGN.md, "Interests and max-sim"), 0.3 to 0.5 are better than
 the nearest work alone.
 Source of the idea: James and Stein 1961, "Estimation with Quadratic Loss".
 """
@@ -40,7 +40,7 @@ class HistoryDocument:
         work: Work id.
         language: BCP 47 tag.
         title: For explanations.
-        vector: Shape (dims,), calibrated, unit length.
+        vector: Shape (dims,), centered, unit length.
         routing: What leads to its shard, where that is not its id.
     """
 
@@ -54,7 +54,7 @@ class HistoryDocument:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """A direction of a person's taste.
+    """A direction of a user's taste.
 
     Attributes:
         vector: Shape (dims,), unit length.
@@ -70,16 +70,16 @@ class Interest:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the query builder needs to know of a person.
+    """What the query builder needs to know of a user.
 
     Attributes:
-        interests: Heaviest first; empty for a person who is not known to like anything.
-        liked: Part by liked work; the parts add up to 1. For the collaborative leg.
+        interests: Heaviest first; empty for a user who is not known to like anything.
+        liked: Part by liked work; the parts add up to 1. For the collaborative retriever.
         seen: Every work of the history, liked or not, for leaving out what was seen. Sorted.
         titles: A title by work, for explanations.
         vectors: Shape (dims,), unit length, by liked work and free text: for explanations.
         texts: The liked works' documents by language, work by document id, the heaviest works
-            first: for the lexical leg.
+            first: for the lexical retriever.
         routings: By id, of those documents that have one of their own.
     """
 
@@ -118,12 +118,12 @@ def build_profile(
     """Build the profile of a history; the order of the documents does not matter.
 
     Args:
-        documents: Every rendition of every work of the history.
+        documents: Every language version of every work of the history.
         weights: Signed weight by work: above zero liked, below disliked. A work without a weight
             counts as seen, and no more.
-        free_texts: Vector by text, shape (dims,), calibrated, unit length: what the person said
+        free_texts: Vector by text, shape (dims,), centered, unit length: what the user said
             they like. Each weighs as much as the heaviest work.
-        also_seen: Works that the person knows, and that say nothing.
+        also_seen: Works that the user knows, and that say nothing.
         max_interests: Up to so many works and texts are an interest each; more are clustered into
             so many. 1 makes the weighted mean vector, the usual baseline.
         push: How far interests are pushed away from what was disliked, 0..1: that part of their
@@ -168,7 +168,7 @@ def _parts(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def _work_vector(renditions: Sequence[HistoryDocument]) -> Vector:
-    """The mean direction of a work's renditions, shape (dims,)."""
+    """The mean direction of a work's language versions, shape (dims,)."""
     if len(renditions) == 1:
         return _unit(renditions[0].vector)
     return _unit(np.mean([document.vector for document in renditions], axis=0))
@@ -226,7 +226,7 @@ def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.nd
     """
     if len(vectors) <= max_clusters:
         return [np.asarray([row]) for row in range(len(vectors))]
-    # A centre is a sum of rows, so cosines between rows are all that is needed. Not by `@`: the
+    # A center is a sum of rows, so cosines between rows are all that is needed. Not by `@`: the
     # threads of BLAS go on turning for milliseconds after a product that takes a part of one.
     gram = np.einsum("id,jd->ij", vectors, vectors)  # (n, n)
     seeds = [int(np.argmax(mass))]
@@ -240,7 +240,7 @@ def _cluster(vectors: Vector, mass: np.ndarray, max_clusters: int) -> list[np.nd
         members = np.where(assigned == np.arange(max_clusters)[:, None], mass, 0)
         sums = np.einsum("kn,nm->km", members, gram)  # (max_clusters, n)
         lengths = np.sqrt(np.maximum((sums * members).sum(axis=1, keepdims=True), 0))
-        # A centre that lost all its works keeps its place.
+        # A center that lost all its works keeps its place.
         cosines = np.divide(sums, lengths, out=cosines.astype(sums.dtype), where=lengths > 1e-6)
         before, assigned = assigned, np.argmax(cosines, axis=0)
         if np.array_equal(before, assigned):

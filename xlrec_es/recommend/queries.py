@@ -46,12 +46,12 @@ class SearchRequest:
 
     Attributes:
         language: Target language.
-        leg: One of `LEGS`.
+        retriever: One of `RETRIEVERS`.
         body: For `POST <index>/_search`.
     """
 
     language: str
-    leg: str
+    retriever: str
     body: dict[str, Any]
 
 
@@ -59,39 +59,39 @@ def build_requests(
     profile: Profile,
     *,
     languages: Sequence[str],
-    legs: Sequence[str],
+    retrievers: Sequence[str],
     index: str,
     options: SearchOptions,
     markets: Mapping[str, str] | None = None,
 ) -> tuple[SearchRequest, ...]:
-    """The searches of a profile: each target language by itself, leg by leg.
+    """The searches of a profile: each target language by itself, retriever by retriever.
 
     So its documents compete with each other and not with another language's; variants of a language
-    (`SearchOptions.variants`) are one language here. A leg that cannot
+    (`SearchOptions.variants`) are one language here. A retriever that cannot
     say anything is left out: BM25 for a language in which the history has no text (it cannot cross
-    a language border), and all but popularity for a person who is not known to like anything.
+    a language border), and all but popularity for a user who is not known to like anything.
 
     Args:
         profile: Whom to serve.
         languages: Target languages.
-        legs: Which of `LEGS`.
+        retrievers: Which of `RETRIEVERS`.
         index: Where the history's documents are.
         options: How deep, and where.
         markets: By target language, the market whose popularity counts; else everybody's does.
     """
     requests = []
-    vectors = _written(profile, options) if DENSE in legs else []
+    vectors = _written(profile, options) if DENSE in retrievers else []
     for language in languages:
-        if DENSE in legs and profile.interests:
+        if DENSE in retrievers and profile.interests:
             body = dense_body(profile, language, options, vectors=vectors)
             requests.append(SearchRequest(language, DENSE, body))
-        if LEXICAL in legs and not profile.languages.isdisjoint(options.tags(language)):
+        if LEXICAL in retrievers and not profile.languages.isdisjoint(options.tags(language)):
             body = lexical_body(profile, language, index, options)
             requests.append(SearchRequest(language, LEXICAL, body))
-        if COLLABORATIVE in legs and profile.liked:
+        if COLLABORATIVE in retrievers and profile.liked:
             body = collaborative_body(profile, language, options)
             requests.append(SearchRequest(language, COLLABORATIVE, body))
-        if POPULARITY in legs:
+        if POPULARITY in retrievers:
             market = (markets or {}).get(language)
             body = popularity_body(profile, language, options, market=market)
             requests.append(SearchRequest(language, POPULARITY, body))
@@ -119,7 +119,7 @@ def dense_body(
     """The kNN search of all interests among one language's unseen documents.
 
     A document is worth its cosine to the interest that is nearest to it: one search, and what it
-    returns needs no further reckoning.
+    returns needs no further computing.
 
     Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-knn-query
 

@@ -10,11 +10,11 @@ from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import id_of, work_of
-from xlrec_es.recommend import fusion, reranking, retrievers
+from xlrec_es.recommend import fusion, reranking, server_fusion
 from xlrec_es.recommend.options import DENSE, LEXICAL, RECIPROCAL_RANK, Options
 from xlrec_es.recommend.plan import Plan
 from xlrec_es.recommend.queries import boost_of, score_of
-from xlrec_es.recommend.retrievers import FUSED
+from xlrec_es.recommend.server_fusion import FUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Ranking:
 
     Attributes:
         candidates: Best first.
-        fair: The same by those legs alone that can be compared over languages.
+        fair: The same by those retrievers alone that can be compared over languages.
         hits: Elasticsearch's hit by document id.
         works: Work by document id.
         degraded: What failed or came late, in sentences.
@@ -71,7 +71,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     """
     usable, degraded = _usable(plan, answers)
     hits = {id_of(hit): hit for answer in usable for hit in answer["hits"]["hits"]}
-    lists = _leg_lists(plan, usable)
+    lists = _retriever_lists(plan, usable)
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
 
@@ -92,17 +92,18 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     if options.server_side:
         candidates = fusion.in_order(
             candidate
-            for (language, leg), found in lists.items()
+            for (language, retriever), found in lists.items()
             for candidate in (
-                retrievers.candidates(language, found)
-                if leg == FUSED
-                else fuse({(language, leg): found})
+                server_fusion.candidates(language, found)
+                if retriever == FUSED
+                else fuse({(language, retriever): found})
             )
         )
     else:
         candidates = fuse(lists)
     alike = {key: found for key, found in lists.items() if key[1] in comparable}
-    # Only a shared list needs it (`results.choose`), and only beside a leg that cannot be compared.
+    # Only a shared list needs it (`results.choose`), and only beside a retriever that cannot be
+    # compared.
     fair = fuse(alike) if options.mix == reranking.AUTO and len(alike) < len(lists) else candidates
     works = {document: work_of(hit) for document, hit in hits.items()}
     return Ranking(
@@ -125,7 +126,7 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
     usable: list[Answer] = []
     degraded = []
     for request, answer in zip(plan.requests, answers, strict=True):
-        what = f"the {request.leg} search for {request.language}"
+        what = f"the {request.retriever} search for {request.language}"
         if "error" in answer:
             cause = root_cause(answer["error"])
             if cause.get("type") == "index_not_found_exception":
@@ -140,17 +141,19 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
     return usable, tuple(dict.fromkeys(degraded))
 
 
-def _leg_lists(plan: Plan, answers: Sequence[Answer]) -> dict[tuple[str, str], list[fusion.Scored]]:
-    """One list for each language and leg, best first."""
+def _retriever_lists(
+    plan: Plan, answers: Sequence[Answer]
+) -> dict[tuple[str, str], list[fusion.Scored]]:
+    """One list for each language and retriever, best first."""
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
         factor, summand = 1.0, 0.0
-        if request.leg == DENSE:
+        if request.retriever == DENSE:
             # Elasticsearch scores a dot product as (1 + cosine) / 2.
             factor, summand = 2.0, -1.0
-        if request.leg == FUSED:
-            factor = 1 / retrievers.highest_score(request.body)
-        lists[request.language, request.leg] = fusion.in_order(
+        if request.retriever == FUSED:
+            factor = 1 / server_fusion.highest_score(request.body)
+        lists[request.language, request.retriever] = fusion.in_order(
             fusion.Scored(id_of(hit), factor * score_of(hit) + summand)
             for hit in answer["hits"]["hits"]
         )

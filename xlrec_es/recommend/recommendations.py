@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+
+def _deprecated(old: str, new: str) -> None:
+    warnings.warn(f"{old} is called {new} now", DeprecationWarning, stacklevel=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +29,14 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class LegScore:
-    """What one leg said of a recommendation.
+class RetrieverScore:
+    """What one retriever said of a recommendation.
 
     Attributes:
-        rank: Place in the leg's list of this language, from 1.
-        score: The leg's own score: calibrated cosine to the nearest interest, BM25, a sum of
+        rank: Place in the retriever's list of this language, from 1.
+        score: The retriever's own score: centered cosine to the nearest interest, BM25, a sum of
             indicators, or popularity.
-        share: The leg's part of the fused score, 0..1.
+        share: The retriever's part of the fused score, 0..1.
     """
 
     rank: int
@@ -45,12 +50,12 @@ class Recommendation:
 
     Attributes:
         id: Document id.
-        work: Work id, shared by its renditions.
+        work: Work id, shared by its language versions.
         language: BCP 47 tag of the document.
         score: Fused score, 0..1, comparable within one call; or the measure that `similar` was
             asked for.
         title: The document's title, or None if the index names no title field.
-        legs: What each leg that found it said, by leg name.
+        retrievers: What each retriever that found it said, by retriever name.
         reasons: The history items that spoke most for it, strongest first.
         source: The fields of the user's own document that were asked for.
     """
@@ -60,9 +65,15 @@ class Recommendation:
     language: str
     score: float
     title: str | None
-    legs: Mapping[str, LegScore]
+    retrievers: Mapping[str, RetrieverScore]
     reasons: tuple[Reason, ...]
     source: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def legs(self) -> Mapping[str, RetrieverScore]:
+        """Return `retrievers`, which had this name before 1.0."""
+        _deprecated("Recommendation.legs", "retrievers")
+        return self.retrievers
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +82,20 @@ class LanguageShare:
 
     Attributes:
         language: BCP 47 tag.
-        seats: How many were meant for it; None: as many as its scores are worth.
-        filled: How many it has. Fewer than its seats: no more was found in it, and others took
+        slots: How many were meant for it; None: as many as its scores are worth.
+        filled: How many it has. Fewer than its slots: no more was found in it, and others took
             them.
     """
 
     language: str
-    seats: int | None
+    slots: int | None
     filled: int
+
+    @property
+    def seats(self) -> int | None:
+        """Return `slots`, which had this name before 1.0."""
+        _deprecated("LanguageShare.seats", "slots")
+        return self.slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +146,7 @@ class Recommendations:
                 "language": item.language,
                 "place": place,
                 "score": item.score,
-                "legs": {leg: said.rank for leg, said in item.legs.items()},
+                "retrievers": {retriever: said.rank for retriever, said in item.retrievers.items()},
             }
             for place, item in enumerate(self.items, 1)
         ]

@@ -33,7 +33,7 @@ from xlrec_es.vectors.encoder import Encoder
 MAX_REQUEST_BYTES = 32 * 2**20
 """Elasticsearch takes requests of 100 MB (`http.max_content_length`), others in between less.
 
-What a person has seen stands in each search, so searches for many persons may be large.
+What a user has seen stands in each search, so searches for many users may be large.
 """
 
 T = TypeVar("T")
@@ -78,10 +78,10 @@ class Recommender:
     def recommend(
         self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
     ) -> Recommendations:
-        """Recommend documents in other languages to whoever has this history.
+        """Recommend documents in other languages to a user with this history.
 
         Args:
-            history: What the person did. Ids that the index does not have are skipped and named in
+            history: What the user did. Ids that the index does not have are skipped and named in
                 the result. Without anything liked, what most people like is recommended.
             languages: Target languages; None for all of the index but those of what was liked.
             size: How many, over all languages.
@@ -115,8 +115,8 @@ class Recommender:
             item: Work id or document id.
             languages: As for `recommend`; with `jaccard`, None is the item's own languages.
             size: As for `recommend`.
-            measure: None puts them in the order of all legs, as `recommend` does. `cosine` of the
-                calibrated vectors, `l2_norm` (their distance as 1 / (1 + distance²): the same
+            measure: None puts them in the order of all retrievers, as `recommend` does. `cosine` of
+                the centered vectors, `l2_norm` (their distance as 1 / (1 + distance²): the same
                 order, for all vectors have length 1), or `jaccard`: the words that two texts of one
                 language share, of all that either has (see `similarity.terms_question` for what a
                 word is). The measure is then each one's `score`.
@@ -151,19 +151,19 @@ class Recommender:
         batch: int = 16,
         concurrency: int = 2,
     ) -> Iterator[Recommendations | XlrecError]:
-        """Recommend to many persons, the searches of a batch of them in each request.
+        """Recommend to many users, the searches of a batch of them in each request.
 
         Args:
-            histories: One for each person; read as they are needed.
+            histories: One for each user; read as they are needed.
             languages: As for `recommend`.
             size: As for `recommend`.
-            batch: Persons in a request.
+            batch: Users in a request.
             concurrency: Batches under way at once: while Elasticsearch searches for one, this side
                 works on another.
 
         Yields:
-            For each person in order, what `recommend` would return, or the error that it would
-            raise for this person's history.
+            For each user in order, what `recommend` would return, or the error that it would
+            raise for this user's history.
 
         Raises:
             ClusterError: As for `recommend`; it ends the batch, for it would meet the others too.
@@ -180,16 +180,16 @@ class Recommender:
         batch: int = 16,
         concurrency: int = 2,
     ) -> Iterator[Searched | XlrecError]:
-        """Send the searches of many persons, and leave open what is made of the answers.
+        """Send the searches of many users, and leave open what is made of the answers.
 
         Args:
-            histories: One for each person; read as they are needed.
+            histories: One for each user; read as they are needed.
             languages: As for `recommend`.
-            batch: Persons in a request.
+            batch: Users in a request.
             concurrency: As for `recommend_many`.
 
         Yields:
-            For each person in order, the searches and answers, or the error of this history.
+            For each user in order, the searches and answers, or the error of this history.
 
         Raises:
             ClusterError: As for `recommend_many`.

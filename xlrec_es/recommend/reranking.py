@@ -1,4 +1,4 @@
-"""From one scored list to the list that is shown: diversity, seats of languages, caps. Pure.
+"""From one scored list to the list that is shown: diversity, slots of languages, caps. Pure.
 
 It follows on `fusion`. `xlrec_es.evaluate.vectorized_fusion` is the twin of both in numpy, for
 trying many weights: whoever changes `select` changes it there too.
@@ -22,7 +22,7 @@ EQUAL = "equal"
 def diversify(
     candidates: Sequence[Fused], vectors: Mapping[str, Vector], *, strength: float
 ) -> list[Fused]:
-    """Order the candidates anew, so that one that resembles those before it comes later.
+    """Order the candidates again, so that one that resembles those before it comes later.
 
     Each next one has the highest (1 - strength) x score - strength x its highest cosine to those
     taken. Scores stay what they were.
@@ -57,7 +57,7 @@ def select(
     works: Mapping[str, str],
     *,
     size: int,
-    seats: Mapping[str, int],
+    slots: Mapping[str, int],
     values: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     caps: Mapping[str, int] | None = None,
 ) -> list[Fused]:
@@ -67,7 +67,7 @@ def select(
         candidates: In the order in which they are wanted.
         works: Work id by document id.
         size: How many to take.
-        seats: Seats by language (`allocate`); those that a language cannot fill go to the next
+        slots: Slots by language (`allocate`); those that a language cannot fill go to the next
             candidates of the others.
         values: The values of each capped field, by field and document id.
         caps: At most so many of each value, by field.
@@ -75,7 +75,7 @@ def select(
     Returns:
         At most `size`, in the order of `candidates`.
     """
-    free = dict(seats)
+    free = dict(slots)
     used: Counter[tuple[str, str]] = Counter()
     taken: set[str] = set()
 
@@ -112,13 +112,13 @@ def select(
 def share_out(
     languages: Sequence[str], mix: str | Mapping[str, float], size: int
 ) -> dict[str, int]:
-    """Seats by language.
+    """Slots by language.
 
     Args:
         languages: Target languages.
         mix: `auto`: by score alone, so each language may fill all of them; `equal`; or a part by
             language. Target languages that are variants of it share its part.
-        size: Seats in all.
+        size: Slots in all.
     """
     if mix == AUTO:
         return dict.fromkeys(languages, size)
@@ -132,24 +132,24 @@ def share_out(
 
 
 def allocate(parts: Mapping[str, float], size: int) -> dict[str, int]:
-    """Seats by language: largest remainder (Hamilton), at least one each while there are enough.
+    """Slots by language: largest remainder (Hamilton), at least one each while there are enough.
 
     Args:
         parts: Each language's part, above zero; need not add up to 1.
-        size: Seats in all.
+        size: Slots in all.
 
     Returns:
-        Seats that add up to `size`.
+        Slots that add up to `size`.
     """
     total = sum(parts.values())
     exact = {language: size * part / total for language, part in parts.items()}
-    seats = {language: int(quota) for language, quota in exact.items()}
-    by_remainder = sorted(exact, key=lambda lang: (seats[lang] - exact[lang], lang))
-    for language in by_remainder[: size - sum(seats.values())]:
-        seats[language] += 1
+    slots = {language: int(quota) for language, quota in exact.items()}
+    by_remainder = sorted(exact, key=lambda lang: (slots[lang] - exact[lang], lang))
+    for language in by_remainder[: size - sum(slots.values())]:
+        slots[language] += 1
     for language in sorted(parts, key=lambda lang: (-parts[lang], lang)):
-        richest = max(seats, key=lambda lang: (seats[lang], lang))
-        if seats[language] == 0 and seats[richest] > 1:
-            seats[richest] -= 1
-            seats[language] += 1
-    return seats
+        richest = max(slots, key=lambda lang: (slots[lang], lang))
+        if slots[language] == 0 and slots[richest] > 1:
+            slots[richest] -= 1
+            slots[language] += 1
+    return slots

@@ -16,10 +16,10 @@ from xlrec_es.recommend.queries import details_body
 from xlrec_es.recommend.ranking import Ranking
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
-    LegScore,
     Reason,
     Recommendation,
     Recommendations,
+    RetrieverScore,
 )
 from xlrec_es.vectors.vector import Vector
 
@@ -55,16 +55,16 @@ def choose(
         for field in caps
     }
 
-    def select(some: Sequence[fusion.Fused], seats: Mapping[str, int]) -> list[fusion.Fused]:
+    def select(some: Sequence[fusion.Fused], slots: Mapping[str, int]) -> list[fusion.Fused]:
         return reranking.select(
-            some, ranking.works, size=size, seats=seats, values=values, caps=caps
+            some, ranking.works, size=size, slots=slots, values=values, caps=caps
         )
 
-    seats = reranking.share_out(plan.languages, options.mix, size)
+    slots = reranking.share_out(plan.languages, options.mix, size)
     if options.mix == reranking.AUTO and ranking.fair:
         # As many of each language as there are among the best by what can be compared.
-        seats = Counter(candidate.language for candidate in select(ranking.fair, seats))
-    return select(candidates, seats)
+        slots = Counter(candidate.language for candidate in select(ranking.fair, slots))
+    return select(candidates, slots)
 
 
 def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> list[Answer]:
@@ -128,8 +128,8 @@ def _language_shares(
     filled = Counter(candidate.language for candidate in chosen)
     if options.mix == reranking.AUTO:
         return tuple(LanguageShare(tag, None, filled[tag]) for tag in plan.languages)
-    seats = reranking.share_out(plan.languages, options.mix, size)
-    return tuple(LanguageShare(tag, seats.get(tag, 0), filled[tag]) for tag in plan.languages)
+    slots = reranking.share_out(plan.languages, options.mix, size)
+    return tuple(LanguageShare(tag, slots.get(tag, 0), filled[tag]) for tag in plan.languages)
 
 
 def _recommendation(
@@ -143,9 +143,9 @@ def _recommendation(
         language=ranking.tag(candidate),
         score=candidate.score,
         title=title_of({"_source": held.source}, plan.live.meta.title_field),
-        legs={
-            leg: LegScore(found.rank, found.score, candidate.shares[leg])
-            for leg, found in sorted(candidate.legs.items())
+        retrievers={
+            retriever: RetrieverScore(found.rank, found.score, candidate.shares[retriever])
+            for retriever, found in sorted(candidate.retrievers.items())
         },
         reasons=tuple(
             Reason(speaker, plan.profile.titles.get(speaker), share) for speaker, share in strongest

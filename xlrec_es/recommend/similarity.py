@@ -38,20 +38,20 @@ def candidate_options(options: Options, measure: str) -> Options:
         raise UsageError(
             "boosts multiply fused scores, and a measure is none; leave out one of the two"
         )
-    legs = (DENSE, LEXICAL) if measure == JACCARD else (DENSE,)
-    return replace(options, weights=dict.fromkeys(legs, 1.0), server_side=False)
+    retrievers = (DENSE, LEXICAL) if measure == JACCARD else (DENSE,)
+    return replace(options, weights=dict.fromkeys(retrievers, 1.0), server_side=False)
 
 
 def vector_scores(ranking: Ranking, measure: str) -> dict[str, float]:
     """What a measure of vectors says of each candidate.
 
     `l2_norm` is Elasticsearch's own score for that similarity, 1 / (1 + distance²). All vectors
-    here have length 1, before and after calibration, so distance² = 2 - 2 x cosine: the order is
+    here have length 1, before and after centering, so distance² = 2 - 2 x cosine: the order is
     the cosine's, and only the numbers differ.
 
     Source: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/dense-vector
     """
-    cosines = {c.id: c.legs[DENSE].score for c in ranking.candidates if DENSE in c.legs}
+    cosines = {c.id: c.retrievers[DENSE].score for c in ranking.candidates if DENSE in c.retrievers}
     if measure == COSINE:
         return cosines
     return {id_: 1 / (3 - 2 * cosine) for id_, cosine in cosines.items()}

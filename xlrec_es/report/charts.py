@@ -11,7 +11,7 @@ import vl_convert
 Chart = alt.LayerChart | alt.Chart
 Row = Mapping[str, Any]
 
-_INK = "#123456"  # stands for the colour of the text, which Vega does not know
+_INK = "#123456"  # stands for the color of the text, which Vega does not know
 _BAR, _OWN = "#4c86b8", "#d2762d"
 _WIDTH = 300  # with the names of the systems beside it, it fits a phone
 _SYSTEMS = alt.Y("system:N", sort=None, title=None, axis=alt.Axis(minExtent=130))
@@ -27,7 +27,7 @@ def bars(rows: Sequence[Row], *, measure: str, own: str) -> Chart:
     Args:
         rows: Each with `system`, `mean`, `low` and `high`; the best first.
         measure: What is measured.
-        own: The system that is shown in a colour of its own.
+        own: The system that is shown in a color of its own.
     """
     colour = alt.condition(alt.datum["system"] == own, alt.value(_OWN), alt.value(_BAR))
     base = alt.Chart(alt.Data(values=list(rows))).encode(y=_SYSTEMS)
@@ -112,7 +112,7 @@ def as_svg(chart: Chart, *, ink: str = "black", background: str | None = "white"
 
     Args:
         chart: Of this module.
-        ink: Colour of what is written; `currentColor` takes that of the text around the picture.
+        ink: Color of what is written; `currentColor` takes that of the text around the picture.
         background: None leaves it transparent.
     """
     svg: str = vl_convert.vegalite_to_svg(_styled(chart, background or "transparent"))

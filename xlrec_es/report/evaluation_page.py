@@ -1,4 +1,4 @@
-"""An evaluation as one HTML file: pictures with their tables, lists of persons, how to repeat it.
+"""An evaluation as one HTML file: pictures with their tables, lists of users, how to repeat it.
 
 The file needs nothing from anywhere: no script, no font, no network.
 """
@@ -60,16 +60,16 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
     )
     yield f'<div class="verdict">{said}</div>'
     yield (
-        '<p class="note">Only what is beyond the noise is said above. Each comparison is made at '
-        "95%, so that of many between pairs of languages some are chance.</p>"
+        '<p class="note">Only statistically significant differences are named above. Each '
+        "comparison is made at 95%, so that of many between pairs of languages some are chance.</p>"
     )
     parts = report["split"]
     how = "by time" if parts["method"] == BY_TIME else "at random"
     counts = (
-        f"{report['cases']} cases of {report['persons']} persons. Likes are split "
+        f"{report['cases']} cases of {report['persons']} users. Likes are split "
         f"{how}: {parts['training']} to learn from, {parts['held out']} held "
-        f"out. A case is one person and one source language; recall@{k} counts the held-out works "
-        f"in other languages that are among the first {k}. Intervals are 95%, over persons."
+        f"out. A case is one user and one source language; recall@{k} counts the held-out works "
+        f"in other languages that are among the first {k}. Intervals are 95%, over users."
     )
     yield f"<p>{escape(counts)}</p>"
     yield "<h2>In short</h2>"
@@ -199,14 +199,14 @@ def command(report: Mapping[str, Any]) -> str:
         "--time-format": job.get("time_format"),
         "--split": report["split"]["method"],
         "--held-out": job["part"],
-        "--cold": job["cold"] or None,
+        "--cold-items": job["cold"] or None,
         "--seed": job["seed"],
-        "--max-persons": job["max_persons"],
+        "--max-users": job["max_persons"],
         "--min-history": job["min_history"],
         "--k": job["k"],
         "--pool": pool,
         "--mix": job["mix"],
-        "--renditions": "one" if job["one_language"] else None,
+        "--language-versions": "one" if job["one_language"] else None,
     }
     for option, value in given.items():
         words += [] if value is None else [option, str(value)]

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xlrec_es.vectors.language_centering import with_current_key
+
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -21,7 +23,7 @@ class Fingerprint:
         pooling: How token vectors became one.
         prefix: What was put before each text.
         recipe: Which fields made the text, in order, and how many tokens of it were read.
-        calibration: `none`, or the method and a hash of its vectors.
+        centering: `none`, or the method and a hash of its vectors.
     """
 
     model: str
@@ -30,12 +32,15 @@ class Fingerprint:
     pooling: str
     prefix: str
     recipe: str
-    calibration: str
+    centering: str
 
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that stand for all of it, as stored with each document."""
-        canonical = json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=True)
+        named = dataclasses.asdict(self)
+        # As it was named first: every document is stored with the digest.
+        named["calibration"] = named.pop("centering")
+        canonical = json.dumps(named, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def differences(self, other: Fingerprint) -> tuple[str, ...]:
@@ -54,4 +59,5 @@ class Fingerprint:
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any]) -> Fingerprint:
         """The inverse of `to_meta`; later versions may have added keys, which are ignored."""
-        return cls(**{f.name: meta[f.name] for f in dataclasses.fields(cls)})
+        named = with_current_key(meta)
+        return cls(**{f.name: named[f.name] for f in dataclasses.fields(cls)})

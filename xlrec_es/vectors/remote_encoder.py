@@ -35,7 +35,7 @@ _KINDS: Mapping[str, type] = {
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Makes a redirect an error: it would send the token to whomever the answer names."""
+    """Makes a redirect an error: it would send the token to the address in it."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - the base's
         return None
@@ -63,7 +63,7 @@ class RemoteEncoder:
         self._opener = urllib.request.build_opener(_NoRedirects)
         if self._token is not None and goes_in_the_open(url):
             warnings.warn(
-                f"the encoder's token goes to {self._url} in the open: whoever sits in between can "
+                f"the encoder's token goes to {self._url} in the open: anyone in between can "
                 "read it. Put the encoder behind a proxy that speaks https",
                 InsecureConnectionWarning,
                 stacklevel=2,

@@ -95,7 +95,7 @@ def _mark(name: str) -> str:
     """The alias of a clone that is not yet in its original's place.
 
     It is given in the request that makes the clone, so no clone that the owner made has it. Its
-    routing is the original's UUID: an index that was made anew since is another.
+    routing is the original's UUID: an index that was made again since is another.
     """
     return f"{name}-xlrec-adopting"
 

@@ -208,7 +208,7 @@ class Copier:
         made = list(zip(hits, sources, strict=True))
         refused = {_name(hit): source for hit, source in made if isinstance(source, str)}
         written = self._writer.write(_operations(made, refused))
-        # A document that was deleted and made anew counts its versions from 1 again.
+        # A document that was deleted and made again counts its versions from 1 again.
         again = self._writer.write(one.document.operation() for one in written.superseded)
         written.refused += again.refused
         return refused | {_name(one.document.hit): one.reason for one in written.refused}

@@ -163,7 +163,7 @@ class _Questions:
 
 
 def _questions(client: Elasticsearch, index: str, language: str, size: int) -> _Questions | None:
-    """Ask for the neighbours of sampled documents; None if the language has no vector."""
+    """Ask for the neighbors of sampled documents; None if the language has no vector."""
     within = {"term": {LANGUAGE_FIELD: language}}
     hits = sample(client, index, size, query=within, fields=[VECTOR_FIELD])
     vectors = [hit["fields"][VECTOR_FIELD] for hit in hits if hit.get("fields")]
@@ -234,7 +234,7 @@ def check_analyzers(client: Elasticsearch, live: LiveIndex | None, target: LiveI
 def check_overlap(
     client: Elasticsearch, live: LiveIndex, target: LiveIndex, limits: Limits
 ) -> Check:
-    """Compare what both versions recommend to persons who liked a few sampled works."""
+    """Compare what both versions recommend to users who liked a few sampled works."""
     shares = []
     recommenders = [Recommender(client, index.name) for index in (live, target)]
     for language in target.meta.languages:

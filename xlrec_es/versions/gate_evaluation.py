@@ -95,7 +95,7 @@ class Comparison:
         message = (
             f"{kind} pool: recall@{k} {np.nanmean(recall[1]):.3f}, live "
             f"{np.nanmean(recall[0]):.3f}; {gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] over "
-            f"{len(set(persons))} persons (fails if all of it is below {-self.max_loss:g})"
+            f"{len(set(persons))} users (fails if all of it is below {-self.max_loss:g})"
         )
         if material.indicators == LEAKY:
             message += "; the indicators of both have seen the targets"

@@ -172,7 +172,7 @@ def read_versions(client: Elasticsearch, name: str, *, also: str | None = None) 
 
 
 def version_named(name: str, text: str) -> str:
-    """The physical index that a person means: `2` and `v2` are `<name>-xlrec-v2`."""
+    """The physical index that a user means: `2` and `v2` are `<name>-xlrec-v2`."""
     match = re.fullmatch(r"v?(\d+)", text)
     return physical_name(name, int(match[1])) if match else text
 

@@ -6,7 +6,7 @@ Whatever fails leaves the alias where it is. What has been reached is noted in t
 `_meta.xlrec.source`, so that the same command goes on after a crash.
 
 Documents come as a transform makes them. By itself it copies them with their vectors; its twin,
-`ingest.versions.reindex`, has it encode them anew.
+`ingest.versions.reindex`, has it encode them again.
 """
 
 from __future__ import annotations
@@ -294,7 +294,7 @@ class Reindexer:
             self._remember(started=self._copier.checkpoint())
         elif done is None:
             missing = self._copier.copy_missing()
-            # A document that was deleted and made anew may have the version that it had before.
+            # A document that was deleted and made again may have the version that it had before.
             self._catch_up.done = started
             self._catch_up.next_round()
             self._catch_up.rounds[0] += missing

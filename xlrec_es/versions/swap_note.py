@@ -1,7 +1,7 @@
 """Know what was written to a version since it went live, so that going back loses none of it.
 
 Elasticsearch numbers the operations of each shard (`_seq_no`). How far the numbers were when the
-alias moved is noted in the version's own `_meta`, beside `xlrec`: whoever writes that anew from an
+alias moved is noted in the version's own `_meta`, beside `xlrec`: whoever writes that again from an
 older look does not undo the note.
 """
 

@@ -22,16 +22,16 @@ def duplicate_options(command: F) -> F:
         type=click.Choice(MODES),
         default="keep",
         show_default=True,
-        help="What is done with a text that the input has before, in the same language: keep it, "
-        "drop it, or link it as another rendition of the same work.",
+        help="What happens to a text that the input already had in the same language: keep it, "
+        "drop it, or link it as another document of the same item.",
     )
     @click.option(
         "--near-duplicates",
         "near",
         type=float,
         metavar="FRACTION",
-        help="Texts that are alike are duplicates too, from this on, such as 0.8: the share of "
-        "strings of five characters that they have in common. Estimated; most are found.",
+        help="Similarity from which texts are duplicates too, such as 0.8: their common part of "
+        "strings of five characters. It is estimated, and a few duplicates are missed.",
     )
     @functools.wraps(command)
     def wrapper(

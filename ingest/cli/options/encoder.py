@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,64 +17,116 @@ from ingest.encode.options import (
     EncoderOptions,
     check_device,
 )
+from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.sections import encoder_option
+from xlrec_es.vectors.language_centering import METHODS, current_method
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+Declare = Callable[..., Callable[[F], F]]
+"""`click.option`, or one of its kind that puts an option into a section."""
 
-def encoder_options(command: F) -> F:
-    """Give a command the options of an encoder; it receives them as `model` and `encoder`."""
 
-    @encoder_option(
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice  # before click 8.2 it takes no type when it runs
+
+
+class _Method(_Choice):
+    """One of the methods, in any spelling that it had."""
+
+    def __init__(self) -> None:
+        super().__init__(METHODS)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(current_method(value), param, ctx)
+
+
+def centering_option(default: str) -> Callable[[F], F]:
+    """Give a command the option `--centering`, None by default.
+
+    Args:
+        default: What that means, for its help.
+    """
+    return renamed_option(
+        "--centering",
+        old=("--calibration",),
+        type=_Method(),
+        help="Subtract each language's mean vector, so that languages can be compared.",
+        show_default=default,
+    )
+
+
+def model_option(declare: Declare[F]) -> Callable[[F], F]:
+    """The option that names an encoder; received as `model`."""
+    return declare(
         "--model",
         default=EMBEDDED,
         show_default=True,
         metavar="MODEL",
         help="Encoder: a folder, a name on the Hugging Face hub such as "
-        "intfloat/multilingual-e5-small, or the one that needs no hub.",
+        "intfloat/multilingual-e5-small, or embedded, which needs no hub.",
     )
-    @encoder_option(
+
+
+def prefix_option(declare: Declare[F]) -> Callable[[F], F]:
+    """The option for the prompt of an encoder; received as `prefix`."""
+    return declare(
         "--prefix",
         metavar="STRING",
-        help="Put before each text.",
+        help="Prompt to put before each text.",
         show_default="the model's query prompt",
     )
+
+
+def device_option(declare: Declare[F]) -> Callable[[F], F]:
+    """The option that says where an encoder runs; received as `device`, and checked."""
+    return declare(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="DEVICE[,DEVICE...]",
+        callback=lambda _ctx, _parameter, value: check_device(value),
+        help="Devices of the encoder, a process for each: auto, cuda, mps, cpu, or cuda:0,cuda:1. "
+        "auto and cuda stand for every visible GPU.",
+    )
+
+
+def encoder_options(command: F) -> F:
+    """Give a command the options of an encoder; it receives them as `model` and `encoder`."""
+
+    @model_option(encoder_option)
+    @prefix_option(encoder_option)
     @encoder_option(
         "--max-tokens",
         type=click.IntRange(min=8),
         default=MAX_TOKENS,
         show_default=True,
         metavar="N",
-        help="How far a text is encoded; it is searched as a whole.",
+        help="Tokens of a text that are encoded; BM25 still indexes the whole text.",
     )
     @encoder_option(
         "--long-texts",
         type=click.Choice(LONG_TEXTS),
         default=TRUNCATE,
         show_default=True,
-        help="Cut off what is beyond, or encode all of it in windows of so many tokens and average "
+        help="Texts beyond --max-tokens: truncate them, or encode windows of that size and average "
         "their vectors.",
     )
-    @encoder_option(
-        "--device",
-        default="auto",
-        show_default=True,
-        metavar="DEVICE[,DEVICE...]",
-        help="Where the encoder runs: auto, cuda, mps, cpu, or cuda:0,cuda:1, a process for each, "
-        "as auto and cuda have for every visible GPU.",
-    )
+    @device_option(encoder_option)
     @encoder_option(
         "--dtype",
         type=click.Choice(DTYPES),
         default="auto",
         show_default=True,
-        help="What it computes in; auto takes bfloat16 where the device has it.",
+        help="Data type of computation; auto takes bfloat16 where the device has it.",
     )
     @encoder_option(
         "--batch-tokens",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Tokens in one pass.",
+        help="Token budget of one batch.",
         show_default="1024 on a CPU, 32768 on a GPU",
     )
     @functools.wraps(command)
@@ -88,9 +140,7 @@ def encoder_options(command: F) -> F:
         batch_tokens: int | None,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        options = EncoderOptions(
-            prefix, max_tokens, long_texts, check_device(device), dtype, batch_tokens
-        )
+        options = EncoderOptions(prefix, max_tokens, long_texts, device, dtype, batch_tokens)
         return command(*args, encoder=options, **kwargs)
 
     return wrapper  # type: ignore[return-value]

@@ -9,7 +9,7 @@ from xlrec_es.languages import normalize
 
 
 def parse_paths(assignments: Iterable[str]) -> dict[str, list[str]]:
-    """`name=path` or `name=path,path`, each; see `ingest.documents.field_map.FieldMap`.
+    """`name=path` or `name=path,path`, each; see `xlrec_es.records.field_map.FieldMap`.
 
     Raises:
         ConfigError: Not NAME=FIELD.
@@ -20,7 +20,7 @@ def parse_paths(assignments: Iterable[str]) -> dict[str, list[str]]:
 
 
 def parse_language_map(assignments: Iterable[str]) -> dict[str, str]:
-    """`value=tag`, each; see `ingest.documents.language_values.LanguageValues`.
+    """`value=tag`, each; see `xlrec_es.records.language_values.LanguageValues`.
 
     Raises:
         ConfigError: Not VALUE=TAG.

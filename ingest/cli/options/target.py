@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.errors import ConfigError
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -57,29 +58,38 @@ class WrittenIndex:
         return cls(name, IN_PLACE) if in_place else cls(index or f"{name}-xlrec", COMPANION)
 
 
+shard_option = click.option(
+    "--shard",
+    default="1/1",
+    show_default=True,
+    metavar="I/N",
+    help="Process the I-th of N parts only, to divide the input between machines.",
+)
+
+
 def mode_options(command: F) -> F:
     """Give a command the options of how an index is written; see `ingest.run.job`."""
 
     @click.option(
         "--in-place",
         is_flag=True,
-        help="Add the object xlrec to the documents of index:NAME themselves, and write nothing "
-        "else.",
+        help="Add the object xlrec to the documents of index:NAME, and write nothing else.",
     )
     @click.option(
         "--companion",
         is_flag=True,
-        help="Write the object xlrec, and little else, into an index beside index:NAME, joined by "
-        "the documents' ids; it is called NAME-xlrec unless --index says otherwise.",
+        help="Write vectors into an index of their own beside index:NAME, joined by document IDs. "
+        "It is called NAME-xlrec unless --index names it.",
     )
-    @click.option(
-        "--keep",
+    @renamed_option(
+        "--keep-field",
         "keep",
+        old=("--keep",),
         multiple=True,
         metavar="FIELD",
-        help="A field that the documents of a companion have too, for filters, boosts and caps. "
-        "Repeatable; the title is always kept.",
-        show_default="those that it has",
+        help="Field to copy into a companion, for filters, boosts and caps; the title always is. "
+        "Repeatable.",
+        show_default="those that the companion has",
     )
     @functools.wraps(command)
     def wrapper(
@@ -93,7 +103,7 @@ def mode_options(command: F) -> F:
     ) -> Any:  # noqa: ANN401
         target = WrittenIndex.chosen(source, index, in_place=in_place, companion=companion)
         if keep and not companion:
-            raise ConfigError("--keep is for --companion; otherwise all fields stay")
+            raise ConfigError("--keep-field is for --companion; otherwise all fields stay")
         return command(*args, source=source, target=target, keep=keep or None, **kwargs)
 
     return wrapper  # type: ignore[return-value]

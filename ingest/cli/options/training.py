@@ -14,17 +14,17 @@ import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ingest.encode.options import EMBEDDED, EncoderOptions
+from ingest.cli.options.encoder import device_option, model_option, prefix_option
+from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.outcome import REFUSED, versioned
+from xlrec_es.cli.options.shared import json_option, quiet_option, seed_option
 from xlrec_es.cli.options.terminal import echo
 
 if TYPE_CHECKING:  # it needs torch
     from ingest.finetune.training.session import TrainingJob
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-REFUSED = 1
-"""Exit code where the gate refuses the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,12 @@ class Asked:
         )
 
 
-def training_options(*, steps: int, learning_rate: float, batch: str) -> Callable[[F], F]:
+def training_options(*, steps: int, learning_rate: float) -> Callable[[F], F]:
     """Give a command these options; it receives them as `asked`.
 
     Args:
         steps: Default.
         learning_rate: Default.
-        batch: What a batch is, for the help.
     """
     options = [
         click.argument("pairs", metavar="PAIRS", type=click.Path(path_type=Path, file_okay=False)),
@@ -78,26 +77,15 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             metavar="FOLDER",
             help="Folder for the model; an earlier model of this program is replaced.",
         ),
-        click.option(
-            "--model",
-            default=EMBEDDED,
-            show_default=True,
-            metavar="MODEL",
-            help="Base: a folder, a name on the Hugging Face hub, or the one that needs no hub.",
-        ),
-        click.option(
-            "--prefix",
-            metavar="STRING",
-            help="Put before each text.",
-            show_default="the model's query prompt",
-        ),
+        model_option(click.option),
+        prefix_option(click.option),
         click.option(
             "--max-tokens",
             type=click.IntRange(8),
             default=64,
             show_default=True,
             metavar="N",
-            help="How far a text is read in training; the model keeps its own limit.",
+            help="Tokens of a text that are read in training; the model keeps its own limit.",
         ),
         click.option(
             "--steps",
@@ -105,7 +93,7 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             default=steps,
             show_default=True,
             metavar="N",
-            help="At most.",
+            help="Largest number of training steps.",
         ),
         click.option(
             "--batch-size",
@@ -113,7 +101,7 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             default=64,
             show_default=True,
             metavar="N",
-            help=batch,
+            help="Training examples in a step, of all devices together.",
         ),
         click.option(
             "--learning-rate",
@@ -121,7 +109,7 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             default=learning_rate,
             show_default=True,
             metavar="NUMBER",
-            help="The highest.",
+            help="Peak learning rate.",
         ),
         click.option(
             "--evaluate-every",
@@ -129,7 +117,7 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             default=50,
             show_default=True,
             metavar="N",
-            help="Measure, and write a checkpoint, at least so often.",
+            help="Steps after which the model is measured and a checkpoint written.",
         ),
         click.option(
             "--patience",
@@ -137,35 +125,25 @@ def training_options(*, steps: int, learning_rate: float, batch: str) -> Callabl
             default=3,
             show_default=True,
             metavar="N",
-            help="Stop after so many measurements without a new best; 0: never.",
+            help="Measurements without a new best after which training stops; 0 never stops early.",
         ),
-        click.option(
-            "--seed",
-            default=0,
-            show_default=True,
-            metavar="N",
-            help="Same seed and CPU, same model.",
-        ),
-        click.option(
-            "--device",
-            type=click.Choice(("auto", "cuda", "mps", "cpu")),
-            default="auto",
-            show_default=True,
-            help="Where it trains.",
-        ),
+        seed_option,
+        device_option(click.option),
         click.option(
             "--dtype",
             type=click.Choice(("auto", "float32", "bfloat16")),
             default="auto",
             show_default=True,
-            help="What it computes in; weights stay in float32.",
+            help="Data type of computation; weights stay in float32.",
         ),
-        click.option("--resume", is_flag=True, help="Go on from the last checkpoint of this run."),
+        click.option("--resume", is_flag=True, help="Continue from the last checkpoint."),
         click.option(
-            "--force", is_flag=True, help="Accept a model that the gate refuses; its card says so."
+            "--force",
+            is_flag=True,
+            help="Accept a model that the gate refuses; its model card says so.",
         ),
-        click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
-        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+        quiet_option,
+        json_option,
     ]
 
     def decorate(command: F) -> F:
@@ -226,7 +204,7 @@ def finish(
 ) -> None:
     """Print the summary, and leave with `REFUSED` where the model is rejected."""
     if asked.as_json:
-        echo(orjson.dumps(done, option=orjson.OPT_INDENT_2))
+        echo(orjson.dumps(versioned(done), option=orjson.OPT_INDENT_2))
     else:
         _show(done, more)
     if done["status"] == "rejected":
@@ -252,8 +230,8 @@ def _show(done: Mapping[str, Any], more: Mapping[str, str]) -> None:
     gain = done["gain"]
     grid = Table.grid(padding=(0, 2))
     change = f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
-    grid.add_row("gain", f"{change}, p = {gain['p_value']:.4f}, {done['persons']} persons")
-    grid.add_row("calibration", f"{done['calibration']}, taken by run and reindex")
+    grid.add_row("gain", f"{change}, p = {gain['p_value']:.4f}, {done['persons']} users")
+    grid.add_row("centering", f"{done['centering']}, taken by run and reencode")
     for name, value in more.items():
         grid.add_row(name, value)
     grid.add_row("seconds", f"{done['seconds']:.0f}")

@@ -1,6 +1,6 @@
 """From an encoder to a smaller or faster one, and what that costs by this project's evaluation.
 
-Half of the persons choose the calibration of each model; the other half are measured on.
+Half of the users choose the centering of each model; the other half are measured on.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def compress(job: CompressJob) -> dict[str, Any]:
         small = load_encoder(str(made), options=replace(job.options, prefix=None))
         speeds = _speeds((encoder, small), pool.texts)
         verdict = comparison.judge(base, raw_vectors.encode(small, pool.texts))
-        calibrations = (verdict.base_calibration, verdict.calibration)
+        centerings = (verdict.base_centering, verdict.centering)
         rows = [
             {
                 "model": name,
@@ -106,7 +106,7 @@ def compress(job: CompressJob) -> dict[str, Any]:
                 "computes in": one.dtype,
                 "MB": round(_bytes(folder) / 1e6, 1),
                 "texts/s": round(speed),
-                "calibration": method,
+                "centering": method,
                 f"recall@{judging.k}": gate.shown(verdict.recall[key, method]),
             }
             for name, key, one, folder, speed, method in zip(
@@ -115,7 +115,7 @@ def compress(job: CompressJob) -> dict[str, Any]:
                 (encoder, small),
                 (files.folder, made),
                 speeds,
-                calibrations,
+                centerings,
                 strict=True,
             )
         ]
@@ -128,7 +128,7 @@ def compress(job: CompressJob) -> dict[str, Any]:
         "revision": written.revision,
         "base": files.name,
         "method": job.method,
-        "calibration": verdict.calibration,
+        "centering": verdict.centering,
         "k": judging.k,
         "persons": len({case.person for case in judging.cases}),
         "results": rows,
@@ -212,7 +212,7 @@ def _card(
         base,
         prefix=small.prefix,
         languages=tuple(sorted(set(data.documents.languages) - {UNDETERMINED})),
-        calibration=verdict.calibration,
+        centering=verdict.centering,
         data=data.described(),
         settings={"method": job.method, "dims": small.dims},
         results=rows,

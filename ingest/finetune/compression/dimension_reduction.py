@@ -17,14 +17,14 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize
 
 from xlrec_es.errors import EncoderError
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.vectors.vector import Vector
 
 
 def principal_components(vectors: Vector, languages: Sequence[str], dims: int) -> Vector:
     """The directions in which texts of one language differ most.
 
-    Each language is centred first: what tells languages apart is no taste, and would take up the
+    Each language is centered first: what tells languages apart is no taste, and would take up the
     first components.
 
     Args:
@@ -43,7 +43,7 @@ def principal_components(vectors: Vector, languages: Sequence[str], dims: int) -
             f"{len(vectors)} texts cannot tell {dims} directions apart; give more texts, or fewer "
             "--dims"
         )
-    means = Calibration.centre(vectors, languages, shrinkage=0).centres(languages)
+    means = LanguageCentering.center(vectors, languages, shrinkage=0).centers(languages)
     _, directions = np.linalg.eigh(np.cov((vectors - means).astype(np.float64), rowvar=False))
     components: Vector = directions[:, ::-1][:, :dims].T.astype(np.float32)  # eigh: ascending
     return np.ascontiguousarray(components)

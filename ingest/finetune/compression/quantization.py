@@ -1,6 +1,6 @@
 """An encoder for CPUs: the transformer's weights in 8 bits, as an ONNX file.
 
-Weights are quantised per channel, activations as they come (dynamic quantisation), so nothing is
+Weights are quantized per channel, activations as they come (dynamic quantisation), so nothing is
 calibrated on data. Token vectors are looked up in 8 bits, too: they are most of a multilingual
 model.
 """

@@ -1,4 +1,4 @@
-"""Hard negatives: texts that the index's encoder finds near an anchor, and that persons do not.
+"""Hard negatives: texts that the index's encoder finds near an anchor, and that users do not.
 
 They are mined in the language of each pair's positive, so that language is no help, and works that
 go with the anchor are left out. So are the nearest of all, for nobody may have noticed them yet:
@@ -33,7 +33,7 @@ def mine(data: TrainingSet, vectors: Vector, *, count: int, seed: int) -> Traini
 
     Args:
         data: Pairs without.
-        vectors: Shape (n_documents, dims), calibrated unit rows.
+        vectors: Shape (n_documents, dims), centered unit rows.
         count: Negatives of each pair; one comes twice where a language has too few.
         seed: Of the draws.
     """

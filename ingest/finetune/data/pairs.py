@@ -51,7 +51,7 @@ MAX_CHARACTERS = 1000
 
 EXAMPLES = 6
 
-_RENDITION_SHARE = 0.25  # what all renditions of a work weigh; its co-engaged works weigh 1
+_RENDITION_SHARE = 0.25  # what all language versions of a work weigh; its co-engaged works weigh 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,14 @@ class PairsJob:
         events: See `read_likes`.
         time_format: See `read_likes`.
         learner: Says which works go together, and how much; one that weighs only works that some
-            person likes together, which exact EASE does not.
+            user likes together, which exact EASE does not.
         method: See `xlrec_es.evaluate.protocol.split`.
         part: See `split`.
         cold: See `split`.
         seed: Of the split, and of the languages that are drawn for works that have several.
-        max_persons: At most so many persons are measured on.
-        min_persons: Works that fewer persons like are in no pair, renditions apart.
-        max_works: Of a person who likes more, the latest so many count; without times, a draw.
+        max_persons: At most so many users are measured on.
+        min_persons: Works that fewer users like are in no pair, language versions apart.
+        max_works: Of a user who likes more, the latest so many count; without times, a draw.
         per_work: A work is the anchor of at most so many pairs, the heaviest.
         clicks: File of queries and what was clicked; see `ingest.finetune.data.query_clicks`.
         negatives: Hard negatives of each pair; see `ingest.finetune.data.hard_negatives`.
@@ -142,7 +142,7 @@ def assemble(
     Args:
         job: How; its file is not read.
         documents: Of `likes.works`.
-        likes: What persons like.
+        likes: What users like.
         parts: Which of it may be learned from.
         clicks: How often what was clicked after which query.
 
@@ -164,8 +164,8 @@ def assemble(
     if pairs.num_rows < MIN_PAIRS:
         raise SourceError(
             f"{pairs.num_rows} pairs of works over language borders, and fine-tuning needs "
-            f"{MIN_PAIRS}: more interactions are needed, of persons who like works in several "
-            f"languages, or a lower --min-persons (now {job.min_persons})"
+            f"{MIN_PAIRS}: more interactions are needed, of users who like works in several "
+            f"languages, or a lower --min-pair-users (now {job.min_persons})"
         )
     return TrainingSet(
         pairs=pairs,
@@ -232,7 +232,7 @@ def _refuse_one_language(index: str, documents: Documents) -> None:
 def _first_of_each_person(
     likes: Likes, training: NDArray[np.bool_], job: PairsJob
 ) -> NDArray[np.bool_]:
-    """At most `max_works` likes of each person, the latest; shape (n_likes,)."""
+    """At most `max_works` likes of each user, the latest; shape (n_likes,)."""
     rows = np.flatnonzero(training)
     latest_first = -np.nan_to_num(likes.time[rows])
     order = np.lexsort((likes.priorities(job.seed)[rows], latest_first, likes.person[rows]))
@@ -281,7 +281,7 @@ def _pairs(
     texts: Sequence[Sequence[tuple[str, str]]],
     works: Sequence[str],
 ) -> pa.Table:
-    """Co-engaged works and renditions, each pair in languages that are drawn for it."""
+    """Co-engaged works and language versions, each pair in languages that are drawn for it."""
     rng = np.random.default_rng(job.seed)
     rows: list[tuple[Any, ...]] = []
 

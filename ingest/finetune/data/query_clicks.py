@@ -40,7 +40,7 @@ def read_clicks(
         path: .csv, .tsv or .jsonl, plain or gzipped, with `COLUMNS`; language and user may be left
             out.
         items: Work by item; an item is a work or a document. Others are left out.
-        held_out: Persons and works that nothing may be learned from.
+        held_out: Users and works that nothing may be learned from.
 
     Raises:
         SourceError: The file cannot be read, or none of its items is known.

@@ -267,7 +267,7 @@ def check_leaks(data: TrainingSet) -> None:
     """Refuse what has seen the targets that it is to be measured on.
 
     Two things must hold: no held-out like is among those learned from, and every pair of works is
-    borne out by a person among those, so that no pair came from elsewhere. (Of clicks, those of
+    borne out by a user among those, so that no pair came from elsewhere. (Of clicks, those of
     held-out likes were left out where the log said whose they are.)
 
     Raises:
@@ -280,14 +280,14 @@ def check_leaks(data: TrainingSet) -> None:
             if (case.person, target) in learned:
                 raise SourceError(
                     f"LEAK: {target!r} is held out for {case.person!r} and among the likes that "
-                    "were learned from; make the pairs anew"
+                    "were learned from; make the pairs again"
                 )
     unsupported = _unsupported(data, persons, works)
     if unsupported:
         anchor, positive = unsupported[0]
         raise SourceError(
             f"LEAK: nobody among the likes that were learned from likes both works of "
-            f"{len(unsupported)} pairs, such as {anchor!r} and {positive!r}; make the pairs anew"
+            f"{len(unsupported)} pairs, such as {anchor!r} and {positive!r}; make the pairs again"
         )
 
 

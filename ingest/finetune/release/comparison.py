@@ -22,8 +22,8 @@ class Comparison:
     """What a model and its base are compared by.
 
     Attributes:
-        pool: All persons, and the documents that both models encode.
-        choosing: Half of the persons; checkpoints and calibrations are chosen by them.
+        pool: All users, and the documents that both models encode.
+        choosing: Half of the users; checkpoints and centerings are chosen by them.
         judging: The other half; the model is judged by them.
         model: The base, as it was asked for.
         files: The base's.
@@ -48,7 +48,7 @@ class Comparison:
         """What the gate says.
 
         Args:
-            base: Shape (n_documents, dims), unit rows of the base for the pool, not calibrated.
+            base: Shape (n_documents, dims), unit rows of the base for the pool, not centered.
             tuned: Likewise, of the model.
         """
         return gate.judge(self.choosing, self.judging, base, tuned, seed=self.seed)
@@ -57,7 +57,7 @@ class Comparison:
 def open_comparison(
     data: TrainingSet, folder: Path, *, model: str, options: EncoderOptions, seed: int
 ) -> Comparison:
-    """Part the persons, see that the model may be written, and load its base.
+    """Part the users, see that the model may be written, and load its base.
 
     Args:
         data: Its cases are measured on.
@@ -67,7 +67,7 @@ def open_comparison(
         seed: Of the halves and the intervals.
 
     Raises:
-        SourceError: There are no two persons to measure on.
+        SourceError: There are no two users to measure on.
         EncoderError: Something else is in the folder, or the base cannot be had.
     """
     pool = Examination.of(data).limited(seed)

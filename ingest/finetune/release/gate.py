@@ -32,17 +32,17 @@ class Verdict:
 
     Attributes:
         reasons: Why the tuned model is refused, in sentences; none if it is accepted.
-        calibration: The tuned model's, as chosen; see `choose`.
-        base_calibration: The base's.
-        recall: recall@k by model and calibration, on the persons that it was judged by.
-        gain: Tuned less base, each with its chosen calibration.
+        centering: The tuned model's, as chosen; see `choose`.
+        base_centering: The base's.
+        recall: recall@k by model and centering, on the users that it was judged by.
+        gain: Tuned less base, each with its chosen centering.
         pairs: The same for each pair of languages, ready for JSON.
         k: Places of a list that count.
     """
 
     reasons: tuple[str, ...]
-    calibration: str
-    base_calibration: str
+    centering: str
+    base_centering: str
     recall: Mapping[tuple[str, str], Interval]
     gain: Difference
     pairs: Sequence[Mapping[str, Any]]
@@ -51,7 +51,7 @@ class Verdict:
     def rows(self) -> list[dict[str, str]]:
         """`recall` as a table."""
         return [
-            {"model": model, "calibration": method, f"recall@{self.k}": shown(interval)}
+            {"model": model, "centering": method, f"recall@{self.k}": shown(interval)}
             for (model, method), interval in self.recall.items()
         ]
 
@@ -74,7 +74,7 @@ def summary(
         "base": base.name,
         "status": status,
         "reasons": list(verdict.reasons),
-        "calibration": verdict.calibration,
+        "centering": verdict.centering,
         "k": judging.k,
         "persons": len({case.person for case in judging.cases}),
         "results": verdict.rows(),
@@ -95,7 +95,7 @@ def judged(card: Card, data: TrainingSet, verdict: Verdict, *, force: bool) -> C
     return replace(
         card,
         languages=tuple(sorted(set(data.documents.languages) - {UNDETERMINED})),
-        calibration=verdict.calibration,
+        centering=verdict.centering,
         status=status(verdict.reasons, force=force),
         reasons=verdict.reasons,
         data=card.data or {"texts": len(data.documents.texts), "works": len(data.works)},
@@ -114,7 +114,7 @@ def status(reasons: Sequence[str], *, force: bool) -> str:
 
     Args:
         reasons: Why a model is refused; see `Verdict`.
-        force: Whether a person accepts it all the same.
+        force: Whether a user accepts it all the same.
     """
     if not reasons:
         return ACCEPTED
@@ -122,15 +122,15 @@ def status(reasons: Sequence[str], *, force: bool) -> str:
 
 
 def choose(examination: Examination, raw: Vector) -> tuple[str, float]:
-    """The calibration with the most recall, and its recall.
+    """The centering with the most recall, and its recall.
 
     Args:
-        examination: Persons to choose by.
+        examination: Users to choose by.
         raw: Shape (n_documents, dims), unit rows.
     """
     found = {
         method: float(examination.recall(examination.lists(vectors)).mean())
-        for method, vectors in examination.calibrated(raw).items()
+        for method, vectors in examination.centered(raw).items()
     }
     best = max(found, key=lambda method: found[method])
     return best, found[best]
@@ -139,12 +139,12 @@ def choose(examination: Examination, raw: Vector) -> tuple[str, float]:
 def judge(
     choosing: Examination, judging: Examination, base: Vector, tuned: Vector, *, seed: int
 ) -> Verdict:
-    """Compare the two, each with the calibration that suits it.
+    """Compare the two, each with the centering that suits it.
 
     Args:
-        choosing: Persons that the calibrations are chosen by.
-        judging: Other persons.
-        base: Shape (n_documents, dims), unit rows of the base model, not calibrated.
+        choosing: Users that the centerings are chosen by.
+        judging: Other users.
+        base: Shape (n_documents, dims), unit rows of the base model, not centered.
         tuned: Likewise, of the tuned one.
         seed: Of the intervals.
     """
@@ -152,7 +152,7 @@ def judge(
     chosen, recall, lists = {}, {}, {}
     for model, raw in (("base", base), ("tuned", tuned)):
         chosen[model], _ = choose(choosing, raw)
-        for method, vectors in judging.calibrated(raw).items():
+        for method, vectors in judging.centered(raw).items():
             found = judging.lists(vectors)
             recall[model, method] = bootstrap(judging.recall(found), persons, seed=seed)
             if method == chosen[model]:
@@ -165,7 +165,7 @@ def judge(
     if not gain.interval.low > 0:
         reasons.insert(
             0,
-            f"it is not better than its base beyond the noise: recall@{judging.k} changes by "
+            f"it is not significantly better than its base: recall@{judging.k} changes by "
             f"{shown(gain.interval)}",
         )
     return Verdict(tuple(reasons), chosen["tuned"], chosen["base"], recall, gain, pairs, judging.k)

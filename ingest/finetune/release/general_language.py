@@ -45,7 +45,7 @@ class GeneralSet:
         """How often each sentence's translation is the nearest, over all pairs of languages.
 
         Args:
-            raw: Of `texts`, shape (n_texts, dims), unit rows, not calibrated.
+            raw: Of `texts`, shape (n_texts, dims), unit rows, not centered.
 
         Returns:
             Shape (n_sentences,), 0..1.

@@ -1,7 +1,7 @@
 """What an encoder is worth by this project's own evaluation, computed in memory: no cluster.
 
 The protocol is that of xlrec_es/EVALUATION.md, "Protocol", in the pool of other languages: from
-what a person likes in one language, the works that they like in others are to be found. A work is
+what a user likes in one language, the works that they like in others are to be found. A work is
 worth its cosine to the nearest of the history, as for the recommender. Pure numpy.
 """
 
@@ -20,12 +20,12 @@ from xlrec_es.evaluate.evaluator import MetricValues
 from xlrec_es.evaluate.metrics import recall_at_k
 from xlrec_es.evaluate.protocol import Case, draw_order
 from xlrec_es.evaluate.vectorized_fusion import Ranked
-from xlrec_es.vectors.calibration import METHODS, Calibration
+from xlrec_es.vectors.language_centering import METHODS, LanguageCentering
 from xlrec_es.vectors.vector import Vector
 
 K = 50
 MAX_DOCUMENTS = 50_000
-"""Documents of the pool that a model is judged on; those of the persons' works are all among it."""
+"""Documents of the pool that a model is judged on; those of the users' works are all among it."""
 
 _BLOCK = 1 << 25  # cosines in memory at a time: 128 MB
 
@@ -65,16 +65,16 @@ class Examination:
         )
 
     def halves(self, seed: int) -> tuple[Examination, Examination]:
-        """One half of the persons, and the other: to choose by, and to judge what was chosen.
+        """One half of the users, and the other: to choose by, and to judge what was chosen.
 
         Raises:
-            SourceError: There are no two persons.
+            SourceError: There are no two users.
         """
         persons = draw_order((case.person for case in self.cases), seed=seed)
         if len(persons) < 2:
             raise SourceError(
-                "the pairs have nothing to measure a model on: it takes cases of two persons; make "
-                "them anew from more interactions"
+                "the pairs have nothing to measure a model on: it takes cases of two users; make "
+                "them again from more interactions"
             )
         some = set(persons[: len(persons) // 2])
         one = tuple(case for case in self.cases if case.person in some)
@@ -114,21 +114,21 @@ class Examination:
             found[self.works[number]].append(str(language))
         return {work: tuple(own) for work, own in found.items()}
 
-    def calibrated(self, raw: Vector) -> dict[str, Vector]:
-        """The vectors by calibration method.
+    def centered(self, raw: Vector) -> dict[str, Vector]:
+        """The vectors by centering method.
 
         Args:
             raw: Shape (n_documents, dims), unit rows.
         """
         languages = self.language.tolist()
-        centred = Calibration.centre(raw, languages).apply(raw, languages)
-        return dict(zip(METHODS, (raw, centred), strict=True))
+        centered = LanguageCentering.center(raw, languages).apply(raw, languages)
+        return dict(zip(METHODS, (raw, centered), strict=True))
 
     def lists(self, vectors: Vector) -> list[Ranked]:
         """The best works of other languages for each case.
 
         Args:
-            vectors: Shape (n_documents, dims), unit rows, calibrated or not.
+            vectors: Shape (n_documents, dims), unit rows, centered or not.
         """
         lists: list[Ranked] = [()] * len(self.cases)
         by_source: dict[str, list[int]] = {}

@@ -77,7 +77,7 @@ class Card:
         base: What it was made from.
         prefix: What is put before each text.
         languages: Codes of those that it was made for.
-        calibration: `none` or `centre`, as measured best; None: not measured.
+        centering: `none` or `center`, as measured best; None: not measured.
         status: `ACCEPTED`, `REJECTED` or `FORCED`.
         reasons: Why it was not accepted, in sentences.
         learned_from: The likes that it learned from beside those of its base; see
@@ -95,7 +95,7 @@ class Card:
     base: Base
     prefix: str = ""
     languages: tuple[str, ...] = ()
-    calibration: str | None = None
+    centering: str | None = None
     status: str = ACCEPTED
     reasons: tuple[str, ...] = ()
     learned_from: tuple[Mapping[str, Any], ...] = ()
@@ -132,7 +132,7 @@ def text_of(name: str, revision: str, card: Card) -> str:
         card.summary,
         f"Made by `{card.command}` of xlrec-es {__version__} from {base.name} "
         f"(revision {base.revision}); this model's revision is {revision}.",
-        f"## Use\n\n```\nxlrec-ingest reindex ALIAS --model {name}\n```\n\n```python\n"
+        f"## Use\n\n```\nxlrec-ingest reencode ALIAS --model {name}\n```\n\n```python\n"
         f'from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer("'
         f'{name}"{", backend=" + repr("onnx") if card.onnx else ""})\n'
         f"vectors = model.encode(texts)\n```\n\n{_how(card)}",
@@ -143,7 +143,7 @@ def text_of(name: str, revision: str, card: Card) -> str:
         else "",
         _section("Learned from", _pairs(card.data)),
         _section("Settings", _pairs(card.settings)),
-        "## Licence\n\n" + _licence_text(base),
+        "## License\n\n" + _licence_text(base),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -164,14 +164,14 @@ def _how(card: Card) -> str:
         if card.onnx
         else ""
     )
-    return f"{_prefix_and_calibration(card)}{onnx}"
+    return f"{_prefix_and_centering(card)}{onnx}"
 
 
-def _prefix_and_calibration(card: Card) -> str:
+def _prefix_and_centering(card: Card) -> str:
     prefix = f"Each text gets the prefix `{card.prefix}`" if card.prefix else "Texts get no prefix"
-    if card.calibration is None:
+    if card.centering is None:
         return f"{prefix}."
-    return f"{prefix}; language calibration: `{card.calibration}`, which measured best."
+    return f"{prefix}; language centering: `{card.centering}`, which measured best."
 
 
 def _section(title: str, text: str) -> str:

@@ -1,9 +1,9 @@
 """A model that this program made, as a folder: weights, tokenizer, configuration, and a card.
 
     model.safetensors, modules.json, ...   a sentence-transformers model, prefix included
-    README.md                              the card, for people: data, settings, results, licence
+    README.md                              the card, for people: data, settings, results, license
     curves.png                             what was measured while it was made, if anything was
-    xlrec.json                             the card, for this program: fingerprint, calibration
+    xlrec.json                             the card, for this program: fingerprint, centering
 
 A folder comes into being at once: it is written beside its place and takes the place of an earlier
 one in a single step, so that at every moment there is the one or the other, whole.

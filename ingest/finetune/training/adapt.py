@@ -84,7 +84,7 @@ class Tried:
 
     Attributes:
         alpha: Part of what was trained.
-        recall: recall@k of the persons that the average is chosen by.
+        recall: recall@k of the users that the average is chosen by.
         general: Part of general sentences whose translation is found.
     """
 
@@ -167,7 +167,7 @@ def adapt(job: AdaptJob, told: Told = lambda _step, _logs: None) -> dict[str, An
     set_average(model, old, new, alpha)
     card = Card(
         "xlrec-ingest adapt",
-        "A multilingual encoder of texts, trained further on a catalogue's own texts to tell words "
+        "A multilingual encoder of texts, trained further on a catalog's own texts to tell words "
         f"that were hidden. Its weights are {1 - alpha:g} times the base's and {alpha:g} times "
         "those trained.",
         session.comparison.origin,
@@ -247,7 +247,7 @@ def _train(
 
 
 def _held_out(data: TrainingSet, seed: int) -> NDArray[np.bool_]:
-    """Which texts are not trained on, shape (n_texts,): all renditions of some works."""
+    """Which texts are not trained on, shape (n_texts,): all language versions of some works."""
     order = np.random.default_rng(seed).permutation(len(data.works))
     sizes = np.bincount(data.documents.work, minlength=len(data.works))[order]
     wanted = min(_MAX_HELD_OUT, max(1, round(_HELD_OUT * len(data.documents.texts))))
@@ -275,7 +275,7 @@ def _try(
     Args:
         alpha: Part of what was trained.
         raw: Of the pool's documents.
-        choosing: Persons to choose by.
+        choosing: Users to choose by.
         general: Sentences that it is not to forget.
         encode: The model.
     """

@@ -55,8 +55,8 @@ class DistilJob:
     """What is asked for.
 
     Attributes:
-        training: As for every training. Renditions of a work are translations of each other; the
-            base is the student; both models are run by its options.
+        training: As for every training. Language versions of a work are translations of each other;
+            the base is the student; both models are run by its options.
         teacher: Another model; None: the student as it is now.
         source: Language of the originals; None: the one of most texts.
         targets: Languages that are taught; empty: all others.
@@ -99,7 +99,7 @@ class Translations:
 def translations(
     documents: Documents, n_works: int, source: str, targets: Sequence[str], *, seed: int
 ) -> Translations:
-    """Renditions of works that have one in the source language.
+    """Language versions of works that have one in the source language.
 
     Args:
         documents: Of works.
@@ -127,7 +127,7 @@ def translations(
     if len(rows) - len(originals) < MIN_TRANSLATIONS:
         raise SourceError(
             f"{len(rows) - len(originals)} translations of texts in {source}, and distilling needs "
-            f"{MIN_TRANSLATIONS}: works with renditions in several languages, or another --source"
+            f"{MIN_TRANSLATIONS}: items in several languages, or another --source-language"
         )
     original = np.array([number for *_, number in rows], np.int64)
     order = np.random.default_rng(seed).permutation(len(originals))
@@ -205,7 +205,7 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
     log = train(lesson, schedule, checkpoints, resume=job.training.resume, told=told)
     after = measure()[METRIC]
     card = Card(
-        "xlrec-ingest distil",
+        "xlrec-ingest distill",
         "A multilingual encoder of texts, taught that a translation gets the vector that a teacher "
         "makes of its original.",
         session.comparison.origin,

@@ -1,6 +1,6 @@
 """From a training set to a model folder: train, measure against the base, and say what it is worth.
 
-What is measured on is parted by persons. By one half the best checkpoint and the calibration are
+What is measured on is parted by users. By one half the best checkpoint and the centering are
 chosen; by the other, the model is judged.
 """
 
@@ -294,7 +294,7 @@ def _card(job: FinetuneJob, session: Session, log: Sequence[Mapping[str, float]]
     data = session.data
     return Card(
         "xlrec-ingest finetune",
-        "A multilingual encoder of texts, fine-tuned so that texts of works that the same persons "
+        "A multilingual encoder of texts, fine-tuned so that texts of works that the same users "
         "like are near each other, in whatever languages they are.",
         session.comparison.origin,
         prefix=session.prefix,

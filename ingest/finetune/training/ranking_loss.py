@@ -1,7 +1,7 @@
 """Ranking within the batch, where every text asks and many answers are right.
 
 Plain multiple negatives ranking asks the anchors alone, has one right answer for each, and calls
-all other pairs' positives wrong. Persons like many works together with a work: here each text of a
+all other pairs' positives wrong. Users like many works together with a work: here each text of a
 batch, anchor or positive, is asked which others go with it, and all that do are right, in
 proportion to how much they do. So a batch teaches more than its pairs, and what is known to be
 right is never called wrong. Popular works are wrong answers more often than others, so that a model

@@ -158,7 +158,7 @@ def open_session(job: TrainingJob, data: TrainingSet) -> Session:
         data: What is learned from; the training has seen that there is enough.
 
     Raises:
-        SourceError: There are no two persons to measure on.
+        SourceError: There are no two users to measure on.
         EncoderError: Something else is in the folder, or the base cannot be had or trained.
     """
     options = replace(job.options, dtype="float32")

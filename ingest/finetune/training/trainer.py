@@ -192,7 +192,7 @@ def _kept(checkpoints: Path) -> str:
     last = last_good(checkpoints)
     if last is None:
         return "There was no checkpoint yet"
-    return f"{last} is kept; go on from it with --resume once the cause is mended"
+    return f"{last} is kept; go on from it with --resume once the cause is fixed"
 
 
 def last_good(checkpoints: Path) -> Path | None:

@@ -1,6 +1,6 @@
 """Between a model and what was made of it: weights are averaged, parameter by parameter.
 
-What a model has learned anew stays in good part, and what it would have forgotten comes back.
+What a model has learned again stays in good part, and what it would have forgotten comes back.
 
 Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models" (WiSE-FT,
 https://arxiv.org/abs/2109.01903).

@@ -15,7 +15,7 @@ from ingest.indicators.learners.sparse_blocks import map_blocks, strengths, with
 
 @dataclass(frozen=True, slots=True)
 class Cosine:
-    """Item-item cosine, shrunk so that a few common persons do not make two works alike.
+    """Item-item cosine, shrunk so that a few common users do not make two works alike.
 
     Source: Sarwar et al. 2001, "Item-based Collaborative Filtering Recommendation Algorithms"
     (https://doi.org/10.1145/371920.372071); shrinkage: Bell and Koren 2007, "Improved
@@ -90,10 +90,10 @@ def log_likelihood(
     """Dunning's G² of the 2 x 2 tables of two works.
 
     Args:
-        both: Persons who liked both works, shape (n,).
-        mine: Persons who liked the one.
-        yours: Persons who liked the other.
-        persons: All persons.
+        both: Users who liked both works, shape (n,).
+        mine: Users who liked the one.
+        yours: Users who liked the other.
+        persons: All users.
 
     Returns:
         Shape (n,), zero or above.
@@ -107,7 +107,7 @@ def log_likelihood(
 
 @dataclass(frozen=True, slots=True)
 class RP3Beta:
-    """Random walks of three steps, work to person to work, with popular works held back.
+    """Random walks of three steps, work to user to work, with popular works held back.
 
     Source: Paudel et al. 2017, "Updatable, Accurate, Diverse, and Scalable Recommendations for
     Interactive Applications" (https://doi.org/10.1145/2955101).
@@ -127,7 +127,7 @@ class RP3Beta:
         """As `Learner.learn`."""
         per_person = np.asarray(likes.sum(axis=1)).ravel().astype(np.float64)
         per_work = np.asarray(likes.sum(axis=0)).ravel().astype(np.float64)
-        # Half of a person's step on either side, so that one sparse product makes both.
+        # Half of a user's step on either side, so that one sparse product makes both.
         steps = diags_array(_power(per_person, -0.5 * self.alpha)) @ likes.power(self.alpha)
         from_work = _power(per_work, -self.alpha)
         held_back = _power(per_work, -self.beta)

@@ -49,7 +49,7 @@ class Ease:
         if n_works > MAX_WORKS:
             raise UsageError(
                 f"exact EASE inverts a matrix of {n_works} x {n_works} works; from {MAX_WORKS} on "
-                "use --model local-ease, which is as good and grows linearly"
+                "use --learner local-ease, which is as good and grows linearly"
             )
         gram = (likes.T @ likes).toarray().astype(np.float32)
         gram[np.diag_indices(n_works)] += self.regularization

@@ -16,7 +16,7 @@ TOP = 200
 
 
 class Learner(Protocol):
-    """Learns which works speak for which from what many persons liked."""
+    """Learns which works speak for which from what many users liked."""
 
     @property
     def name(self) -> str:
@@ -27,14 +27,14 @@ class Learner(Protocol):
         """Learn the indicators of some works.
 
         Args:
-            likes: Shape (n_persons, n_works), float32: how much a person liked a work, above zero;
+            likes: Shape (n_persons, n_works), float32: how much a user liked a work, above zero;
                 indices sorted. All works, whichever are asked for.
             works: Those whose indicators are wanted, each once.
 
         Returns:
             Shape (len(works), n_works), float32. A row's entries are the works that speak for its
             work, with their weights: finite, above zero, and never the work itself. Weights of
-            different rows compare: the score of a work for a person is the sum over the person's
+            different rows compare: the score of a work for a user is the sum over the user's
             history.
         """
         ...

@@ -29,7 +29,7 @@ class LocalEase:
     Attributes:
         regularization: As for `Ease`.
         neighbours: Works in a regression: the nearest by cosine.
-        width: Co-occurrences that are kept of a work, the nearest first. What two neighbours of a
+        width: Co-occurrences that are kept of a work, the nearest first. What two neighbors of a
             work have in common is looked up in them, and is taken as zero if it is in neither's.
         top: Indicators that a work keeps.
         device: Where the regressions are solved: `cpu`, `cuda`.
@@ -65,7 +65,7 @@ class LocalEase:
         )
 
     def _gram(self, likes: csr_array, works: Works) -> Rows:
-        """The rows of these works and of their neighbours: all that their regressions need."""
+        """The rows of these works and of their neighbors: all that their regressions need."""
         width = min(self.width, max(1, likes.shape[1] - 1))
         rows = _nearest(likes, works, width)
         near = np.unique(rows.columns[:, : self.neighbours])

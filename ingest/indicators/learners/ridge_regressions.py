@@ -62,7 +62,7 @@ def regressions(gram: Rows, regularization: float, device: str) -> Regressions:
     """What solves regressions on a device.
 
     Args:
-        gram: Rows of all works that will be asked for, as neighbours too.
+        gram: Rows of all works that will be asked for, as neighbors too.
         regularization: Added to the diagonal.
         device: `cpu`, or another as PyTorch names it.
     """
@@ -87,7 +87,7 @@ class OnCpu:
             return np.stack([_solve(*system) for system in zip(matrices, towards, strict=True)])
 
     def _among(self, near: NDArray[np.int32]) -> Floats:
-        """The Gram matrices of some works' neighbours, shape (b, m, m), regularized."""
+        """The Gram matrices of some works' neighbors, shape (b, m, m), regularized."""
         gram = self._gram
         n_works, (batch, size) = len(gram.diagonal), near.shape
         matrices = np.zeros((batch, size, size), np.float32)
@@ -116,7 +116,7 @@ def _solve(matrix: Floats, vector: Floats) -> Floats:
 class InTorch:
     """A batch at once, on a device of torch, which holds the rows: 8 bytes for each entry."""
 
-    batch = 256  # 1.6 MB of the device's memory for each of them, at 200 neighbours and width 1000
+    batch = 256  # 1.6 MB of the device's memory for each of them, at 200 neighbors and width 1000
 
     def __init__(self, gram: Rows, regularization: float, device: str) -> None:
         order = np.argsort(gram.columns, axis=1)  # by column, for bisection

@@ -26,7 +26,7 @@ def blocks(works: Works, n_works: int) -> Iterator[Works]:
 def strengths(likes: csr_array) -> Floats:
     """The sum of squares of each work's likes, shape (n_works,): the diagonal of the Gram matrix.
 
-    For plain likes it is how many persons liked the work.
+    For plain likes it is how many users liked the work.
     """
     squares = likes.data.astype(np.float64) ** 2
     return np.bincount(likes.indices, squares, minlength=likes.shape[1]).astype(np.float32)

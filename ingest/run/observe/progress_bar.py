@@ -1,4 +1,4 @@
-"""A progress bar on standard error, for whoever sits in front of it."""
+"""A progress bar on standard error, for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ingest.run.counts import Tally
 _PHASES = {
     "load": "loading the encoder",
     "sample": "reading the languages",
-    "calibrate": "calibrating",
+    "center": "centering",
     "index": "indexing",
 }
 

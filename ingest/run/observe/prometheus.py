@@ -17,7 +17,7 @@ except ImportError as error:
     raise MissingExtra.named("ingest", "Showing metrics") from error
 
 HOST = "127.0.0.1"
-"""Whoever scrapes from elsewhere puts a proxy of theirs in front."""
+"""To scrape from elsewhere, put a proxy of yours in front."""
 OUTCOMES = ("indexed", "unchanged", "superseded", "deleted", "rejected")
 
 

@@ -54,7 +54,7 @@ def summarize(
         "detected": dict(tally.detected.most_common()),
         "read_as": dict(tally.read_as.most_common()),
         "analyzers": {language: meta.analyzers[language] for language in meta.languages},
-        "calibration": meta.calibration.method,
+        "centering": meta.centering.method,
         "encoder": {
             "model": encoder.model,
             "revision": encoder.revision,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 
 import click
 import pytest
@@ -51,6 +53,65 @@ def test_a_kind_of_value_has_one_name_on_all_help_pages() -> None:
     }
     single = {name for name in shown if re.fullmatch(r"[A-Z0-9]+(/[A-Z]+)?", name)}
     assert single <= METAVARS
+
+
+def meanings(contexts: Iterable[click.Context]) -> dict[str, set[tuple[str, str, str]]]:
+    """Of each option name, shortest too: what its value is called and is, and its help."""
+    found = defaultdict(set)
+    for context in contexts:
+        for option in context.command.params:
+            if isinstance(option, click.Option):
+                value = "" if option.is_flag else option.make_metavar(context)
+                for name in option.opts:
+                    found[name].add((value, option.type.name, option.help or ""))
+    return found
+
+
+MANY_MEANINGS = {
+    "--dtype": "float16 is for encoding alone; training keeps weights in float32",
+    "--field": "which fields there are depends on the file that the command reads",
+    "--format": "each output has forms of its own",
+    "--index": "role takes patterns and several",
+    "--interactions": "init looks at the file, a reindex evaluates both versions on it",
+    "--language": "only recommend and query divide slots between languages",
+    "--learner": "pairs cannot be learned by exact EASE",
+    "--max-tokens": "training reads less of a text than encoding",
+    "--output": "a report is a file, a model and pairs are folders",
+}
+"""Names that stand for more than one thing, each with the reason."""
+
+SHORT = {"-f": "--field", "-F": "--format", "-i": "--index", "-l": "--language", "-o": "--output"}
+
+
+def test_one_option_name_has_one_meaning() -> None:
+    found = meanings(cli_reference.commands())
+    several = {name for name, ones in found.items() if len(ones) > 1}
+    assert {SHORT.get(name, name) for name in several} == MANY_MEANINGS.keys()
+
+
+def test_a_name_with_two_meanings_is_found() -> None:
+    def context(*options: click.Option) -> click.Context:
+        return click.Context(click.Command("one", params=list(options)))
+
+    one = context(click.Option(["--keep"], help="Leave it."), click.Option(["-k"], help="A."))
+    for other in (
+        click.Option(["--keep"], help="Leave it.", is_flag=True),
+        click.Option(["--keep"], help="Leave it.", metavar="FIELD"),
+        click.Option(["--keep"], help="Leave it.", type=int, metavar="TEXT"),
+        click.Option(["--keep"], help="Take it."),
+    ):
+        found = meanings([one, context(other)])
+        assert {name: len(ones) for name, ones in found.items()} == {"--keep": 2, "-k": 1}
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_old_names_of_options_are_no_others_names(path: str) -> None:
+    """Within a command; and none is shown."""
+    options = [p for p in COMMANDS[path].params if isinstance(p, click.Option)]
+    shown = [name for option in options for name in option.opts]
+    old = [name for option in options for name in getattr(option, "old", ())]
+    assert not {*shown} & {*old}
+    assert len(old) == len({*old})
 
 
 @pytest.mark.parametrize("path", COMMANDS)

@@ -15,16 +15,18 @@ import pytest
 
 import xlrec_es
 from cli_reference import PROGRAMS, parse
-from documents import GENERATED, ROOT, Document, documents, leaves
-from ingest.documents.field_map import FieldMap
+from documents import GENERATED, RENDERED, ROOT, Document, documents, leaves
 from xlrec_es import errors
-from xlrec_es.cli.options.config_file import ConfigFile
+from xlrec_es.cli.options.command_group import XlrecGroup
+from xlrec_es.cli.options.config_file import ConfigFile, option_keys
+from xlrec_es.cli.options.outcome import EXIT_CODES
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cluster.roles import ROLES
 from xlrec_es.doctor.capacity import Need
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS
+from xlrec_es.records.field_map import FieldMap
 
 DOCUMENTS = {one.name: one for one in documents()}
 GUIDES = {name: one for name, one in DOCUMENTS.items() if name not in GENERATED}
@@ -73,6 +75,33 @@ def test_every_command_occurs_in_a_guide() -> None:
         " ".join(parse(line, whole=whole)) for one in GUIDES.values() for line, whole in calls(one)
     }
     assert leaves() - shown == set()
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_commands_go_by_their_present_names(name: str) -> None:
+    written = " ".join(RENDERED.sub("", GUIDES[name].text).split())
+    for line in (line for line, _ in calls(GUIDES[name]) if " ".join(line.split()) in written):
+        program, *words = line.split()
+        main = PROGRAMS[program]
+        assert isinstance(main, XlrecGroup)
+        old = [one for one in main.renamed if words[: len(one.split())] == one.split()]
+        assert old == [], line
+
+
+def test_the_map_of_commands_has_them_all_by_their_sections() -> None:
+    rows = {name: cell for name, cell in SERVING.table("| for | commands |")}
+    shown = {}
+    for program, main in PROGRAMS.items():
+        assert isinstance(main, XlrecGroup)
+        for heading, commands in main.sections.items():
+            shown[heading.lower()] = [f"{program} {next(iter(commands))}", *[*commands][1:]]
+    assert rows.keys() == shown.keys()
+    for heading, names in shown.items():
+        outside = re.sub(r"\(.*?\)", "", rows[heading])
+        assert in_code(outside) == names
+    inner = in_code(rows["operate"].partition("(")[2].partition(")")[0])
+    leading = {path.split()[2] for path in leaves() if path.startswith("xlrec-es index ")}
+    assert sorted(inner) == sorted(leading)
 
 
 @pytest.mark.parametrize("name", GUIDES)
@@ -126,7 +155,7 @@ def known_keys(table: str) -> set[str]:
         assert isinstance(program, click.Group)
         command = program.get_command(click.Context(program), table)
         if command is not None:
-            return {parameter.name or "" for parameter in command.params}
+            return {*option_keys(command)}
     raise AssertionError(f"[{table}] is no command")
 
 
@@ -149,6 +178,12 @@ def test_the_table_of_errors_has_them_all() -> None:
     bases = {errors.XlrecError, errors.ClusterError, errors.IndexUnusable, errors.IngestError}
     own = {kind for kind in kinds if issubclass(kind, errors.XlrecError)}
     assert sorted(shown) == sorted(kind.__name__ for kind in own - bases)
+
+
+def test_the_table_of_exit_codes_is_that_of_the_program() -> None:
+    rows = OPERATIONS.table("| code | meaning |")
+    assert {int(code): meaning for code, meaning, _ in rows if "+" not in code} == EXIT_CODES
+    assert [code for code, _, _ in rows if "+" in code] == ["128 + n"]
 
 
 def test_the_table_of_sizes_is_the_doctors() -> None:

@@ -10,36 +10,12 @@ from pathlib import Path
 import pytest
 
 import documents
-from documents import BUDGETS, GENERATED, ROOT, Document
+from documents import BANNED, BUDGETS, GENERATED, ROOT, Block, Document
 from documents import documents as all_documents
 
 DOCUMENTS = {document.name: document for document in all_documents()}
 WRITTEN = {name: one for name, one in DOCUMENTS.items() if name not in GENERATED}
 LONGEST, MEAN = 30, 18  # words of a sentence
-BANNED = {
-    r"\bpersons?\b": "user",
-    r"\b(who|whom)ever\b": "user",
-    r"\blikes\.tsv\b": "interactions.tsv",
-    r"\brenditions?\b": "language version",
-    r"\blegs?\b": "retriever",
-    r"\bseats?\b": "slots",
-    r"\b(borrow|lend)(s|ed|ing|ers?)?\b": "cold-start transfer, inherit",
-    r"\bbeyond the noise\b": "statistically significant",
-    r"\bcalibrat": "language centering",
-    r"\breckon": "estimate",
-    r"\bmended\b": "fixed",
-    r"\bset aside\b": "rejected",
-    r"\banew\b": "again",
-    r"\bloopback\b": "localhost",
-    r"\blicence": "license",
-    r"\bcatalogue": "catalog",
-    r"\bneighbour": "neighbor",
-    r"\bcentr(e|ed|ing)\b": "center",
-    r"\bdistils?\b": "distill",
-    r"(normal|recogn|optim|summar|quant|minim|maxim)is(e|ed|es|ing|ation)\b": "-ize",
-    r"(?<![\w.\])])-?\.\d": "a leading zero",
-}
-"""Patterns that prose does not have, by the word that stands in their place; code may."""
 
 _POINTER = re.compile(r'((?:[\w.]+/)*[A-Z]+\.md)(?:, "([^"]+)")?')
 
@@ -122,13 +98,18 @@ def test_prose_is_told_from_code_and_tables(tmp_path: Path) -> None:
     path = tmp_path / "one.md"
     path.write_text(
         "# A title.\n\nOne `x.y` here. Two\nlines!\n\n| a. b. |\n|---|\n\n- **Lead.** Three "
-        "[four](five.md#six).\n- Seven\n\n```sh\nxlrec-es demo\n```\n<!-- eight. -->\n"
+        "[four](five.md#six).\n- Seven\n\n```sh\nxlrec-es demo\n```\n<!-- eight. -->\n\n"
+        '## Below\n\n<picture>\n  <source media="dark" srcset="nine.svg">\n  <img alt="Ten." '
+        'src="eleven.svg">\n</picture>\n\n```sh\necho twelve\n```\n\n## End\n'
     )
     document = Document(str(path))  # an absolute path stays what it is
-    assert list(document.sentences()) == ["One code here.", "Two lines!", "Three four.", "Seven"]
-    assert [link.target for link in document.links] == ["five.md#six"]
+    said = ["One code here.", "Two lines!", "Three four.", "Seven", "Ten."]
+    assert list(document.sentences()) == said
+    targets = ["five.md#six", "nine.svg", "eleven.svg"]
+    assert [link.target for link in document.links] == targets
     assert list(document.commands()) == ["xlrec-es demo"]
-    assert document.anchors == {"a-title"}
+    assert document.blocks_below("Below") == [Block("sh", "echo twelve\n")]
+    assert document.anchors == {"a-title", "below", "end"}
 
 
 @pytest.mark.parametrize("folder", ["xlrec_es", "ingest", "tests/bench"])

@@ -16,8 +16,9 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import click
 
 from xlrec_es.cli.options.config_file import ConfigFile
+from xlrec_es.cli.options.old_names import current_command
 from xlrec_es.cli.options.terminal import echo
-from xlrec_es.errors import UsageError, XlrecError
+from xlrec_es.errors import XlrecError
 from xlrec_es.visible_text import visible
 
 if TYPE_CHECKING:
@@ -58,15 +59,18 @@ class XlrecGroup(click.Group):
 
     Args:
         lazy: The commands by name, in sections by their headings.
+        renamed: What commands are called now, by names they had before; `old_names` tells more.
     """
 
     def __init__(
         self,
         *args: Any,  # noqa: ANN401 - click's own
         lazy: Mapping[str, Mapping[str, LazyCommand]] | None = None,
+        renamed: Mapping[str, str] | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.renamed = dict(renamed or {})
         self.sections = dict(lazy or {})
         self.lazy = {n: one for some in self.sections.values() for n, one in some.items()}
         # Stand-ins: click lists what is here, and looks for names that are like a mistyped one.
@@ -108,10 +112,11 @@ class XlrecGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called, and give it its defaults of `--config`."""
+        args = current_command(ctx, args, self.renamed)
         name, command, rest = super().resolve_command(ctx, args)
         config = ctx.find_object(ConfigFile)
         if config is not None and name is not None and command is not None:
-            ctx.default_map = {name: config.defaults(name, command)}
+            ctx.default_map = {name: config.defaults(name, command, self.renamed)}
         return name, command, rest
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401
@@ -150,6 +155,7 @@ class _Failure(click.ClickException):
     def __init__(self, error: XlrecError) -> None:
         super().__init__(visible(str(error)))
         self.error = error
+        self.exit_code = error.exit_code  # type: ignore[misc] # click has it on the class
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the sentence, or the traceback where `XLREC_DEBUG` asks for it."""
@@ -159,14 +165,9 @@ class _Failure(click.ClickException):
             echo("".join(traceback.format_exception(self.error)), err=True, nl=False)
 
 
-class _Misuse(_Failure):
-    exit_code = UsageError.exit_code
-
-
 @contextlib.contextmanager
 def _one_sentence() -> Iterator[None]:
     try:
         yield
     except XlrecError as error:
-        kind = _Misuse if isinstance(error, UsageError) else _Failure
-        raise kind(error) from error
+        raise _Failure(error) from error

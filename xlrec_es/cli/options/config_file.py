@@ -1,7 +1,8 @@
 """How options, environment and TOML file combine.
 
 Click's own order decides: command line, then environment (`XLREC_*`), then TOML file, then default.
-The TOML file has a table `[connection]`, and one for each command: `[recommend]`, `[run]` ...
+The TOML file has a table `[connection]`, and one for each command: `[recommend]`, `[run]` ... Keys
+are named as options.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import click
 
+from xlrec_es.cli.options.old_names import current_tables
 from xlrec_es.errors import ConfigError
 
 
@@ -48,23 +50,42 @@ class ConfigFile:
         whole = {name: tables.get(name, {}) for name in ("fields", "history")}
         return cls(tables, {**tables.get("connection", {}), **whole})
 
-    def defaults(self, name: str, command: click.Command) -> dict[str, Any]:
+    def defaults(
+        self, name: str, command: click.Command, renamed: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Click's `default_map` for a command; those of a group have theirs in the group's table.
 
         Args:
             name: The table.
             command: Whose it is.
+            renamed: What commands are called now, by names they had before.
         """
-        return _defaults(self.tables, self.shared, name, command)
+        return _defaults(current_tables(self.tables, renamed), self.shared, name, command)
 
 
 def _defaults(
     tables: Mapping[str, Any], shared: Mapping[str, Any], name: str, command: click.Command
 ) -> dict[str, Any]:
-    table = {key.replace("-", "_"): value for key, value in tables.get(name, {}).items()}
+    names = option_keys(command)
+    table = {
+        names.get(key.replace("-", "_"), key): value for key, value in tables.get(name, {}).items()
+    }
     inner = command.commands if isinstance(command, click.Group) else {}
     found = {of: _defaults(table, shared, of, one) for of, one in inner.items()}
     return {**shared, **table, **found}
+
+
+def option_keys(command: click.Command) -> dict[str, str]:
+    """What a command's table may hold: its parameters' names by every key that stands for one.
+
+    An option goes by its own name, by those that it had before, and by that of its parameter.
+    """
+    keys = {one.name: one.name for one in command.params if one.name is not None}
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name is not None:
+            for spelling in (*option.opts, *getattr(option, "old", ())):
+                keys[spelling.lstrip("-").replace("-", "_")] = option.name
+    return keys
 
 
 def read_config(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""What `evaluate`, `tune` and `pairs` have in common: likes, their split, cases."""
+"""What `evaluate`, `tune` and `pairs` have in common: interactions, their split, test cases."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import Any, TypeVar
 import click
 
 from xlrec_es.cli.options.likes import like_options
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.recommend import MIX_HELP
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
     connection_options,
     field_option,
     index_option,
+    max_users_option,
     parse_assignments,
+    seed_option,
 )
 from xlrec_es.evaluate.protocol import AT_RANDOM, BY_TIME, POOLS_BY_NAME
 from xlrec_es.recommend.reranking import AUTO, EQUAL
@@ -29,8 +33,8 @@ def split_options(command: F) -> F:
         "--split",
         "method",
         type=click.Choice([BY_TIME, AT_RANDOM]),
-        help="What is held out: all likes from a moment on, or a part of each person's, drawn.",
-        show_default="time where every like has one",
+        help="How interactions are held out: all from a moment on, or a random part per user.",
+        show_default="time where every interaction has one",
     )
     part = click.option(
         "--held-out",
@@ -39,15 +43,17 @@ def split_options(command: F) -> F:
         show_default=True,
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         metavar="FRACTION",
-        help="Which part of the likes.",
+        help="Part of the interactions that is held out.",
     )
-    cold = click.option(
-        "--cold",
+    cold = renamed_option(
+        "--cold-items",
+        "cold",
+        old=("--cold",),
         default=0.0,
         show_default=True,
         type=click.FloatRange(0, 1, max_open=True),
         metavar="FRACTION",
-        help="Hold out all likes of this part of the works, drawn: they are as if new.",
+        help="Part of the items, sampled, to treat as new: all their interactions are held out.",
     )
     return method(part(cold(command)))
 
@@ -63,24 +69,15 @@ def job_options(command: F) -> F:
     @field_option(COLUMNS_OF_LIKES)
     @like_options
     @split_options
-    @click.option(
-        "--seed", default=0, show_default=True, metavar="N", help="Same seed, same numbers."
-    )
-    @click.option(
-        "--max-persons",
-        default=500,
-        show_default=True,
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="At most so many persons, drawn.",
-    )
+    @seed_option
+    @max_users_option()
     @click.option(
         "--min-history",
         default=2,
         show_default=True,
         type=click.IntRange(min=1),
         metavar="N",
-        help="Likes in the source language that a person needs.",
+        help="Fewest interactions in the source language that a test user needs.",
     )
     @click.option(
         "--k",
@@ -88,30 +85,32 @@ def job_options(command: F) -> F:
         show_default=True,
         type=click.IntRange(1, 1000),
         metavar="N",
-        help="Places that count.",
+        help="Cut-off: the number of ranks that count.",
     )
     @click.option(
         "--pool",
         type=click.Choice([*POOLS_BY_NAME]),
         default="all",
         show_default=True,
-        help="What competes: all languages but the source (cross), all (mixed), or of the former "
-        "the works that nobody likes in the training part (cold).",
+        help="Candidates: items of all languages but the source (cross), of all languages "
+        "(mixed), or those of cross without training interactions (cold).",
     )
     @click.option(
         "--mix",
         type=click.Choice([EQUAL, AUTO]),
         default=AUTO,
         show_default=True,
-        help="Seats by language: as many for each, or by score alone.",
+        help=MIX_HELP,
     )
-    @click.option(
-        "--renditions",
+    @renamed_option(
+        "--language-versions",
+        "renditions",
+        old=("--renditions",),
         type=click.Choice(["all", "one"]),
         default="all",
         show_default=True,
-        help="one: each work is taken to be in one of its languages, drawn by the seed; for "
-        "catalogues of which most works are in several.",
+        help="one: each item counts in one of its languages only, sampled by the seed; for "
+        "catalogs where most items are in several.",
     )
     @functools.wraps(command)
     def wrapper(

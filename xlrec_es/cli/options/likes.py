@@ -1,4 +1,4 @@
-"""Options that say what counts as liked, wherever likes are learned from or measured by."""
+"""Options that say which interactions count, wherever they are learned from or measured by."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ def like_options(command: F) -> F:
         "events",
         multiple=True,
         metavar="NAME=WEIGHT",
-        help="What an event weighs; events that are not named do not count then. Repeatable.",
-        show_default="view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5, and what others "
-        "call these",
+        help="Weight of an event; events that are not named then do not count. Repeatable.",
+        show_default="view 1, click 1, rate 2, save 2, like 3, cart 3, purchase 5, and common "
+        "other names of these",
     )
     @click.option(
-        "--min-rating", type=float, metavar="RATING", help="A lower rating means: not liked."
+        "--min-rating",
+        type=float,
+        metavar="RATING",
+        help="Lowest rating that counts as a positive interaction.",
     )
     @click.option(
         "--time-format",
         metavar="UNIT|PATTERN",
-        help="How times are written: seconds, milliseconds, microseconds, nanoseconds, yyyymmdd, "
+        help="Form of the times: seconds, milliseconds, microseconds, nanoseconds, yyyymmdd, "
         "or a pattern such as '%d/%m/%Y %H:%M'.",
         show_default="recognized, ISO 8601 too",
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.sections import ranking_option
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cli.options.values import (
@@ -31,6 +32,17 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MIX_HELP = "Slots of the languages: equal gives each the same number, auto divides them by score."
+
+
+events_index_option = renamed_option(
+    "--events-index",
+    "events_index",
+    old=("--events",),
+    metavar="INDEX",
+    help="Index of events from which --user reads histories.",
+)
+
 
 def how_options(command: F) -> F:
     """Give a command the options of how recommendations are made; it receives `options`."""
@@ -40,7 +52,7 @@ def how_options(command: F) -> F:
         type=click.Choice(["equal", "auto"]),
         default="equal",
         show_default=True,
-        help="Seats by language: as many for each, or by score alone.",
+        help=MIX_HELP,
     )
     @ranking_option(
         "--exclude-language",
@@ -54,8 +66,8 @@ def how_options(command: F) -> F:
         "-w",
         "weights",
         multiple=True,
-        metavar="LEG=WEIGHT",
-        help="Fusion weight of a leg (dense=.8); legs not named get none. Repeatable.",
+        metavar="RETRIEVER=WEIGHT",
+        help="Fusion weight of a retriever (dense=0.8); those not named get none. Repeatable.",
         show_default="the index's own",
     )
     @ranking_option(
@@ -63,14 +75,15 @@ def how_options(command: F) -> F:
         type=click.Choice([WEIGHTED, RECIPROCAL_RANK]),
         default=WEIGHTED,
         show_default=True,
-        help="Legs' normalised scores add up, or their reciprocal ranks.",
+        help="What is added up of the retrievers: normalized scores, or reciprocal ranks (RRF).",
     )
     @ranking_option(
         "--diversity",
         default=0.0,
         show_default=True,
+        type=click.FloatRange(0, 1),
         metavar="FRACTION",
-        help="0 to 1: how much less one counts that resembles those before it (MMR).",
+        help="Strength of the diversification (MMR); 0 is off.",
     )
     @ranking_option(
         "--filter",
@@ -78,58 +91,60 @@ def how_options(command: F) -> F:
         multiple=True,
         metavar="JSON",
         help="Elasticsearch query that each result must match: "
-        """'{"range": {"price": {"lte": 20}}}'. Repeatable.""",
+        """'{"range": {"price": {"lte": 20}}}', or @FILE. Repeatable.""",
     )
     @ranking_option(
         "--cap",
         "caps",
         multiple=True,
         metavar="FIELD=N",
-        help="At most so many results of each value of a keyword field (brand=2). Repeatable.",
+        help="Most results that share a value of a keyword field (brand=2). Repeatable.",
     )
     @ranking_option(
         "--boost",
         "boosts",
         multiple=True,
         metavar="FACTOR=JSON",
-        help="The score of what matches an Elasticsearch query is multiplied: "
-        """'1.5={"term": {"brand": "acme"}}'. Repeatable.""",
+        help="Multiply the score of what matches an Elasticsearch query: "
+        """'1.5={"term": {"brand": "acme"}}', or 1.5=@FILE. Repeatable.""",
     )
     @ranking_option(
         "--collapse",
         is_flag=True,
-        help="One document a work from each search, for catalogues with many of one work in one "
-        "language.",
+        help="Take one document of an item from each search, for catalogs with many of one item in "
+        "one language.",
     )
     @ranking_option(
         "--min-similarity",
         type=float,
         metavar="COSINE",
-        help="Calibrated cosine that what the dense leg finds must reach.",
+        help="Minimum cosine similarity of hits of the dense retriever, after language centering.",
     )
     @ranking_option(
-        "--source",
+        "--include-field",
+        "source",
+        old=("--source",),
         multiple=True,
         metavar="FIELD",
-        help="Field of yours that comes along with --json. Repeatable.",
+        help="Field of your documents to include in the JSON output. Repeatable.",
     )
     @ranking_option(
         "--market",
         metavar="MARKET",
-        help="Whose popularity counts for somebody of whom nothing is known.",
-        show_default="the target language's, if markets are languages, else everybody's",
+        help="Market whose popular items a user without history gets.",
+        show_default="that of the target language, if markets are languages, else all",
     )
     @ranking_option(
         "--recent",
         metavar="FIELD[=HALF-LIFE]",
-        help="For somebody of whom nothing is known: popularity halves with each half-life since "
-        "the date in this field of yours (published=7d); a field alone stands for 30d.",
+        help="For a user without history, halve popularity with each half-life since the date in "
+        "this field (published=7d). Without a half-life it is 30d.",
     )
     @ranking_option(
         "--server-side",
         is_flag=True,
-        help="Have Elasticsearch fuse the legs of each language: one search a language. Takes an "
-        "enterprise or trial licence.",
+        help="Have Elasticsearch fuse the retrievers, with one search for each language. It needs "
+        "an Enterprise or trial license.",
     )
     @functools.wraps(command)
     def wrapper(
@@ -192,25 +207,31 @@ def request_options(command: F) -> F:
     @click.option(
         "--user",
         metavar="USER",
-        help="Read the history of this person from the index of events that the TOML file's table "
-        "[history] describes (or --events names).",
+        help="User whose history is read from the index of events that --events-index names, or "
+        "the table [history] of the TOML file.",
     )
-    @click.option("--events", "events_index", metavar="INDEX", help="Index of events for --user.")
+    @events_index_option
     @click.option(
         "--text",
         "texts",
         multiple=True,
         metavar="WORDS",
-        help="What the person says they like, in any language. Repeatable; needs --encoder-url.",
+        help="What the user likes, in words, in any language. Needs --encoder-url. Repeatable.",
     )
     @click.option(
         "--encoder-url",
         envvar="XLREC_ENCODER_URL",
         show_envvar=True,
         metavar="URL",
-        help="Where `xlrec-ingest serve` encodes texts; XLREC_SERVE_TOKEN is its token.",
+        help="Address of `xlrec-ingest serve` for --text; XLREC_SERVE_TOKEN is its token.",
     )
-    @click.option("--cold", is_flag=True, help="Serve somebody of whom nothing is known.")
+    @renamed_option(
+        "--no-history",
+        "cold",
+        old=("--cold",),
+        is_flag=True,
+        help="Recommend popular items to a user without history.",
+    )
     @index_option()
     @click.option(
         "--language",
@@ -218,8 +239,8 @@ def request_options(command: F) -> F:
         "languages",
         multiple=True,
         metavar="LANG[=FRACTION]",
-        help="Target language with its variants (zh: zh-CN too), and its part of the result if you "
-        "like (zh=.5). Repeatable.",
+        help="Target language with its variants (zh: zh-CN too), and optionally its part of the "
+        "slots (zh=0.5). Repeatable.",
         show_default="every language of the index but those of the history",
     )
     @how_options
@@ -251,8 +272,8 @@ def request_options(command: F) -> F:
             history = _joined(history, read_history(client, user, _event_source(events_index)))
         if not (history.interactions or texts or cold):
             raise EmptyHistory(
-                "the history is empty; give at least one work or document id, a --text, or --cold "
-                "for somebody of whom nothing is known"
+                "the history is empty; give at least one ID of an item or document, a --text, or "
+                "--no-history for a user without history"
             )
         parts = parse_pairs("--language", languages)
         quotas = {tag: part for tag, part in parts.items() if part is not None}
@@ -278,14 +299,16 @@ def request_options(command: F) -> F:
 
 
 def _event_source(index: str | None) -> EventSource:
-    """What `[history]` of the TOML file says, and `--events`."""
+    """What `[history]` of the TOML file says, and `--events-index`."""
     from xlrec_es.interactions.event_source import EventSource
 
     described = dict((click.get_current_context().default_map or {}).get("history", {}))
     if index is not None:
         described["index"] = index
     if "index" not in described:
-        raise ConfigError("--user needs an index of events: give --events, or [history] index")
+        raise ConfigError(
+            "--user needs an index of events: give --events-index, or [history] index"
+        )
     try:
         return EventSource(**described)
     except TypeError as error:

@@ -1,4 +1,4 @@
-"""What both `reindex` commands have in common."""
+"""what `index reindex` and `reencode` have in common."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from xlrec_es import exact_json
+from xlrec_es.cli.options.shared import dry_run_option, json_option, quiet_option
 from xlrec_es.errors import ConfigError, InvalidJson
 from xlrec_es.versions.gate_limits import Limits
 
@@ -26,7 +27,7 @@ class How:
         changes: `settings` and `mappings` that win.
         limits: Of the gate.
         interactions: File of interactions that both versions are evaluated on; None: neither is.
-        max_loss: Recall that may be lost in that beyond the noise.
+        max_loss: Recall that may be lost in that, if statistically significant.
         swap: Whether the new version becomes the live one.
         dry_run: Print what would be done.
         as_json: Print JSON.
@@ -51,14 +52,18 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
     """
 
     def decorate(command: F) -> F:
-        @click.option("--shards", type=click.IntRange(min=1), metavar="N", help="Primary shards.")
-        @click.option("--replicas", type=click.IntRange(min=0), metavar="N", help="Copies.")
+        @click.option(
+            "--shards", type=click.IntRange(min=1), metavar="N", help="Number of primary shards."
+        )
+        @click.option(
+            "--replicas", type=click.IntRange(min=0), metavar="N", help="Number of replicas."
+        )
         @click.option(
             "--changes",
             "changes_file",
             type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="JSON file with an object of settings and mappings, which win over those of the "
-            "live version.",
+            help="JSON file with an object of settings and mappings that replace those of the "
+            "active version.",
         )
         @click.option(
             "--min-recall",
@@ -66,8 +71,8 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             default=_DEFAULTS.recall,
             show_default=True,
             metavar="FRACTION",
-            help="Gate: the share of the exact nearest ten that the approximate search finds, in "
-            "each language.",
+            help="Gate: smallest recall@10 of the approximate against the exact search, in each "
+            "language.",
         )
         @click.option(
             "--min-overlap",
@@ -75,7 +80,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             default=overlap,
             show_default=True,
             metavar="FRACTION",
-            help="Gate: the share of sampled recommendations that stay.",
+            help="Gate: smallest part of sampled recommendations that stay the same.",
         )
         @click.option(
             "--max-missing",
@@ -83,13 +88,12 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             default=_DEFAULTS.missing,
             show_default=True,
             metavar="FRACTION",
-            help="Gate: the share of each language's documents that may be missing.",
+            help="Gate: largest part of a language's documents that may be missing.",
         )
         @click.option(
             "--interactions",
             type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="Gate: file as for evaluate (columns user, item ...): held-out likes are looked "
-            "for in the lists of both versions.",
+            help="Gate: file of interactions, as for evaluate, to evaluate both versions on.",
         )
         @click.option(
             "--max-loss",
@@ -97,12 +101,12 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             default=0.0,
             show_default=True,
             metavar="FRACTION",
-            help="Gate: the recall that may be lost in that, beyond the noise.",
+            help="Gate: largest loss of recall in that evaluation, if statistically significant.",
         )
-        @click.option("--no-swap", is_flag=True, help="Leave the new version beside the live one.")
-        @click.option("--dry-run", is_flag=True, help="Print what would be made; change nothing.")
-        @click.option("--quiet", "-q", is_flag=True, help="No progress.")
-        @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+        @click.option("--no-swap", is_flag=True, help="Leave the alias on the active version.")
+        @dry_run_option
+        @quiet_option
+        @json_option
         @functools.wraps(command)
         def wrapper(
             *args: Any,  # noqa: ANN401 - click hands through whatever the command declares

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import ConfigError
 
 STANDARD_INPUT = "-"
@@ -25,17 +26,38 @@ def choose_secret(ctx: click.Context, name: str) -> str | None:
         ConfigError: Both were given in one place, or the file cannot be read.
     """
     file_name = f"{name}_file"
+    warn_of_exposed(ctx, name, f"--{_spelled(name)}-file or XLREC_{name.upper()}")
     value, path = ctx.params[name], ctx.params[file_name]
     if path is None:
         return value  # type: ignore[no-any-return]
     if value is not None:
         own, other = _rank(ctx, name), _rank(ctx, file_name)
         if own == other:
-            option = name.replace("_", "-")
+            option = _spelled(name)
             raise ConfigError(f"give --{option} or --{option}-file, not both")
         if own < other:
             return value  # type: ignore[no-any-return]
     return read_secret(path)
+
+
+def warn_of_exposed(ctx: click.Context, name: str, other: str) -> None:
+    """Warn of a secret on the command line, where the list of processes shows it.
+
+    Args:
+        ctx: Of the command.
+        name: Of the secret's parameter.
+        other: What to use instead.
+    """
+    if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        echo(
+            f"Warning: other users of this machine can read --{_spelled(name)} in the list of "
+            f"processes; use {other}.",
+            err=True,
+        )
+
+
+def _spelled(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _rank(ctx: click.Context, name: str) -> int:

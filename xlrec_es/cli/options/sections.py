@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.old_names import RenamedOption, tell_old_options
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 RANKING, ENCODER, CONNECTION = "Ranking", "Encoder", "Connection"
 _ORDER = ("Options", RANKING, ENCODER, CONNECTION)
 
 
-class SectionOption(click.Option):
+class SectionOption(RenamedOption):
     """An option that stands in a section of its own on a help page.
 
     Args:
@@ -28,6 +30,11 @@ class SectionOption(click.Option):
 
 class SectionedCommand(click.Command):
     """A command whose options stand in sections."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options, under old names too."""
+        tell_old_options(ctx, args)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write them: the command's own first, for they are what people look for."""

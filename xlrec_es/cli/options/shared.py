@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.secret_files import choose_secret
 from xlrec_es.cli.options.sections import connection_option
 from xlrec_es.cli.options.terminal import insecure_warnings
@@ -30,6 +31,52 @@ def index_option(help_text: str = "Alias or index.", *, required: bool = True) -
         show_envvar=True,
         metavar="INDEX",
         help=help_text,
+    )
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON; its schema_version tells the form."
+)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Show what would be done, and change nothing."
+)
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+seed_option = click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Random seed; the same seed gives the same result.",
+)
+explain_option = click.option(
+    "--explain", is_flag=True, help="Show what each retriever and each liked item contributed."
+)
+
+
+def size_option(most: int | None = None) -> Callable[[F], F]:
+    """The option that says how many results are listed; received as `size`."""
+    return click.option(
+        "--size",
+        "-n",
+        default=10,
+        show_default=True,
+        type=click.IntRange(1, most),
+        metavar="N",
+        help="Number of results to list.",
+    )
+
+
+def max_users_option() -> Callable[[F], F]:
+    """The option that says how many users are measured on; received as `max_persons`."""
+    return renamed_option(
+        "--max-users",
+        "max_persons",
+        old=("--max-persons",),
+        default=500,
+        show_default=True,
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Largest number of test users; a sample is drawn where there are more.",
     )
 
 
@@ -147,7 +194,7 @@ def connection_options(command: F) -> F:
         is_flag=True,
         envvar="XLREC_INSECURE",
         show_envvar=True,
-        help="Do not check the cluster's certificate; for trials alone.",
+        help="Do not check the cluster's certificate; for testing only.",
     )
     @functools.wraps(command)
     def wrapper(

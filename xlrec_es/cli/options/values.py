@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from xlrec_es import exact_json
@@ -21,9 +22,12 @@ def parse_caps(texts: tuple[str, ...]) -> dict[str, int]:
 
 
 def parse_query(option: str, text: str) -> dict[str, Any]:
-    """An Elasticsearch query as JSON."""
+    """An Elasticsearch query as JSON, or `@FILE` for one in a file."""
     try:
-        query = exact_json.loads(text, exact=False)
+        content = Path(text[1:]).read_bytes() if text.startswith("@") else text
+        query = exact_json.loads(content, exact=False)
+    except OSError as error:
+        raise UsageError(f"{option} {text!r}: cannot read the file: {error.strerror}") from error
     except InvalidJson as error:
         raise UsageError(f"{option} {text!r} is {error}") from error
     if not isinstance(query, dict):

@@ -113,7 +113,7 @@ def test_free_text_is_encoded_in_the_process_that_recommends(
     wish = History(texts=("Ein Puzzle mit Kacheln",))
     result = recommender.recommend(wish, languages=["de", "ja"])
     assert [item.id for item in result.items] == ["b", "d@ja"]
-    assert result.items[0].legs["dense"].score == pytest.approx(1, abs=0.05)  # its very title
+    assert result.items[0].retrievers["dense"].score == pytest.approx(1, abs=0.05)  # its very title
     assert result.items[0].reasons[0].item == wish.texts[0]
 
 
@@ -136,7 +136,7 @@ def test_the_log_is_json_from_beginning_to_end(run: Program, es: Elasticsearch) 
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert all(line["time"] and line["level"] and line["logger"] for line in lines)
     assert [line["phase"] for line in lines if line["message"] == "phase"] == [
-        "load", "sample", "calibrate", "index"
+        "load", "sample", "center", "index"
     ]  # fmt: skip
     assert (lines[-1]["message"], lines[-1]["level"]) == ("finished", "info")
     assert (lines[-1]["indexed"], lines[-1]["rejected"]) == (5, 1)
@@ -146,7 +146,7 @@ def test_the_log_is_json_from_beginning_to_end(run: Program, es: Elasticsearch) 
     failed = run.here(
         run.write("empty", ""), *run.options, "--log-json", "--index", f"{run.index}-2"
     )
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     *_, last = [json.loads(line) for line in failed.stderr.splitlines()]
     assert (last["level"], last["error"]) == ("error", "SourceError")
     assert last["message"].endswith("has no record that can be indexed")
@@ -214,7 +214,7 @@ def failed_with(done: Result | subprocess.CompletedProcess[str], code: int) -> s
         (["items", "--field", "id=a,b"], 2, "field id: give one name"),
         (["items", "--near-duplicates", "0.8"], 2, "for --duplicates drop or link; add it"),
         (["items", "--query", "{}"], 2, "--query chooses from an index; give index:NAME"),
-        (["items", "--calibration", "mean"], 2, "'mean' is not one of 'none', 'centre'"),
+        (["items", "--centering", "mean"], 2, "'mean' is not one of 'none', 'center'"),
         (["items", "--device", "tpu"], 2, "'tpu' is not one of"),
         (["items", "--dtype", "int8"], 2, "'int8' is not one of"),
         (["items", "--max-tokens", "1"], 2, "1 is not in the range x>=8"),
@@ -312,8 +312,8 @@ def test_an_index_of_another_encoder_is_refused(run: Program, es: Elasticsearch)
     assert (
         "holds vectors of another kind: prefix is 'passage: ' here and 'query: ' there" in message
     )
-    message = failed_with(run.here("items", *run.options, "--calibration", "none"), 1)
-    assert "was made with --calibration centre, not none" in message
+    message = failed_with(run.here("items", *run.options, "--centering", "none"), 1)
+    assert "was made with --centering center, not none" in message
     assert count(es, run.index) == 5
 
 
@@ -335,7 +335,7 @@ def test_help_is_quick_and_needs_no_torch() -> None:
 @pytest.fixture
 def waiting(run: Program, es: Elasticsearch) -> Iterator[subprocess.Popen[bytes]]:
     """A run that has written some of its standard input, and waits for more."""
-    command = run.command("-", *run.options, "--calibration", "none")
+    command = run.command("-", *run.options, "--centering", "none")
     with subprocess.Popen(
         command,
         cwd=run.folder,

@@ -36,7 +36,7 @@ def fill(client: Elasticsearch, index: str) -> None:
 
 
 def listed(index: Command, name: str) -> list[str]:
-    return [row["state"] for row in json.loads(index("list", name, "--json").stdout)]
+    return [row["state"] for row in json.loads(index("list", name, "--json").stdout)["versions"]]
 
 
 def test_the_life_of_an_index(index: Command, es: Elasticsearch, index_name: str) -> None:
@@ -141,7 +141,7 @@ def test_status_for_people_and_as_json(index: Command, es: Elasticsearch, index_
     text = index("status", index_name).stdout
     assert f"{index_name}-xlrec-v1: live, {len(documents())} documents" in text
     assert "(100%)" in text
-    [status] = json.loads(index("status", index_name, "--json").stdout)
+    [status] = json.loads(index("status", index_name, "--json").stdout)["versions"]
     assert status["languages"]["ja"]["vectors"] == status["languages"]["ja"]["documents"] > 0
 
 

@@ -6,28 +6,37 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
 from catalogue import document, write_catalogue
-from xlrec_es.node import running
+from secured_node import Secured
+from xlrec_es.cli.main import main
 
 
-def xlrec_es(
-    *arguments: str, stdin: str | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def process(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The program as people start it."""
     return subprocess.run(
         [sys.executable, "-m", "xlrec_es", *arguments],
-        input=stdin,
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, **variables},
         timeout=60,
     )
+
+
+def xlrec_es(
+    *arguments: str, stdin: str | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has imported everything already."""
+    done = CliRunner().invoke(main, arguments, input=stdin, env=variables)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -38,11 +47,11 @@ def catalogue(es: Elasticsearch, es_url: str, index_name: str) -> list[str]:
 
 
 def test_recommend_prints_a_table_and_json(catalogue: list[str]) -> None:
-    table = xlrec_es("recommend", *catalogue, "-l", "ja", "-n", "3", "chess-3", COLUMNS="200")
+    table = process("recommend", *catalogue, "-l", "ja", "-n", "3", "chess-3", COLUMNS="200")
     assert table.returncode == 0, table.stderr
     assert "Chess" in table.stdout
     assert "dense (1)" in table.stdout
-    assert "no lexical leg for ja" in table.stderr
+    assert "no lexical retriever for ja" in table.stderr
     printed = xlrec_es("recommend", *catalogue, "-l", "ja", "-n", "3", "--json", "chess-3")
     items = json.loads(printed.stdout)["items"]
     assert [item["language"] for item in items] == ["ja"] * 3
@@ -126,9 +135,9 @@ def test_a_history_comes_from_an_index_of_events(
     unknown = xlrec_es("--config", str(config), *arguments, "eve")
     assert (unknown.returncode, "no event of person 'eve'" in unknown.stderr) == (1, True)
     nowhere = xlrec_es(*arguments, "ann")
-    assert (nowhere.returncode, "--events" in nowhere.stderr) == (2, True)
+    assert (nowhere.returncode, "--events-index" in nowhere.stderr) == (2, True)
     config.write_text('[history]\nindx = "typo"\n')
-    typo = xlrec_es("--config", str(config), *arguments, "ann", "--events", events)
+    typo = xlrec_es("--config", str(config), *arguments, "ann", "--events-index", events)
     assert (typo.returncode, "indx" in typo.stderr) == (2, True)
 
 
@@ -136,7 +145,7 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
     text = xlrec_es("query", *catalogue, "-l", "ja", "chess-0")
     assert text.stdout.startswith("# ja: dense\nPOST /")
     requests = json.loads(xlrec_es("query", *catalogue, "-f", "json", "chess-0").stdout)
-    assert {"language", "leg", "body"} == set(requests[0])
+    assert {"language", "retriever", "body"} == set(requests[0])
     boost = ["--boost", '1.5={"term": {"brand": "brand1"}}', "--collapse"]
     done = xlrec_es("query", *catalogue, *boost, "-f", "json", "-l", "ja", "chess-0")
     for request in json.loads(done.stdout):
@@ -146,7 +155,9 @@ def test_query_prints_for_the_console_and_as_json(catalogue: list[str]) -> None:
 
 
 def test_similar_documents_by_a_measure(catalogue: list[str]) -> None:
-    done = xlrec_es("similar", *catalogue, "--measure", "jaccard", "-l", "ja", "--json", "chess-0")
+    done = xlrec_es(
+        "similar", *catalogue, "--similarity", "jaccard", "-l", "ja", "--json", "chess-0"
+    )
     [first, *_] = json.loads(done.stdout)["items"]
     # "chess chessclub ja word0" and "chess chessclub ja word1" share three words of five.
     assert (first["work"].rpartition("-")[0], first["score"]) == ("chess", 0.6), done.stderr
@@ -177,8 +188,8 @@ def test_explanations_are_a_line_a_leg(catalogue: list[str]) -> None:
         ([""], 2, "this one is ''"),
         (["-n", "0", "chess-3"], 2, "at least 1"),
         (["-w", "dens=1", "chess-3"], 2, "dens"),
-        (["--recent", "published=soon", "--cold"], 2, "'soon' is none"),
-        (["--server-side", "chess-3"], 2, "the cluster's licence is basic"),
+        (["--recent", "published=soon", "--no-history"], 2, "'soon' is none"),
+        (["--server-side", "chess-3"], 2, "the cluster's license is basic"),
         (["--server-side", "--mix", "auto", "chess-3"], 2, "leave out mix 'auto'"),
         (["-w", "dense", "chess-3"], 2, "needs a number: dense=0.5"),
         (["--history", "nowhere.json"], 2, "nowhere.json"),
@@ -227,7 +238,7 @@ def test_a_history_of_the_wrong_form_is_refused(catalogue: list[str], history: s
 def test_a_wrong_toml_file_is_named(tmp_path: Path, text: str) -> None:
     config = tmp_path / "xlrec.toml"
     config.write_text(text)
-    done = xlrec_es("--config", str(config), "recommend", "-i", "a", "b")
+    done = process("--config", str(config), "recommend", "-i", "a", "b")
     assert done.returncode == 2
     assert "xlrec.toml" in done.stderr
     assert "Traceback" not in done.stderr
@@ -239,16 +250,10 @@ def test_unknown_ids_can_be_skipped(catalogue: list[str]) -> None:
     assert json.loads(done.stdout)["unknown_items"] == ["who?"]
 
 
-@pytest.mark.slow
-def test_a_wrong_password_is_named() -> None:
-    wrong = {"XLREC_USERNAME": "elastic", "XLREC_PASSWORD": "wrong-and-secret"}
-    with running(settings={"xpack.security.enabled": "true"}) as node:
-        deadline = time.monotonic() + 60
-        while True:
-            done = xlrec_es("recommend", "--url", node.url, "-i", "a", "b", **wrong)
-            # Until its own index of users is there, the node answers 503 to everybody.
-            if "answered 503" not in done.stderr or time.monotonic() > deadline:
-                break
+def test_a_wrong_password_is_named(secured_each: Secured) -> None:
+    known = secured_each.connection.as_environment()
+    wrong = known | {"XLREC_PASSWORD": "wrong-and-secret"}
+    done = xlrec_es("recommend", "-i", "a", "b", **wrong)
     assert done.returncode == 1
     assert "does not accept these credentials" in done.stderr
     assert "wrong-and-secret" not in done.stderr

@@ -1,4 +1,4 @@
-"""`xlrec-es reindex` as people call it, and kill it."""
+"""`xlrec-es index reindex` as people call it, and kill it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from elasticsearch import Elasticsearch
 
 from catalogue import LANGUAGES, TOPICS, document, write_catalogue, write_likes
 from ingest.cli.main import main as ingest_main
-from ingest.cli.reindex import split_columns
+from ingest.cli.reencode import split_columns
+from nodes import small_node
 from traffic import Traffic
 from xlrec_es.cli.main import main
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.index.live_index import find_live
-from xlrec_es.node import running
 from xlrec_es.versions.inventory import read_versions
 
 MANY = {
@@ -43,7 +43,17 @@ def test_reindex_shows_what_it_would_do_and_does_it(
     write_catalogue(es, index_name)
     changes = tmp_path / "changes.json"
     changes.write_text('{"settings": {"index": {"refresh_interval": "5s"}}}')
-    arguments = ["reindex", index_name, "--url", es_url, "--shards", "2", "--changes", str(changes)]
+    arguments = [
+        "index",
+        "reindex",
+        index_name,
+        "--url",
+        es_url,
+        "--shards",
+        "2",
+        "--changes",
+        str(changes),
+    ]
     runner = CliRunner()
     dry = runner.invoke(main, [*arguments, "--dry-run"])
     assert dry.exit_code == 0, dry.output
@@ -68,7 +78,16 @@ def test_the_gate_reads_columns_of_any_name(
     write_catalogue(es, index_name)
     likes = write_likes(tmp_path / "likes.tsv", 40)
     likes.write_text(likes.read_text().replace("user\titem", "customer\tfilm"))
-    arguments = ["reindex", index_name, "--url", es_url, *GATE, "--interactions", str(likes)]
+    arguments = [
+        "index",
+        "reindex",
+        index_name,
+        "--url",
+        es_url,
+        *GATE,
+        "--interactions",
+        str(likes),
+    ]
     unnamed = CliRunner().invoke(main, arguments)
     assert "has no field 'user'" in unnamed.stderr
     columns = ["--field", "user=customer", "--field", "item=film"]
@@ -91,7 +110,7 @@ def test_an_encoder_and_a_file_have_fields_of_their_own() -> None:
 def test_mistakes_in_the_changes(tmp_path: Path, content: str, message: str) -> None:
     changes = tmp_path / "changes.json"
     changes.write_text(content)
-    done = CliRunner().invoke(main, ["reindex", "shop", "--changes", str(changes)])
+    done = CliRunner().invoke(main, ["index", "reindex", "shop", "--changes", str(changes)])
     assert done.exit_code == 2
     assert message in done.stderr
 
@@ -101,7 +120,17 @@ def test_killed_at_random_moments_it_goes_on(
     es: Elasticsearch, es_url: str, index_name: str
 ) -> None:
     write_catalogue(es, index_name, MANY)
-    command = [sys.executable, "-m", "xlrec_es", "reindex", index_name, "--url", es_url, "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "xlrec_es",
+        "index",
+        "reindex",
+        index_name,
+        "--url",
+        es_url,
+        "--json",
+    ]
     rng = random.Random(7)
     start = time.monotonic()
     subprocess.run([*command, *GATE, "--no-swap"], check=True, capture_output=True)
@@ -143,9 +172,9 @@ def test_another_model(
     runner = CliRunner()
     ran = runner.invoke(ingest_main, ["run", str(items), "--index", index_name, *options])
     assert ran.exit_code == 0, ran.output
-    unnamed = runner.invoke(ingest_main, ["reindex", index_name, "--url", es_url])
+    unnamed = runner.invoke(ingest_main, ["reencode", index_name, "--url", es_url])
     assert (unnamed.exit_code, "name the encoder with --model" in unnamed.stderr) == (2, True)
-    chunked = ["reindex", index_name, *options, "--long-texts", "chunk", *GATE[:2]]
+    chunked = ["reencode", index_name, *options, "--long-texts", "chunk", *GATE[:2]]
     dry = runner.invoke(ingest_main, [*chunked, "--dry-run"])
     assert "mean of windows of 64 tokens" in dry.output
     done = runner.invoke(ingest_main, [*chunked, "--json"])
@@ -169,8 +198,8 @@ def node_folder() -> Iterator[Path]:
 
 @pytest.mark.slow
 def test_with_the_node_killed_in_the_middle(node_folder: Path) -> None:
-    command = [sys.executable, "-m", "xlrec_es", "reindex", "shop", *GATE, "--url"]
-    with running(node_folder, heap="512m") as node, connect(Connection(node.url)) as es:
+    command = [sys.executable, "-m", "xlrec_es", "index", "reindex", "shop", *GATE, "--url"]
+    with small_node(folder=node_folder) as node, connect(Connection(node.url)) as es:
         write_catalogue(es, "shop", MANY)
         process = subprocess.Popen([*command, node.url], stderr=subprocess.DEVNULL)
         while "shop-xlrec-v2" not in es.indices.get(index="shop*"):
@@ -179,7 +208,7 @@ def test_with_the_node_killed_in_the_middle(node_folder: Path) -> None:
         time.sleep(1)
         process.kill()
         process.wait()
-    with running(node_folder, heap="512m") as node, connect(Connection(node.url)) as es:
+    with small_node(folder=node_folder) as node, connect(Connection(node.url)) as es:
         es.cluster.health(wait_for_status="yellow", timeout="60s")
         again = subprocess.run([*command, node.url], check=False, capture_output=True, text=True)
         assert again.returncode == 0, again.stderr

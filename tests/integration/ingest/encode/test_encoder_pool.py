@@ -106,7 +106,7 @@ def test_a_process_that_dies_ends_the_run_and_nothing_is_lost(
     with source.open("w", encoding="utf-8") as file:
         for n, text in enumerate(texts):
             file.write(json.dumps({"id": n, "language": "en", "title": text, "n": n}) + "\n")
-    job = RunJob(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, centering="none")
     checkpoint = Path(f"{source}.{index_name}.checkpoint.json")
 
     victim, _ = multiprocessing.active_children()

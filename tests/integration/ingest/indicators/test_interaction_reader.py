@@ -42,7 +42,7 @@ def test_unknown_events_are_told_by_all_who_read_likes(
     path = tmp_path / "events.tsv"
     path.write_text("\n".join(["user\titem\tevent", *rows]) + "\n")
     where = ["--index", index_name, "--url", es_url]
-    learned = CliRunner().invoke(ingest_main, ["indicators", str(path), *where, "--dry-run"])
+    learned = CliRunner().invoke(ingest_main, ["learn", str(path), *where, "--dry-run"])
     assert learned.exit_code == 0, learned.output
     assert f"unknown event: swipe  {events.count('swipe')}" in learned.output
     assert f"Warning: {events.count('swipe')} of {len(events)} rows do not count" in learned.stderr
@@ -51,7 +51,7 @@ def test_unknown_events_are_told_by_all_who_read_likes(
     assert "say it: --event swipe=1" in " ".join(evaluated.output.split())
     known = ["--event", "swipe=1", "--event", "transaction=5"]
     for program, command in (
-        (ingest_main, ["indicators", str(path), *where, "--dry-run", *known]),
+        (ingest_main, ["learn", str(path), *where, "--dry-run", *known]),
         (xlrec_main, ["evaluate", str(path), *where, "--k", "5", *known]),
     ):
         told = CliRunner().invoke(program, command)

@@ -189,7 +189,7 @@ def test_whatever_the_table_holds_no_weight_is_nonsense(
         "absurd weight or rating": 6,
         "not liked": 2,
         "again": 4,
-        "over the limit of a person": 20,
+        "over the limit of a user": 20,
         "likes": 20 + 1 + 1 + 5 + 6,
     }
     for document in documents(es, live.name).values():
@@ -303,7 +303,7 @@ def test_what_is_served_is_what_was_learned(
 
 def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: Path) -> None:
     live = write_catalogue(es, index_name)
-    arguments = ["indicators", str(likes), "--index", index_name, "--url", es_url]
+    arguments = ["learn", str(likes), "--index", index_name, "--url", es_url]
     before = documents(es, live.name)
     dry = CliRunner().invoke(ingest_main, [*arguments, "--dry-run", "--json"])
     assert dry.exit_code == 0, dry.output
@@ -317,11 +317,11 @@ def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: P
     assert done.exit_code == 0, done.output
     assert "goes to people who liked" in done.output
     shown = CliRunner().invoke(
-        xlrec_main, ["indicators", "show", COLD, "--index", index_name, "--url", es_url]
+        xlrec_main, ["inspect", COLD, "--index", index_name, "--url", es_url]
     )
     assert shown.exit_code == 0, shown.output
     assert "borrowed" in shown.output
-    asked = ["indicators", "show", "no such", "--index", index_name, "--url", es_url]
+    asked = ["inspect", "no such", "--index", index_name, "--url", es_url]
     assert "no document or work" in CliRunner().invoke(xlrec_main, asked).output
     for wrong, message in (
         (["--shard", "4/3"], "use 1/3 to 3/3"),
@@ -330,7 +330,16 @@ def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: P
         bad = CliRunner().invoke(ingest_main, [*arguments, *wrong])
         assert bad.exit_code == 2
         assert message in bad.output
-    cold_start = ["recommend", "--cold", "--market", "fr", "--index", index_name, "--url", es_url]
+    cold_start = [
+        "recommend",
+        "--no-history",
+        "--market",
+        "fr",
+        "--index",
+        index_name,
+        "--url",
+        es_url,
+    ]
     bad = CliRunner().invoke(xlrec_main, cold_start)
     assert bad.exit_code == 2
     assert "knows no market 'fr', but de, en, ja" in bad.output

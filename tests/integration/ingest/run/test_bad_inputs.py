@@ -216,7 +216,7 @@ def test_every_input_ends_in_its_reason_or_in_the_right_document(
     lines = {name: case.line(name) for name, case in CASES.items()}
     source = tmp_path / "items.jsonl"
     source.write_bytes(b"\n".join(lines.values()))
-    job = RunJob(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, centering="none")
     summary = runs.run(job, Connection(es_url), encoder=Faulty())
 
     rejects = Path(f"{source}.{index_name}.rejects.jsonl").read_bytes().splitlines()

@@ -29,7 +29,7 @@ def job(index_name: str, tmp_path: Path) -> RunJob:
     records = ({"id": n, "language": "en", "title": f"title {n}"} for n in range(DOCUMENTS))
     source.write_text("\n".join(json.dumps(r) if r["id"] % 100 else "{" for r in records))
     checkpoint = tmp_path / "checkpoint"
-    return RunJob(str(source), index_name, calibration="none", checkpoint=checkpoint)
+    return RunJob(str(source), index_name, centering="none", checkpoint=checkpoint)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_an_input_that_was_changed_is_refused_and_nothing_is_touched(
 
     def refused(lines: list[str], why: str) -> None:
         source.write_text("\n".join(lines))
-        with pytest.raises(ConfigError, match=f"{why}.*; run without --resume to begin anew"):
+        with pytest.raises(ConfigError, match=f"{why}.*; run without --resume to begin again"):
             run(resumed)
         assert [path.read_bytes() for path in (rejects, resumed.checkpoint or rejects)] == files
 

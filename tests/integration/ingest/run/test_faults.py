@@ -29,9 +29,10 @@ from ingest.run.counts import Tally
 from ingest.run.job import RunJob
 from ingest.run.signals import Stop
 from ingest.shard import Shard
+from nodes import small_node
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import AliasMoved, ConfigError, TooManyRejects
-from xlrec_es.node import NodeInfo, running
+from xlrec_es.node import NodeInfo
 from xlrec_es.node import start as start_node
 from xlrec_es.node import stop as stop_node
 
@@ -88,7 +89,7 @@ class Undisturbed:
     def __init__(self, es: Elasticsearch, url: str, folder: Path) -> None:
         self.path = folder / "items.jsonl"
         self.bad = write_catalogue(self.path)
-        job = RunJob(str(self.path), "xlrec-test-undisturbed", calibration="none")
+        job = RunJob(str(self.path), "xlrec-test-undisturbed", centering="none")
         runs.run(job, Connection(url), encoder=HashEncoder())
         self.contents = contents(es, job.index)
         rejects = folder / f"items.jsonl.{job.index}.rejects.jsonl"
@@ -167,7 +168,7 @@ def test_a_run_that_is_killed_again_and_again(
 
 @pytest.fixture
 def own_node() -> Iterator[NodeInfo]:
-    with running(heap="512m") as node:
+    with small_node() as node:
         yield node
 
 
@@ -238,7 +239,7 @@ def test_stopping_drains_and_resuming_goes_on(
     es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
 ) -> None:
     stop = Stop()
-    job = RunJob(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, centering="none")
     encoder = HashEncoder()
 
     def watch(phase: str, tally: Tally, _fraction: float | None) -> None:
@@ -264,7 +265,7 @@ def test_a_checkpoint_of_another_run_is_refused(
     source = tmp_path / "items.jsonl"
     write_catalogue(source, 3000)
     stop = Stop()
-    job = RunJob(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, centering="none")
 
     def at_once(phase: str, *_: object) -> None:
         if phase == "index":
@@ -295,7 +296,7 @@ def test_a_checkpoint_of_another_run_is_refused(
 def test_a_swap_during_the_run_is_noticed(
     es: Elasticsearch, es_url: str, index_name: str, source: Path
 ) -> None:
-    job = RunJob(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, centering="none")
     runs.run(replace(job, shard=Shard(1, 50)), Connection(es_url), encoder=HashEncoder())
     mapping = es.indices.get_mapping(index=index_name)[f"{index_name}-xlrec-v1"]["mappings"]
     es.indices.create(index=f"{index_name}-xlrec-v2", mappings=mapping)
@@ -316,7 +317,7 @@ def test_too_many_rejects_end_the_run(es_url: str, index_name: str, tmp_path: Pa
     source = tmp_path / "items.jsonl"
     good = {"id": 1, "language": "en", "title": "a good one"}
     source.write_text("\n".join([json.dumps(good)] + ["{"] * 2000), "utf-8")
-    job = RunJob(str(source), index_name, calibration="none", max_rejects=100)
+    job = RunJob(str(source), index_name, centering="none", max_rejects=100)
     with pytest.raises(TooManyRejects, match=r"more than --max-rejects 100; .* says why"):
         runs.run(job, Connection(es_url), encoder=HashEncoder())
     assert len(rejected_lines(Path(f"{source}.{index_name}.rejects.jsonl"))) < 2000
@@ -327,7 +328,7 @@ def test_shards_together_are_the_whole(
 ) -> None:
     """Several at once, each with the whole file; one of them makes the index."""
     jobs = [
-        RunJob(str(source), index_name, calibration="none", shard=Shard(number, 3))
+        RunJob(str(source), index_name, centering="none", shard=Shard(number, 3))
         for number in (1, 2, 3)
     ]
     in_parallel(lambda job: runs.run(job, Connection(es_url), encoder=HashEncoder()), jobs)
@@ -341,7 +342,7 @@ def test_indices_that_are_made_of_one_input_at_a_time_have_files_of_their_own(
     es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
 ) -> None:
     names = [f"{index_name}-{number}" for number in (1, 2)]
-    jobs = [RunJob(str(source), name, calibration="none") for name in names]
+    jobs = [RunJob(str(source), name, centering="none") for name in names]
     in_parallel(lambda job: runs.run(job, Connection(es_url), encoder=HashEncoder()), jobs)
     for name in names:
         check(es, name, source, undisturbed)
@@ -350,7 +351,7 @@ def test_indices_that_are_made_of_one_input_at_a_time_have_files_of_their_own(
 def test_a_second_run_that_would_write_the_same_files_is_refused(
     es_url: str, index_name: str, source: Path
 ) -> None:
-    job = RunJob(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, centering="none")
     refused: list[str] = []
 
     def begin_again(phase: str, *_: object) -> None:

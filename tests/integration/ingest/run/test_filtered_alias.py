@@ -38,7 +38,7 @@ def tenants(secured_each: Secured, tmp_path: Path, tiny_model: Path) -> Iterator
 
 
 def options(model: Path) -> tuple[str, ...]:
-    return ("--model", str(model), "--calibration", "none", "--json", "--quiet")
+    return ("--model", str(model), "--centering", "none", "--json", "--quiet")
 
 
 def contents(secured: Secured, index: str) -> dict[str, tuple[int, Any]]:
@@ -83,8 +83,8 @@ def test_nothing_is_written_through_it(tenants: Secured, tiny_model: Path, tmp_p
         ("run", str(source), "-i", "shop-a", *options(tiny_model)),
         ("run", "index:shop-a", "--in-place", *options(tiny_model)),
         ("run", "index:shop", "--companion", "-i", "shop-a", *options(tiny_model)),
-        ("indicators", str(likes), "-i", "shop-a"),
-        ("reindex", "shop-a", "--model", str(tiny_model)),
+        ("learn", str(likes), "-i", "shop-a"),
+        ("reencode", "shop-a", "--model", str(tiny_model)),
     ):
         refused = tenants.ingest("all", *arguments)
         assert refused.exit_code == 1, (arguments, refused.output)
@@ -115,10 +115,10 @@ def test_pairs_and_a_look_at_indicators_are_of_the_tenant(
     secured_each.client.indices.put_alias(index=live.name, name="shop-xlrec-even", filter=even)
     likes = str(write_likes(tmp_path / "likes.tsv", 80))
     where = ("-i", "shop-xlrec-even", "--json")
-    dry = json.loads(good(secured_each.ingest("writer", "indicators", likes, *where, "--dry-run")))
+    dry = json.loads(good(secured_each.ingest("writer", "learn", likes, *where, "--dry-run")))
     assert dry["works"] == 20
     folder = tmp_path / "pairs"
-    made = ("pairs", likes, *where, "-o", str(folder), "--max-persons", "20")
+    made = ("pairs", likes, *where, "-o", str(folder), "--max-users", "20")
     done = json.loads(good(secured_each.ingest("writer", *made)))
     assert done["pairs"]
     assert {int(one["anchor"].rpartition("word")[2]) % 2 for one in done["examples"]} == {0}

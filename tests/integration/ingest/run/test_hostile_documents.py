@@ -56,7 +56,7 @@ def test_what_cannot_be_written_again_is_set_aside_by_its_name(
 ) -> None:
     rejects = tmp_path / "rejects"
     target = own_index if mode is IN_PLACE else index_name
-    job = RunJob(f"index:{own_index}", target, mode=mode, calibration="none", rejects=rejects)
+    job = RunJob(f"index:{own_index}", target, mode=mode, centering="none", rejects=rejects)
     summary = do(es_each, job)
     assert (summary["indexed"], summary["rejected"]) == (len(GOOD), len(HELD) - len(GOOD))
     assert reasons(rejects) == REASONS
@@ -78,11 +78,11 @@ def test_they_stay_set_aside_until_somebody_mends_them(
     es_each: Elasticsearch, own_index: str, index_name: str, tmp_path: Path
 ) -> None:
     rejects = tmp_path / "rejects"
-    do(es_each, RunJob(f"index:{own_index}", index_name, calibration="none", rejects=rejects))
+    do(es_each, RunJob(f"index:{own_index}", index_name, centering="none", rejects=rejects))
 
     def replay() -> dict[str, Any]:
         with replaced(rejects) as still:
-            again = RunJob(f"{SCHEME}{rejects}", index_name, calibration="none", rejects=still)
+            again = RunJob(f"{SCHEME}{rejects}", index_name, centering="none", rejects=still)
             return do(es_each, again)
 
     assert replay()["rejected"] == len(REASONS)
@@ -100,7 +100,7 @@ def test_an_object_of_ours_that_is_none_is_set_aside(
     """Elasticsearch takes a list where the mapping has an object."""
     source = tmp_path / "items.jsonl"
     source.write_text('{"id": "a", "title": "A puzzle", "language": "en"}\n')
-    do(es_each, RunJob(str(source), index_name, calibration="none"))
+    do(es_each, RunJob(str(source), index_name, centering="none"))
     es_each.index(index=index_name, id="b", document={"title": "x", "xlrec": [{"work": "w"}]})
     es_each.index(
         index=index_name,
@@ -108,7 +108,7 @@ def test_an_object_of_ours_that_is_none_is_set_aside(
         document={"title": "x", "xlrec": {"work": ["v", "w"], "language": "en"}},
     )
     rejects = tmp_path / "rejects"
-    job = RunJob(f"index:{index_name}", f"{index_name}-2", calibration="none", rejects=rejects)
+    job = RunJob(f"index:{index_name}", f"{index_name}-2", centering="none", rejects=rejects)
     summary = do(es_each, job)
     assert (summary["indexed"], summary["rejected"]) == (1, 2)
     found = [orjson.loads(line)["reason"] for line in rejects.read_bytes().splitlines()]

@@ -1,4 +1,4 @@
-"""Have an index to write into: made with its calibration, kept, or refused."""
+"""Have an index to write into: made with its centering, kept, or refused."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.write import target_index as targets
 from worker_bench import CATALOGUE, Bench
 from xlrec_es.errors import FingerprintMismatch, SourceError
 from xlrec_es.index.live_index import find_live
+from xlrec_es.records.field_map import FieldMap
 
 
 def test_the_index_says_what_made_it(bench: Bench) -> None:
@@ -22,24 +22,24 @@ def test_the_index_says_what_made_it(bench: Bench) -> None:
     assert meta.source["fields"]["text"] == ["text"]
     assert meta.languages == ("de", "en", "fr", "ja", "und")
     assert meta.fingerprint.recipe.startswith("title, text; ")
-    assert meta.fingerprint.calibration == meta.calibration.name
-    assert meta.calibration.counts == {"de": 1, "en": 3, "fr": 1, "ja": 1, "und": 1}
+    assert meta.fingerprint.centering == meta.centering.name
+    assert meta.centering.counts == {"de": 1, "en": 3, "fr": 1, "ja": 1, "und": 1}
 
 
-def test_without_calibration_vectors_are_the_encoders_own(bench: Bench) -> None:
-    bench.run(CATALOGUE, calibration="none")
-    assert find_live(bench.es, bench.index).meta.calibration.method == "none"
+def test_without_centering_vectors_are_the_encoders_own(bench: Bench) -> None:
+    bench.run(CATALOGUE, centering="none")
+    assert find_live(bench.es, bench.index).meta.centering.method == "none"
     expected = HashEncoder().encode(["2048"])[0]
     assert bench.documents()["f"]["vector"] == pytest.approx(expected)
 
 
-def test_an_index_keeps_its_calibration(bench: Bench) -> None:
+def test_an_index_keeps_its_centering(bench: Bench) -> None:
     bench.run(CATALOGUE)
-    before = find_live(bench.es, bench.index).meta.calibration
+    before = find_live(bench.es, bench.index).meta.centering
     bench.run([*CATALOGUE, {"id": "g", "language": "en", "title": "Another text"}])
-    assert find_live(bench.es, bench.index).meta.calibration.name == before.name
-    with pytest.raises(FingerprintMismatch, match="was made with --calibration centre, not none"):
-        bench.run(CATALOGUE, calibration="none")
+    assert find_live(bench.es, bench.index).meta.centering.name == before.name
+    with pytest.raises(FingerprintMismatch, match="was made with --centering center, not none"):
+        bench.run(CATALOGUE, centering="none")
 
 
 @pytest.mark.parametrize(

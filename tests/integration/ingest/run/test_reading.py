@@ -11,14 +11,14 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.documents.envelope import METADATA
-from ingest.documents.field_map import FieldMap
 from ingest.run import assemble as runs
 from ingest.run.job import RunJob
 from ingest.run.reading import TRIED
 from worker_bench import Bench
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import TooManyRejects
+from xlrec_es.records.envelope import METADATA
+from xlrec_es.records.field_map import FieldMap
 
 TITLES = ("Tea", "Coffee", "Cake")
 ELASTICDUMP = [
@@ -79,7 +79,7 @@ def test_values_of_catalogues_are_read_and_counted(
     ]
     bench = Bench(es, index_name, tmp_path)
     path = bench.write(records)
-    job = RunJob(path, index_name, language_map={"cn": "yue"}, calibration="none")
+    job = RunJob(path, index_name, language_map={"cn": "yue"}, centering="none")
     done = runs.run(job, Connection(es_url), encoder=bench.encoder)
     assert done["languages"] == {"fr": 2, "ja": 1, "en": 1, "yue": 1}
     assert done["detected"] == {"fr": 2, "ja": 1}
@@ -121,11 +121,11 @@ def test_an_input_that_fails_at_its_first_records_is_not_encoded(bench: Bench) -
 
 def test_an_index_that_takes_none_of_the_first_records_ends_the_run(bench: Bench) -> None:
     bench.run(
-        [{"id": "a", "title": "A first one", "language": "en", "year": 1999}], calibration="none"
+        [{"id": "a", "title": "A first one", "language": "en", "year": 1999}], centering="none"
     )
     bench.encoder.encoded.clear()
     with pytest.raises(TooManyRejects, match=f"none of the first {TRIED} .*'?year"):
-        bench.run(many(year="long ago"), window=256, calibration="none")
+        bench.run(many(year="long ago"), window=256, centering="none")
     assert len(bench.rejects()) == TRIED
     assert len(bench.encoder.encoded) == TRIED
 
@@ -133,7 +133,7 @@ def test_an_index_that_takes_none_of_the_first_records_ends_the_run(bench: Bench
 def test_one_good_record_is_enough_to_go_on(bench: Bench) -> None:
     records = many(title=7)
     records[TRIED - 1]["title"] = "Tea"
-    tally = bench.run(records, calibration="none")
+    tally = bench.run(records, centering="none")
     assert (tally.indexed, tally.rejected) == (1, len(records) - 1)
 
 

@@ -50,16 +50,16 @@ class Faulty(HashEncoder):
         return vectors
 
 
-@pytest.mark.parametrize("calibration", ["none", "centre"])
-def test_useless_vectors_are_set_aside(bench: Bench, calibration: str) -> None:
+@pytest.mark.parametrize("centering", ["none", "center"])
+def test_useless_vectors_are_set_aside(bench: Bench, centering: str) -> None:
     bench.encoder = Faulty()
     extra = [{"id": t, "language": "en", "title": t} for t in ("zero", "nan")]
-    tally = bench.run([*extra, *CATALOGUE], calibration=calibration)
+    tally = bench.run([*extra, *CATALOGUE], centering=centering)
     assert (tally.indexed, tally.rejected) == (7, 2)
     assert bench.documents().keys() == IDS
     reasons = {entry["document"]: entry["reason"] for entry in bench.rejects()}
     assert reasons == dict.fromkeys(("zero", "nan"), "the encoder made zeros or NaN of it")
-    mean = find_live(bench.es, bench.index).meta.calibration.global_mean
+    mean = find_live(bench.es, bench.index).meta.centering.global_mean
     assert np.isfinite(mean).all()
 
 

@@ -49,7 +49,7 @@ def test_what_was_set_aside_is_indexed_once_it_is_mended(
     source = tmp_path / "items.jsonl"
     dated = {"id": "c", "language": "en", "title": "with a date", "when": "not yet"}
     source.write_text(jsonl(GOOD, "{broken", {"id": "b"}, dated))
-    job = RunJob(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, centering="none")
     es.indices.put_index_template(
         name=index_name,
         index_patterns=[f"{index_name}*"],
@@ -63,7 +63,7 @@ def test_what_was_set_aside_is_indexed_once_it_is_mended(
 
     def replay() -> dict[str, Any]:
         with replaced(rejects) as still:
-            again = RunJob(f"{SCHEME}{rejects}", index_name, calibration="none", rejects=still)
+            again = RunJob(f"{SCHEME}{rejects}", index_name, centering="none", rejects=still)
             return run(again, es_url)
 
     before = [json.loads(line) for line in rejects.read_text().splitlines()]
@@ -102,7 +102,7 @@ class Following:
     def __init__(self, source: Path | str, url: str, index: str, **options: Any) -> None:  # noqa: ANN401
         self.stop = Stop()
         self.result: Any = None
-        self._job = RunJob(str(source), index, calibration="none", follow=True, **options)
+        self._job = RunJob(str(source), index, centering="none", follow=True, **options)
         self._url = url
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -154,7 +154,7 @@ def test_a_clock_that_was_set_back_is_told(
     """Where no field says what is newer, it is the clock."""
     source = tmp_path / "items.jsonl"
     source.write_text(jsonl(GOOD))
-    job = RunJob(str(source), index_name, calibration="none")
+    job = RunJob(str(source), index_name, centering="none")
     assert run(job, es_url)["warnings"] == []
     source.write_text(jsonl(GOOD | {"title": "Another puzzle"}))
     earlier = time.time_ns() - 3600 * 10**9
@@ -256,7 +256,7 @@ def test_a_run_shows_its_figures_to_prometheus(
     workers: list[Worker] = []
     original = Worker.run
     monkeypatch.setattr(Worker, "run", lambda self: (workers.append(self), original(self))[1])
-    run(RunJob(str(source), index_name, calibration="none", metrics_port=0), es_url)
+    run(RunJob(str(source), index_name, centering="none", metrics_port=0), es_url)
     with serve_metrics(workers[0], 0) as address:
         assert address
         with urllib.request.urlopen(address) as answer:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.run import reading
 from ingest.run import worker as worker_module
 from worker_bench import CATALOGUE, IDS, Bench
@@ -19,6 +18,7 @@ from xlrec_es.errors import IndexNotFound, IndexUnusable
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.records.field_map import FieldMap
 from xlrec_es.vectors.vector import Vector
 
 
@@ -61,11 +61,11 @@ def test_a_catalogue_becomes_documents(bench: Bench) -> None:
 def test_vectors_arrive_as_they_were_made(bench: Bench) -> None:
     """Packed where the server takes it, as plain numbers elsewhere; the same to the last bit."""
     bench.run(CATALOGUE)
-    calibration = find_live(bench.es, bench.index).meta.calibration
+    centering = find_live(bench.es, bench.index).meta.centering
     for found in bench.documents().values():
         [(language, text)] = found["xlrec"]["text"].items()
         raw = HashEncoder().encode([text])
-        expected = calibration.apply(raw, [language])[0]
+        expected = centering.apply(raw, [language])[0]
         assert np.array_equal(np.array(found["vector"], np.float32), expected)
 
 
@@ -111,7 +111,7 @@ def test_what_others_wrote_stays_with_a_document(bench: Bench) -> None:
 
 def test_of_several_states_in_the_source_the_last_counts(bench: Bench) -> None:
     states = [{"id": "a", "language": "en", "title": f"state {n}", "n": n} for n in range(40)]
-    tally = bench.run(states, calibration="none")
+    tally = bench.run(states, centering="none")
     assert bench.documents()["a"]["n"] == 39
     assert (tally.documents, tally.indexed + tally.superseded) == (40, 40)
 
@@ -123,7 +123,7 @@ def test_an_older_version_never_overwrites_a_newer(bench: Bench) -> None:
         return {"id": id_, "language": "en", "title": f"{id_} of {changed}", "changed": changed}
 
     first = [state("a", "2026-02-01"), state("a", "2026-01-01"), state("b", "2026-01-01T10:00:00Z")]
-    tally = bench.run(first, calibration="none", fields=fields)
+    tally = bench.run(first, centering="none", fields=fields)
     assert (tally.indexed, tally.superseded) == (2, 1)
     later = [state("a", "2026-01-15"), state("b", "2026-01-01T12:00:00+01:00"), state("c", 7)]
     tally = bench.run([*later, state("b", "2026-01-02"), state("d", "soon")], fields=fields)
@@ -176,7 +176,7 @@ def test_nothing_overtakes_a_deletion(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert bench.documents()["a"]["title"] == "Again"
 
 
-def test_a_stream_is_calibrated_on_its_beginning(
+def test_a_stream_is_centered_on_its_beginning(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "HEAD_DOCUMENTS", 3)
@@ -184,14 +184,14 @@ def test_a_stream_is_calibrated_on_its_beginning(
     assert tally.indexed == 7
     assert bench.documents().keys() == IDS
     meta = find_live(bench.es, bench.index).meta
-    assert meta.calibration.counts == {"de": 1, "en": 1, "fr": 1}
+    assert meta.centering.counts == {"de": 1, "en": 1, "fr": 1}
     assert meta.languages == ("de", "en", "fr", "ja", "und")
     assert len(bench.encoder.encoded) == 7
 
 
 def test_huge_texts_make_small_windows(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "WINDOW_BYTES", 150)
-    bench.run(CATALOGUE, window=1000, calibration="none")
+    bench.run(CATALOGUE, window=1000, centering="none")
     assert bench.phases.count("index") == 3
     assert bench.documents().keys() == IDS
 
@@ -220,11 +220,11 @@ class Meddling(HashEncoder):
 
 
 def test_an_index_that_is_deleted_during_a_run_stays_deleted(bench: Bench) -> None:
-    bench.run(CATALOGUE[:1], calibration="none")
+    bench.run(CATALOGUE[:1], centering="none")
     name = find_live(bench.es, bench.index).name
     bench.encoder = Meddling(lambda: bench.es.indices.delete(index=name))
     with pytest.raises(IndexNotFound, match=r"was deleted|no such index"):
-        bench.run(CATALOGUE, window=1, calibration="none")
+        bench.run(CATALOGUE, window=1, centering="none")
     assert not bench.es.indices.get(index=f"{bench.index}*", expand_wildcards="all").body
     bench.encoder = HashEncoder()
     assert bench.run(CATALOGUE).indexed == len(IDS)
@@ -237,10 +237,10 @@ def test_an_index_that_is_made_anew_during_a_run_is_told_from_the_old_one(bench:
         bench.es.indices.delete(index=name)
         bench.es.indices.create(index=name, **made)
 
-    bench.run(CATALOGUE[:1], calibration="none")
+    bench.run(CATALOGUE[:1], centering="none")
     name = find_live(bench.es, bench.index).name
     body = bench.es.indices.get(index=name).body[name]
     bench.encoder = Meddling(anew)
-    with pytest.raises(IndexUnusable, match="made anew by somebody else"):
-        bench.run(CATALOGUE, window=1, calibration="none")
+    with pytest.raises(IndexUnusable, match="created again by another program"):
+        bench.run(CATALOGUE, window=1, centering="none")
     assert bench.documents() == {}

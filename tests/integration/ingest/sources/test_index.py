@@ -13,13 +13,11 @@ from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
 from ingest.documents.builder import DocumentBuilder
-from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.run.counts import Tally
 from ingest.run.job import RunJob
 from ingest.run.reject_file import RejectFile
 from ingest.run.worker import Worker
-from ingest.sources.record import Record
 from ingest.sources.source import Source, open_source
 from ingest.write import target_index as targets
 from xlrec_es.cluster.capabilities import probe
@@ -27,6 +25,8 @@ from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ConfigError, IndexNotFound, IndexUnusable, PointInTimeLost, SourceError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.records.field_map import FieldMap
+from xlrec_es.records.record import Record
 
 DETECTOR = LanguageDetector()
 VECTOR = [0.1, -2.5, 1e-7]

@@ -11,19 +11,21 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
+from earlier_meta import as_earlier
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS, EncoderOptions
 from ingest.run.assemble import run
 from ingest.run.job import RunJob
 from ingest.versions.reindex import Wanted, prepare
 from ingest.versions.rollback import prepare_rollback
+from xlrec_es import History, Recommender
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.index.live_index import find_live
+from xlrec_es.records.field_map import FieldMap
 from xlrec_es.vectors.vector import Vector
 from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
@@ -68,10 +70,10 @@ class Shop:
         *,
         fields: Mapping[str, Any] | None = None,
         options: EncoderOptions = DEFAULTS,
-        calibration: str | None = None,
+        centering: str | None = None,
         swap: bool = True,
     ) -> ReindexReport:
-        wanted = Wanted(fields or {}, options, {}, LIMITS, calibration)
+        wanted = Wanted(fields or {}, options, {}, LIMITS, centering)
         work = prepare(
             Cluster(self.es, probe(self.es)),
             read_versions(self.es, self.name),
@@ -115,7 +117,7 @@ def test_another_encoder(shop: Shop) -> None:
     assert documents["7@en"]["xlrec"]["indicators"]
     for document in documents.values():
         [(language, text)] = document["xlrec"]["text"].items()
-        expected = live.meta.calibration.apply(new.encode([text]), [language])[0]
+        expected = live.meta.centering.apply(new.encode([text]), [language])[0]
         assert np.allclose(document["vector"], expected, atol=1e-6)
     # A run with the new encoder finds all of it as it would have made it.
     encoded = len(new.encoded)
@@ -138,12 +140,12 @@ def test_vectors_that_fit_are_copied(shop: Shop) -> None:
     assert len(encoder.encoded) <= 100  # the gate's sample
 
 
-def test_another_recipe_and_calibration(shop: Shop) -> None:
+def test_another_recipe_and_centering(shop: Shop) -> None:
     shop.ingest(HashEncoder())
-    shop.reindex(HashEncoder(), fields={"text": "blurb"}, calibration="none")
+    shop.reindex(HashEncoder(), fields={"text": "blurb"}, centering="none")
     meta = find_live(shop.es, shop.name).meta
     assert meta.fingerprint.recipe.startswith("title, blurb; ")
-    assert meta.calibration.method == "none"
+    assert meta.centering.method == "none"
     assert meta.source["fields"]["text"] == ["blurb"]
     assert shop.documents()["7@en"]["xlrec"]["text"]["en"].endswith(f"\n{WORDS[0]}")
     assert shop.ingest(HashEncoder(), FieldMap(text=("blurb",)))["indexed"] == 0
@@ -178,8 +180,43 @@ def test_what_changed_since_is_encoded_on_the_way_back(shop: Shop) -> None:
     assert documents["0@en"]["xlrec"]["text"] == {"en": "moon board"}
     for document in documents.values():
         [(language, text)] = document["xlrec"]["text"].items()
-        expected = live.meta.calibration.apply(old.encode([text]), [language])[0]
+        expected = live.meta.centering.apply(old.encode([text]), [language])[0]
         assert np.allclose(document["vector"], expected, atol=1e-6)
+
+
+def test_an_index_of_an_earlier_program_is_served_kept_encoded_and_rolled_back(shop: Shop) -> None:
+    """Its `_meta` says `calibration`, where it says `centering` now."""
+    old, new = HashEncoder(), HashEncoder(revision="2", dims=24)
+    shop.ingest(old)
+    live = find_live(shop.es, shop.name)
+    earlier = as_earlier(live.meta.to_meta())
+    shop.es.indices.put_mapping(index=live.name, meta={"xlrec": earlier})
+    assert find_live(shop.es, shop.name).meta.to_meta() == live.meta.to_meta()
+    recommender = Recommender(shop.es, shop.name)
+    found = recommender.recommend(History.of(["7@en", "8@en"]), languages=["de"])
+    assert {item.language for item in found.items} == {"de"}
+    old.encoded.clear()
+    assert shop.ingest(old)["unchanged"] == len(ITEMS) * 2
+    assert old.encoded == []
+    shop.reindex(new)
+    shop.es.update(index=shop.name, id="7@en", doc={"title": "stone sea"})
+    # The version to go back to still has the names of its time.
+    [body] = shop.es.indices.get_mapping(index=live.name).values()
+    assert "calibration" in body["mappings"]["_meta"]["xlrec"]
+    back = prepare_rollback(
+        Cluster(shop.es, probe(shop.es)),
+        read_versions(shop.es, shop.name),
+        DEFAULTS,
+        encoder=old,
+        observe=lambda _phase, _count: None,
+    )
+    assert back.run().without_vector == 0
+    now = find_live(shop.es, shop.name)
+    assert (now.name, now.meta.fingerprint) == (live.name, live.meta.fingerprint)
+    # What is written into it has the names of today.
+    shop.ingest(old)
+    shop.reindex(HashEncoder(), centering="none")
+    assert find_live(shop.es, shop.name).meta.centering.method == "none"
 
 
 class Failing(HashEncoder):
@@ -197,11 +234,11 @@ class Failing(HashEncoder):
 def test_an_attempt_that_was_cut_off_is_gone_on_with(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its calibration, although the documents are not the same any more."""
+    """With its centering, although the documents are not the same any more."""
     monkeypatch.setattr("xlrec_es.cluster.scan.PAGE", 20)
     shop.ingest(HashEncoder(), FieldMap())
     failing = Failing(revision="2")
-    failing.left = len(ITEMS) * 2 + 60  # the calibration's sample, and three pages
+    failing.left = len(ITEMS) * 2 + 60  # the centering's sample, and three pages
     with pytest.raises(KeyboardInterrupt):
         shop.reindex(failing)
     shop.es.delete(index=shop.name, id="7@en")

@@ -10,7 +10,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.run.assemble import run
 from ingest.run.job import RunJob
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION, Mode
@@ -19,6 +18,7 @@ from xlrec_es.errors import IndexUnusable
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.records.field_map import FieldMap
 
 TEXT, KEYWORD = {"type": "text"}, {"type": "keyword"}
 STRICT: dict[str, Any] = {
@@ -69,7 +69,7 @@ class Shop:
             FieldMap(),
             mode=mode,
             keep=keep or None,
-            calibration="none",
+            centering="none",
             rejects=self.folder / "rejects",
         )
         return run(job, Connection(node.base_url), encoder=HashEncoder())

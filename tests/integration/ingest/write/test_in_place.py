@@ -14,7 +14,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
-from ingest.documents.field_map import FieldMap
 from ingest.encode.options import DEFAULTS
 from ingest.run.assemble import run
 from ingest.run.job import RunJob
@@ -29,6 +28,7 @@ from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.records.field_map import FieldMap
 from xlrec_es.vectors.vector import Vector
 from xlrec_es.versions import adoption
 from xlrec_es.versions.gate_limits import Limits
@@ -177,11 +177,11 @@ class Interrupted(HashEncoder):
 
 
 def test_what_is_written_meanwhile_in_place_stays(shop: Shop) -> None:
-    summary = shop.run(IN_PLACE, encoder=Interrupted(shop), calibration="none")
+    summary = shop.run(IN_PLACE, encoder=Interrupted(shop), centering="none")
     assert (summary["indexed"], summary["superseded"], summary["rejected"]) == (38, 2, 0)
     assert dict(shop.source("0-en"))["name"] == "chess of another kind"
     assert not shop.es.exists(index=shop.name, id="1-en")
-    assert counts(shop.run(IN_PLACE, calibration="none")) == (1, 38, 1)
+    assert counts(shop.run(IN_PLACE, centering="none")) == (1, 38, 1)
 
 
 def test_an_index_in_place_is_not_written_over(shop: Shop, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_from_in_place_to_versions(shop: Shop) -> None:
             observe=lambda _phase, _count: None,
         )
         assert work.run().swapped
-        assert len(encoder.encoded) == encoded  # 40 by the gate; 40 by the calibration
+        assert len(encoder.encoded) == encoded  # 40 by the gate; 40 by the centering
         assert {id_: shop.source(id_)[:3] for id_ in DOCUMENTS} == before
         after = shop.vectors()
         same = all(

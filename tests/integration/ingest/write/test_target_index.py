@@ -32,7 +32,7 @@ def test_a_new_language_gets_its_field(bench: Bench) -> None:
     assert tally.indexed == 1
     live = find_live(bench.es, bench.index)
     assert live.meta.languages == ("de", "en", "ko")
-    assert "ko" not in live.meta.calibration.means
+    assert "ko" not in live.meta.centering.means
     hits = bench.es.search(index=bench.index, query={"match": {"xlrec.text.ko": "퍼즐"}})
     assert [hit["_id"] for hit in hits["hits"]["hits"]] == ["ko"]
 
@@ -49,7 +49,7 @@ def titles(bench: Bench) -> dict[str, str]:
 
 def test_a_deletion_takes_the_language_versions_of_its_record_alone(bench: Bench) -> None:
     """`9@de` is a record of its own, whatever its id and its work."""
-    bench.run([GREEN, GREEN_DE, TEA, *CATALOGUE[:2]], calibration="none")
+    bench.run([GREEN, GREEN_DE, TEA, *CATALOGUE[:2]], centering="none")
     gone = [{"_op": "delete", "id": "9"}, {"_op": "delete", "id": 7}]
     tally = bench.run(gone)
     assert (tally.deleted, tally.rejected) == (3, 0)
@@ -62,7 +62,7 @@ def test_a_deletion_takes_the_language_versions_of_its_record_alone(bench: Bench
 def test_a_deletion_that_names_a_language_version_of_another_record_is_set_aside(
     bench: Bench,
 ) -> None:
-    bench.run([TEA, GREEN], calibration="none")
+    bench.run([TEA, GREEN], centering="none")
     tally = bench.run([{"_op": "delete", "id": "7@en"}])
     assert (tally.deleted, tally.rejected) == (0, 1)
     assert bench.documents().keys() == {"7@en", "7@de", "9"}
@@ -84,7 +84,7 @@ def test_no_record_overwrites_a_language_version_of_another(
     why = "a language version of record '7'" if version_first else "another record"
     runs: list[list[Any]] = [[GREEN, *both], [both[1]], [GREEN, *both]]
     for records in runs:
-        tally = bench.run(records, window=window, calibration="none")
+        tally = bench.run(records, window=window, centering="none")
         assert tally.rejected == 1
         assert titles(bench) == expected
         [entry] = bench.rejects()

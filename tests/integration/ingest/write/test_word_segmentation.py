@@ -53,4 +53,4 @@ def test_words_are_found_before_they_are_stored(
         assert {hit["_id"] for hit in hits["hits"]["hits"]} == ids
     # The query side takes its words from stored texts, and needs no segmenter.
     found = Recommender(es_each, index_name).recommend(History.of(["zh1"]), languages=["zh"])
-    assert "lexical" in {item.id: item for item in found.items}["zh2"].legs
+    assert "lexical" in {item.id: item for item in found.items}["zh2"].retrievers

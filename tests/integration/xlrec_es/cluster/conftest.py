@@ -9,20 +9,20 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue
-from nodes import HEAP
-from secured_node import OTHERS, SETTINGS, Secured, delete_shop
+from nodes import VERSIONS
+from secured_node import OTHERS, Secured, delete_shop
 from xlrec_es.cluster.connection import connect
-from xlrec_es.node import running
 
 
 @pytest.fixture(scope="module")
-def secured() -> Iterator[Secured]:
-    with running(settings=SETTINGS, heap=HEAP) as node:
-        secured = Secured(node.connection)
-        for other in OTHERS:
-            secured.client.indices.create(index=other)
-        with contextlib.closing(secured.client):
-            yield secured
+def secured(secured_of_version: Callable[[str], Secured]) -> Iterator[Secured]:
+    """With indices that no key for `shop` may touch."""
+    secured = secured_of_version(VERSIONS[0])
+    for other in OTHERS:
+        secured.client.indices.create(index=other)
+    yield secured
+    for other in OTHERS:
+        secured.client.indices.delete(index=other)
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from fault_proxy import DROPPED_AFTER, DROPPED_BEFORE, Fault, FaultProxy, Items,
 from ingest.documents.document import Document
 from ingest.run.index_setup import create_index
 from ingest.run.job import RunJob
-from ingest.sources.record import Record
 from ingest.sources.source import open_source
 from ingest.write.target_index import Target
 from xlrec_es.cluster.bulk import BulkLimits, BulkWriter, Named, Operation, Written
@@ -25,7 +24,8 @@ from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster, Patience
 from xlrec_es.errors import ClusterError, IndexNotFound, IndexUnusable, WriteError
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.records.record import Record
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 ENCODER = HashEncoder()
 QUICK = Patience(retry_s=20, max_wait_s=0.2)
@@ -37,7 +37,7 @@ def target(es: Elasticsearch, index_name: str) -> Target:
         RunJob("-", index_name),
         source=open_source("-", client=es),
         languages=["en"],
-        calibration=Calibration.none(),
+        centering=LanguageCentering.none(),
         encoder=ENCODER,
         cluster=Cluster(es, probe(es)),
     )
@@ -307,7 +307,7 @@ def test_a_deleted_index_stays_deleted(es_each: Elasticsearch, index_name: str, 
     assert not es_each.indices.get(index=f"{index_name}*", expand_wildcards="all").body
     mapping = {"properties": {"mine": {"type": "keyword"}}}
     es_each.indices.create(index=index_name, mappings=mapping)
-    with pytest.raises(IndexUnusable, match="made anew by somebody else"):
+    with pytest.raises(IndexUnusable, match="created again by another program"):
         writer.write([KINDS[kind]])
     assert es_each.indices.get_mapping(index=index_name)[index_name]["mappings"] == mapping
     es_each.indices.refresh(index=index_name)

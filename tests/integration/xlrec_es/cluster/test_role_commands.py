@@ -84,8 +84,8 @@ def test_the_doctor_knows_what_a_key_is_enough_for(
     shop: Secured, kind: str, purpose: str, problems: list[str]
 ) -> None:
     done = shop.run(kind, "doctor", "--index", "shop", "--for", purpose, "--json")
-    assert done.exit_code == bool(problems), done.output
-    findings = json.loads(done.stdout)
+    assert done.exit_code == (5 if problems else 0), done.output
+    findings = json.loads(done.stdout)["findings"]
     found = [f["message"].partition(" (")[0] for f in findings if f["level"] == "problem"]
     assert found == problems
     unseen = [f["topic"] for f in findings if "cannot be looked at" in f["message"]]
@@ -103,11 +103,11 @@ def test_a_writer_brings_indicators_that_a_reader_reads(shop: Secured, tmp_path:
     lines = [f"p{person},chess-{n}" for person in range(9) for n in range(9) if n != person]
     likes = tmp_path / "likes.csv"
     likes.write_text("user,item\n" + "\n".join(lines) + "\n")
-    arguments = ("indicators", str(likes), "--index", "shop")
+    arguments = ("learn", str(likes), "--index", "shop")
     refused = shop.ingest("reader", *arguments)
     assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
     good(shop.ingest("writer", *arguments))
-    assert "chess" in good(shop.run("reader", "indicators", "show", "chess-3", "-i", "shop"))
+    assert "chess" in good(shop.run("reader", "inspect", "chess-3", "-i", "shop"))
 
 
 def test_a_reader_evaluates_and_a_writer_tunes(shop: Secured, tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_an_admin_encodes_anew_and_goes_back(
     try:
         good(ingested(secured, "admin", tmp_path, tiny_model, "shop"))
         model = ("--model", str(tiny_model), "--quiet")
-        anew = ("reindex", "shop", *model, "--calibration", "none", "--min-overlap", "0")
-        back = ("rollback", "shop", *model)
+        anew = ("reencode", "shop", *model, "--centering", "none", "--min-overlap", "0")
+        back = ("reencode-back", "shop", *model)
         refused = secured.ingest("writer", *anew)
         assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
         good(secured.ingest("admin", *anew))
@@ -192,7 +192,17 @@ def test_an_admin_reindexes_and_goes_back_while_others_write(shop: Secured) -> N
     traffic = Traffic(shop.client, "shop")
     with traffic.running():
         for command in (
-            ("reindex", "shop", "--shards", "2", "--min-recall", "0.5", "--min-overlap", "0.3"),
+            (
+                "index",
+                "reindex",
+                "shop",
+                "--shards",
+                "2",
+                "--min-recall",
+                "0.5",
+                "--min-overlap",
+                "0.3",
+            ),
             ("index", "rollback", "shop"),
         ):
             before = traffic.writes
@@ -206,7 +216,7 @@ def test_an_admin_reindexes_and_goes_back_while_others_write(shop: Secured) -> N
 
 
 def test_an_admin_reindexes(shop: Secured) -> None:
-    arguments = ("reindex", "shop", "--min-recall", "0.5", "--min-overlap", "0.3")
+    arguments = ("index", "reindex", "shop", "--min-recall", "0.5", "--min-overlap", "0.3")
     assert shop.run("writer", *arguments).exit_code == 1
     good(shop.run("admin", *arguments, "--no-swap"))
     shop.client.delete(index="shop", id="chess-3", refresh=True)
@@ -216,7 +226,7 @@ def test_an_admin_reindexes(shop: Secured) -> None:
 
 def test_keys_for_an_index_that_exists(secured: Secured, tiny_model: Path) -> None:
     """In place a writer's key is enough; for a companion one that may but read the index."""
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "--quiet")
     for record in RECORDS:
         secured.client.index(index="shop", id=record["id"], document=record, refresh=True)
     role = {"beside": descriptor("admin", ["shop-xlrec"], source="shop")}
@@ -277,7 +287,7 @@ def test_later_runs_of_a_companion_take_a_writer_with_deletes(
 ) -> None:
     for record in RECORDS:
         secured.client.index(index="shop", id=record["id"], document=record, refresh=True)
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "-q")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "-q")
     run = ("run", "index:shop", "--companion", *options)
     admin, plain, deleting = (
         key_for(secured, descriptor(kind, ["shop-xlrec"], source="shop", deletes=deletes))

@@ -78,7 +78,7 @@ def test_a_reindex_and_a_rollback_carry_it(secured: Secured) -> None:
     first, second = write_twice(client)
     before = everything(client, "shop")
     assert before.keys() >= {("twice", first), ("twice", second), ("one-r0", first)}
-    good(secured.run("all", "reindex", "shop", *GATE))
+    good(secured.run("all", "index", "reindex", "shop", *GATE))
     assert everything(client, "shop") == before
     # What is written, and deleted, since.
     client.delete(index="shop", id="twice", routing=first)
@@ -93,7 +93,7 @@ def test_a_reindex_and_a_rollback_carry_it(secured: Secured) -> None:
 def test_documents_of_one_id_for_which_there_is_no_room_are_named(secured: Secured) -> None:
     write_twice(secured.client)
     before = everything(secured.client, "shop")
-    refused = secured.run("all", "reindex", "shop", *GATE, "--shards", "1")
+    refused = secured.run("all", "index", "reindex", "shop", *GATE, "--shards", "1")
     assert refused.exit_code == 1, refused.output
     sentence = " ".join(refused.stderr.split())
     assert "shop-xlrec-v1 has 1 ids that several documents have" in sentence
@@ -101,13 +101,13 @@ def test_documents_of_one_id_for_which_there_is_no_room_are_named(secured: Secur
     assert set(secured.client.indices.get(index="shop*")) == {"shop-xlrec-v1"}
     assert everything(secured.client, "shop") == before
     # As many shards: as they were.
-    good(secured.run("all", "reindex", "shop", *GATE))
+    good(secured.run("all", "index", "reindex", "shop", *GATE))
 
 
 def test_a_rollback_into_fewer_shards_is_refused(secured: Secured) -> None:
     client = secured.client
     write_catalogue(client, "shop")
-    good(secured.run("all", "reindex", "shop", *GATE, "--shards", "3"))
+    good(secured.run("all", "index", "reindex", "shop", *GATE, "--shards", "3"))
     for routing in apart(client, "shop-xlrec-v2"):
         client.index(index="shop", id="twice", routing=routing, document={"title": routing})
     refused = secured.run("all", "index", "rollback", "shop")
@@ -189,7 +189,7 @@ def write_required(client: Elasticsearch, index: str, **settings: object) -> tup
 def test_a_run_carries_it(secured: Secured, tiny_model: Path, mode: tuple[str, ...]) -> None:
     client = secured.client
     first, second = write_required(client, "shop-own")
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "--quiet")
     command = ("run", "index:shop-own", *mode, "-i", "shop", *options)
     report = json.loads(good(secured.ingest("all", *command)))
     assert (report["indexed"], report["superseded"], report["rejected"]) == (2, 0, 0)
@@ -211,7 +211,7 @@ def test_a_record_without_the_routing_that_is_required_is_set_aside(
     secured: Secured, tiny_model: Path, tmp_path: Path
 ) -> None:
     write_required(secured.client, "shop-own")
-    options = ("-i", "shop", "--model", str(tiny_model), "--calibration", "none", "--json")
+    options = ("-i", "shop", "--model", str(tiny_model), "--centering", "none", "--json")
     good(secured.ingest("all", "run", "index:shop-own", *options))
     source = tmp_path / "items.jsonl"
     source.write_text(json.dumps({"id": "new", "title": "Tea", "language": "en"}))
@@ -224,9 +224,9 @@ def test_a_record_without_the_routing_that_is_required_is_set_aside(
 def test_a_run_into_fewer_shards_is_refused(secured: Secured, tiny_model: Path) -> None:
     write_required(secured.client, "shop-own")
     write_required(secured.client, "shop-other")
-    options = ("--model", str(tiny_model), "--calibration", "none", "--json", "--quiet")
+    options = ("--model", str(tiny_model), "--centering", "none", "--json", "--quiet")
     good(secured.ingest("all", "run", "index:shop-other", "-i", "shop", *options))
-    good(secured.run("all", "reindex", "shop", *GATE[:2], "--shards", "3", "--no-swap"))
+    good(secured.run("all", "index", "reindex", "shop", *GATE[:2], "--shards", "3", "--no-swap"))
     secured.client.indices.delete(index="shop-xlrec-v2")
     before = everything(secured.client, "shop")
     body = {"settings": {"number_of_shards": 1}}

@@ -153,9 +153,9 @@ def test_secrets_are_nowhere_to_be_read(shop: Secured, caplog: pytest.LogCapture
         shop.run("reader", "recommend", "-i", "shop", "x", XLREC_API_KEY=f"{key}x"),
         shop.run("reader", "recommend", "-i", "shop", "x", XLREC_API_KEY=f"{key}\n"),
         shop.run("reader", "recommend", "-i", "shop", "x", XLREC_TIMEOUT="x"),
-        shop.ingest("reader", "indicators", "no-such-file.csv", "-i", "shop"),
+        shop.ingest("reader", "learn", "no-such-file.csv", "-i", "shop"),
         shop.ingest("reader", "run", "--help"),
-        shop.ingest("reader", "run", "index:shop", "--in-place", "--keep", "x"),
+        shop.ingest("reader", "run", "index:shop", "--in-place", "--keep-field", "x"),
         shop.run(
             "reader",
             "recommend",

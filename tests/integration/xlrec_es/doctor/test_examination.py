@@ -90,10 +90,10 @@ def test_the_exit_code_tells(es: Elasticsearch, es_url: str, index_name: str) ->
     assert f"ok       index: {index_name} is {live.name}\n" in well.stdout
     es.indices.put_settings(index=live.name, settings={"refresh_interval": "-1"})
     ill = CliRunner().invoke(main, arguments)
-    assert ill.exit_code == 1
+    assert ill.exit_code == 5
     assert "problem  refresh: " in ill.stdout
     assert "         -> set it back: PUT" in ill.stdout
-    rows = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
+    rows = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)["findings"]
     assert {"topic", "level", "message", "advice"} == set(rows[0])
     nowhere = CliRunner().invoke(main, ["doctor", "--url", "http://127.0.0.1:9"])
     assert (nowhere.exit_code, nowhere.stdout) == (1, "")

@@ -30,7 +30,7 @@ from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.evaluate.protocol import POOLS, Case
 from xlrec_es.evaluate.systems import AGAINST, RECOMMENDER
-from xlrec_es.evaluate.vectorized_fusion import LegScores
+from xlrec_es.evaluate.vectorized_fusion import RetrieverScores
 from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.report.evaluation_page import render
 
@@ -71,14 +71,14 @@ def test_lists_are_those_of_the_recommender(
     es_each: Elasticsearch, index_name: str, mix: str
 ) -> None:
     write_catalogue(es_each, index_name)
-    # Few candidates, so that legs do not find the same ones.
+    # Few candidates, so that retrievers do not find the same ones.
     few = SearchOptions(candidates=8)
     compared = 0
     for size in (3, 10, 40):
         options = Options(mix=mix, explain=False, search=few.deep_enough(size))
         found = list(answers(es_each, index_name, CASES, options=options, languages=LANGUAGES))
         for case, searched in zip(CASES, found, strict=True):
-            scores = LegScores.of(searched, options)
+            scores = RetrieverScores.of(searched, options)
             for pool in POOLS:
                 within = case.languages(pool, LANGUAGES)
                 for weights in SETTINGS:
@@ -97,10 +97,10 @@ def test_same_seed_and_index_same_numbers_to_the_last_digit(
     es: Elasticsearch, es_url: str, index_name: str, likes: Path
 ) -> None:
     write_catalogue(es, index_name)
-    first, again = (evaluate(likes, es_url, index_name, "--max-persons", 30) for _ in range(2))
+    first, again = (evaluate(likes, es_url, index_name, "--max-users", 30) for _ in range(2))
     del first["seconds"], again["seconds"]
     assert first == again
-    other = evaluate(likes, es_url, index_name, "--max-persons", 30, "--seed", 1)
+    other = evaluate(likes, es_url, index_name, "--max-users", 30, "--seed", 1)
     assert other["pools"] != first["pools"]
 
 
@@ -135,14 +135,16 @@ def test_where_every_work_is_in_every_language_each_counts_in_one_of_them(
     }
     live = write_catalogue(es, index_name, instead=everywhere)
     command = ["evaluate", str(likes), "--url", es_url, "-i", index_name]
-    assert "use --renditions one" in " ".join(CliRunner().invoke(xlrec_es, command).output.split())
+    assert "use --language-versions one" in " ".join(
+        CliRunner().invoke(xlrec_es, command).output.split()
+    )
     drawn = read_pool(es, live).in_one_language(0).languages
     assert {language for [language] in drawn.values()} == set(LANGUAGES)
     alone = {f"{work}@{language}" for work, [language] in drawn.items()}
     world = {id_: body for id_, body in everywhere.items() if id_ in alone}
     write_catalogue(es, f"{index_name}-world", instead=world)
-    report = evaluate(likes, es_url, index_name, "--renditions", "one", "--max-persons", 20)
-    expected = evaluate(likes, es_url, f"{index_name}-world", "--max-persons", 20)
+    report = evaluate(likes, es_url, index_name, "--language-versions", "one", "--max-users", 20)
+    expected = evaluate(likes, es_url, f"{index_name}-world", "--max-users", 20)
     assert report["cases"] == expected["cases"] > 20
     for pool in POOLS:
         systems = report["pools"][pool]["systems"]
@@ -166,11 +168,11 @@ def test_cold_works_are_a_pool_of_their_own(
     es: Elasticsearch, es_url: str, index_name: str, likes: Path, tmp_path: Path
 ) -> None:
     write_catalogue(es, index_name)
-    options = ("--k", 4, "--cold", 0.4, "--max-persons", 40)
+    options = ("--k", 4, "--cold-items", 0.4, "--max-users", 40)
     where = ("--url", es_url, "-i", index_name)
     training = tmp_path / "training.tsv"
     invoke(xlrec_es, "evaluate", likes, *where, *options, "--write-training", training)
-    invoke(xlrec_ingest, "indicators", training, *where)
+    invoke(xlrec_ingest, "learn", training, *where)
     report = evaluate(likes, es_url, index_name, *options)
     assert report["indicators"]["state"] == "clean"
     known = {line.split("\t")[1] for line in training.read_text().splitlines()[1:]}
@@ -191,13 +193,13 @@ def test_cold_works_are_a_pool_of_their_own(
     assert {entry["title"] for entry in shown} <= titles
     text = render(alone)
     assert "cold pool" in text
-    assert "--cold 0.4" in text
+    assert "--cold-items 0.4" in text
     few = evaluate(likes, es_url, index_name, "--k", 16, *options[2:])
     assert any("lists have 16 places" in note for note in few["notes"])
     assert set(few["pools"]) == set(POOLS)
     # Where all works are known there is none, and who asks for it is told.
     for command, message in (
-        ("evaluate", "0 persons have a target that nobody likes"),
+        ("evaluate", "0 users have a target that nobody likes"),
         ("tune", "weights are for lists of all works"),
     ):
         done = CliRunner().invoke(xlrec_es, [command, str(likes), *where, "--pool", "cold"])
@@ -227,13 +229,13 @@ def test_indicators_learned_on_targets_are_found_and_those_of_the_training_part_
 ) -> None:
     write_catalogue(es, index_name)
     where = ("--url", es_url, "-i", index_name)
-    invoke(xlrec_ingest, "indicators", likes, *where)
+    invoke(xlrec_ingest, "learn", likes, *where)
     leaky = evaluate(likes, es_url, index_name)
     assert leaky["indicators"]["state"] == "leaky"
     assert any(note.startswith("LEAK") for note in leaky["notes"])
     training = tmp_path / "training.tsv"
     invoke(xlrec_es, "evaluate", likes, *where, "--write-training", training)
-    invoke(xlrec_ingest, "indicators", training, *where)
+    invoke(xlrec_ingest, "learn", training, *where)
     honest = evaluate(likes, es_url, index_name)
     assert honest["indicators"]["state"] == "clean"
     assert honest["notes"] == []
@@ -246,14 +248,14 @@ def test_results_go_into_an_index_for_kibana(
 ) -> None:
     write_catalogue(es, index_name)
     results = f"{index_name}-evaluations"
-    report = evaluate(likes, es_url, index_name, "--write-to", results, "--max-persons", 5)
+    report = evaluate(likes, es_url, index_name, "--write-to", results, "--max-users", 5)
     [hit] = es.search(
         index=results,
         query={"bool": {"filter": [{"term": {"pool": "cross"}}, {"term": {"system": "random"}}]}},
     )["hits"]["hits"]
     expected = report["pools"]["cross"]["systems"]["random"]["measures"]["ndcg@10"]["mean"]
     assert hit["_source"]["ndcg_at_10"]["mean"] == expected
-    evaluate(likes, es_url, index_name, "--write-to", results, "--max-persons", 5)
+    evaluate(likes, es_url, index_name, "--write-to", results, "--max-users", 5)
     by_system = {"systems": {"terms": {"field": "system", "size": 100}}}
     found = es.search(index=results, size=0, aggs=by_system)["aggregations"]["systems"]["buckets"]
     counts = {bucket["key"]: bucket["doc_count"] for bucket in found}
@@ -350,7 +352,7 @@ def test_what_was_shown_and_clicked_is_read_from_indices(
         found = recommender.recommend(History.of(["chess-3"]), size=4)
         log += found.impressions(user=f"p{person}", variant="ab"[person % 2], time=now)
     assert (log[0]["place"], log[0]["index"]) == (1, f"{index_name}-xlrec-v1")
-    assert log[0]["legs"].keys() <= {"dense", "lexical", "collaborative"}
+    assert log[0]["retrievers"].keys() <= {"dense", "lexical", "collaborative"}
     clicked = [row for row in log if row["variant"] == "b" and row["place"] <= 2]
     for index, rows in ((shown, log), (clicks, clicked)):
         keywords = {name: {"type": "keyword"} for name in ("user", "variant", "item")}

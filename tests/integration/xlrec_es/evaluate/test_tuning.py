@@ -50,15 +50,15 @@ def test_weights_that_mislead_are_replaced_and_served_and_those_that_do_not_stay
     assert {**report, **same} == {**tried, **same}, "the same seed and index, the same numbers"
     assert report["gain on other persons"]["low"] > 0
     for pool in report["on other persons"].values():
-        assert pool["proposed is better than it by"]["high"] >= 0, "no leg alone is better"
+        assert pool["proposed is better than it by"]["high"] >= 0, "no retriever alone is better"
     meta = find_live(es, index_name).meta
-    assert meta.weights == {leg: w for leg, w in report["proposed"].items() if w > 0}
+    assert meta.weights == {retriever: w for retriever, w in report["proposed"].items() if w > 0}
     assert meta.tuning["before"]["popularity"] == 0.9
     assert meta.tuning["gain"] == report["gain on other persons"]
     found = report["options"]
     assert meta.options == ({} if found["proposed"] == found["before"] else found["proposed"])
     recommended = Recommender(es, index_name).recommend(History.of(["chess-3"]))
-    assert set(recommended.items[0].legs) <= set(meta.weights)
+    assert set(recommended.items[0].retrievers) <= set(meta.weights)
     again = tune(likes, es_url, index_name)
     assert not again["accepted"], "what is left to gain is noise"
     assert find_live(es, index_name).meta.weights == meta.weights
@@ -91,7 +91,7 @@ def test_what_it_cannot_learn_from_is_refused(
     write_catalogue(es, index_name)
     where = ["--url", es_url, "-i", index_name]
     if lines is None:
-        done = CliRunner().invoke(xlrec_ingest, ["indicators", str(likes), *where])
+        done = CliRunner().invoke(xlrec_ingest, ["learn", str(likes), *where])
         assert done.exit_code == 0, done.output
     else:
         likes.write_text("\n".join(likes.read_text().splitlines()[:lines]))

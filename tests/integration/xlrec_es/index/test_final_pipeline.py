@@ -93,7 +93,7 @@ ONCE = ("REALM", "REALM")
 def test_each_is_passed_once(shop: Secured) -> None:
     client = shop.client
     assert set(passed(client).values()) == {ONCE}
-    good(shop.run("admin", "reindex", "shop", *GATE))
+    good(shop.run("admin", "index", "reindex", "shop", *GATE))
     assert pipelines(client, "shop-xlrec-v2") == PIPELINES
     assert not has_note(client, "shop-xlrec-v2")
     write(client, "since")
@@ -110,10 +110,10 @@ def test_each_is_passed_once(shop: Secured) -> None:
 
 
 def test_it_is_back_where_the_swap_is_left_to_somebody(shop: Secured) -> None:
-    good(shop.run("admin", "reindex", "shop", *GATE, "--no-swap"))
+    good(shop.run("admin", "index", "reindex", "shop", *GATE, "--no-swap"))
     assert pipelines(shop.client, "shop-xlrec-v2") == PIPELINES
     before = passed(shop.client)
-    good(shop.run("admin", "reindex", "shop", *GATE))  # goes on
+    good(shop.run("admin", "index", "reindex", "shop", *GATE))  # goes on
     assert passed(shop.client) == before
     assert pipelines(shop.client, "shop-xlrec-v2") == PIPELINES
 
@@ -147,7 +147,9 @@ def test_it_is_put_back_after_a_kill(
             reindexer(admin).run()
     assert pipelines(client, "shop-xlrec-v2") == PIPELINES | {"index.final_pipeline": "_none"}
     before = passed(client)
-    command = ("reindex", "shop", *GATE) if again == "reindex" else ("index", "swap", "shop")
+    command = (
+        ("index", "reindex", "shop", *GATE) if again == "reindex" else ("index", "swap", "shop")
+    )
     good(shop.run("admin", *command))
     assert pipelines(client, "shop-xlrec-v2") == PIPELINES
     assert not has_note(client, "shop-xlrec-v2")

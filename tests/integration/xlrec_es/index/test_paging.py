@@ -16,13 +16,15 @@ from secured_node import Secured, delete_shop, good
 from xlrec_es import AsyncRecommender, History, Interaction, Options, Recommender
 from xlrec_es.cluster.connection import connect
 from xlrec_es.interactions.weighting import WeightRules
-from xlrec_es.recommend.options import LEGS, SearchOptions
+from xlrec_es.recommend.options import RETRIEVERS, SearchOptions
 from xlrec_es.recommend.recommendations import Recommendations
 
 WORKS = 4_000
 SEEN = [f"chess-{number}" for number in range(3_900)]
 SILENT = WeightRules(events={"view": 1.0, "seen": 0.0})
-ALL_LEGS = Options(rules=SILENT, weights=dict.fromkeys(LEGS, 1.0), search=SearchOptions())
+ALL_RETRIEVERS = Options(
+    rules=SILENT, weights=dict.fromkeys(RETRIEVERS, 1.0), search=SearchOptions()
+)
 
 
 def renditions(works: int) -> dict[str, dict[str, object]]:
@@ -71,7 +73,7 @@ def all_is_well(found: Any, seen: Sequence[str] = SEEN) -> None:  # noqa: ANN401
 def test_nothing_of_a_long_history_is_recommended_again(
     large: Secured, client: Elasticsearch
 ) -> None:
-    found = Recommender(client, "shop", options=ALL_LEGS, timeout_s=120).recommend(
+    found = Recommender(client, "shop", options=ALL_RETRIEVERS, timeout_s=120).recommend(
         History.of(SEEN), languages=LANGUAGES, size=100
     )
     all_is_well(found)
@@ -90,7 +92,7 @@ def test_more_ids_without_weight_than_a_search_has_hits(client: Elasticsearch) -
     ids = [f"{work}@{language}" for work in SEEN for language in LANGUAGES]
     assert len(ids) > 10_000
     silent = tuple(Interaction(id_, "seen") for id_ in ids)
-    recommender = Recommender(client, "shop", options=ALL_LEGS, timeout_s=120)
+    recommender = Recommender(client, "shop", options=ALL_RETRIEVERS, timeout_s=120)
     for history in (History(silent), History((*silent, Interaction("chess-3950")))):
         found = recommender.recommend(history, languages=LANGUAGES, size=90)
         assert len(found.items) == 90
@@ -100,7 +102,7 @@ def test_more_ids_without_weight_than_a_search_has_hits(client: Elasticsearch) -
 
 def test_a_list_of_more_documents_than_a_search_has_hits(client: Elasticsearch) -> None:
     """Each with what it holds: for diversity, ten times as many as are shown are read."""
-    options = replace(ALL_LEGS, weights={"popularity": 1.0}, diversity=0.1)
+    options = replace(ALL_RETRIEVERS, weights={"popularity": 1.0}, diversity=0.1)
     found = Recommender(client, "shop", options=options, timeout_s=120).recommend(
         History.of(["chess-0"]), languages=LANGUAGES, size=1_500
     )
@@ -111,7 +113,7 @@ def test_a_list_of_more_documents_than_a_search_has_hits(client: Elasticsearch) 
 
 def test_many_persons_at_once(client: Elasticsearch) -> None:
     histories = [History.of(SEEN), History.of(["chess-1"]), History.of(SEEN[:-1])]
-    recommender = Recommender(client, "shop", options=ALL_LEGS, timeout_s=120)
+    recommender = Recommender(client, "shop", options=ALL_RETRIEVERS, timeout_s=120)
     many = list(recommender.recommend_many(histories, languages=LANGUAGES, size=100))
     for found, history in zip(many, histories, strict=True):
         all_is_well(found, history.items)
@@ -119,7 +121,7 @@ def test_many_persons_at_once(client: Elasticsearch) -> None:
 
 def test_asyncio_reads_as_many_pages(large: Secured) -> None:
     # Of requests above 1 MB aiohttp warns, so it is not asked for vectors.
-    options = replace(ALL_LEGS, weights={"popularity": 1.0})
+    options = replace(ALL_RETRIEVERS, weights={"popularity": 1.0})
 
     async def ask() -> Recommendations:
         connection = large.as_("reader")

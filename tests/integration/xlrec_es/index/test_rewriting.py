@@ -45,14 +45,14 @@ def test_the_owners_next_write_is_taken(shop: Secured, tiny_model: Path, tmp_pat
     """By versions of a clock, and by those of a counter, which look like Elasticsearch's own."""
     client = shop.client
     before = texts(client, "shop")
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     for kind, indexed in (("admin", 3), ("writer", 0)):
         done = shop.ingest(kind, "run", "index:shop", "--in-place", *options)
         assert json.loads(good(done))["indexed"] == indexed
     assert texts(client, "shop") == before
     likes = tmp_path / "likes.tsv"
     likes.write_text("user\titem\nu1\t1\nu1\t2\nu2\t1\nu2\t2\n")
-    learned = shop.ingest("writer", "indicators", str(likes), "-i", "shop", "--json")
+    learned = shop.ingest("writer", "learn", str(likes), "-i", "shop", "--json")
     summary = json.loads(good(learned))
     assert (summary["changed"], summary["complete"], summary["refused"]) == (3, True, [])
     client.indices.refresh(index="shop")
@@ -136,7 +136,7 @@ def test_copies_and_what_is_learned_leave_the_owner_his_versions(
 def test_a_final_pipeline_cannot_be_passed_by(shop: Secured, tiny_model: Path) -> None:
     shop.client.indices.put_settings(index="shop", settings={"index.final_pipeline": "stamp"})
     before = texts(shop.client, "shop")
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     refused = shop.ingest("admin", "run", "index:shop", "--in-place", *options)
     assert refused.exit_code == 1
     assert "shop has a final pipeline, stamp" in refused.output

@@ -21,14 +21,14 @@ from xlrec_es.index.indicators import show
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.event_source import EventSource, read_history
 from xlrec_es.interactions.weighting import WeightRules
-from xlrec_es.recommend.options import LEGS, SearchOptions
+from xlrec_es.recommend.options import RETRIEVERS, SearchOptions
 
 TIGHT = {"index.max_result_window": 7, "index.max_terms_count": 5}
 LONG_AGO = 1_500_000_000_000
 SEEN = [f"{topic}-{number}" for topic in ("chess", "cooking") for number in range(9)]
 HOW = Options(
     rules=WeightRules(events={"view": 1.0, "seen": 0.0}),
-    weights=dict.fromkeys(LEGS, 1.0),
+    weights=dict.fromkeys(RETRIEVERS, 1.0),
     search=SearchOptions(candidates=7, exact=True),
 )
 
@@ -134,14 +134,14 @@ def test_a_closed_index_is_a_sentence_everywhere(
             Recommender(client, index_name).recommend(history)
     for arguments in (
         ("recommend", "-i", index_name, "chess-1"),
-        ("indicators", "show", "-i", index_name, "chess-1"),
+        ("inspect", "-i", index_name, "chess-1"),
         ("evaluate", likes, "-i", index_name),
     ):
         refused = run(client, *arguments)
         assert refused.exit_code == 1, arguments
         assert re.search(opens, " ".join(refused.output.split()))
     ill = run(client, "doctor", "-i", index_name)
-    assert ill.exit_code == 1
+    assert ill.exit_code == 5
     assert f"problem  index: {physical} is closed" in ill.output
     assert run(client, "index", "list", index_name).exit_code == 0
 

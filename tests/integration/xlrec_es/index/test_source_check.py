@@ -24,7 +24,7 @@ TEXT = {"type": "text"}
 FIELDS = {"language": {"type": "keyword"}, "title": TEXT, "body": TEXT}
 EXCLUDED = {"_source": {"excludes": ["body"]}}
 LIKES = "user\titem\nu1\t1\nu1\t2\nu2\t1\nu2\t2\nu3\t1\nu3\t3\n"
-LEARNED = ("--min-persons", "1", "--json")
+LEARNED = ("--min-users", "1", "--json")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_is_excluded_is_not_destroyed(shop: Secured, tiny_model: Path, like
     client.indices.create(index="shop", mappings={**EXCLUDED, "properties": FIELDS})
     fill(client)
     before = state(client)
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     refused = shop.ingest("admin", "run", "index:shop", "--in-place", *options)
     assert refused.exit_code == 1
     assert "shop does not give back" in refused.output
@@ -84,7 +84,7 @@ def test_what_is_excluded_is_not_destroyed(shop: Secured, tiny_model: Path, like
     index = ("--index", "shop-xlrec-beside")
     run = ("run", "index:shop", "--companion", *index, *options, "--field", "text=body")
     assert "leaves body out" in json.loads(good(shop.ingest("admin", *run)))["warnings"][0]
-    learned = shop.ingest("admin", "indicators", likes, *index, *LEARNED)
+    learned = shop.ingest("admin", "learn", likes, *index, *LEARNED)
     assert json.loads(good(learned))["complete"]
     assert state(client) == before
     # So does one that has the documents as far as they are given back.
@@ -107,9 +107,9 @@ def test_a_version_of_ours_is_left_as_it_is(
     likes = tmp_path / "likes.tsv"
     likes.write_text("user\titem\nu1\tchess-0\nu1\tchess-1\nu2\tchess-0\nu2\tchess-1\n")
     for refused in (
-        shop.ingest("writer", "indicators", str(likes), "-i", "shop", *LEARNED),
-        shop.run("admin", "reindex", "shop", "--shards", "2"),
-        shop.ingest("admin", "reindex", "shop", "--model", str(tiny_model)),
+        shop.ingest("writer", "learn", str(likes), "-i", "shop", *LEARNED),
+        shop.run("admin", "index", "reindex", "shop", "--shards", "2"),
+        shop.ingest("admin", "reencode", "shop", "--model", str(tiny_model)),
     ):
         assert refused.exit_code == 1
         assert f"{live} does not give back" in refused.output

@@ -178,7 +178,9 @@ def test_a_template_above_theirs_is_the_way_out(
     try:
         write_catalogue(admin, "shop")
         new = good(secured_each.run("a", "index", "create", "shop")).strip()
-        rows = json.loads(good(secured_each.run("a", "index", "list", "shop", "--json")))
+        rows = json.loads(good(secured_each.run("a", "index", "list", "shop", "--json")))[
+            "versions"
+        ]
         assert [row["index"] for row in rows] == ["shop-xlrec-v1", new]
     finally:
         secured_each.client.indices.delete_index_template(name="way-out")

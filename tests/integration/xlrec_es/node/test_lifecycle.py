@@ -97,20 +97,24 @@ def test_life_of_a_node(place: Path) -> None:
     assert_folder_is_taken(folder)
     told = run("status", "--folder", folder, "--json")
     assert (told.returncode, json.loads(told.stdout)["url"]) == (0, info.url)
-    assert run("logs", "--folder", folder, "-n", "3").stdout.splitlines() == logs(folder, lines=3)
+    assert run("logs", "--folder", folder, "--lines", "3").stdout.splitlines() == logs(
+        folder, lines=3
+    )
     with client_of(info) as client:
         client.index(index="kept", id="1", document={"a": 1}, refresh=True)
 
     os.kill(info.pid, signal.SIGKILL)
     wait_for(lambda: status(folder).state == "stopped")
     assert processes_at(place) == []
-    assert run("status", "--folder", folder).returncode == 1
+    assert run("status", "--folder", folder).returncode == 5
 
     again = start(folder, heap=HEAP)
     with client_of(again) as client:
         assert client.get(index="kept", id="1")["_source"] == {"a": 1}
     follower = subprocess.Popen(
-        command("logs", "--folder", folder, "-n", "1", "-f"), stdout=subprocess.PIPE, text=True
+        command("logs", "--folder", folder, "--lines", "1", "--follow"),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert follower.stdout is not None
     follower.stdout.readline()

@@ -33,7 +33,7 @@ from xlrec_es.doctor.examination import Patient, examine
 from xlrec_es.errors import ClusterUnreachable, SearchFailed
 from xlrec_es.index.indicators import show
 from xlrec_es.interactions.weighting import WeightRules
-from xlrec_es.recommend.options import LEGS
+from xlrec_es.recommend.options import RETRIEVERS
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.status import measure
 
@@ -58,7 +58,8 @@ def test_a_shard_that_fails_degrades_the_answer(es_each: Elasticsearch, index_na
     assert set(topics_of([item.work for item in result.items[:2]])) == {"chess"}
     assert {item.language for item in result.items} == {"en", "ja"}
     assert result.degraded == tuple(
-        f"the {leg} search for ja reached only 2 of 3 shards" for leg in ("dense", "collaborative")
+        f"the {retriever} search for ja reached only 2 of 3 shards"
+        for retriever in ("dense", "collaborative")
     )
     for number in range(30):  # one at least on each shard
         es_each.index(index=index_name, id=f"unpriced{number}", document=unpriced)
@@ -72,7 +73,7 @@ def test_a_shard_that_is_away_makes_nothing_unknown(
 ) -> None:
     live = write_catalogue(es_each, index_name, shards=3)
     items = [f"{topic}-{number}" for topic in TOPICS for number in range(3, WORKS_PER_TOPIC)]
-    options = Options(weights=dict.fromkeys(LEGS, 1.0))
+    options = Options(weights=dict.fromkeys(RETRIEVERS, 1.0))
     there = Recommender(es_each, index_name, options=options).recommend(History.of(items[:20]))
     assert there.degraded == ()
     # The third shard of a copy finds no place.
@@ -122,7 +123,7 @@ def test_what_was_not_found_in_time_is_not_recommended(
     silent = ["cooking-0@en", "cooking-1@de", *(f"cooking-{n}" for n in range(2, WORKS_PER_TOPIC))]
     history = History((*map(Interaction, liked), *(Interaction(item, "seen") for item in silent)))
     rules = WeightRules(events={"view": 1.0, "seen": 0.0})
-    options = Options(rules=rules, weights=dict.fromkeys(LEGS, 1.0))
+    options = Options(rules=rules, weights=dict.fromkeys(RETRIEVERS, 1.0))
     with fault_proxy(es_url, "_msearch") as proxy, connect(Connection(proxy.url)) as client:
         recommender = Recommender(client, index_name, options=options)
         whole = recommender.recommend(history, languages=LANGUAGES, size=40)

@@ -19,7 +19,7 @@ from xlrec_es.cluster.connection import connect
 from xlrec_es.errors import IndexUnusable, UnknownItems
 from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.index.live_index import find_live
-from xlrec_es.recommend.options import LEGS, SearchOptions
+from xlrec_es.recommend.options import RETRIEVERS, SearchOptions
 from xlrec_es.versions import reindex, rollback
 from xlrec_es.versions.aliases import change_aliases, plan_swap
 from xlrec_es.versions.inventory import read_versions
@@ -28,7 +28,9 @@ MINE, ROUTED = "shop.mine", "shop.routed"
 EVEN = {"term": {"brand": "brand0"}}
 """Of the catalogue, the works of even numbers: what the tenant may see."""
 SECRET = "chess-secret"
-ALL_LEGS = Options(weights=dict.fromkeys(LEGS, 1.0), search=SearchOptions(candidates=100))
+ALL_RETRIEVERS = Options(
+    weights=dict.fromkeys(RETRIEVERS, 1.0), search=SearchOptions(candidates=100)
+)
 
 
 @pytest.fixture
@@ -73,8 +75,8 @@ def ids(answer: dict[str, Any]) -> set[str]:
 def test_recommendations_are_of_what_the_filter_lets_through(tenant: Secured) -> None:
     for arguments in (
         ("recommend", "chess-4", "chess-2@en"),
-        *(("similar", "chess-0@de", *more) for more in ((), ("--measure", "cosine"))),
-        ("similar", "chess-0@de", "--measure", "jaccard"),
+        *(("similar", "chess-0@de", *more) for more in ((), ("--similarity", "cosine"))),
+        ("similar", "chess-0@de", "--similarity", "jaccard"),
     ):
         found = printed(tenant, *arguments, "-i", MINE, "-n", "50", "--json")
         assert ids(found), arguments
@@ -85,21 +87,21 @@ def test_recommendations_are_of_what_the_filter_lets_through(tenant: Secured) ->
     assert not even(ids(whole))
 
 
-def test_every_leg_and_option_respects_it(client: Elasticsearch) -> None:
-    for options in (ALL_LEGS, replace(EVERYTHING, diversity=0.5)):
+def test_every_retriever_and_option_respects_it(client: Elasticsearch) -> None:
+    for options in (ALL_RETRIEVERS, replace(EVERYTHING, diversity=0.5)):
         found = Recommender(client, MINE, options=options).recommend(
             History.of(["chess-4"]), languages=["de", "ja"], size=50
         )
         assert found.items
         assert even({item.id for item in found.items})
         assert not found.degraded
-    legs = {leg for item in found.items for leg in item.legs}
-    assert legs == set(LEGS) - {"lexical"}
+    retrievers = {retriever for item in found.items for retriever in item.retrievers}
+    assert retrievers == set(RETRIEVERS) - {"lexical"}
 
 
 def test_words_are_compared_through_the_alias(client: Elasticsearch) -> None:
     """A key for the alias alone may not ask the index for the words of a document."""
-    options = replace(ALL_LEGS, weights={"lexical": 1.0})
+    options = replace(ALL_RETRIEVERS, weights={"lexical": 1.0})
     found = Recommender(client, MINE, options=options).recommend(
         History.of(["chess-0@de"]), languages=["de"]
     )
@@ -113,7 +115,7 @@ def test_what_it_hides_is_unknown(tenant: Secured, client: Elasticsearch) -> Non
         ("recommend", "chess-4", SECRET),
         ("similar", SECRET),
         ("query", SECRET),
-        ("indicators", "show", SECRET),
+        ("inspect", SECRET),
     ):
         done = tenant.run("tenant", *arguments, "-i", MINE)
         assert done.exit_code == 1, arguments
@@ -121,12 +123,14 @@ def test_what_it_hides_is_unknown(tenant: Secured, client: Elasticsearch) -> Non
         assert "Prototype" not in done.output
     both = Recommender(client, MINE).recommend(History.of(["chess-4", SECRET]))
     assert both.unknown_items == (SECRET,)
-    assert "chess" in good(tenant.run("tenant", "indicators", "show", "chess-4", "-i", MINE))
+    assert "chess" in good(tenant.run("tenant", "inspect", "chess-4", "-i", MINE))
 
 
 def test_many_and_asynchronous_respect_it_too(tenant: Secured, client: Elasticsearch) -> None:
     histories = [History.of(["chess-4"]), History.of(["cooking-6"]), History.of([SECRET])]
-    many = list(Recommender(client, MINE, options=ALL_LEGS).recommend_many(histories, size=50))
+    many = list(
+        Recommender(client, MINE, options=ALL_RETRIEVERS).recommend_many(histories, size=50)
+    )
     assert isinstance(many.pop(), UnknownItems)
 
     async def ask() -> list[Any]:
@@ -134,7 +138,7 @@ def test_many_and_asynchronous_respect_it_too(tenant: Secured, client: Elasticse
         async with AsyncElasticsearch(
             connection.url, api_key=connection.api_key, ca_certs=connection.ca_certs
         ) as asynchronous:
-            recommender = AsyncRecommender(asynchronous, MINE, options=ALL_LEGS)
+            recommender = AsyncRecommender(asynchronous, MINE, options=ALL_RETRIEVERS)
             return [await recommender.recommend(one, size=50) for one in histories[:2]]
 
     for found in (*many, *asyncio.run(ask())):
@@ -153,7 +157,7 @@ def test_printed_searches_name_the_alias(tenant: Secured, client: Elasticsearch)
 def test_a_routing_is_respected(client: Elasticsearch) -> None:
     there = visible(client, ROUTED)
     assert 0 < len(there) < len(documents())
-    options = replace(ALL_LEGS, weights=dict.fromkeys(LEGS, 1.0))
+    options = replace(ALL_RETRIEVERS, weights=dict.fromkeys(RETRIEVERS, 1.0))
     recommender = Recommender(client, ROUTED, options=options)
     known = sorted(there)[0]
     for found in (
@@ -187,7 +191,7 @@ def test_nothing_is_written_through_it(tenant: Secured, tmp_path: Path) -> None:
         name="all", role_descriptors={"all": {"cluster": ["all"], "indices": [role]}}
     )
     tenant.keys["all"] = key["encoded"]
-    for arguments in (("tune", likes, "-i", MINE, "--k", "3"), ("reindex", MINE)):
+    for arguments in (("tune", likes, "-i", MINE, "--k", "3"), ("index", "reindex", MINE)):
         refused = tenant.run("all", *arguments)
         assert refused.exit_code == 1, refused.output
         sentence = " ".join(refused.stderr.split())

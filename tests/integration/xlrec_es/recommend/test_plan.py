@@ -17,11 +17,13 @@ def test_a_history_may_name_works_or_documents(catalogue: Elasticsearch, index_n
     assert "chess-0" not in {item.work for item in by_document.items}
 
 
-def test_a_lexical_leg_that_cannot_be_is_said(catalogue: Elasticsearch, index_name: str) -> None:
+def test_a_lexical_retriever_that_cannot_be_is_said(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
     result = Recommender(catalogue, index_name).recommend(
         History.of(["chess-3"]), languages=["ja", "en"]
     )
-    assert result.notes == ("no lexical leg for ja, en: the history has no text in them",)
+    assert result.notes == ("no lexical retriever for ja, en: the history has no text in them",)
 
 
 def test_unknown_ids_are_skipped_and_named(catalogue: Elasticsearch, index_name: str) -> None:
@@ -61,6 +63,6 @@ def test_somebody_unknown_gets_what_most_people_like(
     catalogue: Elasticsearch, index_name: str
 ) -> None:
     result = Recommender(catalogue, index_name).recommend(History(), languages=["ja"], size=3)
-    assert [list(item.legs) for item in result.items] == [["popularity"]] * 3
+    assert [list(item.retrievers) for item in result.items] == [["popularity"]] * 3
     assert {item.work.rpartition("-")[2] for item in result.items} == {"8"}
     assert "most people like" in result.notes[0]

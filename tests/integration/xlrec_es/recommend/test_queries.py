@@ -12,23 +12,23 @@ from elasticsearch import Elasticsearch
 
 from catalogue import EVERYTHING, LANGUAGES, ODD_IDS, document, topics_of, write_catalogue
 from xlrec_es import History, Options, Recency, Recommender, SearchOptions
-from xlrec_es.cli.query_forms import render
+from xlrec_es.cli.options.query_forms import render
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import SearchFailed
 from xlrec_es.index.hits import id_of
 from xlrec_es.index.live_index import find_live, update_meta
-from xlrec_es.recommend.options import LEGS
+from xlrec_es.recommend.options import RETRIEVERS
 from xlrec_es.recommend.ranking import Searched
 
 
-def test_the_lexical_leg_reads_the_renditions_in_the_target_language(
+def test_the_lexical_retriever_reads_the_renditions_in_the_target_language(
     catalogue: Elasticsearch, index_name: str
 ) -> None:
     result = Recommender(
         catalogue, index_name, options=Options(weights={"lexical": 1.0})
     ).recommend(History.of(["painting-0"]), languages=["ja"], size=3)
     assert set(topics_of([item.work for item in result.items[:2]])) == {"painting"}
-    assert all(list(item.legs) == ["lexical"] for item in result.items)
+    assert all(list(item.retrievers) == ["lexical"] for item in result.items)
     assert [reason.item for reason in result.items[0].reasons] == ["painting-0"]
 
 
@@ -46,7 +46,7 @@ def test_every_printed_body_runs_as_printed(catalogue: Elasticsearch, index_name
     plan = Recommender(catalogue, index_name, options=EVERYTHING).plan(
         History.of(["chess-0", 'quo"te'])
     )
-    assert {request.leg for request in plan.requests} == set(LEGS)
+    assert {request.retriever for request in plan.requests} == set(RETRIEVERS)
     text = render(plan.requests, index=plan.live.name, url="http://es")
     searches = re.findall(r"^POST /(\S+)/_search\n(.+)$", text, re.MULTILINE)
     assert len(searches) == len(plan.requests) > 2
@@ -70,16 +70,16 @@ def test_vectors_are_sent_as_bytes_where_they_are_read(
         assert [id_of(hit) for hit in answer["hits"]["hits"]] == [id_of(hit) for hit in same]
 
 
-def test_filters_hold_in_every_leg(catalogue: Elasticsearch, index_name: str) -> None:
-    for leg in LEGS:
+def test_filters_hold_in_every_retriever(catalogue: Elasticsearch, index_name: str) -> None:
+    for retriever in RETRIEVERS:
         options = Options(
-            weights={leg: 1.0},
+            weights={retriever: 1.0},
             search=SearchOptions(filters=({"range": {"price": {"gte": 7}}},), source=("price",)),
         )
         result = Recommender(catalogue, index_name, options=options).recommend(
             History.of(["chess-0"]), languages=LANGUAGES
         )
-        assert result.items or leg == "lexical"
+        assert result.items or retriever == "lexical"
         assert all(item.source["price"] >= 7 for item in result.items)
 
 
@@ -104,7 +104,7 @@ def test_popularity_fades_with_age(catalogue: Elasticsearch, index_name: str) ->
         recommender = Recommender(catalogue, f"{index_name}-dated", options=options)
         result = recommender.recommend(History(), languages=["ja"])
         assert [item.id for item in result.items] == ["new", "old", "older", "undated"]
-        scores = [item.legs["popularity"].score for item in result.items]
+        scores = [item.retrievers["popularity"].score for item in result.items]
         # 60 days are six half-lives, 90 are nine.
         assert scores == pytest.approx([0.5 * 0.5**0.1, 2 / 64, 9 / 512, 0], rel=0.03)
     nowhere = SearchOptions(recent=Recency("nowhere"))

@@ -22,7 +22,7 @@ def test_a_document_that_somebody_else_wrote_is_named(es: Elasticsearch, index_n
         Recommender(es, index_name).recommend(History.of(["chess-0"]), languages=["ja"])
 
 
-def test_a_boost_reorders_and_keeps_scores_of_legs(
+def test_a_boost_reorders_and_keeps_scores_of_retrievers(
     catalogue: Elasticsearch, index_name: str
 ) -> None:
     boost = Boost({"term": {"brand": "brand1"}}, 10_000.0)
@@ -31,7 +31,11 @@ def test_a_boost_reorders_and_keeps_scores_of_legs(
         catalogue, index_name, options=Options(search=search, mix="auto")
     ).recommend(History.of(["chess-3"]), languages=["ja"], size=4)
     assert [item.source["brand"] for item in result.items] == ["brand1"] * 4
-    assert all(-1 <= item.legs["dense"].score <= 1 for item in result.items if "dense" in item.legs)
+    assert all(
+        -1 <= item.retrievers["dense"].score <= 1
+        for item in result.items
+        if "dense" in item.retrievers
+    )
 
 
 def test_rrf_is_offered(catalogue: Elasticsearch, index_name: str) -> None:
@@ -54,11 +58,11 @@ def test_one_search_that_failed_degrades_the_answer(
 ) -> None:
     plan = Recommender(catalogue, index_name).plan(History.of(["chess-3"]), languages=["ja"])
     searches = to_msearch(plan.requests, plan.live.name, timeout_s=10)
-    assert [request.leg for request in plan.requests] == ["dense", "collaborative"]
+    assert [request.retriever for request in plan.requests] == ["dense", "collaborative"]
     searches[1]["query"]["bool"]["must"][0]["knn"]["query_vector"] = [1.0]  # type: ignore[index]
     answers = catalogue.msearch(searches=searches)["responses"]
     result = finish(rank(plan, answers, Options()), plan, Options(), size=5)
-    assert [list(item.legs) for item in result.items] == [["collaborative"]] * 5
+    assert [list(item.retrievers) for item in result.items] == [["collaborative"]] * 5
     [sentence] = result.degraded
     assert sentence.startswith("the dense search for ja failed: ")
     assert "dimension" in sentence

@@ -24,7 +24,7 @@ def test_taste_crosses_the_border(catalogue: Elasticsearch, index_name: str) -> 
         assert {reason.item for reason in item.reasons} == {"chess-3", "chess-6"}
         assert item.title.startswith("Chess ")
         assert sum(reason.share for reason in item.reasons) == pytest.approx(1)
-        assert sum(leg.share for leg in item.legs.values()) == pytest.approx(1)
+        assert sum(retriever.share for retriever in item.retrievers.values()) == pytest.approx(1)
 
 
 def test_asynchronous_answers_are_the_same(catalogue: Elasticsearch, index_name: str) -> None:

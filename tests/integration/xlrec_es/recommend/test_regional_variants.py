@@ -20,11 +20,11 @@ from xlrec_es.evaluate.protocol import CROSS, MIXED
 from xlrec_es.index.indicators import show
 from xlrec_es.index.live_index import find_live
 from xlrec_es.languages import base_language
-from xlrec_es.recommend.options import LEGS
+from xlrec_es.recommend.options import RETRIEVERS
 
 TAGS = ("en", "en-US", "en-GB", "de", "zh-CN", "zh-TW", "zh")
 AMERICAN = "chess-1"
-ALL_LEGS = Options(weights=dict.fromkeys(LEGS, 1.0))
+ALL_RETRIEVERS = Options(weights=dict.fromkeys(RETRIEVERS, 1.0))
 
 
 def tag(number: int) -> str:
@@ -50,10 +50,10 @@ def languages_of(found: Recommendations) -> set[str]:
 
 
 def shares(found: Recommendations) -> dict[str, tuple[int | None, int]]:
-    return {share.language: (share.seats, share.filled) for share in found.languages}
+    return {share.language: (share.slots, share.filled) for share in found.languages}
 
 
-@pytest.mark.parametrize("options", [Options(), ALL_LEGS, replace(EVERYTHING, diversity=0.3)])
+@pytest.mark.parametrize("options", [Options(), ALL_RETRIEVERS, replace(EVERYTHING, diversity=0.3)])
 def test_a_variant_is_no_other_language(
     regional: Elasticsearch, index_name: str, options: Options
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_variant_is_no_other_language(
 
 
 def test_a_language_names_its_variants(regional: Elasticsearch, index_name: str) -> None:
-    recommender = Recommender(regional, index_name, options=ALL_LEGS)
+    recommender = Recommender(regional, index_name, options=ALL_RETRIEVERS)
     history = History.of([AMERICAN])
     for named, expected in (
         ("zh", {"zh", "zh-CN", "zh-TW"}),
@@ -90,7 +90,7 @@ def test_a_language_is_left_out_with_its_variants(regional: Elasticsearch, index
         ("en", {"zh", "zh-CN", "zh-TW"}),
         ("en-US", {"en", "en-GB", "zh", "zh-CN", "zh-TW"}),
     ):
-        options = replace(ALL_LEGS, exclude=(excluded,))
+        options = replace(ALL_RETRIEVERS, exclude=(excluded,))
         found = Recommender(regional, index_name, options=options).recommend(history, size=30)
         assert languages_of(found) == left
 

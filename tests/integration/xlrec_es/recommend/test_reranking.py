@@ -1,4 +1,4 @@
-"""Which of the best are shown: each work once, seats of languages, caps, diversity."""
+"""Which of the best are shown: each work once, slots of languages, caps, diversity."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def test_quotas_are_seats(catalogue: Elasticsearch, index_name: str) -> None:
     assert (languages.count("ja"), languages.count("en")) == (6, 2)
 
 
-def test_the_lexical_leg_does_not_draw_seats_to_the_historys_language(
+def test_the_lexical_retriever_does_not_draw_seats_to_the_historys_language(
     catalogue: Elasticsearch, index_name: str
 ) -> None:
-    def seats(**weights: float) -> Counter[str]:
+    def slots(**weights: float) -> Counter[str]:
         options = Options(weights=weights, mix="auto")
         result = Recommender(catalogue, index_name, options=options).recommend(
             History.of(["chess-3", "chess-6"]), languages=LANGUAGES, size=8
         )
         return Counter(item.language for item in result.items)
 
-    assert seats(dense=0.5, lexical=0.5) == seats(dense=1.0)
+    assert slots(dense=0.5, lexical=0.5) == slots(dense=1.0)
 
 
 def test_caps_and_threshold(catalogue: Elasticsearch, index_name: str) -> None:

@@ -17,7 +17,7 @@ def test_source_fields_come_back(catalogue: Elasticsearch, index_name: str) -> N
     assert set(result.items[0].source) == {"brand", "title"}
 
 
-def test_collaborative_leg_follows_the_indicators_and_names_who_spoke(
+def test_collaborative_retriever_follows_the_indicators_and_names_who_spoke(
     catalogue: Elasticsearch, index_name: str
 ) -> None:
     options = Options(weights={"collaborative": 1.0})

@@ -91,7 +91,7 @@ def test_a_copy_is_equal_and_live(es_each: Elasticsearch, index_name: str) -> No
     assert everything(es_each, index_name) == before
     settings = es_each.indices.get_settings(index=now.name, flat_settings=True)[now.name]
     assert settings["settings"]["index.number_of_shards"] == "3"
-    assert now.meta.calibration.name == live.meta.calibration.name
+    assert now.meta.centering.name == live.meta.centering.name
     # Both can be written to, and it can be taken back.
     for index in (now.name, live.name):
         es_each.index(index=index, id="after", document={"title": "x"})

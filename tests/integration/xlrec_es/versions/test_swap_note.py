@@ -8,7 +8,7 @@ from elasticsearch import Elasticsearch
 from catalogue import add_version, write_catalogue
 from xlrec_es.errors import AliasMoved
 from xlrec_es.versions import swap_note, write_block
-from xlrec_es.versions.aliases import AliasChange, change_aliases, plan_swap
+from xlrec_es.versions.aliases import AliasChange, change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.inventory import newest, read_versions
 from xlrec_es.versions.swap_note import Note
 
@@ -108,3 +108,30 @@ def test_whoever_is_late_leaves_the_note_of_who_was_first(
         swap_note.move_alias(es, mine)
     assert swapped[-1] is not None
     assert noted(es, index_name) == swapped[-1]
+
+
+class Killed(BaseException):
+    """As abrupt as a test can be in the same process."""
+
+
+def test_a_swap_that_was_killed_leaves_no_note_of_an_earlier_one(
+    es: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be read as that of this swap: what it says of deletions need not be so any more."""
+    write_catalogue(es, index_name)
+    target = add_version(es, index_name, 3)
+    swap_note.move_alias(es, swap(es, index_name), same=True)
+    assert noted(es, index_name) is not None
+    swap_note.move_alias(es, plan_rollback(read_versions(es, index_name)))
+
+    def change(client: Elasticsearch, planned: AliasChange) -> None:
+        change_aliases(client, planned)
+        raise Killed
+
+    monkeypatch.setattr(swap_note, "change_aliases", change)
+    with pytest.raises(Killed):
+        swap_note.move_alias(es, plan_rollback(read_versions(es, index_name)))
+    live = read_versions(es, index_name).live
+    assert live is not None
+    assert live.index == target
+    assert noted(es, index_name) is None

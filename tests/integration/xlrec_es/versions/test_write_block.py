@@ -135,12 +135,12 @@ def test_a_signal_in_the_last_second_allows_writes_again(
         live = write_catalogue(es, index_name).name
         proxy.path = "_aliases"
     arguments = {
-        "reindex": ("reindex", index_name, *GATE),
+        "reindex": ("index", "reindex", index_name, *GATE),
         "rollback": ("index", "rollback", index_name),
         "adopt": ("index", "adopt", index_name, "--yes"),
     }[command]
     if command == "rollback":
-        subprocess.run(program("reindex", index_name, *GATE, url=proxy.url), check=True)
+        subprocess.run(program("index", "reindex", index_name, *GATE, url=proxy.url), check=True)
         live = f"{index_name}-xlrec-v2"
     reached = threading.Event()
 

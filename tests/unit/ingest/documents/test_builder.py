@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.document import Document
-from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
-from ingest.sources.record import Record, Rejection
+from xlrec_es.records.field_map import FieldMap
+from xlrec_es.records.record import Record, Rejection
 
 FRENCH = "Un jeu de réflexion où l'on fait glisser des tuiles numérotées"
 DETECTOR = LanguageDetector()

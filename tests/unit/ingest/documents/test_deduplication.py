@@ -10,11 +10,11 @@ from ingest.documents.builder import DocumentBuilder
 from ingest.documents.deduplication import Deduplicator, Duplicate
 from ingest.documents.document import Document
 from ingest.documents.duplicate_policy import Duplicates
-from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
-from ingest.sources.record import Record
 from xlrec_es.errors import ConfigError
+from xlrec_es.records.field_map import FieldMap
+from xlrec_es.records.record import Record
 
 BUILDER = DocumentBuilder(FieldMap(), Recipe(FieldMap().texts), LanguageDetector())
 LONG = "Slide the numbered tiles around the board until all of them are in order, in few moves."

@@ -148,7 +148,7 @@ def test_a_robot_that_likes_everything_counts_with_its_latest() -> None:
     ]
     found = likes(rows, LikeRules(max_works=2))
     assert found.matrix.toarray().tolist() == [[0, 1, 1]]
-    assert found.report["over the limit of a person"] == 1
+    assert found.report["over the limit of a user"] == 1
 
 
 def test_rare_works_and_short_persons_can_be_left_out() -> None:
@@ -156,13 +156,13 @@ def test_rare_works_and_short_persons_can_be_left_out() -> None:
     found = likes(rows, LikeRules(min_persons=2, min_works=2))
     assert found.matrix.toarray().tolist() == [[1, 1, 0], [1, 1, 0]]
     assert found.report["work too rare"] == 1
-    assert found.report["person too short"] == 1
+    assert found.report["user too short"] == 1
 
 
 def test_of_many_without_times_the_same_few_are_drawn() -> None:
     rows = pairs("1a", "1b", "1c", "2a")
     found = likes(rows, LikeRules(max_works=2))
-    assert found.report["over the limit of a person"] == 1
+    assert found.report["over the limit of a user"] == 1
     turned = likes(rows[::-1], LikeRules(max_works=2))
     assert turned.digest == found.digest
     assert turned.persons.tolist() == found.persons.tolist()

@@ -15,8 +15,8 @@ from ingest.run.job import RunJob
 from ingest.run.reject_file import RejectFile
 from ingest.run.signals import Stop
 from ingest.run.window import Window
-from ingest.sources.jsonl import JsonlSource
-from ingest.sources.record import Rejection
+from xlrec_es.records.jsonl import JsonlSource
+from xlrec_es.records.record import Rejection
 
 
 def test_what_is_set_aside_is_on_the_disk_before_a_checkpoint_counts_it(

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from hostile_json import BYTES, TEXTS, nested
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.document import Document
-from ingest.documents.field_map import FieldMap
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
 from ingest.run import reject_file
 from ingest.run.assemble import _beginning
 from ingest.run.reject_file import RejectFile
-from ingest.sources import jsonl
-from ingest.sources.jsonl import JsonlSource, parse
-from ingest.sources.record import Record, Rejection
 from ingest.sources.rejects import RejectSource
 from xlrec_es import exact_json
+from xlrec_es.records import jsonl
+from xlrec_es.records.field_map import FieldMap
+from xlrec_es.records.jsonl import JsonlSource, parse
+from xlrec_es.records.record import Record, Rejection
 
 FIELDS = FieldMap()
 BUILDER = DocumentBuilder(FIELDS, Recipe(FIELDS.texts), LanguageDetector())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from datetime import UTC, datetime
@@ -11,8 +12,9 @@ import pytest
 
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.shard import Shard
-from ingest.sources.record import Rejection
-from xlrec_es.errors import ConfigError
+from xlrec_es import exact_json
+from xlrec_es.errors import ConfigError, IngestError
+from xlrec_es.records.record import Rejection
 
 
 def test_rejections_are_written_as_lines(tmp_path: Path) -> None:
@@ -91,3 +93,69 @@ def test_a_reject_file_that_was_moved_is_begun_anew_without_nul_bytes(tmp_path: 
     with RejectFile(path) as rejects:
         rejects.cut(size)
     assert path.read_bytes() == b"shorter\n"
+
+
+def test_a_run_that_begins_anew_needs_no_file(tmp_path: Path) -> None:
+    with RejectFile(tmp_path / "rejects") as rejects:
+        rejects.cut(0)
+        rejects.sync()
+        assert rejects.size == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_no_file_can_have_is_told_from_others(tmp_path: Path) -> None:
+    def name(index: str) -> str:
+        path = default_path(str(tmp_path / "in"), index, Shard())
+        return path.name.removeprefix("in.").removesuffix(".rejects.jsonl")
+
+    assert name("shop/a") == "shop_a-" + hashlib.sha256(b"shop/a").hexdigest()[:8]
+    assert name("shop/a") != name("shop:a")
+    assert name("s" * 60) == "s" * 60
+    assert name("s" * 61).startswith("s" * 60 + "-")
+    assert name("\udcff").startswith("_-")
+
+
+@pytest.mark.parametrize("step", ["cut", "write", "sync"])
+def test_a_file_that_cannot_be_written_any_more_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path = tmp_path / "rejects"
+    rejection = Rejection(3, "read", "not JSON", "{")
+    with RejectFile(path) as rejects:
+        rejects.write(rejection)
+        rejects.sync()
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        monkeypatch.setattr(rejects, "_open", full)
+        steps = {
+            "cut": lambda: rejects.cut(1),
+            "write": lambda: rejects.write(rejection),
+            "sync": rejects.sync,
+        }
+        with pytest.raises(IngestError) as error:
+            steps[step]()
+        assert str(error.value) == f"cannot write the reject file {path}: No space left on device"
+
+
+def test_whatever_is_set_aside_is_a_line_that_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    deep = exact_json.loads_all(b"[" * 300 + b"]" * 300)
+    cases = {"\ud800{": "\\ud800{", "plain": "plain"}
+    with RejectFile(path) as rejects:
+        for record in cases:
+            rejects.write(Rejection(1, "read", "half \udfff", record))
+        rejects.write(Rejection(2, "document", "too deep", {"a": deep}, "7"))
+        rejects.write(Rejection(3, "document", "half", {"a": "\ud800"}, "8"))
+    lines = path.read_bytes().splitlines()
+    found = [exact_json.loads(line) for line in lines]
+    assert [one["record"] for one in found] == [
+        *cases.values(),
+        '{"a": ' + "[" * 300 + "]" * 300 + "}",
+        '{"a": "\\ud800"}',
+    ]
+    assert found[0]["reason"] == "half \\udfff"
+    assert found[2].keys() == {"time", "line", "stage", "reason", "document", "record"}
+    assert [one["line"] for one in found] == [1, 1, 2, 3]

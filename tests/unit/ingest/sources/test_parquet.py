@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.sources.parquet import ParquetSource
-from ingest.sources.record import Record, Rejection
 from ingest.sources.source import open_source
 from xlrec_es.errors import SourceError
+from xlrec_es.records.record import Record, Rejection
 
 ROWS = [{"id": n, "title": f"Número {n}", "tags": ["x", "y"]} for n in range(1, 11)]
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
+import orjson
 import pytest
+from elasticsearch import Elasticsearch
 
-from ingest.write.companion_index import is_kept, kept_mappings, kept_paths
+from ingest.write import companion_index
+from ingest.write.companion_index import Removed, is_kept, kept_mappings, kept_paths, remove_gone
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.bulk import Named, Operation, Refusal, Written
+from xlrec_es.index.fields import LANGUAGE_FIELD, WORK_FIELD
 
 KEYWORD = {"type": "keyword"}
 MAPPINGS: dict[str, Any] = {
@@ -105,3 +112,56 @@ def test_a_path_stands_for_itself_and_what_is_in_it(
     path: str, kept: list[str], is_one: bool
 ) -> None:
     assert is_kept(path, kept) == is_one
+
+
+def hit(id_: str, language: str | None = None, work: str = "w", **more: str) -> dict[str, Any]:
+    fields = {LANGUAGE_FIELD: [language], WORK_FIELD: [work], "other": ["x"]}
+    return {"_id": id_, **({"fields": fields} if language else {}), **more}
+
+
+def test_documents_go_whose_records_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = [hit("1"), hit("3", _routing="r"), hit("5"), hit("6@en")]
+    companion = [
+        [hit("1"), hit("2"), hit("1@en", "en", "1"), hit("4@en", "en", "4")],
+        [hit("3", _routing="r"), hit("3"), hit("5", _routing="r"), hit("6@en", "en", "6")],
+        [hit("7@de", "en", "7"), hit("1@fr")],
+    ]
+    client = cast("Elasticsearch", "client")
+    asked: list[Mapping[str, Any]] = []
+
+    def pages(given: object, index: str, body: Mapping[str, Any], **how: int) -> Iterator[Any]:
+        assert given is client
+        if index == "companion":
+            assert body == {"_source": False, "fields": [LANGUAGE_FIELD, WORK_FIELD]}
+            assert how == {"page": 1000}
+            yield from companion
+        else:
+            assert (index, how) == ("source", {})
+            asked.append(body)
+            wanted = body["query"]["ids"]["values"]
+            yield [one for one in source if one["_id"] in wanted]
+
+    class Writer:
+        sent: list[list[Any]]
+
+        def __init__(self, given: object, index: str) -> None:
+            assert (given, index) == (client, "companion")
+            Writer.sent = []
+
+        def write(self, operations: Iterator[Operation[Named]]) -> Written[Named]:
+            self.sent.append([orjson.loads(one.body)["delete"] for one in operations])
+            ids = [one["_id"] for one in self.sent[-1]]
+            return Written([Refusal(Named(id_), "no") for id_ in ids if id_ in ("2", "1@fr")])
+
+    monkeypatch.setattr(scan, "pages", pages)
+    monkeypatch.setattr(companion_index, "BulkWriter", Writer)
+    found = remove_gone(client, "source", "companion")
+    # What has a language may be a version of a record, or a record of that name.
+    assert Writer.sent == [
+        [{"_id": "2"}, {"_id": "4@en"}],
+        [{"_id": "3"}, {"_id": "5", "routing": "r"}],
+        [{"_id": "7@de"}, {"_id": "1@fr"}],
+    ]
+    assert found == Removed(4, [Refusal(Named("2"), "no"), Refusal(Named("1@fr"), "no")])
+    assert [body["_source"] for body in asked] == [False] * 3
+    assert set(asked[0]["query"]["ids"]["values"]) >= {"1", "2", "1@en", "4@en", "4"}

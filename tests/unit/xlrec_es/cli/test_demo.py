@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -104,9 +105,28 @@ def test_commands_repeat_what_was_given_but_no_secret(monkeypatch: pytest.Monkey
     assert done.exit_code == 0, done.output
     assert "secret in XLREC_PASSWORD" in done.output
     assert done.output.count("--url https://es:9200 --username ann --insecure") == 3
-    assert "--password" not in done.output
+    assert "--password secret" not in done.output
+    assert "Warning: other users of this machine can read --password" in done.stderr
     monkeypatch.setenv("XLREC_URL", "http://127.0.0.1:9209")
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 0, done.output
     assert "--url" not in done.output
     assert "http://127.0.0.1:9209/xlrec-demo/_search" in done.output
+
+
+def test_the_sample_is_exported_and_replaces_no_file(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    command = ["demo", "--export", str(folder)]
+    done = CliRunner().invoke(main, command)
+    files = [folder / "items.jsonl", folder / "interactions.tsv"]
+    assert done.stdout.split() == [str(path) for path in files]
+    items = [json.loads(line) for line in files[0].read_text("utf-8").splitlines()]
+    rows = [line.split("\t") for line in files[1].read_text("utf-8").splitlines()]
+    assert (len(items), rows[0], len(rows)) == (1578, ["user", "item"], 1283)
+    assert {item for _, item in rows[1:]} <= {item["id"] for item in items}
+    files[0].unlink()
+    files[1].write_text("mine")
+    refused = CliRunner().invoke(main, command)
+    assert refused.exit_code == 2
+    assert f"{files[1]} is there already" in refused.stderr
+    assert (files[0].exists(), files[1].read_text()) == (False, "mine")

@@ -46,4 +46,4 @@ def test_a_folder_without_a_node_is_named(tmp_path: Path, command: str) -> None:
 
 def test_status_of_a_folder_without_a_node(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["node", "status", "--json", "--folder", str(tmp_path)])
-    assert (done.exit_code, done.output) == (1, '{"state": "stopped"}\n')
+    assert (done.exit_code, done.output) == (5, '{"schema_version": 1, "state": "stopped"}\n')

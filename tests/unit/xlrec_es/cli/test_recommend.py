@@ -8,13 +8,18 @@ from rich.console import Console
 
 from xlrec_es.cli.main import main
 from xlrec_es.cli.recommend import explained_table, reasons_of
-from xlrec_es.recommend.recommendations import LegScore, Reason, Recommendation, Recommendations
+from xlrec_es.recommend.recommendations import (
+    Reason,
+    Recommendation,
+    Recommendations,
+    RetrieverScore,
+)
 
 
-def test_every_leg_that_found_a_recommendation_has_a_line() -> None:
-    legs = {"dense": LegScore(2, 0.5, 0.75), "lexical": LegScore(1, 12.5, 0.25)}
+def test_every_retriever_that_found_a_recommendation_has_a_line() -> None:
+    retrievers = {"dense": RetrieverScore(2, 0.5, 0.75), "lexical": RetrieverScore(1, 12.5, 0.25)}
     reasons = (Reason("gimp", "GIMP [2]", 0.6), Reason("krita", None, 0.4))
-    item = Recommendation("a", "a", "ja", 0.9, "絵", legs, reasons)
+    item = Recommendation("a", "a", "ja", 0.9, "絵", retrievers, reasons)
     console = Console(width=160, record=True, file=None, force_terminal=False)
     with console.capture() as shown:
         console.print(explained_table(Recommendations((item,), "apps", "f")))
@@ -52,7 +57,7 @@ def test_weak_reasons_are_left_out_unless_they_are_asked_for() -> None:
         (["--boost", "2=brand"], "--boost 'brand' is not JSON"),
         (["--boost", '0={"match_all": {}}'], "use a number above zero"),
         (["--boost", '2={"match_all": {}}', "--server-side"], "leave out mix 'auto' and boosts"),
-        (["--diversity", "2"], "use 0 to 1"),
+        (["--diversity", "2"], "is not in the range 0<=x<=1"),
         (["--min-similarity", "2"], "a cosine is -1 to 1"),
         (["--fusion", "rrff"], "is not one of"),
     ],

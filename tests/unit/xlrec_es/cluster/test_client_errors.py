@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import ApiError, ConnectionError, Elasticsearch
 
 from xlrec_es.cluster.client_errors import explained, friendly_errors
-from xlrec_es.errors import ClusterError
+from xlrec_es.errors import ClusterError, ClusterUnreachable
 
 
 @pytest.mark.parametrize(
@@ -44,4 +46,28 @@ def test_a_request_that_is_too_large_is_a_sentence() -> None:
     too_large = pytest.raises(ClusterError, match="as large as this one")
     with too_large, friendly_errors(client):
         raise ApiError("None", meta, None)
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            "Connection error caused by: NewConnectionError(HTTPConnection(host='127.0.0.1', "
+            "port=1): Failed to establish a new connection: [Errno 111] Connection refused)",
+            "(connection refused)",
+        ),
+        (
+            "Connection error caused by: NameResolutionError(HTTPConnection(host='nowhere', "
+            "port=80): Failed to resolve 'nowhere' ([Errno -2] Name or service not known))",
+            "(name or service not known)",
+        ),
+        ("Remote end closed connection\nand more", "(Remote end closed connection)"),
+    ],
+)
+def test_no_connection_is_told_in_the_systems_own_words(message: str, told: str) -> None:
+    client = Elasticsearch("http://127.0.0.1:1")
+    nowhere = pytest.raises(ClusterUnreachable, match=re.escape(f"at http://127.0.0.1:1 {told};"))
+    with nowhere, friendly_errors(client):
+        raise ConnectionError(message)
     client.close()

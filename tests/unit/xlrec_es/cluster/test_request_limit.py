@@ -16,6 +16,11 @@ def test_refusals_halve_the_requests_and_successes_bring_them_back() -> None:
         limit.refused()
         limits.append(limit.limit)
     assert limits == [4, 2, 1, 1]
+    limits.clear()
+    for _ in range(7):  # as many as it allows for one more
+        limit.succeeded()
+        limits.append(limit.limit)
+    assert limits == [2, 2, 2, 3, 3, 3, 4]
     for _ in range(100):
         limit.succeeded()
     assert limit.limit == 8

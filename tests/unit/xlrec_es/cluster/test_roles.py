@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import cli_reference
 from xlrec_es.cli.main import main
-from xlrec_es.cluster.roles import ROLES, descriptor
+from xlrec_es.cluster.roles import ROLES, descriptor, role_name
 from xlrec_es.errors import UsageError
 
 
@@ -45,7 +45,7 @@ def test_every_command_that_connects_is_in_one_of_the_roles() -> None:
 
 def test_the_help_says_what_each_role_is_enough_for() -> None:
     shown = CliRunner().invoke(main, ["role", "--help"], env={"COLUMNS": "80"}).stdout
-    _, _, table = shown.partition("enough for:")
+    _, _, table = shown.partition("each kind allows:")
     assert max(map(len, table.splitlines())) <= 80
     words = " ".join(shown.split())
     for kind, role in ROLES.items():
@@ -79,7 +79,7 @@ def test_a_name_that_is_an_expression_is_refused(name: str) -> None:
     for options in ({"names": [name]}, {"events": name}, {"source": name}):
         with pytest.raises(UsageError, match="is no name of an index"):
             descriptor("reader", **{"names": ["shop"], **options})  # type: ignore[arg-type]
-    done = CliRunner().invoke(main, ["role", "reader", "-i", "shop", "--events", name])
+    done = CliRunner().invoke(main, ["role", "reader", "-i", "shop", "--events-index", name])
     assert (done.exit_code, done.stdout) == (2, "")
 
 
@@ -108,3 +108,8 @@ def test_what_is_printed_is_a_request() -> None:
         "name": "xlrec-shop-reader",
         "role_descriptors": {"xlrec-shop-reader": descriptor("reader", ["shop"])},
     }
+
+
+def test_a_role_is_called_as_its_indices_are() -> None:
+    assert role_name("reader", ["shop"]) == "xlrec-shop-reader"
+    assert role_name("writer", ["shop-*", "books"]) == "xlrec-shop-books-writer"

@@ -13,8 +13,8 @@ from xlrec_es.doctor import checks
 from xlrec_es.doctor.capacity import GIB, Need, Watermarks
 from xlrec_es.doctor.checks import Finding
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.vectors.calibration import Calibration
 from xlrec_es.vectors.fingerprint import Fingerprint
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.versions.status import LanguageCoverage, VersionStatus
 
 
@@ -169,7 +169,9 @@ def test_an_index_that_is_read_only(block: str, level: str) -> None:
 
 
 META = IndexMeta(
-    Fingerprint("model", "1", 4, "mean", "", "title", "none"), Calibration.none(), {"de": "german"}
+    Fingerprint("model", "1", 4, "mean", "", "title", "none"),
+    LanguageCentering.none(),
+    {"de": "german"},
 )
 
 

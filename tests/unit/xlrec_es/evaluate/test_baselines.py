@@ -12,7 +12,7 @@ from xlrec_es.evaluate.baselines import baselines, best
 from xlrec_es.evaluate.catalogue import Pool
 from xlrec_es.evaluate.protocol import Case
 from xlrec_es.interactions.likes import Likes
-from xlrec_es.vectors.calibration import Calibration
+from xlrec_es.vectors.language_centering import LanguageCentering
 
 N_PERSONS, N_WORKS, DIMS = 50, 12, 8
 RNG = np.random.default_rng(0)
@@ -30,7 +30,7 @@ LIKES = Likes(
 TAGS = tuple("de" if number % 2 else "ja" for number in range(N_WORKS))
 RAW = RNG.normal(size=(N_WORKS, DIMS)).astype(np.float32)
 RAW /= np.linalg.norm(RAW, axis=1, keepdims=True)
-CALIBRATION = Calibration.centre(RAW, TAGS)
+CENTERING = LanguageCentering.center(RAW, TAGS)
 POOL = Pool(
     WORKS,
     {work: (tag,) for work, tag in zip(WORKS, TAGS, strict=True)},
@@ -38,12 +38,12 @@ POOL = Pool(
     {},
     np.arange(N_WORKS),
     TAGS,
-    CALIBRATION.apply(RAW, TAGS),
+    CENTERING.apply(RAW, TAGS),
 )
 CASE = Case("p00", "de", ("w01", "w03"), frozenset({"w02"}))
 HISTORY = [1, 3]
 EVERYTHING = np.ones(len(LIKES), bool)
-SYSTEMS = baselines(POOL, LIKES, EVERYTHING, CALIBRATION, seed=0)
+SYSTEMS = baselines(POOL, LIKES, EVERYTHING, CENTERING, seed=0)
 
 
 def test_popularity_counts_persons() -> None:
@@ -69,7 +69,7 @@ def test_log_likelihood_is_scipys() -> None:
     np.testing.assert_allclose(np.maximum(mine, 0), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_the_raw_mean_vector_forgets_the_calibration() -> None:
+def test_the_raw_mean_vector_forgets_the_centering() -> None:
     expected = RAW @ RAW[HISTORY].mean(axis=0)
     np.testing.assert_allclose(SYSTEMS["raw mean vector"](CASE), expected, atol=1e-5)
 
@@ -77,13 +77,13 @@ def test_the_raw_mean_vector_forgets_the_calibration() -> None:
 def test_nothing_is_learned_from_what_is_held_out() -> None:
     training = LIKED != 2
     for name in ("popularity", "item cosine", "log-likelihood"):
-        blind = baselines(POOL, LIKES, training, CALIBRATION, seed=0)[name](CASE)
+        blind = baselines(POOL, LIKES, training, CENTERING, seed=0)[name](CASE)
         assert blind[2] <= 0, name
         assert SYSTEMS[name](CASE)[2] > 0, name
 
 
 def test_random_is_the_same_for_the_same_seed_and_person() -> None:
-    other = baselines(POOL, LIKES, EVERYTHING, CALIBRATION, seed=1)
+    other = baselines(POOL, LIKES, EVERYTHING, CENTERING, seed=1)
     scores = SYSTEMS["random"](CASE).tolist()
     assert scores == SYSTEMS["random"](CASE).tolist()
     assert scores != other["random"](CASE).tolist()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from xlrec_es.evaluate.experiment import ENOUGH_PERSONS, calibration_notes, verdict
+from xlrec_es.evaluate.experiment import ENOUGH_PERSONS, centering_notes, verdict
 from xlrec_es.evaluate.systems import RECOMMENDER
 
 AHEAD = {"mean": 0.05, "low": 0.01, "high": 0.09}
@@ -13,13 +13,13 @@ BEHIND = {"mean": -0.05, "low": -0.09, "high": -0.01}
 
 
 def pools(overall: dict[str, float], pair: dict[str, float], persons: int) -> dict[str, Any]:
-    """A report of one pool: how far the recommender is above a leg, overall and from de into ja."""
+    """A report of one pool: how far the recommender is above a retriever, in all and de to ja."""
     of_pair = {"source": "de", "target": "ja", "persons": persons, "recommender is better by": pair}
-    leg = {"recommender is better by": {"recall": overall}, "pairs": [of_pair]}
-    return {"mixed": {"systems": {RECOMMENDER: {}, "dense alone": leg}}}
+    retriever = {"recommender is better by": {"recall": overall}, "pairs": [of_pair]}
+    return {"mixed": {"systems": {RECOMMENDER: {}, "dense alone": retriever}}}
 
 
-def test_where_a_leg_is_better_is_said() -> None:
+def test_where_a_retriever_is_better_is_said() -> None:
     [sentence] = verdict(pools(BEHIND, AHEAD, ENOUGH_PERSONS))
     assert sentence == (
         "mixed pool: dense alone has 0.050 more recall than the recommender [0.010, 0.090]"
@@ -41,11 +41,11 @@ def test_noise_and_pairs_of_few_persons_are_not_judged(
     overall: dict[str, float], pair: dict[str, float], persons: int
 ) -> None:
     [sentence] = verdict(pools(overall, pair, persons))
-    assert sentence.startswith("no leg and no baseline has more recall than the recommender")
+    assert sentence.startswith("no retriever and no baseline has more recall than the recommender")
 
 
-def test_calibration_that_does_harm_is_said() -> None:
-    assert calibration_notes({"cross": {"calibration is better by": LEVEL}}) == []
-    [note] = calibration_notes({"cross": {"calibration is better by": BEHIND}})
-    assert "cross pool: uncalibrated vectors find more" in note
+def test_centering_that_does_harm_is_said() -> None:
+    assert centering_notes({"cross": {"centering is better by": LEVEL}}) == []
+    [note] = centering_notes({"cross": {"centering is better by": BEHIND}})
+    assert "cross pool: uncentered vectors find more" in note
     assert "0.050 [0.010, 0.090] higher" in note

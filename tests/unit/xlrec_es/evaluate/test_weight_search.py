@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xlrec_es.evaluate.protocol import MIXED, Case
-from xlrec_es.evaluate.vectorized_fusion import COLUMNS, LegScores
+from xlrec_es.evaluate.vectorized_fusion import COLUMNS, RetrieverScores
 from xlrec_es.evaluate.weight_search import (
     Objective,
     ProfileOptions,
@@ -23,20 +23,20 @@ from xlrec_es.evaluate.weight_search import (
     with_share,
 )
 
-LEGS = ("dense", "lexical", "collaborative")
+RETRIEVERS = ("dense", "lexical", "collaborative")
 START = (0.3, 0.1, 0.6)
 WEIGHTS = st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda w: sum(w) > 0.1)
 
 
 @given(WEIGHTS, st.integers(0, 2), st.floats(0, 1))
 def test_a_share_is_set_and_the_others_keep_their_proportions(
-    weights: list[float], leg: int, share: float
+    weights: list[float], retriever: int, share: float
 ) -> None:
     before = rounded(weights)
-    after = with_share(before, leg, share)
+    after = with_share(before, retriever, share)
     assert sum(after) == pytest.approx(1, abs=0.003)
-    assert after[leg] == pytest.approx(share, abs=0.002)
-    one, other = (i for i in range(3) if i != leg)
+    assert after[retriever] == pytest.approx(share, abs=0.002)
+    one, other = (i for i in range(3) if i != retriever)
     assert after[one] * before[other] == pytest.approx(after[other] * before[one], abs=0.003)
 
 
@@ -47,7 +47,7 @@ def test_the_search_finds_the_top_of_a_hill(top: list[float]) -> None:
     assert np.abs(found - summit).max() < 0.06
 
 
-def test_every_leg_alone_is_tried() -> None:
+def test_every_retriever_alone_is_tried() -> None:
     tried = set()
 
     def flat(weights: tuple[float, ...]) -> float:
@@ -58,7 +58,7 @@ def test_every_leg_alone_is_tried() -> None:
     assert {(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)} <= tried
 
 
-def test_a_leg_that_does_not_matter_keeps_its_proportion() -> None:
+def test_a_retriever_that_does_not_matter_keeps_its_proportion() -> None:
     def worth(weights: tuple[float, ...]) -> float:
         dense, lexical, collaborative = weights
         return collaborative / (dense + collaborative + 1e-9) + 1e-4 * lexical
@@ -71,13 +71,15 @@ def test_a_leg_that_does_not_matter_keeps_its_proportion() -> None:
 SHARP, BLURRED = ProfileOptions(32), ProfileOptions(1)
 
 
-def objective(n_cases: int, *, legs: tuple[str, ...] = LEGS) -> tuple[Objective, list[str]]:
-    """Cases in which the dense leg puts the target first, and the lexical leg last.
+def objective(
+    n_cases: int, *, retrievers: tuple[str, ...] = RETRIEVERS
+) -> tuple[Objective, list[str]]:
+    """Cases in which the dense retriever puts the target first, and the lexical retriever last.
 
-    With the blurred profile the dense leg says nothing of half of the targets.
+    With the blurred profile the dense retriever says nothing of half of the targets.
     """
     rng = np.random.default_rng(0)
-    found = Objective(legs, measure="recall", k=3, mix="auto")
+    found = Objective(retrievers, measure="recall", k=3, mix="auto")
     persons = [f"p{number}" for number in range(n_cases)]
     for number, person in enumerate(persons):
         works = tuple(f"w{work}" for work in range(10))
@@ -90,7 +92,7 @@ def objective(n_cases: int, *, legs: tuple[str, ...] = LEGS) -> tuple[Objective,
             first = (1 - 2 * blind) * 2 * (np.arange(10) == target)
             scores[:, COLUMNS.index("dense")] = rng.permutation(10) / 10 + first
             scores[:, COLUMNS.index("lexical")] = lexical
-            both = LegScores(works, ("ja",) * 10, scores)
+            both = RetrieverScores(works, ("ja",) * 10, scores)
             found.add(case, [both.narrowed(case.languages(MIXED, ["ja"]))], profile)
     return found, persons
 
@@ -106,27 +108,27 @@ def test_what_misleads_loses_its_weight_and_what_blurs_is_replaced() -> None:
     assert agreed(folds)[0] == SHARP
 
 
-def test_one_leg_is_proposed_where_a_mixture_is_no_better() -> None:
+def test_one_retriever_is_proposed_where_a_mixture_is_no_better() -> None:
     worth, persons = objective(40)
     folds, unseen = cross_validate(worth, persons, (SHARP, START), seed=0)
-    assert unseen.mean() == 1 == worth((SHARP, mostly(LEGS, "dense"))).mean()
+    assert unseen.mean() == 1 == worth((SHARP, mostly(RETRIEVERS, "dense"))).mean()
     assert proposal(worth, folds, unseen) == (SHARP, (1.0, 0.0, 0.0))
     better = unseen + 0.01  # as if a mixture were worth more
     assert proposal(worth, folds, better) == agreed(folds)
 
 
-def test_another_leg_than_the_dense_one_is_never_alone() -> None:
-    assert mostly(LEGS, "dense") == (1, 0, 0)
-    assert mostly(LEGS, "collaborative") == (0.001, 0, 0.999)
+def test_another_retriever_than_the_dense_one_is_never_alone() -> None:
+    assert mostly(RETRIEVERS, "dense") == (1, 0, 0)
+    assert mostly(RETRIEVERS, "collaborative") == (0.001, 0, 0.999)
     nothing = np.full((3, len(COLUMNS)), math.nan)
     nothing[:, COLUMNS.index("dense")] = [0.1, 0.3, 0.2]
-    found = LegScores(("a", "b", "c"), ("ja",) * 3, nothing).narrowed(["ja"])
-    by_leg = dict(zip(LEGS, mostly(LEGS, "collaborative"), strict=True))
-    assert [work for work, _ in found.ranked(by_leg, mix="auto", size=3)] == ["b", "c", "a"]
+    found = RetrieverScores(("a", "b", "c"), ("ja",) * 3, nothing).narrowed(["ja"])
+    by_retriever = dict(zip(RETRIEVERS, mostly(RETRIEVERS, "collaborative"), strict=True))
+    assert [work for work, _ in found.ranked(by_retriever, mix="auto", size=3)] == ["b", "c", "a"]
 
 
 def test_options_that_do_not_matter_stay() -> None:
-    worth, persons = objective(20, legs=("lexical", "collaborative"))
+    worth, persons = objective(20, retrievers=("lexical", "collaborative"))
     for profile in (BLURRED, SHARP):
         folds, _ = cross_validate(worth, persons, (profile, (0.5, 0.5)), seed=0)
         assert {found for found, _ in folds} == {profile}

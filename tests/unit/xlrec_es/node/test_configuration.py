@@ -36,7 +36,7 @@ def settings_of(node: NodeFolder) -> dict[str, str]:
 
 def test_settings_of_the_callers_go_before_the_defaults(node: NodeFolder) -> None:
     mine = {"cluster.name": 'quo"te: ünï', "xpack.security.enabled": "true"}
-    configuration.write(node, heap="1g", port=None, settings=mine)
+    configuration.write(node, port=None, settings=mine, java_options=())
     written = settings_of(node)
     assert written | mine == written
     assert written["discovery.type"] == "single-node"
@@ -45,15 +45,16 @@ def test_settings_of_the_callers_go_before_the_defaults(node: NodeFolder) -> Non
 
 
 def test_a_port_asked_for_is_the_only_one(node: NodeFolder) -> None:
-    configuration.write(node, heap="1g", port=9345, settings={})
+    configuration.write(node, port=9345, settings={}, java_options=())
     assert settings_of(node)["http.port"] == "9345"
 
 
 def test_java_writes_nothing_into_the_shared_home(node: NodeFolder) -> None:
-    configuration.write(node, heap="512m", port=None, settings={})
+    heap = configuration.heap_options("512m")
+    configuration.write(node, port=None, settings={}, java_options=[*heap, "-Dmy=own"])
     options = (node.path / "config" / "jvm.options").read_text().splitlines()
     assert [line for line in options if "=logs/" in line or "=data" in line] == []
-    assert {"-XX:+UseG1GC", "-Xms512m", "-Xmx512m", node.server_mark} <= set(options)
+    assert {"-XX:+UseG1GC", "-Xms512m", "-Xmx512m", "-Dmy=own", node.server_mark} <= set(options)
 
 
 @pytest.mark.parametrize("heap", ["", "1", "0g", "-1g", "1.5g", "lots", "1g -Dx=y", "512m\n"])

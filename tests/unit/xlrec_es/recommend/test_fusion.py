@@ -6,19 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leg_lists import COMPARABLE, LANGUAGES, candidate, hits, leg_lists
+from retriever_lists import COMPARABLE, LANGUAGES, candidate, hits, retriever_lists
 from xlrec_es.recommend.fusion import Fused, Scored, boosted, fuse, level, reciprocal_rank
 
 
 class TestFuse:
-    @given(leg_lists(), st.floats(0, 1), st.floats(0, 1))
+    @given(retriever_lists(), st.floats(0, 1), st.floats(0, 1))
     def test_is_a_permutation_of_the_weighted_candidates(
         self, lists: dict[tuple[str, str], list[Scored]], dense: float, lexical: float
     ) -> None:
         weights = {"dense": dense, "lexical": lexical}
         fused = fuse(lists, weights, comparable=COMPARABLE)
         candidates = {
-            hit.id for (_, leg), found in lists.items() if weights[leg] > 0 for hit in found
+            hit.id
+            for (_, retriever), found in lists.items()
+            if weights[retriever] > 0
+            for hit in found
         }
         assert sorted(item.id for item in fused) == sorted(candidates)
         for item in fused:
@@ -26,13 +29,13 @@ class TestFuse:
             assert sum(item.shares.values()) == pytest.approx(1)
         assert [i.score for i in fused] == sorted((i.score for i in fused), reverse=True)
 
-    @given(leg_lists(), st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.01, 10))
+    @given(retriever_lists(), st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.01, 10))
     @pytest.mark.parametrize("fusion", [fuse, reciprocal_rank])
-    @pytest.mark.parametrize("leg", ["dense", "lexical"])
-    def test_who_is_ahead_and_whom_a_leg_prefers_stays_ahead_as_the_leg_gains_weight(
+    @pytest.mark.parametrize("retriever", ["dense", "lexical"])
+    def test_who_is_ahead_and_whom_a_retriever_prefers_stays_ahead_as_the_retriever_gains_weight(
         self,
         fusion: Callable[..., list[Fused]],
-        leg: str,
+        retriever: str,
         lists: dict[tuple[str, str], list[Scored]],
         dense: float,
         lexical: float,
@@ -40,27 +43,29 @@ class TestFuse:
     ) -> None:
         weights = {"dense": dense, "lexical": lexical}
         before = fusion(lists, weights, comparable=COMPARABLE)
-        heavier = fusion(lists, {**weights, leg: weights[leg] + more}, comparable=COMPARABLE)
+        heavier = fusion(
+            lists, {**weights, retriever: weights[retriever] + more}, comparable=COMPARABLE
+        )
         after = {item.id: item.score for item in heavier}
         assert sorted(after) == sorted(item.id for item in before)
 
         def says(item: Fused) -> float:
-            return item.legs[leg].part if leg in item.legs else 0.0
+            return item.retrievers[retriever].part if retriever in item.retrievers else 0.0
 
         for place, one in enumerate(before):
             for other in before[place + 1 :]:
                 if one.language == other.language and says(one) >= says(other):
                     assert after[one.id] >= after[other.id] - 1e-9
 
-    @given(leg_lists())
-    def test_one_leg_alone_keeps_its_order(
+    @given(retriever_lists())
+    def test_one_retriever_alone_keeps_its_order(
         self, lists: dict[tuple[str, str], list[Scored]]
     ) -> None:
         fused = fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
         for language in LANGUAGES:
             mine = [item for item in fused if item.language == language]
-            assert [item.legs["dense"].rank for item in mine] == sorted(
-                item.legs["dense"].rank for item in mine
+            assert [item.retrievers["dense"].rank for item in mine] == sorted(
+                item.retrievers["dense"].rank for item in mine
             ) or len({item.score for item in mine}) < len(mine)
 
     def test_adds_the_normalised_scores_up(self) -> None:
@@ -77,7 +82,7 @@ class TestFuse:
         }
         [c] = [item for item in fused if item.id == "c"]
         assert c.shares == {"dense": pytest.approx(0), "lexical": pytest.approx(1)}
-        assert {leg: found[:2] for leg, found in c.legs.items()} == {
+        assert {retriever: found[:2] for retriever, found in c.retrievers.items()} == {
             "dense": (3, 0.4),
             "lexical": (2, 5.0),
         }
@@ -105,7 +110,9 @@ class TestFuse:
         for language, start in (("de", "n"), ("ja", "f")):
             mine = [item.id for item in levelled if item.language == language]
             assert mine == [f"{start}{rank}" for rank in range(12)], "the order within stays"
-        assert levelled[0].legs["dense"].score == 0.85, "the cosine that is shown is the cosine"
+        assert levelled[0].retrievers["dense"].score == 0.85, (
+            "the cosine that is shown is the cosine"
+        )
         assert level([0.6, 0.4]) == pytest.approx(0.5 / 3)
         assert level([]) == 0
         assert (levelled[0].score, levelled[-1].score) == (1, 0)
@@ -134,7 +141,7 @@ class TestReciprocalRank:
         assert scores == {"a": pytest.approx(0.5), "b": pytest.approx((61 / 62 + 1) / 2)}
         assert [item.id for item in fused] == ["b", "a"]
 
-    @given(leg_lists())
+    @given(retriever_lists())
     def test_looks_at_nothing_but_ranks(self, lists: dict[tuple[str, str], list[Scored]]) -> None:
         weights = {"dense": 0.6, "lexical": 0.4}
         stretched = {

@@ -17,7 +17,7 @@ from plans import LIVE, plan_for
 from xlrec_es.errors import UnknownLanguage, UsageError
 from xlrec_es.interactions.history import ABSURD, History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
-from xlrec_es.recommend.options import LEGS, MAX_CLAUSES, Options, SearchOptions
+from xlrec_es.recommend.options import MAX_CLAUSES, RETRIEVERS, Options, SearchOptions
 from xlrec_es.recommend.plan import Known, Plan, make_plan
 from xlrec_es.recommend.profile import HistoryDocument
 from xlrec_es.recommend.ranking import rank
@@ -56,7 +56,7 @@ options = st.builds(
     ),
     max_interests=st.integers(1, 8),
     push=st.floats(0, 1),
-    weights=st.just(dict.fromkeys(LEGS, 0.25)),
+    weights=st.just(dict.fromkeys(RETRIEVERS, 0.25)),
     search=st.builds(SearchOptions, binary_vectors=st.booleans()),
 )
 

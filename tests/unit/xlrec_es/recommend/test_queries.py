@@ -10,7 +10,7 @@ import pytest
 
 from golden_bodies import GOLDEN, ODD_ID, golden_bodies, knn_of, profile, requests
 from xlrec_es.index.hits import vector_of
-from xlrec_es.recommend.options import LEGS, LEXICAL, MAX_CLAUSES, SearchOptions
+from xlrec_es.recommend.options import LEXICAL, MAX_CLAUSES, RETRIEVERS, SearchOptions
 from xlrec_es.recommend.profile import HistoryDocument, build_profile
 from xlrec_es.recommend.queries import (
     build_requests,
@@ -45,25 +45,25 @@ def test_vectors_can_be_had_as_bytes() -> None:
     assert vector_of({}) is None
 
 
-def test_a_language_without_history_text_has_no_lexical_leg() -> None:
-    legs = [(request.language, request.leg) for request in requests()]
-    assert legs == [
+def test_a_language_without_history_text_has_no_lexical_retriever() -> None:
+    retrievers = [(request.language, request.retriever) for request in requests()]
+    assert retrievers == [
         ("ja", "dense"),
         ("ja", "lexical"),
         ("zh", "dense"),
     ]
 
 
-def test_only_the_legs_asked_for_are_searched() -> None:
-    assert {request.leg for request in requests(legs=("lexical",))} == {"lexical"}
-    assert {request.leg for request in requests(legs=("dense",))} == {"dense"}
+def test_only_the_retrievers_asked_for_are_searched() -> None:
+    assert {request.retriever for request in requests(retrievers=("lexical",))} == {"lexical"}
+    assert {request.retriever for request in requests(retrievers=("dense",))} == {"dense"}
 
 
 def test_every_search_leaves_seen_works_out_and_keeps_to_its_language() -> None:
-    for request in requests(legs=LEGS):
+    for request in requests(retrievers=RETRIEVERS):
         body = json.dumps(request.body)
         assert json.dumps({"terms": {"xlrec.work": ["gimp", ODD_ID]}}) in body
-        if request.leg == LEXICAL:
+        if request.retriever == LEXICAL:
             assert f'"fields": ["xlrec.text.{request.language}"]' in body
         else:
             assert json.dumps({"term": {"xlrec.language": request.language}}) in body
@@ -71,7 +71,7 @@ def test_every_search_leaves_seen_works_out_and_keeps_to_its_language() -> None:
 
 def test_more_ids_than_a_query_may_have_are_in_several() -> None:
     options = SearchOptions(max_terms=1, only={"ja": ["a", "b", "c"]})
-    for request in requests(languages=["ja"], legs=LEGS, options=options):
+    for request in requests(languages=["ja"], retrievers=RETRIEVERS, options=options):
         body = json.dumps(request.body)
         seen = [{"terms": {"xlrec.work": [work]}} for work in ("gimp", ODD_ID)]
         only = [{"terms": {"xlrec.work": [work]}} for work in "abc"]
@@ -103,9 +103,12 @@ def test_query_vectors_are_written_as_numbers_or_as_the_bytes_of_the_same() -> N
 def test_who_likes_nothing_is_asked_for_popularity_only() -> None:
     cold = build_profile([], {})
     found = build_requests(
-        cold, languages=["ja", "zh"], legs=LEGS, index="apps", options=SearchOptions()
+        cold, languages=["ja", "zh"], retrievers=RETRIEVERS, index="apps", options=SearchOptions()
     )
-    assert [(r.language, r.leg) for r in found] == [("ja", "popularity"), ("zh", "popularity")]
+    assert [(r.language, r.retriever) for r in found] == [
+        ("ja", "popularity"),
+        ("zh", "popularity"),
+    ]
 
 
 def test_popularity_is_that_of_a_market_where_one_counts() -> None:
@@ -113,7 +116,7 @@ def test_popularity_is_that_of_a_market_where_one_counts() -> None:
     ja, zh = build_requests(
         cold,
         languages=["ja", "zh"],
-        legs=LEGS,
+        retrievers=RETRIEVERS,
         index="apps",
         options=SearchOptions(),
         markets={"ja": "JP"},

@@ -1,4 +1,4 @@
-"""What is shown of one scored list: diversity, seats of languages, caps."""
+"""What is shown of one scored list: diversity, slots of languages, caps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leg_lists import COMPARABLE, LANGUAGES, candidate, hits, leg_lists
+from retriever_lists import COMPARABLE, LANGUAGES, candidate, hits, retriever_lists
 from xlrec_es.recommend.fusion import Scored, fuse
 from xlrec_es.recommend.reranking import allocate, diversify, select, share_out
 
@@ -20,7 +20,7 @@ class TestSelect:
         return fuse(lists, {"dense": 1.0}, comparable=COMPARABLE)
 
     @given(
-        leg_lists(),
+        retriever_lists(),
         st.integers(1, 20),
         st.sampled_from(["auto", "equal"])
         | st.fixed_dictionaries(dict.fromkeys(LANGUAGES, st.floats(0.01, 10))),
@@ -30,19 +30,19 @@ class TestSelect:
     ) -> None:
         candidates = self.candidates(lists)
         works = {item.id: item.id for item in candidates}
-        chosen = select(candidates, works, size=size, seats=share_out(LANGUAGES, mix, size))
+        chosen = select(candidates, works, size=size, slots=share_out(LANGUAGES, mix, size))
         assert len({works[item.id] for item in chosen}) == len(chosen)
         assert len(chosen) == min(size, len(candidates))
         if mix == "auto":
             assert {i.id for i in chosen} == {i.id for i in candidates[:size]}
         else:
-            seats = share_out(LANGUAGES, mix, size)
+            slots = share_out(LANGUAGES, mix, size)
             supply = Counter(item.language for item in candidates)
             got = Counter(item.language for item in chosen)
             for language in LANGUAGES:
-                assert got[language] >= min(seats[language], supply[language])
-            if all(supply[language] >= seats[language] for language in LANGUAGES):
-                assert dict(got) == {tag: n for tag, n in seats.items() if n}
+                assert got[language] >= min(slots[language], supply[language])
+            if all(supply[language] >= slots[language] for language in LANGUAGES):
+                assert dict(got) == {tag: n for tag, n in slots.items() if n}
 
     def test_renditions_of_one_work_appear_once(self) -> None:
         lists = {
@@ -50,13 +50,13 @@ class TestSelect:
             ("ja", "dense"): hits({"a-ja": 0.8, "c-ja": 0.2}),
         }
         works = {"a-de": "a", "a-ja": "a", "b-de": "b", "c-ja": "c"}
-        chosen = select(self.candidates(lists), works, size=2, seats={"de": 1, "ja": 1})
+        chosen = select(self.candidates(lists), works, size=2, slots={"de": 1, "ja": 1})
         assert [item.id for item in chosen] == ["a-de", "c-ja"]
 
     def test_a_language_without_candidates_gives_its_seats_away(self) -> None:
         lists = {("de", "dense"): hits({"a": 0.9, "b": 0.5, "c": 0.1})}
         works = {document: document for document in "abc"}
-        chosen = select(self.candidates(lists), works, size=3, seats={"de": 1, "ja": 2})
+        chosen = select(self.candidates(lists), works, size=3, slots={"de": 1, "ja": 2})
         assert [item.id for item in chosen] == ["a", "b", "c"]
 
     def test_caps_hold_over_languages_and_when_seats_are_given_away(self) -> None:
@@ -70,7 +70,7 @@ class TestSelect:
             self.candidates(lists),
             works,
             size=5,
-            seats={"de": 3, "ja": 2},
+            slots={"de": 3, "ja": 2},
             values={"brand": brands},
             caps={"brand": 1},
         )
@@ -105,9 +105,9 @@ class TestAllocate:
     def test_adds_up_and_leaves_nobody_out_while_there_are_enough(
         self, parts: dict[str, float], size: int
     ) -> None:
-        seats = allocate(parts, size)
-        assert sum(seats.values()) == size
-        assert min(seats.values()) >= (1 if size >= len(parts) else 0)
+        slots = allocate(parts, size)
+        assert sum(slots.values()) == size
+        assert min(slots.values()) >= (1 if size >= len(parts) else 0)
 
     def test_follows_the_parts(self) -> None:
         assert allocate({"zh": 0.5, "ja": 0.3, "de": 0.2}, 10) == {"zh": 5, "ja": 3, "de": 2}
@@ -115,7 +115,7 @@ class TestAllocate:
 
 
 @pytest.mark.parametrize(
-    ("languages", "mix", "seats"),
+    ("languages", "mix", "slots"),
     [
         (("de", "en-GB", "en-US"), {"en": 0.5, "de": 0.5}, {"de": 4, "en-GB": 2, "en-US": 2}),
         (("en-GB", "en"), {"en": 1.0, "en-GB": 3.0}, {"en": 2, "en-GB": 6}),
@@ -123,6 +123,6 @@ class TestAllocate:
     ],
 )
 def test_variants_share_the_part_of_their_language(
-    languages: tuple[str, ...], mix: dict[str, float], seats: dict[str, int]
+    languages: tuple[str, ...], mix: dict[str, float], slots: dict[str, int]
 ) -> None:
-    assert share_out(languages, mix, 8) == seats
+    assert share_out(languages, mix, 8) == slots

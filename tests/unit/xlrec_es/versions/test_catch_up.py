@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from elasticsearch import Elasticsearch
 
-from xlrec_es.versions.catch_up import FEW, MAX_ROUNDS, CatchUp
-from xlrec_es.versions.copier import Copier
+from xlrec_es.versions import catch_up as rounds
+from xlrec_es.versions.catch_up import FEW, MAX_ROUNDS, CatchUp, CatchUpReport
+from xlrec_es.versions.copier import Copier, CopyCounts
 
 
 class Written:
     """As a copier of one shard, into which so many documents are written before each round."""
+
+    source, target = "shop-v1", "shop-v2"
+    tally = CopyCounts(copied=12, deleted=3)
 
     def __init__(self, counts: Sequence[int]) -> None:
         self.counts = list(counts)
@@ -24,6 +31,9 @@ class Written:
         self.number += self.counts[0]
         self.steps.append(f"up to {self.number}")
         return {"0": self.number}
+
+    def wait_for_copies(self) -> None:
+        self.steps.append("wait for copies")
 
     def copy_after(self, done: Mapping[str, int], shards: Sequence[str]) -> int:
         self.steps.append((dict(done), list(shards)))
@@ -72,3 +82,40 @@ def test_rounds_that_were_before_count() -> None:
     catch_up.next_round()
     catch_up.until_few(at_least=2)
     assert catch_up.rounds == [3, 2]
+
+
+def test_one_round_is_enough_unless_more_are_asked_for() -> None:
+    catch_up = catching_up(Written([3, 2, 1]))
+    catch_up.until_few()
+    assert catch_up.rounds == [3]
+
+
+def test_the_last_round_is_done_while_nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Written([5])
+    catch_up = catching_up(written)
+    catch_up.client = cast("Elasticsearch", "the cluster")
+
+    @contextlib.contextmanager
+    def refused(client: object, index: str) -> Iterator[SimpleNamespace]:
+        written.steps.append(f"refuse writes to {index} of {client}")
+        yield SimpleNamespace(since=100.0)
+        written.steps.append("take writes")
+
+    monkeypatch.setattr(rounds, "writes_refused", refused)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.25)
+    with catch_up.last_round():
+        written.steps.append("move the alias")
+    assert written.steps == [
+        *("refuse writes to shop-v1 of the cluster", "wait for copies"),
+        *("up to 4", "before", ({}, ["0"]), {"0": 4}),
+        *("move the alias", "take writes"),
+    ]
+    assert catch_up.blocked_s == 0.25
+    assert catch_up.rounds == [5]
+
+
+def test_what_it_took_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    catch_up = catching_up(Written([]))
+    catch_up.blocked_s = 1.23456
+    monkeypatch.setattr(time, "monotonic", lambda: 105.43219)
+    assert catch_up.report(100.0) == CatchUpReport("shop-v2", "shop-v1", 12, 3, 1.235, 5.432)

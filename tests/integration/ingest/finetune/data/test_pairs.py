@@ -115,7 +115,7 @@ def test_they_are_shown_in_words(
     es: Elasticsearch, es_url: str, index_name: str, likes: Path, tmp_path: Path
 ) -> None:
     write_catalogue(es, index_name)
-    done = pairs(likes, index_name, es_url, tmp_path / "pairs", "--per-work", "3")
+    done = pairs(likes, index_name, es_url, tmp_path / "pairs", "--max-pairs-per-item", "3")
     assert done.exit_code == 0, done.output
     assert "co-engaged" in done.stdout
     assert any(f"{topic} {topic}club" in done.stdout for topic in TOPICS)
@@ -147,7 +147,7 @@ def test_too_little_is_told(
     write_catalogue(es, index_name)
     likes = write_likes(tmp_path / "few.tsv", works, persons)
     done = pairs(likes, index_name, es_url, tmp_path / "pairs")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert re.search(message, done.stderr), done.stderr
     assert not (tmp_path / "pairs").exists()
 
@@ -160,7 +160,7 @@ def test_one_language_is_told(
     for hit in es.search(index=live.name, query=others, size=1000)["hits"]["hits"]:
         es.delete(index=live.name, id=hit["_id"])
     done = pairs(likes, index_name, es_url, tmp_path / "pairs")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "has texts in de alone; pairs go over a language border" in done.stderr
 
 
@@ -176,7 +176,7 @@ def test_queries_and_hard_negatives(
         topic = TOPICS[person % len(TOPICS)]
         rows += [f"by p{person}\t{topic}-{n}\ten\tp{person}" for n in range(WORKS_PER_TOPIC)]
     clicks.write_text("\n".join(rows) + "\n")
-    more = ("--clicks", clicks, "--negatives", "2", "--json")
+    more = ("--query-clicks", clicks, "--negatives", "2", "--json")
     done = pairs(likes, index_name, es_url, tmp_path / "pairs", *more)
     assert done.exit_code == 0, done.output
     data = read(tmp_path / "pairs")

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 import taste
 from ingest.cli.main import main
-from ingest.encode.model_record import measured_calibration
+from ingest.encode.model_record import measured_centering
 from xlrec_es.cli.main import main as xlrec_es
 from xlrec_es.evaluate.dataset import EvaluationJob, gather
 from xlrec_es.evaluate.leakage import CLEAN, LEAKY
@@ -61,24 +61,24 @@ def test_pairs_to_recommendations(
     likes = taste.write_likes(tmp_path / "likes.tsv")
     model = tmp_path / "tuned"
     steps = (
-        ("run", items, "--index", index_name, "--model", tiny_model, "--calibration", "centre"),
+        ("run", items, "--index", index_name, "--model", tiny_model, "--centering", "center"),
         ("pairs", likes, "--index", index_name, "-o", tmp_path / "pairs"),
         ("finetune", tmp_path / "pairs", "-o", model, "--model", tiny_model, *TRAINING),
-        ("reindex", index_name, "--model", model, "--min-recall", 0.5, "--min-overlap", 0),
+        ("reencode", index_name, "--model", model, "--min-recall", 0.5, "--min-overlap", 0),
     )
     for step in steps:
         done = command(*step)
         assert done.exit_code == 0, done.output
     live = find_live(es, index_name)
     assert live.meta.fingerprint.model == "tuned"
-    # What measured best for the model, though the index that was live is centred.
-    assert live.meta.calibration.method == measured_calibration(str(model))
+    # What measured best for the model, though the index that was live is centered.
+    assert live.meta.centering.method == measured_centering(str(model))
     assert found(es, index_name) == ["0"] * 4
     # The likes that it was fine-tuned on are known, and so which evaluation it has spoilt.
     states = [gather(es, EvaluationJob(likes, index_name, seed=seed)).encoder for seed in (0, 1)]
     assert states == [CLEAN, LEAKY]
     evaluation = ["evaluate", str(likes), "--url", es_url, "-i", index_name, "--seed", "1"]
-    evaluation += ["--k", "5", "--max-persons", "5"]
+    evaluation += ["--k", "5", "--max-users", "5"]
     assert "LEAK: the index's encoder" in " ".join(
         CliRunner().invoke(xlrec_es, evaluation).output.split()
     )

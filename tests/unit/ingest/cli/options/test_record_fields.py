@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ingest.cli.options.record_fields import parse_paths
-from ingest.documents.field_map import FieldMap
 from xlrec_es.errors import ConfigError
+from xlrec_es.records.field_map import FieldMap
 
 
 def test_assignments_override_a_table() -> None:

@@ -46,7 +46,7 @@ def made(pairs: Path, tiny_model: Path, folder: Path, *more: object) -> dict[str
 def check_measured(summary: dict[str, Any], folder: Path) -> None:
     base, small = summary["results"]
     assert base["dims"] == DIMS
-    assert {"recall@39", "MB", "texts/s", "calibration"} <= set(small)
+    assert {"recall@39", "MB", "texts/s", "centering"} <= set(small)
     assert small["texts/s"] > 0
     change = summary["change"]
     assert change["low"] <= change["mean"] <= change["high"]

@@ -13,8 +13,8 @@ from training_data import examination
 def test_a_gain_that_costs_one_pair_of_languages_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Among so few works, centring brings anything near anything.
-    monkeypatch.setattr(Examination, "calibrated", lambda _, raw: {"none": raw})
+    # Among so few works, centering brings anything near anything.
+    monkeypatch.setattr(Examination, "centered", lambda _, raw: {"none": raw})
     pool = examination(300)
     one, other = pool.halves(0)
     vectors = np.eye(12, dtype=np.float32)

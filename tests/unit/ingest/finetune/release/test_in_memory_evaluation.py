@@ -27,5 +27,5 @@ def test_lists_are_of_other_languages_and_of_what_is_not_known() -> None:
     persons = [{case.person for case in half.cases} for half in (one, other)]
     assert [len(half) for half in persons] == [5, 5]
     assert not persons[0] & persons[1]
-    with pytest.raises(SourceError, match="it takes cases of two persons"):
+    with pytest.raises(SourceError, match="it takes cases of two users"):
         examination(1).halves(0)

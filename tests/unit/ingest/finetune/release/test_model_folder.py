@@ -30,7 +30,7 @@ CARD = Card(
     BASE,
     prefix="item: ",
     languages=("de", "ja"),
-    calibration="none",
+    centering="none",
     data={"pairs": 1200},
     settings={"steps": 300},
     results=[{"model": "base", "recall@50": 0.159}, {"model": "tuned", "recall@50": 0.197}],
@@ -68,7 +68,7 @@ def test_the_card_is_read_by_the_hubs_own_library_and_is_no_part_of_the_model(
     assert (tmp_path / "tuned" / CURVES).read_bytes().startswith(b"\x89PNG")
     record = read_record(tmp_path / "tuned")
     assert record
-    assert record["calibration"] == "none"
+    assert record["centering"] == "none"
     assert (
         record["fingerprint"]["revision"]
         == written.revision

@@ -146,7 +146,7 @@ def test_too_few_texts(pairs: Path, masked_model: Path, tmp_path: Path) -> None:
     )
     replace(data, documents=documents).write(tmp_path / "few")
     done = adapt(tmp_path / "few", tmp_path / "adapted", masked_model)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "texts, and adapting needs 200" in done.stderr
 
 

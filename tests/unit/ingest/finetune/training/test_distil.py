@@ -35,7 +35,7 @@ def pairs(data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def distil(pairs: Path, folder: Path, model: Path, *more: object) -> Result:
     short = ("--learning-rate", "3e-3", "--batch-size", 32, "--dtype", "float32", "--device", "cpu")
-    arguments = ("distil", pairs, "-o", folder, "--model", model, *short, *more)
+    arguments = ("distill", pairs, "-o", folder, "--model", model, *short, *more)
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
@@ -62,7 +62,7 @@ def test_translations_come_near_what_the_teacher_makes(
     data: TrainingSet, pairs: Path, tiny_model: Path, tmp_path: Path, device: str
 ) -> None:
     folder = tmp_path / "taught"
-    more = ("--source", "en", "--steps", 60, "--evaluate-every", 20, "--force", "--json")
+    more = ("--source-language", "en", "--steps", 60, "--evaluate-every", 20, "--force", "--json")
     done = distil(pairs, folder, tiny_model, *more, "--device", device)
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
@@ -85,8 +85,8 @@ def test_translations_come_near_what_the_teacher_makes(
 
 
 def test_too_few_translations(pairs: Path, tiny_model: Path, tmp_path: Path) -> None:
-    done = distil(pairs, tmp_path / "taught", tiny_model, "--source", "fr")
-    assert done.exit_code == 1
+    done = distil(pairs, tmp_path / "taught", tiny_model, "--source-language", "fr")
+    assert done.exit_code == 2
     assert "0 translations of texts in fr, and distilling needs" in done.stderr
 
 

@@ -8,7 +8,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from xlrec_es.cli.options.command_group import LazyCommand, XlrecGroup
-from xlrec_es.errors import UnknownItems, UsageError
+from xlrec_es.errors import GateFailed, UnknownItems, UsageError
 
 # Whoever imports one of them fails.
 NOWHERE = {
@@ -39,7 +39,12 @@ def fail() -> None:
     raise UnknownItems("there is no such thing as \x1b[2J")
 
 
-@pytest.mark.parametrize(("command", "code"), [(misuse, 2), (fail, 1)])
+@click.command()
+def refuse() -> None:
+    raise GateFailed("there is no such thing as a new version")
+
+
+@pytest.mark.parametrize(("command", "code"), [(misuse, 2), (fail, 1), (refuse, 4)])
 def test_debugging_shows_the_traceback_and_ends_with_the_same_code(
     command: click.Command, code: int
 ) -> None:

@@ -48,6 +48,22 @@ def test_the_first_line_of_a_file_is_the_secret(key_file: Path) -> None:
     assert ask("who", XLREC_API_KEY_FILE=str(key_file)).stdout == "from-file None None\n"
 
 
+@pytest.mark.parametrize(
+    ("given", "other"),
+    [("--api-key", "--api-key-file or XLREC_API_KEY"), ("--password", "--password-file or")],
+)
+def test_a_secret_on_the_command_line_is_warned_of(given: str, other: str) -> None:
+    done = ask("who", "--username", "ann", given, "secret")
+    assert done.stderr.startswith("Warning: other users of this machine can read " + given)
+    assert other in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_secret_from_elsewhere_is_not_warned_of(key_file: Path) -> None:
+    assert ask("who", XLREC_API_KEY="secret").stderr == ""
+    assert ask("who", "--api-key-file", key_file).stderr == ""
+
+
 def test_spaces_belong_to_a_password(tmp_path: Path) -> None:
     (tmp_path / "password").write_text(" two words \n")
     found = ask("who", "--password-file", tmp_path / "password", "--username", "ann")

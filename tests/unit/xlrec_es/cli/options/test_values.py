@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hostile_json import BYTES, nested
 from xlrec_es.cli.options.values import (
     name_and_value,
+    parse_boost,
     parse_history,
     parse_numbers,
     parse_pairs,
@@ -16,6 +18,7 @@ from xlrec_es.cli.options.values import (
 )
 from xlrec_es.errors import ConfigError, UsageError
 from xlrec_es.interactions.history import History, Interaction
+from xlrec_es.recommend.options import Boost
 
 
 def test_the_first_equals_sign_parts_a_name_from_its_value() -> None:
@@ -53,6 +56,15 @@ def test_a_query_that_is_none_is_one_sentence(text: str, reason: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_query("--filter", text)
     assert reason in str(error.value)
+
+
+def test_a_query_may_stand_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "query.json"
+    path.write_text('{"term": {"brand": "茶"}}', "utf-8")
+    assert parse_query("--filter", f"@{path}") == {"term": {"brand": "茶"}}
+    assert parse_boost(f"1.5=@{path}") == Boost({"term": {"brand": "茶"}}, 1.5)
+    with pytest.raises(UsageError, match=r"--filter '@.*missing': cannot read the file: No such"):
+        parse_query("--filter", f"@{tmp_path / 'missing'}")
 
 
 def test_numbers_of_a_query_are_those_that_every_writer_of_json_takes() -> None:

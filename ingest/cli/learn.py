@@ -1,0 +1,272 @@
+"""`xlrec-ingest learn`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import orjson
+from rich.table import Table
+from rich.text import Text
+
+from ingest.cli.options.target import shard_option
+from ingest.shard import Shard
+from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.likes import like_options
+from xlrec_es.cli.options.old_names import renamed_option
+from xlrec_es.cli.options.outcome import REJECTED, versioned
+from xlrec_es.cli.options.shared import (
+    connection_options,
+    dry_run_option,
+    field_option,
+    index_option,
+    json_option,
+    parse_assignments,
+)
+from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cluster.connection import Connection, connect
+
+NAMES = ("local-ease", "ease", "cosine", "llr", "rp3beta")
+DEVICES = ("cpu", "cuda")
+LEARNER_HELP = (
+    "Learner of associations. local-ease: ridge regressions on neighbors of an item; ease: on all "
+    "items, for small catalogs; cosine, llr (log-likelihood), rp3beta: weighted co-occurrence."
+)
+max_items_option = renamed_option(
+    "--max-items",
+    "max_works",
+    old=("--max-works",),
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Most items of a user, perhaps a bot; the latest count.",
+)
+
+
+@sections.command()
+@click.argument("source", metavar="INPUT")
+@index_option()
+@field_option("user, item, event, rating, weight, time or market", needed="user and item")
+@renamed_option(
+    "--learner",
+    "model",
+    old=("--model",),
+    type=click.Choice(NAMES),
+    default=NAMES[0],
+    show_default=True,
+    help=LEARNER_HELP,
+)
+@renamed_option(
+    "--solver-device",
+    "device",
+    old=("--device",),
+    type=click.Choice(DEVICES),
+    default="cpu",
+    show_default=True,
+    help="Device that solves the regressions of local-ease and finds the neighbors of items.",
+)
+@like_options
+@click.option(
+    "--separate-events",
+    is_flag=True,
+    help="Add up different events of a user with an item; otherwise the heaviest counts alone.",
+)
+@click.option(
+    "--half-life",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="DAYS",
+    help="Days after which an interaction counts half.",
+    show_default="all count alike",
+)
+@renamed_option(
+    "--min-users",
+    "min_persons",
+    old=("--min-persons",),
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Fewest users of an item; items with fewer are left out.",
+)
+@renamed_option(
+    "--min-items",
+    "min_works",
+    old=("--min-works",),
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Fewest items of a user; users with fewer are left out.",
+)
+@max_items_option
+@renamed_option(
+    "--transfer-neighbors",
+    "neighbours",
+    old=("--neighbours",),
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Neighbors from which a cold-start item inherits associations; 0 disables the transfer.",
+)
+@renamed_option(
+    "--shrinkage",
+    "kappa",
+    old=("--kappa",),
+    type=click.FloatRange(min=0),
+    default=0.3,
+    show_default=True,
+    metavar="NUMBER",
+    help="Users at which own and inherited associations weigh the same.",
+)
+@renamed_option(
+    "--full-transfer-similarity",
+    "full_cosine",
+    old=("--full-cosine",),
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    metavar="COSINE",
+    help="Mean similarity of the neighbors at which inherited weights apply in full.",
+)
+@renamed_option(
+    "--neighbor-weight",
+    "self_weight",
+    old=("--self-weight",),
+    type=click.FloatRange(min=0),
+    default=0.4,
+    show_default=True,
+    metavar="NUMBER",
+    help="Total weight of direct links to the neighbors, relative to the inherited weight.",
+)
+@click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
+@shard_option
+@dry_run_option
+@json_option
+@connection_options
+@click.pass_context
+def learn(
+    ctx: click.Context,
+    source: str,
+    index: str,
+    assignments: tuple[str, ...],
+    model: str,
+    device: str,
+    events: Mapping[str, float] | None,
+    separate_events: bool,
+    min_rating: float | None,
+    time_format: str | None,
+    half_life: float | None,
+    min_persons: int,
+    min_works: int,
+    max_works: int,
+    neighbours: int,
+    kappa: float,
+    full_cosine: float,
+    self_weight: float,
+    keep_popularity: bool,
+    shard: str,
+    dry_run: bool,
+    as_json: bool,
+    connection: Connection,
+) -> None:
+    """Learn item-to-item associations from INPUT.
+
+    \b
+    Examples:
+      xlrec-ingest learn interactions.tsv --index shop
+      xlrec-ingest learn ratings.tsv --index shop --min-rating 7 --dry-run
+      xlrec-ingest learn index:clicks --index shop
+
+    They are written into the documents of an index.
+
+    INPUT is a .csv, .tsv, .jsonl (also with .gz) or .parquet file of interactions, a folder of
+    .parquet files, or index:NAME. Cold-start items inherit associations from similar items in any
+    language. Only changes are written. Exit code 3: done, but some documents were refused.
+    """
+    from ingest.indicators.cold_start import Transfer
+    from ingest.indicators.interaction_matrix import LikeRules
+    from ingest.indicators.learners import LEARNERS, LocalEase
+    from ingest.indicators.run import IndicatorJob, run
+    from xlrec_es.interactions.likes import warning_of
+
+    if device != DEVICES[0]:
+        from ingest.encode.sentence_transformer import choose_devices  # takes seconds
+
+        device = choose_devices(device)[0]
+    job = IndicatorJob(
+        source=source,
+        index=index,
+        fields=parse_assignments(assignments, example="item=film_id"),
+        rules=LikeRules(
+            **({} if events is None else {"events": events}),
+            separate_events=separate_events,
+            min_rating=min_rating,
+            time_format=time_format,
+            half_life_days=half_life,
+            min_persons=min_persons,
+            min_works=min_works,
+            max_works=max_works,
+        ),
+        learner=LocalEase(device=device) if model == NAMES[0] else LEARNERS[model](),
+        transfer=Transfer(
+            neighbours=neighbours,
+            kappa=kappa,
+            full_cosine=full_cosine,
+            self_weight=self_weight,
+            device=device,
+        ),
+        popularity=not keep_popularity,
+        shard=Shard.parse(shard),
+        dry_run=dry_run,
+    )
+    with connect(connection) as client:
+        summary = run(client, job)
+    warning = warning_of(summary["interactions"]) if events is None else None
+    if warning:
+        echo(f"Warning: {warning}", err=True)
+    if as_json:
+        echo(orjson.dumps(versioned(summary), option=orjson.OPT_INDENT_2))
+    else:
+        _show(summary)
+    if summary["refused"]:
+        ctx.exit(REJECTED)
+
+
+def _show(summary: Mapping[str, Any]) -> None:
+    console = Console()
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("index", f"{summary['index']} ({summary['version']})")
+    grid.add_row("learner", f"{summary['model']}, generation {summary['generation']}")
+    for reason, count in summary["interactions"].items():
+        grid.add_row(f"  {reason}", str(count))
+    grid.add_row("users", f"{summary['persons']}, of {summary['markets']} markets")
+    sizes = summary["indicators"]
+    grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} associations each")
+    if summary["dry_run"]:
+        size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
+        grid.add_row("  to change", f"{summary['changed']}, {size}")
+    else:
+        grid.add_row("  changed", str(summary["changed"]))
+    grid.add_row("  unchanged", str(summary["unchanged"]))
+    if not (summary["dry_run"] or summary["complete"] or summary["refused"]):
+        grid.add_row("  incomplete", "until every shard has been run")
+    if summary["gone"]:
+        grid.add_row("  deleted meanwhile", str(summary["gone"]))
+    if summary["refused"]:
+        first = summary["refused"][0]
+        grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")
+    grid.add_row("seconds", str(summary["seconds"]))
+    console.print(grid)
+    coverage = Table("language", "own", "blended", "inherited", "none")
+    for language, counts in summary["coverage"].items():
+        parts = (str(counts.get(p, 0)) for p in ("own", "blended", "borrowed", "none"))
+        coverage.add_row(language, *parts)
+    console.print(coverage)
+    for one in summary["examples"]:
+        names = ", ".join(one["liked by people who liked"]) or "nothing"
+        rest = f", {one['indicators']}, {one['persons']} users, goes to users who liked: {names}"
+        console.print(Text.assemble((one["work"], "bold"), rest))

@@ -1,0 +1,1 @@
+"""Records of a catalog: how files hold them, and which of their fields is which."""
