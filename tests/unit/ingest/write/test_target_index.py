@@ -14,7 +14,6 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from ingest.documents.document import Deletion, Document
-from ingest.sources.record import Record
 from ingest.write import target_index
 from ingest.write.target_index import Compared, Earlier, Target
 from made_versions import META
@@ -23,6 +22,7 @@ from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.records.record import Record
 from xlrec_es.vectors.vector import pack
 
 FINGERPRINT = META.fingerprint.digest
