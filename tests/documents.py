@@ -34,31 +34,6 @@ BUDGETS = {
 LOOKED_UP = {"xlrec_es/CLI.md", "ingest/CLI.md", "xlrec_es/CHANGELOG.md"}
 """Without a budget: two are generated, one grows with every release."""
 
-BANNED = {
-    r"\bpersons?\b": "user",
-    r"\b(who|whom)ever\b": "user",
-    r"\blikes\.tsv\b": "interactions.tsv",
-    r"\brenditions?\b": "language version",
-    r"\blegs?\b": "retriever",
-    r"\bseats?\b": "slots",
-    r"\b(borrow|lend)(s|ed|ing|ers?)?\b": "cold-start transfer, inherit",
-    r"\bbeyond the noise\b": "statistically significant",
-    r"\bcalibrat": "language centering",
-    r"\breckon": "estimate",
-    r"\bmended\b": "fixed",
-    r"\bset aside\b": "rejected",
-    r"\banew\b": "again",
-    r"\bloopback\b": "localhost",
-    r"\blicence": "license",
-    r"\bcatalogue": "catalog",
-    r"\bneighbour": "neighbor",
-    r"\bcentr(e|ed|ing)\b": "center",
-    r"\bdistils?\b": "distill",
-    r"(normal|recogn|optim|summar|quant|minim|maxim)is(e|ed|es|ing|ation)\b": "-ize",
-    r"(?<![\w.\])])-?\.\d": "a leading zero",
-}
-"""Patterns that prose does not have, by the word that stands in their place; code may."""
-
 GENERATED = {"xlrec_es/CLI.md", "ingest/CLI.md"}
 OF_THE_SAMPLE = "xlrec_es/sample/ATTRIBUTION.md"  # of the data, and beside it
 

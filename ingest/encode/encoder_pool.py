@@ -103,7 +103,7 @@ class _Process:
             return self.executor.submit(function, *arguments).result()
         except BrokenProcessPool as error:
             raise EncoderError(
-                f"the encoder's process on {self.device} has ended; if somebody killed it, it was "
+                f"the encoder's process on {self.device} has ended; if it was killed, it was "
                 "perhaps the system, for want of memory. What was acknowledged is in the index; "
                 "run again with --resume, or with fewer devices (--device)"
             ) from error

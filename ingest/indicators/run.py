@@ -100,7 +100,7 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())
         raise SourceError(
             f"no interaction of {job.source} counts ({counted or 'it is empty'}); nothing is "
-            "written. See that items are ids of works or documents of the index"
+            "written. See that items are ids of items or documents of the index"
         )
     blend = learn(job, likes, catalogue)
     works = shard_of(job, likes)

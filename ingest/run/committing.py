@@ -92,7 +92,7 @@ class Committer:
         most = self.job.max_rejects
         if most is not None and self.tally.rejected > most:
             raise TooManyRejects(
-                f"{self.tally.rejected} records were rejected, more than --max-rejects {most}; "
+                f"{self.tally.rejected} records are rejected, more than --max-rejects {most}; "
                 f"{self.rejects.path} says why. What is in the index stays"
             )
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.index.indicators import Neighbour
 
 
+_SOURCES = {"": "not learned", "borrowed": "inherited"}  # other words of documents stay
+
+
 @sections.command()
 @click.argument("item", metavar="ID")
 @index_option()
@@ -50,8 +53,9 @@ def inspect(item: str, index: str, size: int, as_json: bool, connection: Connect
         echo(json.dumps(versioned(dataclasses.asdict(found)), ensure_ascii=False, indent=2))
         return
     console = Console()
+    kind = _SOURCES.get(found.provenance or "", found.provenance)
     learned = (
-        f" ({found.language}): associations {found.provenance or 'not learned'}, from "
+        f" ({found.language}): associations {kind}, from "
         f"{found.evidence:.0f} users, generation {found.generation or '-'}"
     )
     console.print(Text.assemble((found.title or found.id, "bold"), learned))

@@ -318,9 +318,9 @@ class BulkWriter:
         self._uuid = self._uuid or uuid
         if uuid != self._uuid:
             raise IndexUnusable(
-                f"{self._index} was deleted and created again by another program while it was "
-                "written to; nothing more is written into it. See whether it is as it should be, "
-                "and run this again"
+                f"{self._index} was deleted and made again elsewhere while it was written "
+                "to; nothing more is written into it. See whether it is as it should be, and run "
+                "this again"
             )
 
     def _halve(self, operations: Sequence[Operation[D]], reason: str) -> _Outcome[D]:

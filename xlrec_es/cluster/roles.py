@@ -73,6 +73,7 @@ ROLES = {
                 "similar",
                 "query",
                 "inspect",
+                "init",
                 "evaluate",
                 "compare-logs",
                 "index list",

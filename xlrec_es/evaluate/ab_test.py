@@ -138,7 +138,7 @@ def compare_variants(
         Ready to be written as JSON. Whoever saw both variants is counted, and left out.
 
     Raises:
-        UsageError: Not two variants, or nobody saw one of them alone.
+        UsageError: Not two variants, or no user saw one of them alone.
     """
     if len(shown) != 2:
         found = ", ".join(sorted(shown))
@@ -149,7 +149,7 @@ def compare_variants(
     groups = {name: shown[name].of(seen[name] - both) for name in names}
     for name, (clicked, _, _) in groups.items():
         if not len(clicked):
-            raise UsageError(f"nobody saw {name!r} alone: give each user one variant")
+            raise UsageError(f"no user saw {name!r} alone: give each user one variant")
     first, second = (groups[name] for name in names)
     gap = difference_of_groups(second[:2], first[:2], seed=seed)
     return {

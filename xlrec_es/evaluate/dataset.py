@@ -184,7 +184,7 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
         only = _only(pool, pool.works)
         if _most(only) > MAX_TERMS:
             raise UsageError(
-                f"{_most(only)} works of one language are {_TOO_MANY}: ingest each work in one "
+                f"{_most(only)} items of one language are {_TOO_MANY}: ingest each item in one "
                 "language into an index of its own"
             )
         options = replace(options, search=replace(options.search, only=only))

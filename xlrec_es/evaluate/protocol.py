@@ -111,7 +111,7 @@ def split(
     if not 0 < part < 1:
         raise UsageError(f"the part that is held out is {part}; use a number between 0 and 1")
     if not 0 <= cold < 1:
-        raise UsageError(f"the part of the works made cold is {cold}; use 0, or less than 1")
+        raise UsageError(f"the part of the items made cold is {cold}; use 0, or less than 1")
     parts = _split(likes, method, part, seed)
     if not cold:
         return parts
@@ -220,9 +220,9 @@ def split_cases(
     cases = make_cases(learned, languages, held_out=hidden, min_history=min_history)
     if not cases:
         raise SourceError(
-            f"nothing to evaluate: of {len(likes.persons)} users with {len(likes)} likes, none "
-            f"has {min_history} likes in one language and a held-out one that is not to be had in "
-            "it; where most works are in several languages, use --language-versions one"
+            f"nothing to evaluate: of {len(likes.persons)} users with {len(likes)} interactions, "
+            f"none has {min_history} in one language and a held-out one with an item that is not "
+            "in it; where most items are in several languages, use --language-versions one"
         )
     return sampled(cases, max_persons, seed=parts.seed)
 

@@ -159,7 +159,7 @@ def _refuse(material: Material) -> None:
     persons = len({case.person for case in material.cases})
     if persons < FEW_PERSONS:
         raise UsageError(
-            f"{persons} users have a case; to learn weights takes {FEW_PERSONS} or more"
+            f"{persons} users have a test case; to learn weights takes {FEW_PERSONS} or more"
         )
 
 

@@ -54,14 +54,14 @@ def put_back(client: Elasticsearch, index: str) -> None:
     if not note:
         return
     with friendly_errors(client):
-        if body["settings"].get(_SETTING, _NONE) == _NONE:
+        if _pipeline(body) == _NONE:
             client.indices.put_settings(index=index, settings={_SETTING: note["pipeline"]})
         client.indices.put_mapping(index=index, meta=_without_note(body))
 
 
 def _take_off(client: Elasticsearch, index: str) -> None:
     body = _body(client, index)
-    pipeline = body["settings"].get(_SETTING, _NONE)
+    pipeline = _pipeline(body)
     if pipeline == _NONE:
         return  # it has none, or an attempt that was killed has noted which
     note = {"index": body["settings"]["index.uuid"], "pipeline": pipeline}
@@ -73,6 +73,10 @@ def _take_off(client: Elasticsearch, index: str) -> None:
 def _body(client: Elasticsearch, index: str) -> Mapping[str, Any]:
     with friendly_errors(client):
         return client.indices.get(index=index, flat_settings=True).body[index]  # type: ignore[no-any-return]
+
+
+def _pipeline(body: Mapping[str, Any]) -> str:
+    return body["settings"].get(_SETTING) or _NONE  # null where a template's was declined
 
 
 def _note(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -116,7 +116,7 @@ def check_values(client: Elasticsearch, index: str, body: Mapping[str, Any]) -> 
 
 
 def _check_pipeline(index: str, settings: Mapping[str, Any]) -> None:
-    pipeline = settings.get("index.final_pipeline", "_none")
+    pipeline = settings.get("index.final_pipeline") or "_none"  # null where it was declined
     if pipeline != "_none":
         raise IndexUnusable(
             f"{index} has a final pipeline, {pipeline}, through which Elasticsearch sends each "

@@ -7,7 +7,7 @@ policy, blocks and hiding are taken off.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -47,7 +47,11 @@ def create(
         ClusterError: The cluster does not answer, or refuses (the name is taken, say).
     """
     wanted = dict(aliases or {})
-    _check(index, wanted, body, _foreseen(client, index))
+    foreseen = _foreseen(client, index)
+    _check(index, wanted, body, foreseen)
+    # In the request itself, as a kill right after it would leave what was to be taken off.
+    declined = _foreign_settings(body["settings"], _flat(foreseen.get("settings", {})))
+    body = {**body, "settings": {**body["settings"], **dict.fromkeys(declined)}}
     try:
         with friendly_errors(client):
             client.indices.create(index=index, aliases=wanted, **body)
@@ -70,7 +74,7 @@ def create(
 
 
 def _foreseen(client: Elasticsearch, index: str) -> Mapping[str, Any]:
-    """The aliases and mappings that templates would give it, as far as a key may ask for that."""
+    """What templates would give it: aliases, mappings and settings, as far as a key may ask."""
     try:
         found = client.indices.simulate_index_template(name=index).body
         if "template" in found:
@@ -84,11 +88,13 @@ def _foreseen(client: Elasticsearch, index: str) -> Mapping[str, Any]:
             raise
     aliases: dict[str, Any] = {}
     mappings: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for template in sorted(older, key=lambda one: one.get("order", 0)):
         if any(fnmatchcase(index, pattern) for pattern in template["index_patterns"]):
             aliases |= template.get("aliases", {})
             mappings |= template.get("mappings", {})
-    return {"aliases": aliases, "mappings": mappings}
+            settings |= dict.fromkeys(_flat(template.get("settings", {})))
+    return {"aliases": aliases, "mappings": mappings, "settings": settings}
 
 
 def _check(
@@ -126,8 +132,8 @@ def _advice(index: str) -> str:
     )
 
 
-def _foreign_settings(asked: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
-    """Of the settings that an index got, those that nobody asked for and that would do harm."""
+def _foreign_settings(asked: Mapping[str, Any], made: Iterable[str]) -> list[str]:
+    """Of the settings that an index gets, those that nobody asked for and that would do harm."""
     own = _flat({"index": asked.get("index", {})}) | {
         name if name.startswith("index.") else f"index.{name}"
         for name in _flat({n: value for n, value in asked.items() if n != "index"})

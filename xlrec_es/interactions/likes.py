@@ -194,7 +194,7 @@ def _refuse_nothing(path: Path, report: Counter[str], works: tuple[str, ...]) ->
         example = f" (such as {works[0]!r})" if works else ""
         raise SourceError(
             f"none of the {report['rows']} interactions of {path} has an item that the index "
-            f"has{example}; items are ids of works or documents: --field item=NAME"
+            f"has{example}; items are ids of items or documents: --field item=NAME"
         )
 
 

@@ -144,7 +144,7 @@ def _open_to(account: Account, node: NodeFolder, owner: Owner | None) -> None:
     if not account.may_enter(node.path):
         raise NodeError(
             f"Elasticsearch does not run as root, and {account.name}, who runs it instead, cannot "
-            f"enter {node.path}; choose a folder that everybody can enter, such as "
+            f"enter {node.path}; choose a folder that all users can enter, such as "
             f"{default_folder()}"
         )
 

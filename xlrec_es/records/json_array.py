@@ -73,8 +73,8 @@ class JsonArraySource:
             elements = exact_json.loads_all(text.removeprefix(b"\xef\xbb\xbf"))
         except InvalidJson as error:
             raise SourceError(
-                f"cannot read {self.name} as one JSON array: it is {error}; as JSON Lines, such a "
-                "record is rejected and the others are read"
+                f"cannot read {self.name} as one JSON array: it is {error}; as JSON Lines, what is "
+                "wrong is rejected and the others are read"
             ) from error
         for number, element in enumerate(elements, 1):
             if number > after:

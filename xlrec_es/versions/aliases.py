@@ -157,8 +157,8 @@ def change_aliases(client: Elasticsearch, change: AliasChange) -> None:
         if now == change.live:
             raise
         raise AliasMoved(
-            f"somebody else moved {change.name} meanwhile: it stands for {now or 'nothing'} now, "
-            f"not for {change.live or 'nothing'}; nothing was changed. Look again with: "
+            f"{change.name} was moved meanwhile: it stands for {now or 'nothing'} now, not "
+            f"for {change.live or 'nothing'}; nothing was changed. Look again with: "
             f"xlrec-es index list {change.name}",
             live=now,
         ) from error

@@ -163,9 +163,9 @@ def assemble(
         pairs = pa.concat_tables([pairs, _click_pairs(clicks, documents, works, job.seed)])
     if pairs.num_rows < MIN_PAIRS:
         raise SourceError(
-            f"{pairs.num_rows} pairs of works over language borders, and fine-tuning needs "
-            f"{MIN_PAIRS}: more interactions are needed, of users who like works in several "
-            f"languages, or a lower --min-pair-users (now {job.min_persons})"
+            f"{pairs.num_rows} pairs across languages, and fine-tuning needs {MIN_PAIRS}: more "
+            "interactions are needed, of users who like items in several languages, or a lower "
+            f"--min-pair-users (now {job.min_persons})"
         )
     return TrainingSet(
         pairs=pairs,

@@ -279,14 +279,14 @@ def check_leaks(data: TrainingSet) -> None:
         for target in sorted(case.targets):
             if (case.person, target) in learned:
                 raise SourceError(
-                    f"LEAK: {target!r} is held out for {case.person!r} and among the likes that "
-                    "were learned from; make the pairs again"
+                    f"LEAK: {target!r} is held out for {case.person!r} and among the training "
+                    "interactions; make the pairs again"
                 )
     unsupported = _unsupported(data, persons, works)
     if unsupported:
         anchor, positive = unsupported[0]
         raise SourceError(
-            f"LEAK: nobody among the likes that were learned from likes both works of "
+            f"LEAK: no user of the training interactions likes both items of "
             f"{len(unsupported)} pairs, such as {anchor!r} and {positive!r}; make the pairs again"
         )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from documents import BANNED, ROOT
+from documents import ROOT
+from plain_words import BANNED
 
 SOURCES = [
     path

@@ -163,14 +163,14 @@ def test_similar_documents_by_a_measure(catalogue: list[str]) -> None:
     assert (first["work"].rpartition("-")[0], first["score"]) == ("chess", 0.6), done.stderr
 
 
-def test_explanations_are_a_line_a_leg(catalogue: list[str]) -> None:
+def test_explanations_are_a_line_a_retriever(catalogue: list[str]) -> None:
     only = ["--filter", '{"range": {"price": {"gte": 5}}}', "--exclude-language", "de"]
     done = xlrec_es(
         "recommend", *catalogue, *only, "-n", "4", "--explain", "chess-3", COLUMNS="200"
     )
     assert "share" in done.stdout, done.stderr
     assert "collaborative" in done.stdout
-    assert "languages: en 2 of 2 seats, ja 2 of 2 seats" in done.stdout
+    assert "languages: en 2 of 2 slots, ja 2 of 2 slots" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -315,12 +315,12 @@ def test_both_commands(es_url: str, es: Elasticsearch, index_name: str, likes: P
     assert documents(es, live.name) == before
     done = CliRunner().invoke(ingest_main, arguments)
     assert done.exit_code == 0, done.output
-    assert "goes to people who liked" in done.output
+    assert "goes to users who liked" in done.output
     shown = CliRunner().invoke(
         xlrec_main, ["inspect", COLD, "--index", index_name, "--url", es_url]
     )
     assert shown.exit_code == 0, shown.output
-    assert "borrowed" in shown.output
+    assert "associations inherited" in shown.output
     asked = ["inspect", "no such", "--index", index_name, "--url", es_url]
     assert "no document or work" in CliRunner().invoke(xlrec_main, asked).output
     for wrong, message in (

@@ -241,6 +241,6 @@ def test_an_index_that_is_made_anew_during_a_run_is_told_from_the_old_one(bench:
     name = find_live(bench.es, bench.index).name
     body = bench.es.indices.get(index=name).body[name]
     bench.encoder = Meddling(anew)
-    with pytest.raises(IndexUnusable, match="created again by another program"):
+    with pytest.raises(IndexUnusable, match="made again elsewhere"):
         bench.run(CATALOGUE, window=1, centering="none")
     assert bench.documents() == {}

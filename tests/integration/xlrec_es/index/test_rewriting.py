@@ -12,16 +12,18 @@ from elasticsearch import Elasticsearch
 
 from secured_node import Secured, good
 from xlrec_es.cluster.bulk import Named
+from xlrec_es.cluster.roles import descriptor
 from xlrec_es.cluster.scan import whole_source
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 
 WORDS = {"1": "green tea", "2": "Kaffee am Morgen", "3": "a game of chess"}
 VERSIONS = {"1": 5, "2": 1, "3": 1_795_842_246_353}  # some of a clock, some of a counter
-EXTERNAL = {"version_type": "external"}
+EXTERNAL: dict[str, Any] = {"version_type": "external"}
 
 
 def texts(client: Elasticsearch, index: str) -> dict[str, tuple[int, str]]:
-    hits = client.search(index=index, version=True)["hits"]["hits"]
+    client.indices.refresh(index=index)
+    hits = client.search(index=index, version=True, size=100)["hits"]["hits"]
     return {hit["_id"]: (hit["_version"], hit["_source"]["title"]) for hit in hits}
 
 
@@ -35,7 +37,8 @@ def shop(secured_each: Secured) -> Iterator[Secured]:
         client.index(index="shop", id=id_, document=body, **mine)
     client.indices.refresh(index="shop")
     yield secured_each
-    client.indices.delete(index="shop")
+    for index in client.indices.get(index="shop,shop-xlrec-v*", ignore_unavailable=True):
+        client.indices.delete(index=index)
 
 
 def test_the_owners_next_write_is_taken(shop: Secured, tiny_model: Path, tmp_path: Path) -> None:
@@ -68,6 +71,66 @@ def test_the_owners_next_write_is_taken(shop: Secured, tiny_model: Path, tmp_pat
     assert json.loads(good(done))["indexed"] == 3
     after = {id_: (version + 1, f"new {id_}") for id_, version in VERSIONS.items()}
     assert texts(client, "shop") == after
+
+
+@pytest.fixture
+def beside(shop: Secured) -> Iterator[Secured]:
+    """With a key `beside` that may make two indices, and but read `shop`."""
+    role = {"beside": descriptor("admin", ["shop-xlrec", "shop-other"], source="shop")}
+    made = shop.client.security.create_api_key(name="beside", role_descriptors=role)
+    shop.keys["beside"] = made["encoded"]
+    yield shop
+    shop.client.security.invalidate_api_key(ids=[made["id"]])
+    for index in shop.client.indices.get(index="shop-other*,shop-xlrec*"):
+        shop.client.indices.delete(index=index)
+
+
+def test_what_is_read_as_a_source_stays_its_owners(beside: Secured, tiny_model: Path) -> None:
+    """By a key that may write nothing there; what the owner writes next comes in by the next."""
+    client = beside.client
+    before, body = texts(client, "shop"), client.indices.get(index="shop").body
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    runs = {"shop-xlrec": ("--companion",), "shop-other": ("--index", "shop-other")}
+
+    def indexed(index: str) -> int:
+        done = beside.ingest("beside", "run", "index:shop", *runs[index], *options)
+        return int(json.loads(good(done))["indexed"])
+
+    assert [indexed(index) for index in runs] == [3, 3]
+    assert texts(client, "shop") == before
+    assert client.indices.get(index="shop").body == body
+    mine: dict[str, Any] = {"version": VERSIONS["1"] + 1, "pipeline": "_none", **EXTERNAL}
+    new = {"title": "black tea", "language": "en"}
+    assert client.index(index="shop", id="1", document=new, **mine)["result"] == "updated"
+    client.indices.refresh(index="shop")
+    assert [indexed(index) for index in runs] == [1, 1]
+    assert texts(client, "shop-other")["1"][1] == "black tea"
+
+
+def test_copies_and_what_is_learned_leave_the_owner_his_versions(
+    shop: Secured, tiny_model: Path, tmp_path: Path
+) -> None:
+    """Of an index that was completed in place: after each command his next write is taken."""
+    client, likes = shop.client, tmp_path / "likes.tsv"
+    likes.write_text("user\titem\nu1\t1\nu1\t2\nu2\t1\nu2\t2\n")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    gate = ("--min-recall", "0.1", "--min-overlap", "0")
+    expected = texts(client, "shop")
+    for command in (
+        lambda: shop.ingest("admin", "run", "index:shop", "--in-place", *options),
+        lambda: shop.run("admin", "index", "adopt", "shop", "--yes"),
+        lambda: shop.run("admin", "reindex", "shop", *gate),
+        lambda: shop.ingest("writer", "indicators", str(likes), "-i", "shop", "--json"),
+        lambda: shop.run("admin", "index", "rollback", "shop"),
+    ):
+        good(command())
+        assert texts(client, "shop") == expected
+        version = expected["1"][0] + 1
+        body = {"title": f"green tea {version}", "language": "en"}
+        mine: dict[str, Any] = {"version": version, "pipeline": "_none", **EXTERNAL}
+        assert client.index(index="shop", id="1", document=body, **mine)["result"] == "updated"
+        expected["1"] = (version, body["title"])
+    assert list(client.indices.get_alias(name="shop")) == ["shop-xlrec-v0"]
 
 
 def test_a_final_pipeline_cannot_be_passed_by(shop: Secured, tiny_model: Path) -> None:

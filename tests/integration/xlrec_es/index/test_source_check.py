@@ -31,7 +31,7 @@ LEARNED = ("--min-users", "1", "--json")
 def shop(secured_each: Secured) -> Iterator[Secured]:
     """The node, on which no index of that very name is left behind either."""
     yield secured_each
-    names = ["shop", "shop-xlrec-beside-xlrec-v1"]
+    names = ["shop", *(f"shop-xlrec-{name}-xlrec-v1" for name in ("beside", "copy"))]
     secured_each.client.indices.delete(index=names, ignore_unavailable=True)
 
 
@@ -86,6 +86,10 @@ def test_what_is_excluded_is_not_destroyed(shop: Secured, tiny_model: Path, like
     assert "leaves body out" in json.loads(good(shop.ingest("admin", *run)))["warnings"][0]
     learned = shop.ingest("admin", "learn", likes, *index, *LEARNED)
     assert json.loads(good(learned))["complete"]
+    assert state(client) == before
+    # So does one that has the documents as far as they are given back.
+    run = ("run", "index:shop", "--index", "shop-xlrec-copy", *options)
+    assert "leaves body out" in json.loads(good(shop.ingest("admin", *run)))["warnings"][0]
     assert state(client) == before
 
 

@@ -15,7 +15,9 @@ from secured_node import Secured, good
 from xlrec_es.cluster.connection import connect
 from xlrec_es.cluster.roles import ROLES
 from xlrec_es.errors import IndexUnusable
+from xlrec_es.index import final_pipeline
 from xlrec_es.index.live_index import find_live
+from xlrec_es.index.source_check import check_rewritable
 
 Put = Callable[..., None]
 
@@ -102,11 +104,28 @@ def test_pipelines_and_hiding_are_taken_off(
     for index in ("shop-xlrec-v1", second):
         made = secured_each.client.indices.get_settings(index=index, flat_settings=True)
         settings = made[index]["settings"]
-        assert not settings.keys() & HARMFUL.keys()
+        assert {name: settings.get(name) for name in HARMFUL} == dict.fromkeys(HARMFUL)
         assert (settings["index.refresh_interval"], settings["index.number_of_replicas"]) == (
             "7s",
             "0",
         )
+
+
+@pytest.mark.parametrize("kind", ["new", "old"])
+def test_a_kill_right_after_it_is_made_leaves_nothing_to_be_taken_off(
+    secured_each: Secured, put: Put, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(kind, settings=HARMFUL)
+    with connect(secured_each.as_("admin")) as admin, monkeypatch.context() as patch:
+        patch.delattr(type(admin.indices), "put_settings")  # nobody gets so far
+        live = write_catalogue(admin, "shop")
+        made = admin.indices.get_settings(index=live.name, flat_settings=True)[live.name]
+        settings = made["settings"]
+        assert {name: settings.get(name) for name in HARMFUL} == dict.fromkeys(HARMFUL)
+        # What was declined is not taken for a pipeline of that name.
+        check_rewritable(admin, "shop", under_their_versions=True)
+        with final_pipeline.passed_by(admin, live.name):
+            pass
 
 
 def test_what_the_live_version_has_is_no_strangers(

@@ -320,7 +320,7 @@ def test_a_folder_that_the_server_cannot_enter_is_refused(
 ) -> None:
     monkeypatch.setattr(launch, "server_account", lambda: Account("a stranger", 54321, 54321))
     (place / "private").mkdir(mode=0o700)
-    with pytest.raises(NodeError, match=r"a stranger.*choose a folder that everybody can enter"):
+    with pytest.raises(NodeError, match=r"a stranger.*choose a folder that all users can enter"):
         start(place / "private" / "node")
     assert list((place / "private").iterdir()) == []
 

@@ -342,7 +342,7 @@ def test_whoever_swaps_first_wins(
     theirs = write_catalogue(es_each, f"{index_name}-other")
     seen = read_versions(es_each, index_name, also=theirs.name)
     change_aliases(es_each, plan_swap(seen, seen.named(theirs.name)))
-    with pytest.raises(AliasMoved, match="somebody else moved"):
+    with pytest.raises(AliasMoved, match="was moved meanwhile"):
         mine.run()
     assert find_live(es_each, index_name).name == theirs.name
 

@@ -23,6 +23,7 @@ from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.records.record import Record
 from xlrec_es.vectors.vector import pack
 
 FINGERPRINT = META.fingerprint.digest

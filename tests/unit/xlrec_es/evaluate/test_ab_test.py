@@ -61,7 +61,7 @@ def test_two_variants_are_compared(log: Path) -> None:
     assert 0 < report["difference"]["low"] < 0.1 < report["difference"]["high"]
     shown = CliRunner().invoke(xlrec_es, arguments)
     assert "b minus a" in shown.output
-    assert "1 persons saw both" in shown.output
+    assert "1 users saw both" in shown.output
 
 
 def test_the_same_variant_twice_does_not_differ(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_click_belongs_to_one_of_what_was_shown() -> None:
     [
         ("", SourceError, "says nothing"),
         ("user,variant,clicked\np,a,1\n", UsageError, "1 variants"),
-        ("user,variant,clicked\np,a,1\np,b,1\n", UsageError, "nobody saw 'a' alone"),
+        ("user,variant,clicked\np,a,1\np,b,1\n", UsageError, "no user saw 'a' alone"),
         ("user,variant\np,a\n", SourceError, "no field 'clicked'"),
     ],
 )

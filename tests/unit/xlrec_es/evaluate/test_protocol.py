@@ -82,7 +82,7 @@ def test_what_cannot_be_split_is_named(likes: Likes, tmp_path: Path) -> None:
     one_language = read_likes(path, {"a": "a", "b": "b", "c": "c"})
     with pytest.raises(UsageError, match="3 of 3 likes have no time"):
         split(one_language, method="time")
-    with pytest.raises(SourceError, match="nothing to evaluate: of 2 users with 3 likes"):
+    with pytest.raises(SourceError, match="nothing to evaluate: of 2 users with 3 interactions"):
         split_cases(one_language, split(one_language), LANGUAGES)
 
 

@@ -182,7 +182,7 @@ def test_whoever_is_late_learns_what_is_live_now(
     change = AliasChange("shop", CHANGE.actions, before, "b")
     with pytest.raises(AliasMoved) as error:
         change_aliases(client(Cluster(now, refused(404))), change)
-    assert str(error.value).startswith(f"somebody else moved shop meanwhile: it {told}")
+    assert str(error.value).startswith(f"shop was moved meanwhile: it {told}")
     assert error.value.live == now
 
 

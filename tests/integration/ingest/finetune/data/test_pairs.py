@@ -130,9 +130,9 @@ def test_they_are_shown_in_words(
         (
             ["0", "3", "4"],
             40,
-            r"\d+ pairs of works over language borders, and fine-tuning needs 100",
+            r"\d+ pairs across languages, and fine-tuning needs 100",
         ),
-        (["3", "6", "9"], 40, "nothing to evaluate: of 39 persons"),
+        (["3", "6", "9"], 40, "nothing to evaluate: of 39 users"),
     ],
 )
 def test_too_little_is_told(

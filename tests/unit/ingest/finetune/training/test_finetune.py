@@ -119,7 +119,7 @@ def test_a_set_that_nothing_can_be_learned_from(
         (
             (replace(data, pairs=data.pairs.slice(0, 99)), "has 99 pairs, and a model needs 100"),
             (replace(data, documents=german), "has texts in one language only; it takes two"),
-            (replace(data, cases=data.cases[:1]), "it takes cases of two persons"),
+            (replace(data, cases=data.cases[:1]), "it takes cases of two users"),
         )
     ):
         spoilt.write(tmp_path / f"pairs {number}")
