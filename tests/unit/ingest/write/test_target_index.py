@@ -12,7 +12,6 @@ import numpy as np
 import orjson
 import pytest
 from elasticsearch import Elasticsearch
-from ingest.sources.record import Record
 
 from ingest.documents.document import Deletion, Document
 from ingest.write import target_index
