@@ -203,8 +203,8 @@ def failed_with(done: Result | subprocess.CompletedProcess[str], code: int) -> s
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["none.jsonl"], 1, "cannot read none.jsonl: No such file or directory"),
-        (["."], 1, "cannot read .: Is a directory"),
+        (["none.jsonl"], 2, "cannot read none.jsonl: No such file or directory"),
+        (["."], 2, "cannot read .: Is a directory"),
         (["cut.gz"], 1, "no Elasticsearch at"),  # the beginning is fine
         ([], 2, "Missing argument 'INPUT'"),
         (["items", "more"], 2, "Got unexpected extra argument (more)"),
@@ -269,7 +269,7 @@ def test_mistakes_in_the_toml_file(tmp_path: Path, toml: str, message: str) -> N
     ],
 )
 def test_useless_input(run: Program, content: str | bytes, message: str) -> None:
-    said = failed_with(run.here(run.write("items", content), *run.options), 1)
+    said = failed_with(run.here(run.write("items", content), *run.options), 2)
     assert message.format(index=run.index) in said
 
 

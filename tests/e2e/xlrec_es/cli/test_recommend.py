@@ -186,7 +186,7 @@ def test_explanations_are_a_line_a_retriever(catalogue: list[str]) -> None:
         (["chess-3", "who?"], 1, "the id 'who?'; correct it, or give --skip-unknown"),
         ([], 2, "the history is empty"),
         ([""], 2, "this one is ''"),
-        (["-n", "0", "chess-3"], 2, "at least 1"),
+        (["-n", "0", "chess-3"], 2, "is not in the range x>=1"),
         (["-w", "dens=1", "chess-3"], 2, "dens"),
         (["--recent", "published=soon", "--no-history"], 2, "'soon' is none"),
         (["--server-side", "chess-3"], 2, "the cluster's license is basic"),
