@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -165,9 +166,9 @@ def test_similar_documents_by_a_measure(catalogue: list[str]) -> None:
 
 def test_explanations_are_a_line_a_retriever(catalogue: list[str]) -> None:
     only = ["--filter", '{"range": {"price": {"gte": 5}}}', "--exclude-language", "de"]
-    done = xlrec_es(
-        "recommend", *catalogue, *only, "-n", "4", "--explain", "chess-3", COLUMNS="200"
-    )
+    four = ["recommend", *catalogue, *only, "-n", "4", "--explain", "chess-3"]
+    assert re.search(r"languages: en \d by score, ja \d by score", xlrec_es(*four).stdout)
+    done = xlrec_es(*four, "--mix", "equal", COLUMNS="200")
     assert "share" in done.stdout, done.stderr
     assert "collaborative" in done.stdout
     assert "languages: en 2 of 2 slots, ja 2 of 2 slots" in done.stdout
