@@ -304,10 +304,10 @@ def test_nothing_is_written_into_another_index_of_the_name() -> None:
     for known in (None, "u1"):
         node = Node(uuids=["u1", "u1", "u2"])
         one = writer(node, uuid=known, limits=BulkLimits(max_items=1))
-        with pytest.raises(IndexUnusable, match="shop-v1 was deleted and created again"):
+        with pytest.raises(IndexUnusable, match="shop-v1 was deleted and made again"):
             one.write(index("a", "b", "c"))
         assert node.sent == [[("index", "a")], [("index", "b")]]
-    with pytest.raises(IndexUnusable, match="created again"):
+    with pytest.raises(IndexUnusable, match="made again"):
         writer(Node(), uuid="u0").write(index("a"))
     node = Node(uuids=[""])
     with pytest.raises(IndexNotFound, match="shop-v1 was deleted while it was written to"):
