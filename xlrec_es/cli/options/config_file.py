@@ -7,6 +7,7 @@ are named as options.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,9 @@ class ConfigFile:
             name: The table.
             command: Whose it is.
             renamed: What commands are called now, by names they had before.
+
+        Raises:
+            ConfigError: A key of the table stands for no option of the command.
         """
         return _defaults(current_tables(self.tables, renamed), self.shared, name, command)
 
@@ -67,11 +71,18 @@ def _defaults(
     tables: Mapping[str, Any], shared: Mapping[str, Any], name: str, command: click.Command
 ) -> dict[str, Any]:
     names = option_keys(command)
-    table = {
-        names.get(key.replace("-", "_"), key): value for key, value in tables.get(name, {}).items()
-    }
     inner = command.commands if isinstance(command, click.Group) else {}
-    found = {of: _defaults(table, shared, of, one) for of, one in inner.items()}
+    own = tables.get(name, {})
+    table = {}
+    for key, value in own.items():
+        if key in inner:
+            continue  # a table of its own, below
+        if (option := names.get(key.replace("-", "_"))) is None:
+            near = difflib.get_close_matches(key.replace("-", "_"), names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"[{name}] of the TOML file has no option {key!r}{hint}")
+        table[option] = value
+    found = {of: _defaults(own, shared, of, one) for of, one in inner.items()}
     return {**shared, **table, **found}
 
 

@@ -77,6 +77,22 @@ def test_a_command_has_its_own_table_and_the_shared_one(
     assert done.output == f"{expected} {{'title': 'name'}}\n", done.exception
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[show]\nhow_mani = 2", "[show] of the TOML file has no option 'how_mani'; did you mean"),
+        ("[show]\nwhatever = 2", "[show] of the TOML file has no option 'whatever'"),
+        ("[group.inner]\nhow-mani = 2", "[inner] of the TOML file has no option 'how-mani'"),
+    ],
+)
+def test_a_key_that_nothing_reads_is_named(config: Path, text: str, message: str) -> None:
+    config.write_text(text)
+    for name in ("show", "group outer"):
+        done = CliRunner().invoke(tool, ["--config", str(config), *name.split()])
+        mine = text.startswith(f"[{name.partition(' ')[0]}")
+        assert (message in done.output, done.exit_code) == ((True, 2) if mine else (False, 0))
+
+
 def test_the_variable_names_the_file_too(config: Path) -> None:
     done = CliRunner().invoke(tool, ["show"], env={"XLREC_CONFIG": str(config)})
     assert done.output.startswith("https://shared 2")
