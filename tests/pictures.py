@@ -86,7 +86,7 @@ def _evaluate(url: str, place: Path) -> Path:
     evaluate = ["evaluate", "interactions.tsv", "-i", INDEX]
     _run("xlrec_es", "demo", "--export", ".", url=url, cwd=place)
     _run("xlrec_es", *evaluate, "--write-training", "training.tsv", url=url, cwd=place)
-    _run("ingest", "indicators", "training.tsv", "-i", INDEX, url=url, cwd=place)
+    _run("ingest", "learn", "training.tsv", "-i", INDEX, url=url, cwd=place)
     evaluation = place / "evaluation.json"
     evaluation.write_text(_run("xlrec_es", *evaluate, "--json", url=url, cwd=place), "utf-8")
     return evaluation
