@@ -10,7 +10,7 @@ import click
 import orjson
 
 from ingest.cli.options.encoder import encoder_options
-from ingest.cli.options.training import show_results
+from ingest.cli.options.training import refuse_replaced, show_results
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
@@ -73,6 +73,7 @@ def compress(
     from ingest.finetune.compression.compress import CompressJob
     from ingest.finetune.compression.compress import compress as make
 
+    refuse_replaced(folder, pairs, model)
     job = CompressJob(pairs, folder, method, model=model, dims=dims, options=encoder, seed=seed)
     done = make(job)
     if as_json:

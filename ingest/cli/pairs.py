@@ -22,6 +22,7 @@ from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
     connection_options,
     field_option,
+    files_read,
     index_option,
     json_option,
     max_users_option,
@@ -30,6 +31,7 @@ from xlrec_es.cli.options.shared import (
 )
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.output_files import refuse_inputs
 
 # Exact EASE also relates items that no user has in common; a pair needs such a user.
 PAIRING = tuple(name for name in NAMES if name != "ease")
@@ -135,10 +137,15 @@ def pairs(
     with a clicked item. Some interactions are held out first, as by xlrec-es evaluate with the same
     --seed, to measure the gain.
     """
+    from ingest.finetune.data import training_set
     from ingest.finetune.data.pairs import PairsJob, make, summary
     from ingest.indicators.learners import LEARNERS as BY_NAME
 
     start = time.perf_counter()
+    inputs = (interactions, clicks, *files_read(click.get_current_context()))
+    for path in training_set.files_in(folder):
+        refuse_inputs(path, inputs, option="--output")
+    training_set.check_free(folder)
     job = PairsJob(
         interactions,
         index,

@@ -275,7 +275,8 @@ def replay(
             encoder=encoder,
             rejects=still,
         )
-        done = _execute(job, connection, shown=_Shown(quiet, log_json, as_json))
+        shown = _Shown(quiet, log_json, as_json, rejects=rejects)
+        done = _execute(job, connection, shown=shown)
     if done["rejected"]:
         ctx.exit(REJECTED)
 
@@ -289,11 +290,17 @@ def _fields(ctx: click.Context, assignments: tuple[str, ...]) -> FieldMap:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What is shown of a run: see the options of these names."""
+    """What is shown of a run: see the options of these names.
+
+    Attributes:
+        rejects: What the reject file is called after a run that came to its end; None for the name
+            that it was written by.
+    """
 
     quiet: bool
     log_json: bool
     as_json: bool
+    rejects: Path | None = None
 
 
 def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
@@ -311,6 +318,8 @@ def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str,
             if refused := refusal(job.model):
                 stop.say(f"Warning: {refused}.")
             done = run_job(job, connection, observe=log or bar, stop=stop)
+        if shown.rejects and done["complete"] and done["rejects"]:
+            done["rejects"] = str(shown.rejects)
         for warning in done["warnings"]:
             stop.say(f"Warning: {warning}.")
         if log:

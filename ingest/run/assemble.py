@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -29,6 +30,7 @@ from ingest.run.reading import can_be_resumed, check_settled
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.signals import Stop
 from ingest.run.worker import Worker, no_one
+from ingest.sources.rejects import SCHEME
 from ingest.sources.source import Source, open_source
 from ingest.write.companion_index import Removed, is_kept, kept_paths, remove_gone
 from ingest.write.modes import COMPANION
@@ -41,6 +43,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.mapped_fields import some
 from xlrec_es.index.source_check import left_out_fields
 from xlrec_es.interactions import row_reader
+from xlrec_es.output_files import is_same
 from xlrec_es.records.language_values import LanguageValues
 from xlrec_es.records.record import Record
 from xlrec_es.vectors.encoder import Encoder
@@ -74,7 +77,7 @@ def run(
     start = time.perf_counter()
     if not job.index:
         raise ConfigError("the name of the index is empty")
-    rejects = RejectFile(job.rejects or default_path(job.source, job.index, job.shard))
+    rejects, noted = _own_files(job)
     tally = Tally()
     gone = Removed()
     with connect(connection) as client, contextlib.ExitStack() as held:
@@ -86,15 +89,13 @@ def run(
             in_place=job.mode.in_place,
             slices=job.slices,
         )
-        if rejects.path.absolute() == source.path:
-            raise ConfigError(f"the reject file {rejects.path} is the input itself")
         cluster = _reach(client, job.wait_s)
         live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
         job = _settled(job, live)
         if live is None:
             check_like(job, source)
         builder = _builder(job, source)
-        checkpoint = _checkpoint(job, source, rejects)
+        checkpoint = _checkpoint(job, source, noted)
         held.enter_context(_locked(rejects, checkpoint))
         if live is not None:
             checkpoint.bind(live)
@@ -145,6 +146,26 @@ def run(
             f"not be removed: {gone.refused[0].reason}"
         )
     return summary
+
+
+def _own_files(job: RunJob) -> tuple[RejectFile, Path]:
+    """The reject file and the place of the checkpoint, which a run replaces and removes.
+
+    Raises:
+        ConfigError: One of them is the input, the other one, or somebody else's; or it cannot be
+            written.
+        SourceError: It cannot be read.
+    """
+    path = job.rejects or default_path(job.source, job.index, job.shard)
+    noted = job.checkpoint or checkpoints.default_path(path)
+    read = job.source.removeprefix(SCHEME)
+    for kind, own in (("reject file", path), ("checkpoint", noted)):
+        if is_same(own, read):
+            raise ConfigError(f"the {kind} {own} is the input itself")
+    if path.resolve() == noted.resolve():
+        raise ConfigError(f"the reject file {path} is the checkpoint, too; {checkpoints.ADVICE}")
+    checkpoints.check_free(noted)
+    return RejectFile(path), noted
 
 
 def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
@@ -219,7 +240,7 @@ def _load(job: RunJob) -> AbstractContextManager[Encoder]:
     return encoder_for(job.model, job.encoder)
 
 
-def _checkpoint(job: RunJob, source: Source, rejects: RejectFile) -> Checkpoint:
+def _checkpoint(job: RunJob, source: Source, path: Path) -> Checkpoint:
     """The run's checkpoint, and what of the job must be the same for another to go on."""
     if job.resume and not source.rereadable:
         raise ConfigError(
@@ -235,7 +256,7 @@ def _checkpoint(job: RunJob, source: Source, rejects: RejectFile) -> Checkpoint:
         "shard": str(job.shard),
         **({"language map": dict(job.language_map)} if job.language_map else {}),
     }
-    return Checkpoint(job.checkpoint or checkpoints.default_path(rejects.path), identity)
+    return Checkpoint(path, identity)
 
 
 def _beginning(source: Source) -> str:

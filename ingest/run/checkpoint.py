@@ -7,6 +7,7 @@ what is done again after a crash is at most what was under way, and doing it aga
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ ADVICE = "name another file with --checkpoint"
 _SUFFIX = ".checkpoint.json"
 _EVERY_S = 1.0
 _SCHEMA = 1
+_BEGINNING = re.compile(rb'\{\n  "schema": \d+,\n  "identity": \{')
+_BEGINNING_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class Checkpoint:
                 "digest": state.digest,
             },
         }
-        new = self.path.with_name(self.path.name + ".new")
+        new = _unfinished(self.path)
         try:
             with new.open("wb") as file:
                 file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
@@ -157,3 +160,35 @@ def _must_be_whole(identity: object, state: State) -> None:
 def default_path(rejects: Path) -> Path:
     """Beside the reject file."""
     return rejects.with_name(rejects.name.removesuffix(".rejects.jsonl") + _SUFFIX)
+
+
+def check_free(path: Path) -> None:
+    """See that a run loses nobody's file: it replaces the checkpoint, and removes it at its end.
+
+    Args:
+        path: Where the checkpoint is to be.
+
+    Raises:
+        ConfigError: Something else is there, or it cannot be read.
+    """
+    for there in (path, _unfinished(path)):
+        if there.exists() and not (there.is_file() or there.is_dir()):  # a device, say
+            raise ConfigError(f"{there} is no regular file, which a checkpoint has to be; {ADVICE}")
+        try:
+            beginning = _beginning(there) if there.is_file() else b""
+        except OSError as error:
+            raise ConfigError(
+                f"cannot read the checkpoint {there}: {error.strerror}; {ADVICE}"
+            ) from error
+        if beginning and not _BEGINNING.match(beginning):
+            raise ConfigError(f"{there} is no checkpoint of a run, and is not replaced; {ADVICE}")
+
+
+def _unfinished(path: Path) -> Path:
+    """What takes the place of a checkpoint once it is whole."""
+    return path.with_name(f"{path.name}.new")
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_BEGINNING_BYTES)

@@ -24,7 +24,8 @@ def locked(path: Path, *, advice: str) -> Iterator[None]:
         advice: What who cannot have it may do besides waiting.
 
     Raises:
-        ConfigError: Another run has it; or there can be no lock.
+        ConfigError: Another run has it; there can be no lock; or a file of something else has its
+            name.
     """
     lock = path.resolve()
     lock = lock.with_name(f"{lock.name}.lock")
@@ -36,6 +37,9 @@ def locked(path: Path, *, advice: str) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise ConfigError(f"cannot lock {path}: {error.strerror}; {advice}") from error
+    if os.fstat(file).st_size:  # such as `uv.lock`; a lock is empty, and removed in the end
+        os.close(file)
+        raise ConfigError(f"cannot lock {path}: {lock} is of another program; {advice}")
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -19,13 +20,18 @@ from ingest.shard import Shard
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError, InvalidJson
 from xlrec_es.interactions import row_reader
-from xlrec_es.records.record import Rejection
+from xlrec_es.records.jsonl import JsonlSource
+from xlrec_es.records.record import Record, Rejection
 
 _SUFFIX = ".rejects.jsonl"
 _LONGEST_NAME = 60
 """Characters of an index's name in that of a file, of which a disk takes 255 bytes."""
 
 ADVICE = "name another file with --rejects"
+
+_KEYS = {"time", "line", "stage", "reason", "document", "record"}
+_BEGINNING = re.compile(r'\{"time":"[^"]+","line":\d+,"stage":"')
+_LOOKED_AT = 3  # lines; further ones may be broken by hand, and are rejected again
 
 
 def default_path(source: str, index: str, shard: Shard) -> Path:
@@ -63,17 +69,53 @@ def replaced(path: Path) -> Iterator[Path]:
     Until then, and if something fails, the reject file stays as it is.
 
     Raises:
-        ConfigError: There is no reject file, or a run is writing it.
+        ConfigError: There is no reject file, or it has no entry; it is a file of something else; or
+            a run is writing it.
+        SourceError: It cannot be read.
     """
     with locked(path, advice="replay a copy of it"):
         if not path.is_file():
             raise ConfigError(f"there is no reject file {path}")
+        if not _check_entries(path, advice="give the reject file of a run"):
+            raise ConfigError(f"{path} has no line: there is nothing to replay, and it stays")
         new = path.with_name(f"{path.name}.new")
         yield new
         if new.exists():
             new.replace(path)
         else:
             path.unlink()
+
+
+def _check_entries(path: Path, *, advice: str) -> int:
+    """See that a file is a reject file, by its first lines.
+
+    Args:
+        path: The file.
+        advice: What to do if it is not.
+
+    Returns:
+        How many lines were looked at; 0 of an empty file.
+
+    Raises:
+        ConfigError: It is a file of something else.
+        SourceError: It cannot be read.
+    """
+    lines = JsonlSource(str(path.absolute())).records()
+    first = [line for line in itertools.islice(lines, _LOOKED_AT) if line is not None]
+    for line in first:
+        if not _is_entry(line):
+            raise ConfigError(
+                f"{path} is no reject file, and stays as it is: line {line.position} is not "
+                f"one of its entries; {advice}"
+            )
+    return len(first)
+
+
+def _is_entry(line: Record | Rejection) -> bool:
+    """Whether it is what `_line` makes, or begins so and was cut by a kill or broken by hand."""
+    if isinstance(line, Record):
+        return line.fields.keys() == _KEYS
+    return isinstance(line.record, str) and _BEGINNING.match(line.record) is not None
 
 
 class RejectFile:
@@ -83,7 +125,8 @@ class RejectFile:
         path: The file.
 
     Raises:
-        ConfigError: It cannot be written.
+        ConfigError: It cannot be written, or something else than a reject file is there.
+        SourceError: What is there cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,6 +144,8 @@ class RejectFile:
             raise ConfigError(
                 f"cannot write the reject file {path}: {error.strerror}; name one with --rejects"
             ) from error
+        if not is_new:
+            _check_entries(path, advice=ADVICE)
 
     @property
     def size(self) -> int:

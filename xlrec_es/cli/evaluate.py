@@ -21,7 +21,7 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.outcome import versioned
-from xlrec_es.cli.options.shared import json_option
+from xlrec_es.cli.options.shared import files_read, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ClusterError
@@ -38,6 +38,7 @@ from xlrec_es.evaluate.evaluator import (
     SOURCE_SHARE,
     labels_at,
 )
+from xlrec_es.output_files import refuse_inputs
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from elasticsearch import Elasticsearch
@@ -91,6 +92,9 @@ def evaluate(
     from xlrec_es.evaluate.experiment import run_experiment
 
     job = replace(job, against=against)
+    if write_training is not None:
+        inputs = (job.interactions, *files_read(click.get_current_context()))
+        refuse_inputs(write_training, inputs, option="--write-training")
     with contextlib.closing(connect(connection)) as client:
         if write_training is not None:
             material = gather(client, job)

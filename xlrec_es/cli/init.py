@@ -12,11 +12,12 @@ import click
 
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.secret_files import STANDARD_INPUT
-from xlrec_es.cli.options.shared import connection_options, index_option
+from xlrec_es.cli.options.shared import connection_options, files_read, index_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.configuration.presets import preset_names
 from xlrec_es.errors import ConfigError
+from xlrec_es.output_files import refuse_inputs
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.configuration.columns import CatalogSample
@@ -84,6 +85,9 @@ def init(
     from xlrec_es.configuration.toml_file import Plan, text_of
     from xlrec_es.interactions.row_reader import INDEX
 
+    # The configuration that is written may be the one that is read: it is what is made anew.
+    inputs = (catalog, interactions, *files_read(ctx, config=False))
+    refuse_inputs(output, inputs, option="--output")
     if output.exists() and not overwrite:
         raise ConfigError(f"{output} exists; give --overwrite to replace it, or --output FILE")
     client = connect(connection)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from xlrec_es import exact_json
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.shared import files_read
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import InvalidJson, UsageError
+from xlrec_es.output_files import refuse_inputs
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.report.charts import Chart
+
+_STDIN = "<stdin>"
 
 
 @sections.command()
@@ -55,25 +62,38 @@ def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -
     """
     from xlrec_es.report.evaluation_page import render
 
+    name = getattr(evaluation, "name", _STDIN)
+    inputs = ("-" if name == _STDIN else name, *files_read(click.get_current_context()))
+    refuse_inputs(output, inputs, option="--output")
     try:
         found = exact_json.loads(evaluation.read(), exact=False)
     except InvalidJson as error:
         raise UsageError(f"{evaluation.name} is {error}") from error
+    charts = charts_by_path(found, folder, kind) if folder is not None else {}
+    for path in charts:
+        refuse_inputs(path, inputs, option="--figures")
     output.write_text(render(found), "utf-8")
     echo(output)
-    if folder is not None:
-        for path in write_figures(found, folder, kind):
-            echo(path)
+    for path in write_charts(charts, kind):
+        echo(path)
 
 
-def write_figures(evaluation: Mapping[str, Any], folder: Path, kind: str) -> Iterator[Path]:
-    """Write every picture of a report, `svg` or `png`, into a folder that is made if need be."""
-    from xlrec_es.report.charts import as_png, as_svg
+def charts_by_path(evaluation: Mapping[str, Any], folder: Path, kind: str) -> dict[Path, Chart]:
+    """Every picture of a report by the file that it goes into, `svg` or `png`."""
     from xlrec_es.report.figures import figures
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for pool in evaluation["pools"]:
-        for one in figures(evaluation, pool):
-            path = folder / f"{one.name}.{kind}"
-            path.write_bytes(as_png(one.chart) if kind == "png" else as_svg(one.chart).encode())
-            yield path
+    return {
+        folder / f"{one.name}.{kind}": one.chart
+        for pool in evaluation["pools"]
+        for one in figures(evaluation, pool)
+    }
+
+
+def write_charts(charts: Mapping[Path, Chart], kind: str) -> Iterator[Path]:
+    """Write what `charts_by_path` gave; folders are made if need be."""
+    from xlrec_es.report.charts import as_png, as_svg
+
+    for path, chart in charts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(as_png(chart) if kind == "png" else as_svg(chart).encode())
+        yield path

@@ -15,11 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ingest.cli.options.encoder import device_option, model_option, prefix_option
-from ingest.encode.options import EncoderOptions
+from ingest.encode.options import EMBEDDED, EncoderOptions
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import REFUSED, versioned
-from xlrec_es.cli.options.shared import json_option, quiet_option, seed_option
+from xlrec_es.cli.options.shared import files_read, json_option, quiet_option, seed_option
 from xlrec_es.cli.options.terminal import echo
+from xlrec_es.output_files import refuse_inputs
 
 if TYPE_CHECKING:  # it needs torch
     from ingest.finetune.training.session import TrainingJob
@@ -153,6 +154,8 @@ def training_options(*, steps: int, learning_rate: float) -> Callable[[F], F]:
             **given: Any,  # noqa: ANN401
         ) -> Any:  # noqa: ANN401
             own = {name: given.pop(name) for name in ("pairs", "folder", "model", "dtype")}
+            more = (given.get(name) for name in ("teacher", "general"))
+            refuse_replaced(own["folder"], own["pairs"], own["model"], *more)
             flags = {name: given.pop(name) for name in ("resume", "force", "quiet", "as_json")}
             encoder = EncoderOptions(
                 prefix=given.pop("prefix"),
@@ -169,6 +172,21 @@ def training_options(*, steps: int, learning_rate: float) -> Callable[[F], F]:
         return wrapper  # type: ignore[return-value]
 
     return decorate
+
+
+def refuse_replaced(folder: Path, *read: str | Path | None) -> None:
+    """See that no model takes the place of what it is made of.
+
+    Args:
+        folder: For the model; an earlier one there is replaced.
+        read: Folders and files that the command reads, and models by their names.
+
+    Raises:
+        UsageError: One of them is the folder, or is in it.
+    """
+    paths = [Path(one).expanduser() for one in read if one and one != EMBEDDED]
+    inputs = (*paths, *files_read(click.get_current_context()))
+    refuse_inputs(folder, inputs, option="--output", replaces=True)
 
 
 @contextmanager

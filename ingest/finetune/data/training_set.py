@@ -25,7 +25,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from xlrec_es.errors import SourceError
+from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.evaluate.protocol import Case
 
 CO_ENGAGED, RENDITION, CLICK = "co-engaged", "rendition", "click"
@@ -169,7 +169,7 @@ class TrainingSet:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "pairs.parquet").unlink(missing_ok=True)
             for name, table in tables.items():
-                part = folder / f"{name}.part"
+                part = _part(folder, name)
                 pyarrow.parquet.write_table(table, part, compression="zstd")
                 part.replace(folder / f"{name}.parquet")
         except OSError as error:
@@ -190,6 +190,37 @@ class TrainingSet:
         schema = SCHEMAS["works"]
         arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
         return pa.table(arrays, schema=schema)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files that `TrainingSet.write` writes, or has under way."""
+    whole = [folder / f"{name}.parquet" for name in SCHEMAS]
+    return [*whole, *(_part(folder, name) for name in SCHEMAS)]
+
+
+def check_free(folder: Path) -> None:
+    """See that `TrainingSet.write` takes the place of earlier pairs alone.
+
+    Raises:
+        UsageError: A file of the name of one of its own is something else.
+    """
+    for name, schema in SCHEMAS.items():
+        path = folder / f"{name}.parquet"
+        if not path.exists():
+            continue
+        try:
+            known = set(pyarrow.parquet.read_schema(path).names)
+        except (OSError, pa.ArrowException):
+            known = set()
+        if set(schema.names) - known:
+            raise UsageError(
+                f"{path} is there and was not written by xlrec-ingest pairs; name another folder, "
+                "or remove the file"
+            )
+
+
+def _part(folder: Path, name: str) -> Path:
+    return folder / f"{name}.part"
 
 
 def read(folder: Path) -> TrainingSet:

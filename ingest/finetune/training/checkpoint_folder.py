@@ -24,6 +24,13 @@ def checkpoints_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.checkpoints")
 
 
+def _is_own(checkpoints: Path) -> bool:
+    """Whether a training made the folder: it notes first which run it is."""
+    if not checkpoints.is_dir():
+        return False
+    return (checkpoints / _RUN).is_file() or not any(checkpoints.iterdir())
+
+
 def prepare(folder: Path, run: Mapping[str, Any], *, resume: bool) -> Path:
     """See that what is there may be gone on from, or that nothing is.
 
@@ -36,7 +43,8 @@ def prepare(folder: Path, run: Mapping[str, Any], *, resume: bool) -> Path:
         The folder of its checkpoints, beside the model's.
 
     Raises:
-        UsageError: There are checkpoints of another run, or of one that was not asked for.
+        UsageError: There are checkpoints of another run, or of one that was not asked for; or
+            something else has the folder's name.
         TrainingFailed: The folder cannot be written.
     """
     checkpoints = checkpoints_of(folder)
@@ -60,6 +68,11 @@ def prepare(folder: Path, run: Mapping[str, Any], *, resume: bool) -> Path:
                 f"{' and '.join(differs)}; repeat its command with --resume, or remove the folder"
             )
         return checkpoints
+    if checkpoints.exists() and not _is_own(checkpoints):
+        raise UsageError(
+            f"{checkpoints} is where checkpoints go, and has something else; move it, or give the "
+            "model another name"
+        )
     shutil.rmtree(checkpoints, ignore_errors=True)
     try:
         checkpoints.mkdir(parents=True)

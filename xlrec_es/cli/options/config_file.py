@@ -29,10 +29,12 @@ class ConfigFile:
         tables: By command.
         shared: What goes to every command: keys of `[connection]`, and `[fields]` and `[history]`
             as a whole.
+        path: Of the file.
     """
 
     tables: Mapping[str, Mapping[str, Any]]
     shared: Mapping[str, Any]
+    path: Path
 
     @classmethod
     def read(cls, path: Path) -> ConfigFile:
@@ -51,7 +53,7 @@ class ConfigFile:
             if not isinstance(value, dict):
                 raise ConfigError(f"{path}: {key} stands outside of a table such as [connection]")
         whole = {name: tables.get(name, {}) for name in ("fields", "history")}
-        return cls(tables, {**tables.get("connection", {}), **whole})
+        return cls(tables, {**tables.get("connection", {}), **whole}, path)
 
     def defaults(
         self, name: str, command: click.Command, renamed: Mapping[str, str]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.config_file import ConfigFile
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.secret_files import choose_secret
 from xlrec_es.cli.options.sections import connection_option
@@ -115,6 +117,18 @@ def parse_assignments(texts: tuple[str, ...], *, example: str = "user=customer")
     """
     form = f"NAME=FIELD, such as {example}"
     return dict(name_and_value("--field", text, form=form) for text in texts)
+
+
+def files_read(ctx: click.Context, *, config: bool = True) -> list[str | Path | None]:
+    """Files that any command may read beside its own: no output may take their place.
+
+    Args:
+        ctx: Of the command.
+        config: Whether the TOML file is one of them.
+    """
+    toml = ctx.find_object(ConfigFile) if config else None
+    given = (ctx.params.get(name) for name in ("api_key_file", "password_file", "ca_certs"))
+    return [toml.path if toml else None, *given]
 
 
 def connection_options(command: F) -> F:

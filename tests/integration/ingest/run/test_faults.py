@@ -287,6 +287,8 @@ def test_a_checkpoint_of_another_run_is_refused(
     refused(again, "index was .* and is None")
     checkpoint = Path(f"{source}.{index_name}.checkpoint.json")
     checkpoint.write_text("{", "utf-8")
+    refused(job, "is no checkpoint of a run, and is not replaced")
+    checkpoint.write_text('{\n  "schema": 1,\n  "identity": {', "utf-8")
     refused(again, "cannot be read")
     done = runs.run(job, Connection(es_url), encoder=HashEncoder())  # without --resume: from anew
     assert done["complete"]

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from ingest.run import checkpoint as checkpoints
-from ingest.run.checkpoint import Checkpoint, State, default_path
+from ingest.run.checkpoint import Checkpoint, State, check_free, default_path
 from ingest.run.counts import Counts
 from xlrec_es.errors import ConfigError, IngestError
 from xlrec_es.index.live_index import LiveIndex
@@ -208,3 +208,53 @@ def test_a_checkpoint_is_written_once_a_second(
 )
 def test_a_checkpoint_is_beside_the_rejects(rejects: str, expected: str) -> None:
     assert default_path(Path("some") / rejects) == Path("some") / expected
+
+
+def test_a_checkpoint_and_nothing_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    check_free(path)
+    path.touch()  # nothing is lost
+    check_free(path)
+    Checkpoint(path, IDENTITY).save(STATE)
+    (tmp_path / "checkpoint.new").write_bytes(path.read_bytes()[:100])  # of a run that was killed
+    check_free(path)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "checkpoint.new"])
+@pytest.mark.parametrize(
+    "content",
+    [b"of great value", b'{"id": 1}\n', b'{\n  "schema": "mine",\n  "identity": {}\n}', b"\0" * 99],
+)
+def test_a_file_of_something_else_is_refused_and_stays(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as error:
+        check_free(tmp_path / "checkpoint")
+    assert str(error.value) == (
+        f"{path} is no checkpoint of a run, and is not replaced; name another file with "
+        "--checkpoint"
+    )
+    assert path.read_bytes() == content
+
+
+def test_a_device_is_no_checkpoint_and_stays() -> None:
+    with pytest.raises(ConfigError, match="/dev/null is no regular file"):
+        check_free(Path("/dev/null"))
+
+
+def test_a_checkpoint_that_cannot_be_looked_at_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint"
+    path.touch()
+
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)  # root may read all
+    with pytest.raises(
+        ConfigError, match=r"cannot read the checkpoint .*: Permission denied; name"
+    ):
+        check_free(path)

@@ -100,3 +100,14 @@ def test_a_folder_that_takes_no_lock_is_one_sentence(tmp_path: Path) -> None:
         locked(tmp_path / "no" / "rejects", advice="name another"),
     ):
         pass
+
+
+def test_the_lock_of_another_program_is_refused_and_stays(tmp_path: Path) -> None:
+    lock = tmp_path / "uv.lock"
+    lock.write_text("version = 1")
+    with (
+        pytest.raises(ConfigError, match=r"uv\.lock is of another program; name another"),
+        locked(tmp_path / "uv", advice="name another"),
+    ):
+        pass
+    assert lock.read_text() == "version = 1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.run.reject_file import RejectFile, default_path
+from ingest.run.reject_file import RejectFile, default_path, replaced
 from ingest.shard import Shard
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError
@@ -19,7 +20,8 @@ from xlrec_es.records.record import Rejection
 
 def test_rejections_are_written_as_lines(tmp_path: Path) -> None:
     path = tmp_path / "rejects"
-    path.write_text("of an earlier run")
+    with RejectFile(path) as rejects:
+        rejects.write(Rejection(9, "read", "of an earlier run", "{"))
     with RejectFile(path) as rejects:
         rejects.cut(0)
         assert not path.exists()
@@ -89,8 +91,8 @@ def test_a_reject_file_that_was_moved_is_begun_anew_without_nul_bytes(tmp_path: 
         rejects.write(Rejection(2, "read", "not JSON", "y"))
     [entry] = map(json.loads, path.read_bytes().splitlines())
     assert entry["line"] == 2
-    path.write_bytes(b"shorter\n")  # or another has taken its place
     with RejectFile(path) as rejects:
+        path.write_bytes(b"shorter\n")  # or another has taken its place
         rejects.cut(size)
     assert path.read_bytes() == b"shorter\n"
 
@@ -159,3 +161,81 @@ def test_whatever_is_set_aside_is_a_line_that_can_be_read(tmp_path: Path) -> Non
     assert found[0]["reason"] == "half \\udfff"
     assert found[2].keys() == {"time", "line", "stage", "reason", "document", "record"}
     assert [one["line"] for one in found] == [1, 1, 2, 3]
+
+
+def entry(number: int, record: object = "{") -> bytes:
+    """A line of a reject file, as a person may have written it again."""
+    return json.dumps(
+        {
+            "record": record,
+            "document": None,
+            "reason": "not JSON",
+            "stage": "read",
+            "line": number,
+            "time": "2026-05-01T10:00:00+00:00",
+        }
+    ).encode()
+
+
+OTHERS = {
+    "a catalog": b'{"id": 1, "title": "A puzzle"}\n',
+    "lines that have a line and a record": b'{"line": 1, "record": {"id": 1}}\n',
+    "entries with more": json.dumps({**json.loads(entry(1)), "id": 1}).encode(),
+    "a text": b"of great value",
+    "no text": b"\x00\xff\n",
+    "a catalog after an entry": entry(1) + b'\n{"id": 1}\n',
+    "a packed catalog": gzip.compress(b'{"id": 1, "title": "A puzzle"}\n'),
+}
+
+
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
+def test_a_file_of_something_else_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "valuable"
+    path.write_bytes(content)
+    told = f"^{path} is no reject file, and stays as it is: line [12] is not one of its entries; "
+    with pytest.raises(ConfigError, match=f"{told}name another file with --rejects"):
+        RejectFile(path)
+    with pytest.raises(ConfigError, match=f"{told}give the reject"), replaced(path) as new:
+        new.write_bytes(entry(1))
+    assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_an_empty_file_is_not_replayed_and_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "rejects"
+    path.write_bytes(content)
+    told = "rejects has no line: there is nothing to replay"
+    with pytest.raises(ConfigError, match=told), replaced(path):
+        pass
+    assert path.read_bytes() == content
+    RejectFile(path)  # a run has nothing to lose there
+
+
+def test_a_reject_file_is_known_as_one_mended_packed_cut_or_broken_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    with RejectFile(path) as rejects:
+        rejects.write(Rejection(1, "read", "not JSON", "x" * 100))
+    written = path.read_bytes()
+    broken = written.replace(b"xxxx", b'"', 1)
+    for content in (
+        entry(1, {"id": 1}),
+        b"\xef\xbb\xbf" + entry(1),
+        gzip.compress(entry(1)),
+        written[:90],
+        broken,
+        written * 3 + b"anything",
+    ):
+        path.write_bytes(content)
+        RejectFile(path)
+        with replaced(path) as new:
+            new.write_bytes(b"left")
+        assert path.read_bytes() == b"left"
+
+
+def test_a_reject_file_of_which_nothing_is_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    path.write_bytes(entry(1))
+    with replaced(path):
+        pass
+    assert not list(tmp_path.iterdir())

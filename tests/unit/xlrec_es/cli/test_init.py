@@ -82,3 +82,25 @@ def test_a_catalog_that_is_none_ends_in_a_sentence(init: Path, name: str) -> Non
     assert done.exit_code == 2
     assert name in done.output
     assert not (init / "xlrec.toml").exists()
+
+
+@pytest.mark.parametrize("output", ["my items.jsonl", "link", "log.tsv", "key.txt"])
+def test_what_it_looks_at_is_not_replaced(init: Path, output: str) -> None:
+    Path("key.txt").write_text("s3cret\n")
+    Path("link").symlink_to("my items.jsonl")
+    before = Path(output).read_bytes()
+    options = ("--interactions", "log.tsv", "--api-key-file", "key.txt", "--output", output)
+    for more in ((), ("--overwrite",)):
+        done = called("my items.jsonl", *options, *more)
+        assert done.exit_code == 2
+        assert f"{output} is what the command reads and is not replaced" in done.output
+        assert Path(output).read_bytes() == before
+    assert not (init / "xlrec.toml").exists()
+
+
+@pytest.mark.usefixtures("init")
+def test_the_configuration_that_is_read_may_be_made_anew() -> None:
+    Path("xlrec.toml").write_text("[connection]\n")
+    done = called("my items.jsonl", "--overwrite", XLREC_CONFIG="xlrec.toml")
+    assert done.exit_code == 0, done.output
+    assert "[fields]" in Path("xlrec.toml").read_text()

@@ -44,3 +44,15 @@ def test_checkpoints_of_nobody_knows_what_are_refused(stopped: Path, note: str |
         path.write_text(note)
     with pytest.raises(UsageError, match=r"run\.json cannot be read.*remove the folder"):
         checkpoint_folder.prepare(stopped, RUN, resume=True)
+
+
+def test_a_folder_of_something_else_is_not_thrown_away(tmp_path: Path) -> None:
+    checkpoints = checkpoint_folder.checkpoints_of(tmp_path / "model")
+    checkpoints.mkdir()
+    checkpoint_folder.prepare(tmp_path / "model", RUN, resume=False)  # it was empty
+    checkpoint_folder.prepare(tmp_path / "model", RUN, resume=False)  # stopped at its beginning
+    (checkpoints / "run.json").unlink()
+    (checkpoints / "best.pt").write_text("of great value")
+    with pytest.raises(UsageError, match=r"model\.checkpoints is where .* has something else"):
+        checkpoint_folder.prepare(tmp_path / "model", RUN, resume=False)
+    assert (checkpoints / "best.pt").read_text() == "of great value"

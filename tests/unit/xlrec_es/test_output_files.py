@@ -1,0 +1,68 @@
+"""An output is none of the inputs, by whatever name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from xlrec_es.errors import UsageError
+from xlrec_es.output_files import is_same, refuse_inputs
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that one stands in, with a file under several names, and another file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "items").write_text("a")
+    (tmp_path / "symbolic").symlink_to("items")
+    os.link("items", "hard")
+    (tmp_path / "other").write_text("a")
+    (tmp_path / "here").symlink_to(".")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["items", "here/items", "symbolic", "hard", "here/symbolic"])
+def test_one_file_has_many_names(folder: Path, name: str) -> None:
+    assert is_same(name, "items")
+    assert is_same("items", folder / name)
+    assert not is_same(name, "other")
+    with pytest.raises(UsageError) as error:
+        refuse_inputs(Path(name), [None, "other", "items"], option="--output")
+    assert str(error.value) == (
+        f"{name} is what the command reads and is not replaced; name another with --output"
+    )
+
+
+def test_what_is_no_file_is_no_input(folder: Path) -> None:
+    inputs = ["index:items", "none", "no/such/file", "/dev/null", "embedded", "i" * 300, None]
+    for output in ("items", "none", "/dev/null", "new", "no/such/file"):
+        assert not is_same(output, "index:items")
+        refuse_inputs(Path(output), inputs, option="-o")
+
+
+@pytest.mark.usefixtures("folder")
+def test_standard_input_may_come_from_the_file() -> None:
+    before = os.dup(0)
+    try:
+        with Path("items").open() as file:
+            os.dup2(file.fileno(), 0)
+        assert is_same("hard", "-")
+        assert not is_same("other", "-")
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+def test_a_folder_that_is_replaced_holds_no_input(folder: Path) -> None:
+    inner = folder / "model" / "data"
+    inner.mkdir(parents=True)
+    pairs = inner / "pairs"
+    pairs.touch()
+    refuse_inputs(Path("model"), [pairs], option="-o")  # a file goes into it
+    with pytest.raises(UsageError, match=r"^here/model holds .*pairs, which the command reads"):
+        refuse_inputs(Path("here/model"), [pairs], option="-o", replaces=True)
+    with pytest.raises(UsageError, match=r"^model is what the command reads"):
+        refuse_inputs(Path("model"), ["here/model"], option="-o", replaces=True)
+    refuse_inputs(inner, ["model", "items"], option="-o", replaces=True)
