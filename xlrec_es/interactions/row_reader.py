@@ -77,8 +77,7 @@ def column_names(path: Path) -> tuple[str, ...]:
                 lines = bounded_lines(file, returns=True)
                 return tuple(read_delimited(lines, tabs=kind == ".tsv").header)
             lines = bounded_lines(file, returns=False)
-            found = (_object(number, line) for number, line in enumerate(lines, 1) if line.strip())
-            return tuple(next(found, {}))
+            return tuple(next(_objects(lines, Counter()), {}))
     except SourceError as error:
         raise SourceError(f"cannot read {path}: {error}") from error
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
@@ -192,7 +191,7 @@ def _json_rows(
     needed: Sequence[str],
     report: Counter[str],
 ) -> Iterator[Row]:
-    found = (_object(number, line) for number, line in enumerate(lines, 1) if line.strip())
+    found = _objects(lines, report)
     first = next(found, None)
     if first is None:
         return
@@ -202,14 +201,22 @@ def _json_rows(
         yield from expanded({name: values_at(row, at) for name, at in names.items()}, report)
 
 
-def _object(number: int, line: bytes) -> Row:
-    try:
-        row = exact_json.loads(line)
-    except InvalidJson as error:
-        raise ValueError(f"line {number} is {error}") from error
-    if not isinstance(row, dict):
-        raise ValueError(f"line {number} is not a JSON object")
-    return row
+def _objects(lines: Iterator[bytes], report: Counter[str]) -> Iterator[Row]:
+    """The object of each line; JSON that is nested too deep, say, is set aside as a row."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = exact_json.loads(line)
+        except InvalidJson as error:
+            if str(error) not in exact_json.UNHELD:
+                raise ValueError(f"line {number} is {error}") from error
+            report["rows"] += 1
+            report[str(error)] += 1
+            continue
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number} is not a JSON object")
+        yield row
 
 
 def values_at(row: object, path: str) -> list[Any]:
