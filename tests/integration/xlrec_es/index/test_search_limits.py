@@ -109,7 +109,7 @@ def test_more_neighbours_than_a_search_may_have_are_refused(
 ) -> None:
     tighten(client, index_name)
     assert len(show(client, index_name, "chess-1", size=5).spoken_for_by) == 5
-    with pytest.raises(UsageError, match=r"6 neighbours .* gives 1 to 5 in one search"):
+    with pytest.raises(UsageError, match=r"6 neighbors .* gives 1 to 5 in one search"):
         show(client, index_name, "chess-1", size=6)
 
 
