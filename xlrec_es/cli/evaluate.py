@@ -87,14 +87,15 @@ def evaluate(
     The index must not have learned from the test interactions: the first command writes those that
     it may learn from.
     """
-    from xlrec_es.evaluate.dataset import gather
+    from xlrec_es.evaluate.dataset import check_size, gather
     from xlrec_es.evaluate.experiment import run_experiment
 
     job = replace(job, against=against)
     with contextlib.closing(connect(connection)) as client:
         if write_training is not None:
             material = gather(client, job)
-            _write_training(write_training, material)
+            check_size(job, material)  # to say so before hours of learning
+            _write_training(write_training, material, job.fields)
             echo(f"{write_training}: {int(material.parts.training.sum())} interactions")
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -110,12 +111,16 @@ def evaluate(
         show(report, Console())
 
 
-def _write_training(path: Path, material: Material) -> None:
-    """A file from which `likes.read_likes` reads the training part."""
-    likes = material.likes
+def _write_training(path: Path, material: Material, fields: Mapping[str, str]) -> None:
+    """A file from which `likes.read_likes` reads the training part, by the same fields.
+
+    The weights are those that events and ratings gave, so their own columns are there but empty.
+    """
+    likes, own = material.likes, ("user", "item", "weight", "time")
+    others = [name for column, name in fields.items() if column not in own]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t")
-        writer.writerow(["user", "item", "weight", "time"])
+        writer.writerow([*(fields.get(column, column) for column in own), *others])
         for row in material.parts.training.nonzero()[0]:
             time = likes.time[row]
             writer.writerow(
@@ -124,6 +129,7 @@ def _write_training(path: Path, material: Material) -> None:
                     likes.works[likes.work[row]],
                     f"{likes.weight[row]:g}",
                     "" if time != time else datetime.fromtimestamp(time, UTC).isoformat(),
+                    *("" for _ in others),
                 ]
             )
 

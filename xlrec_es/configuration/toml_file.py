@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xlrec_es.configuration.field_proposal import Proposal
 from xlrec_es.configuration.interactions_sample import InteractionsSample
 from xlrec_es.configuration.presets import EVENT, LEARN, Line, Preset
-from xlrec_es.interactions.weighting import EVENT_WEIGHTS
+from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 from xlrec_es.visible_text import visible
 
 _WIDTH = 96
@@ -186,7 +186,9 @@ def _events(plan: Plan, preset: Sequence[Line]) -> list[str]:
     """What each event weighs: of the preset, and of the file."""
     told = plan.interactions
     weights = plan.preset.events if plan.preset else EVENT_WEIGHTS
-    seen = told.weights(weights) if told else {}
+    # What a preset does not name weighs what it does without one.
+    usual = told.weights(EVENT_WEIGHTS) if told else {}
+    seen = {**usual, **_known(told.weights(weights))} if told else {}
     counts = told.events if told else {}
     lines = [f"    {_value(line.value)},  # {line.why}" for line in preset]
     known = {str(line.value).rpartition("=")[0] for line in preset}
@@ -194,7 +196,7 @@ def _events(plan: Plan, preset: Sequence[Line]) -> list[str]:
         times = f"rows: {counts[event]}"
         if weight is None:
             lines.append(f"    # {_value(f'{event}=?')},  # {times}; unknown, so they do not count")
-        elif not preset:
+        elif not preset or event_weight(event, weights) is None:
             lines.append(f"    {_value(f'{event}={weight:g}')},  # {times}")
         elif event not in known:
             lines.append(f"    # {_value(event)}, {times}, is one of these by another name")
@@ -202,6 +204,11 @@ def _events(plan: Plan, preset: Sequence[Line]) -> list[str]:
         return [line.strip() for line in lines]
     why = "Weight of each event; one that is not named does not count. Below zero: not liked."
     return [*_comment(why), f"{EVENT} = [", *lines, "]"]
+
+
+def _known(weights: Mapping[str, float | None]) -> dict[str, float]:
+    """Those that something says."""
+    return {event: weight for event, weight in weights.items() if weight is not None}
 
 
 def _history(plan: Plan) -> list[str]:

@@ -323,7 +323,7 @@ def check_size(job: EvaluationJob, material: Material) -> None:
     works, kind, source = _smallest_pool(material)
     if job.k > works:
         raise UsageError(
-            f"k is {job.k}, but the {kind} pool for {source} has {works} works; "
+            f"k is {job.k}, but {works} items compete in the {kind} pool for {source}; "
             f"use --k {works} or less"
         )
 

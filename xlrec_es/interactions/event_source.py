@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import ClusterError, ConfigError, UnknownItems
+from xlrec_es.errors import ClusterError, ConfigError, IndexNotFound, UnknownItems
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.row_reader import Row, expanded, text_of, values_at
 
@@ -56,7 +56,13 @@ def read_history(client: Elasticsearch, user: str, source: EventSource) -> Histo
         ConfigError: A field of an event holds something else than it should.
         ClusterError: Elasticsearch is out of reach, or refuses.
     """
-    source = replace(source, user=_exact(client, source))
+    try:
+        source = replace(source, user=_exact(client, source))
+    except IndexNotFound:
+        raise IndexNotFound(
+            f"there is no index {source.index!r} of events; name the one that your application "
+            "writes a document into for each event (--events-index, or [history] in the TOML file)"
+        ) from None
     hits = _latest(client, events_body(user, source), source)
     interactions = tuple(one for hit in hits for one in _interactions(hit, source))
     if not interactions:

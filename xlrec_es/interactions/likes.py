@@ -43,7 +43,7 @@ USUAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "event": ("event", "event_type", "event_name", "action", "type", "interaction", "behavior"),
     "rating": ("rating", "stars", "score"),
     "weight": ("weight",),
-    "time": ("time", "timestamp", "event_time", "created_at", "datetime", "date", "ts"),
+    "time": ("time", "timestamp", "event_time", "created_at", "datetime", "date", "ts", "at"),
     "market": ("market", "country", "country_code", "region", "store"),
 }
 """What logs call each column, the likeliest first; by itself a column is known by the first."""

@@ -152,12 +152,13 @@ def make_plan(
     ]
     if not profile.interests:
         weights = COLD_WEIGHTS
-        notes.append("this user is not known to like anything: what most users like is shown")
+        notes.append("nothing is known of this user: popular items are shown")
     retrievers = [retriever for retriever in RETRIEVERS if weights.get(retriever, 0) > 0]
     without = [name for name, tags in targets.items() if profile.languages.isdisjoint(tags)]
     if LEXICAL in retrievers and without:
         notes.append(
-            f"no lexical retriever for {', '.join(without)}: the history has no text in them"
+            f"no BM25 search for {', '.join(without)}: the liked items have no text in "
+            "these languages"
         )
     variants = {name: tags for name, tags in targets.items() if tags != (name,)}
     requests = build_requests(

@@ -30,8 +30,8 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "text": (
         *("summary", "description", "text", "subtitle", "lead", "teaser", "excerpt", "abstract"),
-        *("short_description", "overview", "synopsis", "plot", "tagline", "long_description"),
-        *("body", "content", "body_text", "details", "about", "bio"),
+        *("short_description", "overview", "synopsis", "plot", "tagline", "blurb"),
+        *("long_description", "body", "content", "body_text", "details", "about", "bio"),
     ),
     "work": ("work", "work_id", "item_group_id", "group_id", "master_id", "translation_of"),
     "popularity": (

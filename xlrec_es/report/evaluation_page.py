@@ -66,10 +66,10 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
     parts = report["split"]
     how = "by time" if parts["method"] == BY_TIME else "at random"
     counts = (
-        f"{report['cases']} cases of {report['persons']} users. Likes are split "
-        f"{how}: {parts['training']} to learn from, {parts['held out']} held "
-        f"out. A case is one user and one source language; recall@{k} counts the held-out works "
-        f"in other languages that are among the first {k}. Intervals are 95%, over users."
+        f"{report['cases']} cases of {report['persons']} users. Interactions are split "
+        f"{how}: {parts['training']} to learn from, {parts['held out']} held out. "
+        f"A case is one user and one source language; recall@{k} counts the held-out items in "
+        f"other languages that are among the first {k}. Intervals are 95%, over users."
     )
     yield f"<p>{escape(counts)}</p>"
     yield "<h2>In short</h2>"
@@ -78,7 +78,7 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
         yield f"<h2>{escape(kind)} pool</h2>"
         yield f'<p class="note">{_POOLS[kind]}</p>'
         yield from _pool(report, kind)
-    yield "<h2>Persons</h2>"
+    yield "<h2>Users</h2>"
     for sample in report["samples"]:
         yield from _person(sample)
     yield from _configuration(report)
@@ -87,7 +87,7 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
 _POOLS = {
     CROSS: "What is recommended is in any language but the source.",
     MIXED: "All languages compete, the source language too.",
-    COLD_POOL: "Only works that nobody likes in the training part, in any language but the source.",
+    COLD_POOL: "Only items without training interactions, in any language but the source.",
 }
 
 
@@ -144,7 +144,7 @@ def _person(sample: Mapping[str, Any]) -> Iterable[str]:
     likes, held_out = ", ".join(sample["likes"]), ", ".join(sample["held out"])
     yield (
         f"<h3>{escape(sample['person'])}, from {escape(sample['source'])}</h3>"
-        f"<p>Likes {escape(likes)}.<br>Held out: {escape(held_out)}. What was held out and found "
+        f"<p>Liked: {escape(likes)}.<br>Held out: {escape(held_out)}. What was held out and found "
         f"is bold.</p>"
     )
     names = list(sample["lists"])

@@ -116,6 +116,7 @@ class XlrecGroup(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         config = ctx.find_object(ConfigFile)
         if config is not None and name is not None and command is not None:
+            config.check_tables({*self.commands, *self.renamed})
             ctx.default_map = {name: config.defaults(name, command, self.renamed)}
         return name, command, rest
 

@@ -8,7 +8,7 @@ are named as options.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import click
 
 from xlrec_es.cli.options.old_names import current_tables
 from xlrec_es.errors import ConfigError
+
+_TYPO = 0.85  # `recomend` is that near to `recommend`; names of commands are farther apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +64,79 @@ class ConfigFile:
             renamed: What commands are called now, by names they had before.
 
         Raises:
-            ConfigError: A key of the table stands for no option of the command.
+            ConfigError: A key stands for no option, or its value is of another kind.
         """
-        return _defaults(current_tables(self.tables, renamed), self.shared, name, command)
+        tables = current_tables(self.tables, renamed)
+        _check_connection(tables.get("connection", {}))
+        return _defaults(tables, self.shared, name, command)
+
+    def check_tables(self, commands: Iterable[str]) -> None:
+        """Refuse a table whose name is nearly that of a command; others may be another program's.
+
+        Raises:
+            ConfigError: There is one.
+        """
+        known = {"connection", "fields", "history", *commands}
+        for table in self.tables.keys() - known:
+            if near := difflib.get_close_matches(table, known, n=1, cutoff=_TYPO):
+                raise ConfigError(
+                    f"the TOML file has a table [{table}], which nothing reads; "
+                    f"did you mean [{near[0]}]?"
+                )
+
+
+def _check_connection(table: Mapping[str, Any]) -> None:
+    """Refuse what no command could read: it would connect to another cluster than was meant."""
+    from xlrec_es.cli.options.shared import connection_options, index_option
+
+    known = option_keys(click.command()(connection_options(index_option()(lambda: None))))
+    for key in table:
+        if key.replace("-", "_") not in known:
+            raise ConfigError(_no_option("connection", key, known))
 
 
 def _defaults(
     tables: Mapping[str, Any], shared: Mapping[str, Any], name: str, command: click.Command
 ) -> dict[str, Any]:
     names = option_keys(command)
+    options = {one.name: one for one in command.params}
     inner = command.commands if isinstance(command, click.Group) else {}
     own = tables.get(name, {})
     table = {}
-    for key, value in own.items():
-        if key in inner:
-            continue  # a table of its own, below
-        if (option := names.get(key.replace("-", "_"))) is None:
-            near = difflib.get_close_matches(key.replace("-", "_"), names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"[{name}] of the TOML file has no option {key!r}{hint}")
-        table[option] = value
-    found = {of: _defaults(own, shared, of, one) for of, one in inner.items()}
-    return {**shared, **table, **found}
+    for given, of in ((shared, "connection"), (own, name)):
+        for key, value in given.items():
+            option = names.get(key.replace("-", "_"))
+            if option is not None:
+                table[option] = _fitting(options[option], value, f"[{of}] of the TOML file: {key}")
+            elif given is shared:
+                table[key] = value  # of the connection, for other commands; or a whole table
+            elif key not in inner:
+                raise ConfigError(_no_option(name, key, names))
+    return table | {of: _defaults(own, shared, of, one) for of, one in inner.items()}
+
+
+def _no_option(table: str, key: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key.replace("-", "_"), known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"[{table}] of the TOML file has no option {key!r}{hint}"
+
+
+def _fitting(option: click.Parameter, value: object, place: str) -> object:
+    """A value in the form that click expects; what is wrong with a number or name, it says.
+
+    Raises:
+        ConfigError: A list or table where one value belongs, or something else than texts,
+            numbers, true and false.
+    """
+    several = value if isinstance(value, list) else [value]
+    if option.multiple or option.nargs != 1:
+        fits = all(isinstance(one, str | int | float) for one in several)
+        wanted = "a list of texts or numbers"
+    else:
+        fits, wanted = isinstance(value, str | int | float), "one text or number, or true or false"
+    if not fits:
+        raise ConfigError(f"{place} is {value!r}; write {wanted}")
+    return several if option.multiple else value
 
 
 def option_keys(command: click.Command) -> dict[str, str]:

@@ -64,7 +64,9 @@ class Program:
     def here(self, *arguments: str, **variables: str) -> Result:
         """In this process, which has torch already."""
         with contextlib.chdir(self.folder):
-            return CliRunner().invoke(main, ["run", *arguments], env=variables)
+            return CliRunner().invoke(
+                main, ["run", *arguments], env={"COLUMNS": "200", **variables}
+            )
 
     def write(self, name: str, content: str | bytes) -> str:
         data = content.encode() if isinstance(content, str) else content
@@ -94,9 +96,9 @@ def test_a_file_becomes_an_index(run: Program, es: Elasticsearch) -> None:
     assert count(es, run.index) == 5
     assert {path.name for path in run.folder.iterdir()} == {source}  # no reject file
 
-    again = run(source, *run.options, "--json")
+    again = run.here(source, *run.options, "--json")
     summary = json.loads(again.stdout)
-    assert again.returncode == 0
+    assert again.exit_code == 0
     assert (summary["documents"], summary["unchanged"], summary["indexed"]) == (5, 5, 0)
     assert summary["detected"] == {"fr": 1}
     assert summary["rejects"] is None
@@ -156,12 +158,12 @@ def test_duplicates_are_counted_and_shown(run: Program, es: Elasticsearch) -> No
     records = [RECORDS[0], {**RECORDS[0], "id": "a2"}, RECORDS[1]]
     source = run.write("items.jsonl", jsonl(*records))
     options = ("--duplicates", "link")
-    done = run(source, *run.options, *options)
-    assert done.returncode == 0, done.stderr
+    done = run.here(source, *run.options, *options)
+    assert done.exit_code == 0, done.stderr
     assert "1 equal, 0 alike" in done.stdout
     assert "a2 of a (1.00)" in done.stdout
     assert es.get(index=run.index, id="a2")["_source"]["xlrec"]["work"] == "a"
-    summary = json.loads(run(source, *run.options, *options, "--json").stdout)
+    summary = json.loads(run.here(source, *run.options, *options, "--json").stdout)
     assert (summary["unchanged"], summary["duplicates"]["exact"]) == (3, 1)
 
 
@@ -174,12 +176,8 @@ def test_a_toml_file_holds_what_stays_the_same(run: Program, es: Elasticsearch) 
     )
     record = {"sku": 7, "meta": {"name": "Name", "blurb": "Blurb"}, "body": "Body"}
     source = run.write("items.jsonl", jsonl(record, {"sku": 8, "body": "Another"}))
-    command = run.command(source, "--field", "id=sku")
-    command[3:3] = ["--config", "xlrec.toml"]
-    done = subprocess.run(
-        command, cwd=run.folder, env=run.environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = run.here(source, "--field", "id=sku", XLREC_CONFIG="xlrec.toml")
+    assert done.exit_code == 0, done.stderr
     found = es.get(index=index, id="7")["_source"]
     assert found["xlrec"]["text"] == {"und": "Name\nBlurb\nBody"}
     assert {k: v for k, v in found.items() if k != "xlrec"} == record
@@ -291,7 +289,7 @@ def test_models_that_cannot_be_used(run: Program, model: str, message: str) -> N
 
 def test_a_model_that_is_nowhere(run: Program) -> None:
     run.write("items", jsonl(*RECORDS))
-    done = run("items", *run.options, "--model", "no/such-model", HF_HUB_OFFLINE="1")
+    done = run.here("items", *run.options, "--model", "no/such-model")
     message = failed_with(done, 1)
     assert "'no/such-model' is no folder here, and cannot be had from the Hugging Face" in message
 

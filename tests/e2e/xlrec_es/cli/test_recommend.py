@@ -52,7 +52,7 @@ def test_recommend_prints_a_table_and_json(catalogue: list[str]) -> None:
     assert table.returncode == 0, table.stderr
     assert "Chess" in table.stdout
     assert "dense (1)" in table.stdout
-    assert "no lexical retriever for ja" in table.stderr
+    assert "no BM25 search for ja" in table.stderr
     printed = xlrec_es("recommend", *catalogue, "-l", "ja", "-n", "3", "--json", "chess-3")
     items = json.loads(printed.stdout)["items"]
     assert [item["language"] for item in items] == ["ja"] * 3

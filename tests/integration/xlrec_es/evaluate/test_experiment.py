@@ -292,13 +292,38 @@ def test_people_get_tables(es: Elasticsearch, es_url: str, index_name: str, like
     assert "dense" in text
 
 
+def test_the_training_part_is_read_by_the_same_fields(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    header, *rows = likes.read_text().splitlines()
+    assert header.split("\t")[:2] == ["user", "item"]
+    own, training = tmp_path / "own.tsv", tmp_path / "training.tsv"
+    own.write_text(
+        "\n".join(
+            [
+                f"customer\tsku\tdone\t{header}",
+                *("\t".join([*row.split("\t")[:2], "purchase", row]) for row in rows),
+            ]
+        )
+    )
+    fields = ("--field", "user=customer", "--field", "item=sku", "--field", "event=done")
+    where = ("--url", es_url, "-i", index_name, *fields)
+    invoke(xlrec_es, "evaluate", own, *where, "--k", 4, "--write-training", training)
+    invoke(xlrec_ingest, "learn", training, *where)
+    report = json.loads(invoke(xlrec_es, "evaluate", own, *where, "--k", 4, "--json"))
+    assert report["indicators"]["state"] == "clean"
+    weights = {line.split("\t")[2] for line in training.read_text().splitlines()[1:]}
+    assert weights == {"5"}, "of a purchase"
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
         ("user\titem\n", (), "has no interactions"),
         ("user\titem\np\tx\n", (), "none of the 1 interactions"),
         ("user\titem\np\tchess-3\np\tchess-6\n", (), "nothing to evaluate"),
-        (None, ("--k", "31", "--pool", "cross"), "the cross pool for de has 28 works"),
+        (None, ("--k", "31", "--pool", "cross"), "28 items compete in the cross pool for de"),
         (None, ("--field", "item"), "write NAME=FIELD"),
         (None, ("--split", "time"), "have no time"),
     ],

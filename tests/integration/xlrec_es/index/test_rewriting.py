@@ -89,7 +89,7 @@ def test_what_is_read_as_a_source_stays_its_owners(beside: Secured, tiny_model: 
     """By a key that may write nothing there; what the owner writes next comes in by the next."""
     client = beside.client
     before, body = texts(client, "shop"), client.indices.get(index="shop").body
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     runs = {"shop-xlrec": ("--companion",), "shop-other": ("--index", "shop-other")}
 
     def indexed(index: str) -> int:
@@ -113,7 +113,7 @@ def test_copies_and_what_is_learned_leave_the_owner_his_versions(
     """Of an index that was completed in place: after each command his next write is taken."""
     client, likes = shop.client, tmp_path / "likes.tsv"
     likes.write_text("user\titem\nu1\t1\nu1\t2\nu2\t1\nu2\t2\n")
-    options = ("--model", str(tiny_model), "--json", "--quiet", "--calibration", "none")
+    options = ("--model", str(tiny_model), "--json", "--quiet", "--centering", "none")
     gate = ("--min-recall", "0.1", "--min-overlap", "0")
     expected = texts(client, "shop")
     for command in (

@@ -23,7 +23,9 @@ def test_a_lexical_retriever_that_cannot_be_is_said(
     result = Recommender(catalogue, index_name).recommend(
         History.of(["chess-3"]), languages=["ja", "en"]
     )
-    assert result.notes == ("no lexical retriever for ja, en: the history has no text in them",)
+    assert result.notes == (
+        "no BM25 search for ja, en: the liked items have no text in these languages",
+    )
 
 
 def test_unknown_ids_are_skipped_and_named(catalogue: Elasticsearch, index_name: str) -> None:

@@ -13,6 +13,7 @@ from xlrec_es.configuration.field_proposal import propose
 from xlrec_es.configuration.interactions_sample import sample_interactions
 from xlrec_es.configuration.presets import LEARN, bound, load
 from xlrec_es.configuration.toml_file import Plan, Setting, text_of
+from xlrec_es.interactions.weighting import EVENT_WEIGHTS
 
 ODD = (
     'quo"te',
@@ -66,6 +67,20 @@ def test_events_of_a_file_have_the_weights_that_are_known(tmp_path: Path) -> Non
     text = text_of(Plan("init", [], interactions=told, preset=bound(load("shop"), {})))
     assert '# "peeked=?",' in text
     assert '# "Order Completed", rows: 1, is one of these by another name' in text
+
+
+def test_an_event_that_a_preset_does_not_name_weighs_what_it_does_without_one(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log.tsv"
+    log.write_text("user\titem\tevent\nann\t7\tpurchase\nann\t7\tview\n")
+    media = bound(load("media"), {})
+    assert "purchase" not in media.events
+    found = file_of(interactions=sample_interactions(log), preset=media)
+    weights = found[LEARN]["event"]
+    assert isinstance(weights, list)
+    assert f"purchase={EVENT_WEIGHTS['purchase']:g}" in weights
+    assert f"view={media.events['view']:g}" in weights
 
 
 def test_ratings_are_told_and_not_judged(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from xlrec_es.cli.options.command_group import LazyCommand, XlrecGroup
-from xlrec_es.cli.options.config_file import config_option
+from xlrec_es.cli.options.config_file import ConfigFile, config_option
+from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cluster.connection import Connection
 
 CONFIG = """
 [connection]
@@ -25,13 +27,18 @@ how_many = 3
 title = "name"
 """
 
-options = click.option("--url", default="none"), click.option("--how-many", default=1)
+options = (
+    click.option("--url", default="none"),
+    click.option("--how-many", default=1),
+    click.option("--tag", "tags", multiple=True),
+)
 
 
 def command(name: str) -> click.Command:
     @click.command(name)
     @click.pass_context
-    def told(ctx: click.Context, url: str, how_many: int) -> None:
+    def told(ctx: click.Context, url: str, how_many: int, tags: tuple[str, ...]) -> None:
+        assert not tags
         click.echo(f"{url} {how_many} {(ctx.default_map or {}).get('fields')}")
 
     for option in options:
@@ -91,6 +98,37 @@ def test_a_key_that_nothing_reads_is_named(config: Path, text: str, message: str
         done = CliRunner().invoke(tool, ["--config", str(config), *name.split()])
         mine = text.startswith(f"[{name.partition(' ')[0]}")
         assert (message in done.output, done.exit_code) == ((True, 2) if mine else (False, 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[connection]\nurll = 'x'", "[connection] of the TOML file has no option 'urll'; did you"),
+        ("[show]\nhow-many = [1, 2]", "[show] of the TOML file: how-many is [1, 2]; write one"),
+        ("[show]\nhow-many = 2026-01-01", "how-many is datetime.date(2026, 1, 1); write one"),
+        ("[show]\nhow-many = {a = 1}", "how-many is {'a': 1}; write one text or number"),
+        ("[shoow]\nhow-many = 1", "a table [shoow], which nothing reads; did you mean [show]?"),
+        ("[show]\ntag = [[1]]", "[show] of the TOML file: tag is [[1]]; write a list of texts"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_named(config: Path, text: str, message: str) -> None:
+    config.write_text(text)
+    done = CliRunner().invoke(tool, ["--config", str(config), "show"])
+    assert (message in done.output, done.exit_code) == (True, 2), done.output
+
+
+def test_a_connection_has_its_options_by_their_own_names() -> None:
+    @click.command()
+    @connection_options
+    @click.option("--index", "indices", multiple=True)
+    def told(connection: Connection, indices: tuple[str, ...]) -> None:
+        pass
+
+    shared = {"ca-certs": "here", "timeout": 5, "api-key-file": "key", "index": "shop"}
+    found = ConfigFile({"connection": shared}, shared).defaults("told", told, {})
+    assert found == {
+        "ca_certs": "here", "timeout_s": 5, "api_key_file": "key", "indices": ["shop"]
+    }  # fmt: skip
 
 
 def test_the_variable_names_the_file_too(config: Path) -> None:
