@@ -8,7 +8,7 @@ import gzip
 import itertools
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -119,21 +119,42 @@ def index_rows(
         answer = client.field_caps(index=index, fields="*", filters="-metadata").body
     known = answer["fields"]
     _check_columns(f"{INDEX}{index}", known, names, (*needed, *fields))
-    # A date comes as its field's format says, which may be any; so one format is asked for.
-    dates = {name for name in names.values() if _DATES & known.get(name, {}).keys()}
-    asked = [
-        {"field": name, "format": "epoch_millis"} if name in dates else name
-        for name in dict.fromkeys(names.values())
-    ]
-    body = {"_source": False, "fields": asked}
+    dates = date_fields(known, names.values())
+    body = {"_source": False, "fields": asked_of(names.values(), dates)}
     for hits in pages(client, index, body, page=_PAGE):
         for hit in hits:
             found = hit.get("fields", {})
             values = {name: values_at(found, path) for name, path in names.items()}
             for name, path in names.items():
                 if path in dates:
-                    values[name] = [_of_millis(value) for value in values[name]]
+                    values[name] = [of_millis(value) for value in values[name]]
             yield from expanded(values, asides)
+
+
+def date_fields(known: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> frozenset[str]:
+    """Those of the fields that are dates, in every index that has them.
+
+    Args:
+        known: The `fields` of an answer of `field_caps`.
+        names: Of fields; one that no index has is no date.
+    """
+    return frozenset(name for name in names if known.get(name) and known[name].keys() <= _DATES)
+
+
+def asked_of(names: Iterable[str], dates: Collection[str]) -> list[Any]:
+    """What a search asks for in `fields`, so that `of_millis` reads the dates.
+
+    A date comes as its field's format says, which may be any; so one format is asked for. Of other
+    fields Elasticsearch takes none.
+
+    Args:
+        names: Of fields.
+        dates: Those that are dates; see `date_fields`.
+    """
+    return [
+        {"field": name, "format": "epoch_millis"} if name in dates else name
+        for name in dict.fromkeys(names)
+    ]
 
 
 def text_of(value: object) -> str:
@@ -259,7 +280,7 @@ def expanded(values: Mapping[str, list[Any]], report: Counter[str]) -> Iterator[
         report[SEVERAL] += 1
 
 
-def _of_millis(value: object) -> object:
+def of_millis(value: object) -> object:
     """A moment, of milliseconds since 1970 as Elasticsearch writes them; else what it is."""
     try:
         return datetime.fromtimestamp(float(str(value)) / 1000, UTC)
