@@ -223,7 +223,7 @@ def _json_rows(
 
 
 def _objects(lines: Iterator[bytes], report: Counter[str]) -> Iterator[Row]:
-    """The object of each line; JSON that is nested too deep, say, is set aside as a row."""
+    """The object of each line; JSON that is nested too deep, say, is a rejected row."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
