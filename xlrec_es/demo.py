@@ -150,17 +150,23 @@ def export(folder: Path) -> list[Path]:
         The catalog, in JSON Lines, and the interactions.
 
     Raises:
-        UsageError: One of the files is there already; it may be the team's own.
+        UsageError: One of the files is there already; it may be the team's own. Or the folder
+            cannot be made or written into.
     """
     contents = {
         folder / _ITEMS.removesuffix(".gz"): gzip.decompress((_SAMPLE / _ITEMS).read_bytes()),
         folder / _INTERACTIONS: (_SAMPLE / _INTERACTIONS).read_bytes(),
     }
-    if there := next((path for path in contents if path.exists()), None):
-        raise UsageError(f"{there} is there already and is not replaced: name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, content in contents.items():
-        path.write_bytes(content)
+    try:
+        if there := next((path for path in contents if path.exists()), None):
+            raise UsageError(f"{there} is there already and is not replaced: name another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write into {folder} ({error.strerror}); name a folder that can be made"
+        ) from error
     return list(contents)
 
 

@@ -42,6 +42,9 @@ MAX_DIGITS = 1000
 _ORJSON_DEPTH = 254
 """Levels that orjson writes."""
 _TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+_TOO_MANY_DIGITS = f"JSON with a number of more than {MAX_DIGITS} digits"
+UNHELD = (_TOO_DEEP, _TOO_MANY_DIGITS)
+"""Messages of `InvalidJson` for what is JSON, and is not held."""
 _TOO_MANY = 18
 """Digits; a float is written with one less at most, and integers of one less fit into 64 bits."""
 _BLOCK = 1 << 17
@@ -315,7 +318,7 @@ def _refuse(name: str) -> None:
 def written(value: object) -> orjson.Fragment:
     """How to write what orjson does not know: its `default`."""
     if isinstance(value, _Beyond) and _is_too_long(value.digits):
-        raise InvalidJson(f"JSON with a number of more than {MAX_DIGITS} digits")
+        raise InvalidJson(_TOO_MANY_DIGITS)
     if isinstance(value, Decimal):
         return orjson.Fragment(str(value))
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")

@@ -93,6 +93,6 @@ def reencode(
         with progress(shown=not how.quiet) as observe:
             work = prepare(cluster, versions, wanted, encoder=loaded, observe=observe)
             if how.dry_run:
-                show_plan(work.plan)
+                show_plan(work.plan, how)
             else:
                 carry_out(work, how, columns)

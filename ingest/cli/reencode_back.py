@@ -67,6 +67,6 @@ def reencode_back(
         with progress(shown=not quiet) as observe:
             work = prepare_rollback(cluster, versions, encoder, encoder=loaded, observe=observe)
             if dry_run:
-                show_rollback_plan(client, work.plan)
+                show_rollback_plan(client, work.plan, as_json=as_json)
             else:
                 show_rollback(work.run(), name, as_json=as_json)

@@ -96,8 +96,10 @@ def run_demo(
     from xlrec_es import demo
 
     if export is not None:
-        for path in demo.export(export):
-            echo(path)
+        paths = [str(path) for path in demo.export(export)]
+        whole = orjson.dumps(versioned({"files": paths}), option=orjson.OPT_INDENT_2)
+        for line in [whole] if as_json else paths:
+            echo(line)
         return
     # So that a stopped demo stops its worker too; the node goes by itself (see `node.running`).
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +16,7 @@ from rich.table import Table
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.query_forms import request_object, request_text
 from xlrec_es.cli.options.shared import connection_options, dry_run_option, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cli.reindex import reindex
@@ -184,7 +185,7 @@ def create(
     settings = {setting: number for setting, number in given.items() if number is not None}
     new = creation.plan_version(found, model, settings=settings)
     if dry_run:
-        _print_request(f"PUT {new.index}", new.body)
+        _print_request("PUT", new.index, new.body)
         return
     creation.create(client, new)
     echo(new.index)
@@ -258,23 +259,29 @@ def rollback(
     plan = rolling_back.plan(found)
     aliases.check_filled(client, plan.change)
     if dry_run:
-        show_rollback_plan(client, plan)
+        show_rollback_plan(client, plan, as_json=as_json)
         return
     packed = probe(client).packed_vectors
     show_rollback(rolling_back.Rollback(client, plan, packed).run(), name, as_json=as_json)
 
 
-def show_rollback_plan(client: Elasticsearch, plan: rolling_back.RollbackPlan) -> None:
+def show_rollback_plan(
+    client: Elasticsearch, plan: rolling_back.RollbackPlan, *, as_json: bool
+) -> None:
     """Print what would be taken along, and the request."""
     from xlrec_es.versions import swap_note
 
     count = swap_note.count_since(client, plan.live.index, plan.note.done)
+    if as_json:
+        told = {"index": plan.previous.index, "source": plan.live.index, "copies": count}
+        _print_requests(told | {"deletions": plan.note.same}, plan.change)
+        return
     deletions = "" if plan.note.same else " (not what was deleted)"
     echo(
         f"takes {count} documents that were written to {plan.live.index} since along to "
         f"{plan.previous.index}{deletions}, then:"
     )
-    _print_request("POST _aliases", plan.change.body)
+    _print_request("POST", "_aliases", plan.change.body)
 
 
 def show_rollback(report: rolling_back.RollbackReport, name: str, *, as_json: bool) -> None:
@@ -308,7 +315,10 @@ def _carry_out(
 
     aliases.check_filled(client, change)
     if dry_run:
-        _print_request("POST _aliases", change.body)
+        if as_json:
+            _print_requests({"index": change.target, "source": change.live}, change)
+        else:
+            _print_request("POST", "_aliases", change.body)
         return
     swap_note.move_alias(client, change)
     if as_json:
@@ -338,7 +348,7 @@ def prune(name: str, client: Elasticsearch, newer: bool, dry_run: bool, yes: boo
         echo("there is nothing to delete")
         return
     if dry_run:
-        _print_request("POST _aliases", change.body)
+        _print_request("POST", "_aliases", change.body)
         return
     _ask(f"Delete {', '.join(change.deleted)}?", yes)
     aliases.change_aliases(client, change)
@@ -380,5 +390,11 @@ def _ask(question: str, yes: bool) -> None:
         click.confirm(visible(question), abort=True)
 
 
-def _print_request(line: str, body: object) -> None:
-    echo(f"{line}\n{json.dumps(body, ensure_ascii=False, indent=2)}")
+def _print_request(method: str, path: str, body: Mapping[str, Any]) -> None:
+    echo(request_text(method, path, body))
+
+
+def _print_requests(told: Mapping[str, Any], change: AliasChange) -> None:
+    """What `--dry-run --json` prints of a change of aliases."""
+    requests = [request_object("POST", "_aliases", change.body)]
+    echo(json.dumps(versioned({**told, "requests": requests}), ensure_ascii=False, indent=2))

@@ -65,6 +65,8 @@ def inspect(item: str, index: str, size: int, as_json: bool, connection: Connect
             err=True,
         )
     console.print(_table("comes from users who liked", "weight", found.spoken_for_by))
+    if found.not_shown:
+        echo(f"{found.not_shown} more are not shown, as {index} does not show them.")
     for language, neighbours in found.speaks_for.items():
         console.print(_table(f"users who liked it get, in {language}", "score", neighbours))
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.query_forms import request_object, request_text
 from xlrec_es.cli.options.reindex import _DEFAULTS, How, reindex_options
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
@@ -61,7 +62,7 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
         packed = probe(client).packed_vectors
         plan = reindexing.plan(read_versions(client, name), changes=how.changes)
         if how.dry_run:
-            show_plan(plan)
+            show_plan(plan, how)
             return
         with progress(shown=not how.quiet) as observe:
             transform = copied_as_is(packed=packed)
@@ -69,14 +70,20 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
             carry_out(work, how, columns)
 
 
-def show_plan(plan: ReindexPlan) -> None:
-    """Print what would be sent."""
-    new = plan.new
-    request = "goes on with" if plan.exists else "PUT"
-    body = json.dumps(new.body, ensure_ascii=False, indent=2)
-    echo(f"{request} {new.index}\n{body}")
-    echo(f"copies {plan.live.index}, verifies, then: POST _aliases")
-    echo(json.dumps(plan.swap.body, ensure_ascii=False, indent=2))
+def show_plan(plan: ReindexPlan, how: How) -> None:
+    """Print what would be sent: for people abridged, in JSON whole."""
+    new, swap = plan.new, plan.swap.body
+    if how.as_json:
+        requests = [] if plan.exists else [request_object("PUT", new.index, new.body)]
+        requests += [request_object("POST", "_aliases", swap)] * how.swap
+        told = {"index": new.index, "source": plan.live.index, "resumes": plan.exists}
+        echo(json.dumps(versioned({**told, "requests": requests}), ensure_ascii=False, indent=2))
+        return
+    echo(request_text("goes on with" if plan.exists else "PUT", new.index, new.body))
+    if how.swap:
+        echo(f"copies {plan.live.index}, verifies, then: {request_text('POST', '_aliases', swap)}")
+    else:
+        echo(f"copies {plan.live.index} and verifies")
 
 
 def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:

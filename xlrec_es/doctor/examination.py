@@ -152,7 +152,7 @@ def _analyzers(client: Elasticsearch, described: LiveIndex | None) -> list[Findi
 
 def _documents(client: Elasticsearch, versions: Versions, live: Version) -> list[Finding]:
     with friendly_errors(client):
-        stats = client.indices.stats(index=live.index, metric="store")["_all"]
+        stats = client.indices.stats(index=live.searched(versions.name), metric="store")["_all"]
     primaries = stats["primaries"]["store"]["size_in_bytes"]
     shards = int(live.body["settings"]["index.number_of_shards"])
     found = checks.check_shards(primaries, shards)
@@ -169,8 +169,8 @@ def _capacity(patient: Patient, live: Version | None, described: LiveIndex | Non
         stats = client.nodes.stats(metric="fs,jvm,os")["nodes"].values()
         settings = client.cluster.get_settings(include_defaults=True, flat_settings=True)
         documents = patient.documents
-        if documents is None and live is not None and live.is_open:
-            documents = client.count(index=live.index)["count"]
+        if documents is None and patient.name and live is not None and live.is_open:
+            documents = client.count(index=live.searched(patient.name))["count"]
     nodes = [DataNode.from_stats(node) for node in stats if _holds_indices(node["roles"])]
     replicas = int(live.body["settings"]["index.number_of_replicas"]) if live else 1
     need = Need(

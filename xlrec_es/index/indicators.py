@@ -29,7 +29,7 @@ from xlrec_es.index.fields import (
     in_language,
 )
 from xlrec_es.index.hits import title_of
-from xlrec_es.index.live_index import find_live
+from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.languages import by_language
 from xlrec_es.vectors.vector import Vector
 
@@ -71,7 +71,8 @@ class Neighbour:
     Attributes:
         work: Its id.
         title: In the language it was found in, or None.
-        language: Of the document that was found, or None if no document has the work any more.
+        language: Of the document that was found, or None if no document has the work any more;
+            what an alias with a filter or a routing does not show is no neighbor.
         weight: How much the one speaks for the other.
     """
 
@@ -96,6 +97,8 @@ class Indicators:
         complete: Whether the last run that wrote indicators came to its end.
         spoken_for_by: The works whose lovers get this document, the strongest first.
         speaks_for: By language, what people who like this work get, the best first.
+        not_shown: How many works would be in `spoken_for_by`, but that the index is read through an
+            alias with a filter or a routing, which does not show them: they may be gone, too.
     """
 
     id: str
@@ -108,6 +111,7 @@ class Indicators:
     complete: bool
     spoken_for_by: Sequence[Neighbour]
     speaks_for: Mapping[str, Sequence[Neighbour]]
+    not_shown: int = 0
 
 
 def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Indicators:
@@ -143,8 +147,10 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         fields = hit["fields"]
         work = fields[WORK_FIELD][0]
         weights = read_indicators(fields.get(INDICATORS_FIELD))
-        strongest = sorted(weights, key=lambda name: (-weights[name], name))[:size]
-        known = _documents_of(client, live.searched, strongest, title)
+        strongest = sorted(weights, key=lambda name: (-weights[name], name))
+        if live.through is None:
+            strongest = strongest[:size]
+        known = _documents_of(client, live, strongest, title)
         answers = client.msearch(
             searches=[
                 line
@@ -152,6 +158,8 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
                 for line in ({"index": live.searched}, _spoken_for(work, tags, size, title))
             ]
         )["responses"]
+    # Through such an alias, what is gone and what it hides look alike, and ids are not to be shown.
+    shown = strongest if live.through is None else [name for name in strongest if name in known]
     return Indicators(
         id=hit["_id"],
         work=work,
@@ -162,7 +170,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         generation=fields.get(GENERATION_FIELD, [None])[0],
         complete=live.meta.indicators.get("complete", True),
         spoken_for_by=tuple(
-            _neighbour(name, known.get(name), title, weights[name]) for name in strongest
+            _neighbour(name, known.get(name), title, weights[name]) for name in shown[:size]
         ),
         speaks_for={
             language: tuple(
@@ -171,6 +179,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
             )
             for language, answer in zip(languages, answers, strict=True)
         },
+        not_shown=len(strongest) - len(shown),
     )
 
 
@@ -199,18 +208,22 @@ def _spoken_for(work: str, tags: Sequence[str], size: int, title: str | None) ->
 
 
 def _documents_of(
-    client: Elasticsearch, index: str, works: Sequence[str], title: str | None
+    client: Elasticsearch, live: LiveIndex, works: Sequence[str], title: str | None
 ) -> dict[str, Mapping[str, Any]]:
-    """One document of each work that still has one."""
-    body = {
-        "query": {"terms": {WORK_FIELD: list(works)}},
-        "collapse": {"field": WORK_FIELD},
-        "size": len(works),
-        "_source": [title] if title else False,
-        "fields": [WORK_FIELD, LANGUAGE_FIELD],
-    }
-    hits = _whole_hits(client.search(index=index, body=body).body)
-    return {hit["fields"][WORK_FIELD][0]: hit for hit in hits}
+    """One document of each work that still has one, and that is shown."""
+    found = {}
+    for start in range(0, len(works), live.limits.ids):
+        some = list(works[start : start + live.limits.ids])
+        body = {
+            "query": {"terms": {WORK_FIELD: some}},
+            "collapse": {"field": WORK_FIELD},
+            "size": len(some),
+            "_source": [title] if title else False,
+            "fields": [WORK_FIELD, LANGUAGE_FIELD],
+        }
+        hits = _whole_hits(client.search(index=live.searched, body=body).body)
+        found.update({hit["fields"][WORK_FIELD][0]: hit for hit in hits})
+    return found
 
 
 def _whole_hits(answer: Answer) -> list[Answer]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -15,7 +16,18 @@ from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ClusterError, ConfigError, IndexNotFound, UnknownItems
 from xlrec_es.interactions.history import History, Interaction
-from xlrec_es.interactions.row_reader import Row, expanded, text_of, values_at
+from xlrec_es.interactions.row_reader import (
+    Row,
+    asked_of,
+    date_fields,
+    expanded,
+    of_millis,
+    text_of,
+    values_at,
+)
+from xlrec_es.interactions.times import TimeReader
+
+_KEYWORD = "{}.keyword"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +39,8 @@ class EventSource:
         user: Field with the user's id: keyword or number; of a text field, its `.keyword`.
         item: Field with the id of a work or document, or of several.
         event: Field with the event's name; None if all are views.
-        time: Date field; None if there is none, and then an arbitrary `limit` of them is read.
+        time: Field with the time: a date; or numbers or keywords, as `times.TimeReader` reads them.
+            None if there is none, and then an arbitrary `limit` of them is read.
         rating: Field with a rating, or None.
         dwell_s: Field with seconds of stay, or None.
         limit: Only the latest so many events are read.
@@ -57,14 +70,23 @@ def read_history(client: Elasticsearch, user: str, source: EventSource) -> Histo
         ClusterError: Elasticsearch is out of reach, or refuses.
     """
     try:
-        source = replace(source, user=_exact(client, source))
+        source, is_date = _known(client, source)
     except IndexNotFound:
         raise IndexNotFound(
             f"there is no index {source.index!r} of events; name the one that your application "
             "writes a document into for each event (--events-index, or [history] in the TOML file)"
         ) from None
-    hits = _latest(client, events_body(user, source), source)
-    interactions = tuple(one for hit in hits for one in _interactions(hit, source))
+    hits = _latest(client, events_body(user, source, time_is_date=is_date), source)
+    times = TimeReader()
+
+    def moment(value: object) -> datetime | None:
+        if is_date:
+            found = of_millis(value)
+            return found if isinstance(found, datetime) else None
+        seconds = times.text(text_of(value))
+        return None if math.isnan(seconds) else datetime.fromtimestamp(seconds, UTC)
+
+    interactions = tuple(one for hit in hits for one in _interactions(hit, source, moment))
     if not interactions:
         raise UnknownItems(f"{source.index} has no event of {source.user} {user!r}", items=[user])
     return History(interactions)
@@ -92,27 +114,43 @@ def _latest(
     return hits
 
 
-def _exact(client: Elasticsearch, source: EventSource) -> str:
-    """The field by which a user is found: words of a text field are those of others, too."""
-    keyword = f"{source.user}.keyword"
+def _known(client: Elasticsearch, source: EventSource) -> tuple[EventSource, bool]:
+    """The source by fields that can be searched and sorted by, and whether its time is a date."""
+    named = [name for name in (source.user, source.time) if name]
+    asked = [*named, *map(_KEYWORD.format, named)]
     with friendly_errors(client):
-        asked = client.field_caps(index=source.index, fields=[source.user, keyword])
-    known = asked.body["fields"]
-    if "text" not in known.get(source.user, {}):
-        return source.user
-    if keyword in known:
-        return keyword
-    raise ConfigError(
-        f"the field {source.user!r} of {source.index} is text, by whose words a user cannot be "
-        "told from others; index the id as a keyword, and name that field as the user"
-    )
+        known = client.field_caps(index=source.index, fields=asked).body["fields"]
+    # Words of a text field are those of others, too.
+    user = _exact(known, source.user)
+    if user is None:
+        raise ConfigError(
+            f"the field {source.user!r} of {source.index} is text, by whose words a user cannot be "
+            "told from others; index the id as a keyword, and name that field as the user"
+        )
+    if source.time is None:
+        return replace(source, user=user), False
+    time = _exact(known, source.time)
+    if time is None:
+        raise ConfigError(
+            f"the field {source.time!r} of {source.index} is text, by which the latest events "
+            "cannot be told; index it as a date, and name that field as the time"
+        )
+    return replace(source, user=user, time=time), bool(date_fields(known, [time]))
 
 
-def events_body(user: str, source: EventSource) -> dict[str, Any]:
+def _exact(known: Mapping[str, Mapping[str, Any]], name: str) -> str | None:
+    """A field, or what stands beside one of text and has its values whole; None if nothing has."""
+    if "text" not in known.get(name, {}):
+        return name
+    keyword = _KEYWORD.format(name)
+    return keyword if keyword in known else None
+
+
+def events_body(user: str, source: EventSource, *, time_is_date: bool = True) -> dict[str, Any]:
     """The search for a user's latest events. Pure."""
-    fields: list[Any] = [
-        name for name in (source.item, source.event, source.rating, source.dwell_s) if name
-    ]
+    names = (source.item, source.event, source.rating, source.dwell_s, source.time)
+    dates = [source.time] if source.time and time_is_date else []
+    fields = asked_of([name for name in names if name], dates)
     body: dict[str, Any] = {
         "query": {"bool": {"filter": [{"term": {source.user: user}}]}},
         "size": source.limit,
@@ -121,12 +159,13 @@ def events_body(user: str, source: EventSource) -> dict[str, Any]:
         "track_total_hits": False,
     }
     if source.time:
-        fields.append({"field": source.time, "format": "epoch_millis"})
         body["sort"] = [{source.time: {"order": "desc", "unmapped_type": "date"}}]
     return body
 
 
-def _interactions(hit: Mapping[str, Any], source: EventSource) -> Iterator[Interaction]:
+def _interactions(
+    hit: Mapping[str, Any], source: EventSource, moment: Callable[[object], datetime | None]
+) -> Iterator[Interaction]:
     """One for each item; none if there is no item, or other values do not go with the items."""
     names = {
         name: path
@@ -136,18 +175,18 @@ def _interactions(hit: Mapping[str, Any], source: EventSource) -> Iterator[Inter
     values = {name: values_at(hit.get("fields", {}), path) for name, path in names.items()}
     for row in expanded(values, Counter()):
         if row["item"] is not None:
-            yield _interaction(row, hit)
+            time = row.get("time")
+            yield _interaction(row, hit, None if time is None else moment(time))
 
 
-def _interaction(row: Row, hit: Mapping[str, Any]) -> Interaction:
+def _interaction(row: Row, hit: Mapping[str, Any], time: datetime | None) -> Interaction:
     event, rating, dwell_s = row.get("event"), row.get("rating"), row.get("dwell_s")
-    millis = row.get("time")
     try:
         return Interaction(
             text_of(row["item"]),
             event="view" if event is None else str(event),
             rating=None if rating is None else float(rating),
-            time=None if millis is None else datetime.fromtimestamp(float(millis) / 1000, UTC),
+            time=time,
             dwell_s=None if dwell_s is None else float(dwell_s),
         )
     except (TypeError, ValueError, OverflowError) as error:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError
+from xlrec_es.exact_json import UNHELD
 from xlrec_es.interactions.delimited import RAGGED
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
 from xlrec_es.interactions.row_reader import SEVERAL, read_rows, text_of
@@ -189,7 +190,7 @@ def warning_of(report: Mapping[str, int]) -> str | None:
 def _refuse_nothing(path: Path, report: Counter[str], works: tuple[str, ...]) -> None:
     if not report["rows"]:
         raise SourceError(f"{path} has no interactions")
-    without = ("unknown item", "without user or item", RAGGED, SEVERAL)
+    without = ("unknown item", "without user or item", RAGGED, SEVERAL, *UNHELD)
     if sum(report[reason] for reason in without) == report["rows"]:
         example = f" (such as {works[0]!r})" if works else ""
         raise SourceError(

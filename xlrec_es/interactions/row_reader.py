@@ -8,7 +8,7 @@ import gzip
 import itertools
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,7 @@ def column_names(path: Path) -> tuple[str, ...]:
                 lines = bounded_lines(file, returns=True)
                 return tuple(read_delimited(lines, tabs=kind == ".tsv").header)
             lines = bounded_lines(file, returns=False)
-            found = (_object(number, line) for number, line in enumerate(lines, 1) if line.strip())
-            return tuple(next(found, {}))
+            return tuple(next(_objects(lines, Counter()), {}))
     except SourceError as error:
         raise SourceError(f"cannot read {path}: {error}") from error
     except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
@@ -120,21 +119,42 @@ def index_rows(
         answer = client.field_caps(index=index, fields="*", filters="-metadata").body
     known = answer["fields"]
     _check_columns(f"{INDEX}{index}", known, names, (*needed, *fields))
-    # A date comes as its field's format says, which may be any; so one format is asked for.
-    dates = {name for name in names.values() if _DATES & known.get(name, {}).keys()}
-    asked = [
-        {"field": name, "format": "epoch_millis"} if name in dates else name
-        for name in dict.fromkeys(names.values())
-    ]
-    body = {"_source": False, "fields": asked}
+    dates = date_fields(known, names.values())
+    body = {"_source": False, "fields": asked_of(names.values(), dates)}
     for hits in pages(client, index, body, page=_PAGE):
         for hit in hits:
             found = hit.get("fields", {})
             values = {name: values_at(found, path) for name, path in names.items()}
             for name, path in names.items():
                 if path in dates:
-                    values[name] = [_of_millis(value) for value in values[name]]
+                    values[name] = [of_millis(value) for value in values[name]]
             yield from expanded(values, asides)
+
+
+def date_fields(known: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> frozenset[str]:
+    """Those of the fields that are dates, in every index that has them.
+
+    Args:
+        known: The `fields` of an answer of `field_caps`.
+        names: Of fields; one that no index has is no date.
+    """
+    return frozenset(name for name in names if known.get(name) and known[name].keys() <= _DATES)
+
+
+def asked_of(names: Iterable[str], dates: Collection[str]) -> list[Any]:
+    """What a search asks for in `fields`, so that `of_millis` reads the dates.
+
+    A date comes as its field's format says, which may be any; so one format is asked for. Of other
+    fields Elasticsearch takes none.
+
+    Args:
+        names: Of fields.
+        dates: Those that are dates; see `date_fields`.
+    """
+    return [
+        {"field": name, "format": "epoch_millis"} if name in dates else name
+        for name in dict.fromkeys(names)
+    ]
 
 
 def text_of(value: object) -> str:
@@ -192,7 +212,7 @@ def _json_rows(
     needed: Sequence[str],
     report: Counter[str],
 ) -> Iterator[Row]:
-    found = (_object(number, line) for number, line in enumerate(lines, 1) if line.strip())
+    found = _objects(lines, report)
     first = next(found, None)
     if first is None:
         return
@@ -202,14 +222,22 @@ def _json_rows(
         yield from expanded({name: values_at(row, at) for name, at in names.items()}, report)
 
 
-def _object(number: int, line: bytes) -> Row:
-    try:
-        row = exact_json.loads(line)
-    except InvalidJson as error:
-        raise ValueError(f"line {number} is {error}") from error
-    if not isinstance(row, dict):
-        raise ValueError(f"line {number} is not a JSON object")
-    return row
+def _objects(lines: Iterator[bytes], report: Counter[str]) -> Iterator[Row]:
+    """The object of each line; JSON that is nested too deep, say, is a rejected row."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = exact_json.loads(line)
+        except InvalidJson as error:
+            if str(error) not in exact_json.UNHELD:
+                raise ValueError(f"line {number} is {error}") from error
+            report["rows"] += 1
+            report[str(error)] += 1
+            continue
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number} is not a JSON object")
+        yield row
 
 
 def values_at(row: object, path: str) -> list[Any]:
@@ -252,7 +280,7 @@ def expanded(values: Mapping[str, list[Any]], report: Counter[str]) -> Iterator[
         report[SEVERAL] += 1
 
 
-def _of_millis(value: object) -> object:
+def of_millis(value: object) -> object:
     """A moment, of milliseconds since 1970 as Elasticsearch writes them; else what it is."""
     try:
         return datetime.fromtimestamp(float(str(value)) / 1000, UTC)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from xlrec_es.cluster.answers import Answer, documents_lost, hits_of, lacks_of
+from xlrec_es.cluster.answers import Answer, documents_lost, hits_of, is_refused, lacks_of
 from xlrec_es.cluster.capabilities import NODES_ANSWER, read_nodes
 from xlrec_es.errors import (
     ClusterError,
@@ -332,7 +332,21 @@ class Core:
         answer = yield Call(MSEARCH, {"searches": searches})
         if plan.live.through is not None:
             _must_be_of(plan.live, answer["responses"])
+        yield from self._check_types(plan, answer["responses"])
         return Searched(plan, answer["responses"])
+
+    def _check_types(self, plan: Plan, answers: Sequence[Answer]) -> Steps[None]:
+        """See whether searches were refused because of the type of a field that options name."""
+        options = self.options.search
+        fields = options.typed_fields
+        if not fields or not any(is_refused(answer) for answer in answers):
+            return
+        asked = [*fields, *(f"{name}.keyword" for name in fields)]
+        try:
+            found = yield Call("field_caps", {"index": plan.live.searched, "fields": asked})
+        except ClusterError:
+            return  # what the searches met is told
+        options.refuse_types(found["fields"])
 
     def _show(
         self, ranking: Ranking, plan: Plan, options: Options, size: int

@@ -22,6 +22,7 @@ MAX_CLAUSES = 1000
 Source: https://www.elastic.co/docs/reference/elasticsearch/configuration-reference/search-settings
 """
 
+_DATES = frozenset(("date", "date_nanos"))
 _DURATION = re.compile(r"[1-9]\d*(d|h|m|s)")
 
 
@@ -173,9 +174,45 @@ class SearchOptions:
             self, candidates=candidates, num_candidates=looked_at, max_terms=limits.terms
         )
 
+    @property
+    def typed_fields(self) -> tuple[str, ...]:
+        """Fields of the user's own that are to be of some type: those of caps and of recency."""
+        return (*(self.caps or {}), *([self.recent.field] if self.recent else []))
+
+    def refuse_types(self, known: Mapping[str, Mapping[str, Any]]) -> None:
+        """Refuse fields of another type than is needed.
+
+        Args:
+            known: The `fields` of an answer of `field_caps`, asked for `typed_fields` and for the
+                `.keyword` of each.
+
+        Raises:
+            UsageError: A cap's field has no column of values, as a text field has none; or that of
+                recency is no date.
+        """
+        for name in self.caps or {}:
+            if not all(kind["aggregatable"] for kind in known.get(name, {}).values()):
+                beside = f"{name}.keyword"
+                instead = f"cap {beside}" if beside in known else "cap a keyword field"
+                raise UsageError(
+                    f"the field {name!r} is {_types(known, name)}, whose values cannot be counted; "
+                    f"{instead} instead"
+                )
+        if self.recent and not known.get(self.recent.field, {}).keys() & _DATES:
+            name = self.recent.field
+            raise UsageError(
+                f"the field {name!r} is {_types(known, name)}, and age is counted from a date; "
+                "name a date field"
+            )
+
     def tags(self, language: str) -> tuple[str, ...]:
         """The tags of the index that a target language names."""
         return tuple(self.variants.get(language, (language,)))
+
+
+def _types(known: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    """What a field is, in the index or in each of several."""
+    return " or ".join(known.get(name, {})) or "not in the mapping"
 
 
 WEIGHTS: Mapping[str, float] = {DENSE: 0.0375, LEXICAL: 0.0125, COLLABORATIVE: 0.95}

@@ -17,7 +17,13 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexNotFound, IndexUnusable
 from xlrec_es.index.fields import OWN_FIELD
-from xlrec_es.index.live_index import LiveIndex, is_closed, physical_name, read_live
+from xlrec_es.index.live_index import (
+    LiveIndex,
+    adds_something,
+    is_closed,
+    physical_name,
+    read_live,
+)
 
 State = Literal["live", "previous", "newer", "older", "unused"]
 
@@ -49,6 +55,11 @@ class Version:
     def is_blocked(self) -> bool:
         """Whether its owner has it refuse writes."""
         return bool(self.body["settings"].get("index.blocks.write") == "true")
+
+    def searched(self, name: str) -> str:
+        """What searches of it name: `name`, if that is an alias of it that hides a part of it."""
+        is_hiding = name in self.aliases and adds_something(name, self.index, self.aliases)
+        return name if is_hiding else self.index
 
     def described(self) -> LiveIndex:
         """With what it says of itself.
@@ -93,6 +104,11 @@ class Versions:
             IndexUnusable: Several are marked as that.
         """
         return self._holder(previous_alias(self.name))
+
+    @property
+    def added(self) -> Mapping[str, Any]:
+        """What the alias adds to the live version: its filter, routing and so on."""
+        return {} if self.live is None else self.live.aliases[self.name]
 
     @property
     def next_number(self) -> int:

@@ -42,7 +42,8 @@ class VersionStatus:
         state: See `Versions.state`.
         model: What made its vectors; None if this program did not make the version.
         fingerprint: Digest of all that made its vectors; None as above.
-        documents: All that can be searched now; None while it is closed.
+        documents: All that can be searched now, through the alias if it has a filter or a routing;
+            None while it is closed. So are `languages` and `strays`.
         size_bytes: On disk, replicas included; None while it is closed.
         languages: By language; `WITHOUT` are documents without one, such as the user's own.
         strays: Documents that say they have vectors of another fingerprint.
@@ -86,8 +87,8 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
     if not version.is_open:
         return status
     with friendly_errors(client):
-        stats = client.indices.stats(index=version.index, metric="store")
-        answer = client.search(index=version.index, body=_count_body(status.fingerprint)).body
+        stats = client.indices.stats(index=version.searched(versions.name), metric="store")
+        answer = client.search(**_count_arguments(versions, version, status.fingerprint)).body
     whole(answer, f"the search that counts what is in {version.index}")
     found = answer["aggregations"]
     return replace(
@@ -104,6 +105,22 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
         },
         strays=found["strays"]["doc_count"],
     )
+
+
+def _count_arguments(
+    versions: Versions, version: Version, fingerprint: str | None
+) -> dict[str, Any]:
+    """The search that counts, of what the alias shows or would show of a version."""
+    searched, body = version.searched(versions.name), _count_body(fingerprint)
+    arguments: dict[str, Any] = {"index": searched, "body": body}
+    if searched == version.index:
+        # What the alias adds goes along in a swap; until then it is said here.
+        added = versions.added
+        if "filter" in added:
+            body["query"] = {"bool": {"filter": added["filter"]}}
+        if "search_routing" in added:
+            arguments["routing"] = added["search_routing"]
+    return arguments
 
 
 def _count_body(fingerprint: str | None) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Searches as text that people can run: in Kibana's console, with curl, in Python. Pure."""
+"""Searches as text that people can run: in Kibana's console, with curl, in Python. Pure.
+
+And the requests of `--dry-run`, as text and in JSON.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.recommend.queries import SearchRequest
+
+_LONG, _FEW = 40, 12
+"""Characters from which on a text of base64 is cut, and those that are left."""
 
 FORMS = ("console", "curl", "python", "json")
 
@@ -65,8 +71,18 @@ def render(
     raise ValueError(f"form is {form!r}; use one of {', '.join(FORMS)}")
 
 
+def request_text(method: str, path: str, body: Mapping[str, Any]) -> str:
+    """A request for reading: the line, and the body with vectors cut to a few characters."""
+    return f"{method} {path}\n{json.dumps(shortened(body), ensure_ascii=False, indent=2)}"
+
+
+def request_object(method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A request for `--json`, to be sent as it stands."""
+    return {"method": method, "path": path, "body": body}
+
+
 def shortened(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The same body with vectors of three numbers and a mark."""
+    """The same body with vectors of three numbers, or a few characters of base64, and a mark."""
     short: dict[str, Any] = _shortened(body)
     return short
 
@@ -79,9 +95,19 @@ def _shortened(part: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return {
         name: [*value[:3], "..."]
         if name == "query_vector" and isinstance(value, list)
+        else _cut_texts(value)
+        if name == "centering"
         else _shortened(value)
         for name, value in part.items()
     }
+
+
+def _cut_texts(part: Any) -> Any:  # noqa: ANN401
+    """The record of a centering: its means are the long ones of its texts."""
+    if isinstance(part, Mapping):
+        return {name: _cut_texts(value) for name, value in part.items()}
+    is_long = isinstance(part, str) and len(part) > _LONG
+    return f"{part[:_FEW]}..." if is_long else part
 
 
 def _json(body: dict[str, Any]) -> str:

@@ -76,14 +76,19 @@ def test_a_rollback_says_what_it_takes_along(
     line, _, body = dry.partition("\n")[2].partition("\n")
     assert line == "POST _aliases"
     assert json.loads(body)["actions"]
+    told = json.loads(index("rollback", index_name, "--dry-run", "--json").stdout)
+    assert (told["index"], told["copies"], told["schema_version"]) == (live.name, 1, 1)
+    assert told["requests"] == [{"method": "POST", "path": "_aliases", "body": json.loads(body)}]
+    hasty = ("--without-catching-up", "--dry-run", "--json")
+    assert json.loads(index("rollback", index_name, *hasty).stdout)["requests"] == told["requests"]
     done = index("rollback", index_name)
     assert done.stdout.startswith(f"{index_name} is {live.name} now; it was {new}. 1 documents")
     assert "what was deleted from it since is not known" in done.stderr
     assert es.exists(index=index_name, id="2")
     # Back as it was left, and by a swap, which says what it is.
     es.index(index=index_name, id="3", document={"title": "here alone"}, refresh=True)
-    hasty = index("rollback", index_name, "--without-catching-up")
-    assert hasty.stdout == f"{index_name} is {new} now; it was {live.name}\n"
+    left = index("rollback", index_name, "--without-catching-up")
+    assert left.stdout == f"{index_name} is {new} now; it was {live.name}\n"
     assert not es.exists(index=index_name, id="3")
     assert "To take it along" in index("swap", index_name, "--to", "1").stderr
     report = json.loads(index("rollback", index_name, "--json").stdout)

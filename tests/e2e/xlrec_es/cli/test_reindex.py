@@ -59,6 +59,12 @@ def test_reindex_shows_what_it_would_do_and_does_it(
     assert dry.exit_code == 0, dry.output
     assert f"PUT {index_name}-xlrec-v2" in dry.output
     assert '"number_of_shards": 2' in dry.output
+    told = json.loads(runner.invoke(main, [*arguments, "--dry-run", "--json"]).stdout)
+    assert (told["schema_version"], told["index"]) == (1, f"{index_name}-xlrec-v2")
+    [creation, swap] = told["requests"]
+    assert (creation["method"], creation["path"]) == ("PUT", f"{index_name}-xlrec-v2")
+    assert creation["body"]["settings"]["index"]["number_of_shards"] == 2
+    assert (swap["path"], bool(swap["body"]["actions"])) == ("_aliases", True)
     assert len(read_versions(es, index_name).found) == 1
 
     strict = runner.invoke(main, [*arguments, *GATE[:2], "--min-overlap", "1"])
@@ -177,6 +183,10 @@ def test_another_model(
     chunked = ["reencode", index_name, *options, "--long-texts", "chunk", *GATE[:2]]
     dry = runner.invoke(ingest_main, [*chunked, "--dry-run"])
     assert "mean of windows of 64 tokens" in dry.output
+    told = json.loads(runner.invoke(ingest_main, [*chunked, "--dry-run", "--json"]).stdout)
+    whole = told["requests"][0]["body"]["mappings"]["_meta"]["xlrec"]["centering"]["means"]["en"]
+    assert whole not in dry.output
+    assert f"{whole[:12]}..." in dry.output
     done = runner.invoke(ingest_main, [*chunked, "--json"])
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)

@@ -51,6 +51,42 @@ def test_a_history_is_the_latest_events_of_a_person(
         read_history(es_each, "ann", wrong)
 
 
+@pytest.mark.parametrize("how", ["long", "keyword", "text and keyword"])
+def test_times_that_are_no_date_field_are_read_too(
+    es_each: Elasticsearch, index_name: str, how: str
+) -> None:
+    """Elasticsearch makes a long of a number of seconds that nobody has mapped."""
+    written: dict[str, object] = {"a": 1_700_000_000, "b": 1_767_225_600, "c": 1_735_689_600}
+    if how != "long":
+        written = {"a": "2023-11-14T22:13:20Z", "b": "2026-01-01", "c": "2025-01-01 00:00:00"}
+    kinds: dict[str, dict[str, object]] = {
+        "long": {},
+        "keyword": {"time": {"type": "keyword"}},
+        "text and keyword": {
+            "time": {"type": "text", "fields": {"keyword": {"type": "keyword"}}},
+        },
+    }
+    es_each.indices.create(index=index_name, mappings={"properties": kinds[how]})
+    for item, time in written.items():
+        event = {"user": "ann", "item": item, "time": time}
+        es_each.index(index=index_name, document=event, refresh=True)
+    es_each.index(index=index_name, document={"user": "ann", "item": "d"}, refresh=True)
+    history = read_history(es_each, "ann", EventSource(index_name, event=None))
+    assert history.interactions == (
+        Interaction("b", "view", time=datetime(2026, 1, 1, tzinfo=UTC)),
+        Interaction("c", "view", time=datetime(2025, 1, 1, tzinfo=UTC)),
+        Interaction("a", "view", time=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        Interaction("d", "view"),
+    )
+
+
+def test_a_time_of_words_is_named(es_each: Elasticsearch, index_name: str) -> None:
+    fields = {"user": {"type": "keyword"}, "time": {"type": "text"}}
+    es_each.indices.create(index=index_name, mappings={"properties": fields})
+    with pytest.raises(ConfigError, match=r"'time' of .* is text, .* index it as a date"):
+        read_history(es_each, "ann", EventSource(index_name))
+
+
 def test_what_is_missing_is_named(es_each: Elasticsearch, index_name: str) -> None:
     with pytest.raises(IndexNotFound, match=index_name):
         read_history(es_each, "ann", EventSource(index_name))

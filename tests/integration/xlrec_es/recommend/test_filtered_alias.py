@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from catalogue import EVERYTHING, document, documents, write_catalogue, write_likes
+from catalogue import EVERYTHING, add_version, document, documents, write_catalogue, write_likes
 from secured_node import Secured, good
 from xlrec_es import AsyncRecommender, History, Options, Recommender
 from xlrec_es.cluster.connection import connect
@@ -23,6 +23,7 @@ from xlrec_es.recommend.options import RETRIEVERS, SearchOptions
 from xlrec_es.versions import reindex, rollback
 from xlrec_es.versions.aliases import change_aliases, plan_swap
 from xlrec_es.versions.inventory import read_versions
+from xlrec_es.versions.status import measure
 
 MINE, ROUTED = "shop.mine", "shop.routed"
 EVEN = {"term": {"brand": "brand0"}}
@@ -124,6 +125,56 @@ def test_what_it_hides_is_unknown(tenant: Secured, client: Elasticsearch) -> Non
     both = Recommender(client, MINE).recommend(History.of(["chess-4", SECRET]))
     assert both.unknown_items == (SECRET,)
     assert "chess" in good(tenant.run("tenant", "inspect", "chess-4", "-i", MINE))
+
+
+def test_associations_with_what_it_hides_are_not_listed(tenant: Secured) -> None:
+    """Neither what another tenant has, nor that it is gone, which is not so."""
+    found = printed(tenant, "inspect", "chess-4", "-i", MINE, "-n", "3", "--json")
+    # All ten of its topic are associated, the later the more; the odd ones are another tenant's.
+    assert [one["work"] for one in found["spoken_for_by"]] == ["chess-8", "chess-6", "chess-4"]
+    assert all(even({one["work"] for one in some}) for some in found["speaks_for"].values() if some)
+    assert found["not_shown"] == 5
+    text = good(tenant.run("tenant", "inspect", "chess-4", "-i", MINE))
+    assert "gone" not in text
+    assert "chess-7" not in text
+    assert f"5 more are not shown, as {MINE} does not show them." in text
+    whole = good(tenant.run("reader", "inspect", "chess-4", "-i", "shop"))
+    assert "chess-7" in whole
+    assert "not shown" not in whole
+    tenant.client.delete(index="shop", id="chess-7", refresh=True)
+    assert "(gone)" in good(tenant.run("reader", "inspect", "chess-4", "-i", "shop"))
+
+
+def test_counts_are_of_what_it_shows(tenant: Secured, client: Elasticsearch) -> None:
+    allowed = {"names": [MINE, ROUTED], "privileges": ["read", "view_index_metadata", "monitor"]}
+    made = tenant.client.security.create_api_key(
+        name="counts",
+        role_descriptors={"c": {"cluster": ["monitor"], "indices": [allowed]}},
+    )
+    tenant.keys["counts"] = made["encoded"]
+    for alias in (MINE, ROUTED):
+        seen = len(visible(client, alias))
+        assert seen < len(documents())
+        status = json.loads(good(tenant.run("counts", "index", "status", alias, "--json")))
+        [version] = status["versions"]
+        assert version["documents"] == seen
+        assert sum(one["documents"] for one in version["languages"].values()) == seen
+        found = tenant.run("counts", "doctor", "-i", alias, "--json").stdout
+        vectors, room = (
+            next(one["message"] for one in json.loads(found)["findings"] if one["topic"] == topic)
+            for topic in ("vectors", "room")
+        )
+        assert vectors == f"all {seen} documents have one"
+        assert room.startswith(f"{seen} ")
+
+
+def test_another_version_is_counted_as_the_alias_would_show_it(tenant: Secured) -> None:
+    made = add_version(tenant.client, MINE, documents=3)
+    [live, newer] = measure(tenant.client, read_versions(tenant.client, MINE))
+    assert newer.index == made
+    assert newer.documents == 0  # they have no brand
+    assert live.documents == len(visible(tenant.client, MINE))
+    tenant.client.indices.delete(index=made)
 
 
 def test_many_and_asynchronous_respect_it_too(tenant: Secured, client: Elasticsearch) -> None:

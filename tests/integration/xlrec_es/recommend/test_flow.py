@@ -9,9 +9,12 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from catalogue import DIMS, topics_of, work_vector, write_catalogue
-from xlrec_es import History, Recommender
+from xlrec_es import History, Options, Recommender, SearchOptions
 from xlrec_es.errors import ClusterUnreachable, FingerprintMismatch, UsageError
 from xlrec_es.recommend.flow import SEARCH, Call, Outcome
+from xlrec_es.recommend.options import Recency
+
+KEYED = {"type": "text", "fields": {"keyword": {"type": "keyword"}}}
 
 
 class OneTopicEncoder:
@@ -87,3 +90,42 @@ def test_without_the_last_request_there_is_an_answer(
     assert [reason.share for reason in found.items[0].reasons] == pytest.approx([0.5, 0.5])
     [sentence] = found.degraded
     assert sentence.endswith("too late")
+
+
+def test_a_field_of_another_type_is_named(catalogue: Elasticsearch, index_name: str) -> None:
+    """In place of Elasticsearch's own words; asked for only where a search was refused."""
+    fields = {"size": {"type": "text"}, "keyed": KEYED, "made": {"type": "date"}}
+    catalogue.indices.put_mapping(index=index_name, properties=fields)
+    history = History.of(["chess-3"])
+    popular = {"popularity": 1.0}
+    for search, said in (
+        (SearchOptions(caps={"size": 1}), "'size' is text, .* cap a keyword field"),
+        (SearchOptions(caps={"keyed": 1}), "'keyed' is text, .* cap keyed.keyword instead"),
+        (SearchOptions(recent=Recency("size")), "'size' is text, .* name a date field"),
+        (SearchOptions(recent=Recency("brand")), "'brand' is keyword, and age"),
+        (SearchOptions(recent=Recency("price")), "'price' is long, and age"),
+    ):
+        options = Options(weights=popular, search=search)
+        with pytest.raises(UsageError, match=f"the field {said}"):
+            Recommender(catalogue, index_name, options=options).recommend(history)
+        several = Recommender(catalogue, index_name, options=options).recommend_many([history])
+        assert isinstance(next(several), UsageError)
+        # Beside another retriever, too, where the list would merely be a worse one.
+        both = Options(weights=popular | {"dense": 1.0}, search=search)
+        with pytest.raises(UsageError, match=f"the field {said}"):
+            Recommender(catalogue, index_name, options=both).recommend(history)
+
+
+def test_types_are_not_asked_for_where_nothing_was_refused(
+    catalogue: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(**_: object) -> None:
+        raise AssertionError("field_caps was asked")
+
+    monkeypatch.setattr(Elasticsearch, "field_caps", asked)
+    catalogue.indices.put_mapping(index=index_name, properties={"made": {"type": "date"}})
+    search = SearchOptions(caps={"brand": 2, "unheard of": 1}, recent=Recency("made"))
+    options = Options(weights={"popularity": 1.0, "dense": 1.0}, search=search)
+    found = Recommender(catalogue, index_name, options=options).recommend(History.of(["chess-3"]))
+    assert found.items
+    assert not found.degraded

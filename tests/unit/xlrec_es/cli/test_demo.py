@@ -130,3 +130,13 @@ def test_the_sample_is_exported_and_replaces_no_file(tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert f"{files[1]} is there already" in refused.stderr
     assert (files[0].exists(), files[1].read_text()) == (False, "mine")
+
+
+def test_an_export_in_json_and_one_into_no_folder(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["demo", "--export", str(tmp_path), "--json"])
+    files = [str(tmp_path / "items.jsonl"), str(tmp_path / "interactions.tsv")]
+    assert json.loads(done.stdout) == {"schema_version": 1, "files": files}
+    for folder in (Path("/proc/none"), tmp_path / "items.jsonl" / "under"):
+        refused = CliRunner().invoke(main, ["demo", "--export", str(folder)])
+        assert refused.exit_code == 2
+        assert f"cannot write into {folder} (" in " ".join(refused.stderr.split())

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostile_json import nested
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from xlrec_es.errors import SourceError
@@ -153,6 +154,18 @@ def test_rows_of_another_length_are_set_aside(tmp_path: Path) -> None:
     mine, theirs = both(path)
     assert mine == theirs
     assert mine[1] == {"rows": 3, RAGGED: 2, "likes": 1}
+
+
+def test_a_row_nested_too_deep_is_counted_by_both(tmp_path: Path) -> None:
+    path = tmp_path / "likes.jsonl"
+    deep = f'{{"user": "p", "item": "a", "more": {nested(300)}}}\n'
+    path.write_text('{"user": "p", "item": "a"}\n' + deep)
+    mine, theirs = both(path)
+    assert mine == theirs
+    assert mine[1] == {"rows": 2, "nested more than 200 levels deep": 1, "likes": 1}
+    path.write_text(deep)
+    with pytest.raises(SourceError, match="none of the 1 interactions"):
+        read_likes(path, {"a": "a"})
 
 
 def test_items_within_objects(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hostile_json import BYTES, nested
 from xlrec_es.errors import SourceError
 from xlrec_es.interactions.bounded_lines import MAX_ROW
-from xlrec_es.interactions.row_reader import Row, read_rows
+from xlrec_es.interactions.row_reader import Row, column_names, read_rows
 
 MEGABYTE = 1024 * 1024
 
@@ -32,8 +33,6 @@ def test_ids_keep_their_digits(tmp_path: Path) -> None:
     ("line", "reason"),
     [
         ("{", "line 2 is not JSON: "),
-        (nested(1200), "line 2 is nested more than 200 levels deep"),
-        ('{"user": %s}' % ("1" * 5000), "line 2 is JSON with a number of more than 1000 digits"),
         ('{"user": "\\ud800"}', "line 2 is not JSON: no low surrogate"),
         ("\x00", "line 2 is not JSON: "),
         ("[1]", "line 2 is not a JSON object"),
@@ -44,6 +43,26 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str, reason: 
     path.write_text(f'{{"user": "a", "item": "b"}}\n{line}\n')
     with pytest.raises(SourceError, match=f"cannot read .*likes.jsonl: {reason}"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (nested(300), "nested more than 200 levels deep"),
+        (nested(1200), "nested more than 200 levels deep"),
+        ("1" * 5000, "JSON with a number of more than 1000 digits"),
+    ],
+)
+def test_a_row_that_cannot_be_held_is_counted(tmp_path: Path, value: str, reason: str) -> None:
+    path = tmp_path / "likes.jsonl"
+    good, bad = '{"user": "a", "item": "b"}', f'{{"user": "a", "item": "b", "more": {value}}}'
+    for lines in ([good, bad, good], [bad, good, good]):
+        path.write_text("\n".join(lines))
+        report: Counter[str] = Counter()
+        rows = read_rows(path, ("user", "item"), {}, needed=("user", "item"), report=report)
+        assert list(rows) == [{"user": "a", "item": "b"}] * 2
+        assert report == {"rows": 1, reason: 1}
+        assert column_names(path) == ("user", "item")
 
 
 BOMBS = {

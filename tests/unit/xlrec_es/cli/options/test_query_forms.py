@@ -8,7 +8,13 @@ import shlex
 
 from golden_bodies import knn_of, requests
 from plans import plan_for
-from xlrec_es.cli.options.query_forms import FORMS, render, shortened
+from xlrec_es.cli.options.query_forms import (
+    FORMS,
+    render,
+    request_object,
+    request_text,
+    shortened,
+)
 from xlrec_es.recommend.options import Options
 
 
@@ -49,6 +55,18 @@ def test_short_bodies_keep_all_but_the_vector() -> None:
     for form in FORMS:
         text = render(requests(), index="a", url="http://es", form=form, shorten=True)
         assert "..." in text
+
+
+def test_a_request_for_reading_has_short_means_and_that_of_json_all() -> None:
+    centering = {"kind": "center", "global": "A" * 2048, "means": {"de": "B" * 2048}}
+    synonyms = ["word, " * 100]
+    body = {"_meta": {"xlrec": {"centering": centering}}, "synonyms": synonyms}
+    line, _, text = request_text("PUT", "shop-xlrec-v2", body).partition("\n")
+    assert line == "PUT shop-xlrec-v2"
+    short = {"kind": "center", "global": "A" * 12 + "...", "means": {"de": "B" * 12 + "..."}}
+    assert json.loads(text) == {"_meta": {"xlrec": {"centering": short}}, "synonyms": synonyms}
+    whole = {"method": "PUT", "path": "shop-xlrec-v2", "body": body}
+    assert request_object("PUT", "shop-xlrec-v2", body) == whole
 
 
 def test_printed_searches_are_those_that_are_sent() -> None:
