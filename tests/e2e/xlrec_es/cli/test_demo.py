@@ -151,7 +151,7 @@ def languages_of() -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
-def test_every_target_language_gets_results_from_the_history(
+def test_results_are_in_the_target_languages_and_from_the_history(
     demo: dict[str, Any], languages_of: dict[str, list[str]]
 ) -> None:
     assert len(demo["scenes"]) == 3
@@ -164,7 +164,10 @@ def test_every_target_language_gets_results_from_the_history(
         assert not source & set(scene["languages"])
         for result in (scene["text_alone"], scene["learned"]):
             items = result["items"]
-            assert {item["language"] for item in items} == set(scene["languages"])
+            # By score, a language may get no slot; of all slots in one language, though, one
+            # could not tell that languages compete fairly.
+            assert 1 < len({item["language"] for item in items}) <= len(scene["languages"])
+            assert {item["language"] for item in items} <= set(scene["languages"])
             assert not {item["work"] for item in items} & set(scene["likes"])
             assert result["unknown_items"] == []
             for item in items:

@@ -190,4 +190,4 @@ def test_the_toml_file_reaches_the_commands_of_a_group(
     config = tmp_path / "xlrec.toml"
     config.write_text(f'[connection]\nurl = "{es_url}"\n[index.list]\nas_json = true\n')
     done = CliRunner().invoke(main, ["--config", str(config), "index", "list", index_name])
-    assert json.loads(done.stdout)[0]["state"] == "live"
+    assert json.loads(done.stdout)["versions"][0]["state"] == "live"
