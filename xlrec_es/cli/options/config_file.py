@@ -108,10 +108,12 @@ def _defaults(
     for given, of in ((shared, "connection"), (own, name)):
         for key, value in given.items():
             option = names.get(key.replace("-", "_"))
-            if option is not None:
+            if given is shared and isinstance(value, dict):
+                table[key] = value  # [history] is a table, and --history an option
+            elif option is not None:
                 table[option] = _fitting(options[option], value, f"[{of}] of the TOML file: {key}")
             elif given is shared:
-                table[key] = value  # of the connection, for other commands; or a whole table
+                table[key] = value  # of the connection, for other commands
             elif key not in inner:
                 raise ConfigError(_no_option(name, key, names))
     return table | {of: _defaults(own, shared, of, one) for of, one in inner.items()}

@@ -121,14 +121,22 @@ def test_a_connection_has_its_options_by_their_own_names() -> None:
     @click.command()
     @connection_options
     @click.option("--index", "indices", multiple=True)
-    def told(connection: Connection, indices: tuple[str, ...]) -> None:
+    @click.option("--history", "history_file")
+    def told(connection: Connection, indices: tuple[str, ...], history_file: str) -> None:
         pass
 
+    history = {"index": "events"}  # a table, not the option of that name
     shared = {"ca-certs": "here", "timeout": 5, "api-key-file": "key", "index": "shop"}
-    found = ConfigFile({"connection": shared}, shared).defaults("told", told, {})
+    found = ConfigFile({"connection": shared}, {**shared, "history": history}).defaults(
+        "told", told, {}
+    )
     assert found == {
-        "ca_certs": "here", "timeout_s": 5, "api_key_file": "key", "indices": ["shop"]
-    }  # fmt: skip
+        "ca_certs": "here",
+        "timeout_s": 5,
+        "api_key_file": "key",
+        "indices": ["shop"],
+        "history": history,
+    }
 
 
 def test_the_variable_names_the_file_too(config: Path) -> None:
