@@ -14,7 +14,7 @@ from catalogue import EVERYTHING, LANGUAGES, ODD_IDS, document, topics_of, write
 from xlrec_es import History, Options, Recency, Recommender, SearchOptions
 from xlrec_es.cli.options.query_forms import render
 from xlrec_es.cluster.capabilities import probe
-from xlrec_es.errors import SearchFailed
+from xlrec_es.errors import UsageError
 from xlrec_es.index.hits import id_of
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.recommend.options import RETRIEVERS
@@ -108,5 +108,5 @@ def test_popularity_fades_with_age(catalogue: Elasticsearch, index_name: str) ->
         # 60 days are six half-lives, 90 are nine.
         assert scores == pytest.approx([0.5 * 0.5**0.1, 2 / 64, 9 / 512, 0], rel=0.03)
     nowhere = SearchOptions(recent=Recency("nowhere"))
-    with pytest.raises(SearchFailed, match="nowhere"):
+    with pytest.raises(UsageError, match="nowhere"):
         Recommender(catalogue, index_name, options=Options(search=nowhere)).recommend(History())

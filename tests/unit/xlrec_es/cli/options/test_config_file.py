@@ -127,10 +127,8 @@ def test_a_connection_has_its_options_by_their_own_names() -> None:
 
     history = {"index": "events"}  # a table, not the option of that name
     shared = {"ca-certs": "here", "timeout": 5, "api-key-file": "key", "index": "shop"}
-    found = ConfigFile({"connection": shared}, {**shared, "history": history}).defaults(
-        "told", told, {}
-    )
-    assert found == {
+    file = ConfigFile({"connection": shared}, {**shared, "history": history}, Path("xlrec.toml"))
+    assert file.defaults("told", told, {}) == {
         "ca_certs": "here",
         "timeout_s": 5,
         "api_key_file": "key",
