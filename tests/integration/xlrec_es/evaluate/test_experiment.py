@@ -234,7 +234,7 @@ def test_indicators_learned_on_targets_are_found_and_those_of_the_training_part_
     assert leaky["indicators"]["state"] == "leaky"
     assert any(note.startswith("LEAK") for note in leaky["notes"])
     training = tmp_path / "training.tsv"
-    invoke(xlrec_es, "evaluate", likes, *where, "--write-training", training)
+    invoke(xlrec_es, "evaluate", likes, *where, "--k", 10, "--write-training", training)
     invoke(xlrec_ingest, "learn", training, *where)
     honest = evaluate(likes, es_url, index_name)
     assert honest["indicators"]["state"] == "clean"

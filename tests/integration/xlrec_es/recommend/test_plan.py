@@ -67,4 +67,4 @@ def test_somebody_unknown_gets_what_most_people_like(
     result = Recommender(catalogue, index_name).recommend(History(), languages=["ja"], size=3)
     assert [list(item.retrievers) for item in result.items] == [["popularity"]] * 3
     assert {item.work.rpartition("-")[2] for item in result.items} == {"8"}
-    assert "most people like" in result.notes[0]
+    assert "popular items are shown" in result.notes[0]
