@@ -28,7 +28,7 @@ def test_a_gain_that_costs_one_pair_of_languages_is_refused(
     assert verdict.reasons == ()
     assert verdict.gain.interval.mean == 1
     back = gate.judge(one, other, wise, ignorant, seed=0)
-    assert "not better than its base" in back.reasons[0]
+    assert "not significantly better than its base" in back.reasons[0]
     assert len(back.reasons) == 3
     mixed = gate.judge(one, other, other_part, partial, seed=0)
     assert mixed.gain.interval.low > 0

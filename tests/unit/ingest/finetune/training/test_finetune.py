@@ -51,7 +51,7 @@ def test_what_does_not_help_is_kept_and_marked(
     record = read_record(tmp_path / "tuned")
     assert record
     assert record["status"] == "rejected"
-    assert "not better than its base" in record["reasons"][0]
+    assert "not significantly better than its base" in record["reasons"][0]
     assert "**Rejected.**" in (tmp_path / "tuned/README.md").read_text()
     forced = finetune(pairs, tmp_path / "tuned", tiny_model, *in_vain, "--force", "--json")
     assert forced.exit_code == 0
