@@ -34,7 +34,7 @@ def test_of_many_persons_nobody_gets_what_they_have_seen(
         for count in draw.integers(1, 9, 30)
     ]
     recommender = Recommender(
-        catalogue, index_name, options=Options(weights=dict.fromkeys(RETRIEVERS, 1.0))
+        catalogue, index_name, options=Options(weights=dict.fromkeys(RETRIEVERS, 1.0), mix="equal")
     )
     found = recommender.recommend_many(histories, languages=LANGUAGES, size=12)
     for history, result in zip(histories, found, strict=True):
