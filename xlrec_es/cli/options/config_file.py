@@ -104,7 +104,7 @@ def _defaults(
     options = {one.name: one for one in command.params}
     inner = command.commands if isinstance(command, click.Group) else {}
     own = tables.get(name, {})
-    table = {}
+    table: dict[str, Any] = {}
     for given, of in ((shared, "connection"), (own, name)):
         for key, value in given.items():
             option = names.get(key.replace("-", "_"))
