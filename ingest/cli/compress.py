@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from ingest.cli.options.encoder import encoder_options
 from ingest.cli.options.training import refuse_replaced, show_results
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.shared import json_option, seed_option
-from xlrec_es.cli.options.terminal import echo
 
 METHODS = ("pca", "matryoshka", "int8", "static")
 
@@ -77,7 +75,7 @@ def compress(
     job = CompressJob(pairs, folder, method, model=model, dims=dims, options=encoder, seed=seed)
     done = make(job)
     if as_json:
-        echo(orjson.dumps(versioned(done), option=orjson.OPT_INDENT_2))
+        print_json(done)
     else:
         _show(done)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-import orjson
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +15,7 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.likes import like_options
 from xlrec_es.cli.options.old_names import renamed_option
-from xlrec_es.cli.options.outcome import REJECTED, versioned
+from xlrec_es.cli.options.outcome import REJECTED, print_json
 from xlrec_es.cli.options.shared import (
     connection_options,
     dry_run_option,
@@ -229,7 +228,7 @@ def learn(
     if warning:
         echo(f"Warning: {warning}", err=True)
     if as_json:
-        echo(orjson.dumps(versioned(summary), option=orjson.OPT_INDENT_2))
+        print_json(summary)
     else:
         _show(summary)
     if summary["refused"]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.table import Table
 
 from ingest.cli.learn import LEARNER_HELP, NAMES, max_items_option
@@ -17,7 +16,7 @@ from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import split_options
 from xlrec_es.cli.options.likes import like_options
 from xlrec_es.cli.options.old_names import renamed_option
-from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
     connection_options,
@@ -29,7 +28,6 @@ from xlrec_es.cli.options.shared import (
     parse_assignments,
     seed_option,
 )
-from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.output_files import refuse_inputs
 
@@ -170,7 +168,7 @@ def pairs(
     data.write(folder)
     done = {"folder": str(folder), **summary(data, time.perf_counter() - start)}
     if as_json:
-        echo(orjson.dumps(versioned(done), option=orjson.OPT_INDENT_2))
+        print_json(done)
     else:
         _show(done)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import orjson
 
 from ingest.cli.options.duplicates import duplicate_options
 from ingest.cli.options.encoder import centering_option, encoder_options
@@ -20,14 +19,13 @@ from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.outcome import REJECTED, versioned
+from xlrec_es.cli.options.outcome import REJECTED, print_json
 from xlrec_es.cli.options.shared import (
     connection_options,
     index_option,
     json_option,
     quiet_option,
 )
-from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import XlrecError
 
@@ -325,7 +323,7 @@ def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str,
         if log:
             logger.info("finished", extra=done)
         if shown.as_json:
-            echo(orjson.dumps(versioned(done), option=orjson.OPT_INDENT_2))
+            print_json(done)
         elif not log:
             Console().print(table(done))
         if not done["complete"]:

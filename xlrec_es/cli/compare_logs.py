@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 from rich import box
 from rich.table import Table
 
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.shared import (
     connection_options,
     field_option,
@@ -22,7 +21,6 @@ from xlrec_es.cli.options.shared import (
     parse_assignments,
     seed_option,
 )
-from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -81,7 +79,7 @@ def compare_logs(
         shown, counted = read_log(_rows(client, log, COLUMNS, fields, needed), found)
     report = compare_variants(shown, counted, seed=seed)
     if as_json:
-        echo(orjson.dumps(versioned(report), option=orjson.OPT_INDENT_2))
+        print_json(report)
         return
     console = Console()
     alike = "if all were shown alike"

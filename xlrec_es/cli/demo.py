@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 from click.core import ParameterSource
 from rich.table import Column, Table
 from rich.text import Text
@@ -22,7 +21,7 @@ from xlrec_es import node
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.old_names import renamed_option
-from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.shared import DEFAULT_URL, connection_options, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cli.recommend import reasons_of
@@ -97,9 +96,10 @@ def run_demo(
 
     if export is not None:
         paths = [str(path) for path in demo.export(export)]
-        whole = orjson.dumps(versioned({"files": paths}), option=orjson.OPT_INDENT_2)
-        for line in [whole] if as_json else paths:
-            echo(line)
+        if as_json:
+            print_json({"files": paths})
+        else:
+            echo("\n".join(paths))
         return
     # So that a stopped demo stops its worker too; the node goes by itself (see `node.running`).
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -116,7 +116,7 @@ def run_demo(
         scenes = demo.play(client)
         if as_json:
             shown = {"url": connection.url, "index": live.name, "scenes": scenes}
-            echo(orjson.dumps(versioned(shown), option=orjson.OPT_INDENT_2))
+            print_json(shown)
             return
         _show(scenes)
         waits = not (given or keep) and sys.stdout.isatty()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 from rich import box
 from rich.progress import Progress
 from rich.table import Table
@@ -20,7 +19,7 @@ from rich.table import Table
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
-from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.shared import files_read, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
@@ -110,7 +109,7 @@ def evaluate(
         if write_to is not None:
             write_results(client, write_to, report)
     if as_json:
-        echo(orjson.dumps(versioned(report), option=orjson.OPT_INDENT_2))
+        print_json(report)
     else:
         show(report, Console())
 

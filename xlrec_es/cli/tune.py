@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 from rich import box
 from rich.progress import Progress
 from rich.table import Table
@@ -16,9 +15,8 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.old_names import renamed_option
-from xlrec_es.cli.options.outcome import versioned
+from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.shared import dry_run_option, json_option
-from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.evaluate.evaluator import NDCG, RECALL
 
@@ -82,7 +80,7 @@ def tune(
             step=lambda n: progress.update(task, advance=1, total=n),
         )
     if as_json:
-        echo(orjson.dumps(versioned(report), option=orjson.OPT_INDENT_2))
+        print_json(report)
     else:
         _show(report, Console())
 

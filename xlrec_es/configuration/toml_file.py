@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from xlrec_es.configuration.field_proposal import Proposal
@@ -187,8 +187,7 @@ def _events(plan: Plan, preset: Sequence[Line]) -> list[str]:
     told = plan.interactions
     weights = plan.preset.events if plan.preset else EVENT_WEIGHTS
     # What a preset does not name weighs what it does without one.
-    usual = told.weights(EVENT_WEIGHTS) if told else {}
-    seen = {**usual, **_known(told.weights(weights))} if told else {}
+    seen = told.weights({**EVENT_WEIGHTS, **weights}) if told else {}
     counts = told.events if told else {}
     lines = [f"    {_value(line.value)},  # {line.why}" for line in preset]
     known = {str(line.value).rpartition("=")[0] for line in preset}
@@ -204,11 +203,6 @@ def _events(plan: Plan, preset: Sequence[Line]) -> list[str]:
         return [line.strip() for line in lines]
     why = "Weight of each event; one that is not named does not count. Below zero: not liked."
     return [*_comment(why), f"{EVENT} = [", *lines, "]"]
-
-
-def _known(weights: Mapping[str, float | None]) -> dict[str, float]:
-    """Those that something says."""
-    return {event: weight for event, weight in weights.items() if weight is not None}
 
 
 def _history(plan: Plan) -> list[str]:

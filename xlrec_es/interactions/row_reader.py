@@ -55,13 +55,8 @@ def read_rows(
     """
     names = {name: fields.get(name, name) for name in columns}
     asides: Counter[str] = Counter() if report is None else report
-    try:
+    with _named(path):
         yield from _open(path, names, (*needed, *fields), asides)
-    except SourceError as error:
-        raise SourceError(f"cannot read {path}: {error}") from error
-    except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SourceError(f"cannot read {path}: {reason}") from error
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -70,7 +65,7 @@ def column_names(path: Path) -> tuple[str, ...]:
     Raises:
         SourceError: The file cannot be read.
     """
-    try:
+    with _named(path):
         kind, binary = _kind_of(path), _binary(path)
         with binary as file:
             if kind in _DELIMITED:
@@ -78,11 +73,6 @@ def column_names(path: Path) -> tuple[str, ...]:
                 return tuple(read_delimited(lines, tabs=kind == ".tsv").header)
             lines = bounded_lines(file, returns=False)
             return tuple(next(_objects(lines, Counter()), {}))
-    except SourceError as error:
-        raise SourceError(f"cannot read {path}: {error}") from error
-    except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SourceError(f"cannot read {path}: {reason}") from error
 
 
 INDEX = "index:"
@@ -164,6 +154,18 @@ def text_of(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have whatever keeps a file from being read name the file."""
+    try:
+        yield
+    except SourceError as error:
+        raise SourceError(f"cannot read {path}: {error}") from error
+    except (OSError, EOFError, ValueError, zlib.error, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SourceError(f"cannot read {path}: {reason}") from error
 
 
 def _open(

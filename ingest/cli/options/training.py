@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ingest.cli.options.encoder import device_option, model_option, prefix_option
 from ingest.encode.options import EMBEDDED, EncoderOptions
 from xlrec_es.cli.options.console import Console
-from xlrec_es.cli.options.outcome import REFUSED, versioned
+from xlrec_es.cli.options.outcome import REFUSED, print_json
 from xlrec_es.cli.options.shared import files_read, json_option, quiet_option, seed_option
-from xlrec_es.cli.options.terminal import echo
 from xlrec_es.output_files import refuse_inputs
 
 if TYPE_CHECKING:  # it needs torch
@@ -222,7 +220,7 @@ def finish(
 ) -> None:
     """Print the summary, and leave with `REFUSED` where the model is rejected."""
     if asked.as_json:
-        echo(orjson.dumps(versioned(done), option=orjson.OPT_INDENT_2))
+        print_json(done)
     else:
         _show(done, more)
     if done["status"] == "rejected":

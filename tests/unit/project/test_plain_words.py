@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
@@ -13,14 +12,11 @@ from documents import ROOT
 from plain_words import BANNED, OF_PROGRAMS, OF_PROSE, banned_in, messages
 
 MODULES = [path for package in ("xlrec_es", "ingest") for path in (ROOT / package).rglob("*.py")]
-AWAITED = re.compile(r"calibrat|\\bcentr")
-"""Words of the option that is about to be called another name."""
-
 CONTEXTS = {context.command_path: context for context in cli_reference.commands()}
 
 
 def found_in(text: str) -> list[str]:
-    return [one for one in banned_in(text, program=True) if not AWAITED.search(one)]
+    return banned_in(text, program=True)
 
 
 @pytest.mark.parametrize("path", CONTEXTS)

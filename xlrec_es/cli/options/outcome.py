@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import GateFailed, UsageError, XlrecError
 
 FAILED = XlrecError.exit_code
@@ -30,3 +33,8 @@ SCHEMA_VERSION = 1
 def versioned(found: Mapping[str, Any]) -> dict[str, Any]:
     """An output of `--json`, with the version of its form in front."""
     return {"schema_version": SCHEMA_VERSION, **found}
+
+
+def print_json(found: Mapping[str, Any]) -> None:
+    """Print an output of `--json`; numbers that are none are null."""
+    echo(orjson.dumps(versioned(found), option=orjson.OPT_INDENT_2))

@@ -1,4 +1,4 @@
-"""what `index reindex` and `reencode` have in common."""
+"""What `index reindex` and `reencode` have in common."""
 
 from __future__ import annotations
 
