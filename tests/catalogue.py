@@ -127,14 +127,14 @@ def topics_of(works: Sequence[str]) -> list[str]:
     return [work.rpartition("-")[0] for work in works]
 
 
-def write_likes(path: Path, persons: int, *, also: Sequence[str] = ()) -> Path:
-    """A file of likes: each person likes most works of a topic, popular or not, and `also`."""
+def write_likes(path: Path, users: int, *, also: Sequence[str] = ()) -> Path:
+    """A file of likes: each user likes most works of a topic, popular or not, and `also`."""
     draw = np.random.default_rng(0)
     lines = ["user\titem"]
-    for person in range(persons):
-        topic = TOPICS[person % len(TOPICS)]
+    for user in range(users):
+        topic = TOPICS[user % len(TOPICS)]
         works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if draw.random() < 0.7]
-        lines += [f"p{person}\t{work}" for work in (*works, *also)]
+        lines += [f"p{user}\t{work}" for work in (*works, *also)]
     path.write_text("\n".join(lines) + "\n")
     return path
 

@@ -90,10 +90,10 @@ def index_name(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def likes(tmp_path: Path) -> Likes:
-    """Forty persons like all five works, one a day."""
+    """Forty users like all five works, one a day."""
     rows = [
-        f"p{person},{work},2026-01-{day + 1:02}"
-        for person in range(40)
+        f"p{user},{work},2026-01-{day + 1:02}"
+        for user in range(40)
         for day, work in enumerate("abcde")
     ]
     path = tmp_path / "likes.csv"

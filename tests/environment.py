@@ -129,7 +129,7 @@ def install(environment: Path, *arguments: str) -> None:
 
 
 def say(message: str) -> None:
-    """Tell the person who waits, apart from the command's own output."""
+    """Tell the user who waits, apart from the command's own output."""
     print(message, file=sys.stderr, flush=True)
 
 

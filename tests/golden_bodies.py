@@ -1,4 +1,4 @@
-"""The searches of one person, and the request bodies that are golden.
+"""The searches of one user, and the request bodies that are golden.
 
 `python3 tests/environment.py python tests/golden_bodies.py` writes those, and
 tests/unit/xlrec_es/recommend/test_queries.py compares them.

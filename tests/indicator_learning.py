@@ -14,14 +14,14 @@ from ingest.indicators.cold_start import Transfer
 from ingest.indicators.learners import LocalEase
 from ingest.indicators.run import IndicatorJob
 
-N_PERSONS, N_WORKS = 300, 60
+N_USERS, N_WORKS = 300, 60
 COLD = "chess-9"
 SPARSE = ("xlrec.indicators", "xlrec.market_popularity")
 OMITTED = ("embedding", "indicators", "market_popularity")  # some versions leave them out
 
 
 def as_likes(table: object) -> csr_array:
-    """A row a person, a column a work."""
+    """A row a user, a column a work."""
     return csr_array(np.asarray(table, np.float32))
 
 

@@ -38,13 +38,13 @@ def works() -> Iterator[tuple[str, str, str]]:
             yield f"{topic}-{number:02}", language, f"{WORDS[language][topic]} {name} {number}"
 
 
-def write_likes(path: Path, persons: int = 160) -> Path:
-    """Each person likes most of a topic's works."""
+def write_likes(path: Path, users: int = 160) -> Path:
+    """Each user likes most of a topic's works."""
     rng = np.random.default_rng(0)
     lines = ["user\titem"]
-    for person in range(persons):
-        topic = str(person % len(WORDS["en"]))
-        lines += [f"p{person}\t{w}" for w, *_ in works() if w[0] == topic and rng.random() < 0.7]
+    for user in range(users):
+        topic = str(user % len(WORDS["en"]))
+        lines += [f"p{user}\t{w}" for w, *_ in works() if w[0] == topic and rng.random() < 0.7]
     path.write_text("\n".join(lines) + "\n")
     return path
 

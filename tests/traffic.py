@@ -17,7 +17,7 @@ from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommender import Recommender
 
 _PAUSE_S = 0.02
-"""Between two requests of a person: the node is to have something left for what is tested."""
+"""Between two requests of a user: the node is to have something left for what is tested."""
 
 
 def everything(client: Elasticsearch, index: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A training set of four topics in three languages, and persons to measure on; no cluster."""
+"""A training set of four topics in three languages, and users to measure on; no cluster."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ TOPICS = {
 }
 LANGUAGES = ("de", "en", "ja")
 WORKS_PER_TOPIC = 39
-PERSONS = 80
+USERS = 80
 
 
 def make_training_set(*, seed: int = 0) -> TrainingSet:
-    """Each person likes one topic; a third of the works of each topic have all three languages."""
+    """Each user likes one topic; a third of the works of each topic have all three languages."""
     rng = np.random.default_rng(seed)
     works = tuple(sorted(f"{topic}-{n}" for topic in TOPICS for n in range(WORKS_PER_TOPIC)))
     numbers = {work: number for number, work in enumerate(works)}
@@ -54,17 +54,17 @@ def make_training_set(*, seed: int = 0) -> TrainingSet:
         tuple(text for *_, text in rows),
     )
     likes, cases = _likes_and_cases(rng)
-    persons = np.bincount([numbers[work] for _, work in likes], minlength=len(works))
+    users = np.bincount([numbers[work] for _, work in likes], minlength=len(works))
     same = np.array([[a.split("-")[0] == b.split("-")[0] for b in works] for a in works])
     np.fill_diagonal(same, val=False)
     return TrainingSet(
         pairs=_pairs(documents, works),
         works=works,
         documents=documents,
-        persons=persons,
+        users=users,
         together=csr_array(same.astype(np.float32)),
         likes=pa.Table.from_pylist(
-            [{"person": person, "work": work} for person, work in likes], schema=SCHEMAS["likes"]
+            [{"user": user, "work": work} for user, work in likes], schema=SCHEMAS["likes"]
         ),
         cases=tuple(cases),
         about={"index": "made up"},
@@ -85,18 +85,18 @@ def _likes_and_cases(
     rng: np.random.Generator,
 ) -> tuple[list[tuple[str, str]], list[Case]]:
     likes, cases = [], []
-    for number in range(PERSONS):
-        person, topic = f"p{number:02}", list(TOPICS)[number % len(TOPICS)]
+    for number in range(USERS):
+        user, topic = f"p{number:02}", list(TOPICS)[number % len(TOPICS)]
         liked = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if rng.random() < 0.8]
         held_out = [work for work in liked if rng.random() < 0.3]
         known = [work for work in liked if work not in held_out]
-        likes += [(person, work) for work in known]
+        likes += [(user, work) for work in known]
         for source in LANGUAGES:
             history = [work for work in known if source in _languages(work)]
             targets = frozenset(work for work in held_out if source not in _languages(work))
             if len(history) > 1 and targets:
                 seen = tuple(sorted(set(known) - set(history)))
-                cases.append(Case(person, source, tuple(history), targets, seen))
+                cases.append(Case(user, source, tuple(history), targets, seen))
     return likes, cases
 
 
@@ -125,14 +125,10 @@ def _pairs(documents: Documents, works: tuple[str, ...]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMAS["pairs"])
 
 
-def examination(persons: int) -> Examination:
-    """Works a to f in de, g to l in en; all persons like a, b, k and l, every other one g, h, f."""
+def examination(users: int) -> Examination:
+    """Works a to f in de, g to l in en; all users like a, b, k and l, every other one g, h, f."""
     works = tuple("abcdefghijkl")
-    cases = [
-        Case(f"p{person}", "de", ("a", "b"), frozenset("kl"), ("g",)) for person in range(persons)
-    ]
-    cases += [
-        Case(f"p{person}", "en", ("g", "h"), frozenset("f")) for person in range(0, persons, 2)
-    ]
+    cases = [Case(f"p{user}", "de", ("a", "b"), frozenset("kl"), ("g",)) for user in range(users)]
+    cases += [Case(f"p{user}", "en", ("g", "h"), frozenset("f")) for user in range(0, users, 2)]
     language = np.array(["de"] * 6 + ["en"] * 6)
     return Examination(works, tuple(cases), np.arange(12), language, works, k=3)

@@ -85,6 +85,6 @@ def _show(done: Mapping[str, Any]) -> None:
     show_results(console, done["results"])
     change = done["change"]
     console.print(
-        f"recall@{done['k']} of {done['persons']} users changes by {change['mean']:+.3f} "
+        f"recall@{done['k']} of {done['users']} users changes by {change['mean']:+.3f} "
         f"[{change['low']:+.3f}, {change['high']:+.3f}]; {done['folder']} in {done['seconds']} s"
     )

@@ -82,7 +82,7 @@ max_items_option = renamed_option(
 )
 @renamed_option(
     "--min-users",
-    "min_persons",
+    "min_users",
     old=("--min-persons",),
     type=click.IntRange(1),
     default=1,
@@ -159,7 +159,7 @@ def learn(
     min_rating: float | None,
     time_format: str | None,
     half_life: float | None,
-    min_persons: int,
+    min_users: int,
     min_works: int,
     max_works: int,
     neighbours: int,
@@ -206,7 +206,7 @@ def learn(
             min_rating=min_rating,
             time_format=time_format,
             half_life_days=half_life,
-            min_persons=min_persons,
+            min_users=min_users,
             min_works=min_works,
             max_works=max_works,
         ),
@@ -242,7 +242,7 @@ def _show(summary: Mapping[str, Any]) -> None:
     grid.add_row("learner", f"{summary['model']}, generation {summary['generation']}")
     for reason, count in summary["interactions"].items():
         grid.add_row(f"  {reason}", str(count))
-    grid.add_row("users", f"{summary['persons']}, of {summary['markets']} markets")
+    grid.add_row("users", f"{summary['users']}, of {summary['markets']} markets")
     sizes = summary["indicators"]
     grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} associations each")
     if summary["dry_run"]:
@@ -262,10 +262,10 @@ def _show(summary: Mapping[str, Any]) -> None:
     console.print(grid)
     coverage = Table("language", "own", "blended", "inherited", "none")
     for language, counts in summary["coverage"].items():
-        parts = (str(counts.get(p, 0)) for p in ("own", "blended", "borrowed", "none"))
+        parts = (str(counts.get(p, 0)) for p in ("own", "blended", "inherited", "none"))
         coverage.add_row(language, *parts)
     console.print(coverage)
     for one in summary["examples"]:
         names = ", ".join(one["liked by people who liked"]) or "nothing"
-        rest = f", {one['indicators']}, {one['persons']} users, goes to users who liked: {names}"
+        rest = f", {one['indicators']}, {one['users']} users, goes to users who liked: {names}"
         console.print(Text.assemble((one["work"], "bold"), rest))

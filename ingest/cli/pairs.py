@@ -64,7 +64,7 @@ _SHOWN = 60  # characters of a text
 @max_users_option()
 @renamed_option(
     "--min-pair-users",
-    "min_persons",
+    "min_users",
     old=("--min-persons",),
     default=2,
     show_default=True,
@@ -113,8 +113,8 @@ def pairs(
     part: float,
     cold: float,
     seed: int,
-    max_persons: int,
-    min_persons: int,
+    max_users: int,
+    min_users: int,
     max_works: int,
     per_work: int,
     clicks: Path | None,
@@ -156,8 +156,8 @@ def pairs(
         part=part,
         cold=cold,
         seed=seed,
-        max_persons=max_persons,
-        min_persons=min_persons,
+        max_users=max_users,
+        min_users=min_users,
         max_works=max_works,
         per_work=per_work,
         clicks=clicks,
@@ -182,7 +182,7 @@ def _show(done: Mapping[str, Any]) -> None:
     parts = done["split"]
     grid.add_row("learned from", f"{done['training likes']} interactions")
     held_out = f"{done['held-out likes']} interactions, by {parts['method']}"
-    grid.add_row("held out", f"{held_out}: {done['cases']} cases of {done['persons measured']}")
+    grid.add_row("held out", f"{held_out}: {done['cases']} cases of {done['users measured']}")
     kinds = ", ".join(f"{count} {kind}" for kind, count in done["kinds"].items())
     grid.add_row("pairs", f"{done['pairs']} ({kinds})")
     top = list(done["languages"].items())[:8]

@@ -33,7 +33,7 @@ class Learned:
 
     Attributes:
         indicators: Weight by work, as `xlrec_es.index.indicators.storable` makes them.
-        provenance: `own`, `blended`, `borrowed` or `none`.
+        provenance: `own`, `blended`, `inherited` or `none`.
         evidence: Users who liked the work.
         popularity: 0..1; None if it is not to be touched.
         market_popularity: 0..1 by market, rounded as indicators are; not touched either then.

@@ -23,7 +23,7 @@ from ingest.indicators.learners.sparse_blocks import BLOCK_ENTRIES, Floats, othe
 from ingest.indicators.nearest_neighbours import Neighbours
 from xlrec_es.vectors.vector import Vector
 
-OWN, BLENDED, BORROWED, NONE = "own", "blended", "borrowed", "none"
+OWN, BLENDED, INHERITED, NONE = "own", "blended", "inherited", "none"
 _LEAST_SHARE = 0.05  # of what is inherited: less changes no list
 
 
@@ -33,7 +33,7 @@ class Blend:
 
     Attributes:
         indicators: Shape (n_works, n_works): of each work in its row.
-        provenance: For each work `own`, `blended`, `borrowed`, or `none` if it has no indicator.
+        provenance: For each work `own`, `blended`, `inherited`, or `none` if it has no indicator.
     """
 
     indicators: csr_array
@@ -56,7 +56,7 @@ class Transfer:
         speaking: Nearest works that speak themselves.
         temperature: Of the soft maximum over cosines that weighs neighbors; near 0, only the
             nearest counts.
-        min_persons: A work liked by so many is warm.
+        min_users: A work liked by so many is warm.
         top: Indicators that a work keeps.
         device: Where neighbors are looked for: `cpu`, `cuda`.
     """
@@ -67,21 +67,21 @@ class Transfer:
     self_weight: float = 0.4
     speaking: int = 50
     temperature: float = 0.1
-    min_persons: int = 1
+    min_users: int = 1
     top: int = TOP
     device: str = field(default="cpu", repr=False)  # the same are found on each
 
-    def needy(self, persons: Floats, vectors: Vector, works: Works) -> Works:
+    def needy(self, users: Floats, vectors: Vector, works: Works) -> Works:
         """Those of some works that inherit; arguments as for `apply`."""
         if not self.neighbours:
             return works[:0]
-        share = self.kappa / (persons[works] + self.kappa)
+        share = self.kappa / (users[works] + self.kappa)
         return works[(share >= _LEAST_SHARE) & vectors[works].any(axis=1)]
 
     def own_of(
         self,
         learn: Callable[[Works], csr_array],
-        persons: Floats,
+        users: Floats,
         vectors: Vector,
         works: Works,
     ) -> csr_array:
@@ -89,16 +89,16 @@ class Transfer:
 
         Args:
             learn: A learner's, of some works.
-            persons: As for `apply`.
+            users: As for `apply`.
             vectors: As for `apply`.
             works: Which; all of them, or those of a shard.
 
         Returns:
             Shape (n_works, n_works): the rows that `apply` needs for these works.
         """
-        n_works = len(persons)
-        needy = self.needy(persons, vectors, works)
-        warm = persons >= self.min_persons
+        n_works = len(users)
+        needy = self.needy(users, vectors, works)
+        warm = users >= self.min_users
         known = np.zeros(n_works, bool)
         own = csr_array((n_works, n_works), dtype=np.float32)
         wanted = works
@@ -116,20 +116,20 @@ class Transfer:
             warm &= ~known | (np.diff(own.indptr) > 0)
 
     def apply(
-        self, own: csr_array, persons: Floats, vectors: Vector, works: Works | None = None
+        self, own: csr_array, users: Floats, vectors: Vector, works: Works | None = None
     ) -> Blend:
         """Blend what works have of their own with what they inherit.
 
         Args:
             own: Shape (n_works, n_works), as a learner made it.
-            persons: Who liked each work, shape (n_works,).
+            users: Who liked each work, shape (n_works,).
             vectors: Shape (n_works, dims), centered, of length 1; zeros where there is none.
             works: Which are wanted, None for all; the others end without indicators.
         """
-        n_works = len(persons)
+        n_works = len(users)
         wanted = np.arange(n_works, dtype=np.int32) if works is None else works
-        needy = self.needy(persons, vectors, wanted)
-        warm = (persons >= self.min_persons) & (np.diff(own.indptr) > 0)
+        needy = self.needy(users, vectors, wanted)
+        warm = (users >= self.min_users) & (np.diff(own.indptr) > 0)
         everybody = np.asarray(vectors.any(axis=1))
         lent, speakers = Neighbours(vectors, self.device).of(
             needy, (warm, self.neighbours), (everybody, self.speaking)
@@ -140,32 +140,32 @@ class Transfer:
         size = max(1, BLOCK_ENTRIES // (self.neighbours * self.top + self.speaking + 1))
         for start in range(0, len(needy), size):
             some, here = needy[start : start + size], slice(start, start + size)
-            borrowed = self._borrow(own, lent[here], speakers[here], some)
-            blended, given[some] = self._blend(own[some], borrowed, persons[some])
+            inherited = self._inherit(own, lent[here], speakers[here], some)
+            blended, given[some] = self._blend(own[some], inherited, users[some])
             rows.append(blended)
         others_own = np.setdiff1d(wanted, needy)
         kept = _at_rows(strongest(own[others_own], top=self.top), others_own)
         indicators = csr_array(kept + _at_rows(vstack(rows, format="csr"), needy))
         provenance = np.select(
             [np.diff(indicators.indptr) == 0, given == 0, given == 1],
-            [NONE, OWN, BORROWED],
+            [NONE, OWN, INHERITED],
             BLENDED,
         )
         return Blend(indicators, provenance)
 
     def _blend(
-        self, own: csr_array, borrowed: csr_array, persons: Floats
+        self, own: csr_array, inherited: csr_array, users: Floats
     ) -> tuple[csr_array, NDArray[np.float64]]:
         """Own and inherited indicators of some works in one, and the share of the inherited."""
-        share = self.kappa / (persons.astype(np.float64) + self.kappa)
+        share = self.kappa / (users.astype(np.float64) + self.kappa)
         # A work without anything to inherit keeps its own in full, and the other way round.
-        share[np.diff(borrowed.indptr) == 0] = 0
+        share[np.diff(inherited.indptr) == 0] = 0
         share[(np.diff(own.indptr) == 0) & (share > 0)] = 1
-        mixed = csr_array(diags_array(1 - share) @ own + diags_array(share) @ borrowed)
+        mixed = csr_array(diags_array(1 - share) @ own + diags_array(share) @ inherited)
         mixed.eliminate_zeros()
         return strongest(csr_array(mixed, dtype=np.float32), top=self.top), share
 
-    def _borrow(
+    def _inherit(
         self, own: csr_array, lent: csr_array, speakers: csr_array, needy: Works
     ) -> csr_array:
         """Inherited indicators of some needy works, shape (len(needy), n_works)."""

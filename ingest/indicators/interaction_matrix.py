@@ -49,7 +49,7 @@ class LikeRules:
         min_rating: A lower rating means not liked; None: ratings do not matter.
         time_format: How times are written; see `xlrec_es.interactions.times.TimeReader`.
         half_life_days: Age at which a like counts half, computed from the latest; None: never.
-        min_persons: Works liked by fewer users are left out.
+        min_users: Works liked by fewer users are left out.
         min_works: Users who liked fewer works are left out.
         max_works: Of a user who liked more, a robot perhaps, only the latest so many count.
     """
@@ -59,15 +59,15 @@ class LikeRules:
     min_rating: float | None = None
     time_format: str | None = None
     half_life_days: float | None = None
-    min_persons: int = 1
+    min_users: int = 1
     min_works: int = 1
     max_works: int = 1000
 
     def __post_init__(self) -> None:
         if self.half_life_days is not None and not self.half_life_days > 0:
             raise UsageError(f"half_life_days is {self.half_life_days}; use days above 0")
-        if min(self.min_persons, self.min_works, self.max_works) < 1:
-            raise UsageError("min_persons, min_works and max_works count from 1")
+        if min(self.min_users, self.min_works, self.max_works) < 1:
+            raise UsageError("min_users, min_works and max_works count from 1")
         for event, weight in self.events.items():
             if not abs(weight) <= MAX_WEIGHT:
                 raise UsageError(
@@ -81,8 +81,8 @@ class LikeMatrix:
     """What many users liked.
 
     Attributes:
-        matrix: Shape (n_persons, n_works), float32: weights of likes, 1 in the mean square.
-        persons: Users by work, shape (n_works,), float32; older likes count less.
+        matrix: Shape (n_users, n_works), float32: weights of likes, 1 in the mean square.
+        users: Users by work, shape (n_works,), float32; older likes count less.
         works: Work ids, in order of the columns.
         report: How many rows came, and how many did not count, by reason.
         read: Which likes these are: how many, their digest (see `digests.pairs_digest`), and the
@@ -92,7 +92,7 @@ class LikeMatrix:
     """
 
     matrix: csr_array
-    persons: NDArray[np.float32]
+    users: NDArray[np.float32]
     works: tuple[str, ...]
     report: Mapping[str, int]
     read: Mapping[str, Any]
@@ -251,11 +251,11 @@ class _Collector:
         latest = int(known.max()) if len(known) else 0
         rows = self._each_once(rows, latest)
         # A user's number depends on the order of the rows, and a hash of the id does not.
-        persons, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
+        users, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
         until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
-        read = {"likes": len(rows), "digest": _digest(persons, works, rows), "until": until}
-        rows = self._capped(rows, persons, works)
-        rows = self._without_rare(rows, "work", self._rules.min_persons, "work too rare")
+        read = {"likes": len(rows), "digest": _digest(users, works, rows), "until": until}
+        rows = self._capped(rows, users, works)
+        rows = self._without_rare(rows, "work", self._rules.min_users, "work too rare")
         rows = self._without_rare(rows, "user", self._rules.min_works, "user too short")
         self._count("likes", len(rows))
         recent = self._decay(rows["time"], latest)
@@ -266,7 +266,7 @@ class _Collector:
             self.works,
             dict(self.report),
             read,
-            _digest(persons, works, rows, weighed=True),
+            _digest(users, works, rows, weighed=True),
             self._markets.count(
                 rows["user"], rows["work"], rows["market"], recent, n_works=len(self.works)
             ),
@@ -310,13 +310,13 @@ class _Collector:
         return once
 
     def _capped(
-        self, rows: NDArray[Any], persons: NDArray[np.uint64], works: NDArray[np.uint64]
+        self, rows: NDArray[Any], users: NDArray[np.uint64], works: NDArray[np.uint64]
     ) -> NDArray[Any]:
         """The latest of each user who has too many; without times, a draw that is always alike."""
         most = self._rules.max_works
         busy = np.flatnonzero(np.bincount(rows["user"], minlength=1)[rows["user"]] > most)
         some = rows[busy]
-        draw = pair_hashes(persons[some["user"]], works[some["work"]])
+        draw = pair_hashes(users[some["user"]], works[some["work"]])
         order = np.lexsort((draw, -some["time"], some["user"]))
         starts = _starts(some[order], "user")
         place = np.arange(len(some)) - np.repeat(starts, np.diff(starts, append=len(some)))
@@ -345,7 +345,7 @@ def _starts(rows: NDArray[Any], *names: str) -> NDArray[np.intp]:
 
 
 def _digest(
-    persons: NDArray[np.uint64],
+    users: NDArray[np.uint64],
     works: NDArray[np.uint64],
     rows: NDArray[Any],
     *,
@@ -355,7 +355,7 @@ def _digest(
     total = 0
     for start in range(0, len(rows), _PART):
         some = rows[start : start + _PART]
-        whose = persons[some["user"]]
+        whose = users[some["user"]]
         if weighed:
             whose ^= np.ascontiguousarray(some["weight"]).view(np.uint32)
         total += int(pairs_digest(whose, works[some["work"]]), 16)

@@ -21,7 +21,7 @@ COLUMN, LANGUAGE = "column", "language"
 MAX_MARKETS = 300
 """More are taken for a mistake: each document keeps a number for each."""
 
-PRIOR_PERSONS = 20.0
+PRIOR_USERS = 20.0
 """So many users who like what everybody likes are added to those of a market."""
 
 
@@ -32,12 +32,12 @@ class Markets:
     Attributes:
         names: Of the markets, sorted.
         origin: `column` or `language`.
-        persons: Shape (n_works, n_markets), float32; older likes count less.
+        users: Shape (n_works, n_markets), float32; older likes count less.
     """
 
     names: tuple[str, ...]
     origin: str
-    persons: csr_array
+    users: csr_array
 
 
 class MarketNumbers:
@@ -88,12 +88,12 @@ class MarketNumbers:
         if not given:
             at = main_markets(users, at)
         there = at >= 0
-        persons = csr_array(
+        counted = csr_array(
             (recent[there], (works[there], at[there])),
             shape=(n_works, len(names)),
             dtype=np.float32,
         )
-        return Markets(names, origin, persons)
+        return Markets(names, origin, counted)
 
 
 def main_markets(users: NDArray[np.int32], markets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,40 +103,38 @@ def main_markets(users: NDArray[np.int32], markets: NDArray[np.int64]) -> NDArra
     pairs, counts = np.unique(
         users[there].astype(np.int64) * width + markets[there], return_counts=True
     )
-    persons, named = np.divmod(pairs, width)
-    order = np.lexsort((named, -counts, persons))
-    first = order[np.flatnonzero(np.diff(persons[order], prepend=-1))]
+    whose, named = np.divmod(pairs, width)
+    order = np.lexsort((named, -counts, whose))
+    first = order[np.flatnonzero(np.diff(whose[order], prepend=-1))]
     main = np.full(int(users.max(initial=0)) + 1, -1)
-    main[persons[first]] = named[first]
+    main[whose[first]] = named[first]
     found: NDArray[np.int64] = main[users]
     return found
 
 
-def popularity(persons: Floats) -> Floats:
+def popularity(users: Floats) -> Floats:
     """How many liked a work, as 0..1 on the worker's logarithmic scale."""
-    scaled = np.log1p(persons.astype(np.float64)) / np.log1p(MAX_POPULARITY)
+    scaled = np.log1p(users.astype(np.float64)) / np.log1p(MAX_POPULARITY)
     found: Floats = np.minimum(scaled, 1).astype(np.float32)
     return found
 
 
-def by_market(
-    markets: Markets, persons: Floats, n_persons: int, works: NDArray[np.int32]
-) -> Floats:
+def by_market(markets: Markets, users: Floats, n_users: int, works: NDArray[np.int32]) -> Floats:
     """Popularity of some works in each market.
 
-    A market of few users says little: `PRIOR_PERSONS` who like what everybody likes are added.
+    A market of few users says little: `PRIOR_USERS` who like what everybody likes are added.
 
     Args:
         markets: How many liked them where.
-        persons: And everywhere, shape (n_works,).
-        n_persons: How many users there are.
+        users: And everywhere, shape (n_works,).
+        n_users: How many users there are.
         works: Of which.
 
     Returns:
         Shape (len(works), n_markets), 0..1, as `storable` rounds; 0: nobody anywhere liked it.
     """
-    there = markets.persons[works].toarray()  # (len(works), n_markets)
-    everywhere = persons[works, None] * (PRIOR_PERSONS / max(1, n_persons))
+    there = markets.users[works].toarray()  # (len(works), n_markets)
+    everywhere = users[works, None] * (PRIOR_USERS / max(1, n_users))
     values = popularity(there + everywhere)
     rounded = storable(values.ravel()).reshape(values.shape)
     rounded[values == 0] = 0

@@ -21,7 +21,7 @@ from elasticsearch import Elasticsearch
 
 from ingest.indicators import generation_meta
 from ingest.indicators.catalogue import Catalogue, Entry, Learned, read_catalogue
-from ingest.indicators.cold_start import BORROWED, NONE, Blend, Transfer
+from ingest.indicators.cold_start import INHERITED, NONE, Blend, Transfer
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from ingest.indicators.learners import Learner, LocalEase
@@ -129,12 +129,10 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
 
 def learn(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> Blend:
     """The indicators of the shard's works; only these are learned, and those they inherit from."""
-    transfer, persons, vectors = job.transfer, likes.persons, catalogue.vectors
+    transfer, users, vectors = job.transfer, likes.users, catalogue.vectors
     works = shard_of(job, likes)
-    own = transfer.own_of(
-        lambda some: job.learner.learn(likes.matrix, some), persons, vectors, works
-    )
-    blend = transfer.apply(own, persons, vectors, works)
+    own = transfer.own_of(lambda some: job.learner.learn(likes.matrix, some), users, vectors, works)
+    blend = transfer.apply(own, users, vectors, works)
     indicators = blend.indicators.copy()
     indicators.data = storable(indicators.data)
     return replace(blend, indicators=indicators)
@@ -154,8 +152,8 @@ def _learned(
     As objects, all of them at once would take 11 kB each, seven times what arrays take.
     """
     rows = {work: row for row, work in enumerate(mine.tolist())}
-    popular = popularity(likes.persons)
-    there = by_market(likes.markets, likes.persons, likes.matrix.shape[0], mine)
+    popular = popularity(likes.users)
+    there = by_market(likes.markets, likes.users, likes.matrix.shape[0], mine)
 
     def of(work: int) -> Learned:
         start, end = blend.indicators.indptr[work : work + 2]
@@ -164,7 +162,7 @@ def _learned(
         learned = Learned(
             {likes.works[n]: weight for n, weight in zip(names, weights, strict=True)},
             str(blend.provenance[work]),
-            float(likes.persons[work]),
+            float(likes.users[work]),
             None,
         )
         if not job.popularity:
@@ -277,7 +275,7 @@ def _summary(
         "model": job.learner.name,
         "dry_run": job.dry_run,
         "interactions": dict(likes.report),
-        "persons": likes.matrix.shape[0],
+        "users": likes.matrix.shape[0],
         "markets": len(likes.markets.names),
         "shard": str(job.shard),
         "works": len(likes.works),
@@ -296,7 +294,7 @@ def examples(catalogue: Catalogue, likes: LikeMatrix, blend: Blend) -> list[dict
         {
             "work": titles[work],
             "indicators": str(blend.provenance[work]),
-            "persons": round(float(likes.persons[work])),
+            "users": round(float(likes.users[work])),
             "liked by people who liked": [titles[n] for n in _strongest(blend, work)],
         }
         for work in _chosen(likes, blend)
@@ -304,11 +302,11 @@ def examples(catalogue: Catalogue, likes: LikeMatrix, blend: Blend) -> list[dict
 
 
 def _chosen(likes: LikeMatrix, blend: Blend) -> Iterator[int]:
-    popular = np.argsort(-likes.persons, kind="stable")
+    popular = np.argsort(-likes.users, kind="stable")
     learned = popular[blend.provenance[popular] != NONE]  # by this shard
     yield from (int(work) for work in learned[:EXAMPLES])
-    borrowers = np.flatnonzero(blend.provenance == BORROWED)[:EXAMPLES]
-    yield from (int(work) for work in borrowers)
+    inheriting = np.flatnonzero(blend.provenance == INHERITED)[:EXAMPLES]
+    yield from (int(work) for work in inheriting)
 
 
 def _strongest(blend: Blend, work: int) -> list[int]:

@@ -2,7 +2,7 @@
 
     python tests/bench/collect.py [--rows 1000000 2000000 4000000] [--works 100000]
 
-Synthetic rows with user, item, event and time, fifty a person, in Arrow batches made while they are
+Synthetic rows with user, item, event and time, fifty a user, in Arrow batches made while they are
 read. Each size is measured in a process of its own, for its peak memory; what a process
 holds before it reads (Python, Arrow, the catalogue) is given apart. Time is processor time, the
 making of the rows included. Prints a JSON line for each, and the bytes that a row more takes.
@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from ingest.indicators.interaction_matrix import LikeRules, collect
 
-ROWS_PER_PERSON = 50
+ROWS_PER_USER = 50
 BATCH = 100_000
 NOW_S = 1_790_000_000
 
@@ -44,7 +44,7 @@ def batches(n_rows: int, n_works: int) -> Iterator[pa.RecordBatch]:
         works = np.minimum((rng.pareto(0.8, BATCH) * 50).astype(np.int64), n_works - 1)
         yield pa.RecordBatch.from_pydict(
             {
-                "user": pa.array(rng.integers(0, n_rows // ROWS_PER_PERSON, BATCH)),
+                "user": pa.array(rng.integers(0, n_rows // ROWS_PER_USER, BATCH)),
                 "item": pa.array(works).cast(pa.string()),
                 "event": pa.array(events[rng.integers(0, 3, BATCH)]),
                 "time": pa.array(NOW_S - rng.integers(0, 10**8, BATCH)),

@@ -1,12 +1,12 @@
 """The tuned recommender beside its retrievers and baselines, on a catalog that is not shipped.
 
     python tests/bench/evaluate.py PATH/TO/anime --languages de en ja zh --min-rating 7
-        [--persons 300] [--seed 0] [--cold .2] [--interests 8]
+        [--users 300] [--seed 0] [--cold .2] [--interests 8]
         [--url URL --output FOLDER [--steps prepare before tuning after]]
 
 By the commands of xlrec_es/EVALUATION.md: each work is put into one language, drawn among those of
 its titles, and ingested with title and genres; indicators are learned from the training part; then
-`evaluate`, `tune`, and `evaluate` again. A fifth of each person's likes is held out, drawn. With
+`evaluate`, `tune`, and `evaluate` again. A fifth of each user's likes is held out, drawn. With
 --url an index that is there is used again; with --steps some of the steps are taken, and what the
 folder has of the others is shown. Writes the reports into the folder, and prints recall@k of every
 system before and after.
@@ -82,7 +82,7 @@ def summary(output: Path) -> dict[str, Any]:
         for name in STEPS
         if (path := output / f"{name}.json").is_file()
     }
-    names = ("before", "proposed", "gain on other persons", "written", "seconds")
+    names = ("before", "proposed", "gain on other users", "written", "seconds")
     return {
         name: {key: report[key] for key in names}
         if name == "tuning"
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--languages", nargs="+", required=True)
     parser.add_argument("--min-rating", type=float, required=True)
-    parser.add_argument("--persons", type=int, default=300)
+    parser.add_argument("--users", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cold", type=float, default=0.0)
     parser.add_argument("--interests", type=int, nargs="*", default=[])
@@ -115,7 +115,7 @@ def main() -> None:
         where = ("--url", url, "--index", f"bench-{given.folder.name}")
         job: Command = (given.folder / "interactions.tsv", *where, "--min-rating", given.min_rating)
         job += ("--split", "random", "--min-history", 5)
-        job += ("--seed", given.seed, "--max-users", given.persons, "--cold-items", given.cold)
+        job += ("--seed", given.seed, "--max-users", given.users, "--cold-items", given.cold)
         if "prepare" in given.steps:
             prepare(given, output, where, job)
         tried = [word for number in given.interests for word in ("--interests", number)]

@@ -5,9 +5,9 @@
 
 `gain`: recall@50 over language borders, base and tuned, raw and centered; for all targets in the
 pool of other languages, and for cold works among themselves. Each work exists in one of four
-languages, drawn among those it has. A fifth of the works that 20 persons like is made cold: none of
-their likes is learned from. Of the others a fifth of each person's likes is held out. A case is a
-person and a language of which the history has five works; by half of the persons the checkpoint is
+languages, drawn among those it has. A fifth of the works that 20 users like is made cold: none of
+their likes is learned from. Of the others a fifth of each user's likes is held out. A case is a
+user and a language of which the history has five works; by half of the users the checkpoint is
 chosen, the other half is reported. `speed`: steps a
 second beside the plain sentence-transformers trainer, same pairs and batch, both taking turns.
 Prints JSON.
@@ -53,7 +53,7 @@ from xlrec_es.interactions.likes import Likes, read_likes
 from xlrec_es.vectors.vector import Vector
 
 LANGUAGES = ("de", "en", "ja", "zh")
-PERSONS, COLD, POPULAR, MIN_HISTORY = 800, 0.2, 20, 5
+USERS, COLD, POPULAR, MIN_HISTORY = 800, 0.2, 20, 5
 
 
 def world(folder: Path, seed: int) -> tuple[Documents, Likes, Split, np.ndarray]:
@@ -68,16 +68,16 @@ def world(folder: Path, seed: int) -> tuple[Documents, Likes, Split, np.ndarray]
         tuple(language for _, language, _ in drawn),
         tuple(text for *_, text in drawn),
     )
-    persons = np.bincount(likes.work, minlength=len(works))
+    users = np.bincount(likes.work, minlength=len(works))
     rng = np.random.default_rng(seed)
-    cold = (persons >= POPULAR) & (rng.random(len(works)) < COLD)
+    cold = (users >= POPULAR) & (rng.random(len(works)) < COLD)
     parts = split(likes, seed=seed)
     return documents, likes, replace(parts, training=parts.training & ~cold[likes.work]), cold
 
 
 def training_set(folder: Path, seed: int) -> tuple[TrainingSet, np.ndarray]:
     documents, likes, parts, cold = world(folder, seed)
-    job = PairsJob(Path(), "anime", seed=seed, max_persons=PERSONS)
+    job = PairsJob(Path(), "anime", seed=seed, max_users=USERS)
     return assemble(job, documents, likes, parts), cold
 
 
@@ -99,31 +99,31 @@ def measured(raw: Vector, data: TrainingSet, cold: np.ndarray, seed: int) -> dic
         some = replace(pool, cases=tuple(cases))
         for method, vectors in {**some.centered(raw), "random": noise}.items():
             found = some.recall(some.lists(vectors))
-            report[f"{name}, {method}"] = shown(bootstrap(found, persons_of(some), seed=0))
+            report[f"{name}, {method}"] = shown(bootstrap(found, users_of(some), seed=0))
         report[f"{name}, cases"] = len(cases)
         report[f"{name}, works in a history"] = np.mean([len(case.history) for case in cases])
     for method, vectors in pool.centered(raw).items():
-        report |= borrowed(data, vectors, pool, names, method)
+        report |= inherited(data, vectors, pool, names, method)
     return report
 
 
-def persons_of(some: Examination) -> list[str]:
-    return [case.person for case in some.cases]
+def users_of(some: Examination) -> list[str]:
+    return [case.user for case in some.cases]
 
 
-def borrowed(
+def inherited(
     data: TrainingSet, vectors: Vector, some: Examination, cold: set[str], method: str
 ) -> dict[str, str]:
-    """Indicators: what cold works borrow along the vectors, in the whole pool."""
+    """Indicators: what cold works inherit along the vectors, in the whole pool."""
     numbers = data.numbers
-    persons = {name: n for n, name in enumerate(dict.fromkeys(data.likes["person"].to_pylist()))}
-    rows = [persons[name] for name in data.likes["person"].to_pylist()]
+    users = {name: n for n, name in enumerate(dict.fromkeys(data.likes["user"].to_pylist()))}
+    rows = [users[name] for name in data.likes["user"].to_pylist()]
     columns = [numbers[work] for work in data.likes["work"].to_pylist()]
-    shape = (len(persons), len(numbers))
+    shape = (len(users), len(numbers))
     likes = csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
     likes.sort_indices()
     own = LocalEase().learn(likes, np.arange(len(numbers), dtype=np.int32))
-    blend = Transfer().apply(own, data.persons.astype(np.float64), vectors).indicators
+    blend = Transfer().apply(own, data.users.astype(np.float64), vectors).indicators
     values = []
     for case in some.cases:
         scores = np.asarray(blend[:, [numbers[w] for w in case.history]].sum(axis=1)).ravel()
@@ -133,8 +133,8 @@ def borrowed(
         wanted = (case.targets, case.targets & cold)
         values.append([recall_at_k(works, t, some.k) if t else np.nan for t in wanted])
     return {
-        f"indicators borrowed along {method}, {name}": shown(
-            bootstrap(np.array(values)[:, place], persons_of(some), seed=0)
+        f"indicators inherited along {method}, {name}": shown(
+            bootstrap(np.array(values)[:, place], users_of(some), seed=0)
         )
         for place, name in enumerate(("all", "cold"))
     }

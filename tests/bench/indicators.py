@@ -3,13 +3,13 @@
     python tests/bench/indicators.py PATH/TO/anime [--seeds 3] [--cases 500] [--cold] [--url URL]
     python tests/bench/indicators.py PATH/TO/apps --apps [--seeds 3] [--url URL]
 
-Each work exists in one of four languages, drawn among those it has. A person likes what they rated
+Each work exists in one of four languages, drawn among those it has. A user likes what they rated
 7 or more, or watched without a rating. A fifth of all likes is held out; all others are learned
-from. A case is a person and a source language: the history is what they like in it (5 works or
+from. A case is a user and a source language: the history is what they like in it (5 works or
 more), the targets are their held-out likes in other languages, and what else they like is left out
 of the lists. Other models learn from the same likes and rank in numpy. `--cold` encodes the titles
-(some minutes), for works to borrow, and looks at a second world, too, in which a fifth of the works
-has no likes. Prints JSON.
+(some minutes), for works to inherit, and looks at a second world, too, in which a fifth of the
+works has no likes. Prints JSON.
 
 `--apps`: each application exists in one of its languages, a fifth of the pairs (collection,
 application) is held out, and a case is a collection whose other applications are the history; all
@@ -218,9 +218,9 @@ def cpu_s(learn: Callable[[], T]) -> tuple[T, float]:
     return learn(), time.process_time() - start
 
 
-def baselines(likes: csr_array, persons: np.ndarray) -> Iterator[tuple[str, float, Scores]]:
+def baselines(likes: csr_array, users: np.ndarray) -> Iterator[tuple[str, float, Scores]]:
     works = np.arange(likes.shape[1], dtype=np.int32)
-    yield "popularity", 0, lambda _history: persons
+    yield "popularity", 0, lambda _history: users
     for name, learner in {**LEARNERS, "cosine, all": partial(Cosine, top=len(works))}.items():
         indicators, seconds = cpu_s(partial(learner().learn, likes, works))
         yield name, seconds, from_matrix(indicators)
@@ -239,8 +239,8 @@ def baselines(likes: csr_array, persons: np.ndarray) -> Iterator[tuple[str, floa
 
     def scores(history: np.ndarray) -> np.ndarray:
         row = (np.ones(len(history)), (np.zeros(len(history), int), history))
-        person = als.recalculate_user(0, csr_matrix(row, shape=(1, likes.shape[1])))
-        found = np.asarray(als.item_factors @ person).ravel()
+        user = als.recalculate_user(0, csr_matrix(row, shape=(1, likes.shape[1])))
+        found = np.asarray(als.item_factors @ user).ravel()
         return found - found.min() + 1e-9
 
     yield "implicit ALS", seconds, scores
@@ -291,11 +291,11 @@ def measure(client: Elasticsearch, folder: Path, seed: int, args: argparse.Names
                 model = [ranked(scores, case, numbers, world) for case in world.cases]
                 models["overlap@50 with numpy"] = overlap(model, lists)
                 own = job.learner.learn(likes.matrix, np.arange(len(numbers), dtype=np.int32))
-                exact = transfer.apply(own, likes.persons, catalogue.vectors).indicators
+                exact = transfer.apply(own, likes.users, catalogue.vectors).indicators
                 scores = from_matrix(exact)
                 found = [ranked(scores, case, numbers, world) for case in world.cases]
                 models["overlap@50 with weights that are not rounded"] = overlap(found, lists)
-                for name, seconds, other in baselines(likes.matrix, likes.persons):
+                for name, seconds, other in baselines(likes.matrix, likes.users):
                     found = [ranked(other, case, numbers, world) for case in world.cases]
                     learning = {"cpu s": round(seconds, 2)}
                     models[f"{name}, numpy"] = measures(found, world) | learning

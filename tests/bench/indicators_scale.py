@@ -3,10 +3,10 @@
     python tests/bench/indicators_scale.py [--works 5000 10000 20000 40000 80000] [--exact 20000]
 
 And of the transfer, whose search for neighbours grows with the square of the works: all works
-borrow, vectors have 384 dimensions, every fifth work is cold, and works have 200 indicators, of
+inherit, vectors have 384 dimensions, every fifth work is cold, and works have 200 indicators, of
 which hardly two works have the same (`transfer`).
 
-Synthetic likes: four persons a work, popularity and length of histories by power laws, tastes in
+Synthetic likes: four users a work, popularity and length of histories by power laws, tastes in
 clusters. Each size is measured in a process of its own, for its peak memory; the time per work is
 processor time, which other work on the machine hardly changes. Prints a JSON line for each.
 """
@@ -28,7 +28,7 @@ from scipy.sparse import csr_array
 from ingest.indicators.cold_start import Transfer
 from ingest.indicators.learners import LEARNERS, LocalEase
 
-LIKES_PER_PERSON = 16
+LIKES_PER_USER = 16
 LOCAL, TRANSFER = "local-ease", "transfer"
 INDICATORS, DIMS = 200, 384
 CLUSTER = 250  # works
@@ -47,19 +47,17 @@ class Measured:
 
 def synthetic_likes(n_works: int) -> csr_array:
     rng = np.random.default_rng(n_works)
-    n_persons = 4 * n_works
-    lengths = np.minimum(500, 4 + rng.pareto(1.5, n_persons) * LIKES_PER_PERSON / 3).astype(int)
-    persons = np.repeat(np.arange(n_persons), lengths)
+    n_users = 4 * n_works
+    lengths = np.minimum(500, 4 + rng.pareto(1.5, n_users) * LIKES_PER_USER / 3).astype(int)
+    users = np.repeat(np.arange(n_users), lengths)
     n_clusters = max(1, n_works // CLUSTER)
-    # Most likes of a person are in a cluster or two; in it, the first works are liked by most.
-    home = rng.integers(0, n_clusters, (n_persons, 2))[persons, rng.integers(0, 2, len(persons))]
-    away = rng.random(len(persons)) < 0.1
-    clusters = np.where(away, rng.integers(0, n_clusters, len(persons)), home)
-    place = np.minimum((rng.pareto(0.6, len(persons)) * 4).astype(np.int64), 10**9) % CLUSTER
+    # Most likes of a user are in a cluster or two; in it, the first works are liked by most.
+    home = rng.integers(0, n_clusters, (n_users, 2))[users, rng.integers(0, 2, len(users))]
+    away = rng.random(len(users)) < 0.1
+    clusters = np.where(away, rng.integers(0, n_clusters, len(users)), home)
+    place = np.minimum((rng.pareto(0.6, len(users)) * 4).astype(np.int64), 10**9) % CLUSTER
     works = (clusters * CLUSTER + place) % n_works
-    likes = csr_array(
-        (np.ones(len(works), np.float32), (persons, works)), shape=(n_persons, n_works)
-    )
+    likes = csr_array((np.ones(len(works), np.float32), (users, works)), shape=(n_users, n_works))
     likes.data[:] = 1
     likes.sort_indices()
     return likes
@@ -70,30 +68,30 @@ def peak_gb() -> float:
 
 
 def transfer(n_works: int, device: str) -> Callable[[], object]:
-    """All that works borrow, ready to be reckoned."""
+    """All that works inherit, ready to be reckoned."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(n_works, DIMS)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    persons = np.where(np.arange(n_works) % 5, 10, 0).astype(np.float32)
-    counts = INDICATORS * (persons > 0)
+    users = np.where(np.arange(n_works) % 5, 10, 0).astype(np.float32)
+    counts = INDICATORS * (users > 0)
     columns = rng.integers(0, n_works, counts.sum(), np.int32)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     own = csr_array((rng.random(len(columns), np.float32), columns, starts), (n_works, n_works))
     own.sum_duplicates()
-    return lambda: Transfer(device=device).apply(own, persons, vectors)
+    return lambda: Transfer(device=device).apply(own, users, vectors)
 
 
 def measure(model: str, n_works: int, device: str) -> Measured:
     likes = synthetic_likes(n_works)
     works = np.arange(n_works, dtype=np.int32)
-    borrow = transfer(n_works, device)
+    inherit = transfer(n_works, device)
     learner = LocalEase(device=device) if model == LOCAL else LEARNERS["ease"]()
     if device != "cpu":  # what it takes to begin is not a matter of works
         torch.zeros(1, device=device)
     before = peak_gb()
     start, busy = time.perf_counter(), time.process_time()
     if model == TRANSFER:
-        borrow()
+        inherit()
     else:
         learner.learn(likes, works)
     seconds, busy = time.perf_counter() - start, time.process_time() - busy

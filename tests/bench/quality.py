@@ -1,9 +1,9 @@
 """Recall over language borders from texts alone, on a catalogue of anime, through Elasticsearch.
 
-    PYTHONPATH=tests python tests/bench/quality.py PATH/TO/anime [--persons 300] [--seed 0]
+    PYTHONPATH=tests python tests/bench/quality.py PATH/TO/anime [--users 300] [--seed 0]
 
 Protocol: xlrec_es/EVALUATION.md, "Protocol". Each work exists in one language, drawn among those it
-has; a person likes what they rated 7 or more, or watched without a rating. Compares the raw mean
+has; a user likes what they rated 7 or more, or watched without a rating. Compares the raw mean
 vector with the default recommender, in both pools, on a node of its own. Encodes 5,000 titles first
 (minutes on a CPU). Prints JSON.
 """
@@ -54,12 +54,12 @@ def draw_world(
     return world
 
 
-def read_likes(folder: Path, persons: int, seed: int) -> list[tuple[str, str]]:
-    """Person and work, of some persons."""
+def read_likes(folder: Path, users: int, seed: int) -> list[tuple[str, str]]:
+    """User and work, of some users."""
     with (folder / "interactions.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     everybody = sorted({row["user"] for row in rows})
-    some = set(random.Random(seed).sample(everybody, min(persons, len(everybody))))
+    some = set(random.Random(seed).sample(everybody, min(users, len(everybody))))
     return [
         (row["user"], row["item"])
         for row in rows
@@ -94,7 +94,7 @@ def write(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--persons", type=int, default=300)
+    parser.add_argument("--users", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--interests", type=int, nargs="*", default=[MAX_INTERESTS])
     arguments = parser.parse_args()
@@ -102,10 +102,10 @@ def main() -> None:
     languages = [language for _, language, _ in world]
     raw = load_encoder().encode([text for _, _, text in world])
     centered = LanguageCentering.center(raw, languages).apply(raw, languages)
-    likes = read_likes(arguments.folder, arguments.persons, arguments.seed)
+    likes = read_likes(arguments.folder, arguments.users, arguments.seed)
     cases = make_cases(likes, {work: [language] for work, language, _ in world}, min_history=5)
-    # One case a person, from the language in which they like most.
-    most = {case.person: case for case in sorted(cases, key=lambda case: len(case.history))}
+    # One case a user, from the language in which they like most.
+    most = {case.user: case for case in sorted(cases, key=lambda case: len(case.history))}
     cases = [case for case in most.values() if len(case.targets) >= 5]
     share = Counter(languages)
     report: dict[str, object] = {

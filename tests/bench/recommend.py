@@ -140,7 +140,7 @@ def in_turns(
 def throughput(
     recommender: Recommender, some: list[History], *, node: int | None
 ) -> dict[str, float]:
-    """Persons a second of a loop and of `recommend_many`, and processors that were at work."""
+    """Users a second of a loop and of `recommend_many`, and processors that were at work."""
     found: dict[str, float] = {}
 
     def measure(name: str, ask: Callable[[], object]) -> None:
@@ -148,7 +148,7 @@ def throughput(
         ask()
         wall = time.perf_counter() - start
         busy = time.process_time() - cpu + (node_cpu(node) - before) / 1000
-        found[f"{name}, persons a second"] = len(some) / wall
+        found[f"{name}, users a second"] = len(some) / wall
         if node is not None:
             found[f"{name}, processors"] = busy / wall
 
@@ -162,13 +162,13 @@ def throughput(
         measure("loop", loop)
         measure("recommend_many", many)
     found["recommend_many: times the throughput of a loop"] = (
-        found["recommend_many, persons a second"] / found["loop, persons a second"]
+        found["recommend_many, users a second"] / found["loop, users a second"]
     )
     return found
 
 
 def histories(count: int, length: int, calls: int) -> list[History]:
-    """Persons with a taste for a few clusters."""
+    """Users with a taste for a few clusters."""
     rng = np.random.default_rng(length)
     return [
         History.of(f"w{number}" for number in rng.choice(count, length, replace=False))
@@ -245,7 +245,7 @@ def main() -> None:
                 }
         recommender = Recommender(client, INDEX, options=systems["four retrievers"])
         some = histories(count, 50, min(calls, 64))
-        report["many persons"] = throughput(recommender, some, node=node)
+        report["many users"] = throughput(recommender, some, node=node)
     print(json.dumps(report, indent=2))
 
 

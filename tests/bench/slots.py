@@ -67,7 +67,7 @@ def compared(given: argparse.Namespace, job: EvaluationJob) -> dict[str, Any]:
     for kind in POOLS:
         material = materials[EQUAL]
         cases = material.cases_of(kind)
-        users = [case.person for case in cases]
+        users = [case.user for case in cases]
         found = {mix: lists[mix][kind, RECOMMENDER] for mix in lists}
         languages = material.pool.languages
         report[kind] = {"cases": len(cases), "users": len(set(users))}
@@ -117,7 +117,7 @@ def main() -> None:
         min_rating=given.min_rating,
         method=given.method,
         seed=given.seed,
-        max_persons=given.users,
+        max_users=given.users,
         min_history=given.min_history,
     )
     print(json.dumps({k: compared(given, replace(job, k=k)) for k in given.sizes}, indent=1))

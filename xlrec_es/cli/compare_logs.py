@@ -86,7 +86,7 @@ def compare_logs(
     table = Table("variant", "users", "shown", "click-through rate", alike, box=box.SIMPLE)
     for name, found in report["variants"].items():
         rates = (_rate(found["click-through rate"]), _rate(found.get(alike)))
-        table.add_row(name, str(found["persons"]), str(found["shown"]), *rates)
+        table.add_row(name, str(found["users"]), str(found["shown"]), *rates)
     console.print(table)
     gap = report["difference"]
     console.print(f"{gap['of']} minus {gap['from']}: {_rate(gap)}")

@@ -128,7 +128,7 @@ def _write_training(path: Path, material: Material, fields: Mapping[str, str]) -
             time = likes.time[row]
             writer.writerow(
                 [
-                    likes.persons[likes.person[row]],
+                    likes.users[likes.user[row]],
                     likes.works[likes.work[row]],
                     f"{likes.weight[row]:g}",
                     "" if time != time else datetime.fromtimestamp(time, UTC).isoformat(),
@@ -146,7 +146,7 @@ def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) 
     from xlrec_es.cluster.client_errors import explained, friendly_errors, root_cause
 
     now = datetime.now(UTC).isoformat()
-    shared = {"@timestamp": now, **{name: report[name] for name in ("index", "cases", "persons")}}
+    shared = {"@timestamp": now, **{name: report[name] for name in ("index", "cases", "users")}}
     job = report["job"]
     operations: list[dict[str, Any]] = []
     for pool, found in report["pools"].items():
@@ -186,7 +186,7 @@ def show(report: Mapping[str, Any], console: Console) -> None:
         console.print(f"- {note}")
     parts = report["split"]
     console.print(
-        f"{report['index']}: {report['cases']} test cases of {report['persons']} users; split by "
+        f"{report['index']}: {report['cases']} test cases of {report['users']} users; split by "
         f"{parts['method']}: {parts['training']} training and {parts['held out']} test interactions"
     )
     labels = labels_at(report["job"]["k"]) | _SHORT

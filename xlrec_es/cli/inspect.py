@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.index.indicators import Neighbour
 
 
-_SOURCES = {"": "not learned", "borrowed": "inherited"}  # other words of documents stay
+_NOT_LEARNED = "not learned"
 
 
 @sections.command()
@@ -53,7 +53,7 @@ def inspect(item: str, index: str, size: int, as_json: bool, connection: Connect
         echo(json.dumps(versioned(dataclasses.asdict(found)), ensure_ascii=False, indent=2))
         return
     console = Console()
-    kind = _SOURCES.get(found.provenance or "", found.provenance)
+    kind = found.provenance or _NOT_LEARNED
     learned = (
         f" ({found.language}): associations {kind}, from "
         f"{found.evidence:.0f} users, generation {found.generation or '-'}"

@@ -98,17 +98,17 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
     for name, before in options["before"].items():
         tried = ", ".join(f"{value:g}" for value in sorted({o[name] for o in options["tried"]}))
         console.print(f"{name}: {before:g}, proposed {options['proposed'][name]:g}; tried {tried}")
-    persons = report["persons"]
-    for pool, found in report["on other persons"].items():
+    users = report["users"]
+    for pool, found in report["on other users"].items():
         table = Table(title=f"{pool} pool", title_justify="left", box=box.SIMPLE)
-        table.add_column(f"on {persons['checking']} other users")
+        table.add_column(f"on {users['checking']} other users")
         table.add_column(report["measure"])
         for name, worth in found["systems"].items():
             table.add_row(name, f"{worth['mean']:.3f} [{worth['low']:.3f}, {worth['high']:.3f}]")
         console.print(table)
-    gain = report["gain on other persons"]
+    gain = report["gain on other users"]
     text = f"gain {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
-    tried = f"{report['trials']} settings tried on {persons['tuning']} users"
+    tried = f"{report['trials']} settings tried on {users['tuning']} users"
     console.print(f"{text}, p = {gain['p_value']:.3f}; {tried}")
     if report["written"]:
         console.print(f"written into {report['index']}")

@@ -38,21 +38,21 @@ class Shown:
     """What one variant showed.
 
     Attributes:
-        persons: To whom, one for each recommendation.
+        users: To whom, one for each recommendation.
         clicked: 1 where it was clicked, else 0.
         propensity: With which probability it was shown; 0 where the log does not say.
     """
 
-    persons: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
     clicked: list[float] = field(default_factory=list)
     propensity: list[float] = field(default_factory=list)
 
     def of(self, some: set[str]) -> tuple[NDArray[np.float64], list[str], NDArray[np.float64]]:
         """Clicks, users and propensities of some users."""
-        rows = [row for row, person in enumerate(self.persons) if person in some]
+        rows = [row for row, user in enumerate(self.users) if user in some]
         clicked = np.array([self.clicked[row] for row in rows], np.float64)
         propensity = np.array([self.propensity[row] for row in rows], np.float64)
-        return clicked, [self.persons[row] for row in rows], propensity
+        return clicked, [self.users[row] for row in rows], propensity
 
 
 def read_clicks(rows: Iterable[Row]) -> Counter[Click]:
@@ -82,16 +82,16 @@ def read_log(
     left = None if clicks is None else Counter(clicks)
     for row in rows:
         report["rows"] += 1
-        person, variant = text_of(row["user"]), text_of(row["variant"])
+        user, variant = text_of(row["user"]), text_of(row["variant"])
         clicked = _clicked(row, left)
         propensity = _propensity(row)
-        if not (person and variant):
+        if not (user and variant):
             report["without user or variant"] += 1
         elif clicked is None or propensity is None:
             report["absurd click or propensity"] += 1
         else:
             one = shown[variant]
-            one.persons.append(person)
+            one.users.append(user)
             one.clicked.append(clicked)
             one.propensity.append(propensity)
     if not shown:
@@ -144,7 +144,7 @@ def compare_variants(
         found = ", ".join(sorted(shown))
         raise UsageError(f"the log has {len(shown)} variants ({found}); two can be compared")
     names = sorted(shown)
-    seen = {name: set(shown[name].persons) for name in names}
+    seen = {name: set(shown[name].users) for name in names}
     both = set.intersection(*seen.values())
     groups = {name: shown[name].of(seen[name] - both) for name in names}
     for name, (clicked, _, _) in groups.items():
@@ -161,15 +161,15 @@ def compare_variants(
 
 
 def _variant(
-    clicked: NDArray[np.float64], persons: list[str], propensity: NDArray[np.float64], *, seed: int
+    clicked: NDArray[np.float64], users: list[str], propensity: NDArray[np.float64], *, seed: int
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "persons": len(set(persons)),
+        "users": len(set(users)),
         "shown": len(clicked),
         "clicks": int(clicked.sum()),
-        "click-through rate": plain(bootstrap(clicked, persons, seed=seed)),
+        "click-through rate": plain(bootstrap(clicked, users, seed=seed)),
     }
     if (propensity > 0).all():
-        estimate = bootstrap(clicked, persons, seed=seed, weights=1 / propensity)
+        estimate = bootstrap(clicked, users, seed=seed, weights=1 / propensity)
         found["if all were shown alike"] = plain(estimate)
     return found

@@ -55,7 +55,7 @@ def baselines(
         return [numbers[work] for work in case.history]
 
     def at_random(case: Case) -> Scores:
-        own = int(ids_as_numbers([f"{seed} {case.person} {case.source}"])[0])
+        own = int(ids_as_numbers([f"{seed} {case.user} {case.source}"])[0])
         return np.random.default_rng(own).random(len(pool.works))
 
     def mean_vector(case: Case) -> Scores:
@@ -68,7 +68,7 @@ def baselines(
 
     return {
         RANDOM: at_random,
-        POPULAR: lambda _: together.persons,
+        POPULAR: lambda _: together.users,
         RAW_MEAN: mean_vector,
         ITEM_COSINE: lambda case: _sum(together.cosine, rows(case)),
         LOG_LIKELIHOOD: lambda case: _sum(together.log_likelihood, rows(case)),
@@ -97,33 +97,33 @@ class _Together:
     """Which works are liked by the same users, counted when it is asked for."""
 
     def __init__(self, likes: Likes, training: NDArray[np.bool_]) -> None:
-        self._person = likes.person[training]
+        self._user = likes.user[training]
         self._work = likes.work[training]
-        self._everybody = len(likes.persons)
-        self.persons: Scores = np.bincount(self._work, minlength=len(likes.works)).astype(float)
+        self._everybody = len(likes.users)
+        self.users: Scores = np.bincount(self._work, minlength=len(likes.works)).astype(float)
         self._counted: dict[int, Scores] = {}
 
     def _both(self, work: int) -> Scores:
         """How many users like this work and each other one, shape (n_works,); itself: none."""
         if work not in self._counted:
             likes_it = np.zeros(self._everybody, bool)
-            likes_it[self._person[self._work == work]] = True
-            theirs = self._work[likes_it[self._person]]
-            counts = np.bincount(theirs, minlength=len(self.persons)).astype(float)
+            likes_it[self._user[self._work == work]] = True
+            theirs = self._work[likes_it[self._user]]
+            counts = np.bincount(theirs, minlength=len(self.users)).astype(float)
             counts[work] = 0
             self._counted[work] = counts
         return self._counted[work]
 
     def cosine(self, work: int) -> Scores:
         """Cosine of the columns of users, shape (n_works,)."""
-        lengths = np.sqrt(self.persons[work] * self.persons)
+        lengths = np.sqrt(self.users[work] * self.users)
         cosines: Scores = self._both(work) / np.where(lengths > 0, lengths, 1.0)
         return cosines
 
     def log_likelihood(self, work: int) -> Scores:
         """Dunning's G2 of liking both, where that is more often than by chance; else 0."""
         both = self._both(work)
-        one, other, n = self.persons[work], self.persons, float(self._everybody)
+        one, other, n = self.users[work], self.users, float(self._everybody)
         cells = np.stack([both, one - both, other - both, n - one - other + both])  # (4, n_works)
         margins = [np.full_like(other, one), np.full_like(other, n - one), other, n - other]
         g2 = 2 * (_x_log_x(cells).sum(axis=0) - sum(map(_x_log_x, margins)) + _x_log_x(np.array(n)))

@@ -40,7 +40,7 @@ LEARN = (
 
 FINETUNE = "evaluate with the split of its xlrec-ingest pairs, or make pairs with this one"
 
-FEW_PERSONS = 20
+FEW_USERS = 20
 """With fewer, what matters cannot be told from noise."""
 
 MAX_TERMS = 65_536
@@ -63,7 +63,7 @@ class EvaluationJob:
         part: See `protocol.split`.
         cold: See `protocol.split`.
         seed: Of the split, of the users that are drawn, and of the intervals.
-        max_persons: At most so many users; None: all.
+        max_users: At most so many users; None: all.
         min_history: Likes in the source language that a case needs.
         k: Length of the lists.
         pools: Some of `protocol.POOLS` and `protocol.COLD_POOL`.
@@ -82,7 +82,7 @@ class EvaluationJob:
     part: float = 0.2
     cold: float = 0.0
     seed: int = 0
-    max_persons: int | None = 500
+    max_users: int | None = 500
     min_history: int = 2
     k: int = 50
     pools: tuple[str, ...] = POOLS
@@ -176,7 +176,7 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
     )
     parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
     cases: Sequence[Case] = split_cases(
-        likes, parts, pool.languages, min_history=job.min_history, max_persons=job.max_persons
+        likes, parts, pool.languages, min_history=job.min_history, max_users=job.max_users
     )
     options = job.options()
     if job.one_language:
@@ -230,8 +230,8 @@ def _read_pool(client: Elasticsearch, job: EvaluationJob, live: LiveIndex) -> Po
 
 def _cold(likes: Likes, parts: Split) -> frozenset[str]:
     """The works that nobody likes in the training part."""
-    persons = np.bincount(likes.work[parts.training], minlength=len(likes.works))
-    return frozenset(likes.works[work] for work in np.flatnonzero(persons == 0))
+    users = np.bincount(likes.work[parts.training], minlength=len(likes.works))
+    return frozenset(likes.works[work] for work in np.flatnonzero(users == 0))
 
 
 def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
@@ -244,10 +244,10 @@ def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
         return material
     cases = material.cases_of(COLD_POOL)
     works = min((_competing(material, COLD_POOL, case.source) for case in cases), default=0)
-    persons = len({case.person for case in cases})
+    users = len({case.user for case in cases})
     reason = ""
-    if persons < FEW_PERSONS:
-        reason = f"{persons} users have a target that nobody likes in the training part"
+    if users < FEW_USERS:
+        reason = f"{users} users have a target that nobody likes in the training part"
     elif works < job.k:
         reason = f"it has {works} works for a source language, and lists have {job.k} places"
     elif (most := _most(_only(material.pool, material.cold))) > MAX_TERMS:

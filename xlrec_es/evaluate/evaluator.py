@@ -50,7 +50,7 @@ LABELS = {
 }
 """What people call the measures, in tables and charts."""
 
-COLD_PERSONS = 5
+COLD_USERS = 5
 """A work that fewer users like in the training part is cold."""
 
 MetricValues = NDArray[np.float64]
@@ -69,36 +69,36 @@ class Ground:
     Attributes:
         numbers: Row of each work.
         vectors: Shape (n_works, dims), unit rows.
-        persons: How many like each work.
+        users: How many like each work.
         everybody: How many users there are.
         percentiles: See `metrics.popularity_percentiles`.
     """
 
     numbers: Mapping[str, int]
     vectors: Vector
-    persons: Mapping[str, float]
+    users: Mapping[str, float]
     everybody: int
     percentiles: Mapping[str, float]
 
     @classmethod
     def of(
-        cls, works: Sequence[str], vectors: Vector, persons: NDArray[np.float64], everybody: int
+        cls, works: Sequence[str], vectors: Vector, users: NDArray[np.float64], everybody: int
     ) -> Ground:
         """Put together.
 
         Args:
             works: Ids.
             vectors: Shape (n_works, dims).
-            persons: Shape (n_works,): how many like each.
+            users: Shape (n_works,): how many like each.
             everybody: How many users there are.
         """
-        by_work = dict(zip(works, persons.tolist(), strict=True))
+        by_work = dict(zip(works, users.tolist(), strict=True))
         numbers = {work: number for number, work in enumerate(works)}
         return cls(numbers, vectors, by_work, everybody, popularity_percentiles(by_work))
 
     def is_cold(self, work: str) -> bool:
         """Whether hardly anybody likes it."""
-        return self.persons[work] < COLD_PERSONS
+        return self.users[work] < COLD_USERS
 
 
 def measure(
@@ -130,7 +130,7 @@ def _of_list(case: Case, ranked: Ranked, ground: Ground, k: int) -> dict[str, fl
         HIT: hit_at_k(works, case.targets, k),
         COLD: recall_at_k(works, cold, k) if cold else math.nan,
         WARM: recall_at_k(works, warm, k) if warm else math.nan,
-        NOVELTY: novelty(works, ground.persons, ground.everybody),
+        NOVELTY: novelty(works, ground.users, ground.everybody),
         DIVERSITY: intra_list_diversity(ground.vectors[[ground.numbers[w] for w in known]]),
         SOURCE_SHARE: _mean([float(language == case.source) for _, language in ranked]),
         POPULARITY: _mean(popular),
@@ -163,7 +163,7 @@ def recall_by_pair(
         works = [work for work, _ in ranked]
         for target in sorted({lang for work in case.targets for lang in languages[work]}):
             own = {work for work in case.targets if target in languages[work]}
-            persons, values = found[case.source, target]
-            persons.append(case.person)
+            users, values = found[case.source, target]
+            users.append(case.user)
             values.append(recall_at_k(works, own, k))
-    return {pair: (persons, np.array(values)) for pair, (persons, values) in sorted(found.items())}
+    return {pair: (users, np.array(values)) for pair, (users, values) in sorted(found.items())}

@@ -59,9 +59,9 @@ def run_experiment(
     check_size(job, material)
     lists, degraded = all_lists(client, job, material, step)
     known = material.likes.work[material.parts.training]
-    persons = np.bincount(known, minlength=len(material.pool.works)).astype(np.float64)
+    users = np.bincount(known, minlength=len(material.pool.works)).astype(np.float64)
     ground = Ground.of(
-        material.pool.works, material.pool.work_vectors(), persons, len(material.likes.persons)
+        material.pool.works, material.pool.work_vectors(), users, len(material.likes.users)
     )
     pools = {kind: _pool_report(job, material, ground, lists, kind) for kind in material.pools}
     samples = [_sample(client, job, material, lists, number) for number in _sampled(job, material)]
@@ -93,7 +93,7 @@ def _head(job: EvaluationJob, material: Material) -> dict[str, Any]:
         "job": {**asdict(job), "interactions": job.interactions.name},
         "interactions": {
             **likes.report,
-            "persons": len(likes.persons),
+            "users": len(likes.users),
             "digest": likes.digest(),
             "training digest": likes.digest(parts.training),
         },
@@ -104,7 +104,7 @@ def _head(job: EvaluationJob, material: Material) -> dict[str, Any]:
             "held out": int((~parts.training).sum()),
         },
         "cases": len(material.cases),
-        "persons": len({case.person for case in material.cases}),
+        "users": len({case.user for case in material.cases}),
         "languages": list(material.languages),
     }
 
@@ -118,7 +118,7 @@ def _pool_report(
 ) -> dict[str, Any]:
     """All systems of a pool, each beside the recommender."""
     cases = material.cases_of(kind)
-    persons = [case.person for case in cases]
+    users = [case.user for case in cases]
     works = list(itertools.compress(material.pool.works, material.among(kind)))
     mine = {name: found for (pool, name), found in lists.items() if pool == kind}
     values = {name: measure(cases, found, ground, job.k) for name, found in mine.items()}
@@ -126,7 +126,7 @@ def _pool_report(
     for name, found in mine.items():
         systems[name] = {
             "measures": {
-                measured: plain(bootstrap(numbers, persons, seed=job.seed))
+                measured: plain(bootstrap(numbers, users, seed=job.seed))
                 for measured, numbers in values[name].items()
             },
             COVERAGE: coverage([[w for w, _ in one] for one in found], works),
@@ -138,18 +138,16 @@ def _pool_report(
                     compare(
                         values[RECOMMENDER][measured],
                         values[name][measured],
-                        persons,
+                        users,
                         seed=job.seed,
                     )
                 )
                 for measured in COMPARED
             }
-    centered = compare(
-        values[MEAN_VECTOR][RECALL], values[RAW_MEAN][RECALL], persons, seed=job.seed
-    )
+    centered = compare(values[MEAN_VECTOR][RECALL], values[RAW_MEAN][RECALL], users, seed=job.seed)
     return {
         "cases": len(cases),
-        "persons": len(set(persons)),
+        "users": len(set(users)),
         "works": len(works),
         "source share of the pool": _source_share(material, kind),
         "centering is better by": plain(centered),
@@ -171,13 +169,13 @@ def _pairs(
         {
             "source": source,
             "target": target,
-            "persons": len(set(persons)),
-            "recall": plain(bootstrap(values, persons, seed=job.seed)),
+            "users": len(set(users)),
+            "recall": plain(bootstrap(values, users, seed=job.seed)),
             "recommender is better by": plain(
-                bootstrap(own[source, target][1] - values, persons, seed=job.seed)
+                bootstrap(own[source, target][1] - values, users, seed=job.seed)
             ),
         }
-        for (source, target), (persons, values) in recall_by_pair(
+        for (source, target), (users, values) in recall_by_pair(
             cases, found, languages, job.k
         ).items()
     ]
@@ -186,9 +184,9 @@ def _pairs(
 def _sampled(job: EvaluationJob, material: Material) -> list[int]:
     """Numbers of the cases that are shown, one of each of the first users of a draw."""
     cases = material.cases_of(material.pools[0])
-    persons = draw_order((case.person for case in cases), seed=job.seed)[:SAMPLES]
-    first = {case.person: number for number, case in reversed([*enumerate(cases)])}
-    return [first[person] for person in persons]
+    users = draw_order((case.user for case in cases), seed=job.seed)[:SAMPLES]
+    first = {case.user: number for number, case in reversed([*enumerate(cases)])}
+    return [first[user] for user in users]
 
 
 def _sample(
@@ -214,7 +212,7 @@ def _sample(
         for item in shown
     }
     return {
-        "person": case.person,
+        "user": case.user,
         "source": case.source,
         "pool": kind,
         "likes": [pool.titles[work, case.source] for work in case.history],
@@ -246,7 +244,7 @@ def _source_share(material: Material, kind: str) -> float:
     return float(np.mean(shares))
 
 
-ENOUGH_PERSONS = 100
+ENOUGH_USERS = 100
 """A pair of languages with fewer is not judged."""
 
 
@@ -271,12 +269,11 @@ def verdict(pools: Mapping[str, Any]) -> list[str]:
                 f"{kind} pool, {pair['source']} to {pair['target']}: {name} has "
                 f"{_above(pair['recommender is better by'])}"
                 for pair in system["pairs"]
-                if pair["persons"] >= ENOUGH_PERSONS
-                and pair["recommender is better by"]["high"] < 0
+                if pair["users"] >= ENOUGH_USERS and pair["recommender is better by"]["high"] < 0
             ]
     return found or [
         "no retriever and no baseline has significantly more recall than the recommender, in any "
-        f"pool or pair of languages with {ENOUGH_PERSONS} users"
+        f"pool or pair of languages with {ENOUGH_USERS} users"
     ]
 
 

@@ -27,7 +27,7 @@ _SAME_TEXT = 0.9995  # cosine of two raw vectors; what differs is rounding
 def target_leaks(cases: Iterable[Case]) -> list[str]:
     """Cases whose targets are known to the recommender, in sentences; there must be none."""
     return [
-        f"{sorted(known)[0]!r} is a target of {case.person!r} from {case.source} and among what "
+        f"{sorted(known)[0]!r} is a target of {case.user!r} from {case.source} and among what "
         "is known of this user"
         for case in cases
         if (known := case.targets & {*case.history, *case.seen})

@@ -104,19 +104,19 @@ def coverage(lists: Iterable[Sequence[str]], pool: Collection[str]) -> float:
     return len({work for ranked in lists for work in ranked}) / len(pool)
 
 
-def novelty(ranked: Sequence[str], persons: Mapping[str, float], everybody: int) -> float:
+def novelty(ranked: Sequence[str], users: Mapping[str, float], everybody: int) -> float:
     """How surprising the works are: mean of -log2 of the part of all users who know each.
 
     Args:
         ranked: Works; without any, the answer is NaN.
-        persons: How many know each work; one that is not named is known by nobody.
+        users: How many know each work; one that is not named is known by nobody.
         everybody: How many users there are.
 
     Returns:
         Bits, at least 0. One user more is computed for each work, so that what nobody knows has
         a finite value.
     """
-    known = [(persons.get(work, 0) + 1) / (everybody + 1) for work in ranked]
+    known = [(users.get(work, 0) + 1) / (everybody + 1) for work in ranked]
     return -math.fsum(map(math.log2, known)) / len(known) if known else math.nan
 
 
@@ -138,20 +138,20 @@ def intra_list_diversity(vectors: Vector) -> float:
     return 1 - pairs / (n * (n - 1))
 
 
-def popularity_percentiles(persons: Mapping[str, float]) -> dict[str, float]:
+def popularity_percentiles(users: Mapping[str, float]) -> dict[str, float]:
     """How popular each work is among all: the part of the works that fewer users like.
 
     Works that are liked by as many share the middle of their places, so the mean over all works is
     0.5, and a list whose mean lies above prefers what is popular.
 
     Args:
-        persons: How many like each work of the pool.
+        users: How many like each work of the pool.
 
     Returns:
         0..1 by work.
     """
-    works = list(persons)
-    counts = np.array([persons[work] for work in works], np.float64)
+    works = list(users)
+    counts = np.array([users[work] for work in works], np.float64)
     _, group, sizes = np.unique(counts, return_inverse=True, return_counts=True)
     middle = np.cumsum(sizes) - sizes / 2
     places: NDArray[np.float64] = middle[group] / max(1, len(works))

@@ -45,7 +45,7 @@ class Case:
     """One user, seen from one source language.
 
     Attributes:
-        person: Id.
+        user: Id.
         source: Source language.
         history: Works liked in the source language. Sorted.
         targets: Works liked in other languages, and not to be had in the source language.
@@ -53,7 +53,7 @@ class Case:
         one_language: The history's works are known in the source language alone.
     """
 
-    person: str
+    user: str
     source: str
     history: tuple[str, ...]
     targets: frozenset[str]
@@ -140,12 +140,12 @@ def _first(works: Sequence[str], part: float, seed: int) -> NDArray[np.bool_]:
 
 def _drawn(likes: Likes, part: float, seed: int) -> NDArray[np.bool_]:
     """The likes of each user that come first in a random order, as many as the part is."""
-    order = np.lexsort((likes.priorities(seed), likes.person))
-    sizes = np.bincount(likes.person, minlength=len(likes.persons))
+    order = np.lexsort((likes.priorities(seed), likes.user))
+    sizes = np.bincount(likes.user, minlength=len(likes.users))
     place = np.arange(len(likes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     wanted = np.where(sizes > 1, np.maximum(1, np.rint(part * sizes)), 0)
     drawn = np.zeros(len(likes), bool)
-    drawn[order] = place < wanted[likes.person[order]]
+    drawn[order] = place < wanted[likes.user[order]]
     return drawn
 
 
@@ -167,27 +167,27 @@ def make_cases(
     Returns:
         Sorted by user and source language.
     """
-    liked = _works_by_person(likes, languages)
-    hidden = liked if held_out is None else _works_by_person(held_out, languages)
+    liked = _works_by_user(likes, languages)
+    hidden = liked if held_out is None else _works_by_user(held_out, languages)
     cases = []
-    for person, works in sorted(liked.items()):
+    for user, works in sorted(liked.items()):
         for source in sorted({language for work in works for language in languages[work]}):
             history = {work for work in works if source in languages[work]}
-            targets = {work for work in hidden.get(person, ()) if source not in languages[work]}
+            targets = {work for work in hidden.get(user, ()) if source not in languages[work]}
             seen = set() if held_out is None else works - history
             if len(history) >= min_history and targets:
                 names = tuple(sorted(history))
-                cases.append(Case(person, source, names, frozenset(targets), tuple(sorted(seen))))
+                cases.append(Case(user, source, names, frozenset(targets), tuple(sorted(seen))))
     return cases
 
 
-def _works_by_person(
+def _works_by_user(
     pairs: Iterable[tuple[str, str]], languages: Mapping[str, Collection[str]]
 ) -> dict[str, set[str]]:
     works: dict[str, set[str]] = defaultdict(set)
-    for person, work in pairs:
+    for user, work in pairs:
         if work in languages:
-            works[person].add(work)
+            works[user].add(work)
     return works
 
 
@@ -197,7 +197,7 @@ def split_cases(
     languages: Mapping[str, Collection[str]],
     *,
     min_history: int = 2,
-    max_persons: int | None = None,
+    max_users: int | None = None,
 ) -> list[Case]:
     """The cases of a split.
 
@@ -206,32 +206,32 @@ def split_cases(
         parts: What is held out.
         languages: The languages of each work.
         min_history: Shortest history that counts.
-        max_persons: So many users with a case are drawn; None: all of them.
+        max_users: So many users with a case are drawn; None: all of them.
 
     Raises:
         SourceError: No case: nobody likes works in two languages.
     """
     pairs = [
-        (likes.persons[person], likes.works[work])
-        for person, work in zip(likes.person, likes.work, strict=True)
+        (likes.users[user], likes.works[work])
+        for user, work in zip(likes.user, likes.work, strict=True)
     ]
     learned = (pair for pair, known in zip(pairs, parts.training, strict=True) if known)
     hidden = (pair for pair, known in zip(pairs, parts.training, strict=True) if not known)
     cases = make_cases(learned, languages, held_out=hidden, min_history=min_history)
     if not cases:
         raise SourceError(
-            f"nothing to evaluate: of {len(likes.persons)} users with {len(likes)} interactions, "
+            f"nothing to evaluate: of {len(likes.users)} users with {len(likes)} interactions, "
             f"none has {min_history} in one language and a held-out one with an item that is not "
             "in it; where most items are in several languages, use --language-versions one"
         )
-    return sampled(cases, max_persons, seed=parts.seed)
+    return sampled(cases, max_users, seed=parts.seed)
 
 
-def sampled(cases: Sequence[Case], max_persons: int | None, *, seed: int) -> list[Case]:
+def sampled(cases: Sequence[Case], max_users: int | None, *, seed: int) -> list[Case]:
     """The cases of some users, drawn by their ids and the seed alone."""
-    persons = draw_order({case.person for case in cases}, seed=seed)
-    some = set(persons[:max_persons])
-    return [case for case in cases if case.person in some]
+    users = draw_order({case.user for case in cases}, seed=seed)
+    some = set(users[:max_users])
+    return [case for case in cases if case.user in some]
 
 
 def cold_cases(cases: Iterable[Case], cold: Collection[str]) -> list[Case]:

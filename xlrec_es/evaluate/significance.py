@@ -59,7 +59,7 @@ class Difference:
 
 def bootstrap(
     values: NDArray[np.float64],
-    persons: Sequence[str],
+    users: Sequence[str],
     *,
     seed: int,
     draws: int = DRAWS,
@@ -69,12 +69,12 @@ def bootstrap(
 
     Args:
         values: Shape (n_cases,); NaN is left out.
-        persons: Whose case each is.
+        users: Whose case each is.
         seed: Same seed and values, same interval.
         draws: Samples.
         weights: Shape (n_cases,), above zero: of each value in the mean; None: all alike.
     """
-    sums, counts = _by_person(values, persons, weights)
+    sums, counts = _by_user(values, users, weights)
     if not len(sums):
         return Interval(math.nan, math.nan, math.nan)
     means = _sampled_means(sums, counts, seed, draws)
@@ -97,7 +97,7 @@ def difference_of_groups(
         seed: Same seed and values, same interval.
         draws: Samples.
     """
-    groups = [_by_person(values, persons) for values, persons in (one, other)]
+    groups = [_by_user(values, users) for values, users in (one, other)]
     sampled = [
         _sampled_means(sums, counts, seed + number, draws)
         for number, (sums, counts) in enumerate(groups)
@@ -115,7 +115,7 @@ def _sampled_means(
     n = len(sums)
     means = []
     for size in _blocks(draws, n):
-        times = rng.multinomial(n, np.full(n, 1 / n), size=size)  # (size, n_persons)
+        times = rng.multinomial(n, np.full(n, 1 / n), size=size)  # (size, n_users)
         means.append((times @ sums) / (times @ counts))
     return np.concatenate(means)
 
@@ -123,7 +123,7 @@ def _sampled_means(
 def compare(
     one: NDArray[np.float64],
     other: NDArray[np.float64],
-    persons: Sequence[str],
+    users: Sequence[str],
     *,
     seed: int,
     draws: int = DRAWS,
@@ -133,12 +133,12 @@ def compare(
     Args:
         one: Shape (n_cases,); NaN is left out.
         other: The same cases.
-        persons: Whose case each is.
+        users: Whose case each is.
         seed: Same seed and values, same answer.
         draws: Samples.
     """
-    interval = bootstrap(one - other, persons, seed=seed, draws=draws)
-    sums, _ = _by_person(one - other, persons)
+    interval = bootstrap(one - other, users, seed=seed, draws=draws)
+    sums, _ = _by_user(one - other, users)
     rng = np.random.default_rng(seed)
     # What differs by rounding alone is as large, too.
     reached = abs(sums.sum()) - 1e-9
@@ -149,23 +149,23 @@ def compare(
     return Difference(interval, as_large / (draws + 1))
 
 
-def _by_person(
+def _by_user(
     values: NDArray[np.float64],
-    persons: Sequence[str],
+    users: Sequence[str],
     weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weighted sum and weight of each user's values; users in order of their ids."""
     there = ~np.isnan(values)
     weight = np.ones(len(values)) if weights is None else weights
-    names = np.asarray(persons, dtype=object)[there].astype(str)
+    names = np.asarray(users, dtype=object)[there].astype(str)
     _, numbers = np.unique(names, return_inverse=True)
     sums = np.bincount(numbers, (values * weight)[there]).astype(np.float64)
     return sums, np.bincount(numbers, weight[there]).astype(np.float64)
 
 
-def _blocks(draws: int, persons: int) -> list[int]:
+def _blocks(draws: int, users: int) -> list[int]:
     """Sizes that add up to `draws`, each small enough for memory."""
-    size = max(1, _BLOCK // max(1, persons))
+    size = max(1, _BLOCK // max(1, users))
     return [min(size, draws - start) for start in range(0, draws, size)]
 
 

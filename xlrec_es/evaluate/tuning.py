@@ -22,7 +22,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.errors import UsageError
 from xlrec_es.evaluate.case_search import answers
 from xlrec_es.evaluate.dataset import (
-    FEW_PERSONS,
+    FEW_USERS,
     FINETUNE,
     LEARN,
     EvaluationJob,
@@ -103,12 +103,12 @@ def run(
     rounds = list(dict.fromkeys((before[0], *map(ProfileOptions, interests))))
     for profile in rounds:
         for case, values in _found(client, job, material, retrievers, profile):
-            objective = tuning if groups[case.person] == "tuning" else checking
+            objective = tuning if groups[case.user] == "tuning" else checking
             objective.add(case, values, profile)
             step(len(rounds) * len(material.cases))
-    persons = [case.person for case in material.cases if groups[case.person] == "tuning"]
-    others = [case.person for case in material.cases if groups[case.person] == "checking"]
-    folds, unseen = cross_validate(tuning, persons, before, seed=job.seed)
+    users = [case.user for case in material.cases if groups[case.user] == "tuning"]
+    others = [case.user for case in material.cases if groups[case.user] == "checking"]
+    folds, unseen = cross_validate(tuning, users, before, seed=job.seed)
     proposed = proposal(tuning, folds, unseen)
     gain = compare(checking(proposed), checking(before), others, seed=job.seed)
     accepted = proposed != before and gain.interval.low > 0
@@ -122,7 +122,7 @@ def run(
         "pools": list(job.pools),
         "mix": job.mix,
         "seed": job.seed,
-        "persons": {"tuning": len(set(persons)), "checking": len(set(others))},
+        "users": {"tuning": len(set(users)), "checking": len(set(others))},
         "before": dict(zip(retrievers, before[1], strict=True)),
         "proposed": dict(zip(retrievers, proposed[1], strict=True)),
         "folds": [dict(zip(retrievers, weights, strict=True)) for _, weights in folds],
@@ -132,9 +132,9 @@ def run(
             "folds": [asdict(profile) for profile, _ in folds],
             "tried": [asdict(profile) for profile in tuning.profiles],
         },
-        "gain in cross-validation": plain(compare(unseen, tuning(before), persons, seed=job.seed)),
-        "gain on other persons": plain(gain),
-        "on other persons": in_pools,
+        "gain in cross-validation": plain(compare(unseen, tuning(before), users, seed=job.seed)),
+        "gain on other users": plain(gain),
+        "on other users": in_pools,
         "accepted": accepted,
         "written": accepted and not dry_run,
         "notes": [*material.notes, *_worse_than_a_retriever(in_pools)],
@@ -156,16 +156,16 @@ def _refuse(material: Material) -> None:
             "the index's indicators were learned from the very likes that weights would be "
             f"learned from, so the collaborative retriever would get too much; {LEARN}"
         )
-    persons = len({case.person for case in material.cases})
-    if persons < FEW_PERSONS:
+    users = len({case.user for case in material.cases})
+    if users < FEW_USERS:
         raise UsageError(
-            f"{persons} users have a test case; to learn weights takes {FEW_PERSONS} or more"
+            f"{users} users have a test case; to learn weights takes {FEW_USERS} or more"
         )
 
 
 def _groups(cases: Sequence[Case], *, seed: int) -> dict[str, str]:
     """Which group each user is in."""
-    order = draw_order((case.person for case in cases), seed=seed)
+    order = draw_order((case.user for case in cases), seed=seed)
     checked = round(CHECKED * len(order))
     return {p: "checking" if number < checked else "tuning" for number, p in enumerate(order)}
 
@@ -196,7 +196,7 @@ def _in_pool(
     retrievers: Sequence[str],
     objective: Objective,
     pool: int,
-    persons: Sequence[str],
+    users: Sequence[str],
     settings: tuple[Setting, Setting],
 ) -> dict[str, Any]:
     """What the present setting, the proposed one and each retriever alone are worth in one pool."""
@@ -212,11 +212,11 @@ def _in_pool(
     best = max(alone, key=lambda name: float(worth[name].mean()))
     return {
         "systems": {
-            name: plain(bootstrap(values, persons, seed=job.seed)) for name, values in worth.items()
+            name: plain(bootstrap(values, users, seed=job.seed)) for name, values in worth.items()
         },
         "best retriever": best,
         "proposed is better than it by": plain(
-            compare(worth["proposed"], worth[best], persons, seed=job.seed)
+            compare(worth["proposed"], worth[best], users, seed=job.seed)
         ),
     }
 
@@ -235,9 +235,9 @@ def _write(client: Elasticsearch, material: Material, report: Mapping[str, Any])
     # Other things of _meta may have changed meanwhile.
     live = find_live(client, material.live.name)
     evidence = {
-        **{name: report[name] for name in ("measure", "pools", "mix", "seed", "persons", "before")},
+        **{name: report[name] for name in ("measure", "pools", "mix", "seed", "users", "before")},
         "options before": report["options"]["before"],
-        "gain": report["gain on other persons"],
+        "gain": report["gain on other users"],
         "likes": material.likes.digest(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -174,13 +174,13 @@ def search(objective: Objective, seen: NDArray[np.bool_], start: Setting) -> Set
 
 
 def cross_validate(
-    objective: Objective, persons: Sequence[str], start: Setting, *, seed: int
+    objective: Objective, users: Sequence[str], start: Setting, *, seed: int
 ) -> tuple[list[Setting], Worth]:
     """Search on all folds but one, one after the other.
 
     Args:
         objective: Of the cases.
-        persons: Whose case each is.
+        users: Whose case each is.
         start: To begin with.
         seed: Of the folds.
 
@@ -188,11 +188,11 @@ def cross_validate(
         The setting of each fold, and what it is worth on the cases of the fold that it has not
         seen.
     """
-    order = draw_order(persons, seed=seed)
-    fold_of = {person: number % FOLDS for number, person in enumerate(order)}
-    folds = np.array([fold_of[person] for person in persons])
+    order = draw_order(users, seed=seed)
+    fold_of = {user: number % FOLDS for number, user in enumerate(order)}
+    folds = np.array([fold_of[user] for user in users])
     found: list[Setting] = []
-    unseen = np.zeros(len(persons))
+    unseen = np.zeros(len(users))
     for fold in range(FOLDS):
         seen = folds != fold
         best = search(objective, seen, start)

@@ -91,7 +91,7 @@ class Indicators:
         work: Work id.
         title: Its title, or None.
         language: Its language.
-        provenance: `own`, `blended`, `borrowed` or `none`; None before any indicators were learned.
+        provenance: `own`, `blended`, `inherited` or `none`; None before indicators were learned.
         evidence: Users who liked the work.
         generation: What wrote the document's indicators last.
         complete: Whether the last run that wrote indicators came to its end.

@@ -15,26 +15,26 @@ def ids_as_numbers(ids: Iterable[str]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(hashes), "<u8").astype(np.uint64)
 
 
-def pairs_digest(persons: NDArray[np.uint64], works: NDArray[np.uint64]) -> str:
+def pairs_digest(users: NDArray[np.uint64], works: NDArray[np.uint64]) -> str:
     """Stands for a set of likes, whatever their order.
 
     Args:
-        persons: Shape (n,), as `ids_as_numbers` makes them.
+        users: Shape (n,), as `ids_as_numbers` makes them.
         works: Shape (n,), likewise; each pair once.
 
     Returns:
         Sixteen hexadecimal digits. Two sets are told apart; it is no protection from forgery.
     """
-    return f"{int(pair_hashes(persons, works).sum(dtype=np.uint64)):016x}"
+    return f"{int(pair_hashes(users, works).sum(dtype=np.uint64)):016x}"
 
 
-def pair_hashes(persons: NDArray[np.uint64], works: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def pair_hashes(users: NDArray[np.uint64], works: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """A hash of each pair: the last steps of SplitMix64, which spread every bit over all others.
 
     Source: Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number Generators"
     (https://doi.org/10.1145/2660193.2660195).
     """
-    mixed: NDArray[np.uint64] = persons * np.uint64(0x9E3779B97F4A7C15) + works
+    mixed: NDArray[np.uint64] = users * np.uint64(0x9E3779B97F4A7C15) + works
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))

@@ -67,38 +67,38 @@ class Likes:
     """Pairs of user and work, each once, in order of both ids.
 
     Attributes:
-        persons: Ids, sorted.
+        users: Ids, sorted.
         works: Ids of all works of the catalog, sorted.
-        person: Shape (n,): number of each like's user.
+        user: Shape (n,): number of each like's user.
         work: Shape (n,): number of its work.
         weight: Shape (n,): what the heaviest of its rows weighs.
         time: Shape (n,): of its first row, in seconds since 1970; NaN without a time.
         report: How many rows came, and how many did not count, by reason.
     """
 
-    persons: tuple[str, ...]
+    users: tuple[str, ...]
     works: tuple[str, ...]
-    person: NDArray[np.int32]
+    user: NDArray[np.int32]
     work: NDArray[np.int32]
     weight: NDArray[np.float32]
     time: NDArray[np.float64]
     report: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.person)
+        return len(self.user)
 
     def digest(self, some: NDArray[np.bool_] | None = None) -> str:
         """See `pairs_digest`; of the likes that a mask of shape (n,) picks."""
         chosen = slice(None) if some is None else some
-        persons = ids_as_numbers(self.persons)[self.person[chosen]]
+        users = ids_as_numbers(self.users)[self.user[chosen]]
         works = ids_as_numbers(self.works)[self.work[chosen]]
-        return pairs_digest(persons, works)
+        return pairs_digest(users, works)
 
     def priorities(self, seed: int) -> NDArray[np.uint64]:
         """A random number for each like, shape (n,), that depends on its ids and the seed alone."""
         salt = ids_as_numbers([f"seed {seed}"])[0]
-        persons = ids_as_numbers(self.persons)[self.person] ^ salt
-        return pair_hashes(persons, ids_as_numbers(self.works)[self.work])
+        users = ids_as_numbers(self.users)[self.user] ^ salt
+        return pair_hashes(users, ids_as_numbers(self.works)[self.work])
 
 
 def read_likes(
@@ -128,7 +128,7 @@ def read_likes(
     works = tuple(sorted(set(items.values())))
     numbers = {work: number for number, work in enumerate(works)}
     of_item = {item: numbers[work] for item, work in items.items()}
-    persons: dict[str, int] = {}
+    users: dict[str, int] = {}
     report: Counter[str] = Counter()
     found = (array("i"), array("i"), array("f"), array("d"))
     times = TimeReader(time_format)
@@ -150,15 +150,14 @@ def read_likes(
         elif not weight > 0:
             report["not liked"] += 1
         else:
-            person = persons.setdefault(user, len(persons))
-            found[0].append(person)
+            found[0].append(users.setdefault(user, len(users)))
             found[1].append(work)
             found[2].append(weight)
             found[3].append(time)
     _refuse_nothing(path, report, works)
     times.refuse_nothing(str(path))
     report.update(times.report)
-    return _each_once(persons, works, found, report)
+    return _each_once(users, works, found, report)
 
 
 def count_unknown(report: Counter[str], event: str, rows: int = 1) -> None:
@@ -200,28 +199,28 @@ def _refuse_nothing(path: Path, report: Counter[str], works: tuple[str, ...]) ->
 
 
 def _each_once(
-    persons: Mapping[str, int],
+    users: Mapping[str, int],
     works: tuple[str, ...],
     found: tuple[Any, ...],
     report: Counter[str],
 ) -> Likes:
-    names = sorted(persons)
+    names = sorted(users)
     place = np.empty(len(names), np.int32)
-    place[[persons[name] for name in names]] = np.arange(len(names), dtype=np.int32)
-    person, work = (np.array(column, np.int32) for column in found[:2])
+    place[[users[name] for name in names]] = np.arange(len(names), dtype=np.int32)
+    user, work = (np.array(column, np.int32) for column in found[:2])
     weight, time = np.array(found[2], np.float32), np.array(found[3], np.float64)
-    person = place[person] if len(person) else person
+    user = place[user] if len(user) else user
     pairs, first, group = np.unique(
-        person.astype(np.int64) * max(1, len(works)) + work, return_index=True, return_inverse=True
+        user.astype(np.int64) * max(1, len(works)) + work, return_index=True, return_inverse=True
     )
-    report["again"] += len(person) - len(pairs)
+    report["again"] += len(user) - len(pairs)
     heaviest = np.full(len(pairs), -np.inf, np.float32)
     np.maximum.at(heaviest, group, weight)
     earliest = np.full(len(pairs), np.nan)
     np.fmin.at(earliest, group, time)
     report["likes"] = len(pairs)
     counted = {reason: count for reason, count in report.items() if count}
-    return Likes(tuple(names), works, person[first], work[first], heaviest, earliest, counted)
+    return Likes(tuple(names), works, user[first], work[first], heaviest, earliest, counted)
 
 
 def _weight(

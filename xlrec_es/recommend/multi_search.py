@@ -41,7 +41,7 @@ def together(people: Sequence[Steps[T]]) -> Steps[list[T | XlrecError]]:
             else:
                 calls[number] = reached
         outcomes = yield from _ask_together(calls)
-    return results  # type: ignore[return-value] # every person has ended
+    return results  # type: ignore[return-value] # every user has ended
 
 
 def _ask_together(calls: Mapping[int, Call]) -> Steps[dict[int, Outcome]]:

@@ -66,7 +66,7 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
     parts = report["split"]
     how = "by time" if parts["method"] == BY_TIME else "at random"
     counts = (
-        f"{report['cases']} cases of {report['persons']} users. Interactions are split "
+        f"{report['cases']} cases of {report['users']} users. Interactions are split "
         f"{how}: {parts['training']} to learn from, {parts['held out']} held out. "
         f"A case is one user and one source language; recall@{k} counts the held-out items in "
         f"other languages that are among the first {k}. Intervals are 95%, over users."
@@ -80,7 +80,7 @@ def _body(report: Mapping[str, Any]) -> Iterable[str]:
         yield from _pool(report, kind)
     yield "<h2>Users</h2>"
     for sample in report["samples"]:
-        yield from _person(sample)
+        yield from _user(sample)
     yield from _configuration(report)
 
 
@@ -140,10 +140,10 @@ def _pool(report: Mapping[str, Any], kind: str) -> Iterable[str]:
     )
 
 
-def _person(sample: Mapping[str, Any]) -> Iterable[str]:
+def _user(sample: Mapping[str, Any]) -> Iterable[str]:
     likes, held_out = ", ".join(sample["likes"]), ", ".join(sample["held out"])
     yield (
-        f"<h3>{escape(sample['person'])}, from {escape(sample['source'])}</h3>"
+        f"<h3>{escape(sample['user'])}, from {escape(sample['source'])}</h3>"
         f"<p>Liked: {escape(likes)}.<br>Held out: {escape(held_out)}. What was held out and found "
         f"is bold.</p>"
     )
@@ -153,7 +153,7 @@ def _person(sample: Mapping[str, Any]) -> Iterable[str]:
         [str(place + 1), *(_entry(sample["lists"][name], place) for name in names)]
         for place in range(places)
     ]
-    yield table(f"Lists for {sample['person']}", ["place", *names], rows, kind="lists", raw=True)
+    yield table(f"Lists for {sample['user']}", ["place", *names], rows, kind="lists", raw=True)
 
 
 def _entry(ranked: Sequence[Mapping[str, Any]], place: int) -> str:
@@ -201,7 +201,7 @@ def command(report: Mapping[str, Any]) -> str:
         "--held-out": job["part"],
         "--cold-items": job["cold"] or None,
         "--seed": job["seed"],
-        "--max-users": job["max_persons"],
+        "--max-users": job["max_users"],
         "--min-history": job["min_history"],
         "--k": job["k"],
         "--pool": pool,

@@ -74,8 +74,8 @@ def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
             heat_map([{**pair, **pair["recall"]} for pair in pairs]),
             table(
                 f"{captions[1]}, {kind} pool",
-                ["from", "into", "persons", measure],
-                [[p["source"], p["target"], p["persons"], _interval(p["recall"])] for p in pairs],
+                ["from", "into", "users", measure],
+                [[p["source"], p["target"], p["users"], _interval(p["recall"])] for p in pairs],
             ),
         ),
     ]

@@ -87,15 +87,15 @@ class Comparison:
             material.pool.works,
             material.pool.work_vectors(),
             np.bincount(known, minlength=len(material.pool.works)).astype(float),
-            len(material.likes.persons),
+            len(material.likes.users),
         )
         recall = [measure(material.cases, lists, ground, k)[RECALL] for lists in (before, after)]
-        persons = [case.person for case in material.cases]
-        gap = compare(recall[1], recall[0], persons, seed=self.job.seed).interval
+        users = [case.user for case in material.cases]
+        gap = compare(recall[1], recall[0], users, seed=self.job.seed).interval
         message = (
             f"{kind} pool: recall@{k} {np.nanmean(recall[1]):.3f}, live "
             f"{np.nanmean(recall[0]):.3f}; {gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] over "
-            f"{len(set(persons))} users (fails if all of it is below {-self.max_loss:g})"
+            f"{len(set(users))} users (fails if all of it is below {-self.max_loss:g})"
         )
         if material.indicators == LEAKY:
             message += "; the indicators of both have seen the targets"

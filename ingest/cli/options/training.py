@@ -246,7 +246,7 @@ def _show(done: Mapping[str, Any], more: Mapping[str, str]) -> None:
     gain = done["gain"]
     grid = Table.grid(padding=(0, 2))
     change = f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
-    grid.add_row("gain", f"{change}, p = {gain['p_value']:.4f}, {done['persons']} users")
+    grid.add_row("gain", f"{change}, p = {gain['p_value']:.4f}, {done['users']} users")
     grid.add_row("centering", f"{done['centering']}, taken by run and reencode")
     for name, value in more.items():
         grid.add_row(name, value)

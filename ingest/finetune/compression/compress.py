@@ -130,7 +130,7 @@ def compress(job: CompressJob) -> dict[str, Any]:
         "method": job.method,
         "centering": verdict.centering,
         "k": judging.k,
-        "persons": len({case.person for case in judging.cases}),
+        "users": len({case.user for case in judging.cases}),
         "results": rows,
         "change": plain(verdict.gain),
         "pairs": list(verdict.pairs),

@@ -71,8 +71,8 @@ class PairsJob:
         part: See `split`.
         cold: See `split`.
         seed: Of the split, and of the languages that are drawn for works that have several.
-        max_persons: At most so many users are measured on.
-        min_persons: Works that fewer users like are in no pair, language versions apart.
+        max_users: At most so many users are measured on.
+        min_users: Works that fewer users like are in no pair, language versions apart.
         max_works: Of a user who likes more, the latest so many count; without times, a draw.
         per_work: A work is the anchor of at most so many pairs, the heaviest.
         clicks: File of queries and what was clicked; see `ingest.finetune.data.query_clicks`.
@@ -90,8 +90,8 @@ class PairsJob:
     part: float = 0.2
     cold: float = 0.0
     seed: int = 0
-    max_persons: int = 500
-    min_persons: int = 2
+    max_users: int = 500
+    min_users: int = 2
     max_works: int = 1000
     per_work: int = 50
     clicks: Path | None = None
@@ -126,8 +126,8 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
 
 
 def _held_out(likes: Likes, parts: Split) -> set[tuple[str, str]]:
-    persons, works = likes.person[~parts.training], likes.work[~parts.training]
-    return {(likes.persons[p], likes.works[w]) for p, w in zip(persons, works, strict=True)}
+    users, works = likes.user[~parts.training], likes.work[~parts.training]
+    return {(likes.users[p], likes.works[w]) for p, w in zip(users, works, strict=True)}
 
 
 def assemble(
@@ -153,25 +153,25 @@ def assemble(
     works = likes.works
     texts = documents.by_work(len(works))
     languages = {work: [lang for lang, _ in own] for work, own in zip(works, texts, strict=True)}
-    cases = split_cases(likes, parts, languages, max_persons=job.max_persons)
-    learned = parts.training & _first_of_each_person(likes, parts.training, job)
+    cases = split_cases(likes, parts, languages, max_users=job.max_users)
+    learned = parts.training & _first_of_each_user(likes, parts.training, job)
     matrix = _matrix(likes, learned)
-    persons = np.bincount(likes.work[learned], minlength=len(works))
+    users = np.bincount(likes.work[learned], minlength=len(works))
     together = _together(job.learner, matrix)
-    pairs = _pairs(job, together, persons, texts, works)
+    pairs = _pairs(job, together, users, texts, works)
     if clicks:
         pairs = pa.concat_tables([pairs, _click_pairs(clicks, documents, works, job.seed)])
     if pairs.num_rows < MIN_PAIRS:
         raise SourceError(
             f"{pairs.num_rows} pairs across languages, and fine-tuning needs {MIN_PAIRS}: more "
             "interactions are needed, of users who like items in several languages, or a lower "
-            f"--min-pair-users (now {job.min_persons})"
+            f"--min-pair-users (now {job.min_users})"
         )
     return TrainingSet(
         pairs=pairs,
         works=works,
         documents=documents,
-        persons=persons,
+        users=users,
         together=_symmetric(together),
         likes=_likes_table(likes, learned),
         cases=tuple(cases),
@@ -229,14 +229,14 @@ def _refuse_one_language(index: str, documents: Documents) -> None:
         )
 
 
-def _first_of_each_person(
+def _first_of_each_user(
     likes: Likes, training: NDArray[np.bool_], job: PairsJob
 ) -> NDArray[np.bool_]:
     """At most `max_works` likes of each user, the latest; shape (n_likes,)."""
     rows = np.flatnonzero(training)
     latest_first = -np.nan_to_num(likes.time[rows])
-    order = np.lexsort((likes.priorities(job.seed)[rows], latest_first, likes.person[rows]))
-    sizes = np.bincount(likes.person[rows], minlength=len(likes.persons))
+    order = np.lexsort((likes.priorities(job.seed)[rows], latest_first, likes.user[rows]))
+    sizes = np.bincount(likes.user[rows], minlength=len(likes.users))
     place = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     kept = np.zeros(len(likes), bool)
     kept[rows[order[place < job.max_works]]] = True
@@ -244,12 +244,12 @@ def _first_of_each_person(
 
 
 def _matrix(likes: Likes, learned: NDArray[np.bool_]) -> csr_array:
-    """Shape (n_persons, n_works), float32; weights are 1 in the mean square, as learners expect."""
+    """Shape (n_users, n_works), float32; weights are 1 in the mean square, as learners expect."""
     weights = likes.weight[learned].astype(np.float64)
     scale = np.sqrt(np.mean(weights**2)) if len(weights) else 1.0
     matrix = csr_array(
-        (weights / scale, (likes.person[learned], likes.work[learned])),
-        shape=(len(likes.persons), len(likes.works)),
+        (weights / scale, (likes.user[learned], likes.work[learned])),
+        shape=(len(likes.users), len(likes.works)),
         dtype=np.float32,
     )
     matrix.sort_indices()
@@ -277,7 +277,7 @@ def _symmetric(together: csr_array) -> csr_array:
 def _pairs(
     job: PairsJob,
     together: csr_array,
-    persons: NDArray[np.int64],
+    users: NDArray[np.int64],
     texts: Sequence[Sequence[tuple[str, str]]],
     works: Sequence[str],
 ) -> pa.Table:
@@ -298,9 +298,9 @@ def _pairs(
             rows.append((text, other_text, *names, kind, weight, [], []))
 
     # Those whom many like are asked about most: as often as the root of how many they are.
-    often = np.sqrt(np.maximum(persons, 1))
-    often /= often[persons > 0].mean() if persons.any() else 1
-    kept = _kept(job, together, persons, [[language for language, _ in own] for own in texts])
+    often = np.sqrt(np.maximum(users, 1))
+    often /= often[users > 0].mean() if users.any() else 1
+    kept = _kept(job, together, users, [[language for language, _ in own] for own in texts])
     totals = np.asarray(kept.sum(axis=1)).ravel()
     anchors = np.repeat(np.arange(len(works)), np.diff(kept.indptr))
     for anchor, positive, weight in zip(anchors, kept.indices, kept.data, strict=True):
@@ -337,14 +337,14 @@ def _click_pairs(
 def _kept(
     job: PairsJob,
     together: csr_array,
-    persons: NDArray[np.int64],
+    users: NDArray[np.int64],
     languages: Sequence[Sequence[str]],
 ) -> csr_array:
     """The heaviest pairs of each anchor that can be told over a language border."""
     only = [own[0] if len(set(own)) == 1 else "" for own in languages]
     numbers = {language: number for number, language in enumerate(sorted(set(only) - {""}))}
     single = np.array([numbers.get(language, -1) for language in only])
-    common = persons >= job.min_persons
+    common = users >= job.min_users
     anchors = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
     positives = together.indices
     good = common[anchors] & common[positives]
@@ -354,9 +354,9 @@ def _kept(
 
 
 def _likes_table(likes: Likes, learned: NDArray[np.bool_]) -> pa.Table:
-    persons = [likes.persons[number] for number in likes.person[learned]]
+    users = [likes.users[number] for number in likes.user[learned]]
     works = [likes.works[number] for number in likes.work[learned]]
-    return pa.table([persons, works], schema=SCHEMAS["likes"])
+    return pa.table([users, works], schema=SCHEMAS["likes"])
 
 
 def _about(job: PairsJob, likes: Likes, parts: Split, cases: Sequence[Case]) -> dict[str, Any]:
@@ -369,7 +369,7 @@ def _about(job: PairsJob, likes: Likes, parts: Split, cases: Sequence[Case]) -> 
         "training likes": int(parts.training.sum()),
         "held-out likes": int((~parts.training).sum()),
         "cases": len(cases),
-        "persons measured": len({case.person for case in cases}),
+        "users measured": len({case.user for case in cases}),
     }
 
 

@@ -49,17 +49,17 @@ SCHEMAS = {
     "works": pa.schema(
         [
             ("work", pa.string()),
-            ("persons", pa.int64()),
+            ("users", pa.int64()),
             ("languages", _TEXTS),
             ("texts", _TEXTS),
             ("together", pa.list_(pa.int32())),
             ("how_much", pa.list_(pa.float32())),
         ]
     ),
-    "likes": pa.schema([("person", pa.string()), ("work", pa.string())]),
+    "likes": pa.schema([("user", pa.string()), ("work", pa.string())]),
     "cases": pa.schema(
         [
-            ("person", pa.string()),
+            ("user", pa.string()),
             ("source", pa.string()),
             ("history", _TEXTS),
             ("targets", _TEXTS),
@@ -103,7 +103,7 @@ class TrainingSet:
         pairs: With the columns of `SCHEMAS["pairs"]`.
         works: Ids, sorted.
         documents: The works' texts.
-        persons: Shape (n_works,): how many like each work.
+        users: Shape (n_works,): how many like each work.
         together: Shape (n_works, n_works), symmetric: how much two works go together; where it is
             not zero, neither is a wrong answer for the other.
         likes: With the columns of `SCHEMAS["likes"]`.
@@ -114,7 +114,7 @@ class TrainingSet:
     pairs: pa.Table
     works: tuple[str, ...]
     documents: Documents
-    persons: NDArray[np.int64]
+    users: NDArray[np.int64]
     together: csr_array
     likes: pa.Table
     cases: tuple[Case, ...] = ()
@@ -181,7 +181,7 @@ class TrainingSet:
         rows = [slice(*ends) for ends in pairwise(self.together.indptr)]
         columns = [
             list(self.works),
-            self.persons,
+            self.users,
             [[language for language, _ in own] for own in by_work],
             [[text for _, text in own] for own in by_work],
             [self.together.indices[row] for row in rows],
@@ -249,12 +249,12 @@ def read(folder: Path) -> TrainingSet:
             tuple(works.column("languages").combine_chunks().flatten().to_pylist()),
             tuple(texts.flatten().to_pylist()),
         ),
-        persons=works.column("persons").to_numpy(),
+        users=works.column("users").to_numpy(),
         together=csr_array(entries, shape=(n, n)),
         likes=tables["likes"],
         cases=tuple(
             Case(
-                row["person"],
+                row["user"],
                 row["source"],
                 tuple(row["history"]),
                 frozenset(row["targets"]),
@@ -283,7 +283,7 @@ def _read_table(folder: Path, name: str) -> pa.Table:
 def _cases_table(cases: tuple[Case, ...]) -> pa.Table:
     rows = [
         {
-            "person": case.person,
+            "user": case.user,
             "source": case.source,
             "history": list(case.history),
             "targets": sorted(case.targets),
@@ -304,16 +304,16 @@ def check_leaks(data: TrainingSet) -> None:
     Raises:
         SourceError: One of them does not.
     """
-    persons, works = data.likes.column("person").to_pylist(), data.likes.column("work").to_pylist()
-    learned = set(zip(persons, works, strict=True))
+    users, works = data.likes.column("user").to_pylist(), data.likes.column("work").to_pylist()
+    learned = set(zip(users, works, strict=True))
     for case in data.cases:
         for target in sorted(case.targets):
-            if (case.person, target) in learned:
+            if (case.user, target) in learned:
                 raise SourceError(
-                    f"LEAK: {target!r} is held out for {case.person!r} and among the training "
+                    f"LEAK: {target!r} is held out for {case.user!r} and among the training "
                     "interactions; make the pairs again"
                 )
-    unsupported = _unsupported(data, persons, works)
+    unsupported = _unsupported(data, users, works)
     if unsupported:
         anchor, positive = unsupported[0]
         raise SourceError(
@@ -322,11 +322,11 @@ def check_leaks(data: TrainingSet) -> None:
         )
 
 
-def _unsupported(data: TrainingSet, persons: list[str], works: list[str]) -> list[tuple[str, str]]:
+def _unsupported(data: TrainingSet, users: list[str], works: list[str]) -> list[tuple[str, str]]:
     """Pairs of two works that nobody likes together."""
     numbers = data.numbers
-    who = {person: number for number, person in enumerate(dict.fromkeys(persons))}
-    places = ([numbers[work] for work in works], [who[person] for person in persons])
+    who = {user: number for number, user in enumerate(dict.fromkeys(users))}
+    places = ([numbers[work] for work in works], [who[user] for user in users])
     by_work = csr_array(
         (np.ones(len(works), np.float32), places), shape=(len(numbers), max(1, len(who)))
     )
@@ -345,5 +345,5 @@ def _unsupported(data: TrainingSet, persons: list[str], works: list[str]) -> lis
             raise SourceError(f"the pairs have a work that works.parquet has not: {unknown[0]!r}")
         one, other = (by_work[[numbers[pair[side]] for pair in block]] for side in (0, 1))
         together = np.asarray(one.multiply(other).sum(axis=1)).ravel()
-        found += [pair for pair, persons_of in zip(block, together, strict=True) if not persons_of]
+        found += [pair for pair, users_of in zip(block, together, strict=True) if not users_of]
     return found

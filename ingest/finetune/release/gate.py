@@ -19,7 +19,7 @@ from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.languages import UNDETERMINED
 from xlrec_es.vectors.vector import Vector
 
-MIN_PERSONS = 50
+MIN_USERS = 50
 """A pair of languages with fewer is shown, and not judged."""
 
 LEVEL = 0.05
@@ -76,7 +76,7 @@ def summary(
         "reasons": list(verdict.reasons),
         "centering": verdict.centering,
         "k": judging.k,
-        "persons": len({case.person for case in judging.cases}),
+        "users": len({case.user for case in judging.cases}),
         "results": verdict.rows(),
         "gain": plain(verdict.gain),
         "pairs": list(verdict.pairs),
@@ -148,18 +148,16 @@ def judge(
         tuned: Likewise, of the tuned one.
         seed: Of the intervals.
     """
-    persons = [case.person for case in judging.cases]
+    users = [case.user for case in judging.cases]
     chosen, recall, lists = {}, {}, {}
     for model, raw in (("base", base), ("tuned", tuned)):
         chosen[model], _ = choose(choosing, raw)
         for method, vectors in judging.centered(raw).items():
             found = judging.lists(vectors)
-            recall[model, method] = bootstrap(judging.recall(found), persons, seed=seed)
+            recall[model, method] = bootstrap(judging.recall(found), users, seed=seed)
             if method == chosen[model]:
                 lists[model] = found
-    gain = compare(
-        judging.recall(lists["tuned"]), judging.recall(lists["base"]), persons, seed=seed
-    )
+    gain = compare(judging.recall(lists["tuned"]), judging.recall(lists["base"]), users, seed=seed)
     pairs, worse = _pairs(judging, lists["base"], lists["tuned"], seed)
     reasons = list(worse)
     if not gain.interval.low > 0:
@@ -181,24 +179,24 @@ def _pairs(
     languages = judging.languages
     before = recall_by_pair(judging.cases, base, languages, judging.k)
     after = recall_by_pair(judging.cases, tuned, languages, judging.k)
-    judged = sum(len(set(persons)) >= MIN_PERSONS for persons, _ in before.values())
+    judged = sum(len(set(users)) >= MIN_USERS for users, _ in before.values())
     rows, worse = [], []
-    for (source, target), (persons, values) in before.items():
-        n_persons = len(set(persons))
+    for (source, target), (users, values) in before.items():
+        n_users = len(set(users))
         now: MetricValues = after[source, target][1]
-        change = bootstrap(now - values, persons, seed=seed)
+        change = bootstrap(now - values, users, seed=seed)
         rows.append(
             {
                 "pair": f"{source} → {target}",
-                "persons": n_persons,
+                "users": n_users,
                 "base": float(np.mean(values)),
                 "tuned": float(np.mean(now)),
                 "change": shown(change),
             }
         )
-        if n_persons < MIN_PERSONS or change.high >= 0:
+        if n_users < MIN_USERS or change.high >= 0:
             continue
-        found = compare(now, values, persons, seed=seed, draws=_DRAWS)
+        found = compare(now, values, users, seed=seed, draws=_DRAWS)
         if found.p_value < LEVEL / judged:
             worse.append(f"from {source} to {target} it is worse than its base: {shown(change)}")
     return rows, worse

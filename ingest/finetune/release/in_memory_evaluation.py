@@ -70,15 +70,15 @@ class Examination:
         Raises:
             SourceError: There are no two users.
         """
-        persons = draw_order((case.person for case in self.cases), seed=seed)
-        if len(persons) < 2:
+        users = draw_order((case.user for case in self.cases), seed=seed)
+        if len(users) < 2:
             raise SourceError(
                 "the pairs have nothing to measure a model on: it takes cases of two users; make "
                 "them again from more interactions"
             )
-        some = set(persons[: len(persons) // 2])
-        one = tuple(case for case in self.cases if case.person in some)
-        other = tuple(case for case in self.cases if case.person not in some)
+        some = set(users[: len(users) // 2])
+        one = tuple(case for case in self.cases if case.user in some)
+        other = tuple(case for case in self.cases if case.user not in some)
         return replace(self, cases=one), replace(self, cases=other)
 
     def limited(

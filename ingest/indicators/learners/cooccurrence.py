@@ -66,15 +66,15 @@ class LogLikelihood:
             (np.ones_like(likes.data), likes.indices, likes.indptr), shape=likes.shape
         )
         counts = strengths(liked).astype(np.float64)
-        persons = likes.shape[0]
+        users = likes.shape[0]
 
         def weigh(together: csr_array, block: Works) -> csr_array:
             both = together.data.astype(np.float64)
             mine = np.repeat(counts[block], np.diff(together.indptr))
             yours = counts[together.indices]
             # Rarer together than by chance is no reason to recommend.
-            positive = both * persons > mine * yours
-            return with_data(together, log_likelihood(both, mine, yours, persons) * positive)
+            positive = both * users > mine * yours
+            return with_data(together, log_likelihood(both, mine, yours, users) * positive)
 
         chosen = map_blocks(likes, works, weigh, top=self.top)
         chosen.data[:] = 1
@@ -85,7 +85,7 @@ def log_likelihood(
     both: NDArray[np.float64],
     mine: NDArray[np.float64],
     yours: NDArray[np.float64],
-    persons: int,
+    users: int,
 ) -> NDArray[np.float64]:
     """Dunning's G² of the 2 x 2 tables of two works.
 
@@ -93,15 +93,15 @@ def log_likelihood(
         both: Users who liked both works, shape (n,).
         mine: Users who liked the one.
         yours: Users who liked the other.
-        persons: All users.
+        users: All users.
 
     Returns:
         Shape (n,), zero or above.
     """
-    cells = (both, mine - both, yours - both, persons - mine - yours + both)
+    cells = (both, mine - both, yours - both, users - mine - yours + both)
     inner = sum(xlogy(cell, cell) for cell in cells)
-    margins = sum(xlogy(m, m) for m in (mine, persons - mine, yours, persons - yours))
-    ratio: NDArray[np.float64] = np.maximum(0, 2 * (inner - margins + xlogy(persons, persons)))
+    margins = sum(xlogy(m, m) for m in (mine, users - mine, yours, users - yours))
+    ratio: NDArray[np.float64] = np.maximum(0, 2 * (inner - margins + xlogy(users, users)))
     return ratio
 
 
@@ -125,10 +125,10 @@ class RP3Beta:
 
     def learn(self, likes: csr_array, works: Works) -> csr_array:
         """As `Learner.learn`."""
-        per_person = np.asarray(likes.sum(axis=1)).ravel().astype(np.float64)
+        per_user = np.asarray(likes.sum(axis=1)).ravel().astype(np.float64)
         per_work = np.asarray(likes.sum(axis=0)).ravel().astype(np.float64)
         # Half of a user's step on either side, so that one sparse product makes both.
-        steps = diags_array(_power(per_person, -0.5 * self.alpha)) @ likes.power(self.alpha)
+        steps = diags_array(_power(per_user, -0.5 * self.alpha)) @ likes.power(self.alpha)
         from_work = _power(per_work, -self.alpha)
         held_back = _power(per_work, -self.beta)
 

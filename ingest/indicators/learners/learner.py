@@ -27,7 +27,7 @@ class Learner(Protocol):
         """Learn the indicators of some works.
 
         Args:
-            likes: Shape (n_persons, n_works), float32: how much a user liked a work, above zero;
+            likes: Shape (n_users, n_works), float32: how much a user liked a work, above zero;
                 indices sorted. All works, whichever are asked for.
             works: Those whose indicators are wanted, each once.
 

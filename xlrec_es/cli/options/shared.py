@@ -69,10 +69,10 @@ def size_option(most: int | None = None) -> Callable[[F], F]:
 
 
 def max_users_option() -> Callable[[F], F]:
-    """The option that says how many users are measured on; received as `max_persons`."""
+    """The option that says how many users are measured on; received as `max_users`."""
     return renamed_option(
         "--max-users",
-        "max_persons",
+        "max_users",
         old=("--max-persons",),
         default=500,
         show_default=True,

@@ -126,15 +126,15 @@ def test_a_history_comes_from_an_index_of_events(
     catalogue: list[str], es: Elasticsearch, index_name: str, tmp_path: Path
 ) -> None:
     events = f"{index_name}-events"
-    es.indices.create(index=events, mappings={"properties": {"person": {"type": "keyword"}}})
-    es.index(index=events, document={"person": "ann", "item": "chess-3"}, refresh=True)
+    es.indices.create(index=events, mappings={"properties": {"user": {"type": "keyword"}}})
+    es.index(index=events, document={"user": "ann", "item": "chess-3"}, refresh=True)
     config = tmp_path / "xlrec.toml"
-    config.write_text(f'[history]\nindex = "{events}"\nuser = "person"\n')
+    config.write_text(f'[history]\nindex = "{events}"\nuser = "user"\n')
     arguments = ["recommend", *catalogue, "-l", "ja", "--json", "--user"]
     done = xlrec_es("--config", str(config), *arguments, "ann")
     assert json.loads(done.stdout)["items"][0]["reasons"][0]["item"] == "chess-3", done.stderr
     unknown = xlrec_es("--config", str(config), *arguments, "eve")
-    assert (unknown.returncode, "no event of person 'eve'" in unknown.stderr) == (1, True)
+    assert (unknown.returncode, "no event of user 'eve'" in unknown.stderr) == (1, True)
     nowhere = xlrec_es(*arguments, "ann")
     assert (nowhere.returncode, "--events-index" in nowhere.stderr) == (2, True)
     config.write_text('[history]\nindx = "typo"\n')

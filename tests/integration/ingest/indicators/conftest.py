@@ -16,10 +16,10 @@ def likes(tmp_path: Path) -> Path:
     """Who likes a topic likes most of it; nobody has met one work."""
     rng = np.random.default_rng(0)
     lines = ["user\titem"]
-    for person in range(200):
-        topic = TOPICS[person % len(TOPICS)]
+    for user in range(200):
+        topic = TOPICS[user % len(TOPICS)]
         works = [f"{topic}-{n}" for n in range(WORKS_PER_TOPIC) if rng.random() < 0.6]
-        lines += [f"p{person}\t{work}" for work in works if work != COLD]
+        lines += [f"p{user}\t{work}" for work in works if work != COLD]
     path = tmp_path / "likes.tsv"
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -28,7 +28,7 @@ def test_interactions_out_of_an_index(es_each: Elasticsearch, index_name: str, l
     from_index = run(es_each, job(Path(f"index:{events}"), index_name, fields=fields))
     from_file = run(es_each, job(likes, index_name))
     assert from_index["interactions"] == from_file["interactions"]
-    assert from_index["persons"] == from_file["persons"]
+    assert from_index["users"] == from_file["users"]
 
 
 def test_unknown_events_are_told_by_all_who_read_likes(

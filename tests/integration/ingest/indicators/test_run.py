@@ -71,13 +71,13 @@ def test_renditions_share_and_languages_do_not_matter(
     assert all(work.startswith("chess-") for work in speakers)
 
 
-def test_a_work_that_nobody_has_met_borrows(
+def test_a_work_that_nobody_has_met_inherits(
     es: Elasticsearch, index_name: str, likes: Path
 ) -> None:
     live = write_catalogue(es, index_name)
     run(es, job(likes, index_name))
     cold = documents(es, live.name)[COLD]
-    assert cold["learned"]["indicators_from"] == "borrowed"
+    assert cold["learned"]["indicators_from"] == "inherited"
     assert cold["learned"]["evidence"] == 0
     assert max(cold["indicators"], key=cold["indicators"].__getitem__).startswith("chess-")
     run(es, job(likes, index_name, transfer=Transfer(neighbours=0)))
@@ -168,7 +168,7 @@ def test_whatever_the_table_holds_no_weight_is_nonsense(
     """Every row that does not count has a reason; what is written is finite and above zero."""
     live = write_catalogue(es, index_name)
     works = [f"{topic}-{n}" for topic in TOPICS for n in range(WORKS_PER_TOPIC)]
-    rows = [("robot", work, "1", "") for work in works]  # one person with every item
+    rows = [("robot", work, "1", "") for work in works]  # one user with every item
     rows += [("alone", "chess-3", "1", "")] * 5 + [("hermit", "chess-4", "1e-38", "1970-01-01")]
     rows += [("p1", w, "100", "2020-01-01") for w in works[:5]]
     rows += [("p2", w, "0.00001", "9999-01-01") for w in works[3:9]]

@@ -100,7 +100,7 @@ def test_the_doctor_knows_what_a_key_is_enough_for(
 
 
 def test_a_writer_brings_indicators_that_a_reader_reads(shop: Secured, tmp_path: Path) -> None:
-    lines = [f"p{person},chess-{n}" for person in range(9) for n in range(9) if n != person]
+    lines = [f"p{user},chess-{n}" for user in range(9) for n in range(9) if n != user]
     likes = tmp_path / "likes.csv"
     likes.write_text("user,item\n" + "\n".join(lines) + "\n")
     arguments = ("learn", str(likes), "--index", "shop")
@@ -115,7 +115,7 @@ def test_a_reader_evaluates_and_a_writer_tunes(shop: Secured, tmp_path: Path) ->
     live = find_live(shop.client, "shop")
     update_meta(shop.client, live, replace(live.meta, weights={"dense": 0.1, "popularity": 0.9}))
     options = (likes, "-i", "shop", "--k", "3", "--json")
-    assert json.loads(good(shop.run("reader", "evaluate", *options)))["persons"] > 40
+    assert json.loads(good(shop.run("reader", "evaluate", *options)))["users"] > 40
     refused = shop.run("reader", "tune", *options)
     assert (refused.exit_code, "unauthorized" in refused.stderr) == (1, True), refused.output
     assert json.loads(good(shop.run("writer", "tune", *options)))["written"]

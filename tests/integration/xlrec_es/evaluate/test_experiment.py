@@ -109,7 +109,7 @@ def test_systems_are_compared_and_taste_is_found(
 ) -> None:
     live = write_catalogue(es, index_name)
     report = evaluate(likes, es_url, index_name, "--against", live.name)
-    assert report["cases"] >= report["persons"] > 40
+    assert report["cases"] >= report["users"] > 40
     for pool in POOLS:
         systems = report["pools"][pool]["systems"]
         recall = {name: system["measures"]["recall"] for name, system in systems.items()}
@@ -181,7 +181,7 @@ def test_cold_works_are_a_pool_of_their_own(
     assert pool["works"] == len(cold) == 16
     assert report["pools"]["cross"]["cases"] >= pool["cases"] > 20
     recall = {name: system["measures"]["recall"] for name, system in pool["systems"].items()}
-    assert recall[RECOMMENDER]["low"] > recall["random"]["high"], "what is borrowed tells topics"
+    assert recall[RECOMMENDER]["low"] > recall["random"]["high"], "what is inherited tells topics"
     assert recall["item cosine"]["mean"] == 0, "nobody likes them"
     assert pool["systems"]["random"]["coverage"] == 1, "of the cold works"
     alone = evaluate(likes, es_url, index_name, *options, "--pool", "cold")
@@ -221,7 +221,7 @@ def test_an_index_with_other_works_is_no_obstacle(
     report = evaluate(likes, es_url, index_name, "--against", f"{index_name}-other")
     systems = report["pools"]["cross"]["systems"]
     gap = systems[AGAINST]["recommender is better by"]["recall"]
-    assert gap["low"] > 0, "a quarter of the persons get nothing from it"
+    assert gap["low"] > 0, "a quarter of the users get nothing from it"
 
 
 def test_indicators_learned_on_targets_are_found_and_those_of_the_training_part_pass(
@@ -269,7 +269,7 @@ def test_results_are_there_once_after_a_lost_answer(
     system = {"measures": {"ndcg@10": {"mean": 0.5}}, "coverage": 1.0}
     pools = {pool: {"systems": dict.fromkeys("abc", system)} for pool in ("cross", "mixed")}
     report = {
-        **dict.fromkeys(("index", "cases", "persons"), 1),
+        **dict.fromkeys(("index", "cases", "users"), 1),
         "index": "shop",
         "fingerprint": {"digest": "d"},
         "job": {"k": 10, "seed": 0},
@@ -373,9 +373,9 @@ def test_what_was_shown_and_clicked_is_read_from_indices(
     recommender = Recommender(es, index_name)
     now = datetime.now(UTC)
     log: list[dict[str, Any]] = []
-    for person in range(20):
+    for user in range(20):
         found = recommender.recommend(History.of(["chess-3"]), size=4)
-        log += found.impressions(user=f"p{person}", variant="ab"[person % 2], time=now)
+        log += found.impressions(user=f"p{user}", variant="ab"[user % 2], time=now)
     assert (log[0]["place"], log[0]["index"]) == (1, f"{index_name}-xlrec-v1")
     assert log[0]["retrievers"].keys() <= {"dense", "lexical", "collaborative"}
     clicked = [row for row in log if row["variant"] == "b" and row["place"] <= 2]

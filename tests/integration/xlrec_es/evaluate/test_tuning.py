@@ -48,13 +48,13 @@ def test_weights_that_mislead_are_replaced_and_served_and_those_that_do_not_stay
     assert report["written"]
     same = {"seconds": 0, "written": False}
     assert {**report, **same} == {**tried, **same}, "the same seed and index, the same numbers"
-    assert report["gain on other persons"]["low"] > 0
-    for pool in report["on other persons"].values():
+    assert report["gain on other users"]["low"] > 0
+    for pool in report["on other users"].values():
         assert pool["proposed is better than it by"]["high"] >= 0, "no retriever alone is better"
     meta = find_live(es, index_name).meta
     assert meta.weights == {retriever: w for retriever, w in report["proposed"].items() if w > 0}
     assert meta.tuning["before"]["popularity"] == 0.9
-    assert meta.tuning["gain"] == report["gain on other persons"]
+    assert meta.tuning["gain"] == report["gain on other users"]
     found = report["options"]
     assert meta.options == ({} if found["proposed"] == found["before"] else found["proposed"])
     recommended = Recommender(es, index_name).recommend(History.of(["chess-3"]))

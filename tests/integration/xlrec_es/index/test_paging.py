@@ -111,7 +111,7 @@ def test_a_list_of_more_documents_than_a_search_has_hits(client: Elasticsearch) 
     assert found.degraded == ()
 
 
-def test_many_persons_at_once(client: Elasticsearch) -> None:
+def test_many_users_at_once(client: Elasticsearch) -> None:
     histories = [History.of(SEEN), History.of(["chess-1"]), History.of(SEEN[:-1])]
     recommender = Recommender(client, "shop", options=ALL_RETRIEVERS, timeout_s=120)
     many = list(recommender.recommend_many(histories, languages=LANGUAGES, size=100))

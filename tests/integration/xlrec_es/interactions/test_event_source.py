@@ -10,9 +10,7 @@ from xlrec_es.errors import ConfigError, IndexNotFound, UnknownItems
 from xlrec_es.interactions.event_source import EventSource, read_history
 
 
-def test_a_history_is_the_latest_events_of_a_person(
-    es_each: Elasticsearch, index_name: str
-) -> None:
+def test_a_history_is_the_latest_events_of_a_user(es_each: Elasticsearch, index_name: str) -> None:
     es_each.indices.create(
         index=index_name,
         mappings={
@@ -123,7 +121,7 @@ def test_each_item_of_an_order_is_in_the_history(es_each: Elasticsearch, index_n
     )
 
 
-def test_a_person_is_not_found_by_a_word_of_the_id(es_each: Elasticsearch, index_name: str) -> None:
+def test_a_user_is_not_found_by_a_word_of_the_id(es_each: Elasticsearch, index_name: str) -> None:
     """Elasticsearch makes text fields of ids that nobody has mapped, with a keyword beside them."""
     for user, item in (("ann-1", "a"), ("ann-2", "b"), ("Ann", "c")):
         es_each.index(index=index_name, document={"user": user, "item": item}, refresh=True)

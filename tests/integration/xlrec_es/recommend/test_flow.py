@@ -55,7 +55,7 @@ def test_a_swapped_alias_is_noticed(catalogue: Elasticsearch, index_name: str) -
         ]
     )
     assert recommender.recommend(history).index == second
-    # The version that a recommender remembers is pruned, and this person has no history to tell.
+    # The version that a recommender remembers is pruned, and this user has no history to tell.
     catalogue.indices.delete(index=f"{index_name}-xlrec-v1")
     stale = Recommender(catalogue, index_name)
     stale.recommend(history)

@@ -1,4 +1,4 @@
-"""Several persons at once."""
+"""Several users at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xlrec_es.recommend.options import RETRIEVERS
 from xlrec_es.recommend.recommender import _written
 
 
-def test_of_many_persons_nobody_gets_what_they_have_seen(
+def test_of_many_users_nobody_gets_what_they_have_seen(
     catalogue: Elasticsearch, index_name: str
 ) -> None:
     draw = np.random.default_rng(7)
@@ -62,7 +62,7 @@ def test_searches_that_are_too_large_together_are_sent_in_several_requests(
     assert [len(lines) // 2 for lines in requests] == [2, 2, 1]
 
 
-def test_many_persons_get_what_each_would_get_alone(
+def test_many_users_get_what_each_would_get_alone(
     catalogue: Elasticsearch, index_name: str
 ) -> None:
     recommender = Recommender(catalogue, index_name)

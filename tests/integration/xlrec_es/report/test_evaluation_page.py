@@ -42,7 +42,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def evaluation(es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path) -> list[str]:
-    """The command line of an evaluation, of persons who like most of a topic."""
+    """The command line of an evaluation, of users who like most of a topic."""
     odd = document("chess", 99, "de")
     odd["title"] = ODD
     write_catalogue(es, index_name, {"chess-99": odd})

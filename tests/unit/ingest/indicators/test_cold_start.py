@@ -1,4 +1,4 @@
-"""Works that few have touched borrow indicators from their neighbours."""
+"""Works that few have touched inherit indicators from their neighbours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VECTORS = np.array(
     [[1, 0, 0.1], [1, 0.1, 0], [1, 0, 0], [1, 0.05, 0.05], [0, 1, 0], [0, 1, 0.05]], np.float32
 )
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
-PERSONS = np.array([50, 40, 2, 0, 30, 0], np.float32)
+USERS = np.array([50, 40, 2, 0, 30, 0], np.float32)
 
 
 def own() -> csr_array:
@@ -27,10 +27,10 @@ def own() -> csr_array:
     return csr_array(weights)
 
 
-def test_cold_works_borrow_from_their_neighbours_and_warm_ones_do_not() -> None:
-    blend = Transfer(neighbours=2).apply(own(), PERSONS, VECTORS)
+def test_cold_works_inherit_from_their_neighbours_and_warm_ones_do_not() -> None:
+    blend = Transfer(neighbours=2).apply(own(), USERS, VECTORS)
     found = blend.indicators.toarray()
-    assert blend.provenance.tolist() == ["own", "own", "blended", "borrowed", "own", "borrowed"]
+    assert blend.provenance.tolist() == ["own", "own", "blended", "inherited", "own", "inherited"]
     assert found[3].argmax() in (0, 1, 2)
     assert found[5, 4] > 0  # its only neighbour speaks itself
     assert found[5, 0] > 0  # and lends what speaks for it
@@ -39,23 +39,23 @@ def test_cold_works_borrow_from_their_neighbours_and_warm_ones_do_not() -> None:
 
 
 def test_blending_is_by_evidence() -> None:
-    """own x n/(n + kappa) + borrowed x kappa/(n + kappa), with nothing borrowed but speakers."""
+    """own x n/(n + kappa) + inherited x kappa/(n + kappa), with nothing inherited but speakers."""
     shares = []
-    for persons in (0, 3, 27):
-        counts = np.array([50, 40, persons, 0, 30, 0], np.float32)
-        transfer = Transfer(neighbours=1, kappa=3, self_weight=0, min_persons=35, full_cosine=1)
+    for users in (0, 3, 27):
+        counts = np.array([50, 40, users, 0, 30, 0], np.float32)
+        transfer = Transfer(neighbours=1, kappa=3, self_weight=0, min_users=35, full_cosine=1)
         row = transfer.apply(own(), counts, VECTORS).indicators.toarray()[2]
         # Of its two warm neighbours it takes the nearest, as far as that is near.
         lent = own().toarray()[[0, 1]] * (VECTORS[[0, 1]] @ VECTORS[2])[:, None]
         expected = [
-            persons / (persons + 3) * own().toarray()[2] + 3 / (persons + 3) * one for one in lent
+            users / (users + 3) * own().toarray()[2] + 3 / (users + 3) * one for one in lent
         ]
         expected = [np.where(np.arange(6) == 2, 0, e) for e in expected]
         shares.append(min(np.abs(row - e).max() for e in expected))
     assert max(shares) < 1e-6
 
 
-def test_what_is_borrowed_counts_as_much_as_its_lenders_are_near() -> None:
+def test_what_is_inherited_counts_as_much_as_its_lenders_are_near() -> None:
     sums = []
     for x in (1.0, 0.5, -0.2):  # cosine of work 3 to work 4, the only one that lends
         vectors = VECTORS.copy()
@@ -63,29 +63,29 @@ def test_what_is_borrowed_counts_as_much_as_its_lenders_are_near() -> None:
         vectors[3] = 0, x, np.sqrt(1 - x * x)
         lent = own().toarray()
         lent[:4] = 0
-        blend = Transfer(speaking=0, full_cosine=0.5).apply(csr_array(lent), PERSONS, vectors)
+        blend = Transfer(speaking=0, full_cosine=0.5).apply(csr_array(lent), USERS, vectors)
         sums.append(float(blend.indicators[[3]].sum()))
     assert sums == pytest.approx([2 * 0.3, 0.3, 0])
 
 
-def test_nobody_borrows_from_works_without_vectors_or_with_neighbours_switched_off() -> None:
+def test_nobody_inherits_from_works_without_vectors_or_with_neighbours_switched_off() -> None:
     blind = VECTORS.copy()
     blind[3] = 0
-    blend = Transfer().apply(own(), PERSONS, blind)
+    blend = Transfer().apply(own(), USERS, blind)
     assert blend.provenance[3] == "none"
-    off = Transfer(neighbours=0).apply(own(), PERSONS, VECTORS)
+    off = Transfer(neighbours=0).apply(own(), USERS, VECTORS)
     np.testing.assert_array_equal(off.indicators.toarray(), own().toarray())
     assert off.provenance.tolist() == ["own", "own", "own", "none", "own", "none"]
 
 
 def test_without_a_single_warm_work_neighbours_still_speak() -> None:
-    blend = Transfer().apply(csr_array((6, 6), dtype=np.float32), PERSONS * 0, VECTORS)
-    assert set(blend.provenance) == {"borrowed"}
+    blend = Transfer().apply(csr_array((6, 6), dtype=np.float32), USERS * 0, VECTORS)
+    assert set(blend.provenance) == {"inherited"}
     assert np.isfinite(blend.indicators.data).all()
 
 
 @pytest.mark.parametrize(("count", "reach"), [(2, 20_000), (3, 100)])
-def test_a_shard_learns_its_works_and_those_they_borrow_from(
+def test_a_shard_learns_its_works_and_those_they_inherit_from(
     count: int, reach: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And gets for its works what a single machine gets for all."""
@@ -97,10 +97,10 @@ def test_a_shard_learns_its_works_and_those_they_borrow_from(
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     table = rng.random((400, n)) < rng.pareto(1.5, n) / 30
     likes = csr_array(table.astype(np.float32))
-    persons = table.sum(axis=0).astype(np.float32)
-    transfer = Transfer(neighbours=3, min_persons=20)
+    users = table.sum(axis=0).astype(np.float32)
+    transfer = Transfer(neighbours=3, min_users=20)
     everything = np.arange(n, dtype=np.int32)
-    whole = transfer.apply(Cosine().learn(likes, everything), persons, vectors)
+    whole = transfer.apply(Cosine().learn(likes, everything), users, vectors)
     for number in range(count):
         mine = everything[number::count]
         asked: list[int] = []
@@ -109,8 +109,8 @@ def test_a_shard_learns_its_works_and_those_they_borrow_from(
             asked.extend(works.tolist())
             return Cosine().learn(likes, works)
 
-        own = transfer.own_of(learn, persons, vectors, mine)
-        part = transfer.apply(own, persons, vectors, mine)
+        own = transfer.own_of(learn, users, vectors, mine)
+        part = transfer.apply(own, users, vectors, mine)
         assert len(asked) == len(set(asked)) < n
         np.testing.assert_allclose(
             part.indicators[mine].toarray(), whole.indicators[mine].toarray(), rtol=1e-5
@@ -131,7 +131,7 @@ def test_a_lender_without_indicators_is_replaced_by_the_next() -> None:
         asked.extend(works.tolist())
         return csr_array(empty[works])
 
-    found = transfer.own_of(learn, PERSONS, VECTORS, np.array([3], np.int32))
+    found = transfer.own_of(learn, USERS, VECTORS, np.array([3], np.int32))
     assert 2 in asked
-    blend = transfer.apply(found, PERSONS, VECTORS, np.array([3], np.int32))
+    blend = transfer.apply(found, USERS, VECTORS, np.array([3], np.int32))
     assert blend.indicators[[3]].toarray()[0] == pytest.approx(empty[2])

@@ -35,7 +35,7 @@ def test_a_plain_list_of_pairs_becomes_ones() -> None:
     found = likes(pairs("1a", "1b", "2b"))
     assert found.works == ("a", "b", "c")
     assert found.matrix.toarray().tolist() == [[1, 1, 0], [0, 1, 0]]
-    assert found.persons.tolist() == [1, 2, 0]
+    assert found.users.tolist() == [1, 2, 0]
     assert found.report == {"rows": 3, "likes": 3}
 
 
@@ -92,7 +92,7 @@ def test_older_likes_weigh_less() -> None:
     found = likes(rows, LikeRules(half_life_days=30))
     [row] = found.matrix.toarray()
     assert (row / row[0]).tolist() == pytest.approx([1, 0.5, 0.25], rel=1e-3)
-    assert found.persons.tolist() == pytest.approx([1, 0.5, 0.25], rel=1e-3)
+    assert found.users.tolist() == pytest.approx([1, 0.5, 0.25], rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_a_robot_that_likes_everything_counts_with_its_latest() -> None:
     assert found.report["over the limit of a user"] == 1
 
 
-def test_rare_works_and_short_persons_can_be_left_out() -> None:
+def test_rare_works_and_short_users_can_be_left_out() -> None:
     rows = pairs("1a", "1b", "2a", "2b", "3a", "3c")
-    found = likes(rows, LikeRules(min_persons=2, min_works=2))
+    found = likes(rows, LikeRules(min_users=2, min_works=2))
     assert found.matrix.toarray().tolist() == [[1, 1, 0], [1, 1, 0]]
     assert found.report["work too rare"] == 1
     assert found.report["user too short"] == 1
@@ -165,7 +165,7 @@ def test_of_many_without_times_the_same_few_are_drawn() -> None:
     assert found.report["over the limit of a user"] == 1
     turned = likes(rows[::-1], LikeRules(max_works=2))
     assert turned.digest == found.digest
-    assert turned.persons.tolist() == found.persons.tolist()
+    assert turned.users.tolist() == found.users.tolist()
 
 
 def test_different_events_can_add_up_each_once() -> None:
@@ -219,7 +219,7 @@ def test_neither_order_nor_the_moment_of_reading_matters() -> None:
     later = read_at(NOW_S + 3.7 * DAY_S, rng.permutation(60).tolist())
     assert later.digest == first.digest
     assert later.read == first.read
-    np.testing.assert_array_equal(later.persons, first.persons)
+    np.testing.assert_array_equal(later.users, first.users)
     rows[0]["event"] = "like"
     assert read_at(NOW_S, range(60)).digest != first.digest
 
@@ -231,21 +231,21 @@ def test_markets_are_a_column_or_the_languages_of_what_is_liked() -> None:
     ]
     found = likes(named).markets
     assert (found.names, found.origin) == (("x", "y"), "column")
-    assert found.persons.toarray().tolist() == [[2, 0], [0, 1], [0, 0]]
+    assert found.users.toarray().tolist() == [[2, 0], [0, 1], [0, 0]]
     table = pa.table({name: [row[name] for row in rows] for name in ("user", "item")})
     languages = {"a@ja": "ja", "b": "de"}
     found = collect(
         table.to_batches(), ITEMS, LikeRules(), now_s=NOW_S, languages=languages
     ).markets
     assert (found.names, found.origin) == (("de", "ja"), "language")
-    # The first person is at home in either, and the name decides; the second in German.
-    assert found.persons.toarray().tolist() == [[2, 0], [2, 0], [0, 0]]
+    # The first user is at home in either, and the name decides; the second in German.
+    assert found.users.toarray().tolist() == [[2, 0], [2, 0], [0, 0]]
 
 
 def test_nothing_at_all_is_an_empty_matrix() -> None:
     found = collect([], ITEMS, LikeRules(half_life_days=1), now_s=NOW_S)
     assert found.matrix.shape == (0, 3)
-    assert found.persons.tolist() == [0, 0, 0]
+    assert found.users.tolist() == [0, 0, 0]
 
 
 def test_missing_columns_are_named() -> None:

@@ -26,7 +26,7 @@ def test_popularity_is_logarithmic_and_ends_at_one() -> None:
     assert more == 1
 
 
-def test_a_person_is_at_home_where_most_of_their_likes_are() -> None:
+def test_a_user_is_at_home_where_most_of_their_likes_are() -> None:
     users = np.array([0, 0, 0, 1, 1, 2], np.int32)
     markets = np.array([1, 1, 0, 1, 0, -1])
     assert main_markets(users, markets).tolist() == [1, 1, 1, 0, 0, -1]  # a tie: the first
@@ -45,10 +45,10 @@ def test_a_column_of_markets_wins_over_languages() -> None:
         n_works=2,
     )
     assert (counted.origin, counted.names) == (COLUMN, ("DE", "JP"))
-    assert counted.persons.toarray().tolist() == [[0.5, 1], [0, 0]]
+    assert counted.users.toarray().tolist() == [[0.5, 1], [0, 0]]
 
 
-def test_a_market_of_few_persons_goes_by_what_everybody_likes() -> None:
+def test_a_market_of_few_users_goes_by_what_everybody_likes() -> None:
     """The small market's one like counts, but not more than what thousands like."""
     everywhere = np.array([900, 500, 1, 0], np.float32)
     there = csr_array(np.array([[450, 0], [10, 0], [0, 1], [0, 0]], np.float32))

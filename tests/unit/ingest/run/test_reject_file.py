@@ -164,7 +164,7 @@ def test_whatever_is_set_aside_is_a_line_that_can_be_read(tmp_path: Path) -> Non
 
 
 def entry(number: int, record: object = "{") -> bytes:
-    """A line of a reject file, as a person may have written it again."""
+    """A line of a reject file, as a user may have written it again."""
     return json.dumps(
         {
             "record": record,

@@ -22,19 +22,19 @@ def rows(path: Path) -> Iterator[Row]:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Ten recommendations for each of 400 persons; `b` is clicked twice as often as `a`.
+    """Ten recommendations for each of 400 users; `b` is clicked twice as often as `a`.
 
     Half of the rows are shown with a probability of .8 and never clicked, the others with .2.
     """
     rng = np.random.default_rng(0)
     lines = ["customer,variant,clicked,propensity"]
-    for person in range(N):
-        variant = "ab"[person % 2]
+    for user in range(N):
+        variant = "ab"[user % 2]
         rate = {"a": 0.2, "b": 0.4}[variant]
         for place in range(10):
             often = place % 2
             clicked = int(not often and rng.random() < rate)
-            lines.append(f"p{person},{variant},{clicked},{0.8 if often else 0.2}")
+            lines.append(f"p{user},{variant},{clicked},{0.8 if often else 0.2}")
     lines += ["p0,b,1,0.2", ",a,1,1", "p1,b,perhaps,1", "p1,b,1,7"]
     path = tmp_path / "log.csv"
     path.write_text("\n".join(lines) + "\n")
@@ -50,7 +50,7 @@ def test_two_variants_are_compared(log: Path) -> None:
     assert report["log"]["absurd click or propensity"] == 2
     assert report["log"]["without user or variant"] == 1
     a, b = report["variants"]["a"], report["variants"]["b"]
-    assert (a["persons"], a["shown"]) == (N / 2 - 1, 10 * (N / 2 - 1))
+    assert (a["users"], a["shown"]) == (N / 2 - 1, 10 * (N / 2 - 1))
     for variant, rate in ((a, 0.1), (b, 0.2)):
         found = variant["click-through rate"]
         assert found["mean"] == variant["clicks"] / variant["shown"]

@@ -14,15 +14,15 @@ from xlrec_es.evaluate.protocol import Case
 from xlrec_es.interactions.likes import Likes
 from xlrec_es.vectors.language_centering import LanguageCentering
 
-N_PERSONS, N_WORKS, DIMS = 50, 12, 8
+N_USERS, N_WORKS, DIMS = 50, 12, 8
 RNG = np.random.default_rng(0)
-MATRIX = RNG.random((N_PERSONS, N_WORKS)) < 0.3
+MATRIX = RNG.random((N_USERS, N_WORKS)) < 0.3
 WORKS = tuple(f"w{number:02}" for number in range(N_WORKS))
-PERSONS, LIKED = np.nonzero(MATRIX)
+USERS, LIKED = np.nonzero(MATRIX)
 LIKES = Likes(
-    tuple(f"p{number:02}" for number in range(N_PERSONS)),
+    tuple(f"p{number:02}" for number in range(N_USERS)),
     WORKS,
-    PERSONS.astype(np.int32),
+    USERS.astype(np.int32),
     LIKED.astype(np.int32),
     np.ones(len(LIKED), np.float32),
     np.full(len(LIKED), np.nan),
@@ -46,7 +46,7 @@ EVERYTHING = np.ones(len(LIKES), bool)
 SYSTEMS = baselines(POOL, LIKES, EVERYTHING, CENTERING, seed=0)
 
 
-def test_popularity_counts_persons() -> None:
+def test_popularity_counts_users() -> None:
     assert SYSTEMS["popularity"](CASE).tolist() == MATRIX.sum(axis=0).tolist()
 
 
@@ -63,7 +63,7 @@ def test_log_likelihood_is_scipys() -> None:
     for work in range(N_WORKS):
         for known in HISTORY:
             table = np.histogram2d(MATRIX[:, known], MATRIX[:, work], bins=2)[0]
-            if known != work and table[1, 1] * N_PERSONS > table[1].sum() * table[:, 1].sum():
+            if known != work and table[1, 1] * N_USERS > table[1].sum() * table[:, 1].sum():
                 expected[work] += chi2_contingency(table, correction=False, lambda_=0).statistic
     mine = SYSTEMS["log-likelihood"](CASE)
     np.testing.assert_allclose(np.maximum(mine, 0), expected, rtol=1e-9, atol=1e-12)
@@ -82,7 +82,7 @@ def test_nothing_is_learned_from_what_is_held_out() -> None:
         assert SYSTEMS[name](CASE)[2] > 0, name
 
 
-def test_random_is_the_same_for_the_same_seed_and_person() -> None:
+def test_random_is_the_same_for_the_same_seed_and_user() -> None:
     other = baselines(POOL, LIKES, EVERYTHING, CENTERING, seed=1)
     scores = SYSTEMS["random"](CASE).tolist()
     assert scores == SYSTEMS["random"](CASE).tolist()

@@ -101,9 +101,9 @@ def test_what_was_learned_from_the_training_part_is_clean_however_it_was_split(
     parts = split(likes, method="random", seed=3)
     some = parts.training
     training = Likes(
-        likes.persons,
+        likes.users,
         likes.works,
-        likes.person[some],
+        likes.user[some],
         likes.work[some],
         likes.weight[some],
         likes.time[some],

@@ -66,7 +66,7 @@ def test_coverage_counts_each_work_once() -> None:
 
 
 def test_novelty_is_in_bits() -> None:
-    # 1 of 4, and nobody, with one person more each.
+    # 1 of 4, and nobody, with one user more each.
     assert novelty(["a", "b"], {"a": 1}, 3) == pytest.approx((1 + 2) / 2)
     assert math.isnan(novelty([], {}, 3))
 
@@ -81,9 +81,9 @@ def test_diversity_is_the_mean_over_all_pairs() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(WORKS), st.integers(0, 5), min_size=1))
-def test_popularity_is_the_middle_of_tied_places(persons: dict[str, int]) -> None:
-    expected = (rankdata(list(persons.values())) - 0.5) / len(persons)
-    percentiles = popularity_percentiles(persons)
-    assert list(percentiles) == list(persons)
+def test_popularity_is_the_middle_of_tied_places(users: dict[str, int]) -> None:
+    expected = (rankdata(list(users.values())) - 0.5) / len(users)
+    percentiles = popularity_percentiles(users)
+    assert list(percentiles) == list(users)
     assert list(percentiles.values()) == pytest.approx(expected.tolist())
     assert np.mean(list(percentiles.values())) == pytest.approx(0.5)

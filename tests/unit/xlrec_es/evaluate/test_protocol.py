@@ -40,7 +40,7 @@ def test_no_target_is_known(likes: set[tuple[str, str]], held_out: set[tuple[str
     assert target_leaks([*cases, *make_cases(likes, LANGUAGES, min_history=1)]) == []
 
 
-def test_short_histories_and_persons_of_one_language_make_no_case() -> None:
+def test_short_histories_and_users_of_one_language_make_no_case() -> None:
     assert make_cases([("p", "a"), ("p", "c"), ("q", "a"), ("q", "b")], LANGUAGES) == []
 
 
@@ -50,12 +50,12 @@ def test_by_time_the_latest_are_held_out(likes: Likes) -> None:
     assert parts.cut_off == "2026-01-04T00:00:00+00:00"
     held_out = {likes.works[work] for work in likes.work[~parts.training]}
     assert held_out == {"d", "e"}
-    assert len(split_cases(likes, parts, LANGUAGES, max_persons=7)) == 7
+    assert len(split_cases(likes, parts, LANGUAGES, max_users=7)) == 7
 
 
 @settings(deadline=None)
 @given(st.integers(0, 5), st.floats(0.05, 0.95))
-def test_at_random_each_person_loses_the_part(seed: int, part: float) -> None:
+def test_at_random_each_user_loses_the_part(seed: int, part: float) -> None:
     n = 60
     likes = Likes(
         ("p", "q"),
@@ -67,8 +67,8 @@ def test_at_random_each_person_loses_the_part(seed: int, part: float) -> None:
     )
     parts = split(likes, part=part, seed=seed)
     assert parts.method == "random"
-    for person in (0, 1):
-        assert (~parts.training)[likes.person == person].sum() == max(1, round(part * n))
+    for user in (0, 1):
+        assert (~parts.training)[likes.user == user].sum() == max(1, round(part * n))
     again = split(likes, part=part, seed=seed)
     assert (parts.training == again.training).all()
     assert (parts.training != split(likes, part=part, seed=seed + 1).training).any()
@@ -86,10 +86,10 @@ def test_what_cannot_be_split_is_named(likes: Likes, tmp_path: Path) -> None:
         split_cases(one_language, split(one_language), LANGUAGES)
 
 
-def test_persons_are_drawn_by_seed_whatever_their_order() -> None:
+def test_users_are_drawn_by_seed_whatever_their_order() -> None:
     cases = [Case(f"p{n}", "de", ("a",), frozenset({"c"})) for n in range(50)]
     drawn = sampled(cases, 10, seed=1)
-    assert {case.person for case in sampled(cases[::-1], 10, seed=1)} == {c.person for c in drawn}
+    assert {case.user for case in sampled(cases[::-1], 10, seed=1)} == {c.user for c in drawn}
     assert len(drawn) == 10
     assert drawn != sampled(cases, 10, seed=2)
     assert sampled(cases, None, seed=1) == cases

@@ -80,11 +80,11 @@ def objective(
     """
     rng = np.random.default_rng(0)
     found = Objective(retrievers, measure="recall", k=3, mix="auto")
-    persons = [f"p{number}" for number in range(n_cases)]
-    for number, person in enumerate(persons):
+    users = [f"p{number}" for number in range(n_cases)]
+    for number, user in enumerate(users):
         works = tuple(f"w{work}" for work in range(10))
         target = rng.integers(10)
-        case = Case(person, "de", ("h",), frozenset({works[target]}))
+        case = Case(user, "de", ("h",), frozenset({works[target]}))
         lexical = 11 - 10 * (np.arange(10) == target)
         for profile in (BLURRED, SHARP):
             scores = np.full((10, len(COLUMNS)), math.nan)
@@ -94,14 +94,14 @@ def objective(
             scores[:, COLUMNS.index("lexical")] = lexical
             both = RetrieverScores(works, ("ja",) * 10, scores)
             found.add(case, [both.narrowed(case.languages(MIXED, ["ja"]))], profile)
-    return found, persons
+    return found, users
 
 
 def test_what_misleads_loses_its_weight_and_what_blurs_is_replaced() -> None:
-    worth, persons = objective(40)
+    worth, users = objective(40)
     misled = (BLURRED, rounded([0.1, 0.9, 0.0]))
     assert worth(misled).mean() < 0.5
-    folds, unseen = cross_validate(worth, persons, misled, seed=0)
+    folds, unseen = cross_validate(worth, users, misled, seed=0)
     assert len(folds) == 5
     assert unseen.mean() == 1
     assert all(dense > lexical for _, (dense, lexical, _) in folds)
@@ -109,8 +109,8 @@ def test_what_misleads_loses_its_weight_and_what_blurs_is_replaced() -> None:
 
 
 def test_one_retriever_is_proposed_where_a_mixture_is_no_better() -> None:
-    worth, persons = objective(40)
-    folds, unseen = cross_validate(worth, persons, (SHARP, START), seed=0)
+    worth, users = objective(40)
+    folds, unseen = cross_validate(worth, users, (SHARP, START), seed=0)
     assert unseen.mean() == 1 == worth((SHARP, mostly(RETRIEVERS, "dense"))).mean()
     assert proposal(worth, folds, unseen) == (SHARP, (1.0, 0.0, 0.0))
     better = unseen + 0.01  # as if a mixture were worth more
@@ -128,9 +128,9 @@ def test_another_retriever_than_the_dense_one_is_never_alone() -> None:
 
 
 def test_options_that_do_not_matter_stay() -> None:
-    worth, persons = objective(20, retrievers=("lexical", "collaborative"))
+    worth, users = objective(20, retrievers=("lexical", "collaborative"))
     for profile in (BLURRED, SHARP):
-        folds, _ = cross_validate(worth, persons, (profile, (0.5, 0.5)), seed=0)
+        folds, _ = cross_validate(worth, users, (profile, (0.5, 0.5)), seed=0)
         assert {found for found, _ in folds} == {profile}
 
 
@@ -140,8 +140,8 @@ def test_the_options_of_most_folds_are_taken_with_their_weights() -> None:
 
 
 def test_no_weights_are_tried_twice() -> None:
-    worth, persons = objective(10)
-    cross_validate(worth, persons, (SHARP, START), seed=0)
+    worth, users = objective(10)
+    cross_validate(worth, users, (SHARP, START), seed=0)
     tried = worth.trials
-    cross_validate(worth, persons, (SHARP, START), seed=0)
+    cross_validate(worth, users, (SHARP, START), seed=0)
     assert worth.trials == tried > 10

@@ -54,9 +54,7 @@ def write(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def pairs(likes: Likes) -> list[tuple[str, str]]:
-    return [
-        (likes.persons[p], likes.works[w]) for p, w in zip(likes.person, likes.work, strict=True)
-    ]
+    return [(likes.users[p], likes.works[w]) for p, w in zip(likes.user, likes.work, strict=True)]
 
 
 @pytest.mark.parametrize("name", ["f.csv", "f.tsv", "f.csv.gz", "f.jsonl", "f.jsonl.gz"])

@@ -99,7 +99,7 @@ def test_a_row_of_many_lines_is_a_row(tmp_path: Path) -> None:
 
 def test_line_ends_of_every_kind(tmp_path: Path) -> None:
     path = tmp_path / "likes.csv"
-    rows = [f"person {number},{'x' * (number % 50)}" for number in range(60_000)]
+    rows = [f"user {number},{'x' * (number % 50)}" for number in range(60_000)]
     for end in ("\n", "\r\n", "\r"):
         path.write_text(end.join(["\ufeffuser,item", *rows]), newline="")
         assert path.stat().st_size > MAX_ROW

@@ -62,7 +62,7 @@ def test_half_a_life_counts_half() -> None:
     assert weights == {"new": 1, "undated": 1, "old": pytest.approx(0.5)}
 
 
-def test_ratings_are_measured_against_the_persons_own_mean() -> None:
+def test_ratings_are_measured_against_the_users_own_mean() -> None:
     generous = history(
         Interaction("a", "rate", rating=5),
         Interaction("b", "rate", rating=4),

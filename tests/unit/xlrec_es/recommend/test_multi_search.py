@@ -1,4 +1,4 @@
-"""Several persons' steps in common requests; a stand-in carries them, and no server is asked."""
+"""Several users' steps in common requests; a stand-in carries them, and no server is asked."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def measured(mean: float) -> dict[str, Any]:
     return {
         "measures": {name: dict(interval) for name in LABELS},
         COVERAGE: 0.5,
-        "pairs": [{"source": "en", "target": "de", "persons": 3, "recall": dict(interval)}],
+        "pairs": [{"source": "en", "target": "de", "users": 3, "recall": dict(interval)}],
     }
 
 
@@ -38,9 +38,9 @@ EVALUATION: dict[str, Any] = {
     "encoder": {"model": "m"},
     "interactions": {"rows": 9},
     "verdict": ["it is better"],
-    "notes": ["few persons"],
+    "notes": ["few users"],
     "cases": 4,
-    "persons": 3,
+    "users": 3,
     "split": {"method": BY_TIME, "training": 7, "held out": 2},
     "job": {
         "k": 9,
@@ -50,7 +50,7 @@ EVALUATION: dict[str, Any] = {
         "part": 0.2,
         "cold": None,
         "seed": 1,
-        "max_persons": None,
+        "max_users": None,
         "min_history": 2,
         "pools": [CROSS],
         "mix": None,
@@ -65,7 +65,7 @@ EVALUATION: dict[str, Any] = {
     },
     "samples": [
         {
-            "person": "ann",
+            "user": "ann",
             "source": "en",
             "likes": ["Chess"],
             "held out": ["Schach"],
@@ -174,7 +174,7 @@ def test_the_page_forbids_what_it_does_not_need() -> None:
         EVALUATION | {"pools": {"../../mine": EVALUATION["pools"][CROSS]}},
         EVALUATION | {"job": None},
         EVALUATION | {"job": EVALUATION["job"] | {"pools": ["none"]}},
-        EVALUATION | {"samples": [{"person": 3, "source": "en", "likes": [], "held out": []}]},
+        EVALUATION | {"samples": [{"user": 3, "source": "en", "likes": [], "held out": []}]},
     ],
 )
 def test_what_is_no_evaluation_is_named(report: Any) -> None:  # noqa: ANN401

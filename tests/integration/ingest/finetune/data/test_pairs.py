@@ -28,13 +28,13 @@ from ingest.finetune.data.training_set import (
 from xlrec_es.errors import SourceError
 
 
-def write_likes(path: Path, works: list[str], persons: int) -> Path:
-    """Each person likes most of a topic's works."""
+def write_likes(path: Path, works: list[str], users: int) -> Path:
+    """Each user likes most of a topic's works."""
     rng = np.random.default_rng(0)
     lines = ["user\titem"]
-    for person in range(persons):
-        topic = TOPICS[person % len(TOPICS)]
-        lines += [f"p{person}\t{topic}-{w}" for w in works if rng.random() < 0.7]
+    for user in range(users):
+        topic = TOPICS[user % len(TOPICS)]
+        lines += [f"p{user}\t{topic}-{w}" for w in works if rng.random() < 0.7]
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -79,8 +79,8 @@ def test_pairs_cross_a_border_and_stay_within_a_taste(
         if row["kind"] == CO_ENGAGED:
             totals[row["anchor_work"]] = totals.get(row["anchor_work"], 0) + row["weight"]
     # Works are anchors as often as the root of how many like them.
-    persons = [data.persons[data.numbers[work]] for work in totals]
-    ratios = np.array(list(totals.values())) / np.sqrt(persons)
+    users = [data.users[data.numbers[work]] for work in totals]
+    ratios = np.array(list(totals.values())) / np.sqrt(users)
     assert ratios == pytest.approx(ratios[0])
     assert np.mean(list(totals.values())) == pytest.approx(1)
 
@@ -89,19 +89,19 @@ def test_nothing_held_out_is_learned(made: tuple[TrainingSet, dict[str, Any]]) -
     data, summary = made
     check_leaks(data)
     assert data.likes.num_rows == summary["training likes"]
-    targets = {(case.person, target) for case in data.cases for target in case.targets}
-    learned = {(row["person"], row["work"]) for row in data.likes.to_pylist()}
+    targets = {(case.user, target) for case in data.cases for target in case.targets}
+    learned = {(row["user"], row["work"]) for row in data.likes.to_pylist()}
     assert targets
     assert not targets & learned
-    assert data.persons.sum() == len(learned)
+    assert data.users.sum() == len(learned)
 
 
 def test_planted_targets_are_refused(made: tuple[TrainingSet, dict[str, Any]]) -> None:
     data, _ = made
     case = data.cases[0]
     target = min(case.targets)
-    like = pa.table([[case.person], [target]], schema=data.likes.schema)
-    with pytest.raises(SourceError, match=f"LEAK: '{target}' is held out for '{case.person}'"):
+    like = pa.table([[case.user], [target]], schema=data.likes.schema)
+    with pytest.raises(SourceError, match=f"LEAK: '{target}' is held out for '{case.user}'"):
         check_leaks(replace(data, likes=pa.concat_tables([data.likes, like])))
     # A pair of works that no training like bears out can only come from elsewhere.
     row = data.pairs.slice(0, 1).to_pylist()[0]
@@ -124,7 +124,7 @@ def test_they_are_shown_in_words(
 
 
 @pytest.mark.parametrize(
-    ("works", "persons", "message"),
+    ("works", "users", "message"),
     [
         # Works 3, 6 and 9 of each topic are in German alone.
         (
@@ -141,11 +141,11 @@ def test_too_little_is_told(
     index_name: str,
     tmp_path: Path,
     works: list[str],
-    persons: int,
+    users: int,
     message: str,
 ) -> None:
     write_catalogue(es, index_name)
-    likes = write_likes(tmp_path / "few.tsv", works, persons)
+    likes = write_likes(tmp_path / "few.tsv", works, users)
     done = pairs(likes, index_name, es_url, tmp_path / "pairs")
     assert done.exit_code == 2
     assert re.search(message, done.stderr), done.stderr
@@ -171,10 +171,10 @@ def test_queries_and_hard_negatives(
     clicks = tmp_path / "clicks.tsv"
     rows = ["query\titem\tlanguage\tuser", "opening  book\tchess-4\ten\tstranger"]
     rows += ["opening book\tchess-4\ten\tother", "opening book\tchess-1@ja\ten\t", "soup\tnone\t\t"]
-    # A part of each person's likes is held out; nothing of those is learned from clicks either.
-    for person in range(80):
-        topic = TOPICS[person % len(TOPICS)]
-        rows += [f"by p{person}\t{topic}-{n}\ten\tp{person}" for n in range(WORKS_PER_TOPIC)]
+    # A part of each user's likes is held out; nothing of those is learned from clicks either.
+    for user in range(80):
+        topic = TOPICS[user % len(TOPICS)]
+        rows += [f"by p{user}\t{topic}-{n}\ten\tp{user}" for n in range(WORKS_PER_TOPIC)]
     clicks.write_text("\n".join(rows) + "\n")
     more = ("--query-clicks", clicks, "--negatives", "2", "--json")
     done = pairs(likes, index_name, es_url, tmp_path / "pairs", *more)
@@ -187,7 +187,7 @@ def test_queries_and_hard_negatives(
     }
     assert clicked["opening book", "chess-4"] == pytest.approx(2 / 3)
     assert clicked["opening book", "chess-1"] == pytest.approx(1 / 3)
-    held_out = {(f"by {case.person}", work) for case in data.cases for work in case.targets}
+    held_out = {(f"by {case.user}", work) for case in data.cases for work in case.targets}
     assert held_out
     assert len(clicked) > len(held_out)
     assert not held_out & clicked.keys()

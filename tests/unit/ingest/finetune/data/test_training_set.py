@@ -26,7 +26,7 @@ def test_a_table_of_something_else_is_refused(tmp_path: Path, name: str) -> None
     path = tmp_path / f"{name}.parquet"
     for write in (
         lambda: path.write_text("of great value"),
-        lambda: pyarrow.parquet.write_table(pa.table({"person": ["ann"], "item": ["1"]}), path),
+        lambda: pyarrow.parquet.write_table(pa.table({"user": ["ann"], "item": ["1"]}), path),
     ):
         write()
         before = path.read_bytes()

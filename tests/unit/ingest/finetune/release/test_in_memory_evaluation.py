@@ -1,4 +1,4 @@
-"""Lists and recall in memory, and two halves of the persons."""
+"""Lists and recall in memory, and two halves of the users."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_lists_are_of_other_languages_and_of_what_is_not_known() -> None:
     assert {work for work, _ in lists[1]} <= set("abcdef")
     assert pool.recall([(("k", "en"),), (("b", "de"),)]).tolist() == [0.5, 0]
     one, other = examination(10).halves(0)
-    persons = [{case.person for case in half.cases} for half in (one, other)]
-    assert [len(half) for half in persons] == [5, 5]
-    assert not persons[0] & persons[1]
+    users = [{case.user for case in half.cases} for half in (one, other)]
+    assert [len(half) for half in users] == [5, 5]
+    assert not users[0] & users[1]
     with pytest.raises(SourceError, match="it takes cases of two users"):
         examination(1).halves(0)

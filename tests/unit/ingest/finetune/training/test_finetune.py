@@ -134,7 +134,7 @@ def test_a_target_planted_in_the_pairs_is_refused(
 ) -> None:
     data = training_set.read(pairs)
     case = data.cases[0]
-    like = pa.table([[case.person], [min(case.targets)]], schema=data.likes.schema)
+    like = pa.table([[case.user], [min(case.targets)]], schema=data.likes.schema)
     planted = replace(data, likes=pa.concat_tables([data.likes, like]))
     planted.write(tmp_path / "planted")
     done = finetune(tmp_path / "planted", tmp_path / "tuned", tiny_model)

@@ -28,18 +28,18 @@ def test_cosine_by_hand() -> None:
 
 def test_log_likelihood_is_that_of_dunning() -> None:
     """G² is 2 sum(observed ln(observed / expected)) over the table of both works."""
-    both, mine, yours, persons = 13.0, 1013.0, 1013.0, 102013
-    observed = np.array([[both, mine - both], [yours - both, persons - mine - yours + both]])
+    both, mine, yours, users = 13.0, 1013.0, 1013.0, 102013
+    observed = np.array([[both, mine - both], [yours - both, users - mine - yours + both]])
     expected = observed.sum(1, keepdims=True) * observed.sum(0, keepdims=True) / observed.sum()
     g2 = 2 * (observed * np.log(observed / expected)).sum()
-    [found] = log_likelihood(np.array([both]), np.array([mine]), np.array([yours]), persons)
+    [found] = log_likelihood(np.array([both]), np.array([mine]), np.array([yours]), users)
     assert found == pytest.approx(g2, rel=1e-6)
 
 
 def test_log_likelihood_leaves_out_what_is_rarer_together_than_by_chance() -> None:
     table = np.zeros((100, 2))
     table[:50, 0] = 1
-    table[49:, 1] = 1  # one person of a hundred liked both; by chance it would be 25
+    table[49:, 1] = 1  # one user of a hundred liked both; by chance it would be 25
     likes = as_likes(table)
     assert LogLikelihood().learn(likes, all_works(likes)).nnz == 0
 
@@ -48,7 +48,7 @@ def test_rp3beta_is_the_product_of_three_steps(likes: csr_array) -> None:
     found = RP3Beta(alpha=0.8, beta=0.4, top=N_WORKS).learn(likes, all_works(likes)).toarray()
     table = likes.toarray().astype(np.float64)
     to_work = (table / np.maximum(table.sum(1, keepdims=True), 1)) ** 0.8
-    to_person = (table / np.maximum(table.sum(0), 1)).T ** 0.8
-    walks = (to_person @ to_work).T / table.sum(0)[:, None] ** 0.4  # [recommended, liked]
+    to_user = (table / np.maximum(table.sum(0), 1)).T ** 0.8
+    walks = (to_user @ to_work).T / table.sum(0)[:, None] ** 0.4  # [recommended, liked]
     np.fill_diagonal(walks, 0)
     np.testing.assert_allclose(found, walks, rtol=1e-4)

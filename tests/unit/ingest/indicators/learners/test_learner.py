@@ -44,7 +44,7 @@ def test_some_works_get_what_they_get_among_all(name: str, likes: csr_array) -> 
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_nothing_to_learn_from_makes_no_indicators(name: str) -> None:
-    lonely = as_likes(np.eye(4))  # each person liked one work, and each work has one person
+    lonely = as_likes(np.eye(4))  # each user liked one work, and each work has one user
     assert learner(name).learn(lonely, all_works(lonely)).nnz == 0
     nobody = csr_array((0, 3), dtype=np.float32)
     assert learner(name).learn(nobody, all_works(nobody)).shape == (3, 3)
