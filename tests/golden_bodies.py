@@ -1,7 +1,7 @@
 """The searches of one user, and the request bodies that are golden.
 
 `python3 tests/environment.py python tests/golden_bodies.py` writes those, and
-tests/unit/xlrec_es/recommend/test_queries.py compares them.
+tests/unit/xlrec_es/recommend/request/test_queries.py compares them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.recommend.options import RETRIEVERS, Boost, Recency, SearchOptions
-from xlrec_es.recommend.profile import HistoryDocument, Profile, build_profile
-from xlrec_es.recommend.queries import (
+from xlrec_es.recommend.request.profile import HistoryDocument, Profile, build_profile
+from xlrec_es.recommend.request.queries import (
     SearchRequest,
     build_requests,
     details_body,
     history_body,
     popularity_body,
 )
-from xlrec_es.recommend.server_fusion import one_search_each
+from xlrec_es.recommend.request.server_fusion import one_search_each
 
-GOLDEN = Path(__file__).parent / "unit/xlrec_es/recommend/golden"
+GOLDEN = Path(__file__).parent / "unit/xlrec_es/recommend/request/golden"
 RECENT = SearchOptions(recent=Recency("shop.published", "7d"))
 WEIGHTS = {"dense": 0.5, "lexical": 0.125, "collaborative": 0.25, "popularity": 0.125}
 ODD_ID = 'quote" brace} back\\slash ünï日本 \t'

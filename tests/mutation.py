@@ -49,7 +49,7 @@ COVERED = {
     "xlrec_es/cluster/retry.py": ("xlrec_es/cluster/test_retry.py",),
     "xlrec_es/cluster/request_limit.py": ("xlrec_es/cluster/test_request_limit.py",),
     "xlrec_es/cluster/roles.py": ("xlrec_es/cluster/test_roles.py",),
-    "xlrec_es/recommend/fusion.py": ("xlrec_es/recommend/test_fusion.py",),
+    "xlrec_es/recommend/answer/fusion.py": ("xlrec_es/recommend/answer/test_fusion.py",),
     "xlrec_es/versions/aliases.py": ("xlrec_es/versions/test_aliases.py",),
     "xlrec_es/versions/catch_up.py": ("xlrec_es/versions/test_catch_up.py",),
     "xlrec_es/versions/creation.py": ("xlrec_es/versions/test_creation.py",),

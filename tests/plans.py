@@ -11,8 +11,8 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options
-from xlrec_es.recommend.plan import Known, Plan, make_plan
-from xlrec_es.recommend.profile import HistoryDocument
+from xlrec_es.recommend.request.plan import Known, Plan, make_plan
+from xlrec_es.recommend.request.profile import HistoryDocument
 from xlrec_es.vectors.language_centering import LanguageCentering
 
 LIVE = LiveIndex(

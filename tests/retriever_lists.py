@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from xlrec_es.recommend.fusion import Found, Fused, Scored
+from xlrec_es.recommend.answer.fusion import Found, Fused, Scored
 
 IDS = [f"d{i}" for i in range(8)]
 LANGUAGES = ["de", "ja", "zh"]

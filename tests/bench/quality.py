@@ -30,7 +30,7 @@ from xlrec_es.evaluate.protocol import CROSS, MIXED, make_cases
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
-from xlrec_es.recommend.profile import MAX_INTERESTS
+from xlrec_es.recommend.request.profile import MAX_INTERESTS
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.language_centering import LanguageCentering
 

@@ -29,7 +29,7 @@ from xlrec_es.evaluate.protocol import POOLS
 from xlrec_es.evaluate.significance import bootstrap, compare, plain
 from xlrec_es.evaluate.systems import RECOMMENDER, Round, lists_of
 from xlrec_es.evaluate.vectorized_fusion import Ranked
-from xlrec_es.recommend.reranking import AUTO, EQUAL
+from xlrec_es.recommend.options import AUTO, EQUAL
 
 
 def parts(names: Iterable[str]) -> dict[str, float]:

@@ -16,8 +16,8 @@ from xlrec_es.evaluate.protocol import Case
 from xlrec_es.evaluate.vectorized_fusion import Ranked, RetrieverScores
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules
+from xlrec_es.recommend.answer.ranking import Searched
 from xlrec_es.recommend.options import RETRIEVERS, Options
-from xlrec_es.recommend.ranking import Searched
 from xlrec_es.recommend.recommender import Recommender
 
 SEEN = "seen"

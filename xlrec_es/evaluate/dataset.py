@@ -24,6 +24,7 @@ from xlrec_es.evaluate.protocol import COLD_POOL, POOLS, Case, Split, cold_cases
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.interactions.likes import Likes, read_likes, warning_of
 from xlrec_es.recommend.options import (
+    AUTO,
     COLLABORATIVE,
     DENSE,
     LEXICAL,
@@ -31,7 +32,6 @@ from xlrec_es.recommend.options import (
     Options,
     SearchOptions,
 )
-from xlrec_es.recommend.reranking import AUTO
 
 LEARN = (
     "take the training part with --write-training FILE and learn from it: "

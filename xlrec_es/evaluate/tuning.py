@@ -45,7 +45,7 @@ from xlrec_es.evaluate.weight_search import (
 )
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.recommend.options import COLLABORATIVE, RETRIEVERS
-from xlrec_es.recommend.plan import default_interests
+from xlrec_es.recommend.request.plan import default_interests
 
 CHECKED = 0.3
 """Part of the users that the proposal is checked on."""

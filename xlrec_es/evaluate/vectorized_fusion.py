@@ -1,8 +1,9 @@
 """One case's retriever scores as arrays: many fusion weights can be tried on one round of searches.
 
-The twin of `xlrec_es.recommend.fusion` (`fuse`) and `xlrec_es.recommend.reranking` (`select`), in
-numpy, a hundred times as fast. It is written twice on purpose: those serve one user and can say
-why. A test shows that the lists are those of `Recommender.recommend`, place by place.
+The twin of `fuse` in `xlrec_es.recommend.answer.fusion` and of `select` in
+`xlrec_es.recommend.answer.reranking`, in numpy, a hundred times as fast. It is written twice on
+purpose: those serve one user and can say why. A test shows that the lists are those of
+`Recommender.recommend`, place by place.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xlrec_es.recommend.fusion import level
-from xlrec_es.recommend.options import COLLABORATIVE, DENSE, LEXICAL, POPULARITY, Options
-from xlrec_es.recommend.ranking import Searched, rank
-from xlrec_es.recommend.reranking import AUTO, share_out
+from xlrec_es.recommend.answer.fusion import level
+from xlrec_es.recommend.answer.ranking import Searched, rank
+from xlrec_es.recommend.answer.reranking import share_out
+from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, LEXICAL, POPULARITY, Options
 
 Ranked = tuple[tuple[str, str], ...]
 """Works, best first, each with the language of the document that was found."""

@@ -1,1 +1,1 @@
-"""From one user's history to recommendations: profile, searches, fusion, reranking, reasons."""
+"""From one user's history to recommendations: the calls in their order, and who carries them."""

@@ -27,13 +27,14 @@ from xlrec_es.index.paging import PagedSearch, all_hits, once_each
 from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.interactions.weighting import weigh
-from xlrec_es.recommend import server_fusion, similarity
+from xlrec_es.recommend import similarity
+from xlrec_es.recommend.answer.ranking import Ranking, Searched, rank
+from xlrec_es.recommend.answer.results import choose, details, finish
 from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTS, Options
-from xlrec_es.recommend.plan import Known, Plan, make_plan, read_documents
-from xlrec_es.recommend.queries import history_body, to_msearch
-from xlrec_es.recommend.ranking import Ranking, Searched, rank
 from xlrec_es.recommend.recommendations import Recommendations
-from xlrec_es.recommend.results import choose, details, finish
+from xlrec_es.recommend.request import server_fusion
+from xlrec_es.recommend.request.plan import Known, Plan, make_plan, read_documents
+from xlrec_es.recommend.request.queries import history_body, to_msearch
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 

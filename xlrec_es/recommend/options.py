@@ -13,8 +13,12 @@ from xlrec_es.index.fields import MAX_HITS, MAX_TERMS
 from xlrec_es.index.search_limits import DEFAULT_LIMITS, SearchLimits
 from xlrec_es.interactions.weighting import WeightRules
 from xlrec_es.languages import normalize
-from xlrec_es.recommend.profile import PUSH
-from xlrec_es.recommend.reranking import AUTO, EQUAL
+
+AUTO = "auto"
+EQUAL = "equal"
+
+PUSH = 0.5
+"""How far interests are pushed away from what was disliked."""
 
 MAX_CLAUSES = 1000
 """Parts of one query. Every node takes 1,024, and more the more memory it has for each thread.
@@ -239,10 +243,10 @@ class Options:
 
     Attributes:
         rules: What each interaction weighs.
-        max_interests: See `profile.build_profile`; None for the index's own, else
-            `profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative retriever
+        max_interests: See `request.profile.build_profile`; None for the index's own, else
+            `request.profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative retriever
             weighs as much as the dense one and the index has indicators.
-        push: See `profile.build_profile`.
+        push: See `request.profile.build_profile`.
         weights: Fusion weight by retriever; None for the index's own, else `WEIGHTS`. A retriever
             of weight 0, or without a weight, is not searched.
         fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).

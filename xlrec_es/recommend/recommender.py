@@ -22,12 +22,12 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
 from xlrec_es.interactions.history import History
+from xlrec_es.recommend.answer.ranking import Searched
 from xlrec_es.recommend.flow import MSEARCH, Call, Core, Outcome, Steps, advance
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import Options
-from xlrec_es.recommend.plan import Plan
-from xlrec_es.recommend.ranking import Searched
 from xlrec_es.recommend.recommendations import Recommendations
+from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.vectors.encoder import Encoder
 
 MAX_REQUEST_BYTES = 32 * 2**20

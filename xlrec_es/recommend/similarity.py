@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from xlrec_es.errors import UsageError
 from xlrec_es.index.fields import text_field
 from xlrec_es.languages import base_language
-from xlrec_es.recommend.fusion import in_order
+from xlrec_es.recommend.answer.fusion import in_order
 from xlrec_es.recommend.options import DENSE, LEXICAL, Options
-from xlrec_es.recommend.queries import SearchRequest, address
+from xlrec_es.recommend.request.queries import SearchRequest, address
 
 if TYPE_CHECKING:  # they take Elasticsearch's client, and `--help` needs names from here
-    from xlrec_es.recommend.plan import Plan
-    from xlrec_es.recommend.ranking import Ranking
+    from xlrec_es.recommend.answer.ranking import Ranking
+    from xlrec_es.recommend.request.plan import Plan
 
 COSINE = "cosine"
 L2 = "l2_norm"

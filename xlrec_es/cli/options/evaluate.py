@@ -22,7 +22,7 @@ from xlrec_es.cli.options.shared import (
     seed_option,
 )
 from xlrec_es.evaluate.protocol import AT_RANDOM, BY_TIME, POOLS_BY_NAME
-from xlrec_es.recommend.reranking import AUTO, EQUAL
+from xlrec_es.recommend.options import AUTO, EQUAL
 
 F = TypeVar("F", bound=Callable[..., Any])
 

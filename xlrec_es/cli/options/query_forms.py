@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
-    from xlrec_es.recommend.queries import SearchRequest
+    from xlrec_es.recommend.request.queries import SearchRequest
 
 _LONG, _FEW = 40, 12
 """Characters from which on a text of base64 is cut, and those that are left."""

@@ -25,8 +25,14 @@ from xlrec_es.cli.options.values import (
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ConfigError, EmptyHistory, UsageError
 from xlrec_es.interactions.history import History, Interaction
-from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTED, Options, SearchOptions
-from xlrec_es.recommend.reranking import AUTO, EQUAL
+from xlrec_es.recommend.options import (
+    AUTO,
+    EQUAL,
+    RECIPROCAL_RANK,
+    WEIGHTED,
+    Options,
+    SearchOptions,
+)
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.interactions.event_source import EventSource

@@ -11,7 +11,7 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 from catalogue import topics_of
 from xlrec_es import AsyncRecommender, History, Recommendations, Recommender
 from xlrec_es.errors import UnknownItems
-from xlrec_es.recommend.plan import Plan
+from xlrec_es.recommend.request.plan import Plan
 
 
 def test_taste_crosses_the_border(catalogue: Elasticsearch, index_name: str) -> None:

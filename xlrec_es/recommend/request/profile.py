@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xlrec_es.recommend.options import PUSH
 from xlrec_es.vectors.vector import Vector
 
 MAX_INTERESTS = 32
@@ -17,8 +18,6 @@ Only longer histories are clustered.
 
 FEW_INTERESTS = 4
 """Beside indicators that weigh more, where it was measured to make no difference."""
-
-PUSH = 0.5
 
 SHRINKAGE = 0.4
 """How far each interest is drawn to the whole taste: one work says little for sure of a user.

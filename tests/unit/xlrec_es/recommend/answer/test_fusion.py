@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retriever_lists import COMPARABLE, LANGUAGES, candidate, hits, retriever_lists
-from xlrec_es.recommend.fusion import Fused, Scored, boosted, fuse, level, reciprocal_rank
+from xlrec_es.recommend.answer.fusion import Fused, Scored, boosted, fuse, level, reciprocal_rank
 
 
 class TestFuse:

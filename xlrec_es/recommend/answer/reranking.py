@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from xlrec_es.languages import lookup
-from xlrec_es.recommend.fusion import Fused
+from xlrec_es.recommend.answer.fusion import Fused
+from xlrec_es.recommend.options import AUTO
 from xlrec_es.vectors.vector import Vector
-
-AUTO = "auto"
-EQUAL = "equal"
 
 
 def diversify(

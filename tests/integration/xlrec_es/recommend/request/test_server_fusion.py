@@ -12,8 +12,8 @@ from xlrec_es import History, Options, Recommender
 from xlrec_es.errors import UsageError
 from xlrec_es.index.hits import id_of
 from xlrec_es.recommend.options import RETRIEVERS
-from xlrec_es.recommend.queries import score_of
-from xlrec_es.recommend.server_fusion import one_search_each
+from xlrec_es.recommend.request.queries import score_of
+from xlrec_es.recommend.request.server_fusion import one_search_each
 
 
 def test_a_basic_licence_does_not_fuse(catalogue: Elasticsearch, index_name: str) -> None:

@@ -8,9 +8,9 @@ from elasticsearch import Elasticsearch
 from catalogue import document, write_catalogue
 from xlrec_es import Boost, History, Options, Recommender, SearchOptions
 from xlrec_es.errors import SearchFailed
-from xlrec_es.recommend.queries import to_msearch
-from xlrec_es.recommend.ranking import rank
-from xlrec_es.recommend.results import finish
+from xlrec_es.recommend.answer.ranking import rank
+from xlrec_es.recommend.answer.results import finish
+from xlrec_es.recommend.request.queries import to_msearch
 
 
 def test_a_document_that_somebody_else_wrote_is_named(es: Elasticsearch, index_name: str) -> None:

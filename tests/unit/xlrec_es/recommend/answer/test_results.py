@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from plans import answer, plan_for
+from xlrec_es.recommend.answer.ranking import rank
+from xlrec_es.recommend.answer.results import DIVERSIFIED, choose, details, finish
 from xlrec_es.recommend.options import Options
-from xlrec_es.recommend.ranking import rank
 from xlrec_es.recommend.recommendations import LanguageShare
-from xlrec_es.recommend.results import DIVERSIFIED, choose, details, finish
 
 
 @pytest.mark.parametrize(

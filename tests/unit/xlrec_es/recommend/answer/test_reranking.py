@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retriever_lists import COMPARABLE, LANGUAGES, candidate, hits, retriever_lists
-from xlrec_es.recommend.fusion import Scored, fuse
-from xlrec_es.recommend.reranking import allocate, diversify, select, share_out
+from xlrec_es.recommend.answer.fusion import Scored, fuse
+from xlrec_es.recommend.answer.reranking import allocate, diversify, select, share_out
 
 
 class TestSelect:

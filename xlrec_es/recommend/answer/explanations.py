@@ -12,10 +12,10 @@ from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.fields import INDICATORS_FIELD
 from xlrec_es.index.hits import vector_of
 from xlrec_es.index.indicators import read_indicators
-from xlrec_es.recommend import fusion
+from xlrec_es.recommend.answer import fusion
 from xlrec_es.recommend.options import COLLABORATIVE, DENSE, LEXICAL
-from xlrec_es.recommend.plan import Plan
-from xlrec_es.recommend.server_fusion import FUSED
+from xlrec_es.recommend.request.plan import Plan
+from xlrec_es.recommend.request.server_fusion import FUSED
 from xlrec_es.vectors.vector import Vector
 
 MAX_REASONS = 3

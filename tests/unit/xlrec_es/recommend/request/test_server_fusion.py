@@ -12,12 +12,12 @@ import pytest
 
 from plans import answer, plan_for
 from xlrec_es.errors import UsageError
+from xlrec_es.recommend.answer.ranking import rank
+from xlrec_es.recommend.answer.results import finish
 from xlrec_es.recommend.options import Options
-from xlrec_es.recommend.plan import Plan
-from xlrec_es.recommend.queries import SearchRequest
-from xlrec_es.recommend.ranking import rank
-from xlrec_es.recommend.results import finish
-from xlrec_es.recommend.server_fusion import (
+from xlrec_es.recommend.request.plan import Plan
+from xlrec_es.recommend.request.queries import SearchRequest
+from xlrec_es.recommend.request.server_fusion import (
     FUSED,
     MODULE,
     check_server,

@@ -17,8 +17,8 @@ from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import UsageError
 from xlrec_es.index.hits import id_of
 from xlrec_es.index.live_index import find_live, update_meta
+from xlrec_es.recommend.answer.ranking import Searched
 from xlrec_es.recommend.options import RETRIEVERS
-from xlrec_es.recommend.ranking import Searched
 
 
 def test_the_lexical_retriever_reads_the_renditions_in_the_target_language(

@@ -30,7 +30,7 @@ from xlrec_es.recommend.options import (
     Recency,
     SearchOptions,
 )
-from xlrec_es.recommend.profile import Profile
+from xlrec_es.recommend.request.profile import Profile
 from xlrec_es.vectors.vector import pack
 
 _LEAST_K = 10

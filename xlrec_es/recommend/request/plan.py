@@ -31,15 +31,15 @@ from xlrec_es.recommend.options import (
     Options,
     SearchOptions,
 )
-from xlrec_es.recommend.profile import (
+from xlrec_es.recommend.request.profile import (
     FEW_INTERESTS,
     MAX_INTERESTS,
     HistoryDocument,
     Profile,
     build_profile,
 )
-from xlrec_es.recommend.queries import SearchRequest, build_requests
-from xlrec_es.recommend.server_fusion import one_search_each
+from xlrec_es.recommend.request.queries import SearchRequest, build_requests
+from xlrec_es.recommend.request.server_fusion import one_search_each
 from xlrec_es.vectors.vector import Vector
 
 

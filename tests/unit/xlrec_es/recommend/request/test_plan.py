@@ -17,11 +17,11 @@ from plans import LIVE, plan_for
 from xlrec_es.errors import UnknownLanguage, UsageError
 from xlrec_es.interactions.history import ABSURD, History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
+from xlrec_es.recommend.answer.ranking import rank
+from xlrec_es.recommend.answer.results import finish
 from xlrec_es.recommend.options import MAX_CLAUSES, RETRIEVERS, Options, SearchOptions
-from xlrec_es.recommend.plan import Known, Plan, make_plan
-from xlrec_es.recommend.profile import HistoryDocument
-from xlrec_es.recommend.ranking import rank
-from xlrec_es.recommend.results import finish
+from xlrec_es.recommend.request.plan import Known, Plan, make_plan
+from xlrec_es.recommend.request.profile import HistoryDocument
 
 LANGUAGES = LIVE.meta.languages
 DIRECTIONS = ([1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0, 0], [0.6, 0.8, 0], [1e-20, 0, 1])

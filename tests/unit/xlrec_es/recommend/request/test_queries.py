@@ -11,8 +11,8 @@ import pytest
 from golden_bodies import GOLDEN, ODD_ID, golden_bodies, knn_of, profile, requests
 from xlrec_es.index.hits import vector_of
 from xlrec_es.recommend.options import LEXICAL, MAX_CLAUSES, RETRIEVERS, SearchOptions
-from xlrec_es.recommend.profile import HistoryDocument, build_profile
-from xlrec_es.recommend.queries import (
+from xlrec_es.recommend.request.profile import HistoryDocument, build_profile
+from xlrec_es.recommend.request.queries import (
     build_requests,
     collaborative_body,
     dense_body,

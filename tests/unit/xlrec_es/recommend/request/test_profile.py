@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlrec_es.recommend.profile import SHRINKAGE, HistoryDocument, build_profile
+from xlrec_es.recommend.request.profile import SHRINKAGE, HistoryDocument, build_profile
 
 
 def liked(vectors: np.ndarray, works: list[str]) -> list[HistoryDocument]:

@@ -10,11 +10,12 @@ from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import id_of, work_of
-from xlrec_es.recommend import fusion, reranking, server_fusion
-from xlrec_es.recommend.options import DENSE, LEXICAL, RECIPROCAL_RANK, Options
-from xlrec_es.recommend.plan import Plan
-from xlrec_es.recommend.queries import boost_of, score_of
-from xlrec_es.recommend.server_fusion import FUSED
+from xlrec_es.recommend.answer import fusion
+from xlrec_es.recommend.options import AUTO, DENSE, LEXICAL, RECIPROCAL_RANK, Options
+from xlrec_es.recommend.request import server_fusion
+from xlrec_es.recommend.request.plan import Plan
+from xlrec_es.recommend.request.queries import boost_of, score_of
+from xlrec_es.recommend.request.server_fusion import FUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
             candidate
             for (language, retriever), found in lists.items()
             for candidate in (
-                server_fusion.candidates(language, found)
+                _fused_there(language, found)
                 if retriever == FUSED
                 else fuse({(language, retriever): found})
             )
@@ -104,7 +105,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     alike = {key: found for key, found in lists.items() if key[1] in comparable}
     # Only a shared list needs it (`results.choose`), and only beside a retriever that cannot be
     # compared.
-    by_score = options.division == reranking.AUTO
+    by_score = options.division == AUTO
     fair = fuse(alike) if by_score and len(alike) < len(lists) else candidates
     works = {document: work_of(hit) for document, hit in hits.items()}
     return Ranking(
@@ -159,3 +160,16 @@ def _retriever_lists(
             for hit in answer["hits"]["hits"]
         )
     return lists
+
+
+def _fused_there(language: str, hits: Sequence[fusion.Scored]) -> list[fusion.Fused]:
+    """The candidates of a list that is fused already.
+
+    Args:
+        language: Of the search.
+        hits: Best first, with scores of 0..1.
+    """
+    return [
+        fusion.Fused(hit.id, language, hit.score, {FUSED: fusion.Found(rank, hit.score, hit.score)})
+        for rank, hit in enumerate(hits, 1)
+    ]

@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.hits import title_of
 from xlrec_es.index.search_limits import parts
-from xlrec_es.recommend import fusion, reranking
-from xlrec_es.recommend.explanations import MAX_REASONS, _Held, _held, _speakers
-from xlrec_es.recommend.options import COLLABORATIVE, DENSE, Options
-from xlrec_es.recommend.plan import Plan
-from xlrec_es.recommend.queries import details_body
-from xlrec_es.recommend.ranking import Ranking
+from xlrec_es.recommend.answer import fusion, reranking
+from xlrec_es.recommend.answer.explanations import MAX_REASONS, _Held, _held, _speakers
+from xlrec_es.recommend.answer.ranking import Ranking
+from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, Options
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Reason,
@@ -21,6 +19,8 @@ from xlrec_es.recommend.recommendations import (
     Recommendations,
     RetrieverScore,
 )
+from xlrec_es.recommend.request.plan import Plan
+from xlrec_es.recommend.request.queries import details_body
 from xlrec_es.vectors.vector import Vector
 
 DIVERSIFIED = 10
@@ -61,7 +61,7 @@ def choose(
         )
 
     slots = reranking.share_out(plan.languages, options.division, size)
-    if options.division == reranking.AUTO and ranking.fair:
+    if options.division == AUTO and ranking.fair:
         # As many of each language as there are among the best by what can be compared.
         slots = Counter(candidate.language for candidate in select(ranking.fair, slots))
     return select(candidates, slots)
@@ -126,7 +126,7 @@ def _language_shares(
     chosen: Sequence[fusion.Fused], plan: Plan, options: Options, size: int
 ) -> tuple[LanguageShare, ...]:
     filled = Counter(candidate.language for candidate in chosen)
-    if options.division == reranking.AUTO:
+    if options.division == AUTO:
         return tuple(LanguageShare(tag, None, filled[tag]) for tag in plan.languages)
     slots = reranking.share_out(plan.languages, options.division, size)
     return tuple(LanguageShare(tag, slots.get(tag, 0), filled[tag]) for tag in plan.languages)

@@ -23,8 +23,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from xlrec_es.errors import UsageError
-from xlrec_es.recommend.fusion import Found, Fused, Scored
-from xlrec_es.recommend.queries import SearchRequest
+from xlrec_es.recommend.request.queries import SearchRequest
 
 FUSED = "fused"
 """The retriever of a search that fuses all the others."""
@@ -139,16 +138,3 @@ def highest_score(body: Mapping[str, Any]) -> float:
     [(kind, retriever)] = body["retriever"].items()
     total: float = sum(part.get("weight", 1.0) for part in retriever["retrievers"])
     return total / (retriever["rank_constant"] + 1) if kind == "rrf" else total
-
-
-def candidates(language: str, hits: Sequence[Scored]) -> list[Fused]:
-    """The candidates of a list that is fused already.
-
-    Args:
-        language: Of the search.
-        hits: Best first, with scores of 0..1.
-    """
-    return [
-        Fused(hit.id, language, hit.score, {FUSED: Found(rank, hit.score, hit.score)})
-        for rank, hit in enumerate(hits, 1)
-    ]

@@ -1,0 +1,1 @@
+"""From answers to recommendations: fusion, order, language slots, reasons."""

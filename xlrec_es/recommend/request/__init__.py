@@ -1,0 +1,1 @@
+"""From a history to searches: the profile, target languages, request bodies."""
