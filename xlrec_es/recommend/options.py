@@ -243,10 +243,10 @@ class Options:
 
     Attributes:
         rules: What each interaction weighs.
-        max_interests: See `request.profile.build_profile`; None for the index's own, else
-            `request.profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative retriever
+        max_interests: See `profile.build_profile`; None for the index's own, else
+            `profile.MAX_INTERESTS`, or `profile.FEW_INTERESTS` where the collaborative retriever
             weighs as much as the dense one and the index has indicators.
-        push: See `request.profile.build_profile`.
+        push: See `profile.build_profile`.
         weights: Fusion weight by retriever; None for the index's own, else `WEIGHTS`. A retriever
             of weight 0, or without a weight, is not searched.
         fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
