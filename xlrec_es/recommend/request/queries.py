@@ -194,12 +194,16 @@ def address(routing: str | None, id_: str) -> dict[str, str]:
 def collaborative_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
     """The search for what the history's works speak for: a weighted sum of indicators, exact.
 
-    Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-sparse-vector-query
+    Sources: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-sparse-vector-query
+    and, for pruning, https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/sparse-vector
     """
     query = {
         "sparse_vector": {
             "field": INDICATORS_FIELD,
             "query_vector": _heaviest(profile.liked),
+            # By default Elasticsearch leaves out what is frequent and weighs less than 0.4 of the
+            # heaviest: a work that many people like, which the user rated a little lower.
+            "prune": False,
         }
     }
     unseen = _unseen(profile, language, options)
