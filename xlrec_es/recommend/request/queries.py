@@ -286,11 +286,16 @@ def _boosted(
     query: Mapping[str, Any], unseen: Mapping[str, Any], options: SearchOptions
 ) -> dict[str, Any]:
     """The query, and beside it, without a score, the boosts: hits say which of them they match."""
-    marks = [
+    marks = boost_marks(options)
+    return {"bool": {"must": [query], **unseen, **({"should": marks} if marks else {})}}
+
+
+def boost_marks(options: SearchOptions) -> list[dict[str, Any]]:
+    """Queries without a score, by whose names hits say which boosts they match."""
+    return [
         {"constant_score": {"filter": boost.query, "boost": 0, "_name": f"{_BOOST}{number}"}}
         for number, boost in enumerate(options.boosts)
     ]
-    return {"bool": {"must": [query], **unseen, **({"should": marks} if marks else {})}}
 
 
 def boost_of(hit: Mapping[str, Any], options: SearchOptions) -> float:
