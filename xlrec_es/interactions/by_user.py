@@ -10,7 +10,7 @@ import heapq
 import itertools
 import math
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -108,15 +108,14 @@ class Histories:
         )
 
 
-@dataclass(slots=True)
 class _Names:
     """Texts as numbers, in the order in which they come."""
 
-    numbers: dict[str, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
 
     def of(self, texts: Sequence[str]) -> list[int]:
-        numbers = self.numbers
-        return [numbers.setdefault(text, len(numbers)) for text in texts]
+        return list(map(self.numbers.__getitem__, texts))
 
 
 class UserGroups:
@@ -197,7 +196,7 @@ class UserGroups:
             yield Histories(
                 [name for _, name, _ in some],
                 np.concatenate(([0], np.cumsum(lengths))),
-                np.concatenate([rows for _, _, rows in some]),
+                np.frombuffer(b"".join(rows.data for _, _, rows in some), _ROW),
                 self.items,
                 events,
             )
@@ -216,7 +215,8 @@ class UserGroups:
         self._count += many
         self.report["rows"] += many
         rows["user"] = list(map(hash, users))
-        rows["event"] = self._events.of([e or "view" for e in _texts(cells["event"], many)])
+        events = [event or "view" for event in _texts(cells["event"], 0)]
+        rows["event"] = self._events.of(events or ["view"])
         rows["weight"], odd_weights = _numbers(cells["weight"], many)
         rows["rating"], odd_ratings = _numbers(cells["rating"], many)
         times = _texts(cells["time"], many if cells["time"] else 0)
@@ -227,7 +227,7 @@ class UserGroups:
         known = np.array(self._known)[rows["event"]] | ~np.isnan(rows["weight"])
         kept = np.ones(many, bool)
         for reason, wrong in (
-            (WITHOUT, ~np.array([bool(u and i) for u, i in zip(users, items, strict=True)], bool)),
+            (WITHOUT, _empty(users) | _empty(items)),
             (ABSURD_ROW, odd_weights | odd_ratings),
             (NO_WEIGHT, rows["weight"] == 0),
         ):
@@ -315,7 +315,14 @@ def _groups(file: Path, users: int) -> Iterator[tuple[int, str, NDArray[np.void]
 def _texts(cells: Sequence[Any], many: int) -> Sequence[str]:
     if not cells:
         return [""] * many
-    return cells if isinstance(cells, tuple) else [text_of(cell) for cell in cells]
+    return cells if set(map(type, cells)) == {str} else [text_of(cell) for cell in cells]
+
+
+def _empty(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of them are empty; mostly none is, which is seen at once."""
+    if "" not in texts:
+        return np.zeros(len(texts), bool)
+    return np.array([not text for text in texts], bool)
 
 
 def _numbers(cells: Sequence[Any], many: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

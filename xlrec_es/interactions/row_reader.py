@@ -20,7 +20,7 @@ from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.scan import pages
 from xlrec_es.errors import InvalidJson, SourceError
 from xlrec_es.interactions.bounded_lines import bounded_lines
-from xlrec_es.interactions.delimited import RAGGED, read_delimited
+from xlrec_es.interactions.delimited import RAGGED, PlainText, plain_texts, read_delimited
 
 Row = Mapping[str, Any]
 
@@ -91,10 +91,76 @@ def read_columns(
                 yield {name: [row[name] for row in some] for name in columns}
             return
         with _binary(path) as binary:
-            places, rows = _table(binary, kind, names, (*needed, *fields), report)
-            while batch := list(itertools.islice(rows, _PAGE)):
-                cells = list(zip(*batch, strict=True))
-                yield {name: cells[places[name]] if name in places else () for name in columns}
+            table = _Table(names, (*needed, *fields), report)
+            for part in _parts(binary, tabs=kind == ".tsv"):
+                cells = table.columns(part)
+                if cells:
+                    places = table.places
+                    yield {n: cells[places[n]] if n in places else () for n in columns}
+
+
+_Part = PlainText | list[list[str]]
+
+
+def _parts(binary: BinaryIO, *, tabs: bool) -> Iterator[_Part]:
+    """The header by itself, and then many rows at a time."""
+    many = 0
+    if binary.seekable():  # so that what was read can be read again
+        for part in plain_texts(binary, tabs=tabs):
+            if part is None:
+                break
+            yield part
+            many += part.many
+        else:
+            return
+        binary.seek(0)
+    header, numbered = read_delimited(bounded_lines(binary, returns=True), tabs=tabs)
+    if not many and header:
+        yield [header]
+    others = itertools.islice((row for _, row in numbered), max(0, many - 1), None)
+    while some := list(itertools.islice(others, _PAGE)):
+        yield some
+
+
+class _Table:
+    """Takes the header, and gives the rows that are as wide; others are counted.
+
+    Attributes:
+        places: Where each column stands.
+    """
+
+    def __init__(
+        self, names: Mapping[str, str], needed: Sequence[str], report: Counter[str]
+    ) -> None:
+        self._names, self._needed, self._report = names, needed, report
+        self._width = 0
+        self.places: dict[str, int] = {}
+
+    def rows(self, part: _Part) -> list[list[str]]:
+        """Those that count; of the header, none."""
+        if not self._width:
+            self._take(part.header() if isinstance(part, PlainText) else part[0])
+            return []
+        rows = part.rows(self._width) if isinstance(part, PlainText) else part
+        kept = [row for row in rows if len(row) == self._width]
+        if len(kept) < len(rows):
+            self._report["rows"] += len(rows) - len(kept)
+            self._report[RAGGED] += len(rows) - len(kept)
+        return kept
+
+    def columns(self, part: _Part) -> Sequence[Sequence[str]]:
+        """The same by columns; none if there are no rows."""
+        if self._width and isinstance(part, PlainText):
+            cells = part.columns(self._width)
+            if cells is not None:
+                return cells
+        return list(zip(*self.rows(part), strict=True))
+
+    def _take(self, header: list[str]) -> None:
+        _check_columns("it", dict.fromkeys(header), self._names, self._needed)
+        _check_once(header, self._names)
+        self.places = {name: header.index(at) for name, at in self._names.items() if at in header}
+        self._width = len(header)
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -215,35 +281,10 @@ def _open(
             lines = bounded_lines(binary, returns=False)
             yield from _json_rows(lines, names, needed, report)
         else:
-            places, rows = _table(binary, kind, names, needed, report)
-            empty = dict.fromkeys(names)
-            for row in rows:
-                yield {**empty, **{name: row[place] for name, place in places.items()}}
-
-
-def _table(
-    binary: BinaryIO,
-    kind: str,
-    names: Mapping[str, str],
-    needed: Sequence[str],
-    report: Counter[str],
-) -> tuple[dict[str, int], Iterator[list[str]]]:
-    """Where each column stands, and the rows; those of another width are counted."""
-    header, rows = read_delimited(bounded_lines(binary, returns=True), tabs=kind == ".tsv")
-    if header:
-        _check_columns("it", dict.fromkeys(header), names, needed)
-        _check_once(header, names)
-    places = {name: header.index(at) for name, at in names.items() if at in header}
-
-    def of_width() -> Iterator[list[str]]:
-        for _, row in rows:
-            if len(row) == len(header):
-                yield row
-            else:
-                report["rows"] += 1
-                report[RAGGED] += 1
-
-    return places, of_width()
+            table, empty = _Table(names, needed, report), dict.fromkeys(names)
+            for part in _parts(binary, tabs=kind == ".tsv"):
+                for row in table.rows(part):
+                    yield {**empty, **{name: row[at] for name, at in table.places.items()}}
 
 
 def _kind_of(path: Path) -> str:

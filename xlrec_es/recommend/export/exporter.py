@@ -21,10 +21,13 @@ from xlrec_es.recommend.export.tastes import TasteReader, Tastes
 from xlrec_es.recommend.export.writer import list_writer
 from xlrec_es.recommend.options import COLLABORATIVE, MAX_CLAUSES, WEIGHTS, Options
 from xlrec_es.recommend.recommendations import Recommendations
-from xlrec_es.recommend.request.plan import allowed_tags
+from xlrec_es.recommend.request.plan import allowed_tags, target_tags
+from xlrec_es.recommend.request.profile import Profile
 
 USERS = 256
 """Whose lists are made at once."""
+
+_WHOEVER = Profile((), {}, (), {}, {}, {})
 
 Search = Callable[[Iterable[History]], Iterator[Recommendations | XlrecError]]
 """Lists that are searched for one by one, as `Recommender.recommend_many` has them."""
@@ -175,7 +178,11 @@ class _Computing:
         wanted: Wanted,
         items: tuple[str, ...],
     ) -> None:
-        arrays = read_arrays(client, live, options.search, allowed_tags(live, options))
+        tags = allowed_tags(live, options)
+        if wanted.languages is not None:
+            named = target_tags(wanted.languages, live, _WHOEVER, options)
+            tags = tuple(tag for some in named.values() for tag in some)
+        arrays = read_arrays(client, live, options.search, tags)
         search = options.search.deep_enough(wanted.size, live.limits)
         self._tastes = TasteReader(arrays, items, options.rules)
         self._targets = Targets(arrays, options, wanted.languages)

@@ -6,9 +6,10 @@ and boosts it matches, in the same scan that reads it.
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -157,22 +158,14 @@ def _marked(name: str, query: Mapping[str, Any]) -> dict[str, Any]:
     return {"constant_score": {"filter": query, "boost": 0, "_name": name}}
 
 
-@dataclass(slots=True)
-class _Names:
-    """Texts as numbers, in the order in which they come."""
-
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def of(self, text: str) -> int:
-        return self.numbers.setdefault(text, len(self.numbers))
-
-
 class _Reading:
     """What is kept of hits while they come."""
 
     def __init__(self, live: LiveIndex, options: SearchOptions, wanted: frozenset[str]) -> None:
         self._live, self._options, self._wanted = live, options, wanted
-        self._names, self._tags = _Names(), _Names()
+        # Texts as numbers, in the order in which they come.
+        self._names: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+        self._tags: defaultdict[str, int] = defaultdict(itertools.count().__next__)
         self._all: list[tuple[str, int, int]] = []  # id, work, tag of every document
         self._work_titles: dict[int, tuple[str, str | None]] = {}
         self._without_vector: set[int] = set()
@@ -189,10 +182,10 @@ class _Reading:
     def add(self, hit: Answer) -> None:
         """Take a document."""
         fields, source = hit["fields"], hit.get("_source", {})
-        id_, work = hit["_id"], self._names.of(work_of(hit))
+        id_, work = hit["_id"], self._names[work_of(hit)]
         tag, title = fields[LANGUAGE_FIELD][0], title_of(hit, self._live.meta.title_field)
         marks = hit.get("matched_queries", ())
-        self._all.append((id_, work, self._tags.of(tag)))
+        self._all.append((id_, work, self._tags[tag]))
         if _VECTOR not in marks:
             self._without_vector.add(work)
         before = self._work_titles.get(work)
@@ -216,13 +209,13 @@ class _Reading:
             self._factors.append(boost_of(hit, self._options))
         found = read_indicators(fields.get(INDICATORS_FIELD))
         self._lengths.append(len(found))
-        number = self._names.of
-        self._columns.append(np.fromiter(map(number, found), np.int32, len(found)))
+        numbers = map(self._names.__getitem__, found)
+        self._columns.append(np.fromiter(numbers, np.int32, len(found)))
         self._weights.append(np.fromiter(found.values(), np.float32, len(found)))
 
     def arrays(self) -> IndexArrays:
         """The arrays, with works numbered in the order of their ids."""
-        names = list(self._names.numbers)
+        names = list(self._names)
         has_document = np.zeros(len(names), bool)
         has_document[[work for _, work, _ in self._all]] = True
         by_id = sorted(np.flatnonzero(has_document).tolist(), key=names.__getitem__)
@@ -231,7 +224,7 @@ class _Reading:
         works = [names[number] for number in by_id]
         work = place[np.array([work for _, work, _ in self._all], np.int64)]
         tag = np.array([tag for _, _, tag in self._all], np.int64)
-        has_tag = np.zeros((len(works), len(self._tags.numbers)), bool)
+        has_tag = np.zeros((len(works), len(self._tags)), bool)
         has_tag[work, tag] = True
         documents = self._documents(place, work, tag)
         indicators = documents.indicators
@@ -240,7 +233,7 @@ class _Reading:
         return IndexArrays(
             self._live,
             works,
-            list(self._tags.numbers),
+            list(self._tags),
             has_tag,
             [self._work_titles[number][1] for number in by_id],
             work_of,
