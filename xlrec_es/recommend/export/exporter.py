@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
@@ -43,7 +44,7 @@ class Exported:
         rows: Places of all lists.
         searched: Users whose lists were searched for, by reason.
         without: Users who have no list, by reason.
-        degraded: What searches lacked, in sentences.
+        degraded: How many searched lists lack something, by what they lack.
         unknown_items: Pairs of a user and an item that the index does not have.
         report: Rows of the file, and how many of them did not count, by reason.
         index: The physical index that the lists are of.
@@ -54,10 +55,15 @@ class Exported:
     rows: int = 0
     searched: Counter[str] = field(default_factory=Counter)
     without: Counter[str] = field(default_factory=Counter)
-    degraded: list[str] = field(default_factory=list)
+    degraded: Counter[str] = field(default_factory=Counter)
     unknown_items: int = 0
     report: Mapping[str, int] = field(default_factory=dict)
     index: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """As an object, for JSON."""
+        own = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {n: dict(value) if isinstance(value, Mapping) else value for n, value in own.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +255,7 @@ def _in_order(
             raise result
         elif result.items:
             exported.lists += 1
-            exported.degraded += result.degraded
+            exported.degraded.update(result.degraded)
             yield from _rows(rows_of(histories.users[number], result, sources=sources), exported)
         else:
             exported.without[EMPTY] += 1

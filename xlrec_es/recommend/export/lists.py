@@ -24,6 +24,9 @@ from xlrec_es.recommend.request.profile import Profile
 _CELLS = 2**19
 """Users times documents that are looked at together: sums that a processor's cache nearly holds."""
 
+_KINDS = 1000
+"""So many sets of target languages are remembered: of forty languages, every user has another."""
+
 _SCORE_BITS = 31  # of a float32 above zero
 _HIGHEST = np.uint64((1 << _SCORE_BITS) - 1)
 
@@ -76,9 +79,13 @@ class Targets:
         self._languages = None if languages is None else list(languages)
         self._number: dict[bytes, int] = {}
         self.names: list[tuple[str, ...]] = []
-        """Target languages, by the number that `of` gives."""
+        """Target languages, by the number that `of` gave last."""
         self.group = np.empty((0, len(arrays.tags)), np.int64)
         """Shape (n, n_tags): which of them names a tag, or -1."""
+
+    def _forget(self) -> None:
+        self._number, self.names = {}, []
+        self.group = self.group[:0]
 
     def of(self, tastes: Tastes) -> Numbers:
         """The number of each user's target languages.
@@ -87,6 +94,8 @@ class Targets:
             UsageError: No target language.
             UnknownLanguage: One that the index does not have.
         """
+        if len(self.names) > _KINDS:
+            self._forget()
         users = len(tastes.start) - 1
         tags = np.zeros((users, len(self._arrays.tags)), bool)
         if self._languages is None:
@@ -168,10 +177,10 @@ class ListMaker:
         if self._options.division == AUTO and not self._options.search.caps:
             return found.at(self._first_of_each_work(found))
         bounds = np.searchsorted(found.user, np.arange(len(target) + 1)).tolist()
-        slots = [
-            reranking.share_out(names, self._options.division, self._size)
-            for names in self._targets.names
-        ]
+        slots = {
+            kind: reranking.share_out(self._targets.names[kind], self._options.division, self._size)
+            for kind in np.unique(target).tolist()
+        }
         places: list[int] = []
         for user, kind in enumerate(target.tolist()):
             begin, end = bounds[user], bounds[user + 1]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+import elasticsearch
 import orjson
 from elasticsearch import Elasticsearch
 
@@ -85,8 +86,11 @@ def _in_form(path: Path, file: BinaryIO, *, sources: bool) -> Iterator[ListWrite
         yield _JsonLines(file)
         return
     into = _Parquet(file, sources=sources)
-    yield into
-    into.close()
+    try:
+        yield into
+        into.flush()
+    finally:
+        into.close()
 
 
 class _JsonLines:
@@ -167,16 +171,16 @@ class _Parquet:
         self._waiting.append(pa.record_batch(columns, schema=self._schema))
         self._many += len(rows)
         if self._many >= _AT_ONCE:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits."""
         if self._waiting:
             self._writer.write_table(self._pa.Table.from_batches(self._waiting, self._schema))
         self._waiting, self._many = [], 0
 
     def close(self) -> None:
-        """Write what waits, and the end of the file."""
-        self._flush()
+        """Write the end of the file."""
         self._writer.close()
 
 
@@ -200,9 +204,15 @@ def _index(client: Elasticsearch, name: str) -> Iterator[ListWriter]:
             )
         mappings = {"dynamic": "strict", "properties": _PROPERTIES}
         client.indices.create(index=name, mappings=mappings)
-    yield _Index(client, name)
-    with friendly_errors(client):
-        client.indices.refresh(index=name)
+    try:
+        yield _Index(client, name)
+        with friendly_errors(client):
+            client.indices.refresh(index=name)
+    except BaseException:
+        # It was made a moment ago: half of the lists look like all of them.
+        with contextlib.suppress(elasticsearch.ApiError, elasticsearch.TransportError):
+            client.indices.delete(index=name)
+        raise
 
 
 class _Index:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def write_interactions(path: Path, ids: list[str]) -> InteractionFile:
     rows += ["odd\twork-002\tlike\t\t\t", "lacking\twork-003\tview\t\t\t2026-01-01"]
     for user in range(USERS):
         for _ in range(int(draw.integers(1, 25))):
-            some = [f"work-{draw.integers(WORKS):03}", str(draw.choice(ids[:-1])), "unknown"]
+            some = [f"work-{draw.integers(WORKS):03}", str(draw.choice(ids[:-1] or ["unknown"]))]
+            some.append("unknown")
             item = some[int(draw.choice(3, p=[0.6, 0.35, 0.05]))]
             event = str(draw.choice(["view", "purchase", "dislike", "Add to Cart"]))
             rating = str(draw.integers(1, 6)) if user % 3 == 0 else ""
@@ -119,6 +121,36 @@ def rows_of(user: str, found: Recommendations) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def peak_bytes(recommender: Recommender, folder: Path, users: int) -> int:
+    """The most memory that an export holds at once."""
+    draw = np.random.default_rng(0)
+    works = [f"work-{number:03}" for number in range(WORKS)]
+    path = folder / "interactions.tsv"
+    with path.open("w") as file:
+        file.write("user\titem\n")
+        for _ in range(12):  # each user's rows are far from each other
+            file.writelines(f"user{user}\t{draw.choice(works)}\n" for user in range(users))
+    tracemalloc.start()
+    try:
+        exported = recommender.export(InteractionFile(path), folder / "lists.parquet")
+        assert exported.lists == users
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_users(
+    es: Elasticsearch, index_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_catalogue(es, index_name, instead=documents(), languages=TAGS)
+    monkeypatch.setitem(UserGroups.__init__.__kwdefaults__, "part_bytes", 100_000)
+    recommender = Recommender(es, index_name, options=ALONE)
+    recommender.export(write_interactions(tmp_path / "some.tsv", []), tmp_path / "some.parquet")
+    few, many = (peak_bytes(recommender, tmp_path, users) for users in (600, 6_000))
+    assert many < 1.5 * few
 
 
 CASES = {
