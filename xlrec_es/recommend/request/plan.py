@@ -231,7 +231,7 @@ def _planned(
         max_interests=options.max_interests or default_interests(live, weights),
         push=options.push,
     )
-    targets = _targets(scope.languages, live, profile, options, own=scope.own)
+    targets = target_tags(scope.languages, live, profile, options, own=scope.own)
     notes = [
         f"there is no {language}: {tags[0]} stands for it"
         for language, tags in targets.items()
@@ -390,17 +390,28 @@ def _work_weights(
     return by_work
 
 
-def _targets(
+def target_tags(
     languages: Iterable[str] | None,
     live: LiveIndex,
     profile: Profile,
     options: Options,
     *,
-    own: bool,
+    own: bool = False,
 ) -> dict[str, tuple[str, ...]]:
-    """The tags of the index by target language."""
-    excluded = {normalize(language) for language in options.exclude}
-    allowed = tuple(tag for tag in live.meta.languages if lookup(tag, excluded) is None)
+    """The tags of the index by target language.
+
+    Args:
+        languages: As for `make_plan`.
+        live: The index.
+        profile: The user, of whom the languages of what was liked matter.
+        options: How.
+        own: As `own_languages` of `make_plan`.
+
+    Raises:
+        UnknownLanguage: As for `make_plan`.
+        UsageError: No target language.
+    """
+    allowed = allowed_tags(live, options)
     if languages is None:
         chosen = _own_or_others(allowed, profile, own=own)
         targets = by_language(chosen, () if isinstance(options.division, str) else options.division)
@@ -411,6 +422,12 @@ def _targets(
             "no target language; name at least one that is not excluded, or leave them out for all"
         )
     return targets
+
+
+def allowed_tags(live: LiveIndex, options: Options) -> tuple[str, ...]:
+    """The tags of the index that are not excluded."""
+    excluded = {normalize(language) for language in options.exclude}
+    return tuple(tag for tag in live.meta.languages if lookup(tag, excluded) is None)
 
 
 def _own_or_others(tags: Sequence[str], profile: Profile, *, own: bool) -> tuple[str, ...]:
