@@ -9,6 +9,7 @@ from xlrec_es.errors import XlrecError
 if TYPE_CHECKING:
     from xlrec_es.cluster.connection import Connection, connect
     from xlrec_es.interactions.history import History, Interaction
+    from xlrec_es.interactions.impressions import Shown
     from xlrec_es.interactions.weighting import WeightRules
     from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
     from xlrec_es.recommend.recommendations import (
@@ -35,6 +36,7 @@ else:
         "Recommendations": "xlrec_es.recommend.recommendations",
         "Recommender": "xlrec_es.recommend.recommender",
         "SearchOptions": "xlrec_es.recommend.options",
+        "Shown": "xlrec_es.interactions.impressions",
         "WeightRules": "xlrec_es.interactions.weighting",
         "connect": "xlrec_es.cluster.connection",
     }
@@ -73,6 +75,7 @@ __all__ = [
     "Recommender",
     "RetrieverScore",
     "SearchOptions",
+    "Shown",
     "WeightRules",
     "XlrecError",
     "__version__",
