@@ -40,6 +40,25 @@ LEAST_SHARE = 0.05
 @request_options
 @size_option()
 @click.option("--skip-unknown", is_flag=True, help="Ignore IDs that are not in the index.")
+@click.option(
+    "--page",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Page of the list; those before are searched for too.",
+)
+@click.option(
+    "--after",
+    metavar="CURSOR",
+    help="cursor of the page before, as --json prints it. Nothing of its pages comes again.",
+)
+@click.option(
+    "--shown",
+    multiple=True,
+    metavar="ID",
+    help="Item or document that the user saw and did not take; it comes last. Repeatable.",
+)
 @explain_option
 @json_option
 def recommend(
@@ -48,6 +67,9 @@ def recommend(
     languages: list[str] | None,
     size: int,
     skip_unknown: bool,
+    page: int,
+    after: str | None,
+    shown: tuple[str, ...],
     explain: bool,
     as_json: bool,
 ) -> None:
@@ -62,7 +84,9 @@ def recommend(
 
     Target languages are those that the liked items are not in, unless you name some.
     """
-    result = recommender.recommend(history, languages=languages, size=size)
+    result = recommender.recommend(
+        history, languages=languages, size=size, page=page, after=after, shown=shown
+    )
     if result.unknown_items and not skip_unknown:
         raise UnknownItems(
             f"no item or document has the id {', '.join(map(repr, result.unknown_items))}; "

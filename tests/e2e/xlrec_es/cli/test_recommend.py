@@ -59,6 +59,22 @@ def test_recommend_prints_a_table_and_json(catalogue: list[str]) -> None:
     assert items[0]["reasons"][0]["item"] == "chess-3"
 
 
+def test_pages_go_on_where_the_page_before_ended(catalogue: list[str]) -> None:
+    asked = ["recommend", *catalogue, "-n", "3", "--json", "chess-3"]
+    first = json.loads(xlrec_es(*asked).stdout)
+    shown = [item["id"] for item in first["items"]]
+    for more in (
+        ["--page", "2"],
+        ["--after", first["cursor"]],
+        [part for id_ in shown for part in ("--shown", id_)],
+    ):
+        page = json.loads(xlrec_es(*asked, *more).stdout)
+        assert len(page["items"]) == 3
+        assert not {item["id"] for item in page["items"]} & set(shown)
+    wrong = xlrec_es(*asked, "--after", "page 2")
+    assert (wrong.returncode, "no cursor of this version" in wrong.stderr) == (2, True)
+
+
 def test_titles_and_ids_do_not_speak_to_the_terminal(
     es: Elasticsearch, es_url: str, index_name: str
 ) -> None:
