@@ -10,6 +10,7 @@ from xlrec_es.recommend.flow import Steps
 from xlrec_es.recommend.pages import PagedCore
 from xlrec_es.recommend.personal_search import Query, SearchingCore
 from xlrec_es.recommend.recommendations import Recommendations
+from xlrec_es.recommend.request.plan import Plan
 
 T = TypeVar("T")
 
@@ -96,6 +97,38 @@ class Personal:
         query = Query(text, targets, size, query_language, exclude_seen)
         return self._run(self._core.search_text(query, history))
 
+    def rank_plan(self, history: History, ids: Iterable[str]) -> Plan:
+        """What `rank` sends to read the documents, without sending it; the history is read.
+
+        Args:
+            history: As for `rank`.
+            ids: As for `rank`.
+
+        Raises:
+            XlrecError: As for `rank`.
+        """
+        return self._run(self._core.rank_plan(history, ids))
+
+    def search_plan(
+        self,
+        text: str,
+        *,
+        languages: Iterable[str] | None = None,
+        query_language: str | None = None,
+    ) -> Plan:
+        """The searches of `search`, without sending them; vectors stand in them as numbers.
+
+        Args:
+            text: As for `search`.
+            languages: As for `search`.
+            query_language: As for `search`.
+
+        Raises:
+            XlrecError: As for `search`.
+        """
+        targets = None if languages is None else tuple(languages)
+        return self._run(self._core.search_plan(Query(text, targets, language=query_language)))
+
 
 class AsyncPersonal:
     """`rank` and `search` of an `AsyncRecommender`."""
@@ -146,3 +179,36 @@ class AsyncPersonal:
         targets = None if languages is None else tuple(languages)
         query = Query(text, targets, size, query_language, exclude_seen)
         return await self._run(self._core.search_text(query, history))
+
+    async def rank_plan(self, history: History, ids: Iterable[str]) -> Plan:
+        """As `Recommender.rank_plan`.
+
+        Args:
+            history: As there.
+            ids: As there.
+
+        Raises:
+            XlrecError: As there.
+        """
+        return await self._run(self._core.rank_plan(history, ids))
+
+    async def search_plan(
+        self,
+        text: str,
+        *,
+        languages: Iterable[str] | None = None,
+        query_language: str | None = None,
+    ) -> Plan:
+        """As `Recommender.search_plan`.
+
+        Args:
+            text: As there.
+            languages: As there.
+            query_language: As there.
+
+        Raises:
+            XlrecError: As there.
+        """
+        targets = None if languages is None else tuple(languages)
+        query = Query(text, targets, language=query_language)
+        return await self._run(self._core.search_plan(query))

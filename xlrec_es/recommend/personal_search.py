@@ -109,6 +109,11 @@ class SearchingCore(RankingCore):
 
         return (yield from self._once_or_twice(once, query.size))
 
+    def search_plan(self, query: Query) -> Steps[Plan]:
+        """The searches of a query, readable."""
+        live = yield from self.live()
+        return self._planned(query, live, self._vector(query, live), (), readable=True)
+
     def _vector(self, query: Query, live: LiveIndex) -> dict[str, Vector]:
         """The centered vector of the query, shape (dims,), by its text; none without encoder."""
         weights = self.options.search_weights or SEARCH_WEIGHTS
@@ -124,18 +129,28 @@ class SearchingCore(RankingCore):
     def _find(
         self, query: Query, live: LiveIndex, vector: dict[str, Vector], seen: Collection[str]
     ) -> Steps[Searched]:
-        """The query's own searches."""
+        """The query's own searches, and their answers."""
+        return (yield from self._answers(self._planned(query, live, vector, seen)))
+
+    def _planned(
+        self,
+        query: Query,
+        live: LiveIndex,
+        vector: dict[str, Vector],
+        seen: Collection[str],
+        *,
+        readable: bool = False,
+    ) -> Plan:
         search = replace(
             self.options.search.deep_enough(query.size, live.limits),
-            binary_vectors=live.has_binary_vectors,
+            binary_vectors=live.has_binary_vectors and not readable,
         )
         options = replace(self.options, weights={DENSE: 1.0}, server_side=False, search=search)
         known = Known((), {}, {work: work for work in seen}, vector)
         history = History(texts=tuple(vector))
         plan = make_plan(live, history, known, languages=query.languages, options=options)
         weights = self.options.search_weights or SEARCH_WEIGHTS
-        plan = query_plan(plan, query.text, search, weights=weights, query_language=query.language)
-        return (yield from self._answers(plan))
+        return query_plan(plan, query.text, search, weights=weights, query_language=query.language)
 
     def _reader(self, history: History | None, live: LiveIndex) -> Steps[_Reader]:
         """Who searches; without what could not be read of them, there is an answer all the same."""

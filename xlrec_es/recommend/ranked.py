@@ -20,6 +20,10 @@ from xlrec_es.recommend.options import COLLABORATIVE, DENSE
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.candidates import PAGE, candidates_body
 from xlrec_es.recommend.request.plan import Plan
+from xlrec_es.recommend.request.queries import SearchRequest
+
+GIVEN, ANY = "given", "any"
+"""What the search for given documents is called in place of a retriever and a language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,7 @@ class RankingCore(Core):
         self, history: History, ids: Iterable[str], languages: Iterable[str] | None
     ) -> Steps[Recommendations]:
         """Read the history and the documents, in one request where that is enough."""
-        given = list(dict.fromkeys(ids))
-        if unnamed := [id_ for id_ in given if not isinstance(id_, str) or not id_]:
-            raise UsageError(f"{unnamed[0]!r} is no id of a work or a document; give texts")
+        given = _checked(ids)
         wanted = None if languages is None else [normalize(language) for language in languages]
 
         def once() -> Steps[Recommendations]:
@@ -59,6 +61,15 @@ class RankingCore(Core):
             )
 
         return (yield from self._once_or_twice(once, max(1, len(given))))
+
+    def rank_plan(self, history: History, ids: Iterable[str]) -> Steps[Plan]:
+        """What `rank` sends for the documents, readable; their language is not known before."""
+        given = _checked(ids)
+        live = yield from self.live()
+        plan = yield from self.taste(history, live)
+        bodies = (search.body for search in self._searches(live, given, readable=True))
+        requests = (SearchRequest(ANY, GIVEN, body) for body in bodies if body is not None)
+        return replace(plan, requests=tuple(requests))
 
     def taste(self, history: History, live: LiveIndex) -> Steps[Plan]:
         """Read a history for its taste alone: associations and vectors, in any language."""
@@ -80,17 +91,7 @@ class RankingCore(Core):
         Raises:
             IndexNotFound: The index is gone, or the alias was swapped a moment ago.
         """
-        size = min(PAGE, live.limits.hits)
-        search = replace(self.options.search, binary_vectors=live.has_binary_vectors)
-        title = live.meta.title_field
-        searches = [
-            PagedSearch(
-                candidates_body(some, search, title=title, size=size),
-                may_be_more=len(some) * len(live.meta.languages) > size,
-            )
-            for some in parts(ids, min(PAGE, live.limits.ids))
-            if some
-        ]
+        searches = self._searches(live, ids)
         while waiting := [(one, one.body) for one in searches if one.body is not None]:
             answers = yield from self._ask(live.searched, [body for _, body in waiting])
             for (one, _), answer in zip(waiting, answers, strict=True):
@@ -100,6 +101,35 @@ class RankingCore(Core):
             raise IndexNotFound(f"{live.through} has just been swapped from {live.name}; ask again")
         lacks = [lack for one in searches for lack in one.lacks]
         return Candidates(hits, tuple(dict.fromkeys(lacks)))
+
+    def _searches(
+        self, live: LiveIndex, ids: Sequence[str], *, readable: bool = False
+    ) -> list[PagedSearch]:
+        """For all that puts the documents in order, in pages."""
+        size = min(PAGE, live.limits.hits)
+        binary = live.has_binary_vectors and not readable
+        search = replace(self.options.search, binary_vectors=binary)
+        title = live.meta.title_field
+        return [
+            PagedSearch(
+                candidates_body(some, search, title=title, size=size),
+                may_be_more=len(some) * len(live.meta.languages) > size,
+            )
+            for some in parts(ids, min(PAGE, live.limits.ids))
+            if some
+        ]
+
+
+def _checked(ids: Iterable[str]) -> list[str]:
+    """Ids, each once.
+
+    Raises:
+        UsageError: One of them is none.
+    """
+    given = list(dict.fromkeys(ids))
+    if unnamed := [id_ for id_ in given if not isinstance(id_, str) or not id_]:
+        raise UsageError(f"{unnamed[0]!r} is no id of a work or a document; give texts")
+    return given
 
 
 def both(one: Steps[Any], other: Steps[Any]) -> Steps[tuple[Any, Any]]:

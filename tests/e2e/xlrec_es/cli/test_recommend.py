@@ -75,6 +75,26 @@ def test_pages_go_on_where_the_page_before_ended(catalogue: list[str]) -> None:
     assert (wrong.returncode, "no cursor of this version" in wrong.stderr) == (2, True)
 
 
+def test_the_searches_of_rank_and_search_are_printed_as_they_run(
+    catalogue: list[str], es: Elasticsearch, index_name: str
+) -> None:
+    for arguments, retriever, found in (
+        (["--search", "chess word4", "--no-history"], "lexical", "chess-4"),
+        (["--rank", "chess-4", "--rank", "chess-5", "chess-3"], "given", "chess-4"),
+    ):
+        printed = xlrec_es("query", *catalogue, "--format", "json", *arguments)
+        searches = json.loads(printed.stdout)
+        assert {search["retriever"] for search in searches} == {retriever}
+        works = {
+            hit["fields"]["xlrec.work"][0]
+            for search in searches
+            for hit in es.search(index=index_name, body=search["body"])["hits"]["hits"]
+        }
+        assert found in works
+    both = xlrec_es("query", *catalogue, "--rank", "a", "--search", "b", "chess-3")
+    assert (both.returncode, "are two calls" in both.stderr) == (2, True)
+
+
 def test_titles_and_ids_do_not_speak_to_the_terminal(
     es: Elasticsearch, es_url: str, index_name: str
 ) -> None:

@@ -11,8 +11,13 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 
 from catalogue import DIMS, LANGUAGES, TOPICS, document, topics_of, work_vector, write_catalogue
 from xlrec_es import AsyncRecommender, Boost, History, Options, Recommender, SearchOptions
-from xlrec_es.errors import FingerprintMismatch, UnknownLanguage, UsageError
-from xlrec_es.recommend.flow import Call, Outcome
+from xlrec_es.errors import (
+    ClusterUnreachable,
+    FingerprintMismatch,
+    UnknownLanguage,
+    UsageError,
+)
+from xlrec_es.recommend.flow import SEARCH, Call, Outcome
 from xlrec_es.recommend.recommendations import Recommendations
 
 CHESS = History.of(["chess-3", "chess-6"])
@@ -156,6 +161,28 @@ def test_what_is_no_query_is_refused(catalogue: Elasticsearch, index_name: str) 
     other.revision = "2"
     with pytest.raises(FingerprintMismatch):
         Recommender(catalogue, index_name, encoder=other).search("chess")
+
+
+class WithoutDetails(Recommender):
+    """Loses what the results hold."""
+
+    def _send(self, call: Call, deadline: float) -> Outcome:
+        if call.method == SEARCH and "ids" in call.arguments["body"]["query"]:
+            return ClusterUnreachable("too late")
+        return super()._send(call, deadline)
+
+
+def test_without_what_results_hold_they_are_by_the_query_alone(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    plain = searching(catalogue, index_name).search("cooking word7")
+    found = WithoutDetails(catalogue, index_name, encoder=TopicEncoder()).search(
+        "cooking word7", CHESS
+    )
+    assert [item.id for item in found.items] == [item.id for item in plain.items]
+    assert {item.title for item in found.items} == {None}
+    [sentence] = found.degraded
+    assert sentence == "titles, fields and the user's taste are missing: too late"
 
 
 class Counting(Recommender):
