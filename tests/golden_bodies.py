@@ -22,6 +22,7 @@ from xlrec_es.recommend.request.queries import (
     build_requests,
     details_body,
     history_body,
+    names_body,
     popularity_body,
 )
 from xlrec_es.recommend.request.server_fusion import one_search_each
@@ -91,6 +92,15 @@ def golden_bodies() -> dict[str, object]:
             {"user": {"keyword": {}}, "time": {"date": {}}},
             datetime(2026, 5, 1, tzinfo=UTC),
         ),
+        "names": names_body(["a", ODD_ID]),
+        "together": [
+            {"language": r.language, "leg": r.retriever, "body": r.body}
+            for r in requests(
+                languages=["de", "ja"],
+                retrievers=["collaborative"],
+                options=SearchOptions(shared=20),
+            )
+        ],
         "recent": [
             popularity_body(build_profile([], {}), "ja", RECENT, market=market)
             for market in (None, "JP")

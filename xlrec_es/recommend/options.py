@@ -132,6 +132,11 @@ class SearchOptions:
             index allows.
         max_terms: So many ids in one `terms` query; more are in several. Recommenders set it as the
             index allows.
+        shared: In a list that languages share by the collaborative scores alone, how many of the
+            best of all of them are looked at, for each language; 0: each is searched by itself.
+            Recommenders set it.
+        passing: How many documents of each tag pass the filters, where that was counted.
+            Recommenders set it: kNN under a narrow filter is exact (`queries.dense_body`).
     """
 
     candidates: int = 30
@@ -152,6 +157,8 @@ class SearchOptions:
     recent: Recency | None = None
     binary_vectors: bool = False
     max_terms: int = MAX_TERMS
+    shared: int = 0
+    passing: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):

@@ -9,7 +9,7 @@ from xlrec_es.cluster.answers import Answer, lacks_of
 from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.fields import LANGUAGE_FIELD
-from xlrec_es.index.hits import id_of, work_of
+from xlrec_es.index.hits import id_of, language_of, work_of
 from xlrec_es.recommend.answer import fusion
 from xlrec_es.recommend.answer.cascade import cascaded
 from xlrec_es.recommend.options import (
@@ -147,9 +147,22 @@ def _tags(plan: Plan, answers: Sequence[Answer]) -> dict[str, str]:
     return {
         id_of(hit): hit["fields"].get(LANGUAGE_FIELD, tags)[0]
         for request, answer in zip(plan.requests, answers, strict=True)
-        if (tags := plan.variants.get(request.language))
-        for hit in answer["hits"]["hits"]
+        for language, hits in _by_language(plan, request, answer).items()
+        if (tags := plan.variants.get(language))
+        for hit in hits
     }
+
+
+def _by_language(plan: Plan, request: SearchRequest, answer: Answer) -> dict[str, Sequence[Answer]]:
+    """What a search found, by target language."""
+    hits = answer["hits"]["hits"]
+    if not request.together:
+        return {request.language: hits}
+    owner = {tag: language for language in request.together for tag in plan.tags(language)}
+    found: dict[str, list[Answer]] = {language: [] for language in request.together}
+    for hit in hits:
+        found[owner[language_of(hit)]].append(hit)
+    return dict(found)
 
 
 def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[str, ...]]:
@@ -184,10 +197,10 @@ def _retriever_lists(
             factor, summand = 2.0, -1.0
         if request.retriever == FUSED:
             factor = 1 / server_fusion.highest_score(request.body)
-        lists[request.language, request.retriever] = fusion.in_order(
-            fusion.Scored(id_of(hit), factor * score_of(hit) + summand)
-            for hit in answer["hits"]["hits"]
-        )
+        for language, hits in _by_language(plan, request, answer).items():
+            lists[language, request.retriever] = fusion.in_order(
+                fusion.Scored(id_of(hit), factor * score_of(hit) + summand) for hit in hits
+            )
     return lists
 
 
