@@ -8,6 +8,7 @@ from xlrec_es.errors import XlrecError
 # name is imported when it is first asked for (PEP 562). Type checkers read the imports.
 if TYPE_CHECKING:
     from xlrec_es.cluster.connection import Connection, connect
+    from xlrec_es.interactions.by_user import InteractionFile
     from xlrec_es.interactions.history import History, Interaction
     from xlrec_es.interactions.impressions import Shown
     from xlrec_es.interactions.weighting import WeightRules
@@ -27,6 +28,7 @@ else:
         "Connection": "xlrec_es.cluster.connection",
         "History": "xlrec_es.interactions.history",
         "Interaction": "xlrec_es.interactions.history",
+        "InteractionFile": "xlrec_es.interactions.by_user",
         "LanguageShare": "xlrec_es.recommend.recommendations",
         "RetrieverScore": "xlrec_es.recommend.recommendations",
         "Options": "xlrec_es.recommend.options",
@@ -66,6 +68,7 @@ __all__ = [
     "Connection",
     "History",
     "Interaction",
+    "InteractionFile",
     "LanguageShare",
     "Options",
     "Reason",

@@ -26,8 +26,9 @@ from xlrec_es.interactions.impressions import (
     impressions_body,
     read_impressions,
 )
+from xlrec_es.recommend.calls import SEARCH, Call, Steps, ask
 from xlrec_es.recommend.cursor import MAX_ITEMS, read_cursor, write_cursor
-from xlrec_es.recommend.flow import SEARCH, Call, Core, Steps
+from xlrec_es.recommend.flow import Core
 from xlrec_es.recommend.options import Boost, Options, SearchOptions
 from xlrec_es.recommend.recommendations import LanguageShare, Recommendations
 from xlrec_es.recommend.request.queries import history_body
@@ -196,7 +197,7 @@ class PagedCore(Core):
             if some
         ]
         while waiting := [(one, one.body) for one in searches if one.body is not None]:
-            answers = yield from self._ask(live.searched, [body for _, body in waiting])
+            answers = yield from ask(live.searched, [body for _, body in waiting])
             for (search, _), answer in zip(waiting, answers, strict=True):
                 search.take(answer)
         found: dict[str, str] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from xlrec_es.interactions.history import History
-from xlrec_es.recommend.flow import Steps
+from xlrec_es.recommend.calls import Steps
 from xlrec_es.recommend.pages import PagedCore
 from xlrec_es.recommend.personal_search import Query, SearchingCore
 from xlrec_es.recommend.recommendations import Recommendations

@@ -12,9 +12,10 @@ import math
 import operator
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Generic, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import orjson
 from elasticsearch import AsyncElasticsearch, Elasticsearch
@@ -24,7 +25,7 @@ from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
 from xlrec_es.interactions.history import History
 from xlrec_es.interactions.impressions import Shown
 from xlrec_es.recommend.answer.ranking import Searched
-from xlrec_es.recommend.flow import MSEARCH, Call, Outcome, Steps, advance
+from xlrec_es.recommend.calls import MSEARCH, Call, Outcome, Steps, advance
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.pages import Place
@@ -32,6 +33,10 @@ from xlrec_es.recommend.personal import AsyncPersonal, Personal, WholeCore
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.vectors.encoder import Encoder
+
+if TYPE_CHECKING:  # what most callers do not need is imported where it is used
+    from xlrec_es.interactions.by_user import InteractionFile
+    from xlrec_es.recommend.export.exporter import Exported
 
 MAX_REQUEST_BYTES = 32 * 2**20
 """Elasticsearch takes requests of 100 MB (`http.max_content_length`), others in between less.
@@ -216,6 +221,59 @@ class Recommender(Personal):
         targets = None if languages is None else list(languages)
         people = (self._core.search(history, targets) for history in histories)
         yield from self._in_batches(people, batch, concurrency)
+
+    def export(
+        self,
+        interactions: InteractionFile,
+        output: str | Path,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        step: Callable[[int], object] = lambda _users: None,
+    ) -> Exported:
+        """Write the lists of all users of a file: those that `recommend` would give each of them.
+
+        Where the collaborative retriever decides alone, they are computed here, from the index read
+        once. All others are searched for as by `recommend_many`.
+
+        Args:
+            interactions: A file with `user` and `item`, and perhaps `event`, `rating`, `weight` and
+                `time`.
+            output: A file that ends in .parquet or .jsonl, or `index:NAME`. A row for each user and
+                place; see `list_rows.ListRows.objects`.
+            languages: As for `recommend`.
+            size: As for `recommend`.
+            step: Told of how many more users there are lists.
+
+        Returns:
+            How many lists there are, and for whom there is none, and why.
+
+        Raises:
+            SourceError: The file cannot be read.
+            IndexUnusable: The output is an index that is there already.
+            MissingExtra: Parquet needs pyarrow.
+            XlrecError: As for `recommend`.
+        """
+        from xlrec_es.recommend.export import exporter
+
+        if size < 1:
+            raise UsageError(f"size is {size}; ask for at least 1")
+        targets = None if languages is None else tuple(languages)
+        wanted = exporter.Wanted(interactions, str(output), targets, size)
+        live = self._run(self._core.live())
+        # Of one version, wherever the alias goes meanwhile.
+        one = Recommender(
+            self._client,
+            live.searched,
+            options=self._core.options,
+            encoder=self._core.encoder,
+            timeout_s=self._core.timeout_s,
+        )
+
+        def search(histories: Iterable[History]) -> Iterator[Recommendations | XlrecError]:
+            return one.recommend_many(histories, languages=targets, size=size)
+
+        return exporter.export(self._client, live, self._core.options, search, wanted, step=step)
 
     def _in_batches(
         self, people: Iterable[Steps[T]], batch: int, concurrency: int

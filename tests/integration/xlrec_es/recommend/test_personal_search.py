@@ -17,7 +17,7 @@ from xlrec_es.errors import (
     UnknownLanguage,
     UsageError,
 )
-from xlrec_es.recommend.flow import SEARCH, Call, Outcome
+from xlrec_es.recommend.calls import SEARCH, Call, Outcome
 from xlrec_es.recommend.recommendations import Recommendations
 
 CHESS = History.of(["chess-3", "chess-6"])

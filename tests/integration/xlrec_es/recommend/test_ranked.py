@@ -10,7 +10,7 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 from catalogue import documents, topics_of, work_vector, write_catalogue
 from xlrec_es import AsyncRecommender, Boost, History, Options, Recommender, SearchOptions
 from xlrec_es.errors import UnknownItems, UnknownLanguage, UsageError
-from xlrec_es.recommend.flow import Call, Outcome
+from xlrec_es.recommend.calls import Call, Outcome
 from xlrec_es.recommend.recommendations import Recommendations
 
 CHESS = History.of(["chess-3", "chess-6"])

@@ -1,0 +1,293 @@
+"""An index as arrays: what lists are computed from, read once.
+
+What decides which documents may be shown is Elasticsearch's: it says of each document which filters
+and boosts it matches, in the same scan that reads it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
+
+from xlrec_es.cluster import scan
+from xlrec_es.cluster.answers import Answer
+from xlrec_es.index.fields import (
+    ID_FIELD,
+    INDICATORS_FIELD,
+    LANGUAGE_FIELD,
+    VECTOR_FIELD,
+    WORK_FIELD,
+)
+from xlrec_es.index.hits import fields_of_hits, title_of, work_of
+from xlrec_es.index.indicators import as_stored, read_indicators
+from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.recommend.options import SearchOptions
+from xlrec_es.recommend.request.queries import boost_marks, boost_of
+
+_FILTERED = "xlrec: filters"
+_VECTOR = "xlrec: vector"
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Documents that may be shown: those with a tag that is wanted which match the filters.
+
+    In the order in which the index has them, by which Elasticsearch breaks ties.
+
+    Attributes:
+        ids: Of the n documents.
+        id_order: Shape (n,): place of each id among all, sorted.
+        work: Shape (n,): number of each one's work.
+        tag: Shape (n,): number of its language tag.
+        titles: Their titles, or None.
+        sources: The user's own fields that are asked for, of each.
+        values: By capped field the values of each document.
+        factor: Shape (n,): product of the boosts that each matches; None without boosts.
+        indicators: What each one's indicators are.
+    """
+
+    ids: Sequence[str]
+    id_order: Numbers
+    work: Numbers
+    tag: Numbers
+    titles: Sequence[str | None]
+    sources: Sequence[Mapping[str, Any]]
+    values: Mapping[str, Mapping[str, Sequence[str]]]
+    factor: NDArray[np.float64] | None
+    indicators: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a sparse matrix.
+
+    Attributes:
+        start: Shape (n + 1,): where each row begins and ends.
+        column: Shape (m,): numbers of columns.
+        value: Shape (m,).
+    """
+
+    start: Numbers
+    column: Numbers
+    value: NDArray[np.float32]
+
+    def turned(self, columns: int) -> Rows:
+        """The same matrix by its columns."""
+        order = np.argsort(self.column, kind="stable")
+        row = np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))[order]
+        many = np.bincount(self.column, minlength=columns)
+        return Rows(np.r_[0, np.cumsum(many)], row, self.value[order])
+
+
+@dataclass(frozen=True, slots=True)
+class IndexArrays:
+    """What lists are computed from.
+
+    Attributes:
+        live: The index.
+        works: Ids of all its works, sorted.
+        tags: Its language tags.
+        has_tag: Shape (n_works, n_tags): in which languages each work has documents.
+        titles: By work, of its document with the first id that has one.
+        work_of: Number of the work by item, which is a document or a work.
+        odd: Items that one work cannot be named for: an id that is two documents' by their
+            routings, or a document's and another one's work's; or that lack a vector.
+        documents: Those that may be shown.
+        spoken_for: By work, which documents it speaks for, and how much as Elasticsearch has it.
+    """
+
+    live: LiveIndex
+    works: Sequence[str]
+    tags: Sequence[str]
+    has_tag: NDArray[np.bool_]
+    titles: Sequence[str | None]
+    work_of: Mapping[str, int]
+    odd: frozenset[str]
+    documents: Documents
+    spoken_for: Rows
+
+
+def read_arrays(
+    client: Elasticsearch, live: LiveIndex, options: SearchOptions, tags: Iterable[str]
+) -> IndexArrays:
+    """Read an index.
+
+    Args:
+        client: Of the cluster.
+        live: The index.
+        options: Filters, boosts, capped fields, and fields that are asked for.
+        tags: Of the index, those that may be shown.
+
+    Raises:
+        SearchFailed: A part of the index does not answer.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    reading = _Reading(live, options, frozenset(tags))
+    for hits in scan.pages(client, live.searched, _body(live, options)):
+        for hit in hits:
+            reading.add(hit)
+    return reading.arrays()
+
+
+def _body(live: LiveIndex, options: SearchOptions) -> dict[str, Any]:
+    title = live.meta.title_field
+    marks = [
+        _marked(_VECTOR, {"exists": {"field": VECTOR_FIELD}}),
+        *([_marked(_FILTERED, {"bool": {"filter": [*options.filters]}})] * bool(options.filters)),
+        *boost_marks(options),
+    ]
+    return {
+        "query": {"bool": {"filter": [{"exists": {"field": WORK_FIELD}}], "should": marks}},
+        "_source": [*dict.fromkeys((*options.source, *([title] if title else [])))] or False,
+        **fields_of_hits(
+            [ID_FIELD, WORK_FIELD, LANGUAGE_FIELD, *(options.caps or {})], [INDICATORS_FIELD]
+        ),
+    }
+
+
+def _marked(name: str, query: Mapping[str, Any]) -> dict[str, Any]:
+    return {"constant_score": {"filter": query, "boost": 0, "_name": name}}
+
+
+class _Reading:
+    """What is kept of hits while they come."""
+
+    def __init__(self, live: LiveIndex, options: SearchOptions, wanted: frozenset[str]) -> None:
+        self._live, self._options, self._wanted = live, options, wanted
+        # Texts as numbers, in the order in which they come.
+        self._names: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+        self._tags: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+        self._all: list[tuple[str, int, int]] = []  # id, work, tag of every document
+        self._work_titles: dict[int, tuple[str, str | None]] = {}
+        self._without_vector: set[int] = set()
+        self._ids: list[str] = []
+        self._shown: list[int] = []  # place among all
+        self._titles: list[str | None] = []
+        self._sources: list[Mapping[str, Any]] = []
+        self._values: dict[str, dict[str, Sequence[str]]] = {n: {} for n in options.caps or {}}
+        self._factors: list[float] = []
+        self._lengths: list[int] = []
+        self._columns: list[NDArray[np.int32]] = []
+        self._weights: list[NDArray[np.float32]] = []
+
+    def add(self, hit: Answer) -> None:
+        """Take a document."""
+        fields, source = hit["fields"], hit.get("_source", {})
+        id_, work = hit["_id"], self._names[work_of(hit)]
+        tag, title = fields[LANGUAGE_FIELD][0], title_of(hit, self._live.meta.title_field)
+        marks = hit.get("matched_queries", ())
+        self._all.append((id_, work, self._tags[tag]))
+        if _VECTOR not in marks:
+            self._without_vector.add(work)
+        before = self._work_titles.get(work)
+        if before is None or id_ < before[0]:
+            self._work_titles[work] = (id_, title)
+        if tag in self._wanted and (_FILTERED in marks or not self._options.filters):
+            self._show(hit, fields, source, title)
+
+    def _show(
+        self, hit: Answer, fields: Answer, source: Mapping[str, Any], title: str | None
+    ) -> None:
+        id_ = fields.get(ID_FIELD, [hit["_id"]])[0]
+        self._shown.append(len(self._all) - 1)
+        self._ids.append(id_)
+        self._titles.append(title)
+        if self._options.source:
+            self._sources.append(source)
+        for name, values in self._values.items():
+            values[id_] = fields.get(name, ())
+        if self._options.boosts:
+            self._factors.append(boost_of(hit, self._options))
+        found = read_indicators(fields.get(INDICATORS_FIELD))
+        self._lengths.append(len(found))
+        numbers = map(self._names.__getitem__, found)
+        self._columns.append(np.fromiter(numbers, np.int32, len(found)))
+        self._weights.append(np.fromiter(found.values(), np.float32, len(found)))
+
+    def arrays(self) -> IndexArrays:
+        """The arrays, with works numbered in the order of their ids."""
+        names = list(self._names)
+        has_document = np.zeros(len(names), bool)
+        has_document[[work for _, work, _ in self._all]] = True
+        by_id = sorted(np.flatnonzero(has_document).tolist(), key=names.__getitem__)
+        place = np.full(len(names), -1, np.int64)
+        place[by_id] = np.arange(len(by_id))
+        works = [names[number] for number in by_id]
+        work = place[np.array([work for _, work, _ in self._all], np.int64)]
+        tag = np.array([tag for _, _, tag in self._all], np.int64)
+        has_tag = np.zeros((len(works), len(self._tags)), bool)
+        has_tag[work, tag] = True
+        documents = self._documents(place, work, tag)
+        indicators = documents.indicators
+        stored = Rows(indicators.start, indicators.column, as_stored(indicators.value))
+        work_of, odd = self._items(works, work, place)
+        return IndexArrays(
+            self._live,
+            works,
+            list(self._tags),
+            has_tag,
+            [self._work_titles[number][1] for number in by_id],
+            work_of,
+            odd,
+            documents,
+            stored.turned(len(works)),
+        )
+
+    def _documents(self, place: Numbers, work: Numbers, tag: Numbers) -> Documents:
+        lengths = np.array(self._lengths, np.int64)
+        column = place[np.concatenate([*self._columns, np.empty(0, np.int32)])]
+        value = np.concatenate([*self._weights, np.empty(0, np.float32)])
+        # Of works that the index does not have, nobody's history can tell.
+        known = column >= 0
+        row = np.repeat(np.arange(len(lengths)), lengths)[known]
+        start = np.r_[0, np.cumsum(np.bincount(row, minlength=len(lengths)))]
+        order = np.empty(len(self._ids), np.int64)
+        order[sorted(range(len(self._ids)), key=self._ids.__getitem__)] = np.arange(len(self._ids))
+        shown = np.array(self._shown, np.int64)
+        return Documents(
+            self._ids,
+            order,
+            work[shown],
+            tag[shown],
+            self._titles,
+            self._sources,
+            self._values,
+            np.array(self._factors) if self._options.boosts else None,
+            Rows(start, column[known], value[known]),
+        )
+
+    def _items(
+        self, works: Sequence[str], work: Numbers, place: Numbers
+    ) -> tuple[dict[str, int], frozenset[str]]:
+        """The work by item, and the odd items."""
+        lacking = {works[place[number]] for number in self._without_vector}
+        work_of = dict(zip((id_ for id_, _, _ in self._all), work.tolist(), strict=True))
+        odd = {id_ for id_, many in Counter(id_ for id_, _, _ in self._all).items() if many > 1}
+        for number, name in enumerate(works):
+            if work_of.get(name, number) != number:
+                odd.add(name)
+            work_of[name] = number
+        odd.update(item for item, number in work_of.items() if works[number] in lacking)
+        return work_of, frozenset(odd)
+
+
+def places_in(start: Numbers, length: Numbers) -> Numbers:
+    """The numbers of all entries of some rows, one row after the other.
+
+    Args:
+        start: Shape (n,): where each row begins.
+        length: Shape (n,): how many entries it has.
+    """
+    before = np.cumsum(length) - length
+    found: Numbers = np.repeat(start - before, length)
+    found += np.arange(len(found))
+    return found

@@ -1,0 +1,366 @@
+"""The lists of a block of users, by their indicators: search, order, slots.
+
+The twin in numpy of what a collaborative search answers, of `ranking.rank` and of `results.choose`;
+a test shows that the lists are those that are served, place by place. Elasticsearch multiplies in
+float32, adds up in float64, and gives a float32; so does this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xlrec_es.recommend.answer import reranking
+from xlrec_es.recommend.answer.fusion import Fused
+from xlrec_es.recommend.export.index_arrays import IndexArrays, Numbers, places_in
+from xlrec_es.recommend.export.tastes import Tastes
+from xlrec_es.recommend.options import AUTO, RECIPROCAL_RANK, Options
+from xlrec_es.recommend.request.plan import target_tags
+from xlrec_es.recommend.request.profile import Profile
+
+_CELLS = 2**19
+"""Users times documents that are looked at together: sums that a processor's cache nearly holds."""
+
+_KINDS = 1000
+"""So many sets of target languages are remembered: of forty languages, every user has another."""
+
+_SCORE_BITS = 31  # of a float32 above zero
+_HIGHEST = np.uint64((1 << _SCORE_BITS) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Candidates of a block's users, or those of them that are shown, user by user, best first.
+
+    Attributes:
+        user: Shape (n,): numbers of users.
+        document: Shape (n,): numbers of documents.
+        language: Shape (n,): number of the target language.
+        rank: Shape (n,): place in the retriever's list of the language, from 1.
+        said: Shape (n,): the retriever's own score.
+        score: Shape (n,): what it is worth among the user's candidates, 0..1.
+    """
+
+    user: Numbers
+    document: Numbers
+    language: Numbers
+    rank: Numbers
+    said: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+    def at(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Found:
+        """Some of them."""
+        return Found(
+            self.user[places],
+            self.document[places],
+            self.language[places],
+            self.rank[places],
+            self.said[places],
+            self.score[places],
+        )
+
+
+class Targets:
+    """Which target languages users have.
+
+    Args:
+        arrays: The index.
+        options: How recommendations are made.
+        languages: Target languages; None for all but those of what each one likes.
+    """
+
+    def __init__(
+        self, arrays: IndexArrays, options: Options, languages: Iterable[str] | None
+    ) -> None:
+        self._arrays, self._options = arrays, options
+        self._languages = None if languages is None else list(languages)
+        self._number: dict[bytes, int] = {}
+        self.names: list[tuple[str, ...]] = []
+        """Target languages, by the number that `of` gave last."""
+        self.group = np.empty((0, len(arrays.tags)), np.int64)
+        """Shape (n, n_tags): which of them names a tag, or -1."""
+
+    def _forget(self) -> None:
+        self._number, self.names = {}, []
+        self.group = self.group[:0]
+
+    def of(self, tastes: Tastes) -> Numbers:
+        """The number of each user's target languages.
+
+        Raises:
+            UsageError: No target language.
+            UnknownLanguage: One that the index does not have.
+        """
+        if len(self.names) > _KINDS:
+            self._forget()
+        users = len(tastes.start) - 1
+        tags = np.zeros((users, len(self._arrays.tags)), bool)
+        if self._languages is None:
+            likes = np.diff(tastes.start) > 0
+            has = self._arrays.has_tag[tastes.liked]
+            if len(has):
+                tags[likes] = np.logical_or.reduceat(has, tastes.start[:-1][likes], axis=0)
+        return np.array([self._of_tags(row) for row in tags], np.int64)
+
+    def _of_tags(self, has: NDArray[np.bool_]) -> int:
+        key = has.tobytes()
+        if key not in self._number:
+            known = [tag for tag, there in zip(self._arrays.tags, has, strict=True) if there]
+            someone = Profile((), {}, (), {}, {}, {tag: {} for tag in known})
+            found = target_tags(self._languages, self._arrays.live, someone, self._options)
+            place = {tag: number for number, tags in enumerate(found.values()) for tag in tags}
+            row = [[place.get(tag, -1) for tag in self._arrays.tags]]
+            self.group = np.concatenate([self.group, np.array(row, np.int64)])
+            self._number[key] = len(self.names)
+            self.names.append(tuple(found))
+        return self._number[key]
+
+
+class ListMaker:
+    """Makes lists of one index.
+
+    Args:
+        arrays: The index.
+        options: How.
+        targets: Of the users.
+        size: Places of a list.
+        candidates: Of each search.
+    """
+
+    def __init__(
+        self,
+        arrays: IndexArrays,
+        options: Options,
+        targets: Targets,
+        *,
+        size: int,
+        candidates: int,
+    ) -> None:
+        self._arrays, self._options, self._targets = arrays, options, targets
+        self._size, self._candidates = size, candidates
+        documents = len(arrays.documents.ids)
+        self._block = max(1, min(64, _CELLS // max(1, documents)))
+        self._sums = np.zeros(self._block * documents)
+        self._last = np.zeros(self._block * documents, np.int32)
+        self._seen = np.zeros(self._block * len(arrays.works), bool)
+        ids = arrays.documents.ids
+        self._by_id = np.empty(documents, np.int64)
+        self._by_id[arrays.documents.id_order] = np.arange(documents)
+        works = [arrays.works[number] for number in arrays.documents.work.tolist()]
+        self._work_of = dict(zip(ids, works, strict=True))
+
+    def candidates(self, tastes: Tastes, target: Numbers) -> Found:
+        """What the collaborative searches find, best first.
+
+        Args:
+            tastes: Of the users.
+            target: Shape (n,): number of each one's target languages.
+        """
+        users = len(tastes.start) - 1
+        blocks = [
+            self._searched(tastes, target, first, min(first + self._block, users))
+            for first in range(0, users, self._block)
+        ]
+        user, document, score = (np.concatenate(column) for column in zip(*blocks, strict=True))
+        return self._fused(target, user, document, score)
+
+    def chosen(self, found: Found, target: Numbers) -> Found:
+        """Those that are shown: each work once, slots and caps kept.
+
+        Args:
+            found: Candidates.
+            target: As for `candidates`.
+        """
+        if self._options.division == AUTO and not self._options.search.caps:
+            return found.at(self._first_of_each_work(found))
+        bounds = np.searchsorted(found.user, np.arange(len(target) + 1)).tolist()
+        slots = {
+            kind: reranking.share_out(self._targets.names[kind], self._options.division, self._size)
+            for kind in np.unique(target).tolist()
+        }
+        places: list[int] = []
+        for user, kind in enumerate(target.tolist()):
+            begin, end = bounds[user], bounds[user + 1]
+            candidates = _Candidates(self, found, begin, end, self._targets.names[kind])
+            shown = reranking.select(
+                candidates,
+                self._work_of,
+                size=self._size,
+                slots=slots[kind],
+                values=self._arrays.documents.values,
+                caps=self._options.search.caps or {},
+            )
+            places += [candidates.place[candidate.id] for candidate in shown]
+        return found.at(np.array(places, np.int64))
+
+    def _first_of_each_work(self, found: Found) -> Numbers:
+        """Where `select` ends up if languages share by score alone and nothing else counts."""
+        work = found.user * len(self._arrays.works) + self._arrays.documents.work[found.document]
+        each = np.sort(work)
+        once = np.arange(len(work))
+        if (each[1:] == each[:-1]).any():
+            once = np.sort(np.unique(work, return_index=True)[1])
+        user = found.user[once]
+        return once[np.arange(len(once)) - np.searchsorted(user, user) < self._size]
+
+    def _searched(
+        self, tastes: Tastes, target: Numbers, first: int, end: int
+    ) -> tuple[Numbers, Numbers, NDArray[np.float32]]:
+        """User, document and score of each candidate of some users."""
+        documents, spoken = self._arrays.documents, self._arrays.spoken_for
+        pairs = slice(tastes.start[first], tastes.start[end])
+        liked = tastes.liked[pairs]
+        owner = np.repeat(np.arange(end - first), np.diff(tastes.start[first : end + 1]))
+        many = spoken.start[liked + 1] - spoken.start[liked]
+        entry = places_in(spoken.start[liked], many)
+        count = len(documents.ids)
+        cell = np.repeat(owner * count, many)
+        cell += spoken.column[entry]
+        said = np.repeat(tastes.part[pairs].astype(np.float32), many) * spoken.value[entry]
+        np.add.at(self._sums, cell, said.astype(np.float64))
+        # Each document once: where it was written last.
+        number = np.arange(len(cell), dtype=np.int32)
+        self._last[cell] = number
+        once = np.flatnonzero(self._last[cell] == number)
+        cell = cell[once]
+        score = self._sums[cell].astype(np.float32)
+        self._sums[cell] = 0.0
+        user = np.repeat(owner, many)[once]
+        document = cell - user * count
+        works = len(self._arrays.works)
+        mine = slice(*np.searchsorted(tastes.seen_user, (first, end)))
+        known = (tastes.seen_user[mine] - first) * works + tastes.seen[mine]
+        self._seen[known] = True
+        language = self._targets.group[target[first + user], documents.tag[document]]
+        wanted = (language >= 0) & ~self._seen[user * works + documents.work[document]]
+        self._seen[known] = False
+        languages = len(self._arrays.tags)
+        group = user[wanted] * languages + language[wanted]
+        group, document, score = self._best(group, document[wanted], score[wanted])
+        return first + group // languages, document, score
+
+    def _best(
+        self, group: Numbers, document: Numbers, score: NDArray[np.float32]
+    ) -> tuple[Numbers, Numbers, NDArray[np.float32]]:
+        """As many of each user and language as a search gives; equal scores in the index's order.
+
+        Args:
+            group: Shape (n,): number of user and language.
+            document: Shape (n,).
+            score: Shape (n,), above zero.
+        """
+        key = _key(group, score, document, len(self._arrays.documents.ids))
+        key.sort()
+        group, score, document = _unlocked(key, len(self._arrays.documents.ids))
+        begin = np.flatnonzero(np.r_[True, group[1:] != group[:-1]][: len(group)])
+        length = np.diff(np.r_[begin, len(group)])
+        kept = places_in(begin, np.minimum(length, self._candidates))
+        return group[kept], document[kept], score[kept]
+
+    def _fused(
+        self,
+        target: Numbers,
+        user: Numbers,
+        document: Numbers,
+        score: NDArray[np.float32],
+    ) -> Found:
+        """In the order in which they are wanted."""
+        documents = self._arrays.documents
+        key = _key(user, score, documents.id_order[document], len(documents.ids))
+        key.sort()
+        user, score, place = _unlocked(key, len(documents.ids))
+        document = self._by_id[place]
+        language = self._targets.group[target[user], documents.tag[document]]
+        said = score.astype(np.float64)
+        rank = _rank(user * len(self._arrays.tags) + language)
+        value = self._values(user, rank, said)
+        found = Found(user, document, language, rank, said, value)
+        if documents.factor is None and self._options.fusion != RECIPROCAL_RANK:
+            return found  # what is worth more is said to be so
+        if documents.factor is not None:
+            value = value * documents.factor[document]
+            found = replace(found, score=value)
+        return found.at(np.lexsort((documents.id_order[document], -value, user)))
+
+    def _values(
+        self, user: Numbers, rank: Numbers, said: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """See `fusion.fuse` and `fusion.reciprocal_rank`."""
+        if self._options.fusion == RECIPROCAL_RANK:
+            constant = self._options.rank_constant
+            return (constant + 1) / (constant + rank)
+        if not len(user):
+            return said
+        begin = np.flatnonzero(np.r_[True, user[1:] != user[:-1]])
+        which = np.cumsum(np.r_[False, user[1:] != user[:-1]])
+        low, high = np.minimum.reduceat(said, begin), np.maximum.reduceat(said, begin)
+        width = high - low
+        alike = width <= 0
+        low, width = np.where(alike, low - 1.0, low), np.where(alike, 1.0, width)
+        value: NDArray[np.float64] = (said - low[which]) / width[which]
+        return value
+
+
+class _Candidates(Sequence[Fused]):
+    """One user's candidates for `select`, which looks at few of them: made when they are asked for.
+
+    Attributes:
+        place: Place among all by id, of those that were made.
+    """
+
+    def __init__(
+        self, maker: ListMaker, found: Found, begin: int, end: int, languages: Sequence[str]
+    ) -> None:
+        self._ids = maker._arrays.documents.ids
+        self._document = found.document[begin:end].tolist()
+        self._language = found.language[begin:end].tolist()
+        self._begin, self._languages = begin, languages
+        self.place: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._document)
+
+    def __getitem__(self, number: int) -> Fused:  # type: ignore[override] # slices are not asked for
+        id_ = self._ids[self._document[number]]
+        self.place[id_] = self._begin + number
+        return Fused(id_, self._languages[self._language[number]], 0.0, {})
+
+
+def _rank(group: Numbers) -> Numbers:
+    """Place of each entry among those of its group, from 1."""
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    begin = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]][: len(group)])
+    length = np.diff(np.r_[begin, len(group)])
+    rank = np.empty(len(group), np.int64)
+    rank[order] = np.arange(len(group)) - np.repeat(begin, length) + 1
+    return rank
+
+
+def _key(
+    group: Numbers, score: NDArray[np.float32], number: Numbers, numbers: int
+) -> NDArray[np.uint64]:
+    """By group, then the highest score, then the lowest number: as one integer, to sort by.
+
+    An integer is sorted ten times as fast as an order is found in which others would stand. The
+    bits of floats above zero are in the order of the floats.
+    """
+    bits = np.uint64(max(1, numbers).bit_length())
+    key = group.astype(np.uint64) << np.uint64(_SCORE_BITS)
+    key |= _HIGHEST - score.view(np.uint32)
+    key <<= bits
+    key |= number.astype(np.uint64)
+    return key
+
+
+def _unlocked(
+    key: NDArray[np.uint64], numbers: int
+) -> tuple[Numbers, NDArray[np.float32], Numbers]:
+    """The group, score and number that `_key` was made of."""
+    bits = np.uint64(max(1, numbers).bit_length())
+    number = (key & (np.uint64(1) << bits) - np.uint64(1)).astype(np.int64)
+    score = (_HIGHEST - (key >> bits & _HIGHEST)).astype(np.uint32).view(np.float32)
+    return (key >> bits >> np.uint64(_SCORE_BITS)).astype(np.int64), score, number
