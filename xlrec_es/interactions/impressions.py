@@ -32,7 +32,7 @@ class Shown:
 
     What was shown within the window and was not clicked comes after everything else. Beyond the
     window the score of each such item is lowered, and each half-life gives half of the rest back.
-    What was shown several times is lowered as often.
+    What was shown several times is lowered as often. A key needs `read` on the index.
 
     Source of the idea: Lee et al. 2014, "Modeling Impression Discounting in Large-scale Recommender
     Systems" (https://doi.org/10.1145/2623330.2623356).

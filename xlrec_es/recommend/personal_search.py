@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.errors import IndexNotFound, SearchFailed, UnknownItems, UsageError
 from xlrec_es.index.live_index import LiveIndex, check_encoder
+from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import normalize
 from xlrec_es.recommend.answer.explanations import _Held, _held
 from xlrec_es.recommend.answer.query_fusion import rank_query, reasons_of, with_taste
 from xlrec_es.recommend.answer.ranking import Ranking, Searched
-from xlrec_es.recommend.answer.results import choose, details, finish
+from xlrec_es.recommend.answer.results import DIVERSIFIED, choose, finish
 from xlrec_es.recommend.answer.taste import Taste, tastes
 from xlrec_es.recommend.calls import Steps
-from xlrec_es.recommend.options import COLLABORATIVE, DENSE, SEARCH_WEIGHTS
+from xlrec_es.recommend.options import DENSE, SEARCH_WEIGHTS
 from xlrec_es.recommend.ranked import RankingCore, both
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.plan import Known, Plan, make_plan
+from xlrec_es.recommend.request.queries import details_body
 from xlrec_es.recommend.request.text_queries import checked, query_plan
 from xlrec_es.vectors.vector import Vector
 
@@ -175,24 +177,42 @@ class SearchingCore(RankingCore):
         taste = reader.plan if reader.plan is not None and reader.plan.profile.interests else None
         if (taste is not None and found.taste > 0) or self.options.diversity > 0:
             # Taste decides among as many as diversity does: what is far below stays there.
-            read = yield from self._read(found.ranking, searched.plan, query.size)
+            read = yield from self._details(found.ranking, searched.plan, query.size)
             said = {} if taste is None else tastes(taste.profile, read.held)
         ranking = with_taste(found, said)
         vectors = {id_: h.vector for id_, h in read.held.items() if h.vector is not None}
         size = query.size
         chosen = choose(ranking, searched.plan, self.options, size=size, vectors=vectors)
         if missing := [candidate for candidate in chosen if candidate.id not in read.held]:
-            rest = yield from self._read(
+            rest = yield from self._details(
                 replace(ranking, chosen=missing), searched.plan, query.size
             )
             read = _Details([*read.hits, *rest.hits], [*read.lost, *rest.lost])
         return self._finished(query, replace(ranking, chosen=chosen), searched.plan, reader, read)
 
-    def _read(self, ranking: Ranking, plan: Plan, size: int) -> Steps[_Details]:
-        """What the documents hold by which taste, diversity and reasons are computed."""
-        whole = replace(plan, weights={COLLABORATIVE: 1.0, DENSE: 1.0})
-        bodies = details(ranking, whole, replace(self.options, explain=True), size=size)
-        return _Details(*(yield from self._hits_of(plan, bodies)))
+    def _details(self, ranking: Ranking, plan: Plan, size: int) -> Steps[_Details]:
+        """What the documents hold by which taste, diversity and reasons are computed.
+
+        Of the chosen ones; where they are not chosen yet, of all among which that is decided.
+        """
+        wanted = ranking.candidates[: DIVERSIFIED * size]
+        if ranking.chosen is not None:
+            wanted = list(ranking.chosen)
+        title = plan.live.meta.title_field
+        source = dict.fromkeys((*self.options.search.source, *([title] if title else [])))
+        bodies = [
+            details_body(
+                ids,
+                source=tuple(source),
+                indicators=True,
+                vectors=True,
+                binary=plan.live.has_binary_vectors,
+            )
+            for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
+            if ids
+        ]
+        hits, lost = yield from self._hits_of(plan, bodies)
+        return _Details(hits, lost)
 
     def _finished(
         self, query: Query, ranking: Ranking, plan: Plan, reader: _Reader, read: _Details
