@@ -215,7 +215,7 @@ class _Computing:
 
 def _apart(tastes: Tastes, shown: Found) -> tuple[dict[int, str], dict[int, str]]:
     """Users whose lists are searched for, and those who have none, each with the reason."""
-    liked = np.diff(tastes.start)
+    liked = tastes.likes
     searched: dict[int, str] = {}
     for reason, these in (
         (COLD, (liked == 0) & ~tastes.unknown),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
     ID_FIELD,
     INDICATORS_FIELD,
     LANGUAGE_FIELD,
@@ -33,6 +34,7 @@ from xlrec_es.recommend.request.queries import boost_marks, boost_of
 
 _FILTERED = "xlrec: filters"
 _VECTOR = "xlrec: vector"
+_NO_EVIDENCE = (0.0,)
 
 Numbers = NDArray[np.int64]
 
@@ -94,10 +96,12 @@ class IndexArrays:
 
     Attributes:
         live: The index.
-        works: Ids of all its works, sorted.
+        works: Ids of all its works, and of those that only indicators name, sorted.
+        there: Shape (n_works,): which of them have a document.
         tags: Its language tags.
         has_tag: Shape (n_works, n_tags): in which languages each work has documents.
-        titles: By work, of its document with the first id that has one.
+        evidence: Shape (n_works,): on how many users the indicators rest that name it.
+        titles: By work, of its document with the first id; None without one.
         work_of: Number of the work by item, which is a document or a work.
         odd: Items that one work cannot be named for: an id that is two documents' by their
             routings, or a document's and another one's work's; or that lack a vector.
@@ -107,8 +111,10 @@ class IndexArrays:
 
     live: LiveIndex
     works: Sequence[str]
+    there: NDArray[np.bool_]
     tags: Sequence[str]
     has_tag: NDArray[np.bool_]
+    evidence: NDArray[np.float64]
     titles: Sequence[str | None]
     work_of: Mapping[str, int]
     odd: frozenset[str]
@@ -149,7 +155,8 @@ def _body(live: LiveIndex, options: SearchOptions) -> dict[str, Any]:
         "query": {"bool": {"filter": [{"exists": {"field": WORK_FIELD}}], "should": marks}},
         "_source": [*dict.fromkeys((*options.source, *([title] if title else [])))] or False,
         **fields_of_hits(
-            [ID_FIELD, WORK_FIELD, LANGUAGE_FIELD, *(options.caps or {})], [INDICATORS_FIELD]
+            [ID_FIELD, WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD, *(options.caps or {})],
+            [INDICATORS_FIELD],
         ),
     }
 
@@ -168,6 +175,7 @@ class _Reading:
         self._tags: defaultdict[str, int] = defaultdict(itertools.count().__next__)
         self._all: list[tuple[str, int, int]] = []  # id, work, tag of every document
         self._work_titles: dict[int, tuple[str, str | None]] = {}
+        self._evidence: list[float] = []
         self._without_vector: set[int] = set()
         self._ids: list[str] = []
         self._shown: list[int] = []  # place among all
@@ -186,6 +194,7 @@ class _Reading:
         tag, title = fields[LANGUAGE_FIELD][0], title_of(hit, self._live.meta.title_field)
         marks = hit.get("matched_queries", ())
         self._all.append((id_, work, self._tags[tag]))
+        self._evidence.append(fields.get(EVIDENCE_FIELD, _NO_EVIDENCE)[0])
         if _VECTOR not in marks:
             self._without_vector.add(work)
         before = self._work_titles.get(work)
@@ -216,26 +225,31 @@ class _Reading:
     def arrays(self) -> IndexArrays:
         """The arrays, with works numbered in the order of their ids."""
         names = list(self._names)
-        has_document = np.zeros(len(names), bool)
-        has_document[[work for _, work, _ in self._all]] = True
-        by_id = sorted(np.flatnonzero(has_document).tolist(), key=names.__getitem__)
-        place = np.full(len(names), -1, np.int64)
-        place[by_id] = np.arange(len(by_id))
+        by_id = sorted(range(len(names)), key=names.__getitem__)
+        place = np.empty(len(names), np.int64)
+        place[by_id] = np.arange(len(names))
         works = [names[number] for number in by_id]
         work = place[np.array([work for _, work, _ in self._all], np.int64)]
         tag = np.array([tag for _, _, tag in self._all], np.int64)
         has_tag = np.zeros((len(works), len(self._tags)), bool)
         has_tag[work, tag] = True
+        there = np.zeros(len(works), bool)
+        there[work] = True
+        evidence = np.zeros(len(works))
+        np.maximum.at(evidence, work, np.array(self._evidence, float))
         documents = self._documents(place, work, tag)
         indicators = documents.indicators
         stored = Rows(indicators.start, indicators.column, as_stored(indicators.value))
         work_of, odd = self._items(works, work, place)
+        untitled = ("", None)
         return IndexArrays(
             self._live,
             works,
+            there,
             list(self._tags),
             has_tag,
-            [self._work_titles[number][1] for number in by_id],
+            evidence,
+            [self._work_titles.get(number, untitled)[1] for number in by_id],
             work_of,
             odd,
             documents,
@@ -246,10 +260,6 @@ class _Reading:
         lengths = np.array(self._lengths, np.int64)
         column = place[np.concatenate([*self._columns, np.empty(0, np.int32)])]
         value = np.concatenate([*self._weights, np.empty(0, np.float32)])
-        # Of works that the index does not have, nobody's history can tell.
-        known = column >= 0
-        row = np.repeat(np.arange(len(lengths)), lengths)[known]
-        start = np.r_[0, np.cumsum(np.bincount(row, minlength=len(lengths)))]
         order = np.empty(len(self._ids), np.int64)
         order[sorted(range(len(self._ids)), key=self._ids.__getitem__)] = np.arange(len(self._ids))
         shown = np.array(self._shown, np.int64)
@@ -262,7 +272,7 @@ class _Reading:
             self._sources,
             self._values,
             np.array(self._factors) if self._options.boosts else None,
-            Rows(start, column[known], value[known]),
+            Rows(np.r_[0, np.cumsum(lengths)], column, value),
         )
 
     def _items(
@@ -272,7 +282,8 @@ class _Reading:
         lacking = {works[place[number]] for number in self._without_vector}
         work_of = dict(zip((id_ for id_, _, _ in self._all), work.tolist(), strict=True))
         odd = {id_ for id_, many in Counter(id_ for id_, _, _ in self._all).items() if many > 1}
-        for number, name in enumerate(works):
+        for number in np.unique(work).tolist():
+            name = works[number]
             if work_of.get(name, number) != number:
                 odd.add(name)
             work_of[name] = number
