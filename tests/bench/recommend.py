@@ -60,6 +60,7 @@ def catalogue(count: int) -> Iterator[tuple[str, dict[str, object], np.ndarray]]
                 "embedding": [round(x, 5) for x in vector.tolist()],
                 "text": {language: " ".join(f"word{word}" for word in words)},
                 "popularity": float(rng.random()),
+                "evidence": 20.0,
                 "indicators": {
                     f"w{neighbour}": float(rng.random()) + 0.01 for neighbour in neighbours
                 },

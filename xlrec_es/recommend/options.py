@@ -233,8 +233,10 @@ COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
 """For a user who is not known to like anything."""
 
 
+CASCADE = "cascade"
 WEIGHTED = "weighted"
 RECIPROCAL_RANK = "rrf"
+FUSIONS = (CASCADE, WEIGHTED, RECIPROCAL_RANK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,9 @@ class Options:
         push: See `profile.build_profile`.
         weights: Fusion weight by retriever; None for the index's own, else `WEIGHTS`. A retriever
             of weight 0, or without a weight, is not searched.
-        fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
+        fusion: `cascade` (see `cascade.cascaded`), `weighted` (see `fusion.fuse`) or `rrf` (see
+            `fusion.reciprocal_rank`). None is the index's own, else `cascade` where the index has
+            indicators, unless weights are given or Elasticsearch fuses.
         rank_constant: For `rrf`.
         mix: How languages share the list: `auto`, `equal`, or a part by language, see
             `reranking.share_out`. None is `auto`, and `equal` with `server_side`.
@@ -266,7 +270,7 @@ class Options:
     max_interests: int | None = None
     push: float = PUSH
     weights: Mapping[str, float] | None = None
-    fusion: str = WEIGHTED
+    fusion: str | None = None
     rank_constant: int = 60
     mix: str | Mapping[str, float] | None = None
     exclude: tuple[str, ...] = ()
@@ -284,8 +288,8 @@ class Options:
         _check(0 <= self.diversity <= 1, f"diversity is {self.diversity}; use 0 to 1")
         _check(self.rank_constant > 0, f"rank_constant is {self.rank_constant}; use 1 or more")
         _check(
-            self.fusion in (WEIGHTED, RECIPROCAL_RANK),
-            f"fusion is {self.fusion!r}; use {WEIGHTED} or {RECIPROCAL_RANK}",
+            self.fusion is None or self.fusion in FUSIONS,
+            f"fusion is {self.fusion!r}; use one of {', '.join(FUSIONS)}",
         )
         if self.mix is None or isinstance(self.mix, str):
             _check(
@@ -308,6 +312,16 @@ class Options:
                 self.mix != AUTO and not self.search.boosts,
                 "server_side gives no scores that languages could be compared by, nor any that "
                 "boosts could multiply: leave out mix 'auto' and boosts, or server_side",
+            )
+            _check(
+                self.fusion != CASCADE,
+                f"server_side adds up all retrievers, so fusion cannot be {CASCADE}: leave out one",
+            )
+        if self.fusion == CASCADE and self.weights is not None:
+            _check(
+                self.weights.get(COLLABORATIVE, 0) > 0,
+                f"fusion {CASCADE} begins with the {COLLABORATIVE} retriever, which has no weight "
+                f"here: give it one, or use {WEIGHTED}",
             )
 
     @property

@@ -24,7 +24,8 @@ from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.answer.ranking import Searched
-from xlrec_es.recommend.flow import MSEARCH, Call, Core, Outcome, Steps, advance
+from xlrec_es.recommend.calls import MSEARCH, Call, Outcome, Steps, advance
+from xlrec_es.recommend.flow import Core
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import Recommendations

@@ -28,8 +28,7 @@ from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import (
     AUTO,
     EQUAL,
-    RECIPROCAL_RANK,
-    WEIGHTED,
+    FUSIONS,
     Options,
     SearchOptions,
 )
@@ -78,10 +77,10 @@ def how_options(command: F) -> F:
     )
     @ranking_option(
         "--fusion",
-        type=click.Choice([WEIGHTED, RECIPROCAL_RANK]),
-        default=WEIGHTED,
-        show_default=True,
-        help="What is added up of the retrievers: normalized scores, or reciprocal ranks (RRF).",
+        type=click.Choice(FUSIONS),
+        help="How retrievers become one list: learned associations first and texts for what they "
+        "leave open (cascade), a sum of normalized scores (weighted) or of reciprocal ranks (rrf).",
+        show_default="the index's own, else cascade if associations were learned",
     )
     @ranking_option(
         "--diversity",
@@ -158,7 +157,7 @@ def how_options(command: F) -> F:
         mix: str | None,
         excluded: tuple[str, ...],
         weights: tuple[str, ...],
-        fusion: str,
+        fusion: str | None,
         diversity: float,
         filters: tuple[str, ...],
         caps: tuple[str, ...],

@@ -11,11 +11,23 @@ from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.fields import LANGUAGE_FIELD
 from xlrec_es.index.hits import id_of, work_of
 from xlrec_es.recommend.answer import fusion
-from xlrec_es.recommend.options import AUTO, DENSE, LEXICAL, RECIPROCAL_RANK, Options
+from xlrec_es.recommend.answer.cascade import cascaded
+from xlrec_es.recommend.options import (
+    AUTO,
+    CASCADE,
+    COLLABORATIVE,
+    DENSE,
+    LEXICAL,
+    RECIPROCAL_RANK,
+    Options,
+)
 from xlrec_es.recommend.request import server_fusion
 from xlrec_es.recommend.request.plan import Plan
-from xlrec_es.recommend.request.queries import boost_of, score_of
+from xlrec_es.recommend.request.queries import SearchRequest, boost_of, score_of
 from xlrec_es.recommend.request.server_fusion import FUSED
+
+Lists = Mapping[tuple[str, str], Sequence[fusion.Scored]]
+"""What retrievers found, best first, by language and retriever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,16 @@ class Searched:
 
     plan: Plan
     answers: Sequence[Answer]
+
+    def answers_to(self, requests: Sequence[SearchRequest]) -> dict[int, Answer]:
+        """The answers that are there to some searches, by the number of the search."""
+        known = [*zip(self.plan.requests, self.answers, strict=False)]
+        return {
+            number: answer
+            for number, request in enumerate(requests)
+            for sent, answer in known
+            if sent == request
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +80,14 @@ class Ranking:
         return self.tags.get(candidate.id, candidate.language)
 
 
-def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
+def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int = 10) -> Ranking:
     """Fuse the answers.
 
     Args:
         plan: What was asked.
         answers: One for each of `plan.requests`.
         options: How.
+        size: Of the list that is shown, of which a cascade gives texts a part.
 
     Raises:
         SearchFailed: Every search failed.
@@ -75,16 +98,23 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     lists = _retriever_lists(plan, usable)
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
+    works = {document: work_of(hit) for document, hit in hits.items()}
 
-    def fuse(some: Mapping[tuple[str, str], Sequence[fusion.Scored]]) -> list[fusion.Fused]:
-        if options.fusion == RECIPROCAL_RANK:
-            fused = fusion.reciprocal_rank(
+    def mix(some: Lists) -> list[fusion.Fused]:
+        if plan.fusion == RECIPROCAL_RANK:
+            return fusion.reciprocal_rank(
                 some, plan.weights, comparable=comparable, rank_constant=options.rank_constant
             )
+        return fusion.fuse(some, plan.weights, comparable=comparable, levelled=frozenset({DENSE}))
+
+    def fuse(some: Lists) -> list[fusion.Fused]:
+        learned = {language: found for (language, by), found in some.items() if by == COLLABORATIVE}
+        if plan.fusion == CASCADE and learned:
+            others = {key: found for key, found in some.items() if key[1] != COLLABORATIVE}
+            share = plan.profile.text_share
+            fused = cascaded(learned, mix(others), works, share=share, size=size)
         else:
-            fused = fusion.fuse(
-                some, plan.weights, comparable=comparable, levelled=frozenset({DENSE})
-            )
+            fused = mix(some)
         if not options.search.boosts:
             return fused
         factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}
@@ -107,7 +137,6 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     # compared.
     by_score = options.division == AUTO
     fair = fuse(alike) if by_score and len(alike) < len(lists) else candidates
-    works = {document: work_of(hit) for document, hit in hits.items()}
     return Ranking(
         candidates, fair, hits, works, (*plan.degraded, *degraded), tags=_tags(plan, usable)
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
     ID_FIELD,
     INDICATORS_FIELD,
     LANGUAGE_FIELD,
@@ -368,7 +369,9 @@ def history_body(
         },
         "size": size,
         "_source": [title] if title else False,
-        **fields_of_hits([WORK_FIELD, LANGUAGE_FIELD], [VECTOR_FIELD] * vectors, binary=binary),
+        **fields_of_hits(
+            [WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD], [VECTOR_FIELD] * vectors, binary=binary
+        ),
         "track_total_hits": False,
     }
 
