@@ -12,14 +12,7 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import (
-    LANGUAGES,
-    TOPICS,
-    WORKS_PER_TOPIC,
-    document,
-    write_catalogue,
-    write_likes,
-)
+from catalogue import LANGUAGES, TOPICS, WORKS_PER_TOPIC, document, write_catalogue, write_likes
 from fault_proxy import DROPPED_AFTER, fault_proxy
 from ingest.cli.main import main as xlrec_ingest
 from xlrec_es import Connection, History, Recommender, connect
@@ -58,7 +51,7 @@ def likes(tmp_path: Path) -> Path:
 
 
 def invoke(program: Any, *arguments: object) -> str:  # noqa: ANN401 - a click command
-    done = CliRunner().invoke(program, [str(argument) for argument in arguments])
+    done = CliRunner().invoke(program, list(map(str, arguments)))
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -92,10 +85,8 @@ def test_lists_are_those_of_the_recommender(
                     recommender = Recommender(es_each, index_name, options=how)
                     result = recommender.recommend(history_of(case), languages=within, size=size)
                     served = tuple((item.work, item.language) for item in result.items)
-                    again = scores.narrowed(within).ranked(
-                        Fusion(weights, fusion), mix=mix, size=size
-                    )
-                    assert again == served, (size, pool, weights, fusion)
+                    it = Fusion(weights, fusion)
+                    assert scores.narrowed(within).ranked(it, mix=mix, size=size) == served, it
                     compared += len(served)
                     assert not {*case.history, *case.seen} & {work for work, _ in served}
     assert compared > 300

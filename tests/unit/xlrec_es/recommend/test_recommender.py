@@ -8,7 +8,7 @@ import pytest
 
 from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
 
-WITHOUT_ASYNC = {"search_many", "url"}
+WITHOUT_ASYNC = {"export", "search_many", "url"}
 """For evaluation and the command line, which wait for each answer."""
 
 
