@@ -299,11 +299,12 @@ def _groups(file: Path, users: int) -> Iterator[tuple[int, str, NDArray[np.void]
         for line in lines:
             ids.update(orjson.loads(line))
     names = [ids[key] for key in hashes[begin[by_first]].tolist()]
-    places = np.concatenate([order[begin[n] : begin[n] + length[n]] for n in by_first])
-    rows[places].tofile(file)
-    np.stack([first[by_first], length[by_first]], axis=1).tofile(_index(file))
+    begin, length, first = begin[by_first], length[by_first], first[by_first]
+    ahead = np.repeat(begin - (np.cumsum(length) - length), length)
+    rows[order[ahead + np.arange(len(rows))]].tofile(file)
+    np.stack([first, length], axis=1).tofile(_index(file))
     _ids(file).write_bytes(b"".join(orjson.dumps(name) + b"\n" for name in names))
-    del rows, order, hashes, begin, length, first, by_first, ids, names, places
+    del rows, order, hashes, begin, length, first, by_first, ahead, ids, names
     with file.open("rb") as data, _ids(file).open("rb") as lines, _index(file).open("rb") as index:
         while len(some := np.fromfile(index, np.int64, 2 * users).reshape(-1, 2)):
             ends = np.cumsum(some[:, 1])

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
 
 from xlrec_es.errors import UnknownItems, XlrecError
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions.by_user import Histories, InteractionFile, UserGroups
 from xlrec_es.interactions.history import History
-from xlrec_es.recommend.export.index_arrays import read_arrays
+from xlrec_es.recommend.answer.cascade import text_places
+from xlrec_es.recommend.export.index_arrays import Numbers, read_arrays
 from xlrec_es.recommend.export.list_rows import Columns, ListRows, rows_of
 from xlrec_es.recommend.export.lists import Found, ListMaker, Targets
 from xlrec_es.recommend.export.reasons import Explainer
 from xlrec_es.recommend.export.tastes import TasteReader, Tastes
 from xlrec_es.recommend.export.writer import list_writer
-from xlrec_es.recommend.options import COLLABORATIVE, MAX_CLAUSES, WEIGHTS, Options
+from xlrec_es.recommend.options import CASCADE, COLLABORATIVE, MAX_CLAUSES, WEIGHTS, Options
 from xlrec_es.recommend.recommendations import Recommendations
-from xlrec_es.recommend.request.plan import allowed_tags, target_tags
-from xlrec_es.recommend.request.profile import Profile
+from xlrec_es.recommend.request.plan import allowed_tags, fusion_of, target_tags
+from xlrec_es.recommend.request.profile import Profile, text_share
 
 USERS = 256
 """Whose lists are made at once."""
@@ -85,6 +87,8 @@ class Wanted:
 
 NOBODY = "none of the items is in the index"
 EMPTY = "nothing was found"
+FEW = "too few candidates without the texts"
+TEXTS = "a history that few users' interactions rest on"
 ODD = "an item that is stored in an unusual way"
 COLD = "nothing that is liked"
 LONG = "more items than one query takes"
@@ -137,7 +141,10 @@ def export(
 def why_searched(live: LiveIndex, options: Options) -> str | None:
     """Why all lists are searched for, where numpy cannot give what is served; else None."""
     weights = options.weights or live.meta.weights or WEIGHTS
-    if {retriever for retriever, weight in weights.items() if weight > 0} != {COLLABORATIVE}:
+    if fusion_of(live, options) == CASCADE:
+        if not weights.get(COLLABORATIVE, 0) > 0:
+            return "retrievers that Elasticsearch alone has"
+    elif {retriever for retriever, weight in weights.items() if weight > 0} != {COLLABORATIVE}:
         return "retrievers that Elasticsearch alone has"
     search = options.search
     for reason, given in (
@@ -188,9 +195,12 @@ class _Computing:
         if wanted.languages is not None:
             named = target_tags(wanted.languages, live, _WHOEVER, options)
             tags = tuple(tag for some in named.values() for tag in some)
+        options = replace(options, fusion=fusion_of(live, options))
+        self._cascade = options.fusion == CASCADE
+        self._size = wanted.size
         arrays = read_arrays(client, live, options.search, tags)
         search = options.search.deep_enough(wanted.size, live.limits)
-        self._tastes = TasteReader(arrays, items, options.rules)
+        self._tastes = TasteReader(arrays, items, options.rules, gone_too=self._cascade)
         self._targets = Targets(arrays, options, wanted.languages)
         self._maker = ListMaker(
             arrays, options, self._targets, size=wanted.size, candidates=search.candidates
@@ -210,20 +220,36 @@ class _Computing:
             mine = shown.at(np.arange(first, last))
             return self._columns.rows(histories.users, mine, reasons.part(first, last))
 
-        return _Lists(rows, *_apart(tastes, shown), int(tastes.missing.sum()))
+        searched, without = _apart(tastes, shown, self._left_open(tastes, shown, target))
+        return _Lists(rows, searched, without, int(tastes.missing.sum()))
+
+    def _left_open(
+        self, tastes: Tastes, shown: Found, target: Numbers
+    ) -> dict[str, NDArray[np.bool_]]:
+        """For whom a cascade asks the texts, too, by reason; see `results.ranked_first`."""
+        if not self._cascade:
+            return {}
+        shares = text_share(tastes.evidence).tolist()
+        return {
+            FEW: self._maker.too_few(shown, target),
+            TEXTS: np.array([bool(text_places(share, self._size)) for share in shares], bool),
+        }
 
 
-def _apart(tastes: Tastes, shown: Found) -> tuple[dict[int, str], dict[int, str]]:
+def _apart(
+    tastes: Tastes, shown: Found, left_open: Mapping[str, NDArray[np.bool_]]
+) -> tuple[dict[int, str], dict[int, str]]:
     """Users whose lists are searched for, and those who have none, each with the reason."""
-    liked = np.diff(tastes.start)
     searched: dict[int, str] = {}
-    for reason, these in (
-        (COLD, (liked == 0) & ~tastes.unknown),
-        (LONG, liked > MAX_CLAUSES),
-        (ODD, tastes.odd),
-    ):
-        searched.update(dict.fromkeys(np.flatnonzero(these).tolist(), reason))
-    empty = np.bincount(shown.user, minlength=len(liked)) == 0
+    for reason, these in {
+        **left_open,
+        COLD: tastes.likes == 0,
+        LONG: tastes.likes > MAX_CLAUSES,
+        ODD: tastes.odd,
+    }.items():
+        known = these & (tastes.odd | ~tastes.unknown)
+        searched.update(dict.fromkeys(np.flatnonzero(known).tolist(), reason))
+    empty = np.bincount(shown.user, minlength=len(tastes.likes)) == 0
     without = {
         number: NOBODY if tastes.unknown[number] else EMPTY
         for number in np.flatnonzero(empty).tolist()

@@ -1,7 +1,7 @@
 """An index as arrays: what lists are computed from, read once.
 
-What decides which documents may be shown is Elasticsearch's: it says of each document which filters
-and boosts it matches, in the same scan that reads it.
+What decides which documents may be shown is Elasticsearch's: it is asked once for those that match
+the filters, and says of each which boosts it matches.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
     ID_FIELD,
     INDICATORS_FIELD,
     LANGUAGE_FIELD,
-    VECTOR_FIELD,
     WORK_FIELD,
+    in_language,
 )
 from xlrec_es.index.hits import fields_of_hits, title_of, work_of
 from xlrec_es.index.indicators import as_stored, read_indicators
@@ -31,8 +32,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.recommend.options import SearchOptions
 from xlrec_es.recommend.request.queries import boost_marks, boost_of
 
-_FILTERED = "xlrec: filters"
-_VECTOR = "xlrec: vector"
+_NO_EVIDENCE = (0.0,)
 
 Numbers = NDArray[np.int64]
 
@@ -94,21 +94,25 @@ class IndexArrays:
 
     Attributes:
         live: The index.
-        works: Ids of all its works, sorted.
+        works: Ids of all its works, and of those that only indicators name, sorted.
+        there: Shape (n_works,): which of them have a document.
         tags: Its language tags.
         has_tag: Shape (n_works, n_tags): in which languages each work has documents.
-        titles: By work, of its document with the first id that has one.
+        evidence: Shape (n_works,): on how many users the indicators rest that name it.
+        titles: By work, of its document with the first id; None without one.
         work_of: Number of the work by item, which is a document or a work.
         odd: Items that one work cannot be named for: an id that is two documents' by their
-            routings, or a document's and another one's work's; or that lack a vector.
+            routings, or a document's and another one's work's.
         documents: Those that may be shown.
         spoken_for: By work, which documents it speaks for, and how much as Elasticsearch has it.
     """
 
     live: LiveIndex
     works: Sequence[str]
+    there: NDArray[np.bool_]
     tags: Sequence[str]
     has_tag: NDArray[np.bool_]
+    evidence: NDArray[np.float64]
     titles: Sequence[str | None]
     work_of: Mapping[str, int]
     odd: frozenset[str]
@@ -131,44 +135,47 @@ def read_arrays(
         SearchFailed: A part of the index does not answer.
         ClusterError: The cluster does not answer, or refuses.
     """
-    reading = _Reading(live, options, frozenset(tags))
-    for hits in scan.pages(client, live.searched, _body(live, options)):
+    reading = _Reading(live, options)
+    shown = {"bool": {"filter": [in_language(list(tags)), *options.filters]}}
+    for hits in scan.pages(client, live.searched, _body(live, options, shown)):
+        for hit in hits:
+            reading.show(hit)
+    # The others are read for histories alone: without indicators, which cost most.
+    others = {"bool": {"must_not": [shown]}}
+    for hits in scan.pages(client, live.searched, _body(live, None, others)):
         for hit in hits:
             reading.add(hit)
     return reading.arrays()
 
 
-def _body(live: LiveIndex, options: SearchOptions) -> dict[str, Any]:
-    title = live.meta.title_field
-    marks = [
-        _marked(_VECTOR, {"exists": {"field": VECTOR_FIELD}}),
-        *([_marked(_FILTERED, {"bool": {"filter": [*options.filters]}})] * bool(options.filters)),
-        *boost_marks(options),
-    ]
+def _body(
+    live: LiveIndex, options: SearchOptions | None, query: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The search for documents: with all that lists need, or without options that histories do."""
+    title = [live.meta.title_field] if live.meta.title_field else []
+    columns = [WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD]
+    ours = {"filter": [{"exists": {"field": WORK_FIELD}}, query]}
+    if options is None:
+        return {"query": {"bool": ours}, "_source": title or False, **fields_of_hits(columns)}
+    marks = boost_marks(options)
     return {
-        "query": {"bool": {"filter": [{"exists": {"field": WORK_FIELD}}], "should": marks}},
-        "_source": [*dict.fromkeys((*options.source, *([title] if title else [])))] or False,
-        **fields_of_hits(
-            [ID_FIELD, WORK_FIELD, LANGUAGE_FIELD, *(options.caps or {})], [INDICATORS_FIELD]
-        ),
+        "query": {"bool": {**ours, **({"should": marks} if marks else {})}},
+        "_source": [*dict.fromkeys((*options.source, *title))] or False,
+        **fields_of_hits([ID_FIELD, *columns, *(options.caps or {})], [INDICATORS_FIELD]),
     }
-
-
-def _marked(name: str, query: Mapping[str, Any]) -> dict[str, Any]:
-    return {"constant_score": {"filter": query, "boost": 0, "_name": name}}
 
 
 class _Reading:
     """What is kept of hits while they come."""
 
-    def __init__(self, live: LiveIndex, options: SearchOptions, wanted: frozenset[str]) -> None:
-        self._live, self._options, self._wanted = live, options, wanted
+    def __init__(self, live: LiveIndex, options: SearchOptions) -> None:
+        self._live, self._options = live, options
         # Texts as numbers, in the order in which they come.
         self._names: defaultdict[str, int] = defaultdict(itertools.count().__next__)
         self._tags: defaultdict[str, int] = defaultdict(itertools.count().__next__)
         self._all: list[tuple[str, int, int]] = []  # id, work, tag of every document
         self._work_titles: dict[int, tuple[str, str | None]] = {}
-        self._without_vector: set[int] = set()
+        self._evidence: list[float] = []
         self._ids: list[str] = []
         self._shown: list[int] = []  # place among all
         self._titles: list[str | None] = []
@@ -179,30 +186,27 @@ class _Reading:
         self._columns: list[NDArray[np.int32]] = []
         self._weights: list[NDArray[np.float32]] = []
 
-    def add(self, hit: Answer) -> None:
-        """Take a document."""
-        fields, source = hit["fields"], hit.get("_source", {})
+    def add(self, hit: Answer) -> str | None:
+        """Take a document that histories may have; its title."""
+        fields = hit["fields"]
         id_, work = hit["_id"], self._names[work_of(hit)]
-        tag, title = fields[LANGUAGE_FIELD][0], title_of(hit, self._live.meta.title_field)
-        marks = hit.get("matched_queries", ())
-        self._all.append((id_, work, self._tags[tag]))
-        if _VECTOR not in marks:
-            self._without_vector.add(work)
+        title = title_of(hit, self._live.meta.title_field)
+        self._all.append((id_, work, self._tags[fields[LANGUAGE_FIELD][0]]))
+        self._evidence.append(fields.get(EVIDENCE_FIELD, _NO_EVIDENCE)[0])
         before = self._work_titles.get(work)
         if before is None or id_ < before[0]:
             self._work_titles[work] = (id_, title)
-        if tag in self._wanted and (_FILTERED in marks or not self._options.filters):
-            self._show(hit, fields, source, title)
+        return title
 
-    def _show(
-        self, hit: Answer, fields: Answer, source: Mapping[str, Any], title: str | None
-    ) -> None:
+    def show(self, hit: Answer) -> None:
+        """Take a document that may be shown, too."""
+        title, fields = self.add(hit), hit["fields"]
         id_ = fields.get(ID_FIELD, [hit["_id"]])[0]
         self._shown.append(len(self._all) - 1)
         self._ids.append(id_)
         self._titles.append(title)
         if self._options.source:
-            self._sources.append(source)
+            self._sources.append(hit.get("_source", {}))
         for name, values in self._values.items():
             values[id_] = fields.get(name, ())
         if self._options.boosts:
@@ -216,26 +220,31 @@ class _Reading:
     def arrays(self) -> IndexArrays:
         """The arrays, with works numbered in the order of their ids."""
         names = list(self._names)
-        has_document = np.zeros(len(names), bool)
-        has_document[[work for _, work, _ in self._all]] = True
-        by_id = sorted(np.flatnonzero(has_document).tolist(), key=names.__getitem__)
-        place = np.full(len(names), -1, np.int64)
-        place[by_id] = np.arange(len(by_id))
+        by_id = sorted(range(len(names)), key=names.__getitem__)
+        place = np.empty(len(names), np.int64)
+        place[by_id] = np.arange(len(names))
         works = [names[number] for number in by_id]
         work = place[np.array([work for _, work, _ in self._all], np.int64)]
         tag = np.array([tag for _, _, tag in self._all], np.int64)
         has_tag = np.zeros((len(works), len(self._tags)), bool)
         has_tag[work, tag] = True
+        there = np.zeros(len(works), bool)
+        there[work] = True
+        evidence = np.zeros(len(works))
+        np.maximum.at(evidence, work, np.array(self._evidence, float))
         documents = self._documents(place, work, tag)
         indicators = documents.indicators
         stored = Rows(indicators.start, indicators.column, as_stored(indicators.value))
-        work_of, odd = self._items(works, work, place)
+        work_of, odd = self._items(works, work)
+        untitled = ("", None)
         return IndexArrays(
             self._live,
             works,
+            there,
             list(self._tags),
             has_tag,
-            [self._work_titles[number][1] for number in by_id],
+            evidence,
+            [self._work_titles.get(number, untitled)[1] for number in by_id],
             work_of,
             odd,
             documents,
@@ -246,10 +255,6 @@ class _Reading:
         lengths = np.array(self._lengths, np.int64)
         column = place[np.concatenate([*self._columns, np.empty(0, np.int32)])]
         value = np.concatenate([*self._weights, np.empty(0, np.float32)])
-        # Of works that the index does not have, nobody's history can tell.
-        known = column >= 0
-        row = np.repeat(np.arange(len(lengths)), lengths)[known]
-        start = np.r_[0, np.cumsum(np.bincount(row, minlength=len(lengths)))]
         order = np.empty(len(self._ids), np.int64)
         order[sorted(range(len(self._ids)), key=self._ids.__getitem__)] = np.arange(len(self._ids))
         shown = np.array(self._shown, np.int64)
@@ -262,21 +267,18 @@ class _Reading:
             self._sources,
             self._values,
             np.array(self._factors) if self._options.boosts else None,
-            Rows(start, column[known], value[known]),
+            Rows(np.r_[0, np.cumsum(lengths)], column, value),
         )
 
-    def _items(
-        self, works: Sequence[str], work: Numbers, place: Numbers
-    ) -> tuple[dict[str, int], frozenset[str]]:
+    def _items(self, works: Sequence[str], work: Numbers) -> tuple[dict[str, int], frozenset[str]]:
         """The work by item, and the odd items."""
-        lacking = {works[place[number]] for number in self._without_vector}
         work_of = dict(zip((id_ for id_, _, _ in self._all), work.tolist(), strict=True))
         odd = {id_ for id_, many in Counter(id_ for id_, _, _ in self._all).items() if many > 1}
-        for number, name in enumerate(works):
+        for number in np.unique(work).tolist():
+            name = works[number]
             if work_of.get(name, number) != number:
                 odd.add(name)
             work_of[name] = number
-        odd.update(item for item, number in work_of.items() if works[number] in lacking)
         return work_of, frozenset(odd)
 
 

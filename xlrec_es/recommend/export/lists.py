@@ -17,7 +17,7 @@ from xlrec_es.recommend.answer import reranking
 from xlrec_es.recommend.answer.fusion import Fused
 from xlrec_es.recommend.export.index_arrays import IndexArrays, Numbers, places_in
 from xlrec_es.recommend.export.tastes import Tastes
-from xlrec_es.recommend.options import AUTO, RECIPROCAL_RANK, Options
+from xlrec_es.recommend.options import AUTO, CASCADE, RECIPROCAL_RANK, Options
 from xlrec_es.recommend.request.plan import target_tags
 from xlrec_es.recommend.request.profile import Profile
 
@@ -124,7 +124,7 @@ class ListMaker:
 
     Args:
         arrays: The index.
-        options: How.
+        options: How; `fusion` is one of `options.FUSIONS`.
         targets: Of the users.
         size: Places of a list.
         candidates: Of each search.
@@ -144,7 +144,6 @@ class ListMaker:
         documents = len(arrays.documents.ids)
         self._block = max(1, min(64, _CELLS // max(1, documents)))
         self._sums = np.zeros(self._block * documents)
-        self._last = np.zeros(self._block * documents, np.int32)
         self._seen = np.zeros(self._block * len(arrays.works), bool)
         ids = arrays.documents.ids
         self._by_id = np.empty(documents, np.int64)
@@ -196,6 +195,28 @@ class ListMaker:
             places += [candidates.place[candidate.id] for candidate in shown]
         return found.at(np.array(places, np.int64))
 
+    def too_few(self, shown: Found, target: Numbers) -> NDArray[np.bool_]:
+        """Whose lists are not full, or lack places of a language that were meant for it.
+
+        Args:
+            shown: See `chosen`.
+            target: As for `candidates`.
+        """
+        users, division = len(target), self._options.division
+        few = np.bincount(shown.user, minlength=users) < self._size
+        if division == AUTO:
+            return few
+        kinds = max(map(len, self._targets.names))
+        slots = np.zeros((len(self._targets.names), kinds), np.int64)
+        for kind, names in enumerate(self._targets.names):
+            shares = reranking.share_out(names, division, self._size)
+            slots[kind, : len(names)] = [shares.get(name, 0) for name in names]
+            few |= (target == kind) & (sum(shares.values()) > slots[kind].sum())
+        cells = shown.user * kinds + shown.language
+        filled = np.bincount(cells, minlength=users * kinds).reshape(users, kinds)
+        lacking: NDArray[np.bool_] = few | (filled < slots[target]).any(axis=1)
+        return lacking
+
     def _first_of_each_work(self, found: Found) -> Numbers:
         """Where `select` ends up if languages share by score alone and nothing else counts."""
         work = found.user * len(self._arrays.works) + self._arrays.documents.work[found.document]
@@ -217,19 +238,16 @@ class ListMaker:
         many = spoken.start[liked + 1] - spoken.start[liked]
         entry = places_in(spoken.start[liked], many)
         count = len(documents.ids)
+        document = spoken.column.take(entry)
         cell = np.repeat(owner * count, many)
-        cell += spoken.column[entry]
-        said = np.repeat(tastes.part[pairs].astype(np.float32), many) * spoken.value[entry]
+        cell += document
+        said = np.repeat(tastes.part[pairs].astype(np.float32), many)
+        said *= spoken.value.take(entry)
         np.add.at(self._sums, cell, said.astype(np.float64))
-        # Each document once: where it was written last.
-        number = np.arange(len(cell), dtype=np.int32)
-        self._last[cell] = number
-        once = np.flatnonzero(self._last[cell] == number)
-        cell = cell[once]
-        score = self._sums[cell].astype(np.float32)
+        # A document is there once for each work that speaks for it, until `_best` has sorted them.
+        score = self._sums.take(cell).astype(np.float32)
         self._sums[cell] = 0.0
-        user = np.repeat(owner, many)[once]
-        document = cell - user * count
+        user = np.repeat(owner, many)
         works = len(self._arrays.works)
         mine = slice(*np.searchsorted(tastes.seen_user, (first, end)))
         known = (tastes.seen_user[mine] - first) * works + tastes.seen[mine]
@@ -247,6 +265,8 @@ class ListMaker:
     ) -> tuple[Numbers, Numbers, NDArray[np.float32]]:
         """As many of each user and language as a search gives; equal scores in the index's order.
 
+        Each document counts once, however often it is there.
+
         Args:
             group: Shape (n,): number of user and language.
             document: Shape (n,).
@@ -254,6 +274,7 @@ class ListMaker:
         """
         key = _key(group, score, document, len(self._arrays.documents.ids))
         key.sort()
+        key = key[np.r_[True, key[1:] != key[:-1]][: len(key)]]
         group, score, document = _unlocked(key, len(self._arrays.documents.ids))
         begin = np.flatnonzero(np.r_[True, group[1:] != group[:-1]][: len(group)])
         length = np.diff(np.r_[begin, len(group)])
@@ -288,7 +309,7 @@ class ListMaker:
     def _values(
         self, user: Numbers, rank: Numbers, said: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """See `fusion.fuse` and `fusion.reciprocal_rank`."""
+        """See `cascade.cascaded`, `fusion.fuse` and `fusion.reciprocal_rank`."""
         if self._options.fusion == RECIPROCAL_RANK:
             constant = self._options.rank_constant
             return (constant + 1) / (constant + rank)
@@ -296,7 +317,11 @@ class ListMaker:
             return said
         begin = np.flatnonzero(np.r_[True, user[1:] != user[:-1]])
         which = np.cumsum(np.r_[False, user[1:] != user[:-1]])
-        low, high = np.minimum.reduceat(said, begin), np.maximum.reduceat(said, begin)
+        high = np.maximum.reduceat(said, begin)
+        if self._options.fusion == CASCADE:
+            parts: NDArray[np.float64] = said / high[which]
+            return parts
+        low = np.minimum.reduceat(said, begin)
         width = high - low
         alike = width <= 0
         low, width = np.where(alike, low - 1.0, low), np.where(alike, 1.0, width)

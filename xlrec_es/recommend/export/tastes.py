@@ -26,11 +26,13 @@ class Tastes:
 
     Attributes:
         start: Shape (n + 1,): where each user's liked works begin and end.
-        liked: Shape (m,): numbers of works, in order.
-        part: Shape (m,): what each weighs; a user's add up to 1.
-        seen_user: Shape (s,): numbers of users.
+        liked: Shape (m,): numbers of works, in order; of those that the arrays have.
+        part: Shape (m,): what each weighs; a user's add up to 1 if the arrays have all.
+        likes: Shape (n,): how many works each user likes.
+        evidence: Shape (n,): on how many users the indicators of these rest, added up.
+        seen_user: Shape (s,): numbers of users, in order.
         seen: Shape (s,): numbers of works that they know, liked or not.
-        unknown: Shape (n,): whether the index has nothing of what is there of the user.
+        unknown: Shape (n,): whether there are items, of which the index has none.
         missing: Shape (n,): how many of each one's items the index does not have.
         odd: Shape (n,): whether an item is there that arrays cannot tell of.
     """
@@ -38,6 +40,8 @@ class Tastes:
     start: Numbers
     liked: Numbers
     part: NDArray[np.float64]
+    likes: Numbers
+    evidence: NDArray[np.float64]
     seen_user: Numbers
     seen: Numbers
     unknown: NDArray[np.bool_]
@@ -52,13 +56,30 @@ class TasteReader:
         arrays: The index.
         items: Ids of the file's items by number.
         rules: What each interaction weighs.
+        gone_too: Whether an item that is not in the index counts as a work of this name, which may
+            stand in indicators still.
     """
 
-    def __init__(self, arrays: IndexArrays, items: tuple[str, ...], rules: WeightRules) -> None:
-        self._rules = rules
-        self._works = len(arrays.works)
-        find: Mapping[str, int] = arrays.work_of
-        self._work = np.array([find.get(item, -1) for item in items], np.int64)
+    def __init__(
+        self,
+        arrays: IndexArrays,
+        items: tuple[str, ...],
+        rules: WeightRules,
+        *,
+        gone_too: bool = False,
+    ) -> None:
+        self._arrays, self._rules, self._gone_too = arrays, rules, gone_too
+        known: Mapping[str, int] = arrays.work_of
+        named = {name: n for n, name in enumerate(arrays.works) if not arrays.there[n]}
+        self._there = np.array([item in known for item in items], bool)
+        # What nothing names has a number beyond those of the works.
+        self._work = np.array(
+            [
+                known.get(item, named.get(item, len(arrays.works) + number))
+                for number, item in enumerate(items)
+            ],
+            np.int64,
+        )
         self._odd = np.array([item in arrays.odd for item in items], bool)
         order = sorted(range(len(items)), key=items.__getitem__)
         self._order = np.empty(len(items), np.int64)  # in which weights that are equal come
@@ -67,27 +88,35 @@ class TasteReader:
     def tastes(self, histories: Histories) -> Tastes:
         """What these users like."""
         user, item, weight = self._weighed(histories)
-        work, n = self._work[item], len(histories)
-        there = work >= 0
+        n, works = len(histories), len(self._arrays.works)
+        there = self._there[item]
         missing = np.bincount(user[~there], minlength=n)
         odd = np.bincount(user[self._odd[item]], minlength=n) > 0
-        many = np.bincount(user, minlength=n)
+        unknown = (missing > 0) & (missing == np.bincount(user, minlength=n))
+        if not self._gone_too:
+            user, item, weight = user[there], item[there], weight[there]
         # What is said of a work and of its documents adds up.
-        key = user[there] * self._works + work[there]
-        pairs, which = np.unique(key, return_inverse=True)
-        total = np.bincount(which, weights=weight[there], minlength=len(pairs))
+        numbers = works + len(self._work)
+        pairs, which = np.unique(user * numbers + self._work[item], return_inverse=True)
+        total = np.bincount(which, weights=weight, minlength=len(pairs)).astype(np.float64)
+        owner, seen = np.divmod(pairs, numbers)
         positive = total > 0
-        owner, seen = np.divmod(pairs, self._works)
-        liker = owner[positive]
-        sums = np.bincount(liker, weights=total[positive], minlength=n)
-        length = np.bincount(liker, minlength=n)
+        liker, liked, says = owner[positive], seen[positive], total[positive]
+        part = says / _sums(says, liker, n)[liker]
+        has = liked < works
+        evidence = np.bincount(
+            liker[has], weights=self._arrays.evidence[liked[has]], minlength=n
+        ).astype(np.float64)
+        kept = seen < works
         return Tastes(
-            np.r_[0, np.cumsum(length)],
-            seen[positive],
-            total[positive] / sums[liker],
-            owner,
-            seen,
-            (many > 0) & (many == missing),
+            np.r_[0, np.cumsum(np.bincount(liker[has], minlength=n))],
+            liked[has],
+            part[has],
+            np.bincount(liker, minlength=n),
+            evidence,
+            owner[kept],
+            seen[kept],
+            unknown,
             missing,
             odd,
         )
@@ -141,6 +170,15 @@ class TasteReader:
         first = np.searchsorted(sorted_user, sorted_user)
         beyond: Numbers = heaviest[np.arange(len(heaviest)) - first >= most]
         return beyond
+
+
+def _sums(values: NDArray[np.float64], user: Numbers, users: int) -> NDArray[np.float64]:
+    """Sums by user of numbers that stand together, rounded once: as `math.fsum`, nearly always."""
+    sums = np.zeros(users)
+    begin = np.flatnonzero(np.r_[True, user[1:] != user[:-1]][: len(user)])
+    if len(begin):
+        sums[user[begin]] = np.add.reduceat(values.astype(np.longdouble), begin)
+    return sums
 
 
 def _ratings(rating: NDArray[np.float64], start: Numbers) -> NDArray[np.float64]:

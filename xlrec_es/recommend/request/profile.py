@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xlrec_es.recommend.options import PUSH
 from xlrec_es.vectors.vector import Vector
@@ -29,7 +31,9 @@ Source of the idea: James and Stein 1961, "Estimation with Quadratic Loss".
 """
 
 TEXT_EVIDENCE = 1.0
-"""Users that a history's texts count as; see `Profile.text_share`."""
+"""Users that a history's texts count as; see `text_share`."""
+
+N = TypeVar("N", float, NDArray[np.float64])
 
 _CLUSTER_ROUNDS = 10
 
@@ -103,13 +107,8 @@ class Profile:
 
     @property
     def text_share(self) -> float:
-        """The part of a list that belongs to searches of texts, 0..1, by what there is to go by.
-
-        What texts say counts as the word of one more user, beside those on whom the history's
-        indicators rest (a Laplace estimate); free texts, of which no indicator knows, count in
-        full. Measured: xlrec_es/DESIGN.md, "Cascade".
-        """
-        return 1 - (1 - self.said) * self.evidence / (self.evidence + TEXT_EVIDENCE)
+        """See `text_share`."""
+        return text_share(self.evidence, self.said)
 
     @property
     def parts(self) -> dict[str, float]:
@@ -124,6 +123,20 @@ class Profile:
     def languages(self) -> frozenset[str]:
         """The languages of what was liked."""
         return frozenset(self.texts)
+
+
+def text_share(evidence: N, said: float = 0.0) -> N:
+    """The part of a list that belongs to searches of texts, 0..1, by what there is to go by.
+
+    What texts say counts as the word of one more user, beside those on whom the history's
+    indicators rest (a Laplace estimate); free texts, of which no indicator knows, count in full.
+    Measured: xlrec_es/DESIGN.md, "Cascade".
+
+    Args:
+        evidence: See `Profile.evidence`; of one user, or of many.
+        said: See `Profile.said`.
+    """
+    return 1 - (1 - said) * evidence / (evidence + TEXT_EVIDENCE)
 
 
 def build_profile(
