@@ -14,7 +14,7 @@ from xlrec_es.recommend.answer import fusion
 from xlrec_es.recommend.options import AUTO, DENSE, LEXICAL, RECIPROCAL_RANK, Options
 from xlrec_es.recommend.request import server_fusion
 from xlrec_es.recommend.request.plan import Plan
-from xlrec_es.recommend.request.queries import boost_of, score_of
+from xlrec_es.recommend.request.queries import SearchRequest, boost_of, score_of
 from xlrec_es.recommend.request.server_fusion import FUSED
 
 
@@ -56,6 +56,21 @@ class Ranking:
     def tag(self, candidate: fusion.Fused) -> str:
         """The language tag of the document itself."""
         return self.tags.get(candidate.id, candidate.language)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfused:
+    """Candidates as the retrievers found them, in no order.
+
+    Attributes:
+        scores: The retrievers' own scores, by document id and target language, then by retriever.
+        works: Work by document id.
+        degraded: As in `Ranking`.
+    """
+
+    scores: Mapping[tuple[str, str], Mapping[str, float]]
+    works: Mapping[str, str]
+    degraded: tuple[str, ...]
 
 
 def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
@@ -149,17 +164,45 @@ def _retriever_lists(
     """One list for each language and retriever, best first."""
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
-        factor, summand = 1.0, 0.0
-        if request.retriever == DENSE:
-            # Elasticsearch scores a dot product as (1 + cosine) / 2.
-            factor, summand = 2.0, -1.0
-        if request.retriever == FUSED:
-            factor = 1 / server_fusion.highest_score(request.body)
+        factor, summand = _scale(request)
         lists[request.language, request.retriever] = fusion.in_order(
             fusion.Scored(id_of(hit), factor * score_of(hit) + summand)
             for hit in answer["hits"]["hits"]
         )
     return lists
+
+
+def _scale(request: SearchRequest) -> tuple[float, float]:
+    """By which factor and summand a retriever's own score comes from Elasticsearch's."""
+    if request.retriever == DENSE:
+        # Elasticsearch scores a dot product as (1 + cosine) / 2.
+        return 2.0, -1.0
+    if request.retriever == FUSED:
+        return 1 / server_fusion.highest_score(request.body), 0.0
+    return 1.0, 0.0
+
+
+def unfused(plan: Plan, answers: Sequence[Answer]) -> Unfused:
+    """What each retriever says by itself, for who fuses in other ways than `rank` does.
+
+    Args:
+        plan: What was asked.
+        answers: One for each of `plan.requests`.
+
+    Raises:
+        XlrecError: As for `rank`.
+    """
+    usable, degraded = _usable(plan, answers)
+    scores: dict[tuple[str, str], dict[str, float]] = {}
+    works: dict[str, str] = {}
+    for request, answer in zip(plan.requests, usable, strict=True):
+        factor, summand = _scale(request)
+        for hit in answer["hits"]["hits"]:
+            id_ = id_of(hit)
+            works[id_] = work_of(hit)
+            mine = scores.setdefault((id_, request.language), {})
+            mine[request.retriever] = factor * score_of(hit) + summand
+    return Unfused(scores, works, (*plan.degraded, *degraded))
 
 
 def _fused_there(language: str, hits: Sequence[fusion.Scored]) -> list[fusion.Fused]:
