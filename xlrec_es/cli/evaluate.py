@@ -117,7 +117,7 @@ def evaluate(
         refuse_inputs(write_training, inputs, option="--write-training")
     with contextlib.closing(connect(connection)) as client:
         if write_training is not None:
-            material = gather(client, job)
+            material = gather(client, job, with_vectors=False)
             check_size(job, material)  # to say so before hours of learning
             _write_training(write_training, material, job.fields)
             echo(f"{write_training}: {int(material.parts.training.sum())} interactions")

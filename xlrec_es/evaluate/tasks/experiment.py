@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xlrec_es import __version__
 from xlrec_es.errors import SourceError, UnknownItems
 from xlrec_es.evaluate.case_search import RULES, TIMEOUT_S, history_of
-from xlrec_es.evaluate.catalogue import read_pool
+from xlrec_es.evaluate.catalogue import read_pool, read_titles
 from xlrec_es.evaluate.dataset import EvaluationJob, gather, warnings_of
 from xlrec_es.evaluate.metrics import hit_at_k, ndcg_at_k, reciprocal_rank_at_k
 from xlrec_es.evaluate.protocol import sampled, split
@@ -207,7 +207,9 @@ def _search(bench: _Bench, live: LiveIndex) -> dict[str, Any]:
     learned, hidden = _pairs(likes, parts.training), _pairs(likes, ~parts.training)
     everybody = writers(learned, hidden, pool.languages, min_history=job.min_history)
     some = sampled(everybody, job.max_users, seed=job.seed)
-    cases = query_cases(some, pool.titles, pool.languages, seed=job.seed)
+    targets = sorted({work for case in some for work in case.targets})
+    titles = read_titles(bench.client, live, targets)
+    cases = query_cases(some, titles, pool.languages, seed=job.seed)
     if not cases:
         raise SourceError(
             "nothing to evaluate: no held-out item is to be had in the language of its user's "

@@ -80,6 +80,21 @@ class Ranking:
         return self.tags.get(candidate.id, candidate.language)
 
 
+@dataclass(frozen=True, slots=True)
+class Unfused:
+    """Candidates as the retrievers found them, in no order.
+
+    Attributes:
+        scores: The retrievers' own scores, by document id and target language, then by retriever.
+        works: Work by document id.
+        degraded: As in `Ranking`.
+    """
+
+    scores: Mapping[tuple[str, str], Mapping[str, float]]
+    works: Mapping[str, str]
+    degraded: tuple[str, ...]
+
+
 def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int = 10) -> Ranking:
     """Fuse the answers.
 
@@ -191,17 +206,46 @@ def _retriever_lists(
     """One list for each language and retriever, best first."""
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
-        factor, summand = 1.0, 0.0
-        if request.retriever == DENSE:
-            # Elasticsearch scores a dot product as (1 + cosine) / 2.
-            factor, summand = 2.0, -1.0
-        if request.retriever == FUSED:
-            factor = 1 / server_fusion.highest_score(request.body)
+        factor, summand = _scale(request)
         for language, hits in _by_language(plan, request, answer).items():
             lists[language, request.retriever] = fusion.in_order(
                 fusion.Scored(id_of(hit), factor * score_of(hit) + summand) for hit in hits
             )
     return lists
+
+
+def _scale(request: SearchRequest) -> tuple[float, float]:
+    """By which factor and summand a retriever's own score comes from Elasticsearch's."""
+    if request.retriever == DENSE:
+        # Elasticsearch scores a dot product as (1 + cosine) / 2.
+        return 2.0, -1.0
+    if request.retriever == FUSED:
+        return 1 / server_fusion.highest_score(request.body), 0.0
+    return 1.0, 0.0
+
+
+def unfused(plan: Plan, answers: Sequence[Answer]) -> Unfused:
+    """What each retriever says by itself, for who fuses in other ways than `rank` does.
+
+    Args:
+        plan: What was asked.
+        answers: One for each of `plan.requests`.
+
+    Raises:
+        XlrecError: As for `rank`.
+    """
+    usable, degraded = _usable(plan, answers)
+    scores: dict[tuple[str, str], dict[str, float]] = {}
+    works: dict[str, str] = {}
+    for request, answer in zip(plan.requests, usable, strict=True):
+        factor, summand = _scale(request)
+        for language, hits in _by_language(plan, request, answer).items():
+            for hit in hits:
+                id_ = id_of(hit)
+                works[id_] = work_of(hit)
+                mine = scores.setdefault((id_, language), {})
+                mine[request.retriever] = factor * score_of(hit) + summand
+    return Unfused(scores, works, (*plan.degraded, *degraded))
 
 
 def _fused_there(language: str, hits: Sequence[fusion.Scored]) -> list[fusion.Fused]:
