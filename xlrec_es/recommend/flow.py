@@ -293,17 +293,17 @@ class Core:
         if options.diversity == 0 and ranking.chosen is None:  # diversity waits for vectors
             ranking = replace(ranking, chosen=choose(ranking, plan, options, size=size))
         bodies = details(ranking, plan, options, size=size)
-        found, lost = yield from self._read(plan, bodies)
+        found, lost = yield from self._hits_of(plan, bodies)
         if lost:
             sentence = f"titles and fields are missing, and reasons are guessed: {lost[0]}"
             ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
         shown = finish(ranking, plan, options, size=size, found=found)
         if not options.explain or not (untitled := title_bodies(shown, plan)):
             return shown
-        titles, lost = yield from self._read(plan, untitled)
+        titles, lost = yield from self._hits_of(plan, untitled)
         return with_titles(shown, titles, plan, lost)
 
-    def _read(
+    def _hits_of(
         self, plan: Plan, bodies: Sequence[Mapping[str, Any]]
     ) -> Steps[tuple[list[Answer], list[str]]]:
         """The hits of searches for what is shown, and what they lack, in sentences."""

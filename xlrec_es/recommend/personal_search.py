@@ -211,7 +211,7 @@ class SearchingCore(RankingCore):
             for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
             if ids
         ]
-        hits, lost = yield from self._read(plan, bodies)
+        hits, lost = yield from self._hits_of(plan, bodies)
         return _Details(hits, lost)
 
     def _finished(
