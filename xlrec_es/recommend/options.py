@@ -246,7 +246,9 @@ SEARCH_WEIGHTS: Mapping[str, float] = {LEXICAL: 0.5, DENSE: 0.35, TASTE: 0.15}
 """Of `Recommender.search`: the words and the meaning of the query, and the user's taste.
 
 Words weigh most, so that a title that is typed in comes first; taste only decides between what the
-query finds alike.
+query finds alike. Measured (`evaluate --task search`: titles of anime in one of English, Japanese
+and Chinese, found in the others, 60 users, 475 queries): recall@10 0.785 with taste, 0.760 without,
+0.451 by words alone. Other weights were not compared.
 """
 
 
