@@ -43,7 +43,7 @@ def measured(
     """recall@k, nDCG@10, and the part of the source language in the top k."""
     weights = options.weights or WEIGHTS
     found = answers(client, index, cases, options=options, languages=languages)
-    scores = (RetrieverScores.of(searched, options) for searched in found)
+    scores = (RetrieverScores.of(searched) for searched in found)
     wanted = WantedLists((pool,), languages, k)
     lists = serve(
         scores, cases, {"it": Fusion(weights)}, mix=str(options.division), wanted=wanted

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from xlrec_es.cluster.connection import Connection, connect
     from xlrec_es.interactions.by_user import InteractionFile
     from xlrec_es.interactions.history import History, Interaction
+    from xlrec_es.interactions.impressions import Shown
     from xlrec_es.interactions.weighting import WeightRules
     from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
     from xlrec_es.recommend.recommendations import (
@@ -37,6 +38,7 @@ else:
         "Recommendations": "xlrec_es.recommend.recommendations",
         "Recommender": "xlrec_es.recommend.recommender",
         "SearchOptions": "xlrec_es.recommend.options",
+        "Shown": "xlrec_es.interactions.impressions",
         "WeightRules": "xlrec_es.interactions.weighting",
         "connect": "xlrec_es.cluster.connection",
     }
@@ -76,6 +78,7 @@ __all__ = [
     "Recommender",
     "RetrieverScore",
     "SearchOptions",
+    "Shown",
     "WeightRules",
     "XlrecError",
     "__version__",

@@ -19,7 +19,7 @@ from xlrec_es.index.fields import (
     PROVENANCE_FIELD,
     VECTOR_FIELD,
 )
-from xlrec_es.index.hits import language_of, title_of, work_of
+from xlrec_es.index.hits import language_of, vector_of, work_of
 from xlrec_es.index.indicators import read_indicators
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.works import items_of, number_works, work_pages
@@ -48,14 +48,36 @@ class Learned:
     @property
     def digest(self) -> str:
         """Stands for all of it, as Elasticsearch gives it back."""
-        digest = hashlib.sha256(f"{self.provenance}\0".encode())
         popularity = -1.0 if self.popularity is None else self.popularity
-        digest.update(np.array([self.evidence, popularity], np.float32).tobytes())
-        for weights in (self.indicators, self.market_popularity):
-            names = sorted(weights)
-            digest.update("\0".join([*names, ""]).encode())
-            digest.update(np.array([weights[name] for name in names], np.float32).tobytes())
-        return digest.hexdigest()
+        own = np.array([self.evidence, popularity], np.float32)
+        weights = (_sorted(self.indicators), _sorted(self.market_popularity))
+        return digest_of(self.provenance, own, *weights)
+
+
+Weights = tuple[Sequence[str], Vector]
+"""Names in their order, and the weight of each, float32."""
+
+
+def _sorted(weights: Mapping[str, float]) -> Weights:
+    names = sorted(weights)
+    return names, np.array([weights[name] for name in names], np.float32)
+
+
+def digest_of(provenance: str, own: Vector, indicators: Weights, markets: Weights) -> str:
+    """`Learned.digest`, of what has not been put together as such.
+
+    Args:
+        provenance: As there.
+        own: Evidence and popularity, -1 for None.
+        indicators: As there.
+        markets: Popularity by market.
+    """
+    digest = hashlib.sha256(f"{provenance}\0".encode())
+    digest.update(own.tobytes())
+    for names, weights in (indicators, markets):
+        digest.update("\0".join([*names, ""]).encode())
+        digest.update(weights.tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,6 @@ class Entry:
         id: Document id; only with the routing it is one document's alone.
         work: Number of its work.
         language: BCP 47 tag.
-        title: For people, or None.
         digest: Of what its indicators are now; see `Learned.digest`.
         routing: What its shard was chosen by, if not its id.
     """
@@ -74,7 +95,6 @@ class Entry:
     id: str
     work: int
     language: str
-    title: str | None
     digest: str
     routing: str | None = None
 
@@ -113,14 +133,8 @@ class Catalogue:
         return by_document | {work: next(iter(of)) for work, of in of_work.items() if len(of) == 1}
 
 
-_FIELDS = (
-    VECTOR_FIELD,
-    INDICATORS_FIELD,
-    POPULARITY_FIELD,
-    MARKET_POPULARITY_FIELD,
-    PROVENANCE_FIELD,
-    EVIDENCE_FIELD,
-)
+_COLUMNS = (POPULARITY_FIELD, PROVENANCE_FIELD, EVIDENCE_FIELD)
+_FIELDS = (VECTOR_FIELD, INDICATORS_FIELD, MARKET_POPULARITY_FIELD)
 
 
 def read_catalogue(
@@ -136,32 +150,28 @@ def read_catalogue(
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    found: list[tuple[str, str, str, str | None, str, str | None]] = []
+    found: list[tuple[str, str, str, str, str | None]] = []
     numbers: dict[str, int] = {}
     sums = np.zeros((0, live.meta.fingerprint.dims), np.float32)
     hashes = 0
-    title = live.meta.title_field
-    source = [title] if title else []
-    for hits in work_pages(client, live, fields=_FIELDS, source=source, refresh=True):
+    for hits in work_pages(client, live, columns=_COLUMNS, fields=_FIELDS, refresh=True):
         for hit in hits:
             numbers.setdefault(work_of(hit), len(numbers))
-            entry = (hit["_id"], work_of(hit), language_of(hit), title_of(hit, title))
             digest = _stored(hit["fields"], with_popularity).digest
-            found.append((*entry, digest, hit.get("_routing")))
+            found.append((hit["_id"], work_of(hit), language_of(hit), digest, hit.get("_routing")))
         if len(sums) < len(numbers):
             grown = np.zeros((2 * len(numbers), sums.shape[1]), np.float32)
             grown[: len(sums)] = sums
             sums = grown
         for hit in hits:
-            if vector := hit["fields"].get(VECTOR_FIELD):
-                row = np.asarray(vector, np.float32)
+            if (row := vector_of(hit)) is not None:
                 sums[numbers[work_of(hit)]] += row
                 hashes += _hash(hit["_id"], row)
     places = number_works(numbers)
     vectors = sums[[numbers[work] for work in places]]
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     np.divide(vectors, length, out=vectors, where=length > 1e-6)
-    entries = [Entry(i, places[work], lang, t, d, r) for i, work, lang, t, d, r in found]
+    entries = [Entry(i, places[work], lang, d, r) for i, work, lang, d, r in found]
     return Catalogue(entries, tuple(places), vectors, f"{hashes % 2**64:016x}")
 
 

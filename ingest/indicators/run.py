@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,14 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from ingest.indicators import generation_meta
-from ingest.indicators.catalogue import Catalogue, Entry, Learned, read_catalogue
+from ingest.indicators.catalogue import (
+    Catalogue,
+    Entry,
+    Learned,
+    Weights,
+    digest_of,
+    read_catalogue,
+)
 from ingest.indicators.cold_start import INHERITED, NONE, Blend, Transfer
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
@@ -33,11 +40,12 @@ from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
 from xlrec_es.index.fields import OWN_FIELD
-from xlrec_es.index.hits import routed
+from xlrec_es.index.hits import language_of, routed, title_of, work_of
 from xlrec_es.index.indicators import storable
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 from xlrec_es.index.source_check import check_rewritable
+from xlrec_es.index.works import titled_hits
 
 EXAMPLES = 3
 _EXAMPLE_NEIGHBOURS = 5
@@ -104,25 +112,25 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         )
     blend = learn(job, likes, catalogue)
     works = shard_of(job, likes)
-    learned = _learned(job, likes, blend, works)
+    learned = _AllLearned(job, likes, blend, works)
     own = set(works.tolist())
     mine = [entry for entry in catalogue.entries if entry.work in own]
-    changed = [entry for entry in mine if learned(entry.work).digest != entry.digest]
+    changed = [entry for entry in mine if learned.digest(entry.work) != entry.digest]
     generation = _generation(job, likes, catalogue)
     summary = _summary(job, live, likes, mine, blend) | {
         "generation": generation,
         "changed": len(changed),
         "unchanged": len(mine) - len(changed),
-        "examples": examples(catalogue, likes, blend),
+        "examples": examples(client, live, likes, blend),
         "gone": 0,
         "refused": [],
     }
     if job.dry_run:
-        operations = (update(entry, learned(entry.work), generation) for entry in changed)
+        operations = (update(entry, learned.of(entry.work), generation) for entry in changed)
         summary["bytes"] = sum(len(operation.body) for operation in operations)
     else:
         note = _note(job, likes, generation)
-        pairs = ((entry, learned(entry.work)) for entry in changed)
+        pairs = ((entry, learned.of(entry.work)) for entry in changed)
         summary |= _write(client, live, note, job.shard, pairs)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
 
@@ -135,6 +143,7 @@ def learn(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> Blend:
     blend = transfer.apply(own, users, vectors, works)
     indicators = blend.indicators.copy()
     indicators.data = storable(indicators.data)
+    indicators.sort_indices()  # by the works' ids, for a digest
     return replace(blend, indicators=indicators)
 
 
@@ -144,37 +153,53 @@ def shard_of(job: IndicatorJob, likes: LikeMatrix) -> Works:
     return np.fromiter(mine, np.int32)
 
 
-def _learned(
-    job: IndicatorJob, likes: LikeMatrix, blend: Blend, mine: Works
-) -> Callable[[int], Learned]:
-    """What was learned for a work of the shard, put together when it is asked for.
+class _AllLearned:
+    """What was learned for each work of a shard, put together when it is asked for.
 
     As objects, all of them at once would take 11 kB each, seven times what arrays take.
     """
-    rows = {work: row for row, work in enumerate(mine.tolist())}
-    popular = popularity(likes.users)
-    there = by_market(likes.markets, likes.users, likes.matrix.shape[0], mine)
 
-    def of(work: int) -> Learned:
-        start, end = blend.indicators.indptr[work : work + 2]
-        names = blend.indicators.indices[start:end].tolist()
-        weights = blend.indicators.data[start:end].tolist()
-        learned = Learned(
-            {likes.works[n]: weight for n, weight in zip(names, weights, strict=True)},
-            str(blend.provenance[work]),
-            float(likes.users[work]),
-            None,
-        )
-        if not job.popularity:
-            return learned
-        pairs = zip(likes.markets.names, there[rows[work]].tolist(), strict=True)
-        return replace(
-            learned,
-            popularity=float(popular[work]),
-            market_popularity={name: value for name, value in pairs if value > 0},
+    def __init__(self, job: IndicatorJob, likes: LikeMatrix, blend: Blend, mine: Works) -> None:
+        self._blend, self._users = blend, likes.users
+        self._names = np.array(likes.works, object)
+        self._markets = np.array(likes.markets.names, object)
+        self._row = {work: row for row, work in enumerate(mine.tolist())}
+        self._popular = popularity(likes.users) if job.popularity else None
+        n_users = likes.matrix.shape[0]
+        self._there = by_market(likes.markets, likes.users, n_users, mine)
+
+    def digest(self, work: int) -> str:
+        """`Learned.digest` of a work, for a quarter of the time: most documents do not change."""
+        popular = -1.0 if self._popular is None else self._popular[work]
+        own = np.array([self._users[work], popular], np.float32)
+        provenance = str(self._blend.provenance[work])
+        return digest_of(provenance, own, self._indicators(work), self._market_popularity(work))
+
+    def of(self, work: int) -> Learned:
+        """All of it."""
+        return Learned(
+            _by_name(self._indicators(work)),
+            str(self._blend.provenance[work]),
+            float(self._users[work]),
+            None if self._popular is None else float(self._popular[work]),
+            _by_name(self._market_popularity(work)),
         )
 
-    return of
+    def _indicators(self, work: int) -> Weights:
+        start, end = self._blend.indicators.indptr[work : work + 2]
+        names = self._names[self._blend.indicators.indices[start:end]].tolist()
+        return names, self._blend.indicators.data[start:end]
+
+    def _market_popularity(self, work: int) -> Weights:
+        if self._popular is None:
+            return [], np.empty(0, np.float32)
+        values = self._there[self._row[work]]
+        return self._markets[values > 0].tolist(), values[values > 0]
+
+
+def _by_name(weights: Weights) -> dict[str, float]:
+    names, values = weights
+    return dict(zip(names, values.tolist(), strict=True))
 
 
 def _generation(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> str:
@@ -285,19 +310,28 @@ def _summary(
     }
 
 
-def examples(catalogue: Catalogue, likes: LikeMatrix, blend: Blend) -> list[dict[str, Any]]:
+def examples(
+    client: Elasticsearch, live: LiveIndex, likes: LikeMatrix, blend: Blend
+) -> list[dict[str, Any]]:
     """For people: what speaks for the works that most users liked, and for those that inherit."""
-    titles: dict[int, str] = {}
-    for entry in catalogue.entries:
-        titles.setdefault(entry.work, f"{entry.title or entry.id} ({entry.language})")
+    strongest = {work: _strongest(blend, work) for work in _chosen(likes, blend)}
+    shown = {likes.works[n] for work, others in strongest.items() for n in (work, *others)}
+    titles: dict[str, str] = {}
+    for hit in titled_hits(client, live, shown):
+        title = title_of(hit, live.meta.title_field) or hit["_id"]
+        titles.setdefault(work_of(hit), f"{title} ({language_of(hit)})")
+
+    def titled(work: int) -> str:
+        return titles.get(likes.works[work], likes.works[work])  # it has just been deleted
+
     return [
         {
-            "work": titles[work],
+            "work": titled(work),
             "indicators": str(blend.provenance[work]),
             "users": round(float(likes.users[work])),
-            "liked by people who liked": [titles[n] for n in _strongest(blend, work)],
+            "liked by people who liked": [titled(other) for other in others],
         }
-        for work in _chosen(likes, blend)
+        for work, others in strongest.items()
     ]
 
 

@@ -28,6 +28,9 @@ ITEM_COSINE, LOG_LIKELIHOOD = "item cosine", "log-likelihood"
 
 Scorer = Callable[[Case], Scores]
 
+Similarity = Callable[[int, NDArray[np.intp], Scores], Scores]
+"""Of one work to others, by how many users like both."""
+
 
 def baselines(
     pool: Pool,
@@ -70,15 +73,9 @@ def baselines(
         RANDOM: at_random,
         POPULAR: lambda _: together.users,
         RAW_MEAN: mean_vector,
-        ITEM_COSINE: lambda case: _sum(together.cosine, rows(case)),
-        LOG_LIKELIHOOD: lambda case: _sum(together.log_likelihood, rows(case)),
+        ITEM_COSINE: lambda case: together.summed(together.cosine, rows(case)),
+        LOG_LIKELIHOOD: lambda case: together.summed(together.log_likelihood, rows(case)),
     }
-
-
-def _sum(similarity: Callable[[int], Scores], history: list[int]) -> Scores:
-    """The sum over the history; what resembles none of it is not recommended."""
-    total = np.sum([similarity(work) for work in history], axis=0)
-    return np.where(total > 0, total, -np.inf)
 
 
 def best(scores: Scores, allowed: NDArray[np.bool_], k: int) -> list[int]:
@@ -89,46 +86,70 @@ def best(scores: Scores, allowed: NDArray[np.bool_], k: int) -> list[int]:
         allowed: Shape (n_works,).
         k: At most so many.
     """
-    order = np.argsort(-np.where(allowed, scores, -np.inf), kind="stable")[:k]
-    return [int(work) for work in order if allowed[work] and scores[work] > -np.inf]
+    some = np.flatnonzero(allowed & (scores > -np.inf))
+    if len(some) > k:  # those alone are sorted that may be among the best, and all equals of these
+        own = scores[some]
+        some = some[own >= np.partition(own, len(own) - k)[len(own) - k]]
+    found: list[int] = some[np.argsort(-scores[some], kind="stable")][:k].tolist()
+    return found
 
 
 class _Together:
-    """Which works are liked by the same users, counted when it is asked for."""
+    """Which works are liked by the same users, counted when it is asked for.
+
+    Most works have no user in common, so those that do are all that is looked at.
+    """
 
     def __init__(self, likes: Likes, training: NDArray[np.bool_]) -> None:
-        self._user = likes.user[training]
-        self._work = likes.work[training]
+        user, work = likes.user[training], likes.work[training]
         self._everybody = len(likes.users)
-        self.users: Scores = np.bincount(self._work, minlength=len(likes.works)).astype(float)
-        self._counted: dict[int, Scores] = {}
+        self.users: Scores = np.bincount(work, minlength=len(likes.works)).astype(float)
+        self._works_of = _Grouped(user, work, len(likes.users))
+        self._users_of = _Grouped(work, user, len(likes.works))
 
-    def _both(self, work: int) -> Scores:
-        """How many users like this work and each other one, shape (n_works,); itself: none."""
-        if work not in self._counted:
-            likes_it = np.zeros(self._everybody, bool)
-            likes_it[self._user[self._work == work]] = True
-            theirs = self._work[likes_it[self._user]]
-            counts = np.bincount(theirs, minlength=len(self.users)).astype(float)
-            counts[work] = 0
-            self._counted[work] = counts
-        return self._counted[work]
+    def summed(self, similarity: Similarity, history: list[int]) -> Scores:
+        """The sum over a history, shape (n_works,); what resembles none is not recommended."""
+        total = np.zeros(len(self.users))
+        for work in history:
+            others, both = self._both(work)
+            total[others] += similarity(work, others, both)
+        return np.where(total > 0, total, -np.inf)
 
-    def cosine(self, work: int) -> Scores:
-        """Cosine of the columns of users, shape (n_works,)."""
-        lengths = np.sqrt(self.users[work] * self.users)
-        cosines: Scores = self._both(work) / np.where(lengths > 0, lengths, 1.0)
+    def _both(self, work: int) -> tuple[NDArray[np.intp], Scores]:
+        """Other works of the users who like this one, and how many like both; shape (n_others,)."""
+        theirs = [self._works_of[user] for user in self._users_of[work]]
+        if not theirs:
+            return np.empty(0, np.intp), np.empty(0)
+        counts = np.bincount(np.concatenate(theirs))
+        counts[work] = 0
+        others = np.flatnonzero(counts)
+        return others, counts[others].astype(float)
+
+    def cosine(self, work: int, others: NDArray[np.intp], both: Scores) -> Scores:
+        """Cosine of the columns of users, shape (n_others,)."""
+        cosines: Scores = both / np.sqrt(self.users[work] * self.users[others])
         return cosines
 
-    def log_likelihood(self, work: int) -> Scores:
+    def log_likelihood(self, work: int, others: NDArray[np.intp], both: Scores) -> Scores:
         """Dunning's G2 of liking both, where that is more often than by chance; else 0."""
-        both = self._both(work)
-        one, other, n = self.users[work], self.users, float(self._everybody)
-        cells = np.stack([both, one - both, other - both, n - one - other + both])  # (4, n_works)
+        one, other, n = self.users[work], self.users[others], float(self._everybody)
+        cells = np.stack([both, one - both, other - both, n - one - other + both])  # (4, n_others)
         margins = [np.full_like(other, one), np.full_like(other, n - one), other, n - other]
         g2 = 2 * (_x_log_x(cells).sum(axis=0) - sum(map(_x_log_x, margins)) + _x_log_x(np.array(n)))
         kept: Scores = np.where(both * n > one * other, np.maximum(g2, 0), 0.0)
         return kept
+
+
+class _Grouped:
+    """Values by the number of their group."""
+
+    def __init__(self, group: NDArray[np.int32], values: NDArray[np.int32], groups: int) -> None:
+        order = np.argsort(group, kind="stable")
+        self._values = values[order]
+        self._starts = np.searchsorted(group[order], np.arange(groups + 1))
+
+    def __getitem__(self, number: int) -> NDArray[np.int32]:
+        return self._values[self._starts[number] : self._starts[number + 1]]
 
 
 def _x_log_x(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError, UsageError
-from xlrec_es.evaluate.catalogue import Pool, mean_directions, read_pool
+from xlrec_es.evaluate.catalogue import Pool, read_pool
 from xlrec_es.evaluate.leakage import (
     LEAKY,
     UNKNOWN,
@@ -128,7 +128,7 @@ class Material:
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages that have documents, sorted."""
-        return tuple(sorted(set(self.pool.language)))
+        return self.pool.spoken
 
     @property
     def fusion(self) -> Fusion:
@@ -148,7 +148,9 @@ class Material:
 
     def among(self, pool: str) -> NDArray[np.bool_]:
         """Which works compete in a pool, whatever their language, shape (n_works,)."""
-        return np.array([pool != COLD_POOL or work in self.cold for work in self.pool.works])
+        if pool != COLD_POOL:
+            return np.ones(len(self.pool.works), bool)
+        return np.array([work in self.cold for work in self.pool.works], bool)
 
     def retrievers(self) -> dict[str, Fusion]:
         """A setting for each retriever alone; popularity is a baseline of its own."""
@@ -156,8 +158,14 @@ class Material:
         return {f"{retriever} alone": Fusion({retriever: 1.0}) for retriever in names}
 
 
-def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
+def gather(client: Elasticsearch, job: EvaluationJob, *, with_vectors: bool = True) -> Material:
     """Read the index and the interactions, split them, and look for leaks.
+
+    Args:
+        client: Of the cluster.
+        job: What is evaluated, and how.
+        with_vectors: Whether vectors are read. A split needs none: without them, targets with the
+            text of a known work stay in the cases.
 
     Raises:
         UsageError: The index has one language only; likes have no time to be split by.
@@ -165,7 +173,7 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
         XlrecError: As for `find_live`.
     """
     live = find_live(client, job.index)
-    pool = _read_pool(client, job, live)
+    pool = _read_pool(client, job, live, with_vectors=with_vectors)
     likes = read_likes(
         job.interactions,
         pool.items,
@@ -190,10 +198,10 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
         options = replace(options, search=replace(options.search, only=only))
     if leaks := target_leaks(cases):
         raise SourceError(f"a target has leaked into a history: {leaks[0]}")
-    raw = pool.raw_vectors(live.meta.centering)
-    cases, twins = without_twins(
-        cases, pool.works, mean_directions(raw, pool.work, len(pool.works))
-    )
+    twins = 0
+    if with_vectors:
+        named = sorted({work for case in cases for work in case.works})
+        cases, twins = without_twins(cases, named, pool.raw_directions(named, live.meta.centering))
     if not cases:
         raise SourceError("nothing to evaluate: every target has the text of a work of its history")
     notes = [f"{twins} targets left out: they have the very text of a known work"] if twins else []
@@ -216,10 +224,12 @@ def gather(client: Elasticsearch, job: EvaluationJob) -> Material:
     return _without_cold_pool(job, material)
 
 
-def _read_pool(client: Elasticsearch, job: EvaluationJob, live: LiveIndex) -> Pool:
-    whole = read_pool(client, live)
+def _read_pool(
+    client: Elasticsearch, job: EvaluationJob, live: LiveIndex, *, with_vectors: bool
+) -> Pool:
+    whole = read_pool(client, live, with_vectors=with_vectors)
     pool = whole.in_one_language(job.seed) if job.one_language else whole
-    languages = sorted(set(pool.language))
+    languages = pool.spoken
     if len(languages) < 2:
         raise UsageError(
             f"{live.name} has documents in one language only ({', '.join(languages) or 'none'}); "
@@ -243,7 +253,8 @@ def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
     if COLD_POOL not in job.pools:
         return material
     cases = material.cases_of(COLD_POOL)
-    works = min((_competing(material, COLD_POOL, case.source) for case in cases), default=0)
+    sources = {case.source for case in cases}
+    works = min((_competing(material, COLD_POOL, source) for source in sources), default=0)
     users = len({case.user for case in cases})
     reason = ""
     if users < FEW_USERS:

@@ -161,8 +161,11 @@ def recall_by_pair(
     found: dict[tuple[str, str], tuple[list[str], list[float]]] = defaultdict(lambda: ([], []))
     for case, ranked in zip(cases, lists, strict=True):
         works = [work for work, _ in ranked]
-        for target in sorted({lang for work in case.targets for lang in languages[work]}):
-            own = {work for work in case.targets if target in languages[work]}
+        of: defaultdict[str, set[str]] = defaultdict(set)
+        for work in case.targets:
+            for target in languages[work]:
+                of[target].add(work)
+        for target, own in of.items():
             users, values = found[case.source, target]
             users.append(case.user)
             values.append(recall_at_k(works, own, k))

@@ -14,6 +14,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es import __version__
 from xlrec_es.evaluate.baselines import RAW_MEAN
 from xlrec_es.evaluate.case_search import RULES, TIMEOUT_S, history_of
+from xlrec_es.evaluate.catalogue import read_titles
 from xlrec_es.evaluate.dataset import EvaluationJob, Material, check_size, gather
 from xlrec_es.evaluate.evaluator import (
     COVERAGE,
@@ -24,8 +25,8 @@ from xlrec_es.evaluate.evaluator import (
     recall_by_pair,
 )
 from xlrec_es.evaluate.metrics import coverage
-from xlrec_es.evaluate.protocol import draw_order
-from xlrec_es.evaluate.significance import bootstrap, compare, plain
+from xlrec_es.evaluate.protocol import Case, draw_order
+from xlrec_es.evaluate.significance import bootstrap_each, compare_each, plain
 from xlrec_es.evaluate.systems import MEAN_VECTOR, RECOMMENDER, all_lists, notes_against
 from xlrec_es.evaluate.vectorized_fusion import Ranked
 from xlrec_es.recommend.recommender import Recommender
@@ -35,6 +36,9 @@ SAMPLES, SHOWN = 3, 10
 
 COMPARED = (RECALL, NDCG)
 """Measures by which systems are compared."""
+
+CENTERED = (MEAN_VECTOR, RAW_MEAN)
+"""Which two tell what centering brings."""
 
 
 def run_experiment(
@@ -64,7 +68,7 @@ def run_experiment(
         material.pool.works, material.pool.work_vectors(), users, len(material.likes.users)
     )
     pools = {kind: _pool_report(job, material, ground, lists, kind) for kind in material.pools}
-    samples = [_sample(client, job, material, lists, number) for number in _sampled(job, material)]
+    samples = _samples(client, job, material, lists)
     return {
         **_head(job, material),
         "notes": [
@@ -123,63 +127,60 @@ def _pool_report(
     works = list(itertools.compress(material.pool.works, material.among(kind)))
     mine = {name: found for (pool, name), found in lists.items() if pool == kind}
     values = {name: measure(cases, found, ground, job.k) for name, found in mine.items()}
+    every = {(name, one): values[name][one] for name in mine for one in values[name]}
+    intervals = bootstrap_each(every, users, seed=job.seed)
+    gaps = {
+        (name, one): values[RECOMMENDER][one] - values[name][one]
+        for name in mine
+        for one in COMPARED
+        if name != RECOMMENDER
+    }
+    gaps[CENTERED] = values[MEAN_VECTOR][RECALL] - values[RAW_MEAN][RECALL]
+    differences = compare_each(gaps, users, seed=job.seed)
+    pairs = _pairs(job, material, kind, mine)
     systems = {}
     for name, found in mine.items():
         systems[name] = {
-            "measures": {
-                measured: plain(bootstrap(numbers, users, seed=job.seed))
-                for measured, numbers in values[name].items()
-            },
+            "measures": {measured: plain(intervals[name, measured]) for measured in values[name]},
             COVERAGE: coverage([[w for w, _ in one] for one in found], works),
-            "pairs": _pairs(job, material, kind, found, mine[RECOMMENDER]),
+            "pairs": pairs[name],
         }
         if name != RECOMMENDER:
             systems[name]["recommender is better by"] = {
-                measured: plain(
-                    compare(
-                        values[RECOMMENDER][measured],
-                        values[name][measured],
-                        users,
-                        seed=job.seed,
-                    )
-                )
-                for measured in COMPARED
+                measured: plain(differences[name, measured]) for measured in COMPARED
             }
-    centered = compare(values[MEAN_VECTOR][RECALL], values[RAW_MEAN][RECALL], users, seed=job.seed)
     return {
         "cases": len(cases),
         "users": len(set(users)),
         "works": len(works),
         "source share of the pool": _source_share(material, kind),
-        "centering is better by": plain(centered),
+        "centering is better by": plain(differences[CENTERED]),
         "systems": systems,
     }
 
 
 def _pairs(
-    job: EvaluationJob,
-    material: Material,
-    kind: str,
-    found: Sequence[Ranked],
-    recommended: Sequence[Ranked],
-) -> list[dict[str, Any]]:
-    """recall@k by source and target language, and how far the recommender is above it."""
+    job: EvaluationJob, material: Material, kind: str, mine: Mapping[str, Sequence[Ranked]]
+) -> dict[str, list[dict[str, Any]]]:
+    """By system recall@k by source and target language, and how far the recommender is above it."""
     cases, languages = material.cases_of(kind), material.pool.languages
-    own = recall_by_pair(cases, recommended, languages, job.k)
-    return [
-        {
-            "source": source,
-            "target": target,
-            "users": len(set(users)),
-            "recall": plain(bootstrap(values, users, seed=job.seed)),
-            "recommender is better by": plain(
-                bootstrap(own[source, target][1] - values, users, seed=job.seed)
-            ),
-        }
-        for (source, target), (users, values) in recall_by_pair(
-            cases, found, languages, job.k
-        ).items()
-    ]
+    recall = {name: recall_by_pair(cases, found, languages, job.k) for name, found in mine.items()}
+    told: dict[str, list[dict[str, Any]]] = {name: [] for name in mine}
+    for pair, (users, own) in recall[RECOMMENDER].items():
+        values = {(name, RECALL): recall[name][pair][1] for name in mine}
+        gaps = {(name, "gap"): own - values[name, RECALL] for name in mine}
+        intervals = bootstrap_each(values | gaps, users, seed=job.seed)
+        for name in mine:
+            told[name].append(
+                {
+                    "source": pair[0],
+                    "target": pair[1],
+                    "users": len(set(users)),
+                    "recall": plain(intervals[name, RECALL]),
+                    "recommender is better by": plain(intervals[name, "gap"]),
+                }
+            )
+    return told
 
 
 def _sampled(job: EvaluationJob, material: Material) -> list[int]:
@@ -190,16 +191,38 @@ def _sampled(job: EvaluationJob, material: Material) -> list[int]:
     return [first[user] for user in users]
 
 
-def _sample(
+def _samples(
     client: Elasticsearch,
     job: EvaluationJob,
     material: Material,
     lists: Mapping[tuple[str, str], list[Ranked]],
-    number: int,
+) -> list[dict[str, Any]]:
+    """Cases for people, with titles of the works that they are shown and of no others."""
+    numbers, kind = _sampled(job, material), material.pools[0]
+    cases = material.cases_of(kind)
+    heads = [
+        {name: found[number][:SHOWN] for (pool, name), found in lists.items() if pool == kind}
+        for number in numbers
+    ]
+    shown = {work for head in heads for ranked in head.values() for work, _ in ranked}
+    named = shown.union(*((*cases[number].history, *cases[number].targets) for number in numbers))
+    titles = read_titles(client, material.live, named)
+    return [
+        _sample(client, job, material, cases[number], titles, head)
+        for number, head in zip(numbers, heads, strict=True)
+    ]
+
+
+def _sample(
+    client: Elasticsearch,
+    job: EvaluationJob,
+    material: Material,
+    case: Case,
+    titles: Mapping[tuple[str, str], str],
+    heads: Mapping[str, Ranked],
 ) -> dict[str, Any]:
     """One case for people: what is liked, what was held out, and the heads of all lists."""
-    pool, kind = material.pool, material.pools[0]
-    case = material.cases_of(kind)[number]
+    kind = material.pools[0]
     recommender = Recommender(
         client,
         material.live.searched,
@@ -212,24 +235,29 @@ def _sample(
         item.work: [{"title": r.title or r.item, "share": r.share} for r in item.reasons]
         for item in shown
     }
+
+    def title(work: str, language: str) -> str:
+        return titles.get((work, language), work)  # it is gone, or another index's
+
     return {
         "user": case.user,
         "source": case.source,
         "pool": kind,
-        "likes": [pool.titles[work, case.source] for work in case.history],
-        "held out": [pool.titles[work, pool.languages[work][0]] for work in sorted(case.targets)],
+        "likes": [title(work, case.source) for work in case.history],
+        "held out": [
+            title(work, material.pool.languages[work][0]) for work in sorted(case.targets)
+        ],
         "lists": {
             name: [
                 {
-                    "title": pool.titles.get((work, language), work),  # or of another index
+                    "title": title(work, language),
                     "language": language,
                     "held out": work in case.targets,
                     **({"reasons": reasons.get(work, [])} if name == RECOMMENDER else {}),
                 }
-                for work, language in found[number][:SHOWN]
+                for work, language in ranked
             ]
-            for (listed, name), found in lists.items()
-            if listed == kind
+            for name, ranked in heads.items()
         },
     }
 

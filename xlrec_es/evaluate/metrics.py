@@ -36,8 +36,7 @@ def recall_at_k(ranked: Sequence[str], relevant: Collection[str], k: int) -> flo
         ValueError: Nothing is relevant, or k is below 1.
     """
     _check(relevant, k)
-    found = sum(work in relevant for work in ranked[:k])
-    return found / min(len(relevant), k)
+    return len(frozenset(ranked[:k]).intersection(relevant)) / min(len(relevant), k)
 
 
 def ndcg_at_k(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:

@@ -60,6 +60,11 @@ class Case:
     seen: tuple[str, ...] = ()
     one_language: bool = False
 
+    @property
+    def works(self) -> frozenset[str]:
+        """Every work that it names."""
+        return self.targets.union(self.history, self.seen)
+
     def languages(self, pool: str, all_languages: Collection[str]) -> tuple[str, ...]:
         """The languages that compete in a pool."""
         return tuple(lang for lang in all_languages if pool == MIXED or lang != self.source)

@@ -11,12 +11,15 @@ Significance Tests for Information Retrieval Evaluation"
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Key = TypeVar("Key", bound=Hashable)
 
 DRAWS = 2000
 """Samples of users; the ends of an interval then move by about a fiftieth of its width."""
@@ -77,7 +80,42 @@ def bootstrap(
     sums, counts = _by_user(values, users, weights)
     if not len(sums):
         return Interval(math.nan, math.nan, math.nan)
-    means = _sampled_means(sums, counts, seed, draws)
+    [means] = _sampled_means([sums], counts, seed, draws)
+    return _interval(sums, counts, means)
+
+
+def bootstrap_each(
+    values: Mapping[Key, NDArray[np.float64]],
+    users: Sequence[str],
+    *,
+    seed: int,
+    draws: int = DRAWS,
+) -> dict[Key, Interval]:
+    """The interval of each of several measures, or systems, over the same cases.
+
+    They are those of `bootstrap`. It draws samples of users, which takes fifty times as long as the
+    means of a sample; here all that is known of the same cases shares its samples.
+
+    Args:
+        values: Shape (n_cases,) each; NaN is left out.
+        users: Whose case each is.
+        seed: Same seed and values, same intervals.
+        draws: Samples.
+    """
+    found: dict[Key, Interval] = {}
+    for sums, counts in _alike(values, users):
+        if len(counts):
+            means = _sampled_means([*sums.values()], counts, seed, draws)
+            for (key, own), sampled in zip(sums.items(), means, strict=True):
+                found[key] = _interval(own, counts, sampled)
+        else:
+            found |= dict.fromkeys(sums, Interval(math.nan, math.nan, math.nan))
+    return found
+
+
+def _interval(
+    sums: NDArray[np.float64], counts: NDArray[np.float64], means: NDArray[np.float64]
+) -> Interval:
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
 
@@ -99,7 +137,7 @@ def difference_of_groups(
     """
     groups = [_by_user(values, users) for values, users in (one, other)]
     sampled = [
-        _sampled_means(sums, counts, seed + number, draws)
+        _sampled_means([sums], counts, seed + number, draws)[0]
         for number, (sums, counts) in enumerate(groups)
     ]
     low, high = np.quantile(sampled[0] - sampled[1], [0.025, 0.975])
@@ -108,16 +146,19 @@ def difference_of_groups(
 
 
 def _sampled_means(
-    sums: NDArray[np.float64], counts: NDArray[np.float64], seed: int, draws: int
-) -> NDArray[np.float64]:
-    """The mean of each sample of users, shape (draws,)."""
+    sums: Sequence[NDArray[np.float64]], counts: NDArray[np.float64], seed: int, draws: int
+) -> list[NDArray[np.float64]]:
+    """Of each of several sums by user the mean in each sample of users, shape (draws,) each."""
     rng = np.random.default_rng(seed)
-    n = len(sums)
-    means = []
+    n = len(counts)
+    means: list[list[NDArray[np.float64]]] = [[] for _ in sums]
     for size in _blocks(draws, n):
-        times = rng.multinomial(n, np.full(n, 1 / n), size=size)  # (size, n_users)
-        means.append((times @ sums) / (times @ counts))
-    return np.concatenate(means)
+        drawn = rng.multinomial(n, np.full(n, 1 / n), size=size)  # (size, n_users)
+        times = drawn.astype(np.float64)
+        weight = times @ counts
+        for own, total in zip(means, sums, strict=True):
+            own.append((times @ total) / weight)
+    return [np.concatenate(own) for own in means]
 
 
 def compare(
@@ -137,16 +178,49 @@ def compare(
         seed: Same seed and values, same answer.
         draws: Samples.
     """
-    interval = bootstrap(one - other, users, seed=seed, draws=draws)
-    sums, _ = _by_user(one - other, users)
-    rng = np.random.default_rng(seed)
-    # What differs by rounding alone is as large, too.
-    reached = abs(sums.sum()) - 1e-9
-    as_large = 1  # the difference as it is
-    for size in _blocks(draws, len(sums)):
-        signs = rng.integers(0, 2, (size, len(sums))) * 2 - 1
-        as_large += int((np.abs(signs @ sums) >= reached).sum())
-    return Difference(interval, as_large / (draws + 1))
+    return compare_each({"": one - other}, users, seed=seed, draws=draws)[""]
+
+
+def compare_each(
+    gaps: Mapping[Key, NDArray[np.float64]],
+    users: Sequence[str],
+    *,
+    seed: int,
+    draws: int = DRAWS,
+) -> dict[Key, Difference]:
+    """Whether one system is better than each of several others; see `compare`, `bootstrap_each`.
+
+    Args:
+        gaps: How far it is above each, shape (n_cases,); NaN is left out.
+        users: Whose case each is.
+        seed: Same seed and values, same answers.
+        draws: Samples.
+    """
+    intervals = bootstrap_each(gaps, users, seed=seed, draws=draws)
+    as_large = dict.fromkeys(gaps, 1)  # the difference as it is
+    for sums, counts in _alike(gaps, users):
+        rng = np.random.default_rng(seed)
+        for size in _blocks(draws, len(counts)):
+            signs = rng.integers(0, 2, (size, len(counts))) * 2.0 - 1.0
+            for key, own in sums.items():
+                # What differs by rounding alone is as large, too.
+                reached = abs(own.sum()) - 1e-9
+                as_large[key] += int((np.abs(signs @ own) >= reached).sum())
+    return {key: Difference(intervals[key], as_large[key] / (draws + 1)) for key in gaps}
+
+
+def _alike(
+    values: Mapping[Key, NDArray[np.float64]], users: Sequence[str]
+) -> Iterator[tuple[dict[Key, NDArray[np.float64]], NDArray[np.float64]]]:
+    """Each user's sums of those values that are there for the same cases, and how many they are."""
+    alike: defaultdict[bytes, list[Key]] = defaultdict(list)
+    for key, some in values.items():
+        alike[np.isnan(some).tobytes()].append(key)
+    for keys in alike.values():
+        there = ~np.isnan(values[keys[0]])
+        number = _numbers(users, there)
+        sums = {key: np.bincount(number, values[key][there]).astype(np.float64) for key in keys}
+        yield sums, np.bincount(number).astype(np.float64)
 
 
 def _by_user(
@@ -157,10 +231,16 @@ def _by_user(
     """Weighted sum and weight of each user's values; users in order of their ids."""
     there = ~np.isnan(values)
     weight = np.ones(len(values)) if weights is None else weights
-    names = np.asarray(users, dtype=object)[there].astype(str)
-    _, numbers = np.unique(names, return_inverse=True)
+    numbers = _numbers(users, there)
     sums = np.bincount(numbers, (values * weight)[there]).astype(np.float64)
     return sums, np.bincount(numbers, weight[there]).astype(np.float64)
+
+
+def _numbers(users: Sequence[str], there: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The number of each case's user, in order of their ids; of some cases."""
+    names = np.asarray(users, dtype=object)[there].astype(str)
+    numbers: NDArray[np.intp] = np.unique(names, return_inverse=True)[1]
+    return numbers
 
 
 def _blocks(draws: int, users: int) -> list[int]:

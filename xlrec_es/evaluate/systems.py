@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
 
 from xlrec_es.evaluate.baselines import baselines, best
 from xlrec_es.evaluate.case_search import WantedLists, answers, serve
@@ -96,7 +98,7 @@ def lists_of(
     options = replace(one.options, weights=one.retrievers)
     found = answers(client, one.index, one.cases, options=options, languages=one.languages)
     served = serve(
-        (RetrieverScores.of(searched, options) for searched in found),
+        (RetrieverScores.of(searched) for searched in found),
         one.cases,
         one.settings,
         mix=job.mix,
@@ -150,24 +152,30 @@ def _baseline_lists(job: EvaluationJob, material: Material) -> dict[tuple[str, s
     lists: dict[tuple[str, str], list[Ranked]] = {
         (kind, name): [] for kind in material.pools for name in scorers
     }
-    for kinds in _together(material):
-        among, cases = material.among(kinds[0]), material.cases_of(kinds[0])
-        within = {
-            languages: pool.within(languages) & among
-            for kind in kinds
-            for languages in {case.languages(kind, material.languages) for case in cases}
-        }
-        for case in cases:
-            known = [numbers[work] for work in (*case.history, *case.seen)]
-            for name, scorer in scorers.items():
-                scores = scorer(case)
-                for kind in kinds:
-                    languages = case.languages(kind, material.languages)
-                    allowed = within[languages].copy()
-                    allowed[known] = False
-                    works = [pool.works[number] for number in best(scores, allowed, job.k)]
-                    ranked = tuple((work, _language(pool, work, languages)) for work in works)
-                    lists[kind, name].append(ranked)
+    # A cold case is another case with fewer targets, and targets matter to no score.
+    cold = {(case.user, case.source) for case in material.cases_of(COLD_POOL)}
+    within: dict[tuple[str, str], NDArray[np.bool_]] = {}
+    for case in material.cases:
+        known = [numbers[work] for work in (*case.history, *case.seen)]
+        kinds = [
+            kind for kind in material.pools if kind != COLD_POOL or (case.user, case.source) in cold
+        ]
+        for kind in kinds:
+            if (kind, case.source) not in within:
+                languages = case.languages(kind, material.languages)
+                within[kind, case.source] = pool.within(languages) & material.among(kind)
+        for name, scorer in scorers.items() if kinds else ():
+            scores = scorer(case)
+            for kind in kinds:
+                allowed = within[kind, case.source].copy()
+                allowed[known] = False
+                languages = case.languages(kind, material.languages)
+                lists[kind, name].append(
+                    tuple(
+                        (pool.works[work], _language(pool, pool.works[work], languages))
+                        for work in best(scores, allowed, job.k)
+                    )
+                )
     return lists
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.recommend.answer.cascade import text_places
 from xlrec_es.recommend.answer.fusion import level
-from xlrec_es.recommend.answer.ranking import Searched, rank
+from xlrec_es.recommend.answer.ranking import Searched, unfused
 from xlrec_es.recommend.answer.reranking import share_out
 from xlrec_es.recommend.options import (
     AUTO,
@@ -81,33 +81,31 @@ class RetrieverScores:
     text_share: float = 1.0
 
     @classmethod
-    def of(cls, searched: Searched | None, options: Options) -> RetrieverScores:
-        """Read the answers of searches.
+    def of(cls, searched: Searched | None) -> RetrieverScores:
+        """Read the answers of searches; boosts, caps and diversity are not known here.
 
         Args:
             searched: Every retriever that any weights will want; None has no candidate.
-            options: How; boosts, caps and diversity are not known here.
 
         Raises:
             XlrecError: As for `ranking.rank`.
         """
         if searched is None:
             return cls((), (), np.empty((0, len(COLUMNS))))
-        ranking = rank(searched.plan, searched.answers, options)
-        candidates = sorted(ranking.candidates, key=lambda candidate: candidate.id)
+        # Not `rank`: whatever it fused here, and put in order, would be half of all that an
+        # evaluation takes, and is thrown away.
+        found = unfused(searched.plan, searched.answers)
+        candidates = sorted(found.scores)
         return cls(
-            tuple(ranking.works[candidate.id] for candidate in candidates),
-            tuple(candidate.language for candidate in candidates),
+            tuple(found.works[id_] for id_, _ in candidates),
+            tuple(language for _, language in candidates),
             np.array(
                 [
-                    [
-                        c.retrievers[retriever].score if retriever in c.retrievers else math.nan
-                        for retriever in COLUMNS
-                    ]
-                    for c in candidates
+                    [found.scores[candidate].get(retriever, math.nan) for retriever in COLUMNS]
+                    for candidate in candidates
                 ]
             ).reshape(len(candidates), len(COLUMNS)),
-            ranking.degraded,
+            found.degraded,
             searched.plan.profile.text_share,
         )
 

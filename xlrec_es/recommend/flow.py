@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from xlrec_es.recommend.answer.results import (
     finish,
     ranked_first,
     title_bodies,
+    with_passing,
     with_titles,
 )
 from xlrec_es.recommend.calls import MSEARCH, Call, Steps, ask
@@ -44,7 +46,7 @@ from xlrec_es.recommend.request.plan import (
     make_plan,
     read_documents,
 )
-from xlrec_es.recommend.request.queries import to_msearch
+from xlrec_es.recommend.request.queries import passing_body, passing_of, to_msearch
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
@@ -134,8 +136,10 @@ class Core:
         weights = weigh(history, self.options.rules)
         items = _items(history, weights)
         options = self._deep(live, size)
-        guess = guess_plan(live, history, weights, languages=languages, options=options)
-        lines = to_msearch(guess.requests, live.searched, timeout_s=self.timeout_s)
+        guess, lines = None, []
+        if languages is not None:  # else the history tells which languages are its own
+            guess = guess_plan(live, history, weights, languages=languages, options=options)
+            lines = to_msearch(guess.requests, live.searched, timeout_s=self.timeout_s)
         read, answers = yield from read_names(self.index, live, items, lines)
         if any(hit["_index"] != live.name for hit in read.hits):
             self._live = None
@@ -145,7 +149,8 @@ class Core:
             read = read.with_all((yield from read_names(live.searched, live, Items(unread)))[0])
         known = _known(read, live, weights)
         plan = first_plan(live, history, known, languages=languages, options=options)
-        return (yield from self._answers(plan, Searched(guess, answers)))
+        had = None if guess is None else Searched(guess, answers)
+        return (yield from self._answers(plan, had))
 
     def _shared_words(
         self, plan: Plan, ranking: Ranking
@@ -186,24 +191,24 @@ class Core:
         live = yield from self.live()
         weights = weigh(history, self.options.rules)
         items = _items(history, weights)
-        read = yield from read_in_full(self.index, live, items)
+        options = options or self.options
+        counting = self._counting(live, options)
+        read, counted = yield from read_in_full(self.index, live, items, counting)
         if any(hit["_index"] != live.name for hit in read.hits):
             # The alias was swapped: these vectors are another encoder's, perhaps. From here on one
             # version is asked by its own name, wherever the alias goes.
             self._live = None
             live = yield from self.live()
-            read = yield from read_in_full(live.searched, live, items)
+            read, counted = yield from read_in_full(live.searched, live, items, counting)
         if unread := _works_beside(read, items):
-            read = read.with_all((yield from read_in_full(live.searched, live, Items(unread))))
+            read = read.with_all((yield from read_in_full(live.searched, live, Items(unread)))[0])
         known = _known(read, live, weights, self._encode(history, live))
-        options = options or self.options
+        deep = self._deep(live, size, options, readable=readable)
+        if counted:
+            search = replace(deep.search, passing=passing_of(counted[0]))
+            deep = replace(deep, search=search)
         plan = make_plan(
-            live,
-            history,
-            known,
-            languages=languages,
-            options=self._deep(live, size, options, readable=readable),
-            own_languages=own_languages,
+            live, history, known, languages=languages, options=deep, own_languages=own_languages
         )
         if max(options.search.candidates, size) <= live.limits.hits:
             return plan
@@ -248,11 +253,22 @@ class Core:
     ) -> Options:
         """The options with searches that are deep enough for a list of so many."""
         options = options or self.options
+        search = options.search.deep_enough(size, live.limits)
+        # Where the choice is not by score alone, it is among more.
+        chooses = search.caps or search.boosts or search.collapse or options.diversity > 0
         search = replace(
-            options.search.deep_enough(size, live.limits),
+            search,
             binary_vectors=live.has_binary_vectors and not readable,
+            shared=search.candidates if chooses else size,
         )
         return replace(options, search=search)
+
+    def _counting(self, live: LiveIndex, options: Options) -> list[Mapping[str, Any]]:
+        """The search that counts what passes the filters, as lines; none without filters."""
+        filters = options.search.filters
+        if not filters:
+            return []
+        return [{"index": live.searched}, passing_body(filters, len(live.meta.languages))]
 
     def search(self, history: History, languages: Iterable[str] | None) -> Steps[Searched]:
         """Plan, and search."""
@@ -293,17 +309,20 @@ class Core:
         if options.diversity == 0 and ranking.chosen is None:  # diversity waits for vectors
             ranking = replace(ranking, chosen=choose(ranking, plan, options, size=size))
         bodies = details(ranking, plan, options, size=size)
-        found, lost = yield from self._read(plan, bodies)
+        found, lost = yield from self._hits_of(plan, bodies)
         if lost:
             sentence = f"titles and fields are missing, and reasons are guessed: {lost[0]}"
             ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
         shown = finish(ranking, plan, options, size=size, found=found)
+        if len(shown.items) < size and (lines := self._counting(plan.live, options)):
+            with contextlib.suppress(ClusterError):  # the list is as good without the note
+                shown = with_passing(shown, plan, (yield from ask(plan.live.searched, lines[1:])))
         if not options.explain or not (untitled := title_bodies(shown, plan)):
             return shown
-        titles, lost = yield from self._read(plan, untitled)
+        titles, lost = yield from self._hits_of(plan, untitled)
         return with_titles(shown, titles, plan, lost)
 
-    def _read(
+    def _hits_of(
         self, plan: Plan, bodies: Sequence[Mapping[str, Any]]
     ) -> Steps[tuple[list[Answer], list[str]]]:
         """The hits of searches for what is shown, and what they lack, in sentences."""
@@ -336,9 +355,9 @@ class Core:
 
 def _items(history: History, weights: Mapping[str, float]) -> Items:
     """The items of a history, by whether they say something."""
+    items = history.items
     return Items(
-        [item for item in history.items if item in weights],
-        [item for item in history.items if item not in weights],
+        [item for item in items if item in weights], [item for item in items if item not in weights]
     )
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from xlrec_es.cluster.answers import Answer
-from xlrec_es.index.hits import work_of
+from xlrec_es.index.hits import id_of, work_of
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.paging import PagedSearch, all_hits, once_each
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.calls import Steps, ask
-from xlrec_es.recommend.request.queries import history_body
+from xlrec_es.recommend.request.queries import history_body, names_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,19 @@ class Items:
     silent: Sequence[str] = ()
 
 
-def read_in_full(index: str, live: LiveIndex, items: Items) -> Steps[Read]:
+def read_in_full(
+    index: str, live: LiveIndex, items: Items, beside: Sequence[Mapping[str, Any]] = ()
+) -> Steps[tuple[Read, Sequence[Answer]]]:
     """Read the documents of items with titles and vectors, in every language.
 
     Args:
         index: What is asked: the alias, or the version that is behind it.
         live: The version.
         items: Of the history.
+        beside: Lines of further searches, a header and a body each, that are sent along.
+
+    Returns:
+        What was read, and the answers to the searches beside it.
     """
     title, binary, size = live.meta.title_field, live.has_binary_vectors, live.limits.hits
     documents = [
@@ -71,8 +77,8 @@ def read_in_full(index: str, live: LiveIndex, items: Items) -> Steps[Read]:
     ]
     others = _of_items(items.silent, live)
     searches = [*documents, *others]
-    yield from _to_the_end(index, searches)
-    return Read(all_hits(documents), all_hits(others), _lacks(searches))
+    answers = yield from _to_the_end(index, searches, beside)
+    return Read(all_hits(documents), all_hits(others), _lacks(searches)), answers
 
 
 def read_names(
@@ -84,19 +90,27 @@ def read_names(
         index: As for `read_in_full`.
         live: As for `read_in_full`.
         items: As for `read_in_full`.
-        beside: Lines of further searches, a header and a body each, that are sent along.
+        beside: As for `read_in_full`.
 
     Returns:
-        What was read, and the answers to the searches beside it.
+        As `read_in_full`.
     """
-    searches = _of_items([*items.telling, *items.silent], live)
+    size = live.limits.hits
+    searches = [
+        _paged(some, names_body(some, size=size), live)
+        for some in parts([*items.telling, *items.silent], live.limits.ids)
+        if some
+    ]
     answers = yield from _to_the_end(index, searches, beside)
     telling = set(items.telling)
     documents: list[Answer] = []
     others: list[Answer] = []
-    for hit in all_hits(searches):
-        says = hit["_id"] in telling or work_of(hit) in telling
-        (documents if says else others).append(hit)
+    for hit in (hit for search in searches for hit in search.hits):
+        id_ = id_of(hit)
+        says = id_ in telling or work_of(hit) in telling
+        (documents if says else others).append({**hit, "_id": id_})
+    if len(searches) > 1:
+        documents, others = once_each(documents), once_each(others)
     return Read(documents, others, _lacks(searches)), answers
 
 

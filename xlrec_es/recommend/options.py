@@ -132,6 +132,11 @@ class SearchOptions:
             index allows.
         max_terms: So many ids in one `terms` query; more are in several. Recommenders set it as the
             index allows.
+        shared: In a list that languages share by the collaborative scores alone, how many of the
+            best of all of them are looked at, for each language; 0: each is searched by itself.
+            Recommenders set it.
+        passing: How many documents of each tag pass the filters, where that was counted.
+            Recommenders set it: kNN under a narrow filter is exact (`queries.dense_body`).
     """
 
     candidates: int = 30
@@ -152,6 +157,8 @@ class SearchOptions:
     recent: Recency | None = None
     binary_vectors: bool = False
     max_terms: int = MAX_TERMS
+    shared: int = 0
+    passing: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
@@ -233,6 +240,16 @@ COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
 """For a user who is not known to like anything."""
 
 
+TASTE = "taste"
+SEARCH_RETRIEVERS = (LEXICAL, DENSE, TASTE)
+SEARCH_WEIGHTS: Mapping[str, float] = {LEXICAL: 0.5, DENSE: 0.35, TASTE: 0.15}
+"""Of `Recommender.search`: the words and the meaning of the query, and the user's taste.
+
+Words weigh most, so that a title that is typed in comes first; taste only decides between what the
+query finds alike.
+"""
+
+
 CASCADE = "cascade"
 WEIGHTED = "weighted"
 RECIPROCAL_RANK = "rrf"
@@ -251,6 +268,8 @@ class Options:
         push: See `profile.build_profile`.
         weights: Fusion weight by retriever; None for the index's own, else `WEIGHTS`. A retriever
             of weight 0, or without a weight, is not searched.
+        search_weights: Likewise for `Recommender.search`: of `lexical`, `dense` and `taste`; None
+            for `SEARCH_WEIGHTS`.
         fusion: `cascade` (see `cascade.cascaded`), `weighted` (see `fusion.fuse`) or `rrf` (see
             `fusion.reciprocal_rank`). None is the index's own, else `cascade` where the index has
             indicators, unless weights are given or Elasticsearch fuses.
@@ -278,6 +297,7 @@ class Options:
     explain: bool = True
     server_side: bool = False
     search: SearchOptions = field(default_factory=SearchOptions)
+    search_weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         _check(
@@ -306,7 +326,11 @@ class Options:
             _check(len(parts) == len(self.mix), "mix has a language twice, in two spellings")
             object.__setattr__(self, "mix", parts)
         if self.weights is not None:
-            _check_weights(self.weights)
+            _check_weights(self.weights, RETRIEVERS)
+        if self.search_weights is not None:
+            _check_weights(self.search_weights, SEARCH_RETRIEVERS)
+            queried = self.search_weights.get(LEXICAL, 0) + self.search_weights.get(DENSE, 0)
+            _check(queried > 0, "a search by taste alone is none; give lexical or dense a weight")
         if self.server_side:
             _check(
                 self.mix != AUTO and not self.search.boosts,
@@ -337,11 +361,11 @@ def _check(holds: bool, otherwise: str) -> None:
         raise UsageError(otherwise)
 
 
-def _check_weights(weights: Mapping[str, float]) -> None:
+def _check_weights(weights: Mapping[str, float], retrievers: Sequence[str]) -> None:
     for retriever, weight in weights.items():
         _check(
-            retriever in RETRIEVERS and 0 <= weight < math.inf,
+            retriever in retrievers and 0 <= weight < math.inf,
             f"weight {retriever}={weight}: use finite weights of at least 0 for "
-            f"{', '.join(RETRIEVERS)}",
+            f"{', '.join(retrievers)}",
         )
     _check(any(weights.values()), "all weights are 0; give at least one retriever a weight")

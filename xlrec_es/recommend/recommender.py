@@ -23,11 +23,13 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
 from xlrec_es.interactions.history import History
+from xlrec_es.interactions.impressions import Shown
 from xlrec_es.recommend.answer.ranking import Searched
 from xlrec_es.recommend.calls import MSEARCH, Call, Outcome, Steps, advance
-from xlrec_es.recommend.flow import Core
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.pages import Place
+from xlrec_es.recommend.personal import AsyncPersonal, Personal, WholeCore
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.vectors.encoder import Encoder
@@ -46,7 +48,7 @@ T = TypeVar("T")
 C = TypeVar("C", Elasticsearch, AsyncElasticsearch)
 
 
-class Recommender:
+class Recommender(Personal):
     """Recommends the documents of one index.
 
     Example:
@@ -74,7 +76,7 @@ class Recommender:
         """
         self._client = client
         self._clients = _Clients(client)
-        self._core = Core(index, options, encoder, timeout_s)
+        self._core = WholeCore(index, options, encoder, timeout_s)
 
     @property
     def url(self) -> str:
@@ -82,7 +84,14 @@ class Recommender:
         return next(iter(self._client.transport.node_pool.all())).base_url
 
     def recommend(
-        self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
+        self,
+        history: History,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        page: int = 1,
+        after: str | None = None,
+        shown: Sequence[str] | Shown | None = None,
     ) -> Recommendations:
         """Recommend documents in other languages to a user with this history.
 
@@ -91,6 +100,14 @@ class Recommender:
                 the result. Without anything liked, what most people like is recommended.
             languages: Target languages; None for all of the index but those of what was liked.
             size: How many, over all languages.
+            page: Number of the page. The pages before are searched for too, to leave out what they
+                show: page n costs n calls, and repeats nothing while the index stays as it is.
+            after: `cursor` of the page before, in place of `page`. What its pages have shown is in
+                no later one, though the index, the history or the options change. A list ends
+                after 1,000 items at the latest.
+            shown: What the user was shown and did not take: ids of works or documents, or a
+                `Shown`. Such works come after everything else, and what was shown longer ago
+                with a lower score; none is lost.
 
         Returns:
             At most `size`, best first; none of a work in the history, each work once.
@@ -99,13 +116,14 @@ class Recommender:
             UnknownItems: The index has no document of the whole history.
             UnknownLanguage: Not a language tag, or none of the index's languages.
             UsageError: `size` is not at least 1; an event without a weight; a free text without an
-                encoder.
+                encoder; no page, no cursor, or both; `Shown` and `server_side`.
             IndexNotFound: No such index.
             SearchFailed: Every search failed.
             ClusterUnreachable: Elasticsearch is out of reach, or `timeout_s` is over.
             ClusterError: Elasticsearch refuses.
         """
-        return self._run(self._core.recommend(history, languages, size))
+        place = Place(page, after, shown)
+        return self._run(self._core.recommend_page(history, languages, size, place))
 
     def similar(
         self,
@@ -175,7 +193,7 @@ class Recommender:
             ClusterError: As for `recommend`; it ends the batch, for it would meet the others too.
         """
         targets = None if languages is None else list(languages)
-        people = (self._core.recommend(history, targets, size) for history in histories)
+        people = (self._core.recommend_page(history, targets, size) for history in histories)
         yield from self._in_batches(people, batch, concurrency)
 
     def search_many(
@@ -291,7 +309,7 @@ class Recommender:
         return _joined(answers)
 
 
-class AsyncRecommender:
+class AsyncRecommender(AsyncPersonal):
     """`Recommender` for asyncio: the same answers, from the same code."""
 
     def __init__(
@@ -313,10 +331,17 @@ class AsyncRecommender:
             timeout_s: As for `Recommender`.
         """
         self._clients = _Clients(client)
-        self._core = Core(index, options, encoder, timeout_s)
+        self._core = WholeCore(index, options, encoder, timeout_s)
 
     async def recommend(
-        self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
+        self,
+        history: History,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        page: int = 1,
+        after: str | None = None,
+        shown: Sequence[str] | Shown | None = None,
     ) -> Recommendations:
         """As `Recommender.recommend`.
 
@@ -324,11 +349,15 @@ class AsyncRecommender:
             history: As there.
             languages: As there.
             size: As there.
+            page: As there.
+            after: As there.
+            shown: As there.
 
         Raises:
             XlrecError: As there.
         """
-        return await self._run(self._core.recommend(history, languages, size))
+        place = Place(page, after, shown)
+        return await self._run(self._core.recommend_page(history, languages, size, place))
 
     async def similar(
         self,
@@ -388,7 +417,7 @@ class AsyncRecommender:
             ClusterError: As there.
         """
         targets = None if languages is None else list(languages)
-        people = (self._core.recommend(history, targets, size) for history in histories)
+        people = (self._core.recommend_page(history, targets, size) for history in histories)
         under_way: deque[asyncio.Task[list[Recommendations | XlrecError]]] = deque()
         _checked(concurrency)
         try:

@@ -66,7 +66,8 @@ class LocalEase:
 
     def _gram(self, likes: csr_array, works: Works) -> Rows:
         """The rows of these works and of their neighbors: all that their regressions need."""
-        width = min(self.width, max(1, likes.shape[1] - 1))
+        most = max(self.neighbours, _most_others(likes))  # what is longer is padding
+        width = min(self.width, max(1, likes.shape[1] - 1), most)
         rows = _nearest(likes, works, width)
         near = np.unique(rows.columns[:, : self.neighbours])
         more = near[near >= 0]
@@ -85,6 +86,13 @@ class LocalEase:
             best = good[largest(row[good], self.top)]
             best = best[np.argsort(columns[best])]
             yield columns[best], row[best].astype(np.float32)
+
+
+def _most_others(likes: csr_array) -> int:
+    """With so many works or fewer each work has users in common."""
+    lengths = np.diff(likes.indptr)
+    of_each = np.bincount(likes.indices, np.repeat(lengths - 1, lengths))
+    return int(of_each.max(initial=0))
 
 
 def _nearest(likes: csr_array, works: Works, width: int) -> Rows:

@@ -9,10 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.linalg import lapack
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ingest.indicators.learners.learner import Works
 from ingest.indicators.learners.sparse_blocks import Floats
+
+SMALL = 48
+"""A work with so many neighbors or fewer gets a matrix of this size.
+
+Where the padding ends decides the last bits of a solution. LAPACK factors a matrix of 200 in blocks
+of a quarter, and the first of them has this size: so all of 48 are those of 200.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,39 +79,43 @@ def regressions(gram: Rows, regularization: float, device: str) -> Regressions:
 
 
 class OnCpu:
-    """One after the other, by LAPACK."""
+    """One after the other, by LAPACK; a work with few neighbors gets a small matrix."""
 
     batch = 64
 
     def __init__(self, gram: Rows, regularization: float) -> None:
         self._gram = gram
         self._regularization = regularization
+        self._threads = ThreadpoolController()
+        # Where each work is among the neighbors at hand; the last place is that of the padding, -1.
+        self._local = np.full(len(gram.diagonal) + 1, -1, np.int32)
 
     def solve(self, near: NDArray[np.int32], towards: Floats) -> Floats:
         """As `Regressions.solve`."""
-        matrices = self._among(near)
-        with threadpool_limits(1):  # threads cost more than they bring to matrices this small
-            return np.stack([_solve(*system) for system in zip(matrices, towards, strict=True)])
+        weights = np.zeros(near.shape, np.float32)
+        counts = np.count_nonzero(near >= 0, axis=1).tolist()
+        with self._threads.limit(limits=1):  # they cost more than they bring to matrices this small
+            for place in np.flatnonzero(counts):
+                size = SMALL if counts[place] <= SMALL < near.shape[1] else near.shape[1]
+                matrix = self._among(near[place, :size])
+                weights[place, :size] = _solve(matrix, towards[place, :size])
+        return weights
 
     def _among(self, near: NDArray[np.int32]) -> Floats:
-        """The Gram matrices of some works' neighbors, shape (b, m, m), regularized."""
-        gram = self._gram
-        n_works, (batch, size) = len(gram.diagonal), near.shape
-        matrices = np.zeros((batch, size, size), np.float32)
-        local = np.full(n_works + 1, -1, np.int32)  # the last place is that of the padding, -1
-        for matrix, row in zip(matrices, near, strict=True):
-            there = row[row >= 0]
-            local[there] = np.arange(len(there))
-            rows = gram.place[there]
-            places = local[gram.columns[rows]]  # (len(there), width)
-            found = np.flatnonzero(places >= 0)
-            values = gram.values[rows].ravel()[found]
-            matrix[found // places.shape[1], places.ravel()[found]] = values
-            local[there] = -1
-            np.maximum(matrix, matrix.T, out=matrix)  # an entry may be kept in one of its two rows
-            diagonal = np.where(row >= 0, gram.diagonal[row], 0)
-            matrix[np.arange(size), np.arange(size)] = diagonal + self._regularization
-        return matrices
+        """The Gram matrix of a work's m neighbors, shape (m, m), regularized."""
+        gram, local = self._gram, self._local
+        there = near[near >= 0]
+        local[there] = np.arange(len(there))
+        rows = gram.place[there]
+        places = local[gram.columns[rows]]  # (len(there), width)
+        local[there] = -1
+        found = np.flatnonzero(places >= 0)
+        matrix = np.zeros((len(near), len(near)), np.float32)
+        matrix[found // places.shape[1], places.ravel()[found]] = gram.values[rows].ravel()[found]
+        np.maximum(matrix, matrix.T, out=matrix)  # an entry may be kept in one of its two rows
+        diagonal = np.where(near >= 0, gram.diagonal[near], 0)
+        np.fill_diagonal(matrix, diagonal + self._regularization)
+        return matrix
 
 
 def _solve(matrix: Floats, vector: Floats) -> Floats:

@@ -50,7 +50,7 @@ def _speakers(candidate: fusion.Fused, plan: Plan, held: _Held) -> dict[str, flo
         spoke = _of_retriever(retriever, candidate.language, plan, held)
         total = sum(spoke.values())
         for name, value in spoke.items():
-            if value > LEAST_PART * total:
+            if share > 0 and value > LEAST_PART * total:
                 speakers[name] = speakers.get(name, 0.0) + share * value / total
     return speakers
 

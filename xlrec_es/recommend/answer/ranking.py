@@ -9,7 +9,7 @@ from xlrec_es.cluster.answers import Answer, lacks_of
 from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.fields import LANGUAGE_FIELD
-from xlrec_es.index.hits import id_of, work_of
+from xlrec_es.index.hits import id_of, language_of, work_of
 from xlrec_es.recommend.answer import fusion
 from xlrec_es.recommend.answer.cascade import cascaded
 from xlrec_es.recommend.options import (
@@ -80,6 +80,21 @@ class Ranking:
         return self.tags.get(candidate.id, candidate.language)
 
 
+@dataclass(frozen=True, slots=True)
+class Unfused:
+    """Candidates as the retrievers found them, in no order.
+
+    Attributes:
+        scores: The retrievers' own scores, by document id and target language, then by retriever.
+        works: Work by document id.
+        degraded: As in `Ranking`.
+    """
+
+    scores: Mapping[tuple[str, str], Mapping[str, float]]
+    works: Mapping[str, str]
+    degraded: tuple[str, ...]
+
+
 def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int = 10) -> Ranking:
     """Fuse the answers.
 
@@ -147,9 +162,22 @@ def _tags(plan: Plan, answers: Sequence[Answer]) -> dict[str, str]:
     return {
         id_of(hit): hit["fields"].get(LANGUAGE_FIELD, tags)[0]
         for request, answer in zip(plan.requests, answers, strict=True)
-        if (tags := plan.variants.get(request.language))
-        for hit in answer["hits"]["hits"]
+        for language, hits in _by_language(plan, request, answer).items()
+        if (tags := plan.variants.get(language))
+        for hit in hits
     }
+
+
+def _by_language(plan: Plan, request: SearchRequest, answer: Answer) -> dict[str, Sequence[Answer]]:
+    """What a search found, by target language."""
+    hits = answer["hits"]["hits"]
+    if not request.together:
+        return {request.language: hits}
+    owner = {tag: language for language in request.together for tag in plan.tags(language)}
+    found: dict[str, list[Answer]] = {language: [] for language in request.together}
+    for hit in hits:
+        found[owner[language_of(hit)]].append(hit)
+    return dict(found)
 
 
 def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[str, ...]]:
@@ -178,17 +206,46 @@ def _retriever_lists(
     """One list for each language and retriever, best first."""
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
-        factor, summand = 1.0, 0.0
-        if request.retriever == DENSE:
-            # Elasticsearch scores a dot product as (1 + cosine) / 2.
-            factor, summand = 2.0, -1.0
-        if request.retriever == FUSED:
-            factor = 1 / server_fusion.highest_score(request.body)
-        lists[request.language, request.retriever] = fusion.in_order(
-            fusion.Scored(id_of(hit), factor * score_of(hit) + summand)
-            for hit in answer["hits"]["hits"]
-        )
+        factor, summand = _scale(request)
+        for language, hits in _by_language(plan, request, answer).items():
+            lists[language, request.retriever] = fusion.in_order(
+                fusion.Scored(id_of(hit), factor * score_of(hit) + summand) for hit in hits
+            )
     return lists
+
+
+def _scale(request: SearchRequest) -> tuple[float, float]:
+    """By which factor and summand a retriever's own score comes from Elasticsearch's."""
+    if request.retriever == DENSE:
+        # Elasticsearch scores a dot product as (1 + cosine) / 2.
+        return 2.0, -1.0
+    if request.retriever == FUSED:
+        return 1 / server_fusion.highest_score(request.body), 0.0
+    return 1.0, 0.0
+
+
+def unfused(plan: Plan, answers: Sequence[Answer]) -> Unfused:
+    """What each retriever says by itself, for who fuses in other ways than `rank` does.
+
+    Args:
+        plan: What was asked.
+        answers: One for each of `plan.requests`.
+
+    Raises:
+        XlrecError: As for `rank`.
+    """
+    usable, degraded = _usable(plan, answers)
+    scores: dict[tuple[str, str], dict[str, float]] = {}
+    works: dict[str, str] = {}
+    for request, answer in zip(plan.requests, usable, strict=True):
+        factor, summand = _scale(request)
+        for language, hits in _by_language(plan, request, answer).items():
+            for hit in hits:
+                id_ = id_of(hit)
+                works[id_] = work_of(hit)
+                mine = scores.setdefault((id_, language), {})
+                mine[request.retriever] = factor * score_of(hit) + summand
+    return Unfused(scores, works, (*plan.degraded, *degraded))
 
 
 def _fused_there(language: str, hits: Sequence[fusion.Scored]) -> list[fusion.Fused]:

@@ -22,7 +22,7 @@ from xlrec_es.recommend.recommendations import (
     RetrieverScore,
 )
 from xlrec_es.recommend.request.plan import Plan
-from xlrec_es.recommend.request.queries import details_body
+from xlrec_es.recommend.request.queries import details_body, passing_of
 from xlrec_es.recommend.request.server_fusion import FUSED
 from xlrec_es.vectors.vector import Vector
 
@@ -167,6 +167,25 @@ def with_titles(
     items = tuple(replace(item, reasons=tuple(map(titled, item.reasons))) for item in shown.items)
     degraded = tuple(f"titles of reasons are missing: {sentence}" for sentence in lost[:1])
     return replace(shown, items=items, degraded=(*shown.degraded, *degraded))
+
+
+def with_passing(shown: Recommendations, plan: Plan, answers: Sequence[Answer]) -> Recommendations:
+    """A list that stayed short, with a note on how many documents pass the filters at all.
+
+    Args:
+        shown: The list.
+        plan: What was asked.
+        answers: One, to `queries.passing_body`.
+    """
+    passing = passing_of(answers[0])
+    if passing is None:
+        return shown
+    counts = (
+        f"{sum(passing.get(tag, 0) for tag in plan.tags(language)):,} in {language}"
+        for language in plan.languages
+    )
+    note = f"the list is short: of all documents, the filters leave {', '.join(counts)}"
+    return replace(shown, notes=(*shown.notes, note))
 
 
 def _title_documents(plan: Plan) -> dict[str, str]:

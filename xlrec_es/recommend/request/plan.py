@@ -20,6 +20,7 @@ from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import base_language, by_language, lookup, named_by, normalize
 from xlrec_es.recommend.options import (
+    AUTO,
     CASCADE,
     COLD_WEIGHTS,
     COLLABORATIVE,
@@ -213,7 +214,8 @@ def _planned(
 ) -> Plan:
     has = {name for document in known.documents for name in (document.work, document.id)}
     has.update(known.others, known.others.values())
-    missing = tuple(item for item in history.items if item not in has)
+    items = history.items
+    missing = tuple(item for item in items if item not in has)
     if missing and not has and not history.texts:
         raise _nothing_known(live, known, missing)
     # What was not found may be there all the same where a part of the index did not answer.
@@ -222,7 +224,7 @@ def _planned(
     weights = options.weights or live.meta.weights or WEIGHTS
     documents = _in_languages(known.documents, history.languages)
     # An item that has left the index may stand in indicators still.
-    left = history.items if fusion == CASCADE else ()
+    left = frozenset(items if fusion == CASCADE else ())
     profile = build_profile(
         documents,
         _work_weights(known.weights, documents, left),
@@ -247,12 +249,16 @@ def _planned(
             "these languages"
         )
     variants = {name: tags for name, tags in targets.items() if tags != (name,)}
+    shares = fusion == CASCADE and options.division == AUTO and options.search.only is None
+    search = replace(
+        options.search, variants=variants, shared=options.search.shared if shares else 0
+    )
     requests = build_requests(
         profile,
         languages=tuple(targets),
         retrievers=asked,
         index=live.searched,
-        options=_without_documents(replace(options.search, variants=variants), unread, live),
+        options=_without_documents(search, unread, live),
         markets=_markets(options.search.market, targets, live),
     )
     if options.server_side:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xlrec_es.index.fields import (
@@ -36,7 +36,16 @@ from xlrec_es.vectors.vector import pack
 
 _LEAST_K = 10
 
+EXACT_BELOW = 1000
+"""Documents that pass the filters, of a language, up to which kNN compares all of them.
+
+Measured on 30,000 documents (xlrec_es/DESIGN.md, "Narrow filters"): it takes no longer than HNSW,
+which finds less under such filters.
+"""
+
 _BOOST = "boost:"
+
+PASSING = "passing"
 
 WrittenVector = Sequence[float] | str
 
@@ -46,14 +55,16 @@ class SearchRequest:
     """One search.
 
     Attributes:
-        language: Target language.
+        language: Target language; of several together, a name for people.
         retriever: One of `RETRIEVERS`.
         body: For `POST <index>/_search`.
+        together: The target languages, where one search is for several.
     """
 
     language: str
     retriever: str
     body: dict[str, Any]
+    together: tuple[str, ...] = ()
 
 
 def build_requests(
@@ -68,9 +79,12 @@ def build_requests(
     """The searches of a profile: each target language by itself, retriever by retriever.
 
     So its documents compete with each other and not with another language's; variants of a language
-    (`SearchOptions.variants`) are one language here. A retriever that cannot
-    say anything is left out: BM25 for a language in which the history has no text (it cannot cross
-    a language border), and all but popularity for a user who is not known to like anything.
+    (`SearchOptions.variants`) are one language here. Where languages share a list by the
+    collaborative scores alone (`SearchOptions.shared`), that retriever searches all at once.
+
+    A retriever that cannot say anything is left out: BM25 for a language in which the history has
+    no text (it cannot cross a language border), and all but popularity for a user who is not known
+    to like anything.
 
     Args:
         profile: Whom to serve.
@@ -81,6 +95,9 @@ def build_requests(
         markets: By target language, the market whose popularity counts; else everybody's does.
     """
     requests = []
+    together = COLLABORATIVE in retrievers and options.shared > 0 and len(languages) > 1
+    if together and profile.liked:
+        requests.append(_of_all(profile, tuple(languages), options))
     vectors = _written(profile, options) if DENSE in retrievers else []
     for language in languages:
         if DENSE in retrievers and profile.interests:
@@ -89,7 +106,7 @@ def build_requests(
         if LEXICAL in retrievers and not profile.languages.isdisjoint(options.tags(language)):
             body = lexical_body(profile, language, index, options)
             requests.append(SearchRequest(language, LEXICAL, body))
-        if COLLABORATIVE in retrievers and profile.liked:
+        if COLLABORATIVE in retrievers and profile.liked and not together:
             body = collaborative_body(profile, language, options)
             requests.append(SearchRequest(language, COLLABORATIVE, body))
         if POPULARITY in retrievers:
@@ -134,7 +151,7 @@ def dense_body(
     shared: dict[str, Any] = {
         "k": k,
         "num_candidates": MAX_HITS
-        if options.exact
+        if options.exact or _few_pass(language, options)
         else max(k, _share(options.num_candidates, len(profile.interests), least=2 * _LEAST_K)),
         "filter": {"bool": _unseen(profile, language, options)},
     }
@@ -148,6 +165,12 @@ def dense_body(
     ]
     query = queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries}}
     return {"query": _boosted(query, {}, options), **hits_wanted(language, options)}
+
+
+def _few_pass(language: str, options: SearchOptions) -> bool:
+    if options.passing is None:
+        return False
+    return sum(options.passing.get(tag, 0) for tag in options.tags(language)) <= EXACT_BELOW
 
 
 def _share(candidates: int, interests: int, *, least: int = _LEAST_K) -> int:
@@ -209,6 +232,16 @@ def collaborative_body(profile: Profile, language: str, options: SearchOptions) 
     }
     unseen = _unseen(profile, language, options)
     return {"query": _boosted(query, unseen, options), **hits_wanted(language, options)}
+
+
+def _of_all(profile: Profile, languages: tuple[str, ...], options: SearchOptions) -> SearchRequest:
+    """The collaborative search in several languages at once, as deep as their list needs it."""
+    name = ", ".join(languages)
+    tags = tuple(tag for language in languages for tag in options.tags(language))
+    depth = min(max(options.candidates, options.shared * len(languages)), MAX_HITS)
+    search = replace(options, variants={name: tags}, candidates=depth, num_candidates=MAX_HITS)
+    body = collaborative_body(profile, name, search)
+    return SearchRequest(name, COLLABORATIVE, body, languages)
 
 
 def _heaviest(liked: Mapping[str, float]) -> dict[str, float]:
@@ -374,6 +407,43 @@ def history_body(
         ),
         "track_total_hits": False,
     }
+
+
+def passing_body(filters: Sequence[Mapping[str, Any]], languages: int) -> dict[str, Any]:
+    """The search that counts the documents of each language that pass filters.
+
+    Args:
+        filters: Elasticsearch queries.
+        languages: How many tags the index has.
+    """
+    return {
+        "query": {"bool": {"filter": list(filters)}},
+        "size": 0,
+        "aggs": {PASSING: {"terms": {"field": LANGUAGE_FIELD, "size": max(1, languages)}}},
+        "track_total_hits": False,
+    }
+
+
+def passing_of(answer: Mapping[str, Any]) -> dict[str, int] | None:
+    """Documents by language tag, as `passing_body` counted them; None where it was not answered."""
+    if "error" in answer or answer.get("timed_out"):
+        return None
+    buckets = answer["aggregations"][PASSING]["buckets"]
+    return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+
+
+def names_body(items: Sequence[str], *, size: int = MAX_HITS) -> dict[str, Any]:
+    """`history_body` for what stands in columns: ids, works, languages, evidence.
+
+    Args:
+        items: Ids of documents or works.
+        size: Of a page; see `paging.PagedSearch`.
+    """
+    columns = [ID_FIELD, WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD]
+    body = history_body(items, title=None, vectors=False, size=size)
+    del body["_source"]
+    # As in `hits_wanted`: reading `_id` of fifty documents takes longer than finding them.
+    return {**body, "stored_fields": "_none_", **fields_of_hits(columns)}
 
 
 def details_body(

@@ -77,7 +77,7 @@ def test_lists_are_those_of_the_recommender(
         options = Options(mix=mix, explain=False, search=few.deep_enough(size))
         found = list(answers(es_each, index_name, CASES, options=options, languages=LANGUAGES))
         for case, searched in zip(CASES, found, strict=True):
-            scores = RetrieverScores.of(searched, options)
+            scores = RetrieverScores.of(searched)
             for pool in POOLS:
                 within = case.languages(pool, LANGUAGES)
                 for weights, fusion in FUSIONS:

@@ -7,7 +7,7 @@ import json
 from ingest.indicators.catalogue import Entry, Learned
 from ingest.indicators.run import update
 
-ENTRY = Entry("doc", 0, "en", None, "")
+ENTRY = Entry("doc", 0, "en", "")
 
 
 def test_an_update_replaces_the_indicators_that_are_there() -> None:

@@ -35,9 +35,9 @@ POOL = Pool(
     WORKS,
     {work: (tag,) for work, tag in zip(WORKS, TAGS, strict=True)},
     {},
-    {},
+    ("de", "ja"),
     np.arange(N_WORKS),
-    TAGS,
+    np.array([("de", "ja").index(tag) for tag in TAGS]),
     CENTERING.apply(RAW, TAGS),
 )
 CASE = Case("p00", "de", ("w01", "w03"), frozenset({"w02"}))
@@ -95,6 +95,17 @@ def test_the_best_are_allowed_and_ties_go_by_number() -> None:
     allowed = np.array([True, True, True, True, False])
     assert best(scores, allowed, 10) == [1, 2, 0]
     assert best(scores, allowed, 1) == [1]
+
+
+def test_the_best_are_those_of_a_sort_of_all_however_many_are_equal() -> None:
+    for k in (1, 3, 50, 200):
+        for levels in (2, 5, 10_000):
+            scores = RNG.integers(0, levels, 100).astype(float)
+            scores[RNG.random(100) < 0.3] = -np.inf
+            allowed = RNG.random(100) < 0.8
+            order = np.argsort(-np.where(allowed, scores, -np.inf), kind="stable")
+            expected = [n for n in order.tolist() if allowed[n] and scores[n] > -np.inf][:k]
+            assert best(scores, allowed, k) == expected
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from xlrec_es.evaluate.significance import bootstrap, compare
+from xlrec_es.evaluate import significance
+from xlrec_es.evaluate.significance import bootstrap, bootstrap_each, compare, compare_each
 
 RNG = np.random.default_rng(1)
 VALUES = RNG.beta(2, 5, 80)
@@ -56,3 +57,26 @@ def test_the_order_of_the_cases_and_what_has_no_value_do_not_matter() -> None:
 
 def test_without_cases_there_is_no_mean() -> None:
     assert np.isnan(bootstrap(np.array([np.nan]), ["p"], seed=0).mean)
+
+
+def test_what_shares_its_samples_has_the_numbers_that_it_has_alone() -> None:
+    """To the last bit, whichever values lack which cases."""
+    users = [f"p{number // 3}" for number in range(80)]
+    values = {name: RNG.random(80) for name in "abcde"}
+    values["b"][[3, 40]] = values["c"][[3, 40]] = np.nan  # for the same cases
+    values["d"][:30] = np.nan
+    values["e"][:] = np.nan
+    together = bootstrap_each(values, users, seed=5)
+    for name, own in values.items():
+        assert repr(together[name]) == repr(bootstrap(own, users, seed=5))  # repr: NaN is no NaN
+    gaps = {name: values[name] - values["a"] for name in "bcd"}
+    for name, found in compare_each(gaps, users, seed=5).items():
+        assert found == compare(values[name], values["a"], users, seed=5)
+    assert len({(found.low, found.high) for found in together.values()}) == 5
+
+
+def test_samples_in_several_blocks_are_shared_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(significance, "_BLOCK", 1000)
+    found = bootstrap_each({"a": VALUES, "b": BETTER}, USERS, seed=1)
+    assert found["b"] == bootstrap(BETTER, USERS, seed=1)
+    assert found["a"].mean == pytest.approx(VALUES.mean())

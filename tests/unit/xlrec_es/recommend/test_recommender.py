@@ -13,7 +13,8 @@ WITHOUT_ASYNC = {"export", "search_many", "url"}
 
 
 def offered(recommender: type) -> set[str]:
-    return {name for name in vars(recommender) if not name.startswith("_")}
+    named = (name for base in recommender.__mro__[:-1] for name in vars(base))
+    return {name for name in named if not name.startswith("_")}
 
 
 def written(signature: inspect.Signature) -> str:

@@ -51,3 +51,14 @@ def test_local_ease_looks_at_the_rows_of_the_works_and_their_neighbours_alone(
     LocalEase(neighbours=5).learn(likes, some)
     assert len(set(asked)) == len(asked) <= len(some) * 6
     assert {3, 7} < set(asked)
+
+
+def test_what_is_kept_of_a_work_is_no_longer_than_the_longest_can_be() -> None:
+    """Where few like anything, padding would take most of the memory and time."""
+    likes = as_likes(np.eye(300, 300) + np.eye(300, 300, 1))  # two works each
+    found = LocalEase(regularization=1, neighbours=5)._gram(likes, all_works(likes))
+    assert found.columns.shape == (300, 5)
+    works = all_works(likes)
+    few, many = (LocalEase(regularization=1, neighbours=n).learn(likes, works) for n in (5, 80))
+    assert few.nnz > 0
+    np.testing.assert_allclose(few.toarray(), many.toarray(), rtol=1e-5)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from devices import DEVICES
 from indicator_learning import all_works
 from ingest.indicators.learners import LocalEase, local_ease
-from ingest.indicators.learners.ridge_regressions import InTorch, OnCpu, Rows
+from ingest.indicators.learners.ridge_regressions import SMALL, InTorch, OnCpu, Rows
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -44,3 +44,24 @@ def test_a_matrix_that_is_not_positive_definite_is_solved_among_others() -> None
     expected = [*np.linalg.solve([[2, 3], [3, 2]], [1, 2]), 0, 0, 2, 0]
     for solver in (OnCpu(gram, 1), InTorch(gram, 1, "cpu")):
         np.testing.assert_allclose(solver.solve(near, towards).ravel(), expected, rtol=1e-5)
+
+
+def test_few_neighbors_and_many_are_solved_alike() -> None:
+    """A small matrix in place of a padded one, on either side of the border."""
+    rng = np.random.default_rng(0)
+    n = SMALL + 30
+    together = rng.random((n, n), np.float32)
+    together += together.T
+    order = np.argsort(-together, axis=1).astype(np.int32)
+    values = np.take_along_axis(together, order, 1)
+    gram = Rows(np.arange(n, dtype=np.int32), order, values, np.full(n, 5, np.float32))
+    for count in (0, 1, SMALL, SMALL + 1, n):
+        near, towards = np.full((1, n), -1, np.int32), np.zeros((1, n), np.float32)
+        near[0, :count] = rng.permutation(n)[:count]
+        towards[0, :count] = rng.random(count)
+        works = near[0, :count]
+        matrix = together[np.ix_(works, works)].astype(np.float64)
+        np.fill_diagonal(matrix, 5 + 100)
+        found = OnCpu(gram, 100).solve(near, towards)[0]
+        np.testing.assert_allclose(found[:count], np.linalg.solve(matrix, towards[0, :count]), 1e-4)
+        assert not found[count:].any()
