@@ -40,6 +40,7 @@ PART_BYTES = 16 * 2**20
 """Of the file, for each temporary one: their rows take two or three times as much memory."""
 
 _MOST_PARTS = 200
+_MOST_WRITTEN = 100_000
 _EXPANDS = 8  # what gzip makes of a log, about
 
 _ROW = np.dtype(
@@ -250,6 +251,7 @@ class _Parts:
     def __init__(self, folder: Path, count: int) -> None:
         self.files = [folder / str(number) for number in range(count)]
         self._open: list[tuple[BinaryIO, BinaryIO]] = []
+        self._written: set[int] = set()  # users whose ids were written of late
 
     def __enter__(self) -> _Parts:
         self._open = [(file.open("wb"), _ids(file).open("wb")) for file in self.files]
@@ -261,15 +263,18 @@ class _Parts:
                 file.close()
 
     def add(self, users: Sequence[str], rows: NDArray[np.void]) -> None:
-        """Write rows, and the ids of their users, once for each call."""
+        """Write rows, and the ids of their users, once or a few times."""
         ids = dict(zip(rows["user"].tolist(), users, strict=True))
         part = rows["user"] % len(self.files)
         for number, (file, names) in enumerate(self._open):
             mine = rows if len(self.files) == 1 else rows[part == number]
             if len(mine):
                 file.write(mine.tobytes())
-                here = np.unique(mine["user"]).tolist()
-                names.write(orjson.dumps([(key, ids[key]) for key in here]) + b"\n")
+                new = set(mine["user"].tolist()) - self._written
+                names.write(orjson.dumps([(key, ids[key]) for key in new]) + b"\n")
+                self._written |= new
+        if len(self._written) > _MOST_WRITTEN:
+            self._written.clear()
 
 
 def _ids(file: Path) -> Path:

@@ -27,8 +27,8 @@ from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.plan import allowed_tags, fusion_of, target_tags
 from xlrec_es.recommend.request.profile import Profile, text_share
 
-USERS = 256
-"""Whose lists are made at once."""
+USERS = 128
+"""Whose lists are made at once: their candidates fit into a processor's cache."""
 
 _WHOEVER = Profile((), {}, (), {}, {}, {})
 
