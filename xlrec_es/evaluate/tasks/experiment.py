@@ -220,7 +220,7 @@ def _search(bench: _Bench, live: LiveIndex) -> dict[str, Any]:
     recommender = bench.recommender(options)
     words = bench.recommender(replace(options, search_weights={LEXICAL: 1.0}))
     for one in cases:
-        others = sorted({*pool.language} - {one.case.source})
+        others = [language for language in pool.spoken if language != one.case.source]
         history = history_of(one.case)
         rows[WITH_TASTE].append(_found(recommender, one, history, others, job.k))
         rows[WITHOUT_TASTE].append(_found(recommender, one, None, others, job.k))
