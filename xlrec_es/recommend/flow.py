@@ -253,15 +253,9 @@ class Core:
     ) -> Options:
         """The options with searches that are deep enough for a list of so many."""
         options = options or self.options
-        search = options.search.deep_enough(size, live.limits)
-        # Where the choice is not by score alone, it is among more.
-        chooses = search.caps or search.boosts or search.collapse or options.diversity > 0
-        search = replace(
-            search,
-            binary_vectors=live.has_binary_vectors and not readable,
-            shared=search.candidates if chooses else size,
-        )
-        return replace(options, search=search)
+        deep = options.deep_enough(size, live.limits)
+        binary = live.has_binary_vectors and not readable
+        return replace(deep, search=replace(deep.search, binary_vectors=binary))
 
     def _counting(self, live: LiveIndex, options: Options) -> list[Mapping[str, Any]]:
         """The search that counts what passes the filters, as lines; none without filters."""

@@ -350,6 +350,14 @@ class Options:
                 f"here: give it one, or use {WEIGHTED}",
             )
 
+    def deep_enough(self, size: int, limits: SearchLimits = DEFAULT_LIMITS) -> Options:
+        """The same, with searches for a list of so many, as far as the index allows."""
+        search = self.search.deep_enough(size, limits)
+        # Where the choice is not by score alone, it is among more.
+        chooses = search.caps or search.boosts or search.collapse or self.diversity > 0
+        search = replace(search, shared=search.candidates if chooses else size)
+        return replace(self, search=search)
+
     @property
     def division(self) -> str | Mapping[str, float]:
         """How languages share the list: `mix`, or what it is by default."""

@@ -199,12 +199,10 @@ class _Computing:
         self._cascade = options.fusion == CASCADE
         self._size = wanted.size
         arrays = read_arrays(client, live, options.search, tags)
-        search = options.search.deep_enough(wanted.size, live.limits)
+        options = options.deep_enough(wanted.size, live.limits)
         self._tastes = TasteReader(arrays, items, options.rules, gone_too=self._cascade)
         self._targets = Targets(arrays, options, wanted.languages)
-        self._maker = ListMaker(
-            arrays, options, self._targets, size=wanted.size, candidates=search.candidates
-        )
+        self._maker = ListMaker(arrays, options, self._targets, size=wanted.size)
         self._explainer = Explainer(arrays)
         self._columns = Columns(arrays)
 

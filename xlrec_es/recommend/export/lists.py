@@ -18,8 +18,9 @@ from xlrec_es.recommend.answer.fusion import Fused
 from xlrec_es.recommend.export.index_arrays import IndexArrays, Numbers, Rows, places_in
 from xlrec_es.recommend.export.tastes import Tastes
 from xlrec_es.recommend.options import AUTO, CASCADE, RECIPROCAL_RANK, Options
-from xlrec_es.recommend.request.plan import target_tags
+from xlrec_es.recommend.request.plan import is_shared, target_tags
 from xlrec_es.recommend.request.profile import Profile
+from xlrec_es.recommend.request.queries import shared_depth
 
 _KINDS = 1000
 """So many sets of target languages are remembered: of forty languages, every user has another."""
@@ -121,23 +122,16 @@ class ListMaker:
 
     Args:
         arrays: The index.
-        options: How; `fusion` is one of `options.FUSIONS`.
+        options: How, deep enough; `fusion` is one of `options.FUSIONS`.
         targets: Of the users.
         size: Places of a list.
-        candidates: Of each search.
     """
 
     def __init__(
-        self,
-        arrays: IndexArrays,
-        options: Options,
-        targets: Targets,
-        *,
-        size: int,
-        candidates: int,
+        self, arrays: IndexArrays, options: Options, targets: Targets, *, size: int
     ) -> None:
-        self._arrays, self._options, self._targets = arrays, options, targets
-        self._size, self._candidates = size, candidates
+        self._arrays, self._options, self._targets, self._size = arrays, options, targets, size
+        self._shared = is_shared(str(options.fusion), options)
         ids = arrays.documents.ids
         self._bits = max(1, len(ids)).bit_length()  # of a document's number
         own = np.arange(len(ids))
@@ -242,8 +236,20 @@ class ListMaker:
         if not wanted.all():
             user, document, score = user[wanted], document[wanted], score[wanted]
             language = language[wanted]
-        group, document, score = self._best(user * tags + language, document, score)
+        if self._shared:
+            language[:] = 0  # one search is for all of them
+        depth = self._depths()[target].repeat(tags)
+        group, document, score = self._best(user * tags + language, document, score, depth)
         return group // tags, document, score
+
+    def _depths(self) -> Numbers:
+        """How many documents a search finds at most, by number of the target languages."""
+        search = self._options.search
+        if not self._shared:
+            return np.full(len(self._targets.names), search.candidates)
+        counts = [len(names) for names in self._targets.names]
+        depths = [shared_depth(search, n) if n > 1 else search.candidates for n in counts]
+        return np.array(depths, np.int64)
 
     def _without_seen(
         self, tastes: Tastes, cell: Numbers, score: NDArray[np.float32]
@@ -262,7 +268,7 @@ class ListMaker:
         return cell.take(left), score.take(left)
 
     def _best(
-        self, group: Numbers, document: Numbers, score: NDArray[np.float32]
+        self, group: Numbers, document: Numbers, score: NDArray[np.float32], depth: Numbers
     ) -> tuple[Numbers, Numbers, NDArray[np.float32]]:
         """As many of each user and language as a search gives; equal scores in the index's order.
 
@@ -270,13 +276,14 @@ class ListMaker:
             group: Shape (n,): number of user and language.
             document: Shape (n,).
             score: Shape (n,), above zero.
+            depth: By group, how many.
         """
         key = _key(group, score, document, len(self._arrays.documents.ids))
         key.sort()
         group, score, document = _unlocked(key, len(self._arrays.documents.ids))
         begin = np.flatnonzero(np.r_[True, group[1:] != group[:-1]][: len(group)])
         length = np.diff(np.r_[begin, len(group)])
-        kept = places_in(begin, np.minimum(length, self._candidates))
+        kept = places_in(begin, np.minimum(length, depth[group[begin]]))
         return group[kept], document[kept], score[kept]
 
     def _fused(

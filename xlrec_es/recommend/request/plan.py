@@ -209,6 +209,11 @@ def fusion_of(live: LiveIndex, options: Options) -> str:
     return CASCADE if live.meta.indicators and not live.meta.weights else WEIGHTED
 
 
+def is_shared(fusion: str, options: Options) -> bool:
+    """Whether languages share a list by the collaborative scores alone: one search is for all."""
+    return fusion == CASCADE and options.division == AUTO and options.search.only is None
+
+
 def _planned(
     live: LiveIndex, history: History, known: Known, scope: Scope, options: Options
 ) -> Plan:
@@ -249,10 +254,8 @@ def _planned(
             "these languages"
         )
     variants = {name: tags for name, tags in targets.items() if tags != (name,)}
-    shares = fusion == CASCADE and options.division == AUTO and options.search.only is None
-    search = replace(
-        options.search, variants=variants, shared=options.search.shared if shares else 0
-    )
+    shared = options.search.shared if is_shared(fusion, options) else 0
+    search = replace(options.search, variants=variants, shared=shared)
     requests = build_requests(
         profile,
         languages=tuple(targets),

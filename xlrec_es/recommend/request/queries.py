@@ -238,7 +238,7 @@ def _of_all(profile: Profile, languages: tuple[str, ...], options: SearchOptions
     """The collaborative search in several languages at once, as deep as their list needs it."""
     name = ", ".join(languages)
     tags = tuple(tag for language in languages for tag in options.tags(language))
-    depth = min(max(options.candidates, options.shared * len(languages)), MAX_HITS)
+    depth = shared_depth(options, len(languages))
     search = replace(options, variants={name: tags}, candidates=depth, num_candidates=MAX_HITS)
     body = collaborative_body(profile, name, search)
     return SearchRequest(name, COLLABORATIVE, body, languages)
@@ -407,6 +407,11 @@ def history_body(
         ),
         "track_total_hits": False,
     }
+
+
+def shared_depth(options: SearchOptions, languages: int) -> int:
+    """How many documents a search in so many languages at once finds at most."""
+    return min(max(options.candidates, options.shared * languages), MAX_HITS)
 
 
 def passing_body(filters: Sequence[Mapping[str, Any]], languages: int) -> dict[str, Any]:
