@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from catalogue import document, topics_of, write_catalogue
-from xlrec_es import History, Options, Recommender, SearchOptions
+from catalogue import LANGUAGES, WORKS_PER_TOPIC, document, topics_of, write_catalogue
+from fault_proxy import Fault, fault_proxy
+from xlrec_es import Connection, History, Options, Recommender, SearchOptions, connect
 from xlrec_es.errors import UnknownItems
 from xlrec_es.recommend.calls import MSEARCH, Call, Outcome
 from xlrec_es.recommend.recommendations import Recommendations
+
+HISTORY = History.of(["chess-3", "chess-6"])
 
 
 class Recording(Recommender):
@@ -171,3 +174,83 @@ def test_free_texts_and_weights_of_ones_own_ask_all_at_once(
     mixed = Recording(learned, index_name, options=Options(fusion="weighted"))
     mixed.recommend(History.of(["chess-3"]), languages=["de"], size=2)
     assert [len(request) for request in mixed.sent] == [1, 3, 1]
+
+
+def failed(responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As if each search but that for the history had failed."""
+    error = {"type": "too_many_requests", "reason": "the queue is full"}
+    return [responses[0], *({"error": error, "status": 429} for _ in responses[1:])]
+
+
+def test_texts_carry_the_list_where_the_search_of_indicators_fails(
+    es: Elasticsearch, es_url: str, index_name: str
+) -> None:
+    write_catalogue(es, index_name, learned=20.0)
+    with fault_proxy(es_url, "_msearch") as proxy, connect(Connection(proxy.url)) as client:
+        recommender = Recommender(client, index_name)
+        proxy.faults = [Fault(edit=failed)]
+        result = recommender.recommend(HISTORY, languages=["ja", "en"], size=3)
+        assert len(result.items) == 3
+        assert {name for item in result.items for name in item.retrievers} <= {"dense", "lexical"}
+        [sentence] = result.degraded
+        assert sentence.startswith("the collaborative search for ja, en failed: ")
+        assert not recommender.recommend(HISTORY, languages=["ja", "en"], size=3).degraded
+
+
+def halved(responses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As if a shard had failed that has every other document."""
+    for answer in responses:
+        del answer["hits"]["hits"][::2]
+        answer["_shards"] |= {"total": 2, "successful": 1, "failed": 1}
+    return responses
+
+
+def test_what_of_a_history_was_not_read_is_not_recommended(
+    es: Elasticsearch, es_url: str, index_name: str
+) -> None:
+    write_catalogue(es, index_name, learned=20.0)
+    liked = [f"chess-{number}" for number in range(4, WORKS_PER_TOPIC)]
+    with fault_proxy(es_url, "_msearch") as proxy, connect(Connection(proxy.url)) as client:
+        recommender = Recommender(client, index_name)
+        proxy.faults = [Fault(edit=halved)]
+        found = recommender.recommend(History.of(liked), languages=list(LANGUAGES), size=3)
+        assert found.unknown_items == ()
+        assert "the search for the history reached only 1 of 2 shards: " in found.degraded[0]
+        assert found.items
+        assert not {item.work for item in found.items} & set(liked)
+
+
+def test_titles_of_reasons_that_cannot_be_read_are_said_to_be_missing(
+    es: Elasticsearch, es_url: str, index_name: str
+) -> None:
+    write_catalogue(es, index_name, learned=20.0)
+    asked: list[bytes] = []
+
+    def of_titles(body: bytes) -> Fault | None:
+        if b'{"query":{"ids"' in body:
+            asked.append(body)
+        return Fault(status=503, body=b"{}") if len(asked) > 1 else None
+
+    with fault_proxy(es_url, "_search") as proxy, connect(Connection(proxy.url)) as client:
+        proxy.when = of_titles
+        result = Recommender(client, index_name).recommend(HISTORY, languages=["ja"], size=3)
+    assert [item.title for item in result.items if item.title is None] == []
+    assert {reason.title for item in result.items for reason in item.reasons} == {None}
+    assert result.degraded[0].startswith("titles of reasons are missing: ")
+
+
+def test_a_swapped_alias_is_noticed_in_the_first_request(
+    learned: Elasticsearch, index_name: str
+) -> None:
+    recommender = Recommender(learned, index_name)
+    assert recommender.recommend(HISTORY, languages=["ja"]).index == f"{index_name}-xlrec-v1"
+    write_catalogue(learned, f"{index_name}-second", learned=20.0)
+    second = f"{index_name}-second-xlrec-v1"
+    actions = [
+        {"remove": {"index": f"{index_name}-xlrec-v1", "alias": index_name}},
+        {"add": {"index": second, "alias": index_name}},
+    ]
+    learned.indices.update_aliases(actions=actions)
+    found = recommender.recommend(HISTORY, languages=["ja"], size=3)
+    assert found.index == second
+    assert topics_of([item.work for item in found.items]) == ["chess"] * 3
