@@ -220,7 +220,10 @@ def finish(
         vectors = {id_: h.vector for id_, h in held.items() if h.vector is not None}
         chosen = choose(ranking, plan, options, size=size, vectors=vectors)
     return Recommendations(
-        items=tuple(_recommendation(c, ranking, plan, held.get(c.id, _Held())) for c in chosen),
+        items=tuple(
+            _recommendation(c, ranking, plan, held.get(c.id, _Held()), explain=options.explain)
+            for c in chosen
+        ),
         index=plan.live.name,
         fingerprint=plan.live.meta.fingerprint.digest,
         unknown_items=plan.unknown_items,
@@ -241,9 +244,9 @@ def _language_shares(
 
 
 def _recommendation(
-    candidate: fusion.Fused, ranking: Ranking, plan: Plan, held: _Held
+    candidate: fusion.Fused, ranking: Ranking, plan: Plan, held: _Held, *, explain: bool
 ) -> Recommendation:
-    speakers = _speakers(candidate, plan, held)
+    speakers = _speakers(candidate, plan, held) if explain else {}
     strongest = sorted(speakers.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_REASONS]
     return Recommendation(
         id=candidate.id,

@@ -71,6 +71,14 @@ def test_a_history_of_items_takes_three_requests_and_no_search_of_texts(
     assert not result.degraded
 
 
+def test_without_reasons_two_requests_are_enough(learned: Elasticsearch, index_name: str) -> None:
+    recommender = Recording(learned, index_name, options=Options(explain=False))
+    result = recommender.recommend(HISTORY, languages=["ja"], size=3)
+    assert [len(request) for request in recommender.sent] == [2, 1]
+    assert [item.title for item in result.items if item.title is None] == []
+    assert {item.reasons for item in result.items} == {()}
+
+
 @pytest.mark.parametrize("languages", [None, ["en", "ja"], ["de"]])
 @pytest.mark.parametrize("mix", ["auto", "equal"])
 def test_lists_are_those_of_the_collaborative_retriever_alone_where_it_finds_enough(
