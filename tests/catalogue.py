@@ -100,13 +100,19 @@ def write_catalogue(
     instead: dict[str, dict[str, object]] | None = None,
     shards: int = 1,
     languages: Sequence[str] = LANGUAGES,
+    learned: float | None = None,
 ) -> LiveIndex:
-    """Create the index and write the documents by id: `extra` ones too, or others `instead`."""
+    """Create the index and write the documents by id: `extra` ones too, or others `instead`.
+
+    With `learned` it says that its indicators were learned, from so many users an item, and so is
+    served by a cascade.
+    """
     meta = IndexMeta(
         fingerprint=FINGERPRINT,
         centering=LanguageCentering.none(),
         analyzers=dict.fromkeys(languages, "standard"),
         title_field="title",
+        indicators={} if learned is None else {"complete": True},
     )
     live = create_first_version(client, name, meta, {"number_of_shards": shards})
     client.indices.put_mapping(index=live.name, properties={"brand": {"type": "keyword"}})
@@ -115,7 +121,8 @@ def write_catalogue(
     for id_, body in {**own, **(extra or {})}.items():
         # What has no object of ours is a document that somebody else wrote, and stays one.
         ours = body.get("xlrec")
-        mine = {"xlrec": {"id": id_, **ours}} if isinstance(ours, dict) else {}
+        evidence = {} if learned is None else {"evidence": learned}
+        mine = {"xlrec": {"id": id_, **evidence, **ours}} if isinstance(ours, dict) else {}
         operations += [{"index": {"_index": live.name, "_id": id_}}, body | mine]
     answer = client.bulk(operations=operations, refresh=True)
     assert not answer["errors"], answer

@@ -7,21 +7,26 @@ tests/unit/xlrec_es/recommend/request/test_queries.py compares them.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xlrec_es.interactions.impressions import Shown, impressions_body
 from xlrec_es.recommend.options import RETRIEVERS, Boost, Recency, SearchOptions
+from xlrec_es.recommend.request.candidates import candidates_body
 from xlrec_es.recommend.request.profile import HistoryDocument, Profile, build_profile
 from xlrec_es.recommend.request.queries import (
     SearchRequest,
     build_requests,
     details_body,
     history_body,
+    names_body,
     popularity_body,
 )
 from xlrec_es.recommend.request.server_fusion import one_search_each
+from xlrec_es.recommend.request.text_queries import text_body
 
 GOLDEN = Path(__file__).parent / "unit/xlrec_es/recommend/request/golden"
 RECENT = SearchOptions(recent=Recency("shop.published", "7d"))
@@ -72,7 +77,30 @@ def golden_bodies() -> dict[str, object]:
                 ),
             )
         ],
+        "given": candidates_body(
+            ["a", ODD_ID],
+            SearchOptions(
+                boosts=(Boost({"term": {"brand": "acme"}}, 1.5),),
+                source=("brand",),
+                binary_vectors=True,
+            ),
+            title="title",
+        ),
         "history": history_body(["a", ODD_ID], title="title"),
+        "impressions": impressions_body(
+            Shown("shop-shown", ODD_ID, fields={"item": "work"}),
+            {"user": {"keyword": {}}, "time": {"date": {}}},
+            datetime(2026, 5, 1, tzinfo=UTC),
+        ),
+        "names": names_body(["a", ODD_ID]),
+        "together": [
+            {"language": r.language, "leg": r.retriever, "body": r.body}
+            for r in requests(
+                languages=["de", "ja"],
+                retrievers=["collaborative"],
+                options=SearchOptions(shared=20),
+            )
+        ],
         "recent": [
             popularity_body(build_profile([], {}), "ja", RECENT, market=market)
             for market in (None, "JP")
@@ -81,6 +109,21 @@ def golden_bodies() -> dict[str, object]:
             {"language": r.language, "leg": r.retriever, "body": r.body} for r in requests()
         ],
         "seen": history_body(["a", ODD_ID], title=None, vectors=False),
+        "search": [
+            text_body(profile(), "zh", tags, ODD_ID, search)
+            for tags, search in (
+                (("zh",), SearchOptions()),
+                (
+                    ("zh-CN", "zh-TW"),
+                    SearchOptions(
+                        variants={"zh": ("zh-CN", "zh-TW")},
+                        filters=({"term": {"in_stock": True}},),
+                        boosts=(Boost({"term": {"brand": "acme"}}, 1.5),),
+                        caps={"brand": 2},
+                    ),
+                ),
+            )
+        ],
         "server_side": [
             {"language": r.language, "leg": r.retriever, "body": r.body}
             for constant in (None, 60)

@@ -14,7 +14,7 @@ from xlrec_es.evaluate.case_search import WantedLists, answers, serve
 from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.evaluate.protocol import Case
-from xlrec_es.evaluate.vectorized_fusion import RetrieverScores
+from xlrec_es.evaluate.vectorized_fusion import Fusion, RetrieverScores
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.likes import read_likes
 from xlrec_es.recommend.options import WEIGHTS, Options
@@ -45,7 +45,9 @@ def measured(
     found = answers(client, index, cases, options=options, languages=languages)
     scores = (RetrieverScores.of(searched) for searched in found)
     wanted = WantedLists((pool,), languages, k)
-    lists = serve(scores, cases, {"it": weights}, mix=str(options.division), wanted=wanted).lists
+    lists = serve(
+        scores, cases, {"it": Fusion(weights)}, mix=str(options.division), wanted=wanted
+    ).lists
     pairs = list(zip(cases, lists[pool, "it"], strict=True))
     works = [[work for work, _ in ranked] for _, ranked in pairs]
     return Measured(

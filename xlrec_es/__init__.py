@@ -8,7 +8,9 @@ from xlrec_es.errors import XlrecError
 # name is imported when it is first asked for (PEP 562). Type checkers read the imports.
 if TYPE_CHECKING:
     from xlrec_es.cluster.connection import Connection, connect
+    from xlrec_es.interactions.by_user import InteractionFile
     from xlrec_es.interactions.history import History, Interaction
+    from xlrec_es.interactions.impressions import Shown
     from xlrec_es.interactions.weighting import WeightRules
     from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
     from xlrec_es.recommend.recommendations import (
@@ -26,6 +28,7 @@ else:
         "Connection": "xlrec_es.cluster.connection",
         "History": "xlrec_es.interactions.history",
         "Interaction": "xlrec_es.interactions.history",
+        "InteractionFile": "xlrec_es.interactions.by_user",
         "LanguageShare": "xlrec_es.recommend.recommendations",
         "RetrieverScore": "xlrec_es.recommend.recommendations",
         "Options": "xlrec_es.recommend.options",
@@ -35,6 +38,7 @@ else:
         "Recommendations": "xlrec_es.recommend.recommendations",
         "Recommender": "xlrec_es.recommend.recommender",
         "SearchOptions": "xlrec_es.recommend.options",
+        "Shown": "xlrec_es.interactions.impressions",
         "WeightRules": "xlrec_es.interactions.weighting",
         "connect": "xlrec_es.cluster.connection",
     }
@@ -64,6 +68,7 @@ __all__ = [
     "Connection",
     "History",
     "Interaction",
+    "InteractionFile",
     "LanguageShare",
     "Options",
     "Reason",
@@ -73,6 +78,7 @@ __all__ = [
     "Recommender",
     "RetrieverScore",
     "SearchOptions",
+    "Shown",
     "WeightRules",
     "XlrecError",
     "__version__",

@@ -59,7 +59,7 @@ def compared(given: argparse.Namespace, job: EvaluationJob) -> dict[str, Any]:
                 cases=material.cases_of(POOLS[0]),
                 pools=POOLS,
                 options=material.options_of(POOLS[0]),
-                settings={RECOMMENDER: material.weights},
+                settings={RECOMMENDER: material.fusion},
                 languages=material.languages,
             )
             lists[mix] = lists_of(client, one, wanted)[0]

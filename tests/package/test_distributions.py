@@ -68,7 +68,7 @@ def test_metadata_names_licence_python_and_extras(wheel: Path) -> None:
     assert told["Name"] == "xlrec-es"
     assert told["License-Expression"] == "Apache-2.0"
     assert told["Requires-Python"] == ">=3.11"
-    extras = "compress demo dev duplicates embedded finetune ingest node report segment"  # sorted
+    extras = "compress demo dev duplicates embedded export finetune ingest node report segment"
     assert sorted(told.get_all("Provides-Extra", [])) == extras.split()
 
 

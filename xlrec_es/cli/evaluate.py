@@ -20,10 +20,11 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.outcome import print_json
+from xlrec_es.cli.options.recommend import encoder_url_option, remote_encoder
 from xlrec_es.cli.options.shared import files_read, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.errors import ClusterError
+from xlrec_es.errors import ClusterError, UsageError
 from xlrec_es.evaluate.evaluator import (
     COLD,
     COVERAGE,
@@ -37,6 +38,7 @@ from xlrec_es.evaluate.evaluator import (
     SOURCE_SHARE,
     labels_at,
 )
+from xlrec_es.evaluate.tasks.names import LISTS, TASKS
 from xlrec_es.output_files import refuse_inputs
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -62,12 +64,23 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     metavar="INDEX",
     help="Index to add the results to, for Kibana; it is created if it does not exist.",
 )
+@click.option(
+    "--task",
+    type=click.Choice(TASKS),
+    default=LISTS,
+    show_default=True,
+    help="What is evaluated: lists, rank (held-out items among others that were drawn), or search "
+    "(titles in the source language, found in others).",
+)
+@encoder_url_option
 @json_option
 def evaluate(
     job: EvaluationJob,
     against: str | None,
     write_training: Path | None,
     write_to: str | None,
+    task: str,
+    encoder_url: str | None,
     as_json: bool,
     connection: Connection,
 ) -> None:
@@ -91,6 +104,14 @@ def evaluate(
     from xlrec_es.evaluate.experiment import run_experiment
 
     job = replace(job, against=against)
+    if task != LISTS:
+        if against or write_training or write_to:
+            raise UsageError(
+                "--against, --write-training and --write-to are for lists; leave them out, or "
+                f"--task {task}"
+            )
+        _evaluate_task(job, task, connection, encoder_url, as_json=as_json)
+        return
     if write_training is not None:
         inputs = (job.interactions, *files_read(click.get_current_context()))
         refuse_inputs(write_training, inputs, option="--write-training")
@@ -102,9 +123,9 @@ def evaluate(
             echo(f"{write_training}: {int(material.parts.training.sum())} interactions")
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("searching", total=None)
+            bar = progress.add_task("searching", total=None)
             report = run_experiment(
-                client, job, step=lambda n: progress.update(task, advance=1, total=n)
+                client, job, step=lambda n: progress.update(bar, advance=1, total=n)
             )
         if write_to is not None:
             write_results(client, write_to, report)
@@ -112,6 +133,50 @@ def evaluate(
         print_json(report)
     else:
         show(report, Console())
+
+
+def _evaluate_task(
+    job: EvaluationJob, task: str, connection: Connection, encoder_url: str | None, *, as_json: bool
+) -> None:
+    from xlrec_es.evaluate.tasks.experiment import run_task
+
+    with (
+        contextlib.closing(connect(connection)) as client,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        bar = progress.add_task("searching", total=None)
+        report = run_task(
+            client,
+            job,
+            task,
+            encoder=remote_encoder(encoder_url),
+            step=lambda n: progress.update(bar, advance=1, total=n),
+        )
+    if as_json:
+        print_json(report)
+        return
+    console = Console()
+    for note in report["notes"]:
+        console.print(f"- {note}")
+    console.print(f"{report['index']}: {report['cases']} test cases of {report['users']} users")
+    console.print(_pair_table(report))
+
+
+def _pair_table(report: Mapping[str, Any]) -> Table:
+    """The measures of each system, over all and by pair of languages."""
+    systems = report["systems"]
+    measures = [name for name, found in next(iter(systems.values())).items() if "mean" in found]
+    table = Table(box=box.SIMPLE)
+    for name in ("languages", "users", "system", *measures):
+        table.add_column(name, no_wrap=True)
+    everything = {"systems": systems, "users": report["users"]}
+    for row in (everything, *report["pairs"]):
+        languages = f"{row['source']} to {row['target']}" if "source" in row else "all"
+        for number, (name, found) in enumerate(row["systems"].items()):
+            first = ("", "") if number else (languages, str(row["users"]))
+            table.add_row(*first, name, *(_cell(found[m], ends=True) for m in measures))
+        table.add_section()
+    return table
 
 
 def _write_training(path: Path, material: Material, fields: Mapping[str, str]) -> None:

@@ -10,9 +10,13 @@ from xlrec_es.cli.options.config_file import config_option
 
 SECTIONS = {
     "Start": {
-        "demo": LazyCommand("xlrec_es.cli.demo:run_demo", "Run a demo on a local Elasticsearch."),
+        "demo": LazyCommand(
+            "xlrec_es.cli.local.demo:run_demo", "Run a demo on a local Elasticsearch."
+        ),
         "init": LazyCommand("xlrec_es.cli.init:init", "Write a configuration file for a CATALOG."),
-        "node": LazyCommand("xlrec_es.cli.node:node", "Run a local Elasticsearch for testing."),
+        "node": LazyCommand(
+            "xlrec_es.cli.local.node:node", "Run a local Elasticsearch for testing."
+        ),
         "doctor": LazyCommand(
             "xlrec_es.cli.doctor:doctor", "Check the cluster, the key and the index."
         ),
@@ -24,6 +28,9 @@ SECTIONS = {
         "similar": LazyCommand("xlrec_es.cli.recommend:similar", "Show items similar to one item."),
         "query": LazyCommand(
             "xlrec_es.cli.recommend:print_query", "Print the searches that recommend sends."
+        ),
+        "export": LazyCommand(
+            "xlrec_es.cli.export:export", "Write the lists of all users of INTERACTIONS."
         ),
         "inspect": LazyCommand(
             "xlrec_es.cli.inspect:inspect", "Show the learned associations of an item."

@@ -23,7 +23,7 @@ from xlrec_es.cli.options.shared import (
 )
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.errors import UnknownItems
+from xlrec_es.errors import UnknownItems, UsageError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import LanguageShare, Recommendation, Recommendations
@@ -40,6 +40,25 @@ LEAST_SHARE = 0.05
 @request_options
 @size_option()
 @click.option("--skip-unknown", is_flag=True, help="Ignore IDs that are not in the index.")
+@click.option(
+    "--page",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Page of the list; those before are searched for too.",
+)
+@click.option(
+    "--after",
+    metavar="CURSOR",
+    help="cursor of the page before, as --json prints it. Nothing of its pages comes again.",
+)
+@click.option(
+    "--shown",
+    multiple=True,
+    metavar="ID",
+    help="Item or document that the user saw and did not take; it comes last. Repeatable.",
+)
 @explain_option
 @json_option
 def recommend(
@@ -48,6 +67,9 @@ def recommend(
     languages: list[str] | None,
     size: int,
     skip_unknown: bool,
+    page: int,
+    after: str | None,
+    shown: tuple[str, ...],
     explain: bool,
     as_json: bool,
 ) -> None:
@@ -62,7 +84,9 @@ def recommend(
 
     Target languages are those that the liked items are not in, unless you name some.
     """
-    result = recommender.recommend(history, languages=languages, size=size)
+    result = recommender.recommend(
+        history, languages=languages, size=size, page=page, after=after, shown=shown
+    )
     if result.unknown_items and not skip_unknown:
         raise UnknownItems(
             f"no item or document has the id {', '.join(map(repr, result.unknown_items))}; "
@@ -208,6 +232,20 @@ def similar(
     help="Form of the searches: for Kibana's console, curl, Python, or JSON.",
 )
 @click.option(
+    "--rank",
+    "given",
+    multiple=True,
+    metavar="ID",
+    help="Print what Recommender.rank sends for this item or document. Repeatable.",
+)
+@click.option(
+    "--search",
+    "query",
+    metavar="WORDS",
+    help="Print what Recommender.search sends for these words. With --encoder-url it searches by "
+    "meaning too.",
+)
+@click.option(
     "--short", is_flag=True, help="Shorten vectors, for reading; the searches then do not run."
 )
 def print_query(
@@ -215,6 +253,8 @@ def print_query(
     history: History,
     languages: list[str] | None,
     form: str,
+    given: tuple[str, ...],
+    query: str | None,
     short: bool,
 ) -> None:
     """Print the searches that recommend sends.
@@ -223,8 +263,16 @@ def print_query(
     Examples:
       xlrec-es query -i shop -l ja 7 8
       xlrec-es query -i shop -l ja --short 7 8
+      xlrec-es query -i shop -l ja --search "green tea" --no-history
     """
-    plan = recommender.plan(history, languages=languages)
+    if given and query is not None:
+        raise UsageError("--rank and --search are two calls; give one of them")
+    if query is not None:
+        plan = recommender.search_plan(query, languages=languages)
+    elif given:
+        plan = recommender.rank_plan(history, given)
+    else:
+        plan = recommender.plan(history, languages=languages)
     text = query_forms.render(
         plan.requests, index=plan.live.searched, url=recommender.url, form=form, shorten=short
     )

@@ -89,10 +89,13 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
     for note in report["notes"]:
         console.print(f"- {note}")
     weights = Table("retriever", "before", "proposed", "least", "most", box=box.SIMPLE)
-    for leg, before in report["before"].items():
-        folds = [fold[leg] for fold in report["folds"]]
-        numbers = (before, report["proposed"][leg], min(folds), max(folds))
-        weights.add_row(leg, *(f"{number:.3f}" for number in numbers))
+    before, proposed = report["before"], report["proposed"]
+    for retriever in report["folds"][0]:
+        folds = [fold[retriever] for fold in report["folds"]]
+        numbers = (how["weights"].get(retriever) for how in (before, proposed))
+        shown = ("-" if number is None else f"{number:.3f}" for number in numbers)
+        weights.add_row(retriever, *shown, f"{min(folds):.3f}", f"{max(folds):.3f}")
+    console.print(f"fusion: {before['fusion']}, proposed {proposed['fusion']}")
     console.print(weights)
     options = report["options"]
     for name, before in options["before"].items():

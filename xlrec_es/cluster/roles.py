@@ -72,6 +72,7 @@ ROLES = {
                 "recommend",
                 "similar",
                 "query",
+                "export to a file",
                 "inspect",
                 "init",
                 "evaluate",

@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.errors import UnknownItems, UsageError, XlrecError
 from xlrec_es.evaluate.protocol import Case
-from xlrec_es.evaluate.vectorized_fusion import Ranked, RetrieverScores
+from xlrec_es.evaluate.vectorized_fusion import Fusion, Ranked, RetrieverScores
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules
 from xlrec_es.recommend.answer.ranking import Searched
@@ -111,7 +111,7 @@ def answers(
 def serve(
     found: Iterable[RetrieverScores],
     cases: Sequence[Case],
-    settings: Mapping[str, Mapping[str, float]],
+    settings: Mapping[str, Fusion],
     *,
     mix: str,
     wanted: WantedLists,
@@ -122,7 +122,7 @@ def serve(
     Args:
         found: What the retrievers say of each of `cases`, in order.
         cases: Whom to serve.
-        settings: Fusion weights by the setting's name.
+        settings: How retrievers are fused, by the setting's name.
         mix: How languages share a list; see `reranking.share_out`.
         wanted: Which lists.
         step: Called after each case.
@@ -135,7 +135,7 @@ def serve(
         degraded |= dict.fromkeys(scores.degraded)
         for pool in wanted.pools:
             within = scores.narrowed(case.languages(pool, wanted.languages))
-            for name, weights in settings.items():
-                lists[pool, name].append(within.ranked(weights, mix=mix, size=wanted.size))
+            for name, fusion in settings.items():
+                lists[pool, name].append(within.ranked(fusion, mix=mix, size=wanted.size))
         step()
     return Served(lists, tuple(degraded))

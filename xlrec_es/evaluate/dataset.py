@@ -21,6 +21,7 @@ from xlrec_es.evaluate.leakage import (
     without_twins,
 )
 from xlrec_es.evaluate.protocol import COLD_POOL, POOLS, Case, Split, cold_cases, split, split_cases
+from xlrec_es.evaluate.vectorized_fusion import Fusion
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.interactions.likes import Likes, read_likes, warning_of
 from xlrec_es.recommend.options import (
@@ -28,7 +29,6 @@ from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
     LEXICAL,
-    WEIGHTS,
     Options,
     SearchOptions,
 )
@@ -131,9 +131,9 @@ class Material:
         return self.pool.spoken
 
     @property
-    def weights(self) -> Mapping[str, float]:
-        """Fusion weights that the index is served with."""
-        return self.live.meta.weights or WEIGHTS
+    def fusion(self) -> Fusion:
+        """How the index is served."""
+        return Fusion.of(self.live)
 
     def cases_of(self, pool: str) -> Sequence[Case]:
         """Whom is recommended to in a pool."""
@@ -152,10 +152,10 @@ class Material:
             return np.ones(len(self.pool.works), bool)
         return np.array([work in self.cold for work in self.pool.works], bool)
 
-    def retrievers(self) -> dict[str, dict[str, float]]:
+    def retrievers(self) -> dict[str, Fusion]:
         """A setting for each retriever alone; popularity is a baseline of its own."""
         names = [DENSE, LEXICAL, *([COLLABORATIVE] if self.live.meta.indicators else [])]
-        return {f"{retriever} alone": {retriever: 1.0} for retriever in names}
+        return {f"{retriever} alone": Fusion({retriever: 1.0}) for retriever in names}
 
 
 def gather(client: Elasticsearch, job: EvaluationJob, *, with_vectors: bool = True) -> Material:

@@ -14,10 +14,10 @@ from xlrec_es.evaluate.case_search import WantedLists, answers, serve
 from xlrec_es.evaluate.catalogue import Pool
 from xlrec_es.evaluate.dataset import EvaluationJob, Material, warnings_of
 from xlrec_es.evaluate.protocol import COLD_POOL, Case
-from xlrec_es.evaluate.vectorized_fusion import Ranked, RetrieverScores
+from xlrec_es.evaluate.vectorized_fusion import Fusion, Ranked, RetrieverScores
 from xlrec_es.index.live_index import find_live
 from xlrec_es.languages import named_by
-from xlrec_es.recommend.options import DENSE, WEIGHTS, Options
+from xlrec_es.recommend.options import DENSE, Options
 
 RECOMMENDER = "recommender"
 MEAN_VECTOR = "mean vector"
@@ -62,7 +62,7 @@ class Round:
         cases: Whom to search for.
         pools: In which the answers are ranked.
         options: How.
-        settings: Fusion weights by system.
+        settings: How retrievers are fused, by system.
         languages: In which.
     """
 
@@ -70,7 +70,7 @@ class Round:
     cases: Sequence[Case]
     pools: Sequence[str]
     options: Options
-    settings: Mapping[str, Mapping[str, float]]
+    settings: Mapping[str, Fusion]
     languages: tuple[str, ...]
 
     @property
@@ -78,8 +78,8 @@ class Round:
         """Every retriever that a setting wants."""
         return {
             retriever: 1.0
-            for w in self.settings.values()
-            for retriever, weight in w.items()
+            for fusion in self.settings.values()
+            for retriever, weight in fusion.weights.items()
             if weight > 0
         }
 
@@ -130,16 +130,16 @@ def _rounds_of(
         cases=material.cases_of(pools[0]),
         pools=pools,
         options=options,
-        settings={RECOMMENDER: material.weights, **material.retrievers()},
+        settings={RECOMMENDER: Fusion.of(material.live), **material.retrievers()},
         languages=languages,
     )
-    mean = {MEAN_VECTOR: {DENSE: 1.0}}
+    mean = {MEAN_VECTOR: Fusion({DENSE: 1.0})}
     rounds = [one, replace(one, options=replace(options, max_interests=1), settings=mean)]
     if job.against is not None:
         other = find_live(client, job.against)
         shared = tuple(lang for lang in languages if named_by(lang, other.meta.languages))
-        weights = {AGAINST: other.meta.weights or WEIGHTS}
-        rounds.append(replace(one, index=other.searched, settings=weights, languages=shared))
+        theirs = {AGAINST: Fusion.of(other)}
+        rounds.append(replace(one, index=other.searched, settings=theirs, languages=shared))
     return rounds
 
 

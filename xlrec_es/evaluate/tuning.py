@@ -36,6 +36,7 @@ from xlrec_es.evaluate.protocol import COLD_POOL, Case, draw_order
 from xlrec_es.evaluate.significance import bootstrap, compare, plain
 from xlrec_es.evaluate.vectorized_fusion import RetrieverScores, Values
 from xlrec_es.evaluate.weight_search import (
+    CASCADED,
     Objective,
     ProfileOptions,
     Setting,
@@ -44,7 +45,7 @@ from xlrec_es.evaluate.weight_search import (
     rounded,
 )
 from xlrec_es.index.live_index import find_live, update_meta
-from xlrec_es.recommend.options import COLLABORATIVE, RETRIEVERS
+from xlrec_es.recommend.options import CASCADE, COLLABORATIVE, RETRIEVERS, WEIGHTED
 from xlrec_es.recommend.request.plan import default_interests
 
 CHECKED = 0.3
@@ -92,10 +93,10 @@ def run(
         for retriever in RETRIEVERS
         if retriever != COLLABORATIVE or material.indicators != NOTHING_LEARNED
     ]
-    before = (
-        ProfileOptions(default_interests(material.live, material.weights)),
-        rounded([material.weights.get(retriever, 0.0) for retriever in retrievers]),
-    )
+    weights = material.fusion.weights
+    profile = ProfileOptions(default_interests(material.live, weights))
+    start = (profile, rounded([weights.get(retriever, 0.0) for retriever in retrievers]))
+    before = (profile, CASCADED) if material.fusion.kind == CASCADE else start
     tuning, checking = (
         Objective(retrievers, measure=measure, k=job.k, mix=job.mix) for _ in range(2)
     )
@@ -108,7 +109,7 @@ def run(
             step(len(rounds) * len(material.cases))
     users = [case.user for case in material.cases if groups[case.user] == "tuning"]
     others = [case.user for case in material.cases if groups[case.user] == "checking"]
-    folds, unseen = cross_validate(tuning, users, before, seed=job.seed)
+    folds, unseen = cross_validate(tuning, users, start, seed=job.seed)
     proposed = proposal(tuning, folds, unseen)
     gain = compare(checking(proposed), checking(before), others, seed=job.seed)
     accepted = proposed != before and gain.interval.low > 0
@@ -123,8 +124,8 @@ def run(
         "mix": job.mix,
         "seed": job.seed,
         "users": {"tuning": len(set(users)), "checking": len(set(others))},
-        "before": dict(zip(retrievers, before[1], strict=True)),
-        "proposed": dict(zip(retrievers, proposed[1], strict=True)),
+        "before": _fusion(retrievers, before),
+        "proposed": _fusion(retrievers, proposed),
         "folds": [dict(zip(retrievers, weights, strict=True)) for _, weights in folds],
         "options": {
             "before": asdict(before[0]),
@@ -143,6 +144,13 @@ def run(
     if report["written"]:
         _write(client, material, report)
     return report | {"seconds": round(time.perf_counter() - begun, 1)}
+
+
+def _fusion(retrievers: Sequence[str], setting: Setting) -> dict[str, Any]:
+    """How retrievers are fused in a setting; a cascade has no weights."""
+    _, weights = setting
+    kind = CASCADE if weights == CASCADED else WEIGHTED
+    return {"fusion": kind, "weights": dict(zip(retrievers, weights, strict=bool(weights)))}
 
 
 def _refuse(material: Material) -> None:
@@ -205,9 +213,10 @@ def _in_pool(
         f"{retriever} alone": (proposed[0], tuple(float(retriever == one) for one in retrievers))
         for retriever in retrievers
     }
+    cascade = {CASCADE: (proposed[0], CASCADED)} if COLLABORATIVE in retrievers else {}
     worth = {
         name: objective.by_pool(some)[:, pool]
-        for name, some in {"proposed": proposed, "before": before, **alone}.items()
+        for name, some in {"proposed": proposed, "before": before, **cascade, **alone}.items()
     }
     best = max(alone, key=lambda name: float(worth[name].mean()))
     return {
@@ -241,10 +250,15 @@ def _write(client: Elasticsearch, material: Material, report: Mapping[str, Any])
         "likes": material.likes.digest(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    weights = with_untried(report["proposed"], material.weights)
-    options = live.meta.options
+    proposed = report["proposed"]
+    weights = {}
+    if proposed["fusion"] == WEIGHTED:
+        weights = with_untried(proposed["weights"], material.fusion.weights)
+    options = dict(live.meta.options)
     if report["options"]["proposed"] != report["options"]["before"]:
         options = report["options"]["proposed"]
+    if COLLABORATIVE in report["folds"][0]:  # without indicators there is no cascade to try
+        options = {**options, "fusion": proposed["fusion"]}
     meta = replace(live.meta, weights=weights, options=options, tuning=evidence)
     update_meta(client, live, meta)
 

@@ -1,25 +1,40 @@
 """One case's retriever scores as arrays: many fusion weights can be tried on one round of searches.
 
-The twin of `fuse` in `xlrec_es.recommend.answer.fusion` and of `select` in
-`xlrec_es.recommend.answer.reranking`, in numpy, a hundred times as fast. It is written twice on
+The twin of `fuse` in `xlrec_es.recommend.answer.fusion`, of `cascaded` in `cascade` and of `select`
+in `reranking` beside it, in numpy, a hundred times as fast. It is written twice on
 purpose: those serve one user and can say why. A test shows that the lists are those of
 `Recommender.recommend`, place by place.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.recommend.answer.cascade import text_places
 from xlrec_es.recommend.answer.fusion import level
 from xlrec_es.recommend.answer.ranking import Searched, unfused
 from xlrec_es.recommend.answer.reranking import share_out
-from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, LEXICAL, POPULARITY
+from xlrec_es.recommend.options import (
+    AUTO,
+    CASCADE,
+    COLLABORATIVE,
+    DENSE,
+    LEXICAL,
+    POPULARITY,
+    WEIGHTED,
+    WEIGHTS,
+    Options,
+)
+from xlrec_es.recommend.request.plan import fusion_of
 
 Ranked = tuple[tuple[str, str], ...]
 """Works, best first, each with the language of the document that was found."""
@@ -27,6 +42,23 @@ Ranked = tuple[tuple[str, str], ...]
 COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, DENSE)
 """Retrievers, in the order in which `ranking.rank` lists them: floats are added up in that
 order."""
+
+
+class Fusion(NamedTuple):
+    """How retrievers are fused.
+
+    Attributes:
+        weights: By retriever.
+        kind: `weighted` or `cascade`.
+    """
+
+    weights: Mapping[str, float]
+    kind: str = WEIGHTED
+
+    @classmethod
+    def of(cls, live: LiveIndex) -> Fusion:
+        """How an index is served."""
+        return cls(live.meta.weights or WEIGHTS, fusion_of(live, Options()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +71,14 @@ class RetrieverScores:
         scores: Shape (n, len(COLUMNS)), the retrievers' own scores; NaN where a retriever did not
             find it.
         degraded: What Elasticsearch did not answer in full, in sentences.
+        text_share: See `profile.Profile.text_share`.
     """
 
     works: tuple[str, ...]
     languages: tuple[str, ...]
     scores: NDArray[np.float64]
     degraded: tuple[str, ...] = ()
+    text_share: float = 1.0
 
     @classmethod
     def of(cls, searched: Searched | None) -> RetrieverScores:
@@ -72,6 +106,7 @@ class RetrieverScores:
                 ]
             ).reshape(len(candidates), len(COLUMNS)),
             found.degraded,
+            searched.plan.profile.text_share,
         )
 
     def narrowed(self, languages: Collection[str]) -> Values:
@@ -98,7 +133,10 @@ class RetrieverScores:
                 there[:, column] = found[:, column].any()
                 values[:, column] = _scaled(values[:, column], low=None)
         works = tuple(self.works[row] for row in rows)
-        return Values(works, tuple(tags), number, values, found, there, targets)
+        learned = self.scores[rows, COLUMNS.index(COLLABORATIVE)]
+        return Values(
+            works, tuple(tags), number, values, found, there, targets, learned, self.text_share
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +153,8 @@ class Values:
             that can be compared over languages where it found anything in any, another where in
             this one.
         targets: Target languages, with candidates or without.
+        learned: Shape (n,): the collaborative retriever's own scores; NaN where it did not find it.
+        text_share: See `profile.Profile.text_share`.
     """
 
     works: tuple[str, ...]
@@ -124,19 +164,25 @@ class Values:
     found: NDArray[np.bool_]
     there: NDArray[np.bool_]
     targets: tuple[str, ...]
+    learned: NDArray[np.float64]
+    text_share: float
 
-    def ranked(self, weights: Mapping[str, float], *, mix: str, size: int) -> Ranked:
+    def ranked(self, fusion: Fusion, *, mix: str, size: int) -> Ranked:
         """The fused list.
 
         Args:
-            weights: Fusion weight by retriever.
+            fusion: How.
             mix: See `reranking.share_out`.
             size: How many, over all languages.
         """
-        order = self._order(weights)
+        weights, kind = fusion
+        put_in_order = self._order
+        if kind == CASCADE and not np.isnan(self.learned).all():
+            put_in_order = functools.partial(self._cascade, size=size)
+        order = put_in_order(weights)
         slots = share_out(self.targets, mix, size)
         if mix == AUTO and weights.get(LEXICAL, 0) > 0:
-            fair = self._order(
+            fair = put_in_order(
                 {retriever: weight for retriever, weight in weights.items() if retriever != LEXICAL}
             )
             if fair:
@@ -156,6 +202,26 @@ class Values:
         rows = np.flatnonzero(self.found[:, has].any(axis=1))
         order: list[int] = rows[np.argsort(-score[rows], kind="stable")].tolist()
         return order
+
+    def _cascade(self, weights: Mapping[str, float], *, size: int) -> list[int]:
+        """As `cascade.cascaded`."""
+        texts = self._order({**weights, COLLABORATIVE: 0.0})
+        there = np.flatnonzero(~np.isnan(self.learned))
+        first = there[np.argsort(-self.learned[there], kind="stable")].tolist()
+        due = text_places(self.text_share, size)
+        waiting = iter(texts)
+        order: dict[int, None] = {}
+        works: set[str] = set()
+        for row in first:
+            while due and self.works[row] not in works and len(works) + 1 >= due[0]:
+                due.pop(0)
+                text = next((one for one in waiting if self.works[one] not in works), None)
+                if text is not None:
+                    order[text] = None
+                    works.add(self.works[text])
+            order[row] = None
+            works.add(self.works[row])
+        return list(order | dict.fromkeys(texts))
 
     def _select(self, order: Sequence[int], slots: Mapping[str, int], size: int) -> list[int]:
         """As `reranking.select`, without caps."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from xlrec_es.evaluate.evaluator import NDCG
 from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
 from xlrec_es.evaluate.protocol import Case, draw_order
-from xlrec_es.evaluate.vectorized_fusion import Values
-from xlrec_es.recommend.options import DENSE
+from xlrec_es.evaluate.vectorized_fusion import Fusion, Values
+from xlrec_es.recommend.options import CASCADE, COLLABORATIVE, DENSE, WEIGHTS
 
 FOLDS = 5
 
@@ -32,7 +32,9 @@ FILLS_IN = 0.001
 """A weight that decides nothing but where the other retrievers find nothing, or the same."""
 
 Weights = tuple[float, ...]
-"""By retriever, adding up to 1."""
+"""By retriever, adding up to 1; none at all stand for the cascade, which has none to learn."""
+
+CASCADED: Weights = ()
 
 Worth = NDArray[np.float64]
 """Shape (n_cases,), or (n_cases, n_pools)."""
@@ -85,17 +87,19 @@ class Objective:
         """What a setting is worth for each case in each pool."""
         if setting not in self._known:
             profile, weights = setting
-            by_retriever = dict(zip(self.retrievers, weights, strict=True))
+            fusion = Fusion(WEIGHTS, CASCADE)
+            if weights != CASCADED:
+                fusion = Fusion(dict(zip(self.retrievers, weights, strict=True)))
             self._known[setting] = np.array(
                 [
-                    [self._one(pool, by_retriever, targets) for pool in pools]
+                    [self._one(pool, fusion, targets) for pool in pools]
                     for targets, pools in self._values[profile]
                 ]
             )
         return self._known[setting]
 
-    def _one(self, values: Values, weights: Mapping[str, float], targets: frozenset[str]) -> float:
-        ranked = values.ranked(weights, mix=self._mix, size=self._places)
+    def _one(self, values: Values, fusion: Fusion, targets: frozenset[str]) -> float:
+        ranked = values.ranked(fusion, mix=self._mix, size=self._places)
         return self._measure([work for work, _ in ranked], targets, self._places)
 
 
@@ -202,10 +206,11 @@ def cross_validate(
 
 
 def proposal(objective: Objective, folds: Sequence[Setting], unseen: Worth) -> Setting:
-    """What the folds agree on, unless one retriever does as well on what they have not seen.
+    """What the folds agree on, unless the cascade or one retriever does as well.
 
     A mixture that was learned has to be better than what needs no learning: on users whom it has
-    not seen it is worth less than on those it was learned from, and a retriever alone is not.
+    not seen it is worth less than on those it was learned from, and a cascade or a retriever alone
+    is not.
 
     Args:
         objective: Of the cases.
@@ -213,10 +218,11 @@ def proposal(objective: Objective, folds: Sequence[Setting], unseen: Worth) -> S
         unseen: See `cross_validate`.
     """
     profile, weights = agreed(folds)
-    single = [
-        (profile, mostly(objective.retrievers, retriever)) for retriever in objective.retrievers
+    unlearned = [
+        *([(profile, CASCADED)] if COLLABORATIVE in objective.retrievers else []),
+        *((profile, mostly(objective.retrievers, retriever)) for retriever in objective.retrievers),
     ]
-    best = max(single, key=lambda setting: float(objective(setting).mean()))
+    best = max(unlearned, key=lambda setting: float(objective(setting).mean()))
     if objective(best).mean() >= unseen.mean():
         return best
     return profile, weights

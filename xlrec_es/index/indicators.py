@@ -57,6 +57,20 @@ def storable(weights: NDArray[np.float32]) -> Vector:
     return kept
 
 
+def as_stored(weights: NDArray[np.float32]) -> Vector:
+    """What Lucene keeps of weights that nobody rounded before: it cuts the other bits off.
+
+    Args:
+        weights: Above zero, finite, shape (n,).
+
+    Returns:
+        Shape (n,), float32: with them a search multiplies.
+    """
+    bits = np.ascontiguousarray(weights, np.float32).view(np.uint32)
+    kept: Vector = (bits >> _MANTISSA_BITS_LOST << _MANTISSA_BITS_LOST).view(np.float32)
+    return kept
+
+
 def read_indicators(field: Any) -> dict[str, float]:  # noqa: ANN401 - as JSON has it
     """Weight by work, from `_source` or `fields`: an object, or a list of at most one."""
     if isinstance(field, list):

@@ -39,6 +39,8 @@ class Interaction:
                 "an interaction needs the id of a work or a document, a text that is not empty; "
                 f"this one is {self.item!r}"
             )
+        # A plain text: those of numpy and others are none to who writes JSON.
+        object.__setattr__(self, "item", str(self.item))
         if not isinstance(self.event, str):
             raise UsageError(
                 f"the event of {self.item!r} is {self.event!r}; give its name, such as view"

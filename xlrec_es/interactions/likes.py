@@ -230,11 +230,11 @@ def _weight(
     event = text_of(row["event"])
     weight = event_weight(event, events) if event else events.get("view", 1.0)
     if text_of(row["weight"]):
-        weight = float(np.float32(_number(row["weight"])))  # as it is stored
+        weight = float(np.float32(number_of(row["weight"])))  # as it is stored
         if abs(weight) > MAX_WEIGHT:
             return math.nan
     if text_of(row["rating"]):
-        rating = _number(row["rating"])
+        rating = number_of(row["rating"])
         if math.isnan(rating):
             return rating
         if min_rating is not None and rating < min_rating:
@@ -242,7 +242,7 @@ def _weight(
     return weight
 
 
-def _number(value: object) -> float:
+def number_of(value: object) -> float:
     """A finite number, or NaN; Python alone would take `1_000` and digits of other scripts."""
     text = text_of(value)
     number = float(text) if _NUMBER.fullmatch(text) else math.nan

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from elasticsearch import Elasticsearch
 
@@ -20,7 +20,7 @@ from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.scan import pages
 from xlrec_es.errors import InvalidJson, SourceError
 from xlrec_es.interactions.bounded_lines import bounded_lines
-from xlrec_es.interactions.delimited import RAGGED, read_delimited
+from xlrec_es.interactions.delimited import RAGGED, PlainText, plain_texts, read_delimited
 
 Row = Mapping[str, Any]
 
@@ -57,6 +57,110 @@ def read_rows(
     asides: Counter[str] = Counter() if report is None else report
     with _named(path):
         yield from _open(path, names, (*needed, *fields), asides)
+
+
+def read_columns(
+    path: Path,
+    columns: Sequence[str],
+    fields: Mapping[str, str],
+    *,
+    needed: Sequence[str],
+    report: Counter[str],
+) -> Iterator[Mapping[str, Sequence[Any]]]:
+    """As `read_rows`, thousands of rows at once, which costs half: the cells of each column.
+
+    Args:
+        path: As there.
+        columns: As there.
+        fields: As there.
+        needed: As there.
+        report: As there.
+
+    Yields:
+        By column a cell of each row; none at all of a column that a CSV or TSV does not have.
+
+    Raises:
+        SourceError: As there.
+    """
+    names = {name: fields.get(name, name) for name in columns}
+    with _named(path):
+        kind = _kind_of(path)
+        if kind in _JSON:
+            objects = _open(path, names, (*needed, *fields), report)
+            while some := list(itertools.islice(objects, _PAGE)):
+                yield {name: [row[name] for row in some] for name in columns}
+            return
+        with _binary(path) as binary:
+            table = _Table(names, (*needed, *fields), report)
+            for part in _parts(binary, tabs=kind == ".tsv"):
+                cells = table.columns(part)
+                if cells:
+                    places = table.places
+                    yield {n: cells[places[n]] if n in places else () for n in columns}
+
+
+_Part = PlainText | list[list[str]]
+
+
+def _parts(binary: BinaryIO, *, tabs: bool) -> Iterator[_Part]:
+    """The header by itself, and then many rows at a time."""
+    many = 0
+    if binary.seekable():  # so that what was read can be read again
+        for part in plain_texts(binary, tabs=tabs):
+            if part is None:
+                break
+            yield part
+            many += part.many
+        else:
+            return
+        binary.seek(0)
+    header, numbered = read_delimited(bounded_lines(binary, returns=True), tabs=tabs)
+    if not many and header:
+        yield [header]
+    others = itertools.islice((row for _, row in numbered), max(0, many - 1), None)
+    while some := list(itertools.islice(others, _PAGE)):
+        yield some
+
+
+class _Table:
+    """Takes the header, and gives the rows that are as wide; others are counted.
+
+    Attributes:
+        places: Where each column stands.
+    """
+
+    def __init__(
+        self, names: Mapping[str, str], needed: Sequence[str], report: Counter[str]
+    ) -> None:
+        self._names, self._needed, self._report = names, needed, report
+        self._width = 0
+        self.places: dict[str, int] = {}
+
+    def rows(self, part: _Part) -> list[list[str]]:
+        """Those that count; of the header, none."""
+        if not self._width:
+            self._take(part.header() if isinstance(part, PlainText) else part[0])
+            return []
+        rows = part.rows(self._width) if isinstance(part, PlainText) else part
+        kept = [row for row in rows if len(row) == self._width]
+        if len(kept) < len(rows):
+            self._report["rows"] += len(rows) - len(kept)
+            self._report[RAGGED] += len(rows) - len(kept)
+        return kept
+
+    def columns(self, part: _Part) -> Sequence[Sequence[str]]:
+        """The same by columns; none if there are no rows."""
+        if self._width and isinstance(part, PlainText):
+            cells = part.columns(self._width)
+            if cells is not None:
+                return cells
+        return list(zip(*self.rows(part), strict=True))
+
+    def _take(self, header: list[str]) -> None:
+        _check_columns("it", dict.fromkeys(header), self._names, self._needed)
+        _check_once(header, self._names)
+        self.places = {name: header.index(at) for name, at in self._names.items() if at in header}
+        self._width = len(header)
 
 
 def column_names(path: Path) -> tuple[str, ...]:
@@ -177,20 +281,10 @@ def _open(
             lines = bounded_lines(binary, returns=False)
             yield from _json_rows(lines, names, needed, report)
         else:
-            lines = bounded_lines(binary, returns=True)
-            header, rows = read_delimited(lines, tabs=kind == ".tsv")
-            if not header:
-                return
-            _check_columns("it", dict.fromkeys(header), names, needed)
-            _check_once(header, names)
-            places = {name: header.index(at) for name, at in names.items() if at in header}
-            empty = dict.fromkeys(names)
-            for _, row in rows:
-                if len(row) == len(header):
-                    yield {**empty, **{name: row[place] for name, place in places.items()}}
-                else:
-                    report["rows"] += 1
-                    report[RAGGED] += 1
+            table, empty = _Table(names, needed, report), dict.fromkeys(names)
+            for part in _parts(binary, tabs=kind == ".tsv"):
+                for row in table.rows(part):
+                    yield {**empty, **{name: row[at] for name, at in table.places.items()}}
 
 
 def _kind_of(path: Path) -> str:

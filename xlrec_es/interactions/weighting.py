@@ -120,14 +120,16 @@ def weigh(history: History, rules: WeightRules) -> dict[str, float]:
     latest = max((i.time for i in history.interactions if i.time is not None), default=None)
     weights: dict[str, float] = {}
     for interaction in history.interactions:
-        weight = ratings.get(interaction, 1.0) * _own_weight(interaction, rules)
+        weight = _own_weight(interaction, rules)
+        if interaction.rating is not None:
+            weight *= ratings.get(interaction, 1.0)
         if latest is not None and interaction.time is not None and rules.half_life_days is not None:
             age_days = (latest - interaction.time).total_seconds() / 86_400
             weight *= 0.5 ** (age_days / rules.half_life_days)
         weights[interaction.item] = weights.get(interaction.item, 0.0) + weight
-    # Sorted first, so that the order of the interactions decides nothing.
-    heaviest = sorted(sorted(weights.items()), key=lambda pair: -abs(pair[1]))[: rules.max_items]
-    return {item: weight for item, weight in heaviest if abs(weight) > 1e-9}
+    # By their names too, so that the order of the interactions decides nothing.
+    heaviest = sorted(weights.items(), key=lambda pair: (-abs(pair[1]), pair[0]))
+    return {item: w for item, w in heaviest[: rules.max_items] if abs(w) > 1e-9}
 
 
 def _own_weight(interaction: Interaction, rules: WeightRules) -> float:

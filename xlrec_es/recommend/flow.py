@@ -1,16 +1,13 @@
-"""The flow of one recommendation: what is asked, and what is made of the answers. No client.
-
-Generators yield a `Call` and are sent its answer, or are thrown the error that it met. Whoever has
-a client carries the calls, and steps from each to the next by `advance`.
-"""
+"""The flow of one recommendation: what is asked, and what is made of the answers. No client."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from xlrec_es.cluster.answers import Answer, documents_lost, hits_of, is_refused, lacks_of
 from xlrec_es.cluster.capabilities import NODES_ANSWER, read_nodes
@@ -19,95 +16,42 @@ from xlrec_es.errors import (
     IndexNotFound,
     PermissionDenied,
     UsageError,
-    XlrecError,
 )
 from xlrec_es.index.hits import work_of
 from xlrec_es.index.live_index import LiveIndex, check_encoder, live_arguments, read_live
-from xlrec_es.index.paging import PagedSearch, all_hits, once_each
-from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.interactions.weighting import weigh
 from xlrec_es.recommend import similarity
 from xlrec_es.recommend.answer.ranking import Ranking, Searched, rank
-from xlrec_es.recommend.answer.results import choose, details, finish
-from xlrec_es.recommend.options import RECIPROCAL_RANK, WEIGHTS, Options
+from xlrec_es.recommend.answer.results import (
+    choose,
+    details,
+    finish,
+    ranked_first,
+    title_bodies,
+    with_passing,
+    with_titles,
+)
+from xlrec_es.recommend.calls import MSEARCH, Call, Steps, ask
+from xlrec_es.recommend.history_reading import Items, Read, read_in_full, read_names
+from xlrec_es.recommend.options import CASCADE, RECIPROCAL_RANK, WEIGHTS, Options
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request import server_fusion
-from xlrec_es.recommend.request.plan import Known, Plan, make_plan, read_documents
-from xlrec_es.recommend.request.queries import history_body, to_msearch
+from xlrec_es.recommend.request.plan import (
+    Known,
+    Plan,
+    first_plan,
+    fusion_of,
+    guess_plan,
+    make_plan,
+    read_documents,
+)
+from xlrec_es.recommend.request.queries import passing_body, passing_of, to_msearch
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
-T = TypeVar("T")
-Hit = Answer
-
 DESCRIPTION_LIFE_S = 30.0
 """How long what an index says of itself is believed; a swapped alias is noticed sooner."""
-
-SEARCH = "search"
-MSEARCH = "msearch"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request: a method of the client, by its dotted name, and its arguments."""
-
-    method: str
-    arguments: Mapping[str, Any]
-
-
-Steps = Generator[Call, Mapping[str, Any], T]
-
-Outcome = Mapping[str, Any] | XlrecError
-"""What became of a call: its answer, or the error that it met."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What was read of a history.
-
-    Attributes:
-        documents: The hits of items that say something.
-        others: The hits of items that say nothing.
-        lacks: What the answers lack, in phrases; see `answers.lacks_of`.
-    """
-
-    documents: Sequence[Hit]
-    others: Sequence[Hit]
-    lacks: tuple[str, ...] = ()
-
-    def with_all(self, renditions: Read) -> Read:
-        """With every language version of the works that its documents are of."""
-        lacks = tuple(dict.fromkeys((*self.lacks, *renditions.lacks)))
-        # What was found before is there, even if a part of the index does not answer now.
-        before = self.documents if lacks else ()
-        return Read(once_each([*before, *renditions.documents]), self.others, lacks)
-
-
-@dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
-    """The end of steps, and what they return."""
-
-    result: T
-
-
-def advance(steps: Steps[T], outcome: Outcome | None = None) -> Call | Done[T]:
-    """Go on to the next call, or to the end.
-
-    Args:
-        steps: What is under way.
-        outcome: What became of the last call; None for the first step. Steps that are told of an
-            error may go on without the answer.
-
-    Raises:
-        XlrecError: The steps end in it.
-    """
-    try:
-        if isinstance(outcome, XlrecError):
-            return steps.throw(outcome)
-        return next(steps) if outcome is None else steps.send(outcome)
-    except StopIteration as end:
-        return Done(end.value)
 
 
 class Core:
@@ -138,9 +82,7 @@ class Core:
         targets = None if languages is None else list(languages)
 
         def once() -> Steps[Recommendations]:
-            plan = yield from self.plan(history, targets, size)
-            searched = yield from self._answers(plan)
-            ranking = rank(plan, searched.answers, self.options)
+            plan, ranking = yield from self._ranked(history, targets, size)
             return (yield from self._show(ranking, plan, self.options, size))
 
         return (yield from self._once_or_twice(once, size))
@@ -161,7 +103,7 @@ class Core:
             if in_words:
                 plan = similarity.for_words(plan)
             searched = yield from self._answers(plan)
-            ranking = rank(plan, searched.answers, options)
+            ranking = rank(plan, searched.answers, options, size=size)
             if in_words:
                 scores, lost = yield from self._shared_words(plan, ranking)
                 ranking = replace(ranking, degraded=(*ranking.degraded, *lost))
@@ -171,6 +113,44 @@ class Core:
             return (yield from self._show(ranking, plan, options, size))
 
         return (yield from self._once_or_twice(once, size))
+
+    def _ranked(
+        self, history: History, languages: Sequence[str] | None, size: int
+    ) -> Steps[tuple[Plan, Ranking]]:
+        """Search, and put in order what was found."""
+        live = yield from self.live()
+        had = None
+        # Free texts take the searches of texts in any case.
+        if fusion_of(live, self.options) == CASCADE and not history.texts:
+            had = yield from self._first(live, history, languages, size)
+            if (ranking := ranked_first(had, self.options, size)) is not None:
+                return had.plan, ranking
+        plan = yield from self.plan(history, languages, size)
+        searched = yield from self._answers(plan, had)
+        return plan, rank(plan, searched.answers, self.options, size=size)
+
+    def _first(
+        self, live: LiveIndex, history: History, languages: Sequence[str] | None, size: int
+    ) -> Steps[Searched]:
+        """A cascade's first searches, in one request with that for the history as a rule."""
+        weights = weigh(history, self.options.rules)
+        items = _items(history, weights)
+        options = self._deep(live, size)
+        guess, lines = None, []
+        if languages is not None:  # else the history tells which languages are its own
+            guess = guess_plan(live, history, weights, languages=languages, options=options)
+            lines = to_msearch(guess.requests, live.searched, timeout_s=self.timeout_s)
+        read, answers = yield from read_names(self.index, live, items, lines)
+        if any(hit["_index"] != live.name for hit in read.hits):
+            self._live = None
+            live = yield from self.live()
+            read, answers = yield from read_names(live.searched, live, items)
+        if unread := _works_beside(read, items):
+            read = read.with_all((yield from read_names(live.searched, live, Items(unread)))[0])
+        known = _known(read, live, weights)
+        plan = first_plan(live, history, known, languages=languages, options=options)
+        had = None if guess is None else Searched(guess, answers)
+        return (yield from self._answers(plan, had))
 
     def _shared_words(
         self, plan: Plan, ranking: Ranking
@@ -210,38 +190,25 @@ class Core:
         """
         live = yield from self.live()
         weights = weigh(history, self.options.rules)
-        telling = [item for item in history.items if item in weights]
-        silent = [item for item in history.items if item not in weights]
-        read = yield from self._history(self.index, live, telling, silent)
-        if any(hit["_index"] != live.name for hit in (*read.documents, *read.others)):
+        items = _items(history, weights)
+        options = options or self.options
+        counting = self._counting(live, options)
+        read, counted = yield from read_in_full(self.index, live, items, counting)
+        if any(hit["_index"] != live.name for hit in read.hits):
             # The alias was swapped: these vectors are another encoder's, perhaps. From here on one
             # version is asked by its own name, wherever the alias goes.
             self._live = None
             live = yield from self.live()
-            read = yield from self._history(live.searched, live, telling, silent)
-        # A document's id does not say of which work it is a language version: fetch the others too.
-        works = {work_of(hit) for hit in read.documents}
-        if not works <= set(telling):
-            read = read.with_all((yield from self._history(live.searched, live, sorted(works), [])))
-        known = Known(
-            read_documents(read.documents, live),
-            weights,
-            {hit["_id"]: work_of(hit) for hit in read.others},
-            self._encode(history, live),
-            read.lacks,
-        )
-        options = options or self.options
-        search = replace(
-            options.search.deep_enough(size, live.limits),
-            binary_vectors=live.has_binary_vectors and not readable,
-        )
+            read, counted = yield from read_in_full(live.searched, live, items, counting)
+        if unread := _works_beside(read, items):
+            read = read.with_all((yield from read_in_full(live.searched, live, Items(unread)))[0])
+        known = _known(read, live, weights, self._encode(history, live))
+        deep = self._deep(live, size, options, readable=readable)
+        if counted:
+            search = replace(deep.search, passing=passing_of(counted[0]))
+            deep = replace(deep, search=search)
         plan = make_plan(
-            live,
-            history,
-            known,
-            languages=languages,
-            options=replace(options, search=search),
-            own_languages=own_languages,
+            live, history, known, languages=languages, options=deep, own_languages=own_languages
         )
         if max(options.search.candidates, size) <= live.limits.hits:
             return plan
@@ -281,60 +248,40 @@ class Core:
             weighted_ranks=self.options.fusion == RECIPROCAL_RANK and differ,
         )
 
-    def _history(
-        self, index: str, live: LiveIndex, telling: Sequence[str], silent: Sequence[str]
-    ) -> Steps[Read]:
-        """The documents of items that say something, and those of items that say nothing."""
-        title, binary = live.meta.title_field, live.has_binary_vectors
-        size = live.limits.hits
+    def _deep(
+        self, live: LiveIndex, size: int, options: Options | None = None, *, readable: bool = False
+    ) -> Options:
+        """The options with searches that are deep enough for a list of so many."""
+        options = options or self.options
+        deep = options.deep_enough(size, live.limits)
+        binary = live.has_binary_vectors and not readable
+        return replace(deep, search=replace(deep.search, binary_vectors=binary))
 
-        def paged(items: Sequence[str], body: dict[str, Any]) -> PagedSearch:
-            return PagedSearch(body, may_be_more=len(items) * len(live.meta.languages) > size)
-
-        documents = [
-            paged(some, history_body(some, title=title, binary=binary, size=size))
-            for some in parts(telling, live.limits.ids)
-            if some
-        ]
-        # Of what says nothing the work is enough, to leave it out of lists.
-        others = [
-            paged(some, history_body(some, title=None, vectors=False, size=size))
-            for some in parts(silent, live.limits.ids)
-            if some
-        ]
-        searches = [*documents, *others]
-        while waiting := [(one, one.body) for one in searches if one.body is not None]:
-            answers = yield from self._ask(index, [body for _, body in waiting])
-            for (search, _), answer in zip(waiting, answers, strict=True):
-                search.take(answer)
-        lacks = [lack for search in searches for lack in search.lacks]
-        return Read(all_hits(documents), all_hits(others), tuple(dict.fromkeys(lacks)))
-
-    def _ask(self, index: str, bodies: Sequence[Mapping[str, Any]]) -> Steps[Sequence[Answer]]:
-        """The answers to searches, in one request; to none, none."""
-        if not bodies:
+    def _counting(self, live: LiveIndex, options: Options) -> list[Mapping[str, Any]]:
+        """The search that counts what passes the filters, as lines; none without filters."""
+        filters = options.search.filters
+        if not filters:
             return []
-        if len(bodies) == 1:
-            return [(yield Call(SEARCH, {"index": index, "body": bodies[0]}))]
-        header = {"index": index}
-        answer = yield Call(MSEARCH, {"searches": [x for body in bodies for x in (header, body)]})
-        answers: Sequence[Answer] = answer["responses"]
-        return answers
+        return [{"index": live.searched}, passing_body(filters, len(live.meta.languages))]
 
     def search(self, history: History, languages: Iterable[str] | None) -> Steps[Searched]:
         """Plan, and search."""
         plan = yield from self.plan(history, languages)
         return (yield from self._answers(plan))
 
-    def _answers(self, plan: Plan) -> Steps[Searched]:
-        if not plan.requests:
-            return Searched(plan, [])
-        searches = to_msearch(plan.requests, plan.live.searched, timeout_s=self.timeout_s)
-        answer = yield Call(MSEARCH, {"searches": searches})
+    def _answers(self, plan: Plan, had: Searched | None = None) -> Steps[Searched]:
+        """Send a plan's searches, but for those whose answers are there."""
+        known = {} if had is None else had.answers_to(plan.requests)
+        wanted = [request for number, request in enumerate(plan.requests) if number not in known]
+        found: Iterator[Answer] = iter(())
+        if wanted:
+            searches = to_msearch(wanted, plan.live.searched, timeout_s=self.timeout_s)
+            found = iter((yield Call(MSEARCH, {"searches": searches}))["responses"])
+        whole = [known[n] if n in known else next(found) for n in range(len(plan.requests))]
         if plan.live.through is not None:
-            _must_be_of(plan.live, answer["responses"])
-        yield from self._check_types(plan, answer["responses"])
-        return Searched(plan, answer["responses"])
+            _must_be_of(plan.live, whole)
+        yield from self._check_types(plan, whole)
+        return Searched(plan, whole)
 
     def _check_types(self, plan: Plan, answers: Sequence[Answer]) -> Steps[None]:
         """See whether searches were refused because of the type of a field that options name."""
@@ -353,21 +300,35 @@ class Core:
         self, ranking: Ranking, plan: Plan, options: Options, size: int
     ) -> Steps[Recommendations]:
         """Choose what is shown, and fetch what those documents hold."""
-        if options.diversity == 0:  # diversity needs vectors, which are yet to be fetched
+        if options.diversity == 0 and ranking.chosen is None:  # diversity waits for vectors
             ranking = replace(ranking, chosen=choose(ranking, plan, options, size=size))
         bodies = details(ranking, plan, options, size=size)
-        found: list[Hit] = []
+        found, lost = yield from self._hits_of(plan, bodies)
+        if lost:
+            sentence = f"titles and fields are missing, and reasons are guessed: {lost[0]}"
+            ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
+        shown = finish(ranking, plan, options, size=size, found=found)
+        if len(shown.items) < size and (lines := self._counting(plan.live, options)):
+            with contextlib.suppress(ClusterError):  # the list is as good without the note
+                shown = with_passing(shown, plan, (yield from ask(plan.live.searched, lines[1:])))
+        if not options.explain or not (untitled := title_bodies(shown, plan)):
+            return shown
+        titles, lost = yield from self._hits_of(plan, untitled)
+        return with_titles(shown, titles, plan, lost)
+
+    def _hits_of(
+        self, plan: Plan, bodies: Sequence[Mapping[str, Any]]
+    ) -> Steps[tuple[list[Answer], list[str]]]:
+        """The hits of searches for what is shown, and what they lack, in sentences."""
+        found: list[Answer] = []
         lost: list[str] = []
         try:
-            for answer in (yield from self._ask(plan.live.searched, bodies)):
+            for answer in (yield from ask(plan.live.searched, bodies)):
                 found += hits_of(answer)
                 lost += [f"the search for them {lack}" for lack in lacks_of(answer)]
         except ClusterError as error:
             lost.append(str(error))
-        if lost:
-            sentence = f"titles and fields are missing, and reasons are guessed: {lost[0]}"
-            ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
-        return finish(ranking, plan, options, size=size, found=found)
+        return found, lost
 
     def _encode(self, history: History, live: LiveIndex) -> dict[str, Vector]:
         if not history.texts:
@@ -384,6 +345,38 @@ class Core:
         unknown = [""] * len(history.texts)
         centered = live.meta.centering.apply(vectors, unknown)
         return dict(zip(history.texts, centered, strict=True))
+
+
+def _items(history: History, weights: Mapping[str, float]) -> Items:
+    """The items of a history, by whether they say something."""
+    items = history.items
+    return Items(
+        [item for item in items if item in weights], [item for item in items if item not in weights]
+    )
+
+
+def _works_beside(read: Read, items: Items) -> list[str]:
+    """The works of which not all language versions were read, sorted; none as a rule.
+
+    A document's id does not say of which work it is a language version.
+    """
+    works = {work_of(hit) for hit in read.documents}
+    return [] if works <= set(items.telling) else sorted(works)
+
+
+def _known(
+    read: Read,
+    live: LiveIndex,
+    weights: Mapping[str, float],
+    free_texts: Mapping[str, Vector] | None = None,
+) -> Known:
+    return Known(
+        read_documents(read.documents, live),
+        weights,
+        {hit["_id"]: work_of(hit) for hit in read.others},
+        free_texts or {},
+        read.lacks,
+    )
 
 
 def _must_be_of(live: LiveIndex, answers: Iterable[Mapping[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import ClusterError, IndexNotFound, SearchFailed, XlrecError
-from xlrec_es.recommend.flow import MSEARCH, SEARCH, Call, Done, Outcome, Steps, advance
+from xlrec_es.recommend.calls import MSEARCH, SEARCH, Call, Done, Outcome, Steps, advance
 
 T = TypeVar("T")
 

@@ -132,6 +132,11 @@ class SearchOptions:
             index allows.
         max_terms: So many ids in one `terms` query; more are in several. Recommenders set it as the
             index allows.
+        shared: In a list that languages share by the collaborative scores alone, how many of the
+            best of all of them are looked at, for each language; 0: each is searched by itself.
+            Recommenders set it.
+        passing: How many documents of each tag pass the filters, where that was counted.
+            Recommenders set it: kNN under a narrow filter is exact (`queries.dense_body`).
     """
 
     candidates: int = 30
@@ -152,6 +157,8 @@ class SearchOptions:
     recent: Recency | None = None
     binary_vectors: bool = False
     max_terms: int = MAX_TERMS
+    shared: int = 0
+    passing: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.candidates <= self.num_candidates <= MAX_HITS):
@@ -233,8 +240,22 @@ COLD_WEIGHTS: Mapping[str, float] = {POPULARITY: 1.0}
 """For a user who is not known to like anything."""
 
 
+TASTE = "taste"
+SEARCH_RETRIEVERS = (LEXICAL, DENSE, TASTE)
+SEARCH_WEIGHTS: Mapping[str, float] = {LEXICAL: 0.5, DENSE: 0.35, TASTE: 0.15}
+"""Of `Recommender.search`: the words and the meaning of the query, and the user's taste.
+
+Words weigh most, so that a title that is typed in comes first; taste only decides between what the
+query finds alike. Measured (`evaluate --task search`: titles of anime in one of English, Japanese
+and Chinese, found in the others, 60 users, 475 queries): recall@10 0.785 with taste, 0.760 without,
+0.451 by words alone. Other weights were not compared.
+"""
+
+
+CASCADE = "cascade"
 WEIGHTED = "weighted"
 RECIPROCAL_RANK = "rrf"
+FUSIONS = (CASCADE, WEIGHTED, RECIPROCAL_RANK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +270,11 @@ class Options:
         push: See `profile.build_profile`.
         weights: Fusion weight by retriever; None for the index's own, else `WEIGHTS`. A retriever
             of weight 0, or without a weight, is not searched.
-        fusion: `weighted` (see `fusion.fuse`) or `rrf` (see `fusion.reciprocal_rank`).
+        search_weights: Likewise for `Recommender.search`: of `lexical`, `dense` and `taste`; None
+            for `SEARCH_WEIGHTS`.
+        fusion: `cascade` (see `cascade.cascaded`), `weighted` (see `fusion.fuse`) or `rrf` (see
+            `fusion.reciprocal_rank`). None is the index's own, else `cascade` where the index has
+            indicators, unless weights are given or Elasticsearch fuses.
         rank_constant: For `rrf`.
         mix: How languages share the list: `auto`, `equal`, or a part by language, see
             `reranking.share_out`. None is `auto`, and `equal` with `server_side`.
@@ -266,7 +291,7 @@ class Options:
     max_interests: int | None = None
     push: float = PUSH
     weights: Mapping[str, float] | None = None
-    fusion: str = WEIGHTED
+    fusion: str | None = None
     rank_constant: int = 60
     mix: str | Mapping[str, float] | None = None
     exclude: tuple[str, ...] = ()
@@ -274,6 +299,7 @@ class Options:
     explain: bool = True
     server_side: bool = False
     search: SearchOptions = field(default_factory=SearchOptions)
+    search_weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         _check(
@@ -284,8 +310,8 @@ class Options:
         _check(0 <= self.diversity <= 1, f"diversity is {self.diversity}; use 0 to 1")
         _check(self.rank_constant > 0, f"rank_constant is {self.rank_constant}; use 1 or more")
         _check(
-            self.fusion in (WEIGHTED, RECIPROCAL_RANK),
-            f"fusion is {self.fusion!r}; use {WEIGHTED} or {RECIPROCAL_RANK}",
+            self.fusion is None or self.fusion in FUSIONS,
+            f"fusion is {self.fusion!r}; use one of {', '.join(FUSIONS)}",
         )
         if self.mix is None or isinstance(self.mix, str):
             _check(
@@ -302,13 +328,35 @@ class Options:
             _check(len(parts) == len(self.mix), "mix has a language twice, in two spellings")
             object.__setattr__(self, "mix", parts)
         if self.weights is not None:
-            _check_weights(self.weights)
+            _check_weights(self.weights, RETRIEVERS)
+        if self.search_weights is not None:
+            _check_weights(self.search_weights, SEARCH_RETRIEVERS)
+            queried = self.search_weights.get(LEXICAL, 0) + self.search_weights.get(DENSE, 0)
+            _check(queried > 0, "a search by taste alone is none; give lexical or dense a weight")
         if self.server_side:
             _check(
                 self.mix != AUTO and not self.search.boosts,
                 "server_side gives no scores that languages could be compared by, nor any that "
                 "boosts could multiply: leave out mix 'auto' and boosts, or server_side",
             )
+            _check(
+                self.fusion != CASCADE,
+                f"server_side adds up all retrievers, so fusion cannot be {CASCADE}: leave out one",
+            )
+        if self.fusion == CASCADE and self.weights is not None:
+            _check(
+                self.weights.get(COLLABORATIVE, 0) > 0,
+                f"fusion {CASCADE} begins with the {COLLABORATIVE} retriever, which has no weight "
+                f"here: give it one, or use {WEIGHTED}",
+            )
+
+    def deep_enough(self, size: int, limits: SearchLimits = DEFAULT_LIMITS) -> Options:
+        """The same, with searches for a list of so many, as far as the index allows."""
+        search = self.search.deep_enough(size, limits)
+        # Where the choice is not by score alone, it is among more.
+        chooses = search.caps or search.boosts or search.collapse or self.diversity > 0
+        search = replace(search, shared=search.candidates if chooses else size)
+        return replace(self, search=search)
 
     @property
     def division(self) -> str | Mapping[str, float]:
@@ -323,11 +371,11 @@ def _check(holds: bool, otherwise: str) -> None:
         raise UsageError(otherwise)
 
 
-def _check_weights(weights: Mapping[str, float]) -> None:
+def _check_weights(weights: Mapping[str, float], retrievers: Sequence[str]) -> None:
     for retriever, weight in weights.items():
         _check(
-            retriever in RETRIEVERS and 0 <= weight < math.inf,
+            retriever in retrievers and 0 <= weight < math.inf,
             f"weight {retriever}={weight}: use finite weights of at least 0 for "
-            f"{', '.join(RETRIEVERS)}",
+            f"{', '.join(retrievers)}",
         )
     _check(any(weights.values()), "all weights are 0; give at least one retriever a weight")

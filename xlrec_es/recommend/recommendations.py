@@ -110,6 +110,7 @@ class Recommendations:
         notes: What was left out and why, in sentences for people.
         degraded: What failed or came late, in sentences; empty if all is well.
         languages: How the target languages share the list.
+        cursor: For the page after this one, see `Recommender.recommend`; None where there is none.
     """
 
     items: tuple[Recommendation, ...]
@@ -119,6 +120,7 @@ class Recommendations:
     notes: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
     languages: tuple[LanguageShare, ...] = ()
+    cursor: str | None = None
 
     def impressions(self, *, user: str, variant: str, time: datetime) -> list[dict[str, Any]]:
         """What a log of recommendations that were shown needs, for `xlrec-es compare-logs`.

@@ -12,9 +12,10 @@ import math
 import operator
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Generic, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import orjson
 from elasticsearch import AsyncElasticsearch, Elasticsearch
@@ -22,13 +23,20 @@ from elasticsearch import AsyncElasticsearch, Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
 from xlrec_es.interactions.history import History
+from xlrec_es.interactions.impressions import Shown
 from xlrec_es.recommend.answer.ranking import Searched
-from xlrec_es.recommend.flow import MSEARCH, Call, Core, Outcome, Steps, advance
+from xlrec_es.recommend.calls import MSEARCH, Call, Outcome, Steps, advance
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.pages import Place
+from xlrec_es.recommend.personal import AsyncPersonal, Personal, WholeCore
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.vectors.encoder import Encoder
+
+if TYPE_CHECKING:  # what most callers do not need is imported where it is used
+    from xlrec_es.interactions.by_user import InteractionFile
+    from xlrec_es.recommend.export.exporter import Exported
 
 MAX_REQUEST_BYTES = 32 * 2**20
 """Elasticsearch takes requests of 100 MB (`http.max_content_length`), others in between less.
@@ -40,7 +48,7 @@ T = TypeVar("T")
 C = TypeVar("C", Elasticsearch, AsyncElasticsearch)
 
 
-class Recommender:
+class Recommender(Personal):
     """Recommends the documents of one index.
 
     Example:
@@ -68,7 +76,7 @@ class Recommender:
         """
         self._client = client
         self._clients = _Clients(client)
-        self._core = Core(index, options, encoder, timeout_s)
+        self._core = WholeCore(index, options, encoder, timeout_s)
 
     @property
     def url(self) -> str:
@@ -76,7 +84,14 @@ class Recommender:
         return next(iter(self._client.transport.node_pool.all())).base_url
 
     def recommend(
-        self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
+        self,
+        history: History,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        page: int = 1,
+        after: str | None = None,
+        shown: Sequence[str] | Shown | None = None,
     ) -> Recommendations:
         """Recommend documents in other languages to a user with this history.
 
@@ -85,6 +100,14 @@ class Recommender:
                 the result. Without anything liked, what most people like is recommended.
             languages: Target languages; None for all of the index but those of what was liked.
             size: How many, over all languages.
+            page: Number of the page. The pages before are searched for too, to leave out what they
+                show: page n costs n calls, and repeats nothing while the index stays as it is.
+            after: `cursor` of the page before, in place of `page`. What its pages have shown is in
+                no later one, though the index, the history or the options change. A list ends
+                after 1,000 items at the latest.
+            shown: What the user was shown and did not take: ids of works or documents, or a
+                `Shown`. Such works come after everything else, and what was shown longer ago
+                with a lower score; none is lost.
 
         Returns:
             At most `size`, best first; none of a work in the history, each work once.
@@ -93,13 +116,14 @@ class Recommender:
             UnknownItems: The index has no document of the whole history.
             UnknownLanguage: Not a language tag, or none of the index's languages.
             UsageError: `size` is not at least 1; an event without a weight; a free text without an
-                encoder.
+                encoder; no page, no cursor, or both; `Shown` and `server_side`.
             IndexNotFound: No such index.
             SearchFailed: Every search failed.
             ClusterUnreachable: Elasticsearch is out of reach, or `timeout_s` is over.
             ClusterError: Elasticsearch refuses.
         """
-        return self._run(self._core.recommend(history, languages, size))
+        place = Place(page, after, shown)
+        return self._run(self._core.recommend_page(history, languages, size, place))
 
     def similar(
         self,
@@ -169,7 +193,7 @@ class Recommender:
             ClusterError: As for `recommend`; it ends the batch, for it would meet the others too.
         """
         targets = None if languages is None else list(languages)
-        people = (self._core.recommend(history, targets, size) for history in histories)
+        people = (self._core.recommend_page(history, targets, size) for history in histories)
         yield from self._in_batches(people, batch, concurrency)
 
     def search_many(
@@ -197,6 +221,59 @@ class Recommender:
         targets = None if languages is None else list(languages)
         people = (self._core.search(history, targets) for history in histories)
         yield from self._in_batches(people, batch, concurrency)
+
+    def export(
+        self,
+        interactions: InteractionFile,
+        output: str | Path,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        step: Callable[[int], object] = lambda _users: None,
+    ) -> Exported:
+        """Write the lists of all users of a file: those that `recommend` would give each of them.
+
+        Where the collaborative retriever decides alone, they are computed here, from the index read
+        once. All others are searched for as by `recommend_many`.
+
+        Args:
+            interactions: A file with `user` and `item`, and perhaps `event`, `rating`, `weight` and
+                `time`.
+            output: A file that ends in .parquet or .jsonl, or `index:NAME`. A row for each user and
+                place; see `list_rows.ListRows.objects`.
+            languages: As for `recommend`.
+            size: As for `recommend`.
+            step: Told of how many more users there are lists.
+
+        Returns:
+            How many lists there are, and for whom there is none, and why.
+
+        Raises:
+            SourceError: The file cannot be read.
+            IndexUnusable: The output is an index that is there already.
+            MissingExtra: Parquet needs pyarrow.
+            XlrecError: As for `recommend`.
+        """
+        from xlrec_es.recommend.export import exporter
+
+        if size < 1:
+            raise UsageError(f"size is {size}; ask for at least 1")
+        targets = None if languages is None else tuple(languages)
+        wanted = exporter.Wanted(interactions, str(output), targets, size)
+        live = self._run(self._core.live())
+        # Of one version, wherever the alias goes meanwhile.
+        one = Recommender(
+            self._client,
+            live.searched,
+            options=self._core.options,
+            encoder=self._core.encoder,
+            timeout_s=self._core.timeout_s,
+        )
+
+        def search(histories: Iterable[History]) -> Iterator[Recommendations | XlrecError]:
+            return one.recommend_many(histories, languages=targets, size=size)
+
+        return exporter.export(self._client, live, self._core.options, search, wanted, step=step)
 
     def _in_batches(
         self, people: Iterable[Steps[T]], batch: int, concurrency: int
@@ -232,7 +309,7 @@ class Recommender:
         return _joined(answers)
 
 
-class AsyncRecommender:
+class AsyncRecommender(AsyncPersonal):
     """`Recommender` for asyncio: the same answers, from the same code."""
 
     def __init__(
@@ -254,10 +331,17 @@ class AsyncRecommender:
             timeout_s: As for `Recommender`.
         """
         self._clients = _Clients(client)
-        self._core = Core(index, options, encoder, timeout_s)
+        self._core = WholeCore(index, options, encoder, timeout_s)
 
     async def recommend(
-        self, history: History, *, languages: Iterable[str] | None = None, size: int = 10
+        self,
+        history: History,
+        *,
+        languages: Iterable[str] | None = None,
+        size: int = 10,
+        page: int = 1,
+        after: str | None = None,
+        shown: Sequence[str] | Shown | None = None,
     ) -> Recommendations:
         """As `Recommender.recommend`.
 
@@ -265,11 +349,15 @@ class AsyncRecommender:
             history: As there.
             languages: As there.
             size: As there.
+            page: As there.
+            after: As there.
+            shown: As there.
 
         Raises:
             XlrecError: As there.
         """
-        return await self._run(self._core.recommend(history, languages, size))
+        place = Place(page, after, shown)
+        return await self._run(self._core.recommend_page(history, languages, size, place))
 
     async def similar(
         self,
@@ -329,7 +417,7 @@ class AsyncRecommender:
             ClusterError: As there.
         """
         targets = None if languages is None else list(languages)
-        people = (self._core.recommend(history, targets, size) for history in histories)
+        people = (self._core.recommend_page(history, targets, size) for history in histories)
         under_way: deque[asyncio.Task[list[Recommendations | XlrecError]]] = deque()
         _checked(concurrency)
         try:

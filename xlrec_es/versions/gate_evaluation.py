@@ -12,10 +12,9 @@ from xlrec_es.evaluate.evaluator import RECALL, Ground, measure
 from xlrec_es.evaluate.leakage import LEAKY, encoder_leak
 from xlrec_es.evaluate.significance import compare
 from xlrec_es.evaluate.systems import Round, lists_of
-from xlrec_es.evaluate.vectorized_fusion import Ranked
+from xlrec_es.evaluate.vectorized_fusion import Fusion, Ranked
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.languages import named_by
-from xlrec_es.recommend.options import WEIGHTS
 from xlrec_es.versions.gate_checks import Check
 
 _SYSTEM = "recommender"
@@ -73,7 +72,7 @@ class Comparison:
         material = self.material
         has = index.meta.languages
         languages = tuple(lang for lang in material.languages if named_by(lang, has))
-        settings = {_SYSTEM: index.meta.weights or WEIGHTS}
+        settings = {_SYSTEM: Fusion.of(index)}
         one = Round(
             index.name, material.cases, material.pools, material.options, settings, languages
         )

@@ -28,14 +28,14 @@ from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import (
     AUTO,
     EQUAL,
-    RECIPROCAL_RANK,
-    WEIGHTED,
+    FUSIONS,
     Options,
     SearchOptions,
 )
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.interactions.event_source import EventSource
+    from xlrec_es.vectors.remote_encoder import RemoteEncoder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +49,22 @@ events_index_option = renamed_option(
     metavar="INDEX",
     help="Index of events from which --user reads histories.",
 )
+
+
+encoder_url_option = click.option(
+    "--encoder-url",
+    envvar="XLREC_ENCODER_URL",
+    show_envvar=True,
+    metavar="URL",
+    help="Address of `xlrec-ingest serve`, for free texts; XLREC_SERVE_TOKEN is its token.",
+)
+
+
+def remote_encoder(url: str | None) -> RemoteEncoder | None:
+    """The encoder behind an address, if there is one."""
+    from xlrec_es.vectors.remote_encoder import RemoteEncoder
+
+    return RemoteEncoder(url, token=os.environ.get("XLREC_SERVE_TOKEN")) if url else None
 
 
 def how_options(command: F) -> F:
@@ -78,10 +94,10 @@ def how_options(command: F) -> F:
     )
     @ranking_option(
         "--fusion",
-        type=click.Choice([WEIGHTED, RECIPROCAL_RANK]),
-        default=WEIGHTED,
-        show_default=True,
-        help="What is added up of the retrievers: normalized scores, or reciprocal ranks (RRF).",
+        type=click.Choice(FUSIONS),
+        help="How retrievers become one list: learned associations first and texts for what they "
+        "leave open (cascade), a sum of normalized scores (weighted) or of reciprocal ranks (rrf).",
+        show_default="the index's own, else cascade if associations were learned",
     )
     @ranking_option(
         "--diversity",
@@ -158,7 +174,7 @@ def how_options(command: F) -> F:
         mix: str | None,
         excluded: tuple[str, ...],
         weights: tuple[str, ...],
-        fusion: str,
+        fusion: str | None,
         diversity: float,
         filters: tuple[str, ...],
         caps: tuple[str, ...],
@@ -224,13 +240,7 @@ def request_options(command: F) -> F:
         metavar="WORDS",
         help="What the user likes, in words, in any language. Needs --encoder-url. Repeatable.",
     )
-    @click.option(
-        "--encoder-url",
-        envvar="XLREC_ENCODER_URL",
-        show_envvar=True,
-        metavar="URL",
-        help="Address of `xlrec-ingest serve` for --text; XLREC_SERVE_TOKEN is its token.",
-    )
+    @encoder_url_option
     @renamed_option(
         "--no-history",
         "cold",
@@ -268,7 +278,6 @@ def request_options(command: F) -> F:
     ) -> Any:  # noqa: ANN401
         from xlrec_es.interactions.event_source import read_history
         from xlrec_es.recommend.recommender import Recommender
-        from xlrec_es.vectors.remote_encoder import RemoteEncoder
 
         history = History(tuple(map(Interaction, items)), texts)
         if history_file is not None:
@@ -287,11 +296,12 @@ def request_options(command: F) -> F:
             raise UsageError("give every --language a part, or none of them")
         if quotas:
             options = dataclasses.replace(options, mix=quotas)
-        encoder = None
-        if encoder_url:
-            encoder = RemoteEncoder(encoder_url, token=os.environ.get("XLREC_SERVE_TOKEN"))
         recommender = Recommender(
-            client, index, options=options, encoder=encoder, timeout_s=connection.timeout_s
+            client,
+            index,
+            options=options,
+            encoder=remote_encoder(encoder_url),
+            timeout_s=connection.timeout_s,
         )
         return command(
             *args,

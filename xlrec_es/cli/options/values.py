@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, InvalidJson, UsageError
 from xlrec_es.interactions.history import History, Interaction
-from xlrec_es.recommend.options import Boost, Recency
+from xlrec_es.recommend.options import Boost, Options, Recency
 
 
 def parse_caps(texts: tuple[str, ...]) -> dict[str, int]:
@@ -19,6 +20,21 @@ def parse_caps(texts: tuple[str, ...]) -> dict[str, int]:
         if not most.is_integer():
             raise UsageError(f"--cap {field}={most}: give a whole number")
     return {field: int(most) for field, most in caps.items()}
+
+
+def parse_languages(
+    texts: tuple[str, ...], options: Options
+) -> tuple[tuple[str, ...] | None, Options]:
+    """`language` or `language=part` of each: the languages, and options with the parts.
+
+    Returns:
+        None in place of no languages.
+    """
+    parts = parse_pairs("--language", texts)
+    quotas = {tag: part for tag, part in parts.items() if part is not None}
+    if quotas and len(quotas) < len(parts):
+        raise UsageError("give every --language a part, or none of them")
+    return tuple(parts) or None, replace(options, mix=quotas) if quotas else options
 
 
 def parse_query(option: str, text: str) -> dict[str, Any]:

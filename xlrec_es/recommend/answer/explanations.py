@@ -25,7 +25,8 @@ TEMPERATURE = 0.05
 """A work whose cosine is lower by so much speaks a third as much: exp(cosine / T)."""
 
 
-_NOTHING = 1e-9
+LEAST_PART = 1e-9
+"""Of what all speakers say; who says less has said nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def _speakers(candidate: fusion.Fused, plan: Plan, held: _Held) -> dict[str, flo
         spoke = _of_retriever(retriever, candidate.language, plan, held)
         total = sum(spoke.values())
         for name, value in spoke.items():
-            if value > _NOTHING * total:
+            if share > 0 and value > LEAST_PART * total:
                 speakers[name] = speakers.get(name, 0.0) + share * value / total
     return speakers
 

@@ -9,13 +9,25 @@ from xlrec_es.cluster.answers import Answer, lacks_of
 from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.fields import LANGUAGE_FIELD
-from xlrec_es.index.hits import id_of, work_of
+from xlrec_es.index.hits import id_of, language_of, work_of
 from xlrec_es.recommend.answer import fusion
-from xlrec_es.recommend.options import AUTO, DENSE, LEXICAL, RECIPROCAL_RANK, Options
+from xlrec_es.recommend.answer.cascade import cascaded
+from xlrec_es.recommend.options import (
+    AUTO,
+    CASCADE,
+    COLLABORATIVE,
+    DENSE,
+    LEXICAL,
+    RECIPROCAL_RANK,
+    Options,
+)
 from xlrec_es.recommend.request import server_fusion
 from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.recommend.request.queries import SearchRequest, boost_of, score_of
 from xlrec_es.recommend.request.server_fusion import FUSED
+
+Lists = Mapping[tuple[str, str], Sequence[fusion.Scored]]
+"""What retrievers found, best first, by language and retriever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,16 @@ class Searched:
 
     plan: Plan
     answers: Sequence[Answer]
+
+    def answers_to(self, requests: Sequence[SearchRequest]) -> dict[int, Answer]:
+        """The answers that are there to some searches, by the number of the search."""
+        known = [*zip(self.plan.requests, self.answers, strict=False)]
+        return {
+            number: answer
+            for number, request in enumerate(requests)
+            for sent, answer in known
+            if sent == request
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +95,14 @@ class Unfused:
     degraded: tuple[str, ...]
 
 
-def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
+def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int = 10) -> Ranking:
     """Fuse the answers.
 
     Args:
         plan: What was asked.
         answers: One for each of `plan.requests`.
         options: How.
+        size: Of the list that is shown, of which a cascade gives texts a part.
 
     Raises:
         SearchFailed: Every search failed.
@@ -90,16 +113,23 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     lists = _retriever_lists(plan, usable)
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
+    works = {document: work_of(hit) for document, hit in hits.items()}
 
-    def fuse(some: Mapping[tuple[str, str], Sequence[fusion.Scored]]) -> list[fusion.Fused]:
-        if options.fusion == RECIPROCAL_RANK:
-            fused = fusion.reciprocal_rank(
+    def mix(some: Lists) -> list[fusion.Fused]:
+        if plan.fusion == RECIPROCAL_RANK:
+            return fusion.reciprocal_rank(
                 some, plan.weights, comparable=comparable, rank_constant=options.rank_constant
             )
+        return fusion.fuse(some, plan.weights, comparable=comparable, levelled=frozenset({DENSE}))
+
+    def fuse(some: Lists) -> list[fusion.Fused]:
+        learned = {language: found for (language, by), found in some.items() if by == COLLABORATIVE}
+        if plan.fusion == CASCADE and learned:
+            others = {key: found for key, found in some.items() if key[1] != COLLABORATIVE}
+            share = plan.profile.text_share
+            fused = cascaded(learned, mix(others), works, share=share, size=size)
         else:
-            fused = fusion.fuse(
-                some, plan.weights, comparable=comparable, levelled=frozenset({DENSE})
-            )
+            fused = mix(some)
         if not options.search.boosts:
             return fused
         factors = {document: boost_of(hit, options.search) for document, hit in hits.items()}
@@ -122,7 +152,6 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options) -> Ranking:
     # compared.
     by_score = options.division == AUTO
     fair = fuse(alike) if by_score and len(alike) < len(lists) else candidates
-    works = {document: work_of(hit) for document, hit in hits.items()}
     return Ranking(
         candidates, fair, hits, works, (*plan.degraded, *degraded), tags=_tags(plan, usable)
     )
@@ -133,9 +162,22 @@ def _tags(plan: Plan, answers: Sequence[Answer]) -> dict[str, str]:
     return {
         id_of(hit): hit["fields"].get(LANGUAGE_FIELD, tags)[0]
         for request, answer in zip(plan.requests, answers, strict=True)
-        if (tags := plan.variants.get(request.language))
-        for hit in answer["hits"]["hits"]
+        for language, hits in _by_language(plan, request, answer).items()
+        if (tags := plan.variants.get(language))
+        for hit in hits
     }
+
+
+def _by_language(plan: Plan, request: SearchRequest, answer: Answer) -> dict[str, Sequence[Answer]]:
+    """What a search found, by target language."""
+    hits = answer["hits"]["hits"]
+    if not request.together:
+        return {request.language: hits}
+    owner = {tag: language for language in request.together for tag in plan.tags(language)}
+    found: dict[str, list[Answer]] = {language: [] for language in request.together}
+    for hit in hits:
+        found[owner[language_of(hit)]].append(hit)
+    return dict(found)
 
 
 def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[str, ...]]:
@@ -165,10 +207,10 @@ def _retriever_lists(
     lists = {}
     for request, answer in zip(plan.requests, answers, strict=True):
         factor, summand = _scale(request)
-        lists[request.language, request.retriever] = fusion.in_order(
-            fusion.Scored(id_of(hit), factor * score_of(hit) + summand)
-            for hit in answer["hits"]["hits"]
-        )
+        for language, hits in _by_language(plan, request, answer).items():
+            lists[language, request.retriever] = fusion.in_order(
+                fusion.Scored(id_of(hit), factor * score_of(hit) + summand) for hit in hits
+            )
     return lists
 
 
@@ -197,11 +239,12 @@ def unfused(plan: Plan, answers: Sequence[Answer]) -> Unfused:
     works: dict[str, str] = {}
     for request, answer in zip(plan.requests, usable, strict=True):
         factor, summand = _scale(request)
-        for hit in answer["hits"]["hits"]:
-            id_ = id_of(hit)
-            works[id_] = work_of(hit)
-            mine = scores.setdefault((id_, request.language), {})
-            mine[request.retriever] = factor * score_of(hit) + summand
+        for language, hits in _by_language(plan, request, answer).items():
+            for hit in hits:
+                id_ = id_of(hit)
+                works[id_] = work_of(hit)
+                mine = scores.setdefault((id_, language), {})
+                mine[request.retriever] = factor * score_of(hit) + summand
     return Unfused(scores, works, (*plan.degraded, *degraded))
 
 

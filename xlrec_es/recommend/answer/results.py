@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.hits import title_of
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.answer import fusion, reranking
+from xlrec_es.recommend.answer.cascade import text_places
 from xlrec_es.recommend.answer.explanations import MAX_REASONS, _Held, _held, _speakers
-from xlrec_es.recommend.answer.ranking import Ranking
+from xlrec_es.recommend.answer.ranking import Ranking, Searched, rank
 from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, Options
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
@@ -20,7 +22,8 @@ from xlrec_es.recommend.recommendations import (
     RetrieverScore,
 )
 from xlrec_es.recommend.request.plan import Plan
-from xlrec_es.recommend.request.queries import details_body
+from xlrec_es.recommend.request.queries import details_body, passing_of
+from xlrec_es.recommend.request.server_fusion import FUSED
 from xlrec_es.vectors.vector import Vector
 
 DIVERSIFIED = 10
@@ -67,6 +70,37 @@ def choose(
     return select(candidates, slots)
 
 
+def ranked_first(first: Searched, options: Options, size: int) -> Ranking | None:
+    """The ranking of a cascade's first searches; None if texts are needed, too.
+
+    Args:
+        first: The first searches, and their answers.
+        options: How.
+        size: How many, over all languages.
+
+    Raises:
+        XlrecError: As for `ranking.rank`.
+    """
+    plan, answers = first.plan, first.answers
+    if plan.profile.liked and (
+        text_places(plan.profile.text_share, size) or all("error" in one for one in answers)
+    ):
+        return None
+    ranking = rank(plan, answers, options, size=size)
+    if not plan.profile.liked:
+        return ranking
+    if options.diversity > 0:  # the choice is made later, among all of these
+        works = {ranking.works[candidate.id] for candidate in ranking.candidates}
+        return ranking if len(works) >= size else None
+    chosen = choose(ranking, plan, options, size=size)
+    filled = Counter(candidate.language for candidate in chosen)
+    slots = reranking.share_out(plan.languages, options.division, size)
+    open_slots = options.division != AUTO and any(
+        filled[language] < count for language, count in slots.items()
+    )
+    return None if len(chosen) < size or open_slots else replace(ranking, chosen=chosen)
+
+
 def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> list[Answer]:
     """The searches for what the documents to be shown hold; none if there are none.
 
@@ -81,12 +115,86 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> lis
         details_body(
             ids,
             source=tuple(source),
-            indicators=options.explain and plan.weights.get(COLLABORATIVE, 0) > 0,
-            vectors=options.diversity > 0 or (options.explain and plan.weights.get(DENSE, 0) > 0),
+            indicators=options.explain and _any_from(wanted, COLLABORATIVE, plan),
+            vectors=options.diversity > 0 or (options.explain and _any_from(wanted, DENSE, plan)),
             binary=plan.live.has_binary_vectors,
         )
         for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
     ]
+
+
+def _any_from(candidates: Sequence[fusion.Fused], retriever: str, plan: Plan) -> bool:
+    """Whether a retriever spoke for any of them; if Elasticsearch fused, any that was asked."""
+    if plan.requests and plan.requests[0].retriever == FUSED:
+        return plan.weights.get(retriever, 0) > 0
+    return any(
+        candidate.retrievers[retriever].part > 0
+        for candidate in candidates
+        if retriever in candidate.retrievers
+    )
+
+
+def title_bodies(shown: Recommendations, plan: Plan) -> list[Answer]:
+    """The searches for the titles of the items that reasons name; none where they were read."""
+    if plan.has_titles or plan.live.meta.title_field is None:
+        return []
+    named = {reason.item for item in shown.items for reason in item.reasons}
+    ids = [id_ for id_, work in _title_documents(plan).items() if work in named]
+    return [
+        details_body(some, source=[plan.live.meta.title_field], indicators=False, vectors=False)
+        for some in parts(ids, plan.live.limits.ids)
+        if some
+    ]
+
+
+def with_titles(
+    shown: Recommendations, found: Sequence[Answer], plan: Plan, lost: Sequence[str]
+) -> Recommendations:
+    """The recommendations, whose reasons have titles.
+
+    Args:
+        shown: Without titles.
+        found: The hits of `title_bodies`.
+        plan: What was asked.
+        lost: What is wrong with the answers, in sentences.
+    """
+    works = _title_documents(plan)
+    titles = {works[hit["_id"]]: title_of(hit, plan.live.meta.title_field) for hit in found}
+
+    def titled(reason: Reason) -> Reason:
+        return replace(reason, title=titles.get(reason.item))
+
+    items = tuple(replace(item, reasons=tuple(map(titled, item.reasons))) for item in shown.items)
+    degraded = tuple(f"titles of reasons are missing: {sentence}" for sentence in lost[:1])
+    return replace(shown, items=items, degraded=(*shown.degraded, *degraded))
+
+
+def with_passing(shown: Recommendations, plan: Plan, answers: Sequence[Answer]) -> Recommendations:
+    """A list that stayed short, with a note on how many documents pass the filters at all.
+
+    Args:
+        shown: The list.
+        plan: What was asked.
+        answers: One, to `queries.passing_body`.
+    """
+    passing = passing_of(answers[0])
+    if passing is None:
+        return shown
+    counts = (
+        f"{sum(passing.get(tag, 0) for tag in plan.tags(language)):,} in {language}"
+        for language in plan.languages
+    )
+    note = f"the list is short: of all documents, the filters leave {', '.join(counts)}"
+    return replace(shown, notes=(*shown.notes, note))
+
+
+def _title_documents(plan: Plan) -> dict[str, str]:
+    """Work by id of the document that its title is taken from: the first, whatever the language."""
+    found = {id_: work for ids in plan.profile.texts.values() for id_, work in ids.items()}
+    first: dict[str, str] = {}
+    for id_ in sorted(found):
+        first.setdefault(found[id_], id_)
+    return {id_: work for work, id_ in first.items()}
 
 
 def finish(

@@ -13,20 +13,24 @@ from xlrec_es.errors import (
     UsageError,
     XlrecError,
 )
-from xlrec_es.index.fields import LANGUAGE_FIELD
+from xlrec_es.index.fields import EVIDENCE_FIELD, LANGUAGE_FIELD
 from xlrec_es.index.hits import title_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import base_language, by_language, lookup, named_by, normalize
 from xlrec_es.recommend.options import (
+    AUTO,
+    CASCADE,
     COLD_WEIGHTS,
     COLLABORATIVE,
     DENSE,
     LEXICAL,
     MAX_CLAUSES,
+    POPULARITY,
     RECIPROCAL_RANK,
     RETRIEVERS,
+    WEIGHTED,
     WEIGHTS,
     Options,
     SearchOptions,
@@ -41,6 +45,12 @@ from xlrec_es.recommend.request.profile import (
 from xlrec_es.recommend.request.queries import SearchRequest, build_requests
 from xlrec_es.recommend.request.server_fusion import one_search_each
 from xlrec_es.vectors.vector import Vector
+
+FIRST = (COLLABORATIVE, POPULARITY)
+"""The retrievers that a cascade begins with: one for users who like something, one for others."""
+
+FILL = (DENSE, LEXICAL)
+"""Those that fill what these leave open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +82,13 @@ class Plan:
         languages: Target languages.
         requests: The searches.
         weights: Fusion weight by retriever.
+        fusion: One of `options.FUSIONS`.
         unknown_items: Ids of the history that no document has.
         notes: What was left out and why.
         variants: By target language the tags of the index that it names, where they are not itself
             alone.
         degraded: What of the history could not be read, in sentences.
+        has_titles: Whether titles of the history's documents were read.
     """
 
     live: LiveIndex
@@ -84,10 +96,12 @@ class Plan:
     languages: tuple[str, ...]
     requests: tuple[SearchRequest, ...]
     weights: Mapping[str, float]
+    fusion: str
     unknown_items: tuple[str, ...]
     notes: tuple[str, ...]
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    has_titles: bool = True
 
     def tags(self, language: str) -> tuple[str, ...]:
         """The tags of the index that a target language names."""
@@ -99,6 +113,21 @@ class Plan:
         return {
             id_: work for tag in self.tags(language) for id_, work in texts.get(tag, {}).items()
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a plan is for.
+
+    Attributes:
+        languages: Target languages; None for all of the index but those of what was liked.
+        own: Without target languages, take those of what was liked, not the others.
+        retrievers: Of those that have a weight, the ones that are searched now.
+    """
+
+    languages: Iterable[str] | None
+    own: bool = False
+    retrievers: Collection[str] = RETRIEVERS
 
 
 def make_plan(
@@ -127,52 +156,118 @@ def make_plan(
         UnknownLanguage: Not a language tag, or none of the index's languages.
         UsageError: No target language, or a market that the index does not know.
     """
+    return _planned(live, history, known, Scope(languages, own_languages), options)
+
+
+def first_plan(
+    live: LiveIndex,
+    history: History,
+    known: Known,
+    *,
+    languages: Iterable[str] | None,
+    options: Options,
+) -> Plan:
+    """`make_plan` for a cascade's first searches, for which neither vectors nor titles are read."""
+    return _planned(live, history, known, Scope(languages, retrievers=FIRST), options)
+
+
+def guess_plan(
+    live: LiveIndex,
+    history: History,
+    weights: Mapping[str, float],
+    *,
+    languages: Iterable[str] | None,
+    options: Options,
+) -> Plan:
+    """`first_plan`, if each item of the history is a work of the index.
+
+    So its searches can be sent beside the one that tells whether it is so.
+
+    Args:
+        live: As for `make_plan`.
+        history: As for `make_plan`.
+        weights: What each item says, signed.
+        languages: As for `make_plan`.
+        options: As for `make_plan`.
+
+    Raises:
+        XlrecError: As for `make_plan`.
+    """
+    said = Known((), weights, {item: item for item in history.items})
+    return first_plan(live, history, said, languages=languages, options=options)
+
+
+def fusion_of(live: LiveIndex, options: Options) -> str:
+    """How the retrievers of an index are fused: as asked for, as tuned, or by default."""
+    if options.fusion is not None:
+        return options.fusion
+    if options.weights is not None or options.server_side:
+        return WEIGHTED
+    if "fusion" in live.meta.options:
+        return str(live.meta.options["fusion"])
+    # Weights of an index are those of `tune`, for a mixture.
+    return CASCADE if live.meta.indicators and not live.meta.weights else WEIGHTED
+
+
+def is_shared(fusion: str, options: Options) -> bool:
+    """Whether languages share a list by the collaborative scores alone: one search is for all."""
+    return fusion == CASCADE and options.division == AUTO and options.search.only is None
+
+
+def _planned(
+    live: LiveIndex, history: History, known: Known, scope: Scope, options: Options
+) -> Plan:
     has = {name for document in known.documents for name in (document.work, document.id)}
     has.update(known.others, known.others.values())
-    missing = tuple(item for item in history.items if item not in has)
+    items = history.items
+    missing = tuple(item for item in items if item not in has)
     if missing and not has and not history.texts:
         raise _nothing_known(live, known, missing)
     # What was not found may be there all the same where a part of the index did not answer.
     unread = missing if known.lacks else ()
+    fusion = fusion_of(live, options)
     weights = options.weights or live.meta.weights or WEIGHTS
     documents = _in_languages(known.documents, history.languages)
+    # An item that has left the index may stand in indicators still.
+    left = frozenset(items if fusion == CASCADE else ())
     profile = build_profile(
         documents,
-        _work_weights(known.weights, documents),
+        _work_weights(known.weights, documents, left),
         free_texts=known.free_texts,
-        also_seen={*known.others.values(), *unread},
+        also_seen={*known.others.values(), *(missing if fusion == CASCADE else unread)},
         max_interests=options.max_interests or default_interests(live, weights),
         push=options.push,
     )
-    targets = _targets(languages, live, profile, options, own=own_languages)
+    targets = target_tags(scope.languages, live, profile, options, own=scope.own)
     notes = [
         f"there is no {language}: {tags[0]} stands for it"
         for language, tags in targets.items()
         if lookup(tags[0], [language]) is None
     ]
-    if not profile.interests:
-        weights = COLD_WEIGHTS
-        notes.append("nothing is known of this user: popular items are shown")
-    retrievers = [retriever for retriever in RETRIEVERS if weights.get(retriever, 0) > 0]
+    weights, note = _usable_weights(weights, profile, scope)
+    notes += [note] if note else []
+    asked = [name for name in RETRIEVERS if weights.get(name, 0) > 0 and name in scope.retrievers]
     without = [name for name, tags in targets.items() if profile.languages.isdisjoint(tags)]
-    if LEXICAL in retrievers and without:
+    if LEXICAL in asked and without:
         notes.append(
             f"no BM25 search for {', '.join(without)}: the liked items have no text in "
             "these languages"
         )
     variants = {name: tags for name, tags in targets.items() if tags != (name,)}
+    shared = options.search.shared if is_shared(fusion, options) else 0
+    search = replace(options.search, variants=variants, shared=shared)
     requests = build_requests(
         profile,
         languages=tuple(targets),
-        retrievers=retrievers,
+        retrievers=asked,
         index=live.searched,
-        options=_without_documents(replace(options.search, variants=variants), unread, live),
+        options=_without_documents(search, unread, live),
         markets=_markets(options.search.market, targets, live),
     )
     if options.server_side:
-        constant = options.rank_constant if options.fusion == RECIPROCAL_RANK else None
+        constant = options.rank_constant if fusion == RECIPROCAL_RANK else None
         requests = one_search_each(requests, weights=weights, rank_constant=constant)
-    if len(profile.liked) > MAX_CLAUSES and COLLABORATIVE in retrievers:
+    if len(profile.liked) > MAX_CLAUSES and COLLABORATIVE in asked:
         notes.append(
             f"the {MAX_CLAUSES} heaviest of {len(profile.liked)} liked works speak in the "
             "collaborative retriever, for a query with more parts is refused"
@@ -183,11 +278,23 @@ def make_plan(
         tuple(targets),
         requests,
         weights,
+        fusion,
         () if known.lacks else missing,
         tuple(notes),
         variants,
         tuple(_unread_sentence(lack, unread) for lack in dict.fromkeys(known.lacks)),
+        has_titles=scope.retrievers is not FIRST,
     )
+
+
+def _usable_weights(
+    weights: Mapping[str, float], profile: Profile, scope: Scope
+) -> tuple[Mapping[str, float], str | None]:
+    """The weights, or those for a user of whom nothing is known, with a note."""
+    learned = COLLABORATIVE in scope.retrievers and weights.get(COLLABORATIVE, 0) > 0
+    if profile.interests or (profile.liked and learned):
+        return weights, None
+    return COLD_WEIGHTS, "nothing is known of this user: popular items are shown"
 
 
 def _nothing_known(live: LiveIndex, known: Known, missing: Sequence[str]) -> XlrecError:
@@ -228,18 +335,18 @@ def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
 
 
 def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[HistoryDocument]:
-    """The documents that answer `queries.history_body`; one without a vector is left out."""
+    """The documents that answer `queries.history_body`."""
     return [
         HistoryDocument(
             id=hit["_id"],
             work=work_of(hit),
             language=hit["fields"][LANGUAGE_FIELD][0],
             title=title_of(hit, live.meta.title_field),
-            vector=vector,
+            vector=vector_of(hit),
             routing=None if live.gives_routing else hit.get("_routing"),
+            evidence=float(hit["fields"].get(EVIDENCE_FIELD, (0.0,))[0]),
         )
         for hit in hits
-        if (vector := vector_of(hit)) is not None
     ]
 
 
@@ -273,30 +380,47 @@ def _markets(wanted: str | None, languages: Iterable[str], live: LiveIndex) -> M
 
 
 def _work_weights(
-    weights: Mapping[str, float], documents: Sequence[HistoryDocument]
+    weights: Mapping[str, float], documents: Sequence[HistoryDocument], left: Collection[str]
 ) -> dict[str, float]:
-    """Weight by work: what was said of its documents and of itself adds up."""
+    """Weight by work: what was said of its documents and of itself adds up.
+
+    Args:
+        weights: Signed weight by item.
+        documents: What was found of the items.
+        left: Items that count as works of that name where nothing was found.
+    """
     work_of = {document.id: document.work for document in documents}
     works = set(work_of.values())
     by_work: dict[str, float] = {}
     for item, weight in weights.items():
-        work = item if item in works else work_of.get(item)
+        work = item if item in works else work_of.get(item, item if item in left else None)
         if work is not None:
             by_work[work] = by_work.get(work, 0.0) + weight
     return by_work
 
 
-def _targets(
+def target_tags(
     languages: Iterable[str] | None,
     live: LiveIndex,
     profile: Profile,
     options: Options,
     *,
-    own: bool,
+    own: bool = False,
 ) -> dict[str, tuple[str, ...]]:
-    """The tags of the index by target language."""
-    excluded = {normalize(language) for language in options.exclude}
-    allowed = tuple(tag for tag in live.meta.languages if lookup(tag, excluded) is None)
+    """The tags of the index by target language.
+
+    Args:
+        languages: As for `make_plan`.
+        live: The index.
+        profile: The user, of whom the languages of what was liked matter.
+        options: How.
+        own: As `own_languages` of `make_plan`.
+
+    Raises:
+        UnknownLanguage: As for `make_plan`.
+        UsageError: No target language.
+    """
+    allowed = allowed_tags(live, options)
     if languages is None:
         chosen = _own_or_others(allowed, profile, own=own)
         targets = by_language(chosen, () if isinstance(options.division, str) else options.division)
@@ -307,6 +431,12 @@ def _targets(
             "no target language; name at least one that is not excluded, or leave them out for all"
         )
     return targets
+
+
+def allowed_tags(live: LiveIndex, options: Options) -> tuple[str, ...]:
+    """The tags of the index that are not excluded."""
+    excluded = {normalize(language) for language in options.exclude}
+    return tuple(tag for tag in live.meta.languages if lookup(tag, excluded) is None)
 
 
 def _own_or_others(tags: Sequence[str], profile: Profile, *, own: bool) -> tuple[str, ...]:

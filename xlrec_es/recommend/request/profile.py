@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xlrec_es.recommend.options import PUSH
 from xlrec_es.vectors.vector import Vector
@@ -27,6 +30,11 @@ the nearest work alone.
 Source of the idea: James and Stein 1961, "Estimation with Quadratic Loss".
 """
 
+TEXT_EVIDENCE = 1.0
+"""Users that a history's texts count as; see `text_share`."""
+
+N = TypeVar("N", float, NDArray[np.float64])
+
 _CLUSTER_ROUNDS = 10
 
 
@@ -39,16 +47,18 @@ class HistoryDocument:
         work: Work id.
         language: BCP 47 tag.
         title: For explanations.
-        vector: Shape (dims,), centered, unit length.
+        vector: Shape (dims,), centered, unit length; None where there is none, or it was not read.
         routing: What leads to its shard, where that is not its id.
+        evidence: Users on whom the indicators rest in which it is named.
     """
 
     id: str
     work: str
     language: str
     title: str | None
-    vector: Vector
+    vector: Vector | None = None
     routing: str | None = None
+    evidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,8 @@ class Profile:
     """What the query builder needs to know of a user.
 
     Attributes:
-        interests: Heaviest first; empty for a user who is not known to like anything.
+        interests: Heaviest first; empty for a user who is not known to like anything, and where
+            vectors were not read.
         liked: Part by liked work; the parts add up to 1. For the collaborative retriever.
         seen: Every work of the history, liked or not, for leaving out what was seen. Sorted.
         titles: A title by work, for explanations.
@@ -80,6 +91,8 @@ class Profile:
         texts: The liked works' documents by language, work by document id, the heaviest works
             first: for the lexical retriever.
         routings: By id, of those documents that have one of their own.
+        evidence: Users on whom the indicators of the liked works rest, added up over the works.
+        said: Free texts' part of the taste, 0..1.
     """
 
     interests: tuple[Interest, ...]
@@ -89,6 +102,13 @@ class Profile:
     vectors: Mapping[str, Vector]
     texts: Mapping[str, Mapping[str, str]]
     routings: Mapping[str, str] = field(default_factory=dict)
+    evidence: float = 0.0
+    said: float = 0.0
+
+    @property
+    def text_share(self) -> float:
+        """See `text_share`."""
+        return text_share(self.evidence, self.said)
 
     @property
     def parts(self) -> dict[str, float]:
@@ -105,6 +125,20 @@ class Profile:
         return frozenset(self.texts)
 
 
+def text_share(evidence: N, said: float = 0.0) -> N:
+    """The part of a list that belongs to searches of texts, 0..1, by what there is to go by.
+
+    What texts say counts as the word of one more user, beside those on whom the history's
+    indicators rest (a Laplace estimate); free texts, of which no indicator knows, count in full.
+    Measured: xlrec_es/DESIGN.md, "Cascade".
+
+    Args:
+        evidence: See `Profile.evidence`; of one user, or of many.
+        said: See `Profile.said`.
+    """
+    return 1 - (1 - said) * evidence / (evidence + TEXT_EVIDENCE)
+
+
 def build_profile(
     documents: Sequence[HistoryDocument],
     weights: Mapping[str, float],
@@ -119,7 +153,8 @@ def build_profile(
     Args:
         documents: Every language version of every work of the history.
         weights: Signed weight by work: above zero liked, below disliked. A work without a weight
-            counts as seen, and no more.
+            counts as seen, and no more. One without a document, which has left the index, may
+            stand in indicators still.
         free_texts: Vector by text, shape (dims,), centered, unit length: what the user said
             they like. Each weighs as much as the heaviest work.
         also_seen: Works that the user knows, and that say nothing.
@@ -134,11 +169,14 @@ def build_profile(
     for document in documents:
         by_work.setdefault(document.work, []).append(document)
     known = sorted(by_work)
-    vectors = {work: _work_vector(by_work[work]) for work in known}
-    liked = {work: weights[work] for work in known if weights.get(work, 0) > 0}
-    disliked = {work: -weights[work] for work in known if weights.get(work, 0) < 0}
+    vectors = {
+        work: vector for work in known if (vector := _work_vector(by_work[work])) is not None
+    }
+    liked = {work: weights[work] for work in sorted(weights) if weights[work] > 0}
+    disliked = {work: -weights[work] for work in vectors if weights.get(work, 0) < 0}
     heaviest = max(liked.values(), default=1.0)
-    mass = {**liked, **dict.fromkeys(sorted(free_texts or {}), heaviest)}
+    texts_mass = dict.fromkeys(sorted(free_texts or {}), heaviest)
+    mass = {**{work: weight for work, weight in liked.items() if work in vectors}, **texts_mass}
     vectors |= free_texts or {}
     interests = _interests(vectors, mass, max_interests)
     if disliked:
@@ -148,29 +186,38 @@ def build_profile(
     by_weight = sorted(liked, key=lambda work: (-liked[work], work))
     texts: dict[str, dict[str, str]] = {}
     for work in by_weight:
-        for document in by_work[work]:
+        for document in by_work.get(work, ()):
             texts.setdefault(document.language, {})[document.id] = work
     return Profile(
         interests=tuple(sorted(interests, key=lambda i: (-i.weight, sorted(i.members)))),
         liked=_parts(liked),
-        seen=tuple(sorted({*known, *also_seen})),
+        seen=tuple(sorted({*known, *also_seen, *weights})),
         titles={document.work: document.title for document in reversed(documents)},
         vectors={name: vectors[name] for name in mass},
         texts=texts,
         routings={d.id: d.routing for d in documents if d.routing is not None},
+        evidence=sum(max(d.evidence for d in by_work[work]) for work in liked if work in by_work),
+        said=_part(texts_mass.values(), liked.values()),
     )
 
 
+def _part(some: Iterable[float], others: Iterable[float]) -> float:
+    """What some numbers are of all; 0 if there are none."""
+    mine = math.fsum(some)
+    return mine / ((mine + math.fsum(others)) or 1.0)
+
+
 def _parts(weights: Mapping[str, float]) -> dict[str, float]:
-    total = sum(weights.values())
+    total = math.fsum(weights.values())  # whatever their order, to the last digit
     return {name: weight / total for name, weight in weights.items()}
 
 
-def _work_vector(renditions: Sequence[HistoryDocument]) -> Vector:
-    """The mean direction of a work's language versions, shape (dims,)."""
-    if len(renditions) == 1:
-        return _unit(renditions[0].vector)
-    return _unit(np.mean([document.vector for document in renditions], axis=0))
+def _work_vector(renditions: Sequence[HistoryDocument]) -> Vector | None:
+    """The mean direction of a work's language versions, shape (dims,), of those that have one."""
+    vectors = [document.vector for document in renditions if document.vector is not None]
+    if not vectors:
+        return None
+    return _unit(vectors[0] if len(vectors) == 1 else np.mean(vectors, axis=0))
 
 
 def _unit(vector: Vector) -> Vector:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
     ID_FIELD,
     INDICATORS_FIELD,
     LANGUAGE_FIELD,
@@ -35,7 +36,16 @@ from xlrec_es.vectors.vector import pack
 
 _LEAST_K = 10
 
+EXACT_BELOW = 1000
+"""Documents that pass the filters, of a language, up to which kNN compares all of them.
+
+Measured on 30,000 documents (xlrec_es/DESIGN.md, "Narrow filters"): it takes no longer than HNSW,
+which finds less under such filters.
+"""
+
 _BOOST = "boost:"
+
+PASSING = "passing"
 
 WrittenVector = Sequence[float] | str
 
@@ -45,14 +55,16 @@ class SearchRequest:
     """One search.
 
     Attributes:
-        language: Target language.
+        language: Target language; of several together, a name for people.
         retriever: One of `RETRIEVERS`.
         body: For `POST <index>/_search`.
+        together: The target languages, where one search is for several.
     """
 
     language: str
     retriever: str
     body: dict[str, Any]
+    together: tuple[str, ...] = ()
 
 
 def build_requests(
@@ -67,9 +79,12 @@ def build_requests(
     """The searches of a profile: each target language by itself, retriever by retriever.
 
     So its documents compete with each other and not with another language's; variants of a language
-    (`SearchOptions.variants`) are one language here. A retriever that cannot
-    say anything is left out: BM25 for a language in which the history has no text (it cannot cross
-    a language border), and all but popularity for a user who is not known to like anything.
+    (`SearchOptions.variants`) are one language here. Where languages share a list by the
+    collaborative scores alone (`SearchOptions.shared`), that retriever searches all at once.
+
+    A retriever that cannot say anything is left out: BM25 for a language in which the history has
+    no text (it cannot cross a language border), and all but popularity for a user who is not known
+    to like anything.
 
     Args:
         profile: Whom to serve.
@@ -80,6 +95,9 @@ def build_requests(
         markets: By target language, the market whose popularity counts; else everybody's does.
     """
     requests = []
+    together = COLLABORATIVE in retrievers and options.shared > 0 and len(languages) > 1
+    if together and profile.liked:
+        requests.append(_of_all(profile, tuple(languages), options))
     vectors = _written(profile, options) if DENSE in retrievers else []
     for language in languages:
         if DENSE in retrievers and profile.interests:
@@ -88,7 +106,7 @@ def build_requests(
         if LEXICAL in retrievers and not profile.languages.isdisjoint(options.tags(language)):
             body = lexical_body(profile, language, index, options)
             requests.append(SearchRequest(language, LEXICAL, body))
-        if COLLABORATIVE in retrievers and profile.liked:
+        if COLLABORATIVE in retrievers and profile.liked and not together:
             body = collaborative_body(profile, language, options)
             requests.append(SearchRequest(language, COLLABORATIVE, body))
         if POPULARITY in retrievers:
@@ -133,7 +151,7 @@ def dense_body(
     shared: dict[str, Any] = {
         "k": k,
         "num_candidates": MAX_HITS
-        if options.exact
+        if options.exact or _few_pass(language, options)
         else max(k, _share(options.num_candidates, len(profile.interests), least=2 * _LEAST_K)),
         "filter": {"bool": _unseen(profile, language, options)},
     }
@@ -147,6 +165,12 @@ def dense_body(
     ]
     query = queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries}}
     return {"query": _boosted(query, {}, options), **hits_wanted(language, options)}
+
+
+def _few_pass(language: str, options: SearchOptions) -> bool:
+    if options.passing is None:
+        return False
+    return sum(options.passing.get(tag, 0) for tag in options.tags(language)) <= EXACT_BELOW
 
 
 def _share(candidates: int, interests: int, *, least: int = _LEAST_K) -> int:
@@ -194,16 +218,30 @@ def address(routing: str | None, id_: str) -> dict[str, str]:
 def collaborative_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
     """The search for what the history's works speak for: a weighted sum of indicators, exact.
 
-    Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-sparse-vector-query
+    Sources: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-sparse-vector-query
+    and, for pruning, https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/sparse-vector
     """
     query = {
         "sparse_vector": {
             "field": INDICATORS_FIELD,
             "query_vector": _heaviest(profile.liked),
+            # By default Elasticsearch leaves out what is frequent and weighs less than 0.4 of the
+            # heaviest: a work that many people like, which the user rated a little lower.
+            "prune": False,
         }
     }
     unseen = _unseen(profile, language, options)
     return {"query": _boosted(query, unseen, options), **hits_wanted(language, options)}
+
+
+def _of_all(profile: Profile, languages: tuple[str, ...], options: SearchOptions) -> SearchRequest:
+    """The collaborative search in several languages at once, as deep as their list needs it."""
+    name = ", ".join(languages)
+    tags = tuple(tag for language in languages for tag in options.tags(language))
+    depth = shared_depth(options, len(languages))
+    search = replace(options, variants={name: tags}, candidates=depth, num_candidates=MAX_HITS)
+    body = collaborative_body(profile, name, search)
+    return SearchRequest(name, COLLABORATIVE, body, languages)
 
 
 def _heaviest(liked: Mapping[str, float]) -> dict[str, float]:
@@ -282,11 +320,16 @@ def _boosted(
     query: Mapping[str, Any], unseen: Mapping[str, Any], options: SearchOptions
 ) -> dict[str, Any]:
     """The query, and beside it, without a score, the boosts: hits say which of them they match."""
-    marks = [
+    marks = boost_marks(options)
+    return {"bool": {"must": [query], **unseen, **({"should": marks} if marks else {})}}
+
+
+def boost_marks(options: SearchOptions) -> list[dict[str, Any]]:
+    """Queries without a score, by whose names hits say which boosts they match."""
+    return [
         {"constant_score": {"filter": boost.query, "boost": 0, "_name": f"{_BOOST}{number}"}}
         for number, boost in enumerate(options.boosts)
     ]
-    return {"bool": {"must": [query], **unseen, **({"should": marks} if marks else {})}}
 
 
 def boost_of(hit: Mapping[str, Any], options: SearchOptions) -> float:
@@ -359,9 +402,53 @@ def history_body(
         },
         "size": size,
         "_source": [title] if title else False,
-        **fields_of_hits([WORK_FIELD, LANGUAGE_FIELD], [VECTOR_FIELD] * vectors, binary=binary),
+        **fields_of_hits(
+            [WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD], [VECTOR_FIELD] * vectors, binary=binary
+        ),
         "track_total_hits": False,
     }
+
+
+def shared_depth(options: SearchOptions, languages: int) -> int:
+    """How many documents a search in so many languages at once finds at most."""
+    return min(max(options.candidates, options.shared * languages), MAX_HITS)
+
+
+def passing_body(filters: Sequence[Mapping[str, Any]], languages: int) -> dict[str, Any]:
+    """The search that counts the documents of each language that pass filters.
+
+    Args:
+        filters: Elasticsearch queries.
+        languages: How many tags the index has.
+    """
+    return {
+        "query": {"bool": {"filter": list(filters)}},
+        "size": 0,
+        "aggs": {PASSING: {"terms": {"field": LANGUAGE_FIELD, "size": max(1, languages)}}},
+        "track_total_hits": False,
+    }
+
+
+def passing_of(answer: Mapping[str, Any]) -> dict[str, int] | None:
+    """Documents by language tag, as `passing_body` counted them; None where it was not answered."""
+    if "error" in answer or answer.get("timed_out"):
+        return None
+    buckets = answer["aggregations"][PASSING]["buckets"]
+    return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+
+
+def names_body(items: Sequence[str], *, size: int = MAX_HITS) -> dict[str, Any]:
+    """`history_body` for what stands in columns: ids, works, languages, evidence.
+
+    Args:
+        items: Ids of documents or works.
+        size: Of a page; see `paging.PagedSearch`.
+    """
+    columns = [ID_FIELD, WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD]
+    body = history_body(items, title=None, vectors=False, size=size)
+    del body["_source"]
+    # As in `hits_wanted`: reading `_id` of fifty documents takes longer than finding them.
+    return {**body, "stored_fields": "_none_", **fields_of_hits(columns)}
 
 
 def details_body(

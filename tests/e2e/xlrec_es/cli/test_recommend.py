@@ -59,6 +59,42 @@ def test_recommend_prints_a_table_and_json(catalogue: list[str]) -> None:
     assert items[0]["reasons"][0]["item"] == "chess-3"
 
 
+def test_pages_go_on_where_the_page_before_ended(catalogue: list[str]) -> None:
+    asked = ["recommend", *catalogue, "-n", "3", "--json", "chess-3"]
+    first = json.loads(xlrec_es(*asked).stdout)
+    shown = [item["id"] for item in first["items"]]
+    for more in (
+        ["--page", "2"],
+        ["--after", first["cursor"]],
+        [part for id_ in shown for part in ("--shown", id_)],
+    ):
+        page = json.loads(xlrec_es(*asked, *more).stdout)
+        assert len(page["items"]) == 3
+        assert not {item["id"] for item in page["items"]} & set(shown)
+    wrong = xlrec_es(*asked, "--after", "page 2")
+    assert (wrong.returncode, "no cursor of this version" in wrong.stderr) == (2, True)
+
+
+def test_the_searches_of_rank_and_search_are_printed_as_they_run(
+    catalogue: list[str], es: Elasticsearch, index_name: str
+) -> None:
+    for arguments, retriever, found in (
+        (["--search", "chess word4", "--no-history"], "lexical", "chess-4"),
+        (["--rank", "chess-4", "--rank", "chess-5", "chess-3"], "given", "chess-4"),
+    ):
+        printed = xlrec_es("query", *catalogue, "--format", "json", *arguments)
+        searches = json.loads(printed.stdout)
+        assert {search["retriever"] for search in searches} == {retriever}
+        works = {
+            hit["fields"]["xlrec.work"][0]
+            for search in searches
+            for hit in es.search(index=index_name, body=search["body"])["hits"]["hits"]
+        }
+        assert found in works
+    both = xlrec_es("query", *catalogue, "--rank", "a", "--search", "b", "chess-3")
+    assert (both.returncode, "are two calls" in both.stderr) == (2, True)
+
+
 def test_titles_and_ids_do_not_speak_to_the_terminal(
     es: Elasticsearch, es_url: str, index_name: str
 ) -> None:

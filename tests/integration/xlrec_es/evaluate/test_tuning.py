@@ -52,8 +52,9 @@ def test_weights_that_mislead_are_replaced_and_served_and_those_that_do_not_stay
     for pool in report["on other users"].values():
         assert pool["proposed is better than it by"]["high"] >= 0, "no retriever alone is better"
     meta = find_live(es, index_name).meta
-    assert meta.weights == {retriever: w for retriever, w in report["proposed"].items() if w > 0}
-    assert meta.tuning["before"]["popularity"] == 0.9
+    proposed = report["proposed"]["weights"]
+    assert meta.weights == {retriever: w for retriever, w in proposed.items() if w > 0}
+    assert meta.tuning["before"]["weights"]["popularity"] == 0.9
     assert meta.tuning["gain"] == report["gain on other users"]
     found = report["options"]
     assert meta.options == ({} if found["proposed"] == found["before"] else found["proposed"])

@@ -232,6 +232,22 @@ def test_whoever_reads_all_reads_what_the_alias_shows(
     assert {pool["works"] for pool in report["pools"].values()} == {20}
 
 
+def test_other_calls_are_of_what_the_filter_lets_through(client: Elasticsearch) -> None:
+    """Given documents, words, pages, and what was shown."""
+    recommender = Recommender(client, MINE)
+    history = History.of(["chess-4"])
+    found = recommender.rank(history, ["chess-6", "chess-5", "cooking-8", "chess-0", SECRET])
+    assert [item.work for item in found.items] == ["chess-6", "chess-0", "cooking-8"]
+    assert found.unknown_items == ("chess-5", SECRET)
+    words = recommender.search("chess word1 word2 word3", history, size=50)
+    assert even({item.id for item in words.items})
+    page = recommender.recommend(history, size=3, shown=[SECRET, "chess-6", "chess-5"])
+    after = recommender.recommend(history, size=50, after=page.cursor)
+    listed = {item.id for item in (*page.items, *after.items)}
+    assert len(page.items) + len(after.items) == len(listed) > 10
+    assert even(listed)
+
+
 def test_nothing_is_written_through_it(tenant: Secured, tmp_path: Path) -> None:
     before = tenant.client.indices.get_mapping(index="shop").body
     likes = str(write_likes(tmp_path / "likes.tsv", 80))

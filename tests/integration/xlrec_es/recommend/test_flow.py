@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from catalogue import DIMS, topics_of, work_vector, write_catalogue
 from xlrec_es import History, Options, Recommender, SearchOptions
 from xlrec_es.errors import ClusterUnreachable, FingerprintMismatch, UsageError
-from xlrec_es.recommend.flow import SEARCH, Call, Outcome
+from xlrec_es.recommend.calls import SEARCH, Call, Outcome
 from xlrec_es.recommend.options import Recency
 
 KEYED = {"type": "text", "fields": {"keyword": {"type": "keyword"}}}

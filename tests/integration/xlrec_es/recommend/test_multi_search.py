@@ -10,7 +10,7 @@ import xlrec_es.recommend.recommender
 from catalogue import LANGUAGES, documents
 from xlrec_es import History, Interaction, Options, Recommendations, Recommender
 from xlrec_es.errors import UnknownItems, UsageError
-from xlrec_es.recommend.flow import MSEARCH, Call
+from xlrec_es.recommend.calls import MSEARCH, Call
 from xlrec_es.recommend.options import RETRIEVERS
 from xlrec_es.recommend.recommender import _written
 

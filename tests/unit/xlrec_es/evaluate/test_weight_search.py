@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xlrec_es.evaluate.protocol import MIXED, Case
-from xlrec_es.evaluate.vectorized_fusion import COLUMNS, RetrieverScores
+from xlrec_es.evaluate.vectorized_fusion import COLUMNS, Fusion, RetrieverScores
 from xlrec_es.evaluate.weight_search import (
+    CASCADED,
     Objective,
     ProfileOptions,
     agreed,
@@ -112,9 +113,16 @@ def test_one_retriever_is_proposed_where_a_mixture_is_no_better() -> None:
     worth, users = objective(40)
     folds, unseen = cross_validate(worth, users, (SHARP, START), seed=0)
     assert unseen.mean() == 1 == worth((SHARP, mostly(RETRIEVERS, "dense"))).mean()
-    assert proposal(worth, folds, unseen) == (SHARP, (1.0, 0.0, 0.0))
+    assert proposal(worth, folds, unseen) == (SHARP, CASCADED), "as good, and nothing to learn"
     better = unseen + 0.01  # as if a mixture were worth more
     assert proposal(worth, folds, better) == agreed(folds)
+
+
+def test_without_indicators_there_is_no_cascade_to_propose() -> None:
+    texts = ("dense", "lexical")
+    worth, users = objective(40, retrievers=texts)
+    folds, unseen = cross_validate(worth, users, (SHARP, (0.75, 0.25)), seed=0)
+    assert proposal(worth, folds, unseen) == (SHARP, (1.0, 0.0))
 
 
 def test_another_retriever_than_the_dense_one_is_never_alone() -> None:
@@ -124,7 +132,11 @@ def test_another_retriever_than_the_dense_one_is_never_alone() -> None:
     nothing[:, COLUMNS.index("dense")] = [0.1, 0.3, 0.2]
     found = RetrieverScores(("a", "b", "c"), ("ja",) * 3, nothing).narrowed(["ja"])
     by_retriever = dict(zip(RETRIEVERS, mostly(RETRIEVERS, "collaborative"), strict=True))
-    assert [work for work, _ in found.ranked(by_retriever, mix="auto", size=3)] == ["b", "c", "a"]
+    assert [work for work, _ in found.ranked(Fusion(by_retriever), mix="auto", size=3)] == [
+        "b",
+        "c",
+        "a",
+    ]
 
 
 def test_options_that_do_not_matter_stay() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from xlrec_es import History, Interaction
@@ -31,3 +32,8 @@ def test_times_with_and_without_a_zone_do_not_mix() -> None:
 def test_an_empty_text_is_refused() -> None:
     with pytest.raises(UsageError, match="empty"):
         History(texts=(" ",))
+
+
+def test_texts_of_numpy_become_plain_ones() -> None:
+    [interaction] = History.of([np.str_("gimp")]).interactions
+    assert type(interaction.item) is str

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +16,9 @@ from hypothesis import strategies as st
 
 from hostile_json import BYTES, nested
 from xlrec_es.errors import SourceError
+from xlrec_es.interactions import row_reader
 from xlrec_es.interactions.bounded_lines import MAX_ROW
-from xlrec_es.interactions.row_reader import Row, column_names, read_rows
+from xlrec_es.interactions.row_reader import Row, column_names, read_columns, read_rows
 
 MEGABYTE = 1024 * 1024
 
@@ -115,3 +119,50 @@ def test_whatever_a_file_holds_is_rows_or_one_sentence(
     path.write_bytes(b"user,item,more\n" + content if kind != ".jsonl" else content)
     with contextlib.suppress(SourceError):
         read(path)
+
+
+ROWS = st.lists(st.lists(st.text('ab"\r\n\t, é', max_size=3), min_size=1, max_size=4), max_size=8)
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=ROWS, ending=st.sampled_from([".tsv", ".csv"]), plain=st.integers(0, 3))
+def test_columns_are_those_of_the_rows(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], ending: str, plain: int
+) -> None:
+    """Rows that splitting is enough for come first, and then others."""
+    mark = "\t" if ending == ".tsv" else ","
+    lines = ["user", "item"], *[["u", "i"]] * plain, *rows
+    path = tmp_path_factory.getbasetemp() / f"rows{ending}"
+    path.write_bytes("\n".join(mark.join(line) for line in lines).encode())
+    asked = {"columns": ("user", "item", "event"), "fields": {}, "needed": ("user", "item")}
+
+    def by_rows(report: Counter[str]) -> Iterator[tuple[object, ...]]:
+        for row in read_rows(path, report=report, **asked):
+            yield tuple(row.values())
+
+    def by_columns(report: Counter[str]) -> Iterator[tuple[object, ...]]:
+        for part in read_columns(path, report=report, **asked):
+            assert not part["event"]
+            yield from zip(part["user"], part["item"], itertools.repeat(None))
+
+    def read_by(reader: Callable[[Counter[str]], Iterator[tuple[object, ...]]]) -> object:
+        report: Counter[str] = Counter()
+        found: list[tuple[object, ...]] = []
+        try:
+            found += reader(report)
+        except SourceError as error:
+            found.append((str(error),))
+        return found, +report
+
+    quickly = read_by(by_rows), read_by(by_columns)
+    with patch.object(row_reader, "plain_texts", lambda *_args, **_kwargs: iter([None])):
+        assert quickly == (read_by(by_rows), read_by(by_columns))
+    assert quickly[0] == quickly[1]
+
+
+def test_a_quotation_after_a_megabyte_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("user,item\n" + "u,i\n" * 400_000 + '"a,b",i\n')
+    found = list(read_columns(path, ("user", "item"), {}, needed=("user",), report=Counter()))
+    assert sum(len(part["user"]) for part in found) == 400_001
+    assert found[-1]["user"][-1] == "a,b"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xlrec_es.errors import ClusterUnreachable, UnknownItems
-from xlrec_es.recommend.flow import SEARCH, Call, Done, Steps, advance
+from xlrec_es.recommend.calls import SEARCH, Call, Done, Steps, advance
 
 CALL = Call(SEARCH, {"index": "i"})
 

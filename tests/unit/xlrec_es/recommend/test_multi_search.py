@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from xlrec_es.errors import ClusterUnreachable, IndexNotFound, SearchFailed, UnknownItems
-from xlrec_es.recommend.flow import MSEARCH, SEARCH, Call, Steps
+from xlrec_es.recommend.calls import MSEARCH, SEARCH, Call, Steps
 from xlrec_es.recommend.multi_search import together
 
 

@@ -60,7 +60,9 @@ def test_options_that_need_more_than_a_list_are_refused() -> None:
         ({"mix": {"ja": 0}}, "above zero"),
         ({"push": 2}, "push"),
         ({"diversity": -0.1}, "diversity"),
-        ({"fusion": "sum"}, "weighted or rrf"),
+        ({"fusion": "sum"}, "cascade, weighted, rrf"),
+        ({"fusion": "cascade", "server_side": True}, "cannot be cascade"),
+        ({"fusion": "cascade", "weights": {"dense": 1}}, "begins with the collaborative"),
         ({"rank_constant": 0}, "rank_constant"),
     ],
 )

@@ -8,12 +8,13 @@ import pytest
 
 from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
 
-WITHOUT_ASYNC = {"search_many", "url"}
+WITHOUT_ASYNC = {"export", "search_many", "url"}
 """For evaluation and the command line, which wait for each answer."""
 
 
 def offered(recommender: type) -> set[str]:
-    return {name for name in vars(recommender) if not name.startswith("_")}
+    named = (name for base in recommender.__mro__[:-1] for name in vars(base))
+    return {name for name in named if not name.startswith("_")}
 
 
 def written(signature: inspect.Signature) -> str:

@@ -30,3 +30,18 @@ def test_collaborative_retriever_follows_the_indicators_and_names_who_spoke(
     assert (eight.item, one.item) == ("painting-8", "painting-1")
     assert eight.share == pytest.approx(9 / 11, abs=0.01)
     assert one.share == pytest.approx(2 / 11, abs=0.01)
+
+
+@pytest.mark.parametrize("fusion", ["weighted", "cascade"])
+def test_a_short_list_says_how_much_passes_the_filters(
+    catalogue: Elasticsearch, index_name: str, fusion: str
+) -> None:
+    narrow = SearchOptions(filters=({"term": {"price": 8}},))
+    options = Options(search=narrow, fusion=fusion)
+    recommender = Recommender(catalogue, index_name, options=options)
+    result = recommender.recommend(History.of(["chess-3"]), languages=["ja", "en"], size=6)
+    # Number 8 of each topic is in Japanese.
+    assert [item.language for item in result.items] == ["ja"] * 4
+    assert "the list is short: of all documents, the filters leave 4 in ja, 0 in en" in result.notes
+    enough = recommender.recommend(History.of(["chess-3"]), languages=["ja"], size=4)
+    assert not any("short" in note for note in enough.notes)

@@ -11,7 +11,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from catalogue import EVERYTHING, LANGUAGES, ODD_IDS, document, topics_of, write_catalogue
-from xlrec_es import History, Options, Recency, Recommender, SearchOptions
+from xlrec_es import History, Interaction, Options, Recency, Recommender, SearchOptions
 from xlrec_es.cli.options.query_forms import render
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import UsageError
@@ -110,3 +110,21 @@ def test_popularity_fades_with_age(catalogue: Elasticsearch, index_name: str) ->
     nowhere = SearchOptions(recent=Recency("nowhere"))
     with pytest.raises(UsageError, match="nowhere"):
         Recommender(catalogue, index_name, options=Options(search=nowhere)).recommend(History())
+
+
+def test_what_many_like_speaks_for_a_user_who_likes_another_work_more(
+    es_each: Elasticsearch, index_name: str
+) -> None:
+    """Elasticsearch's token pruning would leave it out."""
+    everywhere, liked_more = "cooking-0", "cooking-5"
+    extra = {f"cooking-{number}": document("cooking", number, "ja") for number in range(60)}
+    for number, body in enumerate(extra.values()):
+        speaks = {everywhere: 1 + number / 64, f"cooking-{number + 1}": 1.0}
+        body["xlrec"]["indicators"] = speaks  # type: ignore[index]
+    write_catalogue(es_each, index_name, instead=extra)
+    recommender = Recommender(es_each, index_name, options=Options(weights={"collaborative": 1.0}))
+    history = History((Interaction(everywhere, weight=1.0), Interaction(liked_more, weight=5.0)))
+    [first, *others] = recommender.recommend(history, languages=["ja"], size=4).items
+    assert first.id == "cooking-4"
+    assert [item.id for item in others] == [f"cooking-{number}" for number in (59, 58, 57)]
+    assert others[0].retrievers["collaborative"].score == pytest.approx((1 + 59 / 64) / 6)

@@ -146,3 +146,18 @@ def test_interests_share_the_candidates(interests: int, k: int, num_candidates: 
     queries = [body["query"]["bool"]["must"][0]] if interests == 1 else None
     for knn in [queries[0]["knn"]] if queries else knn_of(body):
         assert (knn["k"], knn["num_candidates"]) == (k, num_candidates)
+
+
+@pytest.mark.parametrize(("passing", "looked_at"), [(None, 400), (1001, 400), (1000, 10_000)])
+def test_a_narrow_filter_makes_the_search_of_vectors_exact(
+    passing: int | None, looked_at: int
+) -> None:
+    one = HistoryDocument("w", "w", "de", None, np.asarray([1, 0], np.float32))
+    options = SearchOptions(
+        candidates=40,
+        num_candidates=400,
+        variants={"pt": ("pt", "pt-BR")},
+        passing=None if passing is None else {"pt": 600, "pt-BR": passing - 600, "ja": 5000},
+    )
+    body = dense_body(build_profile([one], {"w": 1.0}), "pt", options)
+    assert body["query"]["bool"]["must"][0]["knn"]["num_candidates"] == looked_at

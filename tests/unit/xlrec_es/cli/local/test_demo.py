@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from xlrec_es import demo, node
-from xlrec_es.cli import demo as printed
+from xlrec_es.cli.local import demo as printed
 from xlrec_es.cli.main import main
 from xlrec_es.demo import Scene
 from xlrec_es.index.live_index import LiveIndex

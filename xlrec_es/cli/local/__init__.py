@@ -1,0 +1,1 @@
+"""Commands for trying things out on one machine: a local Elasticsearch, and a demo on it."""

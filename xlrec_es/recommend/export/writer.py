@@ -1,0 +1,236 @@
+"""Where lists go: a Parquet file, a file of JSON Lines, or an index."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import elasticsearch
+import orjson
+from elasticsearch import Elasticsearch
+
+from xlrec_es.cluster.bulk import BulkWriter, Named, Operation
+from xlrec_es.cluster.client_errors import friendly_errors
+from xlrec_es.errors import IndexUnusable, MissingExtra, UsageError, WriteError
+from xlrec_es.interactions.row_reader import INDEX
+from xlrec_es.recommend.export.list_rows import ListRows
+
+PARQUET, JSON_LINES = ".parquet", ".jsonl"
+
+_AT_ONCE = 65_536
+"""Rows in a row group of a Parquet file."""
+
+
+class ListWriter(Protocol):
+    """Takes rows."""
+
+    def write(self, rows: ListRows) -> None:
+        """Write some more."""
+        ...
+
+
+@contextlib.contextmanager
+def list_writer(client: Elasticsearch, output: str, *, sources: bool) -> Iterator[ListWriter]:
+    """A writer of lists; a file has its name once all of them are in it.
+
+    Args:
+        client: Of the cluster.
+        output: A file that ends in `.parquet` or `.jsonl`, or `index:NAME`.
+        sources: Whether rows have fields of the user's own.
+
+    Raises:
+        UsageError: Neither of them; or the folder is not there.
+        IndexUnusable: The index is there already.
+        MissingExtra: Parquet needs pyarrow.
+        WriteError: Elasticsearch does not take a row.
+    """
+    if output.startswith(INDEX):
+        with _index(client, output.removeprefix(INDEX)) as into:
+            yield into
+        return
+    path = checked_file(output)
+    # Beside it, so that giving it its name is one step.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file, _in_form(path, file, sources=sources) as writer:
+            yield writer
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def checked_file(output: str) -> Path:
+    """The file that lists go to.
+
+    Raises:
+        UsageError: It has another ending, or no folder.
+    """
+    path = Path(output)
+    if path.suffix not in (PARQUET, JSON_LINES):
+        raise UsageError(
+            f"lists are written to a file that ends in {PARQUET} or {JSON_LINES}, or to "
+            f"{INDEX}NAME, and {output!r} is none of these"
+        )
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}; make it first")
+    return path
+
+
+@contextlib.contextmanager
+def _in_form(path: Path, file: BinaryIO, *, sources: bool) -> Iterator[ListWriter]:
+    if path.suffix == JSON_LINES:
+        yield _JsonLines(file)
+        return
+    into = _Parquet(file, sources=sources)
+    try:
+        yield into
+        into.flush()
+    finally:
+        into.close()
+
+
+class _JsonLines:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, rows: ListRows) -> None:
+        self._file.writelines(
+            orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows.objects()
+        )
+
+
+class _Parquet:
+    """The columns of `ListRows.objects`; `source` is a text, for fields may be any."""
+
+    def __init__(self, file: BinaryIO, *, sources: bool) -> None:
+        try:
+            import pyarrow as pa
+            from pyarrow import parquet
+        except ImportError as error:
+            raise MissingExtra.named("export", "a Parquet file") from error
+        self._pa = pa
+        self._sources = sources
+        text, number, real = pa.string(), pa.int32(), pa.float64()
+        said = [("retriever", text), ("rank", number), ("score", real), ("share", real)]
+        reason = [("item", text), ("title", text), ("share", real)]
+        self._said, self._reason = pa.struct(said), pa.struct(reason)
+        columns = [
+            ("user", text),
+            ("rank", number),
+            ("id", text),
+            ("item", text),
+            ("language", text),
+            ("score", real),
+            ("title", text),
+            ("retrievers", pa.list_(self._said)),
+            ("reasons", pa.list_(self._reason)),
+            *([("source", text)] * sources),
+        ]
+        self._schema = pa.schema(columns)
+        self._writer = parquet.ParquetWriter(file, self._schema)
+        self._waiting: list[Any] = []
+        self._many = 0
+
+    def write(self, rows: ListRows) -> None:
+        pa = self._pa
+        said = pa.StructArray.from_arrays(
+            [
+                pa.array(rows.retrievers, pa.string()),
+                pa.array(rows.retriever_rank, pa.int32()),
+                pa.array(rows.retriever_score),
+                pa.array(rows.retriever_share),
+            ],
+            fields=list(self._said),
+        )
+        reasons = pa.StructArray.from_arrays(
+            [
+                pa.array(rows.reasons, pa.string()),
+                pa.array(rows.reason_titles, pa.string()),
+                pa.array(rows.reason_share),
+            ],
+            fields=list(self._reason),
+        )
+        columns = [
+            pa.array(rows.users, pa.string()),
+            pa.array(rows.rank, pa.int32()),
+            pa.array(rows.ids, pa.string()),
+            pa.array(rows.items, pa.string()),
+            pa.array(rows.languages, pa.string()),
+            pa.array(rows.score),
+            pa.array(rows.titles, pa.string()),
+            pa.ListArray.from_arrays(pa.array(rows.retriever_start, pa.int32()), said),
+            pa.ListArray.from_arrays(pa.array(rows.reason_start, pa.int32()), reasons),
+        ]
+        if self._sources:
+            texts = [orjson.dumps(source).decode() for source in rows.sources or ()]
+            columns.append(pa.array(texts, pa.string()))
+        self._waiting.append(pa.record_batch(columns, schema=self._schema))
+        self._many += len(rows)
+        if self._many >= _AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            self._writer.write_table(self._pa.Table.from_batches(self._waiting, self._schema))
+        self._waiting, self._many = [], 0
+
+    def close(self) -> None:
+        """Write the end of the file."""
+        self._writer.close()
+
+
+_KEYWORD, _KEPT = {"type": "keyword"}, {"type": "object", "enabled": False}
+_PROPERTIES = {
+    **{name: _KEYWORD for name in ("user", "id", "item", "language")},
+    "rank": {"type": "integer"},
+    "score": {"type": "double"},
+    "title": {"type": "keyword", "index": False, "doc_values": False},
+    **{name: _KEPT for name in ("retrievers", "reasons", "source")},
+}
+
+
+@contextlib.contextmanager
+def _index(client: Elasticsearch, name: str) -> Iterator[ListWriter]:
+    with friendly_errors(client):
+        if client.indices.exists(index=name):
+            raise IndexUnusable(
+                f"there is an index {name} already, and lists of two exports are not mixed; name "
+                "another one, or delete it"
+            )
+        mappings = {"dynamic": "strict", "properties": _PROPERTIES}
+        client.indices.create(index=name, mappings=mappings)
+    try:
+        yield _Index(client, name)
+        with friendly_errors(client):
+            client.indices.refresh(index=name)
+    except BaseException:
+        # It was made a moment ago: half of the lists look like all of them.
+        with contextlib.suppress(elasticsearch.ApiError, elasticsearch.TransportError):
+            client.indices.delete(index=name)
+        raise
+
+
+class _Index:
+    def __init__(self, client: Elasticsearch, name: str) -> None:
+        self._name = name
+        self._writer = BulkWriter(client, name)
+
+    def write(self, rows: ListRows) -> None:
+        written = self._writer.write(
+            Operation.index(Named(_id_of(row["user"], row["rank"])), row) for row in rows.objects()
+        )
+        if written.refused:
+            raise WriteError(
+                f"{self._name} does not take {len(written.refused)} rows: "
+                f"{written.refused[0].reason}"
+            )
+
+
+def _id_of(user: str, rank: int) -> str:
+    """An id of a row's own: a user's may be longer than Elasticsearch allows."""
+    return hashlib.blake2b(f"{rank}\0{user}".encode(), digest_size=16).hexdigest()
