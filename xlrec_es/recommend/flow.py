@@ -120,8 +120,9 @@ class Core:
         """Search, and put in order what was found."""
         live = yield from self.live()
         had = None
-        # Free texts take the searches of texts in any case.
-        if fusion_of(live, self.options) == CASCADE and not history.texts:
+        # Free texts, and what nobody knows, take the searches of texts in any case.
+        explores = self.options.explore > 0
+        if fusion_of(live, self.options) == CASCADE and not (history.texts or explores):
             had = yield from self._first(live, history, languages, size)
             if (ranking := ranked_first(had, self.options, size)) is not None:
                 return had.plan, ranking

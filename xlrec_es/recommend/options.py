@@ -76,6 +76,9 @@ COLLABORATIVE = "collaborative"
 POPULARITY = "popularity"
 RETRIEVERS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
 
+EXPLORE = "explore"
+"""The dense retriever among items that nobody liked yet; see `Options.explore`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Boost:
@@ -280,6 +283,8 @@ class Options:
             `reranking.share_out`. None is `auto`, and `equal` with `server_side`.
         exclude: Languages that are never recommended, with their variants.
         diversity: See `reranking.diversify`; 0 leaves the order.
+        explore: The part of a list that is kept for items that nobody had liked when associations
+            were learned; see `exploration.explored`. What is shown of them is drawn.
         explain: Ask for what the documents that were chosen hold, and say which history items
             spoke for each.
         server_side: Have Elasticsearch fuse the retrievers of each language, which takes an
@@ -296,6 +301,7 @@ class Options:
     mix: str | Mapping[str, float] | None = None
     exclude: tuple[str, ...] = ()
     diversity: float = 0.0
+    explore: float = 0.0
     explain: bool = True
     server_side: bool = False
     search: SearchOptions = field(default_factory=SearchOptions)
@@ -308,6 +314,11 @@ class Options:
         )
         _check(0 <= self.push <= 1, f"push is {self.push}; use 0 to 1")
         _check(0 <= self.diversity <= 1, f"diversity is {self.diversity}; use 0 to 1")
+        _check(0 <= self.explore <= 1, f"explore is {self.explore}; use 0 to 1")
+        _check(
+            not (self.explore and self.server_side),
+            "server_side fuses all that is found, and explore draws from some of it; leave out one",
+        )
         _check(self.rank_constant > 0, f"rank_constant is {self.rank_constant}; use 1 or more")
         _check(
             self.fusion is None or self.fusion in FUSIONS,

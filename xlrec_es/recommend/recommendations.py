@@ -58,6 +58,8 @@ class Recommendation:
         retrievers: What each retriever that found it said, by retriever name.
         reasons: The history items that spoke most for it, strongest first.
         source: The fields of the user's own document that were asked for.
+        propensity: With which probability it is shown: below 1 where it was drawn, for
+            `Options.explore`.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Recommendation:
     retrievers: Mapping[str, RetrieverScore]
     reasons: tuple[Reason, ...]
     source: Mapping[str, Any] = field(default_factory=dict)
+    propensity: float = 1.0
 
     @property
     def legs(self) -> Mapping[str, RetrieverScore]:
@@ -148,6 +151,7 @@ class Recommendations:
                 "language": item.language,
                 "place": place,
                 "score": item.score,
+                "propensity": item.propensity,
                 "retrievers": {retriever: said.rank for retriever, said in item.retrievers.items()},
             }
             for place, item in enumerate(self.items, 1)

@@ -108,6 +108,15 @@ def how_options(command: F) -> F:
         help="Strength of the diversification (MMR); 0 is off.",
     )
     @ranking_option(
+        "--explore",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        metavar="FRACTION",
+        help="Part of the list for items that nobody had liked when associations were learned. "
+        "They are drawn, and the JSON output has the probability of each.",
+    )
+    @ranking_option(
         "--filter",
         "filters",
         multiple=True,
@@ -176,6 +185,7 @@ def how_options(command: F) -> F:
         weights: tuple[str, ...],
         fusion: str | None,
         diversity: float,
+        explore: float,
         filters: tuple[str, ...],
         caps: tuple[str, ...],
         boosts: tuple[str, ...],
@@ -203,6 +213,7 @@ def how_options(command: F) -> F:
             mix=mix,
             exclude=excluded,
             diversity=diversity,
+            explore=explore,
             server_side=server_side,
             search=search,
         )

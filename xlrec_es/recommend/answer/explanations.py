@@ -13,7 +13,7 @@ from xlrec_es.index.fields import INDICATORS_FIELD
 from xlrec_es.index.hits import vector_of
 from xlrec_es.index.indicators import read_indicators
 from xlrec_es.recommend.answer import fusion
-from xlrec_es.recommend.options import COLLABORATIVE, DENSE, LEXICAL
+from xlrec_es.recommend.options import COLLABORATIVE, DENSE, EXPLORE, LEXICAL
 from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.recommend.request.server_fusion import FUSED
 from xlrec_es.vectors.vector import Vector
@@ -72,7 +72,7 @@ def _of_retriever(retriever: str, language: str, plan: Plan, held: _Held) -> Map
         liked = profile.liked
         spoke = {work: part * held.indicators.get(work, 0.0) for work, part in liked.items()}
         return spoke if any(spoke.values()) else liked
-    if retriever == DENSE:
+    if retriever in (DENSE, EXPLORE):
         parts = profile.parts
         if held.vector is None:
             return parts

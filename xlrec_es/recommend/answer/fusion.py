@@ -53,12 +53,14 @@ class Fused(NamedTuple):
         language: Language of the lists that it was in.
         score: Weighted sum of the normalized retriever scores, 0..1.
         retrievers: What each retriever says whose list it was in.
+        propensity: With which probability it is shown, where that was drawn.
     """
 
     id: str
     language: str
     score: float
     retrievers: Mapping[str, Found]
+    propensity: float = 1.0
 
     @property
     def shares(self) -> dict[str, float]:

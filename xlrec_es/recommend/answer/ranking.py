@@ -17,6 +17,7 @@ from xlrec_es.recommend.options import (
     CASCADE,
     COLLABORATIVE,
     DENSE,
+    EXPLORE,
     LEXICAL,
     RECIPROCAL_RANK,
     Options,
@@ -65,6 +66,7 @@ class Ranking:
         degraded: What failed or came late, in sentences.
         chosen: Those candidates that are shown, in order; None while that is open.
         tags: Tag by document id, where it is another than the target language that names it.
+        unknown: Documents of items that nobody has liked, by language, for `Options.explore`.
     """
 
     candidates: list[fusion.Fused]
@@ -74,6 +76,7 @@ class Ranking:
     degraded: tuple[str, ...]
     chosen: Sequence[fusion.Fused] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, Sequence[fusion.Scored]] = field(default_factory=dict)
 
     def tag(self, candidate: fusion.Fused) -> str:
         """The language tag of the document itself."""
@@ -110,7 +113,9 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int =
     """
     usable, degraded = _usable(plan, answers)
     hits = {id_of(hit): hit for answer in usable for hit in answer["hits"]["hits"]}
-    lists = _retriever_lists(plan, usable)
+    found = _retriever_lists(plan, usable)
+    lists = {key: hits for key, hits in found.items() if key[1] != EXPLORE}
+    unknown = {language: hits for (language, by), hits in found.items() if by == EXPLORE}
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
     works = {document: work_of(hit) for document, hit in hits.items()}
@@ -153,7 +158,13 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int =
     by_score = options.division == AUTO
     fair = fuse(alike) if by_score and len(alike) < len(lists) else candidates
     return Ranking(
-        candidates, fair, hits, works, (*plan.degraded, *degraded), tags=_tags(plan, usable)
+        candidates,
+        fair,
+        hits,
+        works,
+        (*plan.degraded, *degraded),
+        tags=_tags(plan, usable),
+        unknown=unknown,
     )
 
 
@@ -216,7 +227,7 @@ def _retriever_lists(
 
 def _scale(request: SearchRequest) -> tuple[float, float]:
     """By which factor and summand a retriever's own score comes from Elasticsearch's."""
-    if request.retriever == DENSE:
+    if request.retriever in (DENSE, EXPLORE):
         # Elasticsearch scores a dot product as (1 + cosine) / 2.
         return 2.0, -1.0
     if request.retriever == FUSED:

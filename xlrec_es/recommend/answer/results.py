@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,8 +13,9 @@ from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.answer import fusion, reranking
 from xlrec_es.recommend.answer.cascade import text_places
 from xlrec_es.recommend.answer.explanations import MAX_REASONS, _Held, _held, _speakers
+from xlrec_es.recommend.answer.exploration import explored
 from xlrec_es.recommend.answer.ranking import Ranking, Searched, rank
-from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, Options
+from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, Options
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Reason,
@@ -63,11 +65,18 @@ def choose(
             some, ranking.works, size=size, slots=slots, values=values, caps=caps
         )
 
-    slots = reranking.share_out(plan.languages, options.division, size)
+    wanted = slots = reranking.share_out(plan.languages, options.division, size)
     if options.division == AUTO and ranking.fair:
         # As many of each language as there are among the best by what can be compared.
         slots = Counter(candidate.language for candidate in select(ranking.fair, slots))
-    return select(candidates, slots)
+    chosen = select(candidates, slots)
+    if not ranking.unknown:
+        return chosen
+    draw = random.SystemRandom()
+    with_unknown = explored(
+        chosen, ranking.unknown, ranking.works, share=options.explore, draw=draw
+    )
+    return select(with_unknown, wanted)
 
 
 def ranked_first(first: Searched, options: Options, size: int) -> Ranking | None:
@@ -116,7 +125,8 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> lis
             ids,
             source=tuple(source),
             indicators=options.explain and _any_from(wanted, COLLABORATIVE, plan),
-            vectors=options.diversity > 0 or (options.explain and _any_from(wanted, DENSE, plan)),
+            vectors=options.diversity > 0
+            or (options.explain and any(_any_from(wanted, by, plan) for by in (DENSE, EXPLORE))),
             binary=plan.live.has_binary_vectors,
         )
         for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
@@ -262,4 +272,5 @@ def _recommendation(
             Reason(speaker, plan.profile.titles.get(speaker), share) for speaker, share in strongest
         ),
         source=held.source,
+        propensity=candidate.propensity,
     )

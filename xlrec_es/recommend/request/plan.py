@@ -25,6 +25,7 @@ from xlrec_es.recommend.options import (
     COLD_WEIGHTS,
     COLLABORATIVE,
     DENSE,
+    EXPLORE,
     LEXICAL,
     MAX_CLAUSES,
     POPULARITY,
@@ -247,6 +248,8 @@ def _planned(
     weights, note = _usable_weights(weights, profile, scope)
     notes += [note] if note else []
     asked = [name for name in RETRIEVERS if weights.get(name, 0) > 0 and name in scope.retrievers]
+    if options.explore > 0 and scope.retrievers is not FIRST:
+        asked.append(EXPLORE)
     without = [name for name, tags in targets.items() if profile.languages.isdisjoint(tags)]
     if LEXICAL in asked and without:
         notes.append(

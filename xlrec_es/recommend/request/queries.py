@@ -25,6 +25,7 @@ from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
+    EXPLORE,
     LEXICAL,
     MAX_CLAUSES,
     POPULARITY,
@@ -98,11 +99,14 @@ def build_requests(
     together = COLLABORATIVE in retrievers and options.shared > 0 and len(languages) > 1
     if together and profile.liked:
         requests.append(_of_all(profile, tuple(languages), options))
-    vectors = _written(profile, options) if DENSE in retrievers else []
+    vectors = _written(profile, options) if {DENSE, EXPLORE} & set(retrievers) else []
     for language in languages:
         if DENSE in retrievers and profile.interests:
             body = dense_body(profile, language, options, vectors=vectors)
             requests.append(SearchRequest(language, DENSE, body))
+        if EXPLORE in retrievers and profile.interests:
+            body = explore_body(profile, language, options, vectors=vectors)
+            requests.append(SearchRequest(language, EXPLORE, body))
         if LEXICAL in retrievers and not profile.languages.isdisjoint(options.tags(language)):
             body = lexical_body(profile, language, index, options)
             requests.append(SearchRequest(language, LEXICAL, body))
@@ -171,6 +175,26 @@ def _few_pass(language: str, options: SearchOptions) -> bool:
     if options.passing is None:
         return False
     return sum(options.passing.get(tag, 0) for tag in options.tags(language)) <= EXACT_BELOW
+
+
+def explore_body(
+    profile: Profile,
+    language: str,
+    options: SearchOptions,
+    *,
+    vectors: Sequence[WrittenVector] | None = None,
+) -> dict[str, Any]:
+    """`dense_body` among items that nobody had liked when associations were learned.
+
+    Args:
+        profile: As for `dense_body`.
+        language: As for `dense_body`.
+        options: As for `dense_body`.
+        vectors: As for `dense_body`.
+    """
+    liked = {"bool": {"must_not": [{"range": {EVIDENCE_FIELD: {"gt": 0}}}]}}
+    unknown = replace(options, filters=(*options.filters, liked))
+    return dense_body(profile, language, unknown, vectors=vectors)
 
 
 def _share(candidates: int, interests: int, *, least: int = _LEAST_K) -> int:

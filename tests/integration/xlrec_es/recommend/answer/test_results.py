@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from elasticsearch import Elasticsearch
 
-from catalogue import topics_of
+from catalogue import document, topics_of, write_catalogue
 from xlrec_es import History, Options, Recommender, SearchOptions
 
 
@@ -45,3 +47,24 @@ def test_a_short_list_says_how_much_passes_the_filters(
     assert "the list is short: of all documents, the filters leave 4 in ja, 0 in en" in result.notes
     enough = recommender.recommend(History.of(["chess-3"]), languages=["ja"], size=4)
     assert not any("short" in note for note in enough.notes)
+
+
+def test_places_are_kept_for_items_that_nobody_has_liked(
+    es_each: Elasticsearch, index_name: str
+) -> None:
+    new = {f"new-{n}": document("chess", 100 + n, "ja") for n in range(4)}
+    for id_, body in new.items():
+        body["xlrec"].update(work=id_, evidence=0.0)  # type: ignore[attr-defined]
+    write_catalogue(es_each, index_name, new, learned=20.0)
+    options = Options(explore=0.5, search=SearchOptions(caps={"brand": 4}))
+    recommender = Recommender(es_each, index_name, options=options)
+    for _ in range(5):
+        result = recommender.recommend(History.of(["chess-3"]), languages=["ja", "en"], size=6)
+        drawn = [item for item in result.items if item.propensity < 1]
+        assert len(result.items) == 6
+        assert {item.work for item in drawn} <= new.keys()
+        assert len(drawn) in (2, 3)
+        assert {item.propensity for item in drawn} == {0.75}, "three of four"
+        assert all(set(item.retrievers) == {"explore"} and item.reasons for item in drawn)
+    rows = result.impressions(user="ann", variant="a", time=datetime.now(UTC))
+    assert [row["propensity"] for row in rows] == [item.propensity for item in result.items]
