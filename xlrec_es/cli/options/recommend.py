@@ -113,7 +113,7 @@ def how_options(command: F) -> F:
         show_default=True,
         type=click.FloatRange(0, 1),
         metavar="FRACTION",
-        help="Part of the list for items that nobody had liked when associations were learned. "
+        help="Part of the list for items without interactions when associations were learned. "
         "They are drawn, and the JSON output has the probability of each.",
     )
     @ranking_option(

@@ -153,7 +153,7 @@ def why_searched(live: LiveIndex, options: Options) -> str | None:
         ("collapsed hits", search.collapse),
         ("a restriction to some items", search.only is not None),
         ("lists without explanation", not options.explain),
-        ("places for items that nobody liked", options.explore > 0),
+        ("places for items without interactions", options.explore > 0),
     ):
         if given:
             return reason
