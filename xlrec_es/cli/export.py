@@ -14,7 +14,7 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.likes import history_options
 from xlrec_es.cli.options.outcome import REJECTED, print_json
-from xlrec_es.cli.options.recommend import how_options
+from xlrec_es.cli.options.recommend import how_options, language_parts_option
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
     connection_options,
@@ -45,16 +45,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     metavar="FILE",
     help="Where the lists go: a file that ends in .parquet or .jsonl, or a new index, index:NAME.",
 )
-@click.option(
-    "--language",
-    "-l",
-    "languages",
-    multiple=True,
-    metavar="LANG[=FRACTION]",
-    help="Target language with its variants (zh: zh-CN too), and optionally its part of the "
-    "slots (zh=0.5). Repeatable.",
-    show_default="every language of the index but those of the user's history",
-)
+@language_parts_option("every language of the index but those of the user's history")
 @size_option()
 @field_option(COLUMNS_OF_LIKES)
 @history_options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -17,13 +16,13 @@ from xlrec_es.cli.options.values import (
     parse_boost,
     parse_caps,
     parse_history,
+    parse_languages,
     parse_numbers,
-    parse_pairs,
     parse_query,
     parse_recency,
 )
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.errors import ConfigError, EmptyHistory, UsageError
+from xlrec_es.errors import ConfigError, EmptyHistory
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import (
     AUTO,
@@ -65,6 +64,20 @@ def remote_encoder(url: str | None) -> RemoteEncoder | None:
     from xlrec_es.vectors.remote_encoder import RemoteEncoder
 
     return RemoteEncoder(url, token=os.environ.get("XLREC_SERVE_TOKEN")) if url else None
+
+
+def language_parts_option(otherwise: str) -> Callable[[F], F]:
+    """Target languages with parts of the slots, for `parse_languages`; `otherwise` the default."""
+    return click.option(
+        "--language",
+        "-l",
+        "languages",
+        multiple=True,
+        metavar="LANG[=FRACTION]",
+        help="Target language with its variants (zh: zh-CN too), and optionally its part of the "
+        "slots (zh=0.5). Repeatable.",
+        show_default=otherwise,
+    )
 
 
 def how_options(command: F) -> F:
@@ -260,16 +273,7 @@ def request_options(command: F) -> F:
         help="Recommend popular items to a user without history.",
     )
     @index_option()
-    @click.option(
-        "--language",
-        "-l",
-        "languages",
-        multiple=True,
-        metavar="LANG[=FRACTION]",
-        help="Target language with its variants (zh: zh-CN too), and optionally its part of the "
-        "slots (zh=0.5). Repeatable.",
-        show_default="every language of the index but those of the history",
-    )
+    @language_parts_option("every language of the index but those of the history")
     @how_options
     @functools.wraps(command)
     def wrapper(
@@ -301,12 +305,7 @@ def request_options(command: F) -> F:
                 "the history is empty; give at least one ID of an item or document, a --text, or "
                 "--no-history for a user without history"
             )
-        parts = parse_pairs("--language", languages)
-        quotas = {tag: part for tag, part in parts.items() if part is not None}
-        if quotas and len(quotas) < len(parts):
-            raise UsageError("give every --language a part, or none of them")
-        if quotas:
-            options = dataclasses.replace(options, mix=quotas)
+        targets, options = parse_languages(languages, options)
         recommender = Recommender(
             client,
             index,
@@ -318,7 +317,7 @@ def request_options(command: F) -> F:
             *args,
             recommender=recommender,
             history=history,
-            languages=list(parts) or None,
+            languages=None if targets is None else list(targets),
             **kwargs,
         )
 
