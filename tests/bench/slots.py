@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ import numpy as np
 
 from xlrec_es import Connection, connect
 from xlrec_es.evaluate.dataset import EvaluationJob, Material, gather
-from xlrec_es.evaluate.evaluator import recall_by_pair
+from xlrec_es.evaluate.evaluator import MetricValues, recall_by_pair
 from xlrec_es.evaluate.metrics import ndcg_at_k, recall_at_k
-from xlrec_es.evaluate.protocol import POOLS
+from xlrec_es.evaluate.protocol import COLD_POOL, POOLS, Case
 from xlrec_es.evaluate.significance import bootstrap, compare, plain
 from xlrec_es.evaluate.systems import RECOMMENDER, Round, lists_of
 from xlrec_es.evaluate.vectorized_fusion import Ranked
@@ -36,6 +36,17 @@ def parts(names: Iterable[str]) -> dict[str, float]:
     """Each name's part of all."""
     counted = Counter(names)
     return {name: round(n / counted.total(), 3) for name, n in sorted(counted.items())}
+
+
+def worth(
+    measure: Callable[[Sequence[str], Collection[str], int], float],
+    cases: Sequence[Case],
+    lists: Sequence[Ranked],
+    k: int,
+) -> MetricValues:
+    """What each case's list is worth, shape (n_cases,)."""
+    pairs = zip(cases, lists, strict=True)
+    return np.array([measure([work for work, _ in one], case.targets, k) for case, one in pairs])
 
 
 def by_language(material: Material, kind: str, lists: Sequence[Ranked], k: int) -> dict[str, Any]:
@@ -54,14 +65,7 @@ def compared(given: argparse.Namespace, job: EvaluationJob) -> dict[str, Any]:
         for mix in (EQUAL, AUTO):
             one = replace(job, mix=mix)
             material = materials[mix] = gather(client, one)
-            wanted = Round(
-                index=material.live.searched,
-                cases=material.cases_of(POOLS[0]),
-                pools=POOLS,
-                options=material.options_of(POOLS[0]),
-                settings={RECOMMENDER: material.fusion},
-                languages=material.languages,
-            )
+            wanted = Round.of(material, POOLS, {RECOMMENDER: material.fusion})
             lists[mix] = lists_of(client, one, wanted)[0]
     report: dict[str, Any] = {}
     for kind in POOLS:
@@ -75,15 +79,7 @@ def compared(given: argparse.Namespace, job: EvaluationJob) -> dict[str, Any]:
             languages[work][0] for case in cases for work in case.targets
         )
         for measure, at in ((recall_at_k, job.k), (ndcg_at_k, min(job.k, 10))):
-            values = {
-                mix: np.array(
-                    [
-                        measure([work for work, _ in one], case.targets, at)
-                        for case, one in zip(cases, found[mix], strict=True)
-                    ]
-                )
-                for mix in found
-            }
+            values = {mix: worth(measure, cases, found[mix], at) for mix in found}
             report[kind][measure.__name__] = {
                 **{mix: plain(bootstrap(values[mix], users, seed=job.seed)) for mix in values},
                 "auto - equal": plain(compare(values[AUTO], values[EQUAL], users, seed=job.seed)),
@@ -99,8 +95,14 @@ def compared(given: argparse.Namespace, job: EvaluationJob) -> dict[str, Any]:
     return report
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def asked(about: str, *, cold: bool = False) -> tuple[argparse.Namespace, EvaluationJob]:
+    """What the command line gives, and the job that it describes.
+
+    Args:
+        about: What the program is for.
+        cold: Whether it can hold out items altogether.
+    """
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
     parser.add_argument("interactions", type=Path)
     parser.add_argument("--url", required=True)
     parser.add_argument("--index", required=True)
@@ -110,8 +112,11 @@ def main() -> None:
     parser.add_argument("--split", dest="method")
     parser.add_argument("--min-history", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 50])
+    if cold:
+        parser.add_argument("--cold", type=float, default=0.0)
     given = parser.parse_args()
-    job = EvaluationJob(
+    part = given.cold if cold else 0.0
+    return given, EvaluationJob(
         given.interactions,
         given.index,
         min_rating=given.min_rating,
@@ -119,7 +124,13 @@ def main() -> None:
         seed=given.seed,
         max_users=given.users,
         min_history=given.min_history,
+        cold=part,
+        pools=(*POOLS, *([COLD_POOL] if part else [])),
     )
+
+
+def main() -> None:
+    given, job = asked(__doc__ or "")
     print(json.dumps({k: compared(given, replace(job, k=k)) for k in given.sizes}, indent=1))
 
 

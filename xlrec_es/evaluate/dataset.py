@@ -158,6 +158,28 @@ class Material:
         return {f"{retriever} alone": Fusion({retriever: 1.0}) for retriever in names}
 
 
+def read_split(job: EvaluationJob, items: Mapping[str, str]) -> tuple[Likes, Split]:
+    """Read the interactions of a job, and split them.
+
+    Args:
+        job: Which, and how.
+        items: Work by item of the index.
+
+    Raises:
+        UsageError: Likes have no time to be split by.
+        SourceError: No interactions; none has an item of the index.
+    """
+    likes = read_likes(
+        job.interactions,
+        items,
+        fields=job.fields,
+        min_rating=job.min_rating,
+        events=job.events,
+        time_format=job.time_format,
+    )
+    return likes, split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
+
+
 def gather(client: Elasticsearch, job: EvaluationJob, *, with_vectors: bool = True) -> Material:
     """Read the index and the interactions, split them, and look for leaks.
 
@@ -174,15 +196,7 @@ def gather(client: Elasticsearch, job: EvaluationJob, *, with_vectors: bool = Tr
     """
     live = find_live(client, job.index)
     pool = _read_pool(client, job, live, with_vectors=with_vectors)
-    likes = read_likes(
-        job.interactions,
-        pool.items,
-        fields=job.fields,
-        min_rating=job.min_rating,
-        events=job.events,
-        time_format=job.time_format,
-    )
-    parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
+    likes, parts = read_split(job, pool.items)
     cases: Sequence[Case] = split_cases(
         likes, parts, pool.languages, min_history=job.min_history, max_users=job.max_users
     )

@@ -73,6 +73,18 @@ class Round:
     settings: Mapping[str, Fusion]
     languages: tuple[str, ...]
 
+    @classmethod
+    def of(cls, material: Material, pools: Sequence[str], settings: Mapping[str, Fusion]) -> Round:
+        """A round on the index itself, of pools that have the same cases and works."""
+        return cls(
+            index=material.live.searched,
+            cases=material.cases_of(pools[0]),
+            pools=pools,
+            options=material.options_of(pools[0]),
+            settings=settings,
+            languages=material.languages,
+        )
+
     @property
     def retrievers(self) -> dict[str, float]:
         """Every retriever that a setting wants."""
@@ -124,20 +136,12 @@ def _together(material: Material) -> list[list[str]]:
 def _rounds_of(
     client: Elasticsearch, job: EvaluationJob, material: Material, pools: Sequence[str]
 ) -> list[Round]:
-    options, languages = material.options_of(pools[0]), material.languages
-    one = Round(
-        index=material.live.searched,
-        cases=material.cases_of(pools[0]),
-        pools=pools,
-        options=options,
-        settings={RECOMMENDER: Fusion.of(material.live), **material.retrievers()},
-        languages=languages,
-    )
+    one = Round.of(material, pools, {RECOMMENDER: material.fusion, **material.retrievers()})
     mean = {MEAN_VECTOR: Fusion({DENSE: 1.0})}
-    rounds = [one, replace(one, options=replace(options, max_interests=1), settings=mean)]
+    rounds = [one, replace(one, options=replace(one.options, max_interests=1), settings=mean)]
     if job.against is not None:
         other = find_live(client, job.against)
-        shared = tuple(lang for lang in languages if named_by(lang, other.meta.languages))
+        shared = tuple(lang for lang in one.languages if named_by(lang, other.meta.languages))
         theirs = {AGAINST: Fusion.of(other)}
         rounds.append(replace(one, index=other.searched, settings=theirs, languages=shared))
     return rounds

@@ -15,16 +15,16 @@ from xlrec_es import __version__
 from xlrec_es.errors import SourceError, UnknownItems
 from xlrec_es.evaluate.case_search import RULES, TIMEOUT_S, history_of
 from xlrec_es.evaluate.catalogue import read_pool, read_titles
-from xlrec_es.evaluate.dataset import EvaluationJob, gather, warnings_of
+from xlrec_es.evaluate.dataset import EvaluationJob, gather, read_split, warnings_of
 from xlrec_es.evaluate.metrics import hit_at_k, ndcg_at_k, reciprocal_rank_at_k
-from xlrec_es.evaluate.protocol import sampled, split
+from xlrec_es.evaluate.protocol import sampled
 from xlrec_es.evaluate.tasks.given_items import GivenItems, area_under_curve, given_items
 from xlrec_es.evaluate.tasks.names import RANK
 from xlrec_es.evaluate.tasks.pair_report import Values, pair_report
 from xlrec_es.evaluate.tasks.queries import QueryCase, query_cases, writers
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.interactions.history import History
-from xlrec_es.interactions.likes import Likes, read_likes
+from xlrec_es.interactions.likes import Likes
 from xlrec_es.recommend.options import LEXICAL, Options
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.recommend.request.text_queries import MAX_CHARACTERS
@@ -195,15 +195,7 @@ def _search(bench: _Bench, live: LiveIndex) -> dict[str, Any]:
     """Titles in the source language, found in other languages with and without taste."""
     job = bench.job
     pool = read_pool(bench.client, live)
-    likes = read_likes(
-        job.interactions,
-        pool.items,
-        fields=job.fields,
-        min_rating=job.min_rating,
-        events=job.events,
-        time_format=job.time_format,
-    )
-    parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
+    likes, parts = read_split(job, pool.items)
     learned, hidden = _pairs(likes, parts.training), _pairs(likes, ~parts.training)
     everybody = writers(learned, hidden, pool.languages, min_history=job.min_history)
     some = sampled(everybody, job.max_users, seed=job.seed)
