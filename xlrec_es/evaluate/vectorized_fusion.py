@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.recommend.answer.cascade import text_places
+from xlrec_es.recommend.answer.cascade import interleaved, text_places
 from xlrec_es.recommend.answer.fusion import level
 from xlrec_es.recommend.answer.ranking import Searched, unfused
 from xlrec_es.recommend.answer.reranking import share_out
@@ -208,20 +208,9 @@ class Values:
         texts = self._order({**weights, COLLABORATIVE: 0.0})
         there = np.flatnonzero(~np.isnan(self.learned))
         first = there[np.argsort(-self.learned[there], kind="stable")].tolist()
-        due = text_places(self.text_share, size)
-        waiting = iter(texts)
-        order: dict[int, None] = {}
-        works: set[str] = set()
-        for row in first:
-            while due and self.works[row] not in works and len(works) + 1 >= due[0]:
-                due.pop(0)
-                text = next((one for one in waiting if self.works[one] not in works), None)
-                if text is not None:
-                    order[text] = None
-                    works.add(self.works[text])
-            order[row] = None
-            works.add(self.works[row])
-        return list(order | dict.fromkeys(texts))
+        places = text_places(self.text_share, size)
+        order = interleaved(first, texts, self.works.__getitem__, places)
+        return [*order, *(row for row in texts if row not in order)]
 
     def _select(self, order: Sequence[int], slots: Mapping[str, int], size: int) -> list[int]:
         """As `reranking.select`, without caps."""

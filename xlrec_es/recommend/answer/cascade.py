@@ -6,17 +6,19 @@ front of theirs (xlrec_es/DESIGN.md, "Cascade"). Texts get the places that are t
 (`profile.Profile.text_share`), and what is left open, such as the slots of a language in which
 indicators find too little.
 
-`xlrec_es.evaluate.vectorized_fusion` is the twin of this in numpy, for many cases: whoever changes
-the one changes the other.
+`xlrec_es.evaluate.vectorized_fusion` puts many cases in order by the same `interleaved`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from xlrec_es.recommend.answer.fusion import Found, Fused, Scored, in_order
 from xlrec_es.recommend.options import COLLABORATIVE
+
+K = TypeVar("K", bound=Hashable)
 
 _EXACT = 1e-9  # more than the last digit of a share times a whole number
 
@@ -53,29 +55,49 @@ def cascaded(
         All candidates, best first. Scores are 0..1: the part of the highest sum of indicators; at
         a place of texts, that of the next candidate; and below all of these what texts alone found.
     """
-    found_by_text = {candidate.id: candidate for candidate in texts}
-    first = _learned(learned, found_by_text, share)
-    by_id = {candidate.id: candidate for candidate in first}
-    due = text_places(share, size)
-    order: list[Fused] = []
-    placed: set[str] = set()
+    by_text = {candidate.id: candidate for candidate in texts}
+    by_id = {candidate.id: candidate for candidate in _learned(learned, by_text, share)}
+    places = text_places(share, size)
+    order = interleaved(list(by_id), list(by_text), works.__getitem__, places)
+    lowest = min((candidate.score for candidate in by_id.values()), default=1.0)
+    rest = [one._replace(score=lowest * one.score) for one in texts if one.id not in order]
+    return [
+        (by_id.get(id_) or by_text[id_])._replace(score=by_id[before].score)
+        for id_, before in order.items()
+    ] + rest
+
+
+def interleaved(
+    first: Sequence[K],
+    texts: Sequence[K],
+    work_of: Callable[[K], str],
+    places: Sequence[int],
+) -> dict[K, K]:
+    """Put what texts found into their places among what indicators found.
+
+    Args:
+        first: What indicators found, best first.
+        texts: What texts found, best first.
+        work_of: Of either. A place is one of a work, in however many documents.
+        places: See `text_places`.
+
+    Returns:
+        All of `first` and as many of `texts` as there are places, in order, each with the one of
+        `first` that it was put before; what was not is with itself.
+    """
+    due = list(places)
     there: set[str] = set()
-    waiting = _of_other_works(texts, works, there)
-    for candidate in first:
-        while due and works[candidate.id] not in there and len(there) + 1 >= due[0]:
+    waiting = (text for text in texts if work_of(text) not in there)
+    order: dict[K, K] = {}
+    for one in first:
+        while due and work_of(one) not in there and len(there) + 1 >= due[0]:
             due.pop(0)
             if (text := next(waiting, None)) is not None:
-                one = by_id.get(text.id, text)
-                order.append(one._replace(score=candidate.score))
-                placed.add(one.id)
-                there.add(works[one.id])
-        if candidate.id not in placed:
-            order.append(candidate)
-            placed.add(candidate.id)
-            there.add(works[candidate.id])
-    lowest = first[-1].score if first else 1.0
-    rest = [one._replace(score=lowest * one.score) for one in texts if one.id not in placed]
-    return order + rest
+                order[text] = one
+                there.add(work_of(text))
+        order.setdefault(one, one)
+        there.add(work_of(one))
+    return order
 
 
 def _learned(
@@ -101,10 +123,3 @@ def _learned(
         for language, hits in learned.items()
         for rank, (id_, score) in enumerate(hits, 1)
     )
-
-
-def _of_other_works(
-    candidates: Sequence[Fused], works: Mapping[str, str], there: set[str]
-) -> Iterator[Fused]:
-    """The candidates whose works are not there yet, when each of them is asked for."""
-    return (candidate for candidate in candidates if works[candidate.id] not in there)
