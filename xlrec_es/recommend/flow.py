@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +32,7 @@ from xlrec_es.recommend.answer.results import (
     with_titles,
 )
 from xlrec_es.recommend.calls import MSEARCH, Call, Steps, ask
-from xlrec_es.recommend.history_reading import Items, Read, read_in_full, read_names
+from xlrec_es.recommend.history_reading import Items, Read, Reader, read_in_full, read_names
 from xlrec_es.recommend.options import CASCADE, RECIPROCAL_RANK, WEIGHTS, Options
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request import server_fusion
@@ -141,17 +140,38 @@ class Core:
         if languages is not None:  # else the history tells which languages are its own
             guess = guess_plan(live, history, weights, languages=languages, options=options)
             lines = to_msearch(guess.requests, live.searched, timeout_s=self.timeout_s)
-        read, answers = yield from read_names(self.index, live, items, lines)
-        if any(hit["_index"] != live.name for hit in read.hits):
-            self._live = None
-            live = yield from self.live()
-            read, answers = yield from read_names(live.searched, live, items)
-        if unread := _works_beside(read, items):
-            read = read.with_all((yield from read_names(live.searched, live, Items(unread)))[0])
+        live, read, answers = yield from self._history(read_names, live, items, lines)
         known = _known(read, live, weights)
         plan = first_plan(live, history, known, languages=languages, options=options)
         had = None if guess is None else Searched(guess, answers)
         return (yield from self._answers(plan, had))
+
+    def _history(
+        self,
+        reader: Reader,
+        live: LiveIndex,
+        items: Items,
+        beside: Sequence[Mapping[str, Any]],
+    ) -> Steps[tuple[LiveIndex, Read, Sequence[Answer]]]:
+        """Read a history of the version that is live, and of works every language version.
+
+        Returns:
+            That version, what was read of it, and the answers to the searches beside it; none of
+            these if the alias was swapped, for they are another version's.
+        """
+        read, answers = yield from reader(self.index, live, items, beside)
+        if any(hit["_index"] != live.name for hit in read.hits):
+            # The alias was swapped: these vectors are another encoder's, perhaps. From here on one
+            # version is asked by its own name, wherever the alias goes.
+            self._live = None
+            live = yield from self.live()
+            read, answers = yield from reader(live.searched, live, items)
+        # A document's id does not say of which work it is a language version: the others are read.
+        works = {work_of(hit) for hit in read.documents}
+        if not works <= set(items.telling):
+            others, _ = yield from reader(live.searched, live, Items(sorted(works)))
+            read = read.with_all(others)
+        return live, read, answers
 
     def _shared_words(
         self, plan: Plan, ranking: Ranking
@@ -194,15 +214,7 @@ class Core:
         items = _items(history, weights)
         options = options or self.options
         counting = self._counting(live, options)
-        read, counted = yield from read_in_full(self.index, live, items, counting)
-        if any(hit["_index"] != live.name for hit in read.hits):
-            # The alias was swapped: these vectors are another encoder's, perhaps. From here on one
-            # version is asked by its own name, wherever the alias goes.
-            self._live = None
-            live = yield from self.live()
-            read, counted = yield from read_in_full(live.searched, live, items, counting)
-        if unread := _works_beside(read, items):
-            read = read.with_all((yield from read_in_full(live.searched, live, Items(unread)))[0])
+        live, read, counted = yield from self._history(read_in_full, live, items, counting)
         known = _known(read, live, weights, self._encode(history, live))
         deep = self._deep(live, size, options, readable=readable)
         if counted:
@@ -309,13 +321,23 @@ class Core:
             sentence = f"titles and fields are missing, and reasons are guessed: {lost[0]}"
             ranking = replace(ranking, degraded=(*ranking.degraded, sentence))
         shown = finish(ranking, plan, options, size=size, found=found)
-        if len(shown.items) < size and (lines := self._counting(plan.live, options)):
-            with contextlib.suppress(ClusterError):  # the list is as good without the note
-                shown = with_passing(shown, plan, (yield from ask(plan.live.searched, lines[1:])))
+        if len(shown.items) < size and options.search.filters:
+            shown = with_passing(shown, plan, (yield from self._passing(plan, options)))
         if not options.explain or not (untitled := title_bodies(shown, plan)):
             return shown
         titles, lost = yield from self._hits_of(plan, untitled)
         return with_titles(shown, titles, plan, lost)
+
+    def _passing(self, plan: Plan, options: Options) -> Steps[Mapping[str, int] | None]:
+        """How many documents of each tag pass the filters, if that can be told."""
+        if plan.passing is not None:
+            return plan.passing
+        _, *bodies = self._counting(plan.live, options)
+        try:
+            [answer] = yield from ask(plan.live.searched, bodies)
+        except ClusterError:
+            return None  # a list is as good without it
+        return passing_of(answer)
 
     def _hits_of(
         self, plan: Plan, bodies: Sequence[Mapping[str, Any]]
@@ -354,15 +376,6 @@ def _items(history: History, weights: Mapping[str, float]) -> Items:
     return Items(
         [item for item in items if item in weights], [item for item in items if item not in weights]
     )
-
-
-def _works_beside(read: Read, items: Items) -> list[str]:
-    """The works of which not all language versions were read, sorted; none as a rule.
-
-    A document's id does not say of which work it is a language version.
-    """
-    works = {work_of(hit) for hit in read.documents}
-    return [] if works <= set(items.telling) else sorted(works)
 
 
 def _known(

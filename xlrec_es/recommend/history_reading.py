@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.hits import id_of, work_of
@@ -55,6 +55,15 @@ class Items:
     silent: Sequence[str] = ()
 
 
+class Reader(Protocol):
+    """`read_in_full`, or `read_names`."""
+
+    def __call__(
+        self, index: str, live: LiveIndex, items: Items, beside: Sequence[Mapping[str, Any]] = ()
+    ) -> Steps[tuple[Read, Sequence[Answer]]]:
+        """See these."""
+
+
 def read_in_full(
     index: str, live: LiveIndex, items: Items, beside: Sequence[Mapping[str, Any]] = ()
 ) -> Steps[tuple[Read, Sequence[Answer]]]:
@@ -77,7 +86,7 @@ def read_in_full(
     ]
     others = _of_items(items.silent, live)
     searches = [*documents, *others]
-    answers = yield from _to_the_end(index, searches, beside)
+    answers = yield from to_the_end(index, searches, beside)
     return Read(all_hits(documents), all_hits(others), _lacks(searches)), answers
 
 
@@ -101,7 +110,7 @@ def read_names(
         for some in parts([*items.telling, *items.silent], live.limits.ids)
         if some
     ]
-    answers = yield from _to_the_end(index, searches, beside)
+    answers = yield from to_the_end(index, searches, beside)
     telling = set(items.telling)
     documents: list[Answer] = []
     others: list[Answer] = []
@@ -127,10 +136,19 @@ def _paged(items: Sequence[str], body: dict[str, Any], live: LiveIndex) -> Paged
     return PagedSearch(body, may_be_more=len(items) * len(live.meta.languages) > live.limits.hits)
 
 
-def _to_the_end(
+def to_the_end(
     index: str, searches: Sequence[PagedSearch], beside: Sequence[Mapping[str, Any]] = ()
 ) -> Steps[Sequence[Answer]]:
-    """Ask until each search has found all; the answers to those beside, from the first round."""
+    """Ask until each search has found all.
+
+    Args:
+        index: Where they are sent.
+        searches: Take the answers.
+        beside: As for `read_in_full`.
+
+    Returns:
+        The answers to those beside, from the first round.
+    """
     answers: Sequence[Answer] = ()
     while (waiting := [(one, one.body) for one in searches if one.body is not None]) or beside:
         found = yield from ask(index, [body for _, body in waiting], beside)

@@ -26,9 +26,10 @@ from xlrec_es.interactions.impressions import (
     impressions_body,
     read_impressions,
 )
-from xlrec_es.recommend.calls import SEARCH, Call, Steps, ask
+from xlrec_es.recommend.calls import SEARCH, Call, Steps
 from xlrec_es.recommend.cursor import MAX_ITEMS, read_cursor, write_cursor
 from xlrec_es.recommend.flow import Core
+from xlrec_es.recommend.history_reading import to_the_end
 from xlrec_es.recommend.options import Boost, Options, SearchOptions
 from xlrec_es.recommend.recommendations import LanguageShare, Recommendations
 from xlrec_es.recommend.request.queries import history_body
@@ -196,10 +197,7 @@ class PagedCore(Core):
             for some in parts(ids, live.limits.ids)
             if some
         ]
-        while waiting := [(one, one.body) for one in searches if one.body is not None]:
-            answers = yield from ask(live.searched, [body for _, body in waiting])
-            for (search, _), answer in zip(waiting, answers, strict=True):
-                search.take(answer)
+        yield from to_the_end(live.searched, searches)
         found: dict[str, str] = {}
         for search in searches:
             for hit in search.hits:

@@ -8,20 +8,18 @@ from dataclasses import dataclass, replace
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.errors import IndexNotFound, SearchFailed, UnknownItems, UsageError
 from xlrec_es.index.live_index import LiveIndex, check_encoder
-from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import normalize
 from xlrec_es.recommend.answer.explanations import _Held, _held
 from xlrec_es.recommend.answer.query_fusion import rank_query, reasons_of, with_taste
 from xlrec_es.recommend.answer.ranking import Ranking, Searched
-from xlrec_es.recommend.answer.results import DIVERSIFIED, choose, finish
+from xlrec_es.recommend.answer.results import choose, considered, finish, holdings
 from xlrec_es.recommend.answer.taste import Taste, tastes
 from xlrec_es.recommend.calls import Steps
 from xlrec_es.recommend.options import DENSE, SEARCH_WEIGHTS
 from xlrec_es.recommend.ranked import RankingCore, both
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.plan import Known, Plan, make_plan
-from xlrec_es.recommend.request.queries import details_body
 from xlrec_es.recommend.request.text_queries import checked, query_plan
 from xlrec_es.vectors.vector import Vector
 
@@ -195,22 +193,8 @@ class SearchingCore(RankingCore):
 
         Of the chosen ones; where they are not chosen yet, of all among which that is decided.
         """
-        wanted = ranking.candidates[: DIVERSIFIED * size]
-        if ranking.chosen is not None:
-            wanted = list(ranking.chosen)
-        title = plan.live.meta.title_field
-        source = dict.fromkeys((*self.options.search.source, *([title] if title else [])))
-        bodies = [
-            details_body(
-                ids,
-                source=tuple(source),
-                indicators=True,
-                vectors=True,
-                binary=plan.live.has_binary_vectors,
-            )
-            for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
-            if ids
-        ]
+        wanted = considered(ranking, size)
+        bodies = holdings(wanted, plan, self.options, indicators=True, vectors=True)
         hits, lost = yield from self._hits_of(plan, bodies)
         return _Details(hits, lost)
 

@@ -14,8 +14,9 @@ from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import normalize
 from xlrec_es.recommend.answer.shelf import put_in_order
-from xlrec_es.recommend.calls import Steps, ask
+from xlrec_es.recommend.calls import Steps
 from xlrec_es.recommend.flow import Core
+from xlrec_es.recommend.history_reading import to_the_end
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import COLLABORATIVE, DENSE
 from xlrec_es.recommend.recommendations import Recommendations
@@ -93,10 +94,7 @@ class RankingCore(Core):
             IndexNotFound: The index is gone, or the alias was swapped a moment ago.
         """
         searches = self._searches(live, ids)
-        while waiting := [(one, one.body) for one in searches if one.body is not None]:
-            answers = yield from ask(live.searched, [body for _, body in waiting])
-            for (one, _), answer in zip(waiting, answers, strict=True):
-                one.take(answer)
+        yield from to_the_end(live.searched, searches)
         hits = all_hits(searches)
         if any(hit["_index"] != live.name for hit in hits):
             raise IndexNotFound(f"{live.through} has just been swapped from {live.name}; ask again")

@@ -24,7 +24,7 @@ from xlrec_es.recommend.recommendations import (
     RetrieverScore,
 )
 from xlrec_es.recommend.request.plan import Plan
-from xlrec_es.recommend.request.queries import details_body, passing_of
+from xlrec_es.recommend.request.queries import details_body
 from xlrec_es.recommend.request.server_fusion import FUSED
 from xlrec_es.vectors.vector import Vector
 
@@ -115,21 +115,53 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> lis
 
     Where they are not chosen yet, they are for all those among which `choose` looks for diversity.
     """
-    wanted = ranking.candidates[: DIVERSIFIED * size] if ranking.chosen is None else ranking.chosen
-    if not wanted:
-        return []
+    wanted = considered(ranking, size)
+    return holdings(
+        wanted,
+        plan,
+        options,
+        indicators=options.explain and _any_from(wanted, COLLABORATIVE, plan),
+        vectors=options.diversity > 0
+        or (options.explain and any(_any_from(wanted, by, plan) for by in (DENSE, EXPLORE))),
+    )
+
+
+def considered(ranking: Ranking, size: int) -> Sequence[fusion.Fused]:
+    """What is shown, or where that is open, all among which `choose` looks for diversity."""
+    if ranking.chosen is None:
+        return ranking.candidates[: DIVERSIFIED * size]
+    return ranking.chosen
+
+
+def holdings(
+    wanted: Sequence[fusion.Fused],
+    plan: Plan,
+    options: Options,
+    *,
+    indicators: bool,
+    vectors: bool,
+) -> list[Answer]:
+    """The searches for what documents hold: title and fields, and what else is asked for.
+
+    Args:
+        wanted: Which documents; without any there is no search.
+        plan: What was asked.
+        options: How.
+        indicators: See `queries.details_body`.
+        vectors: See `queries.details_body`.
+    """
     title = plan.live.meta.title_field
     source = dict.fromkeys((*options.search.source, *([title] if title else [])))
     return [
         details_body(
             ids,
             source=tuple(source),
-            indicators=options.explain and _any_from(wanted, COLLABORATIVE, plan),
-            vectors=options.diversity > 0
-            or (options.explain and any(_any_from(wanted, by, plan) for by in (DENSE, EXPLORE))),
+            indicators=indicators,
+            vectors=vectors,
             binary=plan.live.has_binary_vectors,
         )
         for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
+        if ids
     ]
 
 
@@ -179,15 +211,16 @@ def with_titles(
     return replace(shown, items=items, degraded=(*shown.degraded, *degraded))
 
 
-def with_passing(shown: Recommendations, plan: Plan, answers: Sequence[Answer]) -> Recommendations:
+def with_passing(
+    shown: Recommendations, plan: Plan, passing: Mapping[str, int] | None
+) -> Recommendations:
     """A list that stayed short, with a note on how many documents pass the filters at all.
 
     Args:
         shown: The list.
         plan: What was asked.
-        answers: One, to `queries.passing_body`.
+        passing: Documents by language tag; None where that is not known.
     """
-    passing = passing_of(answers[0])
     if passing is None:
         return shown
     counts = (

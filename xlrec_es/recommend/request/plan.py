@@ -90,6 +90,7 @@ class Plan:
             alone.
         degraded: What of the history could not be read, in sentences.
         has_titles: Whether titles of the history's documents were read.
+        passing: See `options.SearchOptions.passing`.
     """
 
     live: LiveIndex
@@ -103,6 +104,7 @@ class Plan:
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
     has_titles: bool = True
+    passing: Mapping[str, int] | None = None
 
     def tags(self, language: str) -> tuple[str, ...]:
         """The tags of the index that a target language names."""
@@ -287,6 +289,7 @@ def _planned(
         variants,
         tuple(_unread_sentence(lack, unread) for lack in dict.fromkeys(known.lacks)),
         has_titles=scope.retrievers is not FIRST,
+        passing=options.search.passing,
     )
 
 
