@@ -18,10 +18,11 @@ from starlette.responses import Response
 from xlrec_es.service.api.routing import MEANINGS
 
 _HTML = "text/html; charset=utf-8"
+_SCRIPTS = ("app.js", "service.js", "side.js", "state.js", "user.js", "view.js")
 _FILES = {
     "/": ("index.html", _HTML),
     "/page/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/page/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    **{f"/page/{name}": (name, "text/javascript; charset=utf-8") for name in _SCRIPTS},
 }
 PATHS = (*_FILES, "/docs")
 _POLICY = (
