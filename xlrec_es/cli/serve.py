@@ -128,7 +128,7 @@ def serve(
     encoder_url: str | None,
     options: Options,
 ) -> None:
-    """Serve recommendations over HTTP, with a page to try them.
+    """Serve recommendations over HTTP.
 
     \b
     Examples:

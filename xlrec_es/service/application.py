@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from xlrec_es import __version__
@@ -48,8 +49,16 @@ class Application:
         """The application."""
         settings = self.settings
         app = make(settings)
-        limited = Limited(app, settings.limits)
-        return Observed(Access(limited, settings.access), [*app.openapi()["paths"], *pages.PATHS])
+        guarded: ASGIApp = Access(Limited(app, settings.limits), settings.access)
+        if settings.access.origins:  # else no page but its own may read answers, refusals too
+            guarded = CORSMiddleware(
+                guarded,
+                allow_origins=settings.access.origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=("authorization", "content-type"),
+                expose_headers=("retry-after",),
+            )
+        return Observed(guarded, [*app.openapi()["paths"], *pages.PATHS])
 
 
 def make(settings: Settings) -> FastAPI:
