@@ -50,6 +50,7 @@ export class Side {
     const name = compared ? `Recommendations ${this.letter.toUpperCase()}` : "Recommendations";
     this.root.querySelector("h2").textContent = name;
     this.root.setAttribute("aria-label", name);
+    this.call.querySelector("pre").setAttribute("aria-label", `The call for ${name}`);
     this.field(`decides-${this.letter}`).value = options.decides;
     for (const one of ["index", "size", "share", "dated", "halfLife", "filters"]) {
       this.field(one).value = options[one];
@@ -73,7 +74,7 @@ export class Side {
         type: "range", min: 1, max: 10, step: 1, value: parts[language] ?? 1,
         "data-part-of": language, "aria-label": `Part of ${name}`,
       });
-      return element("li", {}, element("label", {}, chosen, name), slider, element("output", {}));
+      return element("li", {}, element("label", {}, chosen, name), slider, element("span", { class: "value" }));
     });
     this.part("languages").replaceChildren(...rows);
   }
@@ -82,7 +83,7 @@ export class Side {
   sayValues() {
     const { options } = this;
     const say = (name, text) => {
-      this.field(name).parentElement.querySelector("output").textContent = text;
+      this.field(name).parentElement.querySelector(".value").textContent = text;
       this.field(name).setAttribute("aria-valuetext", text);
     };
     say("diversity", options.diversity?.toFixed(2) ?? AS_THE_SERVICE);
@@ -92,7 +93,7 @@ export class Side {
     for (const row of this.part("languages").children) {
       const [chosen, slider] = row.querySelectorAll("input");
       const counts = chosen.checked && options.share === "parts";
-      row.querySelector("output").textContent = counts ? slider.value : "";
+      row.querySelector(".value").textContent = counts ? slider.value : "";
     }
   }
 
@@ -113,12 +114,19 @@ export class Side {
     if (this.field("size").checkValidity()) options.size = Number(this.field("size").value);
     if (field.name === "index") {
       options.index = field.value;
-      options.parts = {};
+      options.parts = this.partsOfIndex();
       this.fill();
     }
     this.sayValues();
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => this.page.changed(), TYPED_MS);
+  }
+
+  /** The parts of those languages that the index has. */
+  partsOfIndex() {
+    const { index, parts } = this.options;
+    const { languages } = this.page.indices.find((one) => one.name === index);
+    return Object.fromEntries(Object.entries(parts).filter(([tag]) => languages.includes(tag)));
   }
 
   partsChosen() {
