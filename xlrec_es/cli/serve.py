@@ -70,15 +70,15 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     "--allowed-host",
     "hosts",
     multiple=True,
-    metavar="NAME",
-    help="Name that the service may be asked by. Repeatable.",
+    metavar="HOST",
+    help="Name by which the service may be asked. Repeatable.",
     show_default="any with a token, else localhost",
 )
 @click.option(
     "--allowed-origin",
     "origins",
     multiple=True,
-    metavar="ORIGIN",
+    metavar="URL",
     help="Origin of pages that may ask, such as https://shop.example. Repeatable.",
 )
 @events_index_option
@@ -93,6 +93,14 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     metavar="FOLDER",
     help="Folder where events wait until Elasticsearch has them.",
     show_default="~/.local/state/xlrec-es/spool",
+)
+@click.option(
+    "--max-spool-mb",
+    default=256,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Size that the spool may reach; beyond it, events are answered 503.",
 )
 @click.option(
     "--max-requests",
@@ -123,6 +131,7 @@ def serve(
     events_index: str | None,
     impressions_index: str | None,
     spool: Path | None,
+    max_spool_mb: int,
     max_requests: int,
     samples: Path | None,
     encoder_url: str | None,
@@ -158,6 +167,7 @@ def serve(
         events=events,
         impressions=impressions_index,
         spool=(spool or _state_folder() / "spool") if keeps else None,
+        spool_bytes=max_spool_mb * 2**20,
         encoder_url=encoder_url,
         encoder_token=os.environ.get("XLREC_SERVE_TOKEN"),
         timeout_s=connection.timeout_s,

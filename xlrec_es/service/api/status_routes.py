@@ -18,7 +18,7 @@ from xlrec_es.service.web.observation import metrics
 from xlrec_es.service.web.problems import problem_of
 
 _BELIEVED_S = 1.0
-"""How long an answer of the cluster is good for, whoever asks."""
+"""Seconds for which an answer of the cluster is good, for all that ask."""
 
 
 def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> APIRouter:
