@@ -13,6 +13,7 @@ TOKEN = "token-of-the-tests-of-the-page"
 MARKUP = "<img src=x onerror=\"document.title='taken over'\"><b>Chess</b>"
 ODD = {"chess-50": ("en", MARKUP), "chess-51": ("ar", "كتاب C++"), "chess-52": ("he", "שחמט")}
 SAMPLES = {"plays chess": ["chess-0@de", "chess-1@de"], "cooks": ["cooking-0", "cooking-3"]}
+NAMES = {"de": "German", "en": "English", "ja": "Japanese", "ar": "Arabic", "he": "Hebrew"}
 READER = "ann/ü"
 
 
@@ -105,6 +106,23 @@ def expected(answer: dict[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return shown
+
+
+def changes(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> list[str | None]:
+    """How each item of B is marked beside A."""
+    before = {item["work"]: (at, item["language"]) for at, item in enumerate(a)}
+    marks: list[str | None] = []
+    for at, item in enumerate(b):
+        if item["work"] not in before:
+            marks.append("only in B")
+            continue
+        place, language = before[item["work"]]
+        moved = "▲ up" if at < place else "▼ down"
+        far = abs(at - place)
+        parts = [f"{moved} {far} place{'s' if far > 1 else ''}"] if far else []
+        parts += [f"{NAMES[language]} in A"] if language != item["language"] else []
+        marks.append(", ".join(parts) or None)
+    return marks
 
 
 def per(share: float) -> str:

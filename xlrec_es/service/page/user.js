@@ -113,7 +113,7 @@ export class User {
     for (const key of keys.values()) this.titles.set(key, {}); // not asked twice
     let items = [];
     try {
-      ({ items } = await ask("/v1/rank", { index: a.index, ids }));
+      items = await versions(a.index, ids);
     } catch {
       for (const key of keys.values()) this.titles.delete(key);
       return; // the lists tell what is wrong
@@ -183,6 +183,18 @@ export class User {
     const language = item.title ? item.language : null;
     return row(title, language, languageName(item.language), addButton(item, this));
   }
+}
+
+/** Documents of the history. The id of an item stands for all its language versions; of these it is
+ * the one in the language that most of the history is found in.
+ */
+async function versions(index, ids) {
+  const { items } = await ask("/v1/rank", { index, ids });
+  const times = new Map();
+  for (const { language } of items) times.set(language, (times.get(language) ?? 0) + 1);
+  if (times.size < 2) return items;
+  const languages = [...times.keys()].sort((one, other) => times.get(other) - times.get(one));
+  return (await ask("/v1/rank", { index, ids, languages })).items;
 }
 
 function listOf(rows, label) {

@@ -24,6 +24,7 @@ from page_visits import (
     TOKEN,
     Complaints,
     add,
+    changes,
     expected,
     history,
     lists,
@@ -160,29 +161,16 @@ def test_two_sides_are_compared_and_what_differs_is_marked(
     body = {**asked, "index": catalog_names[0], "options": {"weights": {"collaborative": 1}}}
     body["languages"] = ["de", "en", "ja", "he"]
     a, b = (served.post("/v1/recommend", one).json["items"] for one in (body, asked))
-    in_a, in_b = ({item["work"]: at for at, item in enumerate(items)} for items in (a, b))
-    languages = {item["work"]: item["language"] for item in a}
-
-    def moved(item: dict[str, Any]) -> str | None:
-        if item["work"] not in in_a:
-            return "only in B"
-        up = in_a[item["work"]] - in_b[item["work"]]
-        places = f"{abs(up)} place{'s' if abs(up) > 1 else ''}"
-        parts = [f"▲ up {places}" if up > 0 else f"▼ down {places}"] if up else []
-        if languages[item["work"]] != item["language"]:
-            names = {"en": "English", "ja": "Japanese", "de": "German", "he": "Hebrew"}
-            parts.append(f"{names[languages[item['work']]]} in A")
-        return ", ".join(parts) or None
-
-    shown = page.evaluate(SHOWN)
+    in_b = {item["work"] for item in b}
     only = [None if item["work"] in in_b else "only in A" for item in a]
+    shown = page.evaluate(SHOWN)
     assert [item["mark"] for item in shown["Recommendations A"]] == only
-    assert [item["mark"] for item in shown["Recommendations B"]] == list(map(moved, b))
+    assert [item["mark"] for item in shown["Recommendations B"]] == changes(a, b)
     marks = {mark for items in shown.values() for mark in (one["mark"] for one in items)}
     assert {"only in A", "only in B"} < marks, "the sides differ in all ways"
     assert any("place" in (mark or "") for mark in marks)
     text = page.locator(".difference").inner_text()
-    both = len(in_a.keys() & in_b.keys())
+    both = only.count(None)
     assert text.startswith(f"{both} in both, ")
     only_a, only_b = only.count("only in A"), len(b) - both
     assert text.endswith(f"; {only_a} only in A, {only_b} only in B")
@@ -259,6 +247,16 @@ def test_texts_of_the_catalog_are_no_markup_and_are_set_as_their_language_is_wri
     assert MARKUP in history(page)
     assert page.locator("main img, main b b").count() == 0
     assert page.title().startswith("xlrec-es")
+
+
+def test_a_history_of_works_is_shown_in_one_language_where_it_can(
+    page: Page, served: Service
+) -> None:
+    # Work 0 is there in all three languages, the others in one.
+    for one, other, language in ((3, 6, "German"), (4, 7, "English"), (5, 8, "Japanese")):
+        opened(page, served.url, f"/#item=chess-0&item=chess-{one}&item=chess-{other}")
+        shown = page.get_by_role("list", name="History").locator(".count")
+        expect(shown).to_have_text([language] * 3)
 
 
 def test_everything_is_done_with_the_keyboard_alone(page: Page, served: Service) -> None:
