@@ -20,11 +20,9 @@ from xlrec_es.recommend.request.profile import HistoryDocument, Profile, build_p
 from xlrec_es.recommend.request.queries import (
     SearchRequest,
     build_requests,
-    details_body,
-    history_body,
-    names_body,
     popularity_body,
 )
+from xlrec_es.recommend.request.read_queries import details_body, history_body, names_body
 from xlrec_es.recommend.request.server_fusion import one_search_each
 from xlrec_es.recommend.request.text_queries import text_body
 

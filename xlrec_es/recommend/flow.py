@@ -45,7 +45,8 @@ from xlrec_es.recommend.request.plan import (
     make_plan,
     read_documents,
 )
-from xlrec_es.recommend.request.queries import passing_body, passing_of, to_msearch
+from xlrec_es.recommend.request.queries import to_msearch
+from xlrec_es.recommend.request.read_queries import passing_body, passing_of
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 

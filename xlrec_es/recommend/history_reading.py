@@ -12,7 +12,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.paging import PagedSearch, all_hits, once_each
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.calls import Steps, ask
-from xlrec_es.recommend.request.queries import history_body, names_body
+from xlrec_es.recommend.request.read_queries import history_body, names_body
 
 
 @dataclass(frozen=True, slots=True)

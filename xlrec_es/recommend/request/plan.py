@@ -341,7 +341,7 @@ def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
 
 
 def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[HistoryDocument]:
-    """The documents that answer `queries.history_body`."""
+    """The documents that answer `read_queries.history_body`."""
     return [
         HistoryDocument(
             id=hit["_id"],

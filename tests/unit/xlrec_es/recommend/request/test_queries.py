@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 
 from golden_bodies import GOLDEN, ODD_ID, golden_bodies, knn_of, profile, requests
-from xlrec_es.index.hits import vector_of
 from xlrec_es.recommend.options import LEXICAL, MAX_CLAUSES, RETRIEVERS, SearchOptions
 from xlrec_es.recommend.request.profile import HistoryDocument, build_profile
 from xlrec_es.recommend.request.queries import (
     build_requests,
     collaborative_body,
     dense_body,
-    history_body,
     to_msearch,
 )
 
@@ -25,24 +23,6 @@ from xlrec_es.recommend.request.queries import (
 def test_bodies_are_the_golden_ones(name: str) -> None:
     written = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
     assert json.loads(json.dumps(golden_bodies()[name])) == written
-
-
-def test_vectors_can_be_had_as_bytes() -> None:
-    array = history_body(["a"], title=None)
-    binary = history_body(["a"], title=None, binary=True)
-    assert array["fields"] == ["xlrec.embedding"]
-    assert "fields" not in binary
-    assert binary["docvalue_fields"] == [
-        *array["docvalue_fields"],
-        {"field": "xlrec.embedding", "format": "binary"},
-    ]
-    vector = np.array([0.6, -0.8], np.float32)
-    in_bytes = base64.b64encode(vector.astype(">f4").tobytes()).decode()
-    for value in (vector.tolist(), [in_bytes]):
-        found = vector_of({"fields": {"xlrec.embedding": value}})
-        assert found is not None
-        np.testing.assert_array_equal(found, vector)
-    assert vector_of({}) is None
 
 
 def test_a_language_without_history_text_has_no_lexical_retriever() -> None:
