@@ -204,7 +204,9 @@ def lexical_body(
 ) -> dict[str, Any]:
     """The BM25 search for what the history's texts in this language are about.
 
-    `more_like_this` picks the terms that tell most (tf-idf) and leaves out those texts themselves.
+    `more_like_this` picks the terms that tell most (tf-idf). It is told the texts where they were
+    read with the history; else their ids, by which the server reads each document for itself, which
+    takes twice as long (xlrec_es/DESIGN.md, "Latency") and finds the same.
     Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-mlt-query
     """
     queries = [
@@ -219,11 +221,18 @@ def lexical_body(
 
 
 def _more_like(profile: Profile, tag: str, index: str, options: SearchOptions) -> dict[str, Any]:
-    texts = list(profile.texts[tag])[: options.query_texts]
+    ids = list(profile.texts[tag])[: options.query_texts]
+    # All or none: of texts and of documents it would pick terms separately.
+    read = all(id_ in profile.words for id_ in ids)
     return {
         "more_like_this": {
             "fields": [text_field(tag)],
-            "like": [{"_index": index, **address(profile.routings.get(id_), id_)} for id_ in texts],
+            "like": [
+                profile.words[id_]
+                if read
+                else {"_index": index, **address(profile.routings.get(id_), id_)}
+                for id_ in ids
+            ],
             "min_term_freq": 1,
             "min_doc_freq": 2,
             "max_query_terms": options.query_terms,

@@ -23,6 +23,7 @@ def history_body(
     items: Sequence[str],
     *,
     title: str | None,
+    texts: Sequence[str] = (),
     vectors: bool = True,
     binary: bool = False,
     size: int = MAX_HITS,
@@ -32,6 +33,7 @@ def history_body(
     Args:
         items: Ids of documents or works.
         title: The user's field that holds the title.
+        texts: Fields of texts that are wanted.
         vectors: Whether their vectors are wanted.
         binary: See `live_index.LiveIndex.has_binary_vectors`.
         size: Of a page; see `paging.PagedSearch`.
@@ -46,7 +48,7 @@ def history_body(
             }
         },
         "size": size,
-        "_source": [title] if title else False,
+        "_source": [*([title] if title else []), *texts] or False,
         **fields_of_hits(
             [WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD], [VECTOR_FIELD] * vectors, binary=binary
         ),

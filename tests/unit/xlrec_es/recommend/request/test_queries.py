@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from xlrec_es.recommend.request.queries import (
     build_requests,
     collaborative_body,
     dense_body,
+    lexical_body,
     to_msearch,
 )
 
@@ -32,6 +34,25 @@ def test_a_language_without_history_text_has_no_lexical_retriever() -> None:
         ("ja", "lexical"),
         ("zh", "dense"),
     ]
+
+
+def test_bm25_is_told_the_texts_where_all_that_it_takes_were_read() -> None:
+    read = profile(read=True)
+    words = {id_: text for id_, text in read.words.items() if id_ != ODD_ID}
+    bodies = {
+        number: [
+            lexical_body(one, "de", "apps", SearchOptions(query_texts=number))["query"]["bool"]
+            for one in (read, replace(read, words=words), profile())
+        ]
+        for number in (1, 2)
+    }
+    like = {
+        number: [body["must"][0]["more_like_this"]["like"] for body in found]
+        for number, found in bodies.items()
+    }
+    by_id = [{"_index": "apps", "_id": "gimp@de"}, {"_index": "apps", "_id": ODD_ID}]
+    assert like[1] == [["gimp@de draws"], ["gimp@de draws"], by_id[:1]]
+    assert like[2] == [["gimp@de draws", f"{ODD_ID} draws"], by_id, by_id]
 
 
 def test_only_the_retrievers_asked_for_are_searched() -> None:
