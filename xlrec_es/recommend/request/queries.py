@@ -206,7 +206,8 @@ def lexical_body(
 
     `more_like_this` picks the terms that tell most (tf-idf). It is told the texts where they were
     read with the history; else their ids, by which the server reads each document for itself, which
-    takes twice as long (xlrec_es/DESIGN.md, "Latency") and finds the same.
+    takes twice as long (xlrec_es/DESIGN.md, "Latency") and finds the same but for terms that tell
+    alike.
     Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-mlt-query
     """
     queries = [
