@@ -16,12 +16,12 @@ from rich.table import Table
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import versioned
-from xlrec_es.cli.options.query_forms import request_object, request_text
 from xlrec_es.cli.options.shared import connection_options, dry_run_option, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cli.reindex import reindex
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import IndexUnusable
+from xlrec_es.recommend.request.query_forms import request_object, request_text
 from xlrec_es.visible_text import visible
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used

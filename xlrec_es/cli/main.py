@@ -29,6 +29,7 @@ SECTIONS = {
         "query": LazyCommand(
             "xlrec_es.cli.recommend:print_query", "Print the searches that recommend sends."
         ),
+        "serve": LazyCommand("xlrec_es.cli.serve:serve", "Serve recommendations over HTTP."),
         "export": LazyCommand(
             "xlrec_es.cli.export:export", "Write the lists of all users of INTERACTIONS."
         ),

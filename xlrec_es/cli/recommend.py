@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from xlrec_es.cli.options import query_forms, sections
+from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.outcome import versioned
@@ -27,6 +27,7 @@ from xlrec_es.errors import UnknownItems, UsageError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import LanguageShare, Recommendation, Recommendations
+from xlrec_es.recommend.request import query_forms
 from xlrec_es.recommend.similarity import MEASURES
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used

@@ -15,7 +15,6 @@ from rich.table import Table
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import versioned
-from xlrec_es.cli.options.query_forms import request_object, request_text
 from xlrec_es.cli.options.reindex import _DEFAULTS, How, reindex_options
 from xlrec_es.cli.options.shared import (
     COLUMNS_OF_LIKES,
@@ -26,6 +25,7 @@ from xlrec_es.cli.options.shared import (
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import GateFailed
+from xlrec_es.recommend.request.query_forms import request_object, request_text
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.versions.gate_checks import Check

@@ -6,14 +6,14 @@ import base64
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xlrec_es.cluster.certificate_pin import PinnedContext, parse_fingerprint
 from xlrec_es.credentials import InsecureConnectionWarning, goes_in_the_open
 from xlrec_es.errors import ConfigError
 
 if TYPE_CHECKING:  # half a second, which `--help` and mistakes in options do not need
-    from elasticsearch import Elasticsearch
+    from elasticsearch import AsyncElasticsearch, Elasticsearch
 
 INSECURE = (
     "the cluster's certificate is not checked: anyone in between can read and change "
@@ -71,13 +71,45 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
     Raises:
         ConfigError: The options contradict each other, or the client refuses them.
     """
-    _check(connection)
     from elasticsearch import Elasticsearch
 
+    options = _client_options(connection, max_retries)
+    try:
+        return Elasticsearch(connection.url, **options)
+    except (ValueError, TypeError, OSError) as error:
+        raise ConfigError(f"cannot connect to {connection.url!r}: {error}") from error
+
+
+def connect_async(connection: Connection, *, max_retries: int = 2) -> AsyncElasticsearch:
+    """`connect` for asyncio; needs aiohttp.
+
+    Args:
+        connection: As there.
+        max_retries: As there.
+
+    Raises:
+        ConfigError: As there.
+    """
+    from elasticsearch import AsyncElasticsearch
+
+    options = _client_options(connection, max_retries)
+    try:
+        return AsyncElasticsearch(connection.url, **options)
+    except (ValueError, TypeError, OSError) as error:
+        raise ConfigError(f"cannot connect to {connection.url!r}: {error}") from error
+
+
+def _client_options(connection: Connection, max_retries: int) -> dict[str, Any]:
+    """What both clients are made with.
+
+    Raises:
+        ConfigError: The options contradict each other.
+    """
+    _check(connection)
     from xlrec_es.cluster.serializer import Serializer
 
     c = connection
-    options: dict[str, object] = {
+    options: dict[str, Any] = {
         "request_timeout": c.timeout_s,
         "max_retries": max_retries,
         "retry_on_timeout": False,
@@ -105,10 +137,7 @@ def connect(connection: Connection, *, max_retries: int = 2) -> Elasticsearch:
             InsecureConnectionWarning,
             stacklevel=2,
         )
-    try:
-        return Elasticsearch(c.url, **options)  # type: ignore[arg-type]
-    except (ValueError, TypeError, OSError) as error:
-        raise ConfigError(f"cannot connect to {c.url!r}: {error}") from error
+    return options
 
 
 def _check_secrets(connection: Connection) -> None:

@@ -1,7 +1,8 @@
 """Requests that are to be sent, and steps from one to the next. No client.
 
 Generators yield a `Call` and are sent its answer, or are thrown the error that it met. Whoever has
-a client carries the calls, and steps from each to the next by `advance`.
+a client carries the calls, and steps from each to the next by `advance`. What takes long and is no
+request, such as encoding, is a call too: so that a caller for asyncio can do it in a thread.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ T = TypeVar("T")
 
 SEARCH = "search"
 MSEARCH = "msearch"
+ENCODE = "encode"
+"""No method of the client: see `flow.Core.encode`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: a method of the client, by its dotted name, and its arguments."""
+    """One request: a method of the client, by its dotted name, or `ENCODE`; and its arguments."""
 
     method: str
     arguments: Mapping[str, Any]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from xlrec_es.cluster.answers import Answer, documents_lost, hits_of, is_refused, lacks_of
 from xlrec_es.cluster.capabilities import NODES_ANSWER, read_nodes
@@ -31,7 +32,7 @@ from xlrec_es.recommend.answer.results import (
     with_passing,
     with_titles,
 )
-from xlrec_es.recommend.calls import MSEARCH, Call, Steps, ask
+from xlrec_es.recommend.calls import ENCODE, MSEARCH, Call, Steps, ask
 from xlrec_es.recommend.history_reading import Items, Read, Reader, read_in_full, read_names
 from xlrec_es.recommend.options import CASCADE, RECIPROCAL_RANK, WEIGHTS, Options
 from xlrec_es.recommend.recommendations import Recommendations
@@ -55,6 +56,13 @@ DESCRIPTION_LIFE_S = 30.0
 """How long what an index says of itself is believed; a swapped alias is noticed sooner."""
 
 
+class _Described:
+    """What the index said of itself, and when."""
+
+    live: LiveIndex | None = None
+    read_at = 0.0
+
+
 class Core:
     """What both recommenders know and do, without a client."""
 
@@ -71,10 +79,16 @@ class Core:
         self.options = options or Options()
         self.encoder = encoder
         self.timeout_s = timeout_s
-        self._live: LiveIndex | None = None
-        self._read_at = 0.0
+        self._described = _Described()
         self._may_fuse = not self.options.server_side
         self._encoding = threading.Lock()
+
+    def by(self, options: Options) -> Self:
+        """The same with other options; what the index says of itself is read once for both."""
+        other = copy.copy(self)
+        other.options = options
+        other._may_fuse = not options.server_side
+        return other
 
     def recommend(
         self, history: History, languages: Iterable[str] | None, size: int
@@ -165,7 +179,7 @@ class Core:
         if any(hit["_index"] != live.name for hit in read.hits):
             # The alias was swapped: these vectors are another encoder's, perhaps. From here on one
             # version is asked by its own name, wherever the alias goes.
-            self._live = None
+            self._described.live = None
             live = yield from self.live()
             read, answers = yield from reader(live.searched, live, items)
         # A document's id does not say of which work it is a language version: the others are read.
@@ -195,7 +209,7 @@ class Core:
             return (yield from once())
         except IndexNotFound:
             # The version that was live a moment ago has been pruned: read the alias again, once.
-            self._live = None
+            self._described.live = None
             return (yield from once())
 
     def plan(
@@ -220,7 +234,7 @@ class Core:
         items = replace(_items(history, weights), texts=texts)
         counting = self._counting(live, options)
         live, read, counted = yield from self._history(read_in_full, live, items, counting)
-        known = _known(read, live, weights, self._encode(history, live))
+        known = _known(read, live, weights, (yield from self._free_texts(history, live)))
         deep = self._deep(live, size, options, readable=readable)
         if counted:
             search = replace(deep.search, passing=passing_of(counted[0]))
@@ -236,14 +250,16 @@ class Core:
         )
         return replace(plan, notes=(*plan.notes, note))
 
-    def live(self) -> Steps[LiveIndex]:
-        """The index behind the name, asked again after a while."""
-        # Several calls may be under way at once, and each may find that `_live` is of yesterday.
-        live = self._live
-        if live is None or time.monotonic() - self._read_at > DESCRIPTION_LIFE_S:
+    def live(self, *, afresh: bool = False) -> Steps[LiveIndex]:
+        """The index behind the name, asked again after a while, or at once."""
+        # Several calls may be under way at once, and each may find that it is of yesterday.
+        known = self._described
+        live = known.live
+        old = afresh or time.monotonic() - known.read_at > DESCRIPTION_LIFE_S
+        if live is None or old:
             answer = yield Call("indices.get", live_arguments(self.index))
-            self._live = live = read_live(self.index, answer)
-            self._read_at = time.monotonic()
+            known.live = live = read_live(self.index, answer)
+            known.read_at = time.monotonic()
         if not self._may_fuse:
             yield from self._check_server(live)
             self._may_fuse = True
@@ -358,7 +374,8 @@ class Core:
             lost.append(str(error))
         return found, lost
 
-    def _encode(self, history: History, live: LiveIndex) -> dict[str, Vector]:
+    def _free_texts(self, history: History, live: LiveIndex) -> Steps[dict[str, Vector]]:
+        """The centered vector of each free text."""
         if not history.texts:
             return {}
         if self.encoder is None:
@@ -366,13 +383,23 @@ class Core:
                 "free texts need the encoder that made the index: start `xlrec-ingest serve` and "
                 "give its address (--encoder-url), or give the Recommender an encoder"
             )
-        check_encoder(live, self.encoder)
-        with self._encoding:  # tokenizers are not made for several threads
-            vectors = self.encoder.encode(history.texts)  # (n_texts, dims)
+        vectors = (yield Call(ENCODE, {"texts": history.texts, "live": live}))["vectors"]
         # Nobody says in which language a user writes: the mean over all of them is taken out.
         unknown = [""] * len(history.texts)
         centered = live.meta.centering.apply(vectors, unknown)
         return dict(zip(history.texts, centered, strict=True))
+
+    def encode(self, texts: Sequence[str], live: LiveIndex) -> dict[str, Any]:
+        """The answer to a call of `ENCODE`; it blocks.
+
+        Raises:
+            XlrecError: There is no encoder, or it made other vectors than the index has.
+        """
+        if self.encoder is None:
+            raise UsageError("there is no encoder; give the Recommender one")
+        check_encoder(live, self.encoder)
+        with self._encoding:  # tokenizers are not made for several threads
+            return {"vectors": self.encoder.encode(texts)}  # (n_texts, dims)
 
 
 def _items(history: History, weights: Mapping[str, float]) -> Items:

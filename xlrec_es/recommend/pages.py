@@ -6,7 +6,6 @@ twice, whatever becomes of the index in between.
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -136,13 +135,7 @@ class PagedCore(Core):
         """Recommend by other options."""
         if options is self.options:
             return (yield from self.recommend(history, targets, size))
-        yield from self.live()
-        other = copy.copy(self)
-        other.options = options
-        try:
-            return (yield from other.recommend(history, targets, size))
-        finally:
-            self._live, self._read_at = other._live, other._read_at
+        return (yield from self.by(options).recommend(history, targets, size))
 
     def _lowered(self, shown: Sequence[str] | Shown | None) -> Steps[_Lowered]:
         """The works that a user was shown, by how much they are lowered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.calls import Steps
 from xlrec_es.recommend.pages import PagedCore
@@ -26,6 +27,17 @@ class Personal:
 
     def _run(self, steps: Steps[T]) -> T:
         raise NotImplementedError
+
+    def live(self, *, afresh: bool = False) -> LiveIndex:
+        """The version that is behind the name, and what it says of itself.
+
+        Args:
+            afresh: Ask Elasticsearch, whatever is known.
+
+        Raises:
+            XlrecError: As for `recommend`.
+        """
+        return self._run(self._core.live(afresh=afresh))
 
     def rank(
         self, history: History, ids: Iterable[str], *, languages: Iterable[str] | None = None
@@ -137,6 +149,17 @@ class AsyncPersonal:
 
     async def _run(self, steps: Steps[T]) -> T:
         raise NotImplementedError
+
+    async def live(self, *, afresh: bool = False) -> LiveIndex:
+        """As `Personal.live`.
+
+        Args:
+            afresh: As there.
+
+        Raises:
+            XlrecError: As there.
+        """
+        return await self._run(self._core.live(afresh=afresh))
 
     async def rank(
         self, history: History, ids: Iterable[str], *, languages: Iterable[str] | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.errors import IndexNotFound, SearchFailed, UnknownItems, UsageError
-from xlrec_es.index.live_index import LiveIndex, check_encoder
+from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import normalize
 from xlrec_es.recommend.answer.explanations import _Held, _held
@@ -15,7 +15,7 @@ from xlrec_es.recommend.answer.query_fusion import rank_query, reasons_of, with_
 from xlrec_es.recommend.answer.ranking import Ranking, Searched
 from xlrec_es.recommend.answer.results import choose, considered, finish, holdings
 from xlrec_es.recommend.answer.taste import Taste, tastes
-from xlrec_es.recommend.calls import Steps
+from xlrec_es.recommend.calls import ENCODE, Call, Steps
 from xlrec_es.recommend.options import DENSE, SEARCH_WEIGHTS
 from xlrec_es.recommend.ranked import RankingCore, both
 from xlrec_es.recommend.recommendations import Recommendations
@@ -94,7 +94,7 @@ class SearchingCore(RankingCore):
 
         def once() -> Steps[Recommendations]:
             live = yield from self.live()
-            vector = self._vector(query, live)
+            vector = yield from self._vector(query, live)
             reader: _Reader
             if query.exclude_seen:  # what they have seen is known only then
                 reader = yield from self._reader(history, live)
@@ -112,16 +112,15 @@ class SearchingCore(RankingCore):
     def search_plan(self, query: Query) -> Steps[Plan]:
         """The searches of a query, readable."""
         live = yield from self.live()
-        return self._planned(query, live, self._vector(query, live), (), readable=True)
+        vector = yield from self._vector(query, live)
+        return self._planned(query, live, vector, (), readable=True)
 
-    def _vector(self, query: Query, live: LiveIndex) -> dict[str, Vector]:
+    def _vector(self, query: Query, live: LiveIndex) -> Steps[dict[str, Vector]]:
         """The centered vector of the query, shape (dims,), by its text; none without encoder."""
         weights = self.options.search_weights or SEARCH_WEIGHTS
         if self.encoder is None or not weights.get(DENSE, 0):
             return {}
-        check_encoder(live, self.encoder)
-        with self._encoding:  # tokenizers are not made for several threads
-            vectors = self.encoder.encode([query.text])  # (1, dims)
+        vectors = (yield Call(ENCODE, {"texts": [query.text], "live": live}))["vectors"]
         # Where nobody says in which language it is, the mean over all of them is taken out.
         [centered] = live.meta.centering.apply(vectors, [query.language or ""])
         return {query.text: centered}

@@ -7,6 +7,7 @@ What is asked, and what is made of the answers, stands once, in `flow`. `Recomme
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import math
 import operator
@@ -15,7 +16,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 import orjson
 from elasticsearch import AsyncElasticsearch, Elasticsearch
@@ -25,7 +26,7 @@ from xlrec_es.errors import ClusterUnreachable, UsageError, XlrecError
 from xlrec_es.interactions.history import History
 from xlrec_es.interactions.impressions import Shown
 from xlrec_es.recommend.answer.ranking import Searched
-from xlrec_es.recommend.calls import MSEARCH, Call, Outcome, Steps, advance
+from xlrec_es.recommend.calls import ENCODE, MSEARCH, Call, Outcome, Steps, advance
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.pages import Place
@@ -77,6 +78,16 @@ class Recommender(Personal):
         self._client = client
         self._clients = _Clients(client)
         self._core = WholeCore(index, options, encoder, timeout_s)
+
+    def by(self, options: Options) -> Self:
+        """The same with other options: it has the client and what is known of the index.
+
+        Args:
+            options: How recommendations are made.
+        """
+        other = copy.copy(self)
+        other._core = self._core.by(options)
+        return other
 
     @property
     def url(self) -> str:
@@ -299,6 +310,8 @@ class Recommender(Personal):
     def _send(self, call: Call, deadline: float) -> Outcome:
         answers: list[Mapping[str, Any]] = []
         try:
+            if call.method == ENCODE:
+                return self._core.encode(**call.arguments)
             for arguments in _written(call):
                 client = self._clients.within(_left(deadline, self._core.timeout_s))
                 with friendly_errors(client):
@@ -327,11 +340,21 @@ class AsyncRecommender(AsyncPersonal):
             client: An asynchronous client; needs aiohttp: pip install 'elasticsearch[async]'.
             index: As for `Recommender`.
             options: As for `Recommender`.
-            encoder: As for `Recommender`; it blocks the event loop while it runs.
+            encoder: As for `Recommender`; it runs in a thread.
             timeout_s: As for `Recommender`.
         """
         self._clients = _Clients(client)
         self._core = WholeCore(index, options, encoder, timeout_s)
+
+    def by(self, options: Options) -> Self:
+        """As `Recommender.by`.
+
+        Args:
+            options: As there.
+        """
+        other = copy.copy(self)
+        other._core = self._core.by(options)
+        return other
 
     async def recommend(
         self,
@@ -445,6 +468,8 @@ class AsyncRecommender(AsyncPersonal):
     async def _send(self, call: Call, deadline: float) -> Outcome:
         answers: list[Mapping[str, Any]] = []
         try:
+            if call.method == ENCODE:
+                return await asyncio.to_thread(self._core.encode, **call.arguments)
             for arguments in _written(call):
                 client = self._clients.within(_left(deadline, self._core.timeout_s))
                 with friendly_errors(client):

@@ -299,7 +299,12 @@ def request_options(command: F) -> F:
             history = _joined(history, parse_history(history_file.read()))
         client = connect(connection)
         if user is not None:
-            history = _joined(history, read_history(client, user, _event_source(events_index)))
+            source = event_source(events_index)
+            if source is None:
+                raise ConfigError(
+                    "--user needs an index of events: give --events-index, or [history] index"
+                )
+            history = _joined(history, read_history(client, user, source))
         if not (history.interactions or texts or cold):
             raise EmptyHistory(
                 "the history is empty; give at least one ID of an item or document, a --text, or "
@@ -324,17 +329,22 @@ def request_options(command: F) -> F:
     return connection_options(wrapper)  # type: ignore[return-value]
 
 
-def _event_source(index: str | None) -> EventSource:
-    """What `[history]` of the TOML file says, and `--events-index`."""
+def event_source(index: str | None) -> EventSource | None:
+    """What `[history]` of the TOML file says, and `--events-index`; None if neither names an index.
+
+    Args:
+        index: As that option gives it.
+
+    Raises:
+        ConfigError: The table says something else.
+    """
     from xlrec_es.interactions.event_source import EventSource
 
     described = dict((click.get_current_context().default_map or {}).get("history", {}))
     if index is not None:
         described["index"] = index
     if "index" not in described:
-        raise ConfigError(
-            "--user needs an index of events: give --events-index, or [history] index"
-        )
+        return None
     try:
         return EventSource(**described)
     except TypeError as error:

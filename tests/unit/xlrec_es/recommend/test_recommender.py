@@ -11,6 +11,9 @@ from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
 WITHOUT_ASYNC = {"export", "search_many", "url"}
 """For evaluation and the command line, which wait for each answer."""
 
+WITHOUT_WAITING = {"__init__", "by"}
+"""They ask nobody."""
+
 
 def offered(recommender: type) -> set[str]:
     named = (name for base in recommender.__mro__[:-1] for name in vars(base))
@@ -31,4 +34,4 @@ def test_methods_are_called_alike(name: str) -> None:
     method, other = getattr(Recommender, name), getattr(AsyncRecommender, name)
     assert written(inspect.signature(other)) == written(inspect.signature(method))
     waits = inspect.iscoroutinefunction(other) or inspect.isasyncgenfunction(other)
-    assert waits == (name != "__init__")
+    assert waits == (name not in WITHOUT_WAITING)

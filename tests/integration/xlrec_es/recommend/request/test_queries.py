@@ -13,7 +13,6 @@ from elasticsearch import Elasticsearch
 
 from catalogue import EVERYTHING, LANGUAGES, ODD_IDS, document, topics_of, write_catalogue
 from xlrec_es import History, Interaction, Options, Recency, Recommender, SearchOptions
-from xlrec_es.cli.options.query_forms import render
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import UsageError
 from xlrec_es.index.hits import id_of
@@ -21,6 +20,7 @@ from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.recommend.answer.ranking import Searched
 from xlrec_es.recommend.options import RETRIEVERS
 from xlrec_es.recommend.request.queries import lexical_body
+from xlrec_es.recommend.request.query_forms import render
 
 
 def test_the_lexical_retriever_reads_the_renditions_in_the_target_language(

@@ -8,14 +8,14 @@ import shlex
 
 from golden_bodies import knn_of, requests
 from plans import plan_for
-from xlrec_es.cli.options.query_forms import (
+from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.request.query_forms import (
     FORMS,
     render,
     request_object,
     request_text,
     shortened,
 )
-from xlrec_es.recommend.options import Options
 
 
 def test_console_text_is_a_line_of_json_below_each_request_line() -> None:

@@ -1,0 +1,207 @@
+"""`xlrec-es serve`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.recommend import (
+    encoder_url_option,
+    event_source,
+    events_index_option,
+    how_options,
+)
+from xlrec_es.cli.options.shared import connection_options
+from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cluster.connection import Connection
+from xlrec_es.errors import ConfigError, MissingExtra
+from xlrec_es.recommend.options import Options
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from xlrec_es.service.web.access import Token
+
+
+@sections.command()
+@click.option(
+    "--index",
+    "-i",
+    "indices",
+    multiple=True,
+    required=True,
+    envvar="XLREC_INDEX",
+    show_envvar=True,
+    metavar="INDEX",
+    help="Alias or index to answer for; the first where a request names none. Repeatable.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on."
+)
+@click.option(
+    "--port",
+    default=9700,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="HTTP port to listen on.",
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Processes that answer.",
+)
+@click.option(
+    "--tokens-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="TOML file with [[token]] tables: name, scopes (read, events), and token or sha256. "
+    "XLREC_API_TOKEN is one token for everything.",
+)
+@click.option(
+    "--allowed-host",
+    "hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Name by which the service may be asked. Repeatable.",
+    show_default="any with a token, else localhost",
+)
+@click.option(
+    "--allowed-origin",
+    "origins",
+    multiple=True,
+    metavar="URL",
+    help="Origin of pages that may ask, such as https://shop.example. Repeatable.",
+)
+@events_index_option
+@click.option(
+    "--impressions-index",
+    metavar="INDEX",
+    help="Index for what users are shown; made if it is missing.",
+)
+@click.option(
+    "--spool",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Folder where events wait until Elasticsearch has them.",
+    show_default="~/.local/state/xlrec-es/spool",
+)
+@click.option(
+    "--max-spool-mb",
+    default=256,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Size that the spool may reach; beyond it, events are answered 503.",
+)
+@click.option(
+    "--max-requests",
+    default=128,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Requests under way at once in a process; more are answered 429.",
+)
+@click.option(
+    "--samples",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help='JSON file with histories to try on the page: {"name": ["id", ...]}.',
+)
+@encoder_url_option
+@how_options
+@connection_options
+def serve(
+    connection: Connection,
+    indices: tuple[str, ...],
+    host: str,
+    port: int,
+    workers: int,
+    tokens_file: Path | None,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    events_index: str | None,
+    impressions_index: str | None,
+    spool: Path | None,
+    max_spool_mb: int,
+    max_requests: int,
+    samples: Path | None,
+    encoder_url: str | None,
+    options: Options,
+) -> None:
+    """Serve recommendations over HTTP.
+
+    \b
+    Examples:
+      xlrec-es serve -i shop
+      xlrec-es serve -i shop --events-index clicks --impressions-index shown
+      XLREC_API_TOKEN=... xlrec-es serve -i shop --host 0.0.0.0 --workers 4
+
+    The page is at /, the reference at /docs, Prometheus's numbers at /metrics. Without a token it
+    listens on this machine alone.
+    """
+    try:
+        from xlrec_es.service.application import SCOPES, UNLIMITED, Application
+        from xlrec_es.service.settings import Settings
+        from xlrec_es.service.web import server
+        from xlrec_es.service.web.access import AccessRules
+        from xlrec_es.service.web.limits import Limits
+    except ImportError as error:
+        raise MissingExtra.named("serve", "the HTTP service") from error
+    events = event_source(events_index)
+    keeps = events is not None or impressions_index is not None
+    settings = Settings(
+        indices=tuple(dict.fromkeys(indices)),
+        connection=connection,
+        access=AccessRules(host, _tokens(tokens_file), hosts, origins, SCOPES),
+        limits=Limits(requests=max_requests, unlimited=UNLIMITED),
+        options=options,
+        events=events,
+        impressions=impressions_index,
+        spool=(spool or _state_folder() / "spool") if keeps else None,
+        spool_bytes=max_spool_mb * 2**20,
+        encoder_url=encoder_url,
+        encoder_token=os.environ.get("XLREC_SERVE_TOKEN"),
+        timeout_s=connection.timeout_s,
+        samples=_read_samples(samples),
+    )
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # a line for each request
+    listening = server.Address(host, port).listen()
+    echo(f"serving {', '.join(settings.indices)} at {server.url_of(listening)}; Ctrl-C stops it")
+    server.serve(Application(settings), listening, workers=workers)
+
+
+def _tokens(path: Path | None) -> tuple[Token, ...]:
+    from xlrec_es.service.web.access import Token, read_tokens
+
+    tokens = read_tokens(path) if path is not None else ()
+    if plain := os.environ.get("XLREC_API_TOKEN"):
+        tokens = (*tokens, Token.of("XLREC_API_TOKEN", plain))
+    return tokens
+
+
+def _state_folder() -> Path:
+    """Where a program keeps what must outlive it, as of the XDG base directory specification."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "xlrec-es"
+
+
+def _read_samples(path: Path | None) -> dict[str, list[str]]:
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return {str(name): [str(item) for item in items] for name, items in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ConfigError(f'cannot read {path}: {error}; write {{"name": ["id", ...]}}') from error

@@ -1,0 +1,1 @@
+"""`xlrec-es serve`: recommendations over HTTP."""

@@ -1,0 +1,176 @@
+"""From a request to what the library is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.errors import IndexNotFound, UnknownItems, UsageError
+from xlrec_es.interactions.event_source import read_history
+from xlrec_es.interactions.history import History, Interaction
+from xlrec_es.interactions.impressions import Shown
+from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
+from xlrec_es.recommend.recommendations import Recommendations
+from xlrec_es.recommend.recommender import AsyncRecommender
+from xlrec_es.service.api.query_check import check_query
+from xlrec_es.service.api.questions import (
+    Asked,
+    InteractionAsked,
+    OptionsAsked,
+    ShownAsked,
+    UserAsked,
+)
+from xlrec_es.service.settings import Settings
+
+_IN_SEARCH = frozenset(field.name for field in fields(SearchOptions))
+
+
+def options_of(asked: OptionsAsked, base: Options) -> Options:
+    """The service's options, and what a request says instead.
+
+    Raises:
+        UsageError: What it says cannot be.
+    """
+    given: dict[str, Any] = {
+        name: value
+        for name in asked.model_fields_set
+        if (value := getattr(asked, name)) is not None
+    }
+    for query in given.get("filters", ()):
+        check_query(query)
+    if "filters" in given:
+        given["filters"] = (*base.search.filters, *given["filters"])
+    if "boosts" in given:
+        for boost in given["boosts"]:
+            check_query(boost.query)
+        given["boosts"] = tuple(Boost(boost.query, boost.factor) for boost in given["boosts"])
+    if "recent" in given:
+        given["recent"] = Recency(given["recent"].field, given["recent"].half_life)
+    for name in ("source", "exclude"):
+        if name in given:
+            given[name] = tuple(given[name])
+    search = {name: value for name, value in given.items() if name in _IN_SEARCH}
+    if "candidates" in search and "num_candidates" not in search:
+        search["num_candidates"] = max(base.search.num_candidates, search["candidates"])
+    others = {name: value for name, value in given.items() if name not in _IN_SEARCH}
+    return replace(base, search=replace(base.search, **search), **others)
+
+
+def languages_of(asked: Asked, options: Options) -> tuple[list[str] | None, Options]:
+    """Target languages, and options with the parts of the slots that a request gives them."""
+    if isinstance(asked.languages, Mapping):
+        return list(asked.languages), replace(options, mix=dict(asked.languages))
+    return asked.languages, options
+
+
+def interactions_of(history: Iterable[str | InteractionAsked]) -> tuple[Interaction, ...]:
+    """The library's interactions."""
+    return tuple(
+        Interaction(one) if isinstance(one, str) else Interaction(**one.model_dump())
+        for one in history
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the library is asked.
+
+    Attributes:
+        recommender: By the options of the request.
+        languages: Target languages, or None.
+    """
+
+    recommender: AsyncRecommender
+    languages: list[str] | None
+
+
+class Asking:
+    """Turns requests into what the library is asked; has what all requests share."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        recommenders: Mapping[str, AsyncRecommender],
+        client: Elasticsearch,
+    ) -> None:
+        """Keep what is shared.
+
+        Args:
+            settings: Of the service.
+            recommenders: By index.
+            client: For histories, which are read in threads.
+        """
+        self._settings = settings
+        self._recommenders = recommenders
+        self._client = client
+
+    def question(self, asked: Asked) -> Question:
+        """The recommender and the languages of a request.
+
+        Raises:
+            IndexNotFound: The service has no such index.
+            UsageError: The options cannot be.
+        """
+        name = asked.index or self._settings.indices[0]
+        recommender = self._recommenders.get(name)
+        if recommender is None:
+            raise IndexNotFound(
+                f"this service has no index {name!r}; it has {', '.join(self._recommenders)}"
+            )
+        options = options_of(asked.options, self._settings.options)
+        languages, options = languages_of(asked, options)
+        if options != self._settings.options:
+            recommender = recommender.by(options)
+        return Question(recommender, languages)
+
+    async def history(self, asked: UserAsked) -> tuple[History, list[str]]:
+        """The history of a user, and notes on it. A user whom nobody knows has an empty one.
+
+        Raises:
+            UsageError: The service reads no events; or an interaction cannot be.
+            XlrecError: The events cannot be read.
+        """
+        interactions, notes = interactions_of(asked.history), []
+        if asked.user is not None:
+            source = self._settings.events
+            if source is None:
+                raise UsageError(
+                    "this service reads no events: send the history, or start it with "
+                    "--events-index"
+                )
+            try:
+                read = await asyncio.to_thread(read_history, self._client, asked.user, source)
+                interactions += read.interactions
+            except (UnknownItems, IndexNotFound):  # the index is made with the first event
+                notes.append("no event of this user is known; popular items stand in")
+        known = None if asked.known_languages is None else tuple(asked.known_languages)
+        return History(interactions, tuple(asked.texts), known), notes
+
+    def shown(self, shown: Sequence[str] | ShownAsked | None) -> Sequence[str] | Shown | None:
+        """What the user was shown.
+
+        Raises:
+            UsageError: The service keeps no impressions.
+        """
+        if not isinstance(shown, ShownAsked):
+            return shown
+        if self._settings.impressions is None:
+            raise UsageError(
+                "this service keeps no impressions: send the ids, or start it with "
+                "--impressions-index"
+            )
+        return Shown(
+            self._settings.impressions,
+            shown.user,
+            window=shown.window,
+            half_life=shown.half_life,
+        )
+
+
+def with_notes(found: Recommendations, notes: Sequence[str]) -> Recommendations:
+    """An answer with further notes."""
+    return replace(found, notes=(*notes, *found.notes)) if notes else found

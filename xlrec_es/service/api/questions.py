@@ -1,0 +1,224 @@
+"""What requests may hold. The names are those of the library."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from xlrec_es.interactions.history import ABSURD
+from xlrec_es.recommend.options import AUTO, EQUAL, FUSIONS
+from xlrec_es.recommend.similarity import MEASURES
+
+MAX_IDS = 10_000
+MAX_BATCH = 100
+
+Id = Annotated[str, Field(min_length=1, max_length=512)]
+Text = Annotated[str, Field(min_length=1, max_length=10_000)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$", max_length=64)]
+Moment = Annotated[datetime, Field(strict=False)]
+Rating = Annotated[float, Field(ge=-ABSURD, le=ABSURD)]
+Positive = Annotated[float, Field(gt=0)]
+Languages = Annotated[
+    list[Tag] | dict[Tag, Positive] | None,
+    Field(
+        description="Target languages with their variants (zh: zh-CN too), or the part of the "
+        'slots of each: {"ja": 0.7, "de": 0.3}. Without it: those of the index that the history '
+        "is not in.",
+    ),
+]
+Query = Annotated[dict[str, Any], Field(description="An Elasticsearch query.")]
+
+
+class Strict(BaseModel):
+    """Refuses what it does not know, and a text or a truth value in place of a number."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+
+class InteractionAsked(Strict):
+    """One thing that the user did."""
+
+    item: Id
+    event: Annotated[str, Field(max_length=128)] = "view"
+    weight: Rating | None = None
+    rating: Rating | None = None
+    time: Moment | None = None
+    dwell_s: Annotated[float | None, Field(ge=0)] = None
+
+
+class RecencyAsked(Strict):
+    """How popularity fades."""
+
+    field: str
+    half_life: str = "30d"
+
+
+class BoostAsked(Strict):
+    """A factor for what matches a query."""
+
+    query: Query
+    factor: Positive
+
+
+class OptionsAsked(Strict):
+    """How recommendations are made: `Options` and `SearchOptions` of the library.
+
+    Filters are in addition to those of the service; everything else takes the place of its own.
+    """
+
+    weights: dict[str, float] | None = None
+    fusion: Annotated[str | None, Field(json_schema_extra={"enum": [*FUSIONS, None]})] = None
+    mix: Annotated[str | None, Field(json_schema_extra={"enum": [AUTO, EQUAL, None]})] = None
+    exclude: list[Tag] | None = None
+    diversity: Fraction | None = None
+    explore: Fraction | None = None
+    explain: bool | None = None
+    push: Fraction | None = None
+    max_interests: Annotated[int | None, Field(ge=1, le=1000)] = None
+    search_weights: dict[str, float] | None = None
+    filters: Annotated[list[Query] | None, Field(max_length=100)] = None
+    boosts: Annotated[list[BoostAsked] | None, Field(max_length=100)] = None
+    caps: dict[str, int] | None = None
+    source: Annotated[list[str] | None, Field(max_length=100)] = None
+    collapse: bool | None = None
+    market: str | None = None
+    recent: RecencyAsked | None = None
+    min_similarity: Annotated[float | None, Field(ge=-1, le=1)] = None
+    candidates: Annotated[int | None, Field(ge=1, le=1000)] = None
+    num_candidates: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    exact: bool | None = None
+
+
+class Asked(Strict):
+    """What every question may hold."""
+
+    index: Annotated[str | None, Field(description="One of those that the service serves.")] = None
+    languages: Languages = None
+    options: OptionsAsked = OptionsAsked()
+
+
+class ListAsked(Asked):
+    """What every question for a list may hold."""
+
+    size: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class UserAsked(Strict):
+    """A user: by id, by history, or both."""
+
+    user: Annotated[
+        Id | None, Field(description="Its history is read from the index of events.")
+    ] = None
+    history: Annotated[
+        list[Id | InteractionAsked], Field(max_length=MAX_IDS, description="What the user did.")
+    ] = []
+    texts: Annotated[
+        list[Text], Field(max_length=100, description="What the user likes, in words.")
+    ] = []
+    known_languages: Annotated[
+        list[Tag] | None, Field(description="In which languages the user knows items.")
+    ] = None
+
+
+class ShownAsked(Strict):
+    """What the user was shown lately, read from the index of impressions."""
+
+    user: Id
+    window: str = "1d"
+    half_life: str = "7d"
+
+
+class RecommendAsked(ListAsked, UserAsked):
+    """Recommendations for a user."""
+
+    page: Annotated[int, Field(ge=1, le=100)] = 1
+    after: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100_000, description="`cursor` of the page before."),
+    ] = None
+    shown: Annotated[
+        list[Id] | ShownAsked | None,
+        Field(description="What the user saw and did not take; it comes last."),
+    ] = None
+
+
+class SimilarAsked(ListAsked):
+    """Items similar to one."""
+
+    item: Id
+    measure: Annotated[str | None, Field(json_schema_extra={"enum": [*MEASURES, None]})] = None
+
+
+class RankAsked(Asked, UserAsked):
+    """Given items in the order of a user."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=1000)]
+
+
+class SearchAsked(ListAsked, UserAsked):
+    """A search for words, in the order of a user."""
+
+    text: Annotated[str, Field(min_length=1, max_length=500)]
+    query_language: Tag | None = None
+    exclude_seen: bool = False
+
+
+class BatchAsked(ListAsked):
+    """Recommendations for several users."""
+
+    users: Annotated[list[UserAsked], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class EventTold(Strict):
+    """What a user did."""
+
+    user: Id
+    item: Id
+    event: Annotated[str, Field(min_length=1, max_length=128)] = "view"
+    rating: Rating | None = None
+    dwell_s: Annotated[float | None, Field(ge=0)] = None
+    time: Annotated[Moment | None, Field(description="Without it: now.")] = None
+    id: Annotated[
+        Id | None, Field(description="Sent again with the same id, an event is kept once.")
+    ] = None
+
+
+class EventsTold(Strict):
+    """Events, in any order."""
+
+    events: Annotated[list[EventTold], Field(min_length=1, max_length=1000)]
+
+
+class RetrieverTold(BaseModel):
+    """What a retriever said of an item that was shown."""
+
+    rank: int
+
+
+class ItemShown(BaseModel):
+    """An item of an answer, as it was given."""
+
+    id: Id
+    work: Annotated[str | None, Field(max_length=512)] = None
+    language: Annotated[str | None, Field(max_length=64)] = None
+    score: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    propensity: Annotated[float, Field(gt=0, le=1)] = 1.0
+    retrievers: dict[Annotated[str, Field(max_length=64)], RetrieverTold] = {}
+
+
+class ImpressionsTold(Strict):
+    """A list that was shown to a user."""
+
+    user: Id
+    variant: Annotated[str, Field(max_length=128)] = "default"
+    index: Annotated[str | None, Field(max_length=512)] = None
+    fingerprint: Annotated[str | None, Field(max_length=512)] = None
+    items: Annotated[list[ItemShown], Field(min_length=1, max_length=1000)]
+    time: Annotated[Moment | None, Field(description="Without it: now.")] = None
+    id: Annotated[
+        Annotated[str, Field(min_length=1, max_length=480)] | None,
+        Field(description="Sent again with the same id, a list is kept once."),
+    ] = None

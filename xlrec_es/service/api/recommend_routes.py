@@ -1,0 +1,127 @@
+"""`/v1/recommend`, `similar`, `rank`, `search`, `query`: what the library offers, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from xlrec_es.errors import XlrecError
+from xlrec_es.interactions.history import History
+from xlrec_es.recommend.recommendations import Recommendations
+from xlrec_es.recommend.request import query_forms
+from xlrec_es.service.api.answers import BatchGiven, QueryGiven, RecommendationsGiven
+from xlrec_es.service.api.asking import Asking, with_notes
+from xlrec_es.service.api.questions import (
+    BatchAsked,
+    RankAsked,
+    RecommendAsked,
+    SearchAsked,
+    SimilarAsked,
+    UserAsked,
+)
+from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
+from xlrec_es.service.web.problems import members_of
+
+
+def routes(asking: Asking) -> APIRouter:
+    """The endpoints, which share what they ask by."""
+    router = APIRouter(
+        prefix="/v1", route_class=StrictRoute, tags=["recommendations"], responses=PROBLEMS
+    )
+
+    @router.post("/recommend", response_model=RecommendationsGiven)
+    async def recommend(asked: RecommendAsked) -> Response:
+        """Recommend items to a user; without anything known of the user, popular ones."""
+        question, shown = asking.question(asked), asking.shown(asked.shown)
+        history, notes = await asking.history(asked)
+        found = await question.recommender.recommend(
+            history,
+            languages=question.languages,
+            size=asked.size,
+            page=asked.page,
+            after=asked.after,
+            shown=shown,
+        )
+        return written(with_notes(found, notes))
+
+    @router.post("/recommend/batch", response_model=BatchGiven)
+    async def recommend_batch(asked: BatchAsked) -> Response:
+        """Recommend items to several users; for each of them a list, or a problem."""
+        question = asking.question(asked)
+        read = await asyncio.gather(*(_history(asking, user) for user in asked.users))
+        histories = [one[0] for one in read if not isinstance(one, XlrecError)]
+        lists = question.recommender.recommend_many(
+            histories, languages=question.languages, size=asked.size
+        )
+        found = iter([one async for one in lists])
+        return written({"users": [_told(one, found) for one in read]})
+
+    @router.post("/similar", response_model=RecommendationsGiven)
+    async def similar(asked: SimilarAsked) -> Response:
+        """Find items similar to one."""
+        question = asking.question(asked)
+        return written(
+            await question.recommender.similar(
+                asked.item, languages=question.languages, size=asked.size, measure=asked.measure
+            )
+        )
+
+    @router.post("/rank", response_model=RecommendationsGiven)
+    async def rank(asked: RankAsked) -> Response:
+        """Put given items into the order of a user."""
+        question = asking.question(asked)
+        history, notes = await asking.history(asked)
+        found = await question.recommender.rank(history, asked.ids, languages=question.languages)
+        return written(with_notes(found, notes))
+
+    @router.post("/search", response_model=RecommendationsGiven)
+    async def search(asked: SearchAsked) -> Response:
+        """Search for words in all target languages, in the order of a user."""
+        question = asking.question(asked)
+        history, _ = await asking.history(asked)
+        found = await question.recommender.search(
+            asked.text,
+            history if history.interactions or history.texts else None,
+            languages=question.languages,
+            size=asked.size,
+            query_language=asked.query_language,
+            exclude_seen=asked.exclude_seen,
+        )
+        return written(found)
+
+    @router.post("/query", response_model=QueryGiven)
+    async def query(asked: RecommendAsked) -> Response:
+        """Show the searches that `recommend` sends, ready for Kibana's console."""
+        question = asking.question(asked)
+        history, _ = await asking.history(asked)
+        plan = await question.recommender.plan(history, languages=question.languages)
+        console = query_forms.render(plan.requests, index=plan.live.searched, url="")
+        told = [
+            {"language": one.language, "retriever": one.retriever, "body": one.body}
+            for one in plan.requests
+        ]
+        return written({"console": console, "requests": told})
+
+    return router
+
+
+async def _history(asking: Asking, asked: UserAsked) -> tuple[History, list[str]] | XlrecError:
+    try:
+        return await asking.history(asked)
+    except XlrecError as error:
+        return error
+
+
+def _told(
+    read: tuple[History, list[str]] | XlrecError, found: Iterator[Recommendations | XlrecError]
+) -> dict[str, object]:
+    """What a batch tells of a user, whose list is the next of those that were found."""
+    if isinstance(read, XlrecError):
+        return {"problem": members_of(read)}
+    answer = next(found)
+    if isinstance(answer, XlrecError):
+        return {"problem": members_of(answer)}
+    return {"recommendations": with_notes(answer, read[1])}

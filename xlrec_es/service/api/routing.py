@@ -1,0 +1,121 @@
+"""How requests are read and answers are written, the same for all endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from xlrec_es import exact_json
+from xlrec_es.errors import InvalidJson, XlrecError
+from xlrec_es.service.feedback.spool import SpoolFull
+from xlrec_es.service.web.problems import MEDIA_TYPE, problem, problem_of
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+_MOST_TOLD = 20
+"""Faults of one request that are told."""
+
+MEANINGS = {
+    400: "What was asked for cannot be.",
+    401: "A token is needed.",
+    403: "The token or the page may not ask this.",
+    404: "No such index, or none of these items.",
+    408: "The body came too slowly.",
+    409: "The index is not what the service needs.",
+    413: "The body is too large.",
+    421: "The service is not asked by this name.",
+    422: "The body is not as it should be.",
+    429: "Too many requests at once; see Retry-After.",
+    500: "A fault of the service or of its configuration.",
+    502: "Elasticsearch refused.",
+    503: "Elasticsearch cannot be reached, or no event can be kept; see Retry-After.",
+}
+"""Of the statuses that tell of a problem."""
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": told,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemGiven"}}},
+    }
+    for status, told in MEANINGS.items()
+}
+
+
+class _StrictRequest(Request):
+    """Reads JSON as the rest of the program does: no NaN, and no more levels than can be held."""
+
+    async def json(self) -> Any:  # noqa: ANN401 - the base's
+        try:
+            return exact_json.loads(await self.body(), exact=False)
+        except InvalidJson as error:
+            raise InvalidJson(f"the body is {error}; send JSON") from error
+
+
+class StrictRoute(APIRoute):
+    """A route whose errors are problems."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See `APIRoute.get_route_handler`."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(_StrictRequest(request.scope, request.receive))
+            except HTTPException as error:
+                if isinstance(error.__cause__, InvalidJson):
+                    return problem_of(error.__cause__)
+                raise
+            except RequestValidationError as error:
+                return problem(
+                    HTTPStatus.UNPROCESSABLE_ENTITY,
+                    "; ".join(_told(one) for one in error.errors()[:_MOST_TOLD]),
+                    kind="urn:xlrec:invalid-request",
+                )
+            except SpoolFull as error:
+                return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), kind="urn:xlrec:full")
+            except XlrecError as error:
+                return problem_of(error)
+
+        return handled
+
+
+def _told(fault: dict[str, Any]) -> str:
+    """One fault, as `history.0.item: Field required`, without the value that was sent."""
+    place = ".".join(str(part) for part in fault["loc"] if part != "body") or "the body"
+    return f"{place}: {fault['msg']}"
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    """No such path or method, say."""
+    assert isinstance(error, HTTPException)
+    refusal = problem(HTTPStatus(error.status_code), f"{error.detail}; see /docs")
+    refusal.headers.update(error.headers or {})
+    return refusal
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    """A fault of ours, whose traceback is in the log."""
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"the service met a {type(error).__name__}, a fault of its own; its log says where",
+    )
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    HTTPException: _refused,
+    Exception: _failed,
+}
+"""What turns errors into problems outside of the routes."""
+
+
+def written(answer: object, status: int = HTTPStatus.OK) -> Response:
+    """An answer as JSON: the library's dataclasses as they are."""
+    return Response(orjson.dumps(answer), status, NO_STORE, "application/json")

@@ -1,0 +1,99 @@
+"""Whether the service is well, what it serves, and its numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response
+
+from xlrec_es.errors import XlrecError
+from xlrec_es.recommend.recommender import AsyncRecommender
+from xlrec_es.service.api.answers import IndicesGiven, StateGiven
+from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
+from xlrec_es.service.settings import Settings
+from xlrec_es.service.web.observation import metrics
+from xlrec_es.service.web.problems import problem_of
+
+_BELIEVED_S = 1.0
+"""Seconds for which an answer of the cluster is good, for all that ask."""
+
+
+def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> APIRouter:
+    """The endpoints."""
+    router = APIRouter(route_class=StrictRoute, tags=["status"])
+    asked = _Believed(recommenders)
+
+    @router.get("/healthz", response_model=StateGiven)
+    async def healthz() -> Response:
+        """Whether the process is alive."""
+        return written({"status": "ok"})
+
+    @router.get("/readyz", response_model=StateGiven, responses={503: PROBLEMS[503]})
+    async def readyz() -> Response:
+        """Whether Elasticsearch answers, and the indices are there."""
+        error = await asked.error()
+        return written({"status": "ok"}) if error is None else problem_of(error)
+
+    @router.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses={401: PROBLEMS[401], 403: PROBLEMS[403]},
+    )
+    async def numbers() -> Response:
+        """Prometheus's numbers."""
+        return metrics()
+
+    @router.get("/v1/indices", response_model=IndicesGiven, responses=PROBLEMS)
+    async def indices() -> Response:
+        """The indices that are served."""
+        lives = await asyncio.gather(*(one.live() for one in recommenders.values()))
+        described = [
+            {
+                "name": name,
+                "version": live.name,
+                "languages": live.meta.languages,
+                "associations": bool(live.meta.indicators),
+                "encoder": live.meta.fingerprint.model,
+            }
+            for name, live in zip(recommenders, lives, strict=True)
+        ]
+        return written(
+            {
+                "indices": described,
+                "events": settings.events is not None,
+                "impressions": settings.impressions is not None,
+                "texts": settings.encoder_url is not None,
+                "samples": settings.samples,
+            }
+        )
+
+    return router
+
+
+class _Believed:
+    """Whether the indices can be read, asked once for all that want to know at a time."""
+
+    def __init__(self, recommenders: Mapping[str, AsyncRecommender]) -> None:
+        self._recommenders = recommenders
+        self._asking = asyncio.Lock()
+        self._error: XlrecError | None = None
+        self._asked_at = float("-inf")
+
+    async def error(self) -> XlrecError | None:
+        """What is wrong; None if nothing is."""
+        async with self._asking:
+            if time.monotonic() - self._asked_at > _BELIEVED_S:
+                self._error = await self._met()
+                self._asked_at = time.monotonic()
+            return self._error
+
+    async def _met(self) -> XlrecError | None:
+        try:
+            for recommender in self._recommenders.values():
+                await recommender.live(afresh=True)
+        except XlrecError as error:
+            return error
+        return None

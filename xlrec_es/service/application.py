@@ -1,0 +1,122 @@
+"""The ASGI application of `xlrec-es serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from elasticsearch import Elasticsearch
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from xlrec_es import __version__
+from xlrec_es.cluster.connection import connect, connect_async
+from xlrec_es.recommend.recommender import AsyncRecommender
+from xlrec_es.service import pages
+from xlrec_es.service.api import recommend_routes, status_routes
+from xlrec_es.service.api.asking import Asking
+from xlrec_es.service.api.routing import HANDLERS
+from xlrec_es.service.feedback import event_routes
+from xlrec_es.service.feedback.delivery import Delivery
+from xlrec_es.service.feedback.spool import Spool
+from xlrec_es.service.settings import Settings
+from xlrec_es.service.web.access import EVENTS, READ, Access
+from xlrec_es.service.web.limits import Limited
+from xlrec_es.service.web.observation import Observed
+from xlrec_es.vectors.remote_encoder import RemoteEncoder
+
+SCOPES = {
+    "/v1": READ,
+    "/v1/events": EVENTS,
+    "/v1/impressions": EVENTS,
+    "/metrics": READ,
+}
+"""What a token must allow, by path. Pages, `openapi.json` and health hold nothing of anybody's."""
+
+UNLIMITED = ("/healthz", "/metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Makes the application, in each process that serves it."""
+
+    settings: Settings
+
+    def __call__(self) -> ASGIApp:
+        """The application."""
+        settings = self.settings
+        app = make(settings)
+        guarded: ASGIApp = Access(Limited(app, settings.limits), settings.access)
+        if settings.access.origins:  # else no page but its own may read answers, refusals too
+            guarded = CORSMiddleware(
+                guarded,
+                allow_origins=settings.access.origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=("authorization", "content-type"),
+                expose_headers=("retry-after",),
+            )
+        return Observed(guarded, [*app.openapi()["paths"], *pages.PATHS])
+
+
+def make(settings: Settings) -> FastAPI:
+    """The endpoints, without what limits and observes them."""
+    client = connect_async(settings.connection)
+    waiting_client = connect(settings.connection)
+    encoder = None
+    if settings.encoder_url is not None:
+        encoder = RemoteEncoder(settings.encoder_url, token=settings.encoder_token)
+    recommenders = {
+        name: AsyncRecommender(
+            client,
+            name,
+            options=settings.options,
+            encoder=encoder,
+            timeout_s=settings.timeout_s,
+        )
+        for name in settings.indices
+    }
+    spool = None
+    if settings.spool is not None:
+        spool = Spool(settings.spool, most_bytes=settings.spool_bytes)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with client:
+            delivering = None
+            if spool is not None:
+                mappings = event_routes.mappings_of(settings)
+                delivering = asyncio.create_task(Delivery(client, spool, mappings).run())
+            try:
+                yield
+            finally:
+                await _stopped(delivering, spool, waiting_client)
+
+    app = FastAPI(
+        title="xlrec-es",
+        version=__version__,
+        summary="Cross-language recommendations from Elasticsearch.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers=HANDLERS,
+    )
+    app.include_router(recommend_routes.routes(Asking(settings, recommenders, waiting_client)))
+    app.include_router(event_routes.routes(settings, spool))
+    app.include_router(status_routes.routes(settings, recommenders))
+    pages.add_to(app)
+    return app
+
+
+async def _stopped(
+    delivering: asyncio.Task[None] | None, spool: Spool | None, client: Elasticsearch
+) -> None:
+    if delivering is not None:
+        delivering.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await delivering
+    if spool is not None:
+        await spool.close()
+    client.close()

@@ -1,0 +1,150 @@
+"""`/v1/events` and `/v1/impressions`: what users did and were shown."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from xlrec_es.errors import UsageError
+from xlrec_es.interactions.event_source import EventSource
+from xlrec_es.service.api.answers import AcceptedGiven
+from xlrec_es.service.api.questions import EventsTold, EventTold, ImpressionsTold
+from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
+from xlrec_es.service.feedback.spool import Document, Spool
+from xlrec_es.service.settings import Settings
+
+_KEYWORD = {"type": "keyword"}
+
+
+def mappings_of(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The mappings of the indices that are made if they are missing, by name."""
+    found: dict[str, dict[str, Any]] = {}
+    if (source := settings.events) is not None:
+        numbers = [name for name in (source.rating, source.dwell_s) if name]
+        texts = [name for name in (source.user, source.item, source.event) if name]
+        dates = [source.time] if source.time else []
+        found[source.index] = _mapping(texts, numbers, dates)
+    if settings.impressions is not None:
+        texts = ["user", "variant", "index", "fingerprint", "item", "work", "language"]
+        mapping = _mapping(texts, ["score", "propensity"], ["time"])
+        mapping["properties"] |= {"place": {"type": "integer"}, "clicked": {"type": "boolean"}}
+        found[settings.impressions] = mapping
+    return found
+
+
+def _mapping(texts: list[str], numbers: list[str], dates: list[str]) -> dict[str, Any]:
+    types = {
+        **{name: _KEYWORD for name in texts},
+        **{name: {"type": "float"} for name in numbers},
+        **{name: {"type": "date"} for name in dates},
+    }
+    return {"properties": types}
+
+
+def routes(settings: Settings, spool: Spool | None) -> APIRouter:
+    """The endpoints.
+
+    Args:
+        settings: Of the service.
+        spool: Where documents wait; None: nothing is kept.
+    """
+    router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["feedback"], responses=PROBLEMS)
+
+    @router.post("/events", response_model=AcceptedGiven, status_code=HTTPStatus.ACCEPTED)
+    async def events(told: EventsTold) -> Response:
+        """Keep what users did. What is accepted outlives a crash, and reaches Elasticsearch."""
+        if settings.events is None or spool is None:
+            raise UsageError("this service keeps no events: start it with --events-index")
+        documents = [_event_document(one, settings.events) for one in told.events]
+        await spool.put(documents)
+        return _accepted([one.id for one in documents])
+
+    @router.post("/impressions", response_model=AcceptedGiven, status_code=HTTPStatus.ACCEPTED)
+    async def impressions(told: ImpressionsTold) -> Response:
+        """Keep what a user was shown: `items` of an answer, as they came."""
+        if settings.impressions is None or spool is None:
+            raise UsageError("this service keeps no impressions: start it with --impressions-index")
+        documents = _impression_documents(told, settings.impressions)
+        await spool.put(documents)
+        return _accepted([one.id for one in documents])
+
+    return router
+
+
+def _accepted(ids: list[str]) -> Response:
+    return written({"accepted": len(ids), "ids": ids}, HTTPStatus.ACCEPTED)
+
+
+def _event_document(told: EventTold, source: EventSource) -> Document:
+    values = {
+        source.user: told.user,
+        source.item: told.item,
+        source.event: told.event,
+        source.time: _moment(told.time),
+        source.rating: told.rating,
+        source.dwell_s: told.dwell_s,
+    }
+    for name in ("rating", "dwell_s"):
+        if getattr(told, name) is not None and getattr(source, name) is None:
+            raise UsageError(
+                f"this service has no field for {name}: name it in the table [history] of its TOML "
+                "file"
+            )
+    return Document(source.index, told.id or uuid.uuid4().hex, _body(values))
+
+
+def _body(values: Mapping[str | None, object]) -> bytes:
+    """The document, with objects for dotted paths."""
+    body: dict[str, Any] = {}
+    for path, value in values.items():
+        if path is None or value is None:
+            continue
+        *objects, last = path.split(".")
+        within = body
+        for name in objects:
+            within = within.setdefault(name, {})
+        within[last] = value
+    return orjson.dumps(body)
+
+
+def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
+    whole = told.id or uuid.uuid4().hex
+    shared = {
+        "user": told.user,
+        "variant": told.variant,
+        "time": _moment(told.time),
+        "index": told.index,
+        "fingerprint": told.fingerprint,
+    }
+    return [
+        Document(
+            index,
+            f"{whole}-{place}",
+            orjson.dumps(
+                {
+                    **shared,
+                    "item": item.id,
+                    "work": item.work,
+                    "language": item.language,
+                    "place": place,
+                    "score": item.score,
+                    "propensity": item.propensity,
+                    "retrievers": {name: one.rank for name, one in item.retrievers.items()},
+                }
+            ),
+        )
+        for place, item in enumerate(told.items, 1)
+    ]
+
+
+def _moment(time: datetime | None) -> str:
+    """A time with a zone; one that has none is of UTC, as Elasticsearch takes it."""
+    moment = datetime.now(UTC) if time is None else time
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()

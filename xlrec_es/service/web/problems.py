@@ -1,0 +1,112 @@
+"""Errors as problem details.
+
+Source: RFC 9457, https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from xlrec_es.errors import (
+    AuthenticationFailed,
+    ClusterError,
+    ClusterUnreachable,
+    ConfigError,
+    EncoderError,
+    IndexNotFound,
+    IndexUnusable,
+    InvalidJson,
+    MissingExtra,
+    PermissionDenied,
+    UnknownItems,
+    UsageError,
+    XlrecError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_S = 1
+"""Seconds after which a caller may ask again what met a lack of time or room."""
+
+_STATUS: Mapping[type[XlrecError], HTTPStatus] = {
+    UnknownItems: HTTPStatus.NOT_FOUND,
+    IndexNotFound: HTTPStatus.NOT_FOUND,
+    IndexUnusable: HTTPStatus.CONFLICT,
+    ConfigError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    InvalidJson: HTTPStatus.BAD_REQUEST,
+    UsageError: HTTPStatus.BAD_REQUEST,
+    ClusterUnreachable: HTTPStatus.SERVICE_UNAVAILABLE,
+    AuthenticationFailed: HTTPStatus.BAD_GATEWAY,
+    PermissionDenied: HTTPStatus.BAD_GATEWAY,
+    ClusterError: HTTPStatus.BAD_GATEWAY,
+    EncoderError: HTTPStatus.SERVICE_UNAVAILABLE,
+    MissingExtra: HTTPStatus.INTERNAL_SERVER_ERROR,
+    XlrecError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+_LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def status_of(error: XlrecError) -> HTTPStatus:
+    """The status that tells a caller whose fault an error is."""
+    if isinstance(error, ClusterError) and error.status in _LATER:
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    if isinstance(error, ClusterError) and error.status == HTTPStatus.BAD_REQUEST:
+        return HTTPStatus.BAD_REQUEST  # a filter of the caller's that is none
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+
+
+def problem(
+    status: HTTPStatus, detail: str, *, kind: str = "about:blank", **extras: object
+) -> Response:
+    """An answer that tells what is wrong.
+
+    Args:
+        status: Of the answer.
+        detail: A sentence: what is wrong, and what to do.
+        kind: A URI that programs may tell problems by.
+        extras: Further members.
+    """
+    headers = {"Retry-After": str(RETRY_S)} if status in _LATER else {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        orjson.dumps(problem_members(status, detail, kind=kind, **extras)),
+        status,
+        {**headers, "Cache-Control": "no-store"},
+        MEDIA_TYPE,
+    )
+
+
+def problem_members(
+    status: HTTPStatus, detail: str, *, kind: str = "about:blank", **extras: object
+) -> dict[str, Any]:
+    """The members of `problem`."""
+    return {
+        "type": kind,
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+        **extras,
+    }
+
+
+def members_of(error: XlrecError) -> dict[str, Any]:
+    """The members of the problem that an error is."""
+    extras = {"items": list(error.items)} if isinstance(error, UnknownItems) else {}
+    return problem_members(status_of(error), str(error), kind=kind_of(error), **extras)
+
+
+def problem_of(error: XlrecError) -> Response:
+    """The answer that tells of an error."""
+    extras = {"items": list(error.items)} if isinstance(error, UnknownItems) else {}
+    return problem(status_of(error), str(error), kind=kind_of(error), **extras)
+
+
+def kind_of(error: XlrecError) -> str:
+    """A URI for the class of an error: `urn:xlrec:unknown-items`."""
+    name = type(error).__name__
+    return "urn:xlrec:" + "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
