@@ -74,7 +74,7 @@ class KnownSource:
 
 
 def look_up(client: Elasticsearch, source: EventSource) -> KnownSource:
-    """Look the fields of a source up; whoever reads many histories does so once in a while.
+    """Look the fields of a source up; who reads many histories does so once in a while.
 
     Raises:
         IndexNotFound: No such index.
