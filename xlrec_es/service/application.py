@@ -25,7 +25,7 @@ from xlrec_es.service.settings import Settings
 from xlrec_es.service.web.access import EVENTS, READ, Access
 from xlrec_es.service.web.limits import Limited
 from xlrec_es.service.web.observation import Observed
-from xlrec_es.vectors.remote_encoder import RemoteEncoder
+from xlrec_es.vectors.open_encoder import open_encoder
 
 SCOPES = {
     "/v1": READ,
@@ -58,7 +58,7 @@ def make(settings: Settings) -> FastAPI:
     waiting_client = connect(settings.connection)
     encoder = None
     if settings.encoder_url is not None:
-        encoder = RemoteEncoder(settings.encoder_url, token=settings.encoder_token)
+        encoder = open_encoder(settings.encoder_url, settings.encoder_access)
     recommenders = {
         name: AsyncRecommender(
             client,
