@@ -35,7 +35,8 @@ class Letters:
             raise EncoderError("out of memory")
         rows = np.array([[text.count(chr(97 + n)) for n in range(26)] for text in texts])
         length = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.divide(rows, length, where=length > 0, out=np.zeros(rows.shape)).astype("f4")
+        unit: Vector = (rows / np.maximum(length, 1e-9)).astype(np.float32)
+        return unit
 
 
 class Slow(Letters):

@@ -63,6 +63,7 @@ class OpenAIEncoder:
     Attributes:
         tokens: Encoded so far, where the service tells; for whoever watches.
         parallel: How many calls of `encode` it works at at once.
+        device: Where it runs: its address.
     """
 
     pooling = "service"
@@ -92,6 +93,7 @@ class OpenAIEncoder:
             advice="is it started, and does the address end as it must, in /v1 for most?",
         )
         self._endpoint = Endpoint(url, asking)
+        self.device = self._endpoint.url
         self._options = options
         self._lock = threading.Lock()  # several threads may encode at once
         self.tokens = 0

@@ -31,6 +31,7 @@ class RemoteEncoder:
         long_texts: Whether texts beyond `max_tokens` are cut off there (`truncate`) or encoded in
             windows (`chunk`).
         parallel: How many calls of `encode` it works at at once: the server puts them together.
+        device: Where it runs: its address.
     """
 
     parallel = 4
@@ -56,6 +57,7 @@ class RemoteEncoder:
             EncoderError: It does not answer, or refuses, or it is no encoder.
         """
         self._endpoint = Endpoint(url, Asking(token, timeout_s=timeout_s, retry_s=retry_s))
+        self.device = self._endpoint.url
         told = self._endpoint.ask("/encoder", max_bytes=_OVERHEAD_BYTES)
         if not all(type(told.get(name)) is kind for name, kind in _KINDS.items()):
             raise self._endpoint.not_understood()
