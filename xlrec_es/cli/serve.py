@@ -72,6 +72,14 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     show_default="~/.local/state/xlrec-es/spool",
 )
 @click.option(
+    "--max-spool-mb",
+    default=256,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Size that the spool may reach; beyond it, events are answered 503.",
+)
+@click.option(
     "--samples",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -92,6 +100,7 @@ def serve(
     events_index: str | None,
     impressions_index: str | None,
     spool: Path | None,
+    max_spool_mb: int,
     max_requests: int,
     samples: Path | None,
     encoder_url: str | None,
@@ -128,6 +137,7 @@ def serve(
         events=events,
         impressions=impressions_index,
         spool=(spool or _state_folder() / "spool") if keeps else None,
+        spool_bytes=max_spool_mb * 2**20,
         encoder_url=encoder_url,
         encoder_access=access_of_environment(),
         timeout_s=connection.timeout_s,

@@ -24,7 +24,7 @@ def hits_of(answer: Answer) -> list[Answer]:
         cause = root_cause(answer["error"])
         if cause.get("type") == "index_not_found_exception":
             raise IndexNotFound(f"{cause.get('reason')}; make it with: xlrec-ingest run")
-        raise SearchFailed(f"a search failed: {explained(cause)}")
+        raise SearchFailed(f"a search failed: {explained(cause)}", status=answer.get("status"))
     hits: list[Answer] = answer["hits"]["hits"]
     return hits
 

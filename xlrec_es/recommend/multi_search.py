@@ -70,7 +70,7 @@ def _outcome(answer: Mapping[str, Any]) -> Outcome:
     cause = root_cause(error)
     reason = explained(cause) or "a search failed"
     gone = cause.get("type") == "index_not_found_exception"  # pruned a moment ago
-    return IndexNotFound(reason) if gone else SearchFailed(reason)
+    return IndexNotFound(reason) if gone else SearchFailed(reason, status=answer.get("status"))
 
 
 def _as_searches(call: Call) -> Sequence[Mapping[str, Any]]:

@@ -22,9 +22,8 @@ from xlrec_es.service.feedback import event_routes
 from xlrec_es.service.feedback.delivery import Delivery
 from xlrec_es.service.feedback.spool import Spool
 from xlrec_es.service.settings import Settings
-from xlrec_es.service.web.access import EVENTS, READ, Access
-from xlrec_es.service.web.limits import Limited
-from xlrec_es.service.web.observation import Observed
+from xlrec_es.service.web.access import EVENTS, READ
+from xlrec_es.service.web.guard import guarded
 from xlrec_es.vectors.open_encoder import open_encoder
 
 SCOPES = {
@@ -48,8 +47,8 @@ class Application:
         """The application."""
         settings = self.settings
         app = make(settings)
-        limited = Limited(app, settings.limits)
-        return Observed(Access(limited, settings.access), [*app.openapi()["paths"], *pages.PATHS])
+        paths = [*app.openapi()["paths"], *pages.PATHS]
+        return guarded(app, settings.access, settings.limits, paths)
 
 
 def make(settings: Settings) -> FastAPI:

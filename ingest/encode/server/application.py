@@ -24,9 +24,9 @@ from ingest.encode.server import openai_routes, own_routes
 from ingest.encode.server.batching import Batcher, Batching
 from ingest.encode.server.encoding import Encoding
 from ingest.encode.server.rate_limit import RateLimit
-from xlrec_es.service.web.access import READ, Access, AccessRules, Token
-from xlrec_es.service.web.limits import Limited, Limits
-from xlrec_es.service.web.observation import Observed
+from xlrec_es.service.web.access import READ, AccessRules, Token
+from xlrec_es.service.web.guard import guarded
+from xlrec_es.service.web.limits import Limits
 from xlrec_es.service.web.problems import problem
 from xlrec_es.vectors.encoder import Encoder
 
@@ -105,8 +105,7 @@ class Application:
         routes = [*own_routes.routes(encoding), *openai_routes.routes(encoding)]
         app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=_HANDLERS)
         app.router.redirect_slashes = False
-        limited = Limited(app, self.limits)
-        return Observed(Access(limited, self.access), [route.path for route in routes])
+        return guarded(app, self.access, self.limits, [route.path for route in routes])
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -207,7 +207,7 @@ def _usable(plan: Plan, answers: Sequence[Answer]) -> tuple[list[Answer], tuple[
         usable.append(answer)
         degraded += [f"{what} {lack}" for lack in lacks_of(answer)]
     if answers and all("error" in answer for answer in answers):
-        raise SearchFailed(degraded[0])
+        raise SearchFailed(degraded[0], status=answers[0].get("status"))
     return usable, tuple(dict.fromkeys(degraded))
 
 

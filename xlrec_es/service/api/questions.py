@@ -7,14 +7,22 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from xlrec_es.interactions.history import ABSURD
+from xlrec_es.recommend.options import AUTO, EQUAL, FUSIONS
+from xlrec_es.recommend.similarity import MEASURES
+
 MAX_IDS = 10_000
 MAX_BATCH = 100
 
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$", max_length=64)]
+Moment = Annotated[datetime, Field(strict=False)]
+Rating = Annotated[float, Field(ge=-ABSURD, le=ABSURD)]
+Positive = Annotated[float, Field(gt=0)]
 Languages = Annotated[
-    list[str] | dict[str, float] | None,
+    list[Tag] | dict[Tag, Positive] | None,
     Field(
         description="Target languages with their variants (zh: zh-CN too), or the part of the "
         'slots of each: {"ja": 0.7, "de": 0.3}. Without it: those of the index that the history '
@@ -25,9 +33,9 @@ Query = Annotated[dict[str, Any], Field(description="An Elasticsearch query.")]
 
 
 class Strict(BaseModel):
-    """Refuses what it does not know."""
+    """Refuses what it does not know, and a text or a truth value in place of a number."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class InteractionAsked(Strict):
@@ -35,9 +43,9 @@ class InteractionAsked(Strict):
 
     item: Id
     event: Annotated[str, Field(max_length=128)] = "view"
-    weight: float | None = None
-    rating: float | None = None
-    time: datetime | None = None
+    weight: Rating | None = None
+    rating: Rating | None = None
+    time: Moment | None = None
     dwell_s: Annotated[float | None, Field(ge=0)] = None
 
 
@@ -52,7 +60,7 @@ class BoostAsked(Strict):
     """A factor for what matches a query."""
 
     query: Query
-    factor: Annotated[float, Field(gt=0)]
+    factor: Positive
 
 
 class OptionsAsked(Strict):
@@ -62,9 +70,9 @@ class OptionsAsked(Strict):
     """
 
     weights: dict[str, float] | None = None
-    fusion: str | None = None
-    mix: str | None = None
-    exclude: list[str] | None = None
+    fusion: Annotated[str | None, Field(json_schema_extra={"enum": [*FUSIONS, None]})] = None
+    mix: Annotated[str | None, Field(json_schema_extra={"enum": [AUTO, EQUAL, None]})] = None
+    exclude: list[Tag] | None = None
     diversity: Fraction | None = None
     explore: Fraction | None = None
     explain: bool | None = None
@@ -111,7 +119,7 @@ class UserAsked(Strict):
         list[Text], Field(max_length=100, description="What the user likes, in words.")
     ] = []
     known_languages: Annotated[
-        list[str] | None, Field(description="In which languages the user knows items.")
+        list[Tag] | None, Field(description="In which languages the user knows items.")
     ] = None
 
 
@@ -127,7 +135,10 @@ class RecommendAsked(ListAsked, UserAsked):
     """Recommendations for a user."""
 
     page: Annotated[int, Field(ge=1, le=100)] = 1
-    after: Annotated[str | None, Field(max_length=100_000)] = None
+    after: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100_000, description="`cursor` of the page before."),
+    ] = None
     shown: Annotated[
         list[Id] | ShownAsked | None,
         Field(description="What the user saw and did not take; it comes last."),
@@ -138,7 +149,7 @@ class SimilarAsked(ListAsked):
     """Items similar to one."""
 
     item: Id
-    measure: str | None = None
+    measure: Annotated[str | None, Field(json_schema_extra={"enum": [*MEASURES, None]})] = None
 
 
 class RankAsked(Asked, UserAsked):
@@ -151,7 +162,7 @@ class SearchAsked(ListAsked, UserAsked):
     """A search for words, in the order of a user."""
 
     text: Annotated[str, Field(min_length=1, max_length=500)]
-    query_language: str | None = None
+    query_language: Tag | None = None
     exclude_seen: bool = False
 
 
@@ -167,9 +178,9 @@ class EventTold(Strict):
     user: Id
     item: Id
     event: Annotated[str, Field(min_length=1, max_length=128)] = "view"
-    rating: float | None = None
+    rating: Rating | None = None
     dwell_s: Annotated[float | None, Field(ge=0)] = None
-    time: Annotated[datetime | None, Field(description="Without it: now.")] = None
+    time: Annotated[Moment | None, Field(description="Without it: now.")] = None
     id: Annotated[
         Id | None, Field(description="Sent again with the same id, an event is kept once.")
     ] = None
@@ -206,7 +217,7 @@ class ImpressionsTold(Strict):
     index: Annotated[str | None, Field(max_length=512)] = None
     fingerprint: Annotated[str | None, Field(max_length=512)] = None
     items: Annotated[list[ItemShown], Field(min_length=1, max_length=1000)]
-    time: Annotated[datetime | None, Field(description="Without it: now.")] = None
+    time: Annotated[Moment | None, Field(description="Without it: now.")] = None
     id: Annotated[
         Annotated[str, Field(min_length=1, max_length=480)] | None,
         Field(description="Sent again with the same id, a list is kept once."),

@@ -7,10 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -96,7 +95,7 @@ def _told(fault: dict[str, Any]) -> str:
 
 async def _refused(_request: Request, error: Exception) -> Response:
     """No such path or method, say."""
-    assert isinstance(error, StarletteHTTPException)
+    assert isinstance(error, HTTPException)
     refusal = problem(HTTPStatus(error.status_code), f"{error.detail}; see /docs")
     refusal.headers.update(error.headers or {})
     return refusal
@@ -111,7 +110,7 @@ async def _failed(_request: Request, error: Exception) -> Response:
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
-    StarletteHTTPException: _refused,
+    HTTPException: _refused,
     Exception: _failed,
 }
 """What turns errors into problems outside of the routes."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from xlrec_es.errors import XlrecError
 from xlrec_es.recommend.recommender import AsyncRecommender
@@ -18,7 +18,7 @@ from xlrec_es.service.web.observation import metrics
 from xlrec_es.service.web.problems import problem_of
 
 _BELIEVED_S = 1.0
-"""How long an answer of the cluster is good for, whoever asks."""
+"""Seconds for which an answer of the cluster is good, for all that ask."""
 
 
 def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> APIRouter:
@@ -37,7 +37,11 @@ def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> 
         error = await asked.error()
         return written({"status": "ok"}) if error is None else problem_of(error)
 
-    @router.get("/metrics", responses={401: PROBLEMS[401], 403: PROBLEMS[403]})
+    @router.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses={401: PROBLEMS[401], 403: PROBLEMS[403]},
+    )
     async def numbers() -> Response:
         """Prometheus's numbers."""
         return metrics()

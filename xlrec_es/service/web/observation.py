@@ -69,9 +69,7 @@ class Observed:
             REQUESTS.labels(path, str(status)).inc()
             SECONDS.labels(path).observe(seconds)
             caller = scope.get("state", {}).get("caller", "-")
-            logger.info(
-                "%s %s %d %.1f ms %s", scope["method"], path, status, 1000 * seconds, caller
-            )
+            logger.info("%s %s %d %d us %s", scope["method"], path, status, 1e6 * seconds, caller)
 
 
 def metrics() -> Response:

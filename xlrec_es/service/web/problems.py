@@ -54,6 +54,8 @@ def status_of(error: XlrecError) -> HTTPStatus:
     """The status that tells a caller whose fault an error is."""
     if isinstance(error, ClusterError) and error.status in _LATER:
         return HTTPStatus.SERVICE_UNAVAILABLE
+    if isinstance(error, ClusterError) and error.status == HTTPStatus.BAD_REQUEST:
+        return HTTPStatus.BAD_REQUEST  # a filter of the caller's that is none
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
