@@ -61,7 +61,7 @@ def compare_logs(
     propensity, the probability that it was shown. Intervals are 95%, over users. Users who saw both
     variants are left out.
     """
-    from xlrec_es.evaluate.ab_test import (
+    from xlrec_es.experiments.click_logs import (
         CLICK_COLUMNS,
         COLUMNS,
         compare_variants,
@@ -89,12 +89,22 @@ def compare_logs(
         table.add_row(name, str(found["users"]), str(found["shown"]), *rates)
     console.print(table)
     gap = report["difference"]
-    console.print(f"{gap['of']} minus {gap['from']}: {_rate(gap)}")
+    console.print(f"{gap['of']} minus {gap['from']}: {_rate(gap)}, for one look")
+    console.print(_stopping(report["difference, always valid"]))
     for reason, rows in report["log"].items():
         if reason != "rows":
             console.print(f"{rows} {reason}")
     if report["left out, saw both"]:
         console.print(f"{report['left out, saw both']} users saw both variants and are left out")
+
+
+def _stopping(found: Mapping[str, Any] | None) -> str:
+    """What may be concluded by who looks again and again."""
+    if found is None:
+        return "too few users to say anything for repeated looks; each variant needs 100"
+    decided = found["low"] > 0 or found["high"] < 0
+    advice = "you may stop: they differ" if decided else "no difference is shown yet; go on"
+    return f"for repeated looks: {_rate(found)}; {advice}"
 
 
 def _rows(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.evaluate.significance import bootstrap, difference_of_groups, plain
+from xlrec_es.experiments import always_valid
 from xlrec_es.interactions.row_reader import Row, text_of
 
 COLUMNS = ("user", "variant", "item", "clicked", "propensity")
@@ -152,11 +153,15 @@ def compare_variants(
             raise UsageError(f"no user saw {name!r} alone: give each user one variant")
     first, second = (groups[name] for name in names)
     gap = difference_of_groups(second[:2], first[:2], seed=seed)
+    always = always_valid.difference(
+        always_valid.by_user(*second[:2]), always_valid.by_user(*first[:2])
+    )
     return {
         "log": dict(report),
         "left out, saw both": len(both),
         "variants": {name: _variant(*groups[name], seed=seed) for name in names},
         "difference": {"of": names[1], "from": names[0], **plain(gap)},
+        "difference, always valid": None if always is None else plain(always),
     }
 
 

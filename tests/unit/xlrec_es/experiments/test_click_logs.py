@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from xlrec_es.cli.main import main as xlrec_es
 from xlrec_es.errors import SourceError, UsageError
-from xlrec_es.evaluate.ab_test import COLUMNS, compare_variants, read_clicks, read_log
+from xlrec_es.experiments.click_logs import COLUMNS, compare_variants, read_clicks, read_log
 from xlrec_es.interactions.row_reader import Row, read_rows
 
 N = 400
