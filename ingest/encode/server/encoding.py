@@ -47,7 +47,7 @@ class Refused(Exception):
 
 
 class _Gone(Exception):
-    """Whoever asked has hung up."""
+    """The connection of who asked is closed."""
 
 
 @dataclass(frozen=True, slots=True)
