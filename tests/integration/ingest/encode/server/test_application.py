@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -248,6 +249,13 @@ def test_what_is_encoded_is_counted(service: Service) -> None:
     assert re.search(r"^xlrec_encoder_texts_total [1-9]", told, re.M)
 
 
+def under_way(url: str) -> float:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
+        told = answer.read().decode()
+    [number] = re.findall(r"^xlrec_http_requests_under_way (\S+)$", told, re.M)
+    return float(number) - 1  # this one
+
+
 def test_sigterm_lets_what_is_asked_be_answered(tiny_model: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ingest", "serve", "--model", str(tiny_model), "--port", "0"]
     with (tmp_path / "log").open("wb") as log:
@@ -259,7 +267,7 @@ def test_sigterm_lets_what_is_asked_be_answered(tiny_model: Path, tmp_path: Path
             [url] = re.findall(r"at (http://\S+);", line)
             remote = RemoteEncoder(url)
             asked = [callers.submit(remote.encode, ["chess"] * 200) for _ in range(8)]
-            time.sleep(0.2)
+            until(lambda: under_way(url) or any(one.done() for one in asked))
             process.send_signal(signal.SIGTERM)
             vectors = [one.result() for one in asked if one.exception() is None]
             assert vectors, "those that were accepted"
