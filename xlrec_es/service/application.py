@@ -17,6 +17,7 @@ from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service import pages
 from xlrec_es.service.api import recommend_routes, status_routes
 from xlrec_es.service.api.asking import Asking
+from xlrec_es.service.api.description import DescribedApp, operation_id
 from xlrec_es.service.api.routing import HANDLERS
 from xlrec_es.service.feedback import event_routes
 from xlrec_es.service.feedback.delivery import Delivery
@@ -84,11 +85,13 @@ def make(settings: Settings) -> FastAPI:
             finally:
                 await _stopped(delivering, spool, waiting_client)
 
-    app = FastAPI(
+    app = DescribedApp(
         title="xlrec-es",
         version=__version__,
         summary="Cross-language recommendations from Elasticsearch.",
+        servers=[{"url": "/"}],  # where this description was had; some generators guess otherwise
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
         exception_handlers=HANDLERS,
