@@ -1,9 +1,10 @@
-"""The pictures of the documents, from real runs: the demo, the report of an evaluation, a diagram.
+"""The pictures of the documents, from real runs: demo, page, report of an evaluation, a diagram.
 
     python tests/pictures.py [URL]
 
 Runs the demo and evaluates its sample, on a node of its own or on the Elasticsearch at URL, and
 writes `.github/assets`. That takes minutes. Each picture is there for light and for dark pages.
+The titles of the page need a font for Chinese, such as that of Debian's `fonts-noto-cjk`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from __future__ import annotations
 import contextlib
 import html
 import io
+import itertools
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from itertools import pairwise
+from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlencode
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.cells import cell_len
@@ -28,6 +33,7 @@ from rich.text import Text
 
 import diagram
 from browser import chromium
+from http_service import service
 from xlrec_es.demo import INDEX
 from xlrec_es.node import running
 
@@ -42,6 +48,8 @@ PAPER_AND_INK = {
 THEMES: tuple[Theme, ...] = ("light", "dark")
 SHOWN = 2  # of the demo's users: the reasons for these items fit their column
 WIDTH = 1000  # of the report, in its own pixels
+SCREENS = {"page": (1360, 850), "page-phone": (360, 1240)}
+USER = 1  # of the demo's, for the page
 
 # Fonts of the reader's machine: a page that shows a picture lets it fetch none.
 _FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.S).replace(
@@ -59,6 +67,8 @@ def main() -> None:
         url = sys.argv[1] if sys.argv[1:] else stack.enter_context(running()).url
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         printed = _run("xlrec_es", "demo", url=url, cwd=place)
+        for name, content in _pages(url, place):
+            _write(name, content)
         evaluation = _evaluate(url, place)
         page = place / "report.html"
         _run("xlrec_es", "report", str(evaluation), "-o", str(page), url=url, cwd=place)
@@ -66,6 +76,27 @@ def main() -> None:
             _write(f"demo-{theme}.svg", terminal("xlrec-es demo", one_user(printed, SHOWN), theme))
             _write(f"report-{theme}.png", screenshot(page, theme))
             _write(f"architecture-{theme}.svg", diagram.draw(theme))
+
+
+def _pages(url: str, place: Path) -> Iterator[tuple[str, bytes]]:
+    """The page with one of the demo's users, by the names of the files."""
+    path = resources.files("xlrec_es") / "sample" / "histories.json"
+    users = json.loads(path.read_text("utf-8"))
+    samples = place / "samples.json"
+    samples.write_text(json.dumps({one["user"]: one["likes"] for one in users}))
+    chosen = [("item", item) for item in users[USER]["likes"]]
+    parts = ",".join(f"{language}:1" for language in users[USER]["languages"])
+    shown = urlencode([*chosen, ("a.size", "9"), ("a.share", "parts"), ("a.parts", parts)])
+    arguments = ("-i", INDEX, "--url", url, "--samples", str(samples))
+    with service(place, *arguments) as started, chromium() as browser:
+        for (name, (width, height)), theme in itertools.product(SCREENS.items(), THEMES):
+            page = browser.new_page(color_scheme=theme)
+            page.set_viewport_size({"width": width, "height": height})
+            page.goto(f"{started.url}/#{shown}")
+            page.locator(".side[aria-busy=false] .list").last.wait_for()
+            page.wait_for_load_state("networkidle")
+            yield f"{name}-{theme}.png", page.screenshot()
+            page.close()
 
 
 def _run(package: str, *arguments: str, url: str, cwd: Path) -> str:
@@ -117,7 +148,7 @@ def terminal(command: str, printed: str, theme: Theme) -> str:
 
 def _cuts(line: str) -> list[int]:
     """Where a line is cut so that the characters of a piece are equally wide, in any font."""
-    pairs = enumerate(pairwise(line), 1)
+    pairs = enumerate(itertools.pairwise(line), 1)
     return [at for at, two in pairs if "│" in two or len(set(map(cell_len, two))) > 1]
 
 

@@ -31,7 +31,7 @@ from xlrec_es.recommend.flow import Core
 from xlrec_es.recommend.history_reading import to_the_end
 from xlrec_es.recommend.options import Boost, Options, SearchOptions
 from xlrec_es.recommend.recommendations import LanguageShare, Recommendations
-from xlrec_es.recommend.request.queries import history_body
+from xlrec_es.recommend.request.read_queries import history_body
 
 _TENTHS = 10  # a boost for each tenth of the score, not for each item
 

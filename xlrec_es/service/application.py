@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from xlrec_es import __version__
 from xlrec_es.cluster.connection import connect, connect_async
+from xlrec_es.errors import XlrecError
 from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service import pages
 from xlrec_es.service.api import recommend_routes, status_routes
@@ -24,10 +25,11 @@ from xlrec_es.service.feedback import event_routes
 from xlrec_es.service.feedback.delivery import Delivery
 from xlrec_es.service.feedback.spool import Spool
 from xlrec_es.service.settings import Settings
-from xlrec_es.service.web.access import EVENTS, READ, Access
-from xlrec_es.service.web.limits import Limited
-from xlrec_es.service.web.observation import Observed
-from xlrec_es.vectors.remote_encoder import RemoteEncoder
+from xlrec_es.service.web.access import EVENTS, READ
+from xlrec_es.service.web.guard import guarded
+from xlrec_es.vectors.open_encoder import open_encoder
+
+logger = logging.getLogger(__name__)
 
 SCOPES = {
     "/v1": READ,
@@ -50,16 +52,8 @@ class Application:
         """The application."""
         settings = self.settings
         app = make(settings)
-        guarded: ASGIApp = Access(Limited(app, settings.limits), settings.access)
-        if settings.access.origins:  # else no page but its own may read answers, refusals too
-            guarded = CORSMiddleware(
-                guarded,
-                allow_origins=settings.access.origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=("authorization", "content-type"),
-                expose_headers=("retry-after",),
-            )
-        return Observed(guarded, [*app.openapi()["paths"], *pages.PATHS])
+        paths = [*app.openapi()["paths"], *pages.PATHS]
+        return guarded(app, settings.access, settings.limits, paths)
 
 
 def make(settings: Settings) -> FastAPI:
@@ -68,7 +62,7 @@ def make(settings: Settings) -> FastAPI:
     waiting_client = connect(settings.connection)
     encoder = None
     if settings.encoder_url is not None:
-        encoder = RemoteEncoder(settings.encoder_url, token=settings.encoder_token)
+        encoder = open_encoder(settings.encoder_url, settings.encoder_access)
     recommenders = {
         name: AsyncRecommender(
             client,
@@ -81,11 +75,14 @@ def make(settings: Settings) -> FastAPI:
     }
     spool = None
     if settings.spool is not None:
-        spool = Spool(settings.spool, most_bytes=settings.spool_bytes)
+        spool = Spool(
+            settings.spool, cluster=settings.connection.url, most_bytes=settings.spool_bytes
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with client:
+            looking = asyncio.create_task(_warned(recommenders.values()))
             delivering = None
             if spool is not None:
                 mappings = event_routes.mappings_of(settings)
@@ -93,6 +90,7 @@ def make(settings: Settings) -> FastAPI:
             try:
                 yield
             finally:
+                looking.cancel()
                 await _stopped(delivering, spool, waiting_client)
 
     app = DescribedApp(
@@ -111,6 +109,15 @@ def make(settings: Settings) -> FastAPI:
     app.include_router(status_routes.routes(settings, recommenders))
     pages.add_to(app)
     return app
+
+
+async def _warned(recommenders: Iterable[AsyncRecommender]) -> None:
+    """Log what is wrong with an index at the start; it may come to be well later."""
+    for recommender in recommenders:
+        try:
+            await recommender.live()
+        except XlrecError as error:
+            logger.warning("not ready: %s", error)
 
 
 async def _stopped(

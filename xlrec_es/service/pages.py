@@ -18,10 +18,12 @@ from starlette.responses import Response
 from xlrec_es.service.api.routing import MEANINGS
 
 _HTML = "text/html; charset=utf-8"
+_SCRIPTS = ("app.js", "service.js", "side.js", "state.js", "user.js", "view.js")
 _FILES = {
     "/": ("index.html", _HTML),
+    "/page/icon.svg": ("icon.svg", "image/svg+xml"),
     "/page/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/page/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    **{f"/page/{name}": (name, "text/javascript; charset=utf-8") for name in _SCRIPTS},
 }
 PATHS = (*_FILES, "/docs")
 _POLICY = (
@@ -74,6 +76,7 @@ def _reference(schema: Mapping[str, Any], errors: Mapping[int, str]) -> Iterator
     yield "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
     yield "<meta name='viewport' content='width=device-width, initial-scale=1'>"
     yield f"<title>{html.escape(info['title'])} API</title>"
+    yield "<link rel='icon' href='/page/icon.svg'>"
     yield "<link rel='stylesheet' href='/page/style.css'></head><body class='docs'><main>"
     yield f"<h1>{html.escape(info['title'])} API {html.escape(info['version'])}</h1>"
     yield f"<p>{html.escape(info['summary'])}</p>"

@@ -69,6 +69,12 @@ _REPEATED = (
     metavar="FOLDER",
     help="Write the sample into FOLDER, as items.jsonl and interactions.tsv, and run nothing.",
 )
+@click.option(
+    "--open",
+    "opens",
+    is_flag=True,
+    help="Then show the page of xlrec-es serve in a browser, with these users to try.",
+)
 @click.pass_context
 def run_demo(
     ctx: click.Context,
@@ -77,12 +83,14 @@ def run_demo(
     keep: bool,
     as_json: bool,
     export: Path | None,
+    opens: bool,
 ) -> None:
     """Run a demo on a local Elasticsearch.
 
     \b
     Examples:
       xlrec-es demo
+      xlrec-es demo --open
       xlrec-es demo --keep-running
       xlrec-es demo --export .
 
@@ -93,14 +101,14 @@ def run_demo(
     index `xlrec-demo`. The last lines are commands to try next.
     """
     from xlrec_es import demo
+    from xlrec_es.cli.local.demo_page import page_server
 
+    if opens and (as_json or export is not None):
+        raise click.UsageError("--open shows a page: leave it out with --json or --export")
     if export is not None:
-        paths = [str(path) for path in demo.export(export)]
-        if as_json:
-            print_json({"files": paths})
-        else:
-            echo("\n".join(paths))
+        _tell_files(demo.export(export), as_json)
         return
+    show_page = page_server() if opens else None
     # So that a stopped demo stops its worker too; the node goes by itself (see `node.running`).
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     given = ctx.get_parameter_source("url") is not ParameterSource.DEFAULT
@@ -119,24 +127,33 @@ def run_demo(
             print_json(shown)
             return
         _show(scenes)
-        waits = not (given or keep) and sys.stdout.isatty()
+        waits = not (given or keep) and (opens or sys.stdout.isatty())
         stops = not (given or keep or waits)
         reach = _options_given(ctx) if given or stops else _address(connection.url)
-        if waits:
-            echo("\nElasticsearch runs until you press Ctrl-C; with --keep-running, it stays.")
-        elif stops:
-            echo("\nElasticsearch stops now; with --keep-running, it stays.")
+        if waits or stops:
+            until = "runs until you press Ctrl-C" if waits else "stops now"
+            echo(f"\nElasticsearch {until}; with --keep-running, it stays.")
         else:
             echo(f"\nElasticsearch has the sample: {connection.url}/{demo.INDEX}/_search")
         if given and (secrets := _secrets_given(ctx)):
             echo(f"These commands need your secret in {' and '.join(secrets)}.")
-        echo("Try next, in another terminal:" if waits else "Try next:")
+        echo("Try next, in another terminal:" if waits or opens else "Try next:")
         steps = [_wrapped(command) for command in demo.next_steps(scenes[0], reach)]
         for text in [_start(folder), *steps[:2]] if stops else steps:
             echo(text)
-        if waits:
+        if show_page is not None:
+            show_page(connection, {scene.user: scene.likes for scene in scenes})
+        elif waits:
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
+
+
+def _tell_files(written: Sequence[Path], as_json: bool) -> None:
+    paths = [str(path) for path in written]
+    if as_json:
+        print_json({"files": paths})
+    else:
+        echo("\n".join(paths))
 
 
 def _options_given(ctx: click.Context) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from xlrec_es.errors import IndexNotFound, UnknownItems, UsageError
-from xlrec_es.interactions.event_source import read_history
+from xlrec_es.interactions.event_source import EventSource, KnownSource, look_up, read_history
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.impressions import Shown
+from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.recommender import AsyncRecommender
@@ -25,6 +27,9 @@ from xlrec_es.service.api.questions import (
     UserAsked,
 )
 from xlrec_es.service.settings import Settings
+
+_FIELDS_LIFE_S = 60.0
+"""How long what is known of the fields of events is believed."""
 
 _IN_SEARCH = frozenset(field.name for field in fields(SearchOptions))
 
@@ -107,6 +112,8 @@ class Asking:
         self._settings = settings
         self._recommenders = recommenders
         self._client = client
+        self._known: KnownSource | None = None
+        self._looked_up_at = 0.0
 
     def question(self, asked: Asked) -> Question:
         """The recommender and the languages of a request.
@@ -143,12 +150,40 @@ class Asking:
                     "--events-index"
                 )
             try:
-                read = await asyncio.to_thread(read_history, self._client, asked.user, source)
-                interactions += read.interactions
+                read = await asyncio.to_thread(self._read, asked.user, source)
             except (UnknownItems, IndexNotFound):  # the index is made with the first event
-                notes.append("no event of this user is known; popular items stand in")
+                notes.append("no event of this user is known")
+            else:
+                weighed, left_out = self._weighed(read.interactions)
+                interactions += weighed
+                notes += left_out
         known = None if asked.known_languages is None else tuple(asked.known_languages)
         return History(interactions, tuple(asked.texts), known), notes
+
+    def _weighed(
+        self, interactions: Sequence[Interaction]
+    ) -> tuple[tuple[Interaction, ...], list[str]]:
+        """The interactions whose events have a weight, and a note on the others.
+
+        One event that another program wrote is not to leave its user without recommendations.
+        """
+        events = self._settings.options.rules.events
+        weighed = tuple(
+            one
+            for one in interactions
+            if one.weight is not None or event_weight(one.event, events) is not None
+        )
+        others = sorted({one.event for one in interactions} - {one.event for one in weighed})
+        if not others:
+            return weighed, []
+        return weighed, [f"events that have no weight are left out: {', '.join(others[:10])}"]
+
+    def _read(self, user: str, source: EventSource) -> History:
+        """Read a user's events; it blocks."""
+        if self._known is None or time.monotonic() - self._looked_up_at > _FIELDS_LIFE_S:
+            self._known = look_up(self._client, source)
+            self._looked_up_at = time.monotonic()
+        return read_history(self._client, user, self._known)
 
     def shown(self, shown: Sequence[str] | ShownAsked | None) -> Sequence[str] | Shown | None:
         """What the user was shown.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from xlrec_es.errors import XlrecError
+from xlrec_es.errors import UnknownItems, XlrecError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request import query_forms
@@ -37,15 +37,24 @@ def routes(asking: Asking) -> APIRouter:
         """Recommend items to a user; without anything known of the user, popular ones."""
         question, shown = asking.question(asked), asking.shown(asked.shown)
         history, notes = await asking.history(asked)
-        found = await question.recommender.recommend(
-            history,
-            languages=question.languages,
-            size=asked.size,
-            page=asked.page,
-            after=asked.after,
-            shown=shown,
-        )
-        return written(with_notes(found, notes))
+
+        async def found(history: History) -> Recommendations:
+            return await question.recommender.recommend(
+                history,
+                languages=question.languages,
+                size=asked.size,
+                page=asked.page,
+                after=asked.after,
+                shown=shown,
+            )
+
+        try:
+            return written(with_notes(await found(history), notes))
+        except UnknownItems:
+            if asked.user is None:
+                raise
+            notes = [*notes, "no item of this user's history is in the index"]
+            return written(with_notes(await found(History()), notes))
 
     @router.post("/recommend/batch", response_model=BatchGiven)
     async def recommend_batch(asked: BatchAsked) -> Response:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
-from catalogue import topics_of
-from xlrec_es import AsyncRecommender, History, Recommendations, Recommender
+from catalogue import FINGERPRINT, topics_of, work_vector
+from xlrec_es import (
+    AsyncRecommender,
+    History,
+    Options,
+    Recommendations,
+    Recommender,
+    SearchOptions,
+)
 from xlrec_es.errors import UnknownItems
 from xlrec_es.recommend.request.plan import Plan
 
@@ -50,3 +60,57 @@ def test_asynchronous_answers_are_the_same(catalogue: Elasticsearch, index_name:
     assert isinstance(many[1], UnknownItems)
     assert recommended == recommender.recommend(history)
     assert similar == recommender.similar("chess-3", measure="cosine")
+
+
+def test_other_options_by_the_same_recommender(
+    catalogue: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender = Recommender(catalogue, index_name)
+    history = History.of(["chess-3"])
+    usual = recommender.recommend(history)
+    german = Options(exclude=("en", "ja"), search=SearchOptions(caps={"brand": 1}))
+    expected = Recommender(catalogue, index_name, options=german).recommend(history)
+
+    def asked_again(**_arguments: object) -> None:
+        raise AssertionError("what the index says of itself is known")
+
+    monkeypatch.setattr(catalogue.indices, "get", asked_again)
+    found = recommender.by(german).recommend(history)
+    assert found == expected != usual
+    assert recommender.recommend(history) == usual
+
+
+def test_the_event_loop_goes_on_while_an_encoder_runs(
+    catalogue: Elasticsearch, index_name: str
+) -> None:
+    url = Recommender(catalogue, index_name).url
+
+    async def ask() -> int:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.01)
+                ticks += 1
+
+        async with AsyncElasticsearch(url) as client:
+            recommender = AsyncRecommender(client, index_name, encoder=SlowEncoder())
+            ticking = asyncio.create_task(tick())
+            found = await recommender.recommend(History(texts=("chess",)), size=3)
+            ticking.cancel()
+        assert len(found.items) == 3
+        return ticks
+
+    assert asyncio.run(ask()) > 20
+
+
+class SlowEncoder:
+    """The catalogue's encoder, half a second for each call."""
+
+    model, revision, dims = FINGERPRINT.model, FINGERPRINT.revision, FINGERPRINT.dims
+    pooling, prefix, max_tokens = FINGERPRINT.pooling, FINGERPRINT.prefix, 512
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        time.sleep(0.5)
+        return np.stack([work_vector("chess", 0) for _ in texts])

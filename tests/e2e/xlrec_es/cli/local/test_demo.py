@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -282,6 +283,32 @@ def test_centering_and_the_nearest_interest_carry_taste_over_the_border(
     assert centered.cases == baseline.cases > 200
     assert centered.recall >= 1.5 * baseline.recall
     assert centered.source_share < 0.3 < baseline.source_share
+
+
+@pytest.mark.slow
+def test_the_page_of_the_demo_opens_in_a_browser_and_ends_with_ctrl_c(
+    second: Second, tmp_path: Path
+) -> None:
+    program, visited = tmp_path / "browser", tmp_path / "visited"
+    # What is written is there at once, or not at all.
+    program.write_text(f'#!/bin/sh\nprintf %s "$1" > {visited}.part\nmv {visited}.part {visited}\n')
+    program.chmod(0o755)
+    command = [*XLREC_ES, "demo", "--open", "--url", second.results[0].stdout.strip()]
+    environment = {**os.environ, "BROWSER": f"{program} %s"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        deadline = time.monotonic() + 120
+        while not visited.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        url = visited.read_text()
+        with urlopen(f"{url}/v1/indices", timeout=30) as answer:
+            told = json.load(answer)
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=60)[0]
+    assert [one["name"] for one in told["indices"]] == ["xlrec-demo"]
+    histories = json.loads((SAMPLE / "histories.json").read_text("utf-8"))
+    assert told["samples"] == {one["user"]: one["likes"] for one in histories}
+    assert f"The page is at {url} until" in printed
+    assert process.returncode == 0
 
 
 def test_the_sample_is_whole_and_small(languages_of: dict[str, list[str]]) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from xlrec_es.cli.main import main as xlrec_es
 from xlrec_es.errors import SourceError, UsageError
-from xlrec_es.evaluate.ab_test import COLUMNS, compare_variants, read_clicks, read_log
+from xlrec_es.experiments.click_logs import COLUMNS, compare_variants, read_clicks, read_log
 from xlrec_es.interactions.row_reader import Row, read_rows
 
 N = 400
@@ -84,6 +84,20 @@ def test_a_click_belongs_to_one_of_what_was_shown() -> None:
     assert shown["a"].clicked == [1, 0, 0, 0]
     assert shown["b"].clicked == [0]
     assert report == {"rows": 5, "clicks on what was not shown": 1}
+
+
+def test_a_click_may_name_the_item_and_dislikes_are_none() -> None:
+    log = [{"user": "p", "variant": "a", "item": f"{n}@de", "work": n} for n in ("x", "y", "z")]
+    clicks = read_clicks(
+        [
+            {"user": "p", "item": "x", "event": "purchase"},
+            {"user": "p", "item": "y@de", "event": None},
+            {"user": "p", "item": "z", "event": "hide"},
+        ]
+    )
+    shown, report = read_log(log, clicks)
+    assert shown["a"].clicked == [1, 1, 0]
+    assert report == {"rows": 3}
 
 
 @pytest.mark.parametrize(

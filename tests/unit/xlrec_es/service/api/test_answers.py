@@ -1,0 +1,25 @@
+"""What `openapi.json` says of answers is what the library's objects hold."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from pydantic import BaseModel
+
+from xlrec_es.recommend import recommendations
+from xlrec_es.service.api import answers
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (recommendations.Recommendations, answers.RecommendationsGiven),
+        (recommendations.Recommendation, answers.ItemGiven),
+        (recommendations.RetrieverScore, answers.RetrieverGiven),
+        (recommendations.Reason, answers.ReasonGiven),
+        (recommendations.LanguageShare, answers.LanguageGiven),
+    ],
+)
+def test_no_field_is_untold(given: type, told: type[BaseModel]) -> None:
+    assert {field.name for field in fields(given)} == told.model_fields.keys()

@@ -1,0 +1,1 @@
+"""Online experiments: who sees which variant, and which of them users click."""
