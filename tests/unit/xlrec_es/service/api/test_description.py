@@ -58,6 +58,12 @@ def test_unions_alone_have_titles_to_be_named_after(described: dict[str, Any]) -
     assert schemas["ReasonGiven"]["properties"]["title"]["anyOf"][0] == {"type": "string"}
 
 
+def test_a_token_is_described_and_not_always_needed(described: dict[str, Any]) -> None:
+    schemes = described["components"]["securitySchemes"]
+    assert schemes == {"token": {"type": "http", "scheme": "bearer"}}
+    assert described["security"] == [{}, {"token": []}]
+
+
 def test_it_is_made_once_and_tells_where_it_was_had(described: dict[str, Any]) -> None:
     settings = Settings(("shop",), Connection("http://localhost:1"), AccessRules("127.0.0.1"))
     app = make(settings)
