@@ -65,6 +65,9 @@ class ProblemGiven(BaseModel):
     title: str
     status: int
     detail: Annotated[str, Field(description="A sentence: what is wrong, and what to do.")]
+    items: Annotated[list[str] | None, Field(description="Ids that the index does not have.")] = (
+        None
+    )
 
 
 class UserGiven(BaseModel):
