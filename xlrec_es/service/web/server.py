@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -22,7 +21,10 @@ HEAD_S = 10.0
 """Seconds within which a connection must have sent the head of a request."""
 
 DRAIN_S = 30
-"""Seconds that requests under way have to end once a process is told to."""
+"""Seconds that requests under way have to end once a process is told to, and answers to be read."""
+
+START_S = 60
+"""Seconds after which a process that does not answer its parent, or does not start, is replaced."""
 
 CONNECTIONS = 1000
 """Of a process at one time; more are answered 503."""
@@ -31,12 +33,16 @@ _BACKLOG = 2048
 
 
 class _TimelyProtocol(H11Protocol):
-    """Closes a connection whose request does not begin, or whose head is sent a letter at a time.
+    """Closes connections that hold up others.
+
+    Those are: one whose request does not begin, whose head is sent a letter at a time, whose body
+    goes on after it was refused, or whose answer nobody reads.
 
     h11, not httptools: it takes no more than 16 KiB of headers.
     """
 
     _head: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -44,7 +50,7 @@ class _TimelyProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        if self._is_answering():
             self._stop_waiting()
 
     def on_response_complete(self) -> None:
@@ -53,12 +59,25 @@ class _TimelyProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_draining()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._must_drain()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_draining()
 
     def _await_head(self) -> None:
         self._stop_waiting()
-        if self.conn.their_state is h11.IDLE:
+        if not self._is_answering():
             self._head = self.loop.call_later(HEAD_S, self._close)
+
+    def _is_answering(self) -> bool:
+        """Whether a request is under way: not its body alone, which may come after the answer."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _stop_waiting(self) -> None:
         if self._head is not None:
@@ -66,8 +85,17 @@ class _TimelyProtocol(H11Protocol):
             self._head = None
 
     def _close(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
+        self.transport.close()
+        self._must_drain()  # closed once all is read, which may be never
+
+    def _must_drain(self) -> None:
+        self._stop_draining()
+        self._unread = self.loop.call_later(DRAIN_S, self.transport.abort)
+
+    def _stop_draining(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +162,7 @@ def serve(make: Callable[[], ASGIApp], listening: socket.socket, *, workers: int
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=DRAIN_S,
+        timeout_worker_healthcheck=START_S,
         workers=workers,
     )
     if workers == 1:
