@@ -150,6 +150,7 @@ def serve(
     """
     try:
         from xlrec_es.service.application import SCOPES, UNLIMITED, Application
+        from xlrec_es.service.feedback.spool import Spool
         from xlrec_es.service.settings import Settings
         from xlrec_es.service.web import server
         from xlrec_es.service.web.access import AccessRules
@@ -177,6 +178,8 @@ def serve(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # a line for each request
+    if settings.spool is not None:
+        Spool(settings.spool)  # its folder is at fault here, before each process finds out
     listening = server.Address(host, port).listen()
     echo(f"serving {', '.join(settings.indices)} at {server.url_of(listening)}; Ctrl-C stops it")
     server.serve(Application(settings), listening, workers=workers)
@@ -202,6 +205,12 @@ def _read_samples(path: Path | None) -> dict[str, list[str]]:
         return {}
     try:
         found = json.loads(path.read_text("utf-8"))
-        return {str(name): [str(item) for item in items] for name, items in found.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        return {str(name): [str(item) for item in _listed(items)] for name, items in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ConfigError(f'cannot read {path}: {error}; write {{"name": ["id", ...]}}') from error
+
+
+def _listed(items: object) -> list[object]:
+    if not isinstance(items, list):  # a text would become a list of its letters
+        raise TypeError(f"{items!r} is no list")
+    return items
