@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -69,7 +70,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
     help="Folder where events wait until Elasticsearch has them.",
-    show_default="~/.local/state/xlrec-es/spool",
+    show_default="one for each cluster in ~/.local/state/xlrec-es",
 )
 @click.option(
     "--max-spool-mb",
@@ -119,6 +120,7 @@ def serve(
     """
     try:
         from xlrec_es.service.application import SCOPES, UNLIMITED, Application
+        from xlrec_es.service.feedback.spool import Spool
         from xlrec_es.service.settings import Settings
         from xlrec_es.service.web import server
         from xlrec_es.service.web.access import AccessRules
@@ -136,7 +138,7 @@ def serve(
         options=options,
         events=events,
         impressions=impressions_index,
-        spool=(spool or _state_folder() / "spool") if keeps else None,
+        spool=(spool or _default_spool(connection.url)) if keeps else None,
         spool_bytes=max_spool_mb * 2**20,
         encoder_url=encoder_url,
         encoder_access=access_of_environment(),
@@ -147,6 +149,8 @@ def serve(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # a line for each request
+    if settings.spool is not None:
+        Spool(settings.spool)  # its folder is at fault here, before each process finds out
     listening = server.Address(host, port).listen()
     echo(f"serving {', '.join(settings.indices)} at {server.url_of(listening)}; Ctrl-C stops it")
     server.serve(Application(settings), listening, workers=workers)
@@ -161,10 +165,11 @@ def _tokens(path: Path | None) -> tuple[Token, ...]:
     return tokens
 
 
-def _state_folder() -> Path:
-    """Where a program keeps what must outlive it, as of the XDG base directory specification."""
+def _default_spool(url: str) -> Path:
+    """A folder of what must outlive a program, as of the XDG base directory specification."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "xlrec-es"
+    cluster = hashlib.sha256(url.encode()).hexdigest()[:12]
+    return Path(base) / "xlrec-es" / f"spool-{cluster}"
 
 
 def _read_samples(path: Path | None) -> dict[str, list[str]]:
@@ -172,6 +177,12 @@ def _read_samples(path: Path | None) -> dict[str, list[str]]:
         return {}
     try:
         found = json.loads(path.read_text("utf-8"))
-        return {str(name): [str(item) for item in items] for name, items in found.items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        return {str(name): [str(item) for item in _listed(items)] for name, items in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ConfigError(f'cannot read {path}: {error}; write {{"name": ["id", ...]}}') from error
+
+
+def _listed(items: object) -> list[object]:
+    if not isinstance(items, list):  # a text would become a list of its letters
+        raise TypeError(f"{items!r} is no list")
+    return items

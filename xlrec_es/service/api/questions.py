@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from xlrec_es.interactions.history import ABSURD
 from xlrec_es.recommend.options import AUTO, EQUAL, FUSIONS
@@ -13,6 +13,23 @@ from xlrec_es.recommend.similarity import MEASURES
 
 MAX_IDS = 10_000
 MAX_BATCH = 100
+MAX_ID_BYTES = 512
+"""Of a document's id, as Elasticsearch bounds it: a bulk request with a longer one fails whole."""
+
+_PLACE_BYTES = len("-1000")
+"""What an item's place adds to the id of a list that was shown."""
+
+
+def _short(most: int) -> AfterValidator:
+    """Bounds the bytes of a text, which may be more than its characters."""
+
+    def check(text: str) -> str:
+        if len(text.encode()) > most:
+            raise ValueError(f"takes more than {most} bytes in UTF-8")
+        return text
+
+    return AfterValidator(check)
+
 
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
@@ -183,7 +200,8 @@ class EventTold(Strict):
     dwell_s: Annotated[float | None, Field(ge=0)] = None
     time: Annotated[Moment | None, Field(description="Without it: now.")] = None
     id: Annotated[
-        Id | None, Field(description="Sent again with the same id, an event is kept once.")
+        Annotated[Id, _short(MAX_ID_BYTES)] | None,
+        Field(description="Sent again with the same id, an event is kept once."),
     ] = None
 
 
@@ -207,7 +225,9 @@ class ItemShown(BaseModel):
     language: Annotated[str | None, Field(max_length=64)] = None
     score: Annotated[float | None, Field(allow_inf_nan=False)] = None
     propensity: Annotated[float, Field(gt=0, le=1)] = 1.0
-    retrievers: dict[Annotated[str, Field(max_length=64)], RetrieverTold] = {}
+    retrievers: Annotated[
+        dict[Annotated[str, Field(max_length=64)], RetrieverTold], Field(max_length=32)
+    ] = {}
 
 
 class ImpressionsTold(Strict):
@@ -220,6 +240,7 @@ class ImpressionsTold(Strict):
     items: Annotated[list[ItemShown], Field(min_length=1, max_length=1000)]
     time: Annotated[Moment | None, Field(description="Without it: now.")] = None
     id: Annotated[
-        Annotated[str, Field(min_length=1, max_length=480)] | None,
+        Annotated[str, Field(min_length=1, max_length=480), _short(MAX_ID_BYTES - _PLACE_BYTES)]
+        | None,
         Field(description="Sent again with the same id, a list is kept once."),
     ] = None

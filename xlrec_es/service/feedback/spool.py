@@ -88,7 +88,9 @@ class Spool:
             raise ConfigError(f"cannot keep events in {folder}: {error}; see --spool") from error
         if other is not None:
             raise ConfigError(
-                f"events for {other} wait in {folder}; give this service another --spool"
+                f"events for {other} wait in {folder}; give this service another --spool. If that "
+                "is the same cluster at another address, delete the row of the table owner in "
+                f"{FILE}"
             )
         self._most_bytes = most_bytes
         self._pending: list[tuple[Sequence[Document], asyncio.Future[None]]] = []

@@ -180,12 +180,18 @@ class Access:
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await problem(*refusal)(scope, receive, send)
+            answer = problem(*refusal)
+            if refusal[0] is HTTPStatus.BAD_REQUEST:  # where its body ends is in doubt
+                answer.headers["Connection"] = "close"
+            await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[HTTPStatus, str] | None:
         rules, hosts = self._rules, headers.getlist("host")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # RFC 9112, 6.3: a proxy that goes by the other one sees another request in its body.
+            return HTTPStatus.BAD_REQUEST, "a request has Content-Length or Transfer-Encoding"
         if len(hosts) != 1 or not rules.serves(hosts[0]):
             return HTTPStatus.MISDIRECTED_REQUEST, (
                 "this service is not asked by that name; allow it with --allowed-host"

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Collection
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -76,8 +77,21 @@ def metrics() -> Response:
     """All numbers, in Prometheus's text format; those of all processes."""
     if MULTIPROCESS not in os.environ:
         return Response(generate_latest(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    _forget_dead(Path(os.environ[MULTIPROCESS]))
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return Response(
         generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8"
     )
+
+
+def _forget_dead(folder: Path) -> None:
+    """Take back what processes that were killed had under way."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)  # asks whether there is one
+        except ProcessLookupError:
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        except PermissionError:
+            continue

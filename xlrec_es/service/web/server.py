@@ -21,75 +21,81 @@ HEAD_S = 10.0
 """Seconds within which a connection must have sent the head of a request."""
 
 DRAIN_S = 30
-"""Seconds that requests under way have to end once a process is told to."""
+"""Seconds that requests under way have to end once a process is told to, and answers to be read."""
+
+START_S = 60
+"""Seconds after which a process that does not answer its parent, or does not start, is replaced."""
 
 CONNECTIONS = 1000
 """Of a process at one time; more are answered 503."""
-
-ANSWER_S = 30.0
-"""Seconds within which a caller must have taken what an answer leaves to be sent."""
 
 _BACKLOG = 2048
 
 
 class _TimelyProtocol(H11Protocol):
-    """Closes a connection whose next request does not begin, or whose answer is not taken.
+    """Closes connections that hold up others.
+
+    Those are: one whose request does not begin, whose head is sent a letter at a time, whose body
+    goes on after it was refused, or whose answer nobody reads.
 
     h11, not httptools: it takes no more than 16 KiB of headers.
     """
 
     _head: asyncio.TimerHandle | None = None
-    _answer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        before = self.cycle
         super().data_received(data)
-        # A head that is sent a letter at a time does not count, nor does what is left of a body
-        # that was refused.
-        if self.cycle is not before:
-            _stop(self._head)
+        if self._is_answering():
+            self._stop_waiting()
 
     def on_response_complete(self) -> None:
-        answered = self.cycle
         super().on_response_complete()
-        if self.cycle is answered:  # else the next request has come with this one
-            self._await_head()
-        if self.transport.get_write_buffer_size():
-            self._await_taking()
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        self._stop_draining()
+        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._await_taking()
+        self._must_drain()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._await_taking()  # of what is still to be sent
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        _stop(self._head)
-        _stop(self._answer)
-        super().connection_lost(exc)
+        self._stop_draining()
 
     def _await_head(self) -> None:
-        _stop(self._head)
-        self._head = self.loop.call_later(HEAD_S, self.transport.close)
+        self._stop_waiting()
+        if not self._is_answering():
+            self._head = self.loop.call_later(HEAD_S, self._close)
 
-    def _await_taking(self) -> None:
-        _stop(self._answer)
-        self._answer = self.loop.call_later(ANSWER_S, self._abort)
+    def _is_answering(self) -> bool:
+        """Whether a request is under way: not its body alone, which may come after the answer."""
+        return self.cycle is not None and not self.cycle.response_complete
 
-    def _abort(self) -> None:
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()  # to close it would wait until all of it is sent
+    def _stop_waiting(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
 
+    def _close(self) -> None:
+        self.transport.close()
+        self._must_drain()  # closed once all is read, which may be never
 
-def _stop(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _must_drain(self) -> None:
+        self._stop_draining()
+        self._unread = self.loop.call_later(DRAIN_S, self.transport.abort)
+
+    def _stop_draining(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,7 @@ def configured(make: Callable[[], ASGIApp], *, workers: int = 1) -> uvicorn.Conf
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=DRAIN_S,
+        timeout_worker_healthcheck=START_S,
         workers=workers,
     )
 

@@ -173,7 +173,7 @@ def test_what_is_left_of_a_refused_body_keeps_no_connection(
 
 
 def test_whoever_does_not_take_the_answer_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_server, "ANSWER_S", 0.5)
+    monkeypatch.setattr(web_server, "DRAIN_S", 0.5)
     body = json.dumps({"texts": ["a"] * MAX_TEXTS}).encode()
     head = WHOLE_HEAD.replace(b"20", str(len(body)).encode())
     with serving(Wide()) as service, socket.create_connection(service.address) as caller:

@@ -84,11 +84,14 @@ def test_headers_that_are_too_large(served: Service) -> None:
         b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1e9\r\n\r\n",
         b"POST /v1/recommend HTTP/1.1\r\nHost: a\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
 )
 def test_what_is_no_request(served: Service, rubbish: bytes) -> None:
     answer = sent(served, rubbish)
     assert not answer or answer.split(b" ")[1] in (b"400", b"421")
+    assert answer.count(b"HTTP/1.1 ") <= 1
 
 
 def test_more_requests_at_once_than_allowed(catalog_name: str, es_url: str, tmp_path: Path) -> None:
