@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -24,7 +25,6 @@ from nodes import HEAP, VERSIONS
 from xlrec_es.node import running
 from xlrec_es.node.info import NodeInfo
 
-PORT_OF_NODE = 19_765
 KILLS = 6
 """Of the service; and one of the node."""
 
@@ -95,11 +95,13 @@ class KillableNode:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stack = ExitStack()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
         self.info: NodeInfo = self._start()
 
     def _start(self) -> NodeInfo:
         return self._stack.enter_context(
-            running(self._folder, port=PORT_OF_NODE, version=VERSIONS[0], heap=HEAP)
+            running(self._folder, port=self._port, version=VERSIONS[0], heap=HEAP)
         )
 
     def kill(self) -> None:
