@@ -150,7 +150,8 @@ def serve(
     )
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # a line for each request
     if settings.spool is not None:
-        Spool(settings.spool)  # its folder is at fault here, before each process finds out
+        # Its folder is at fault here, before each process finds out.
+        Spool(settings.spool, cluster=connection.url)
     listening = server.Address(host, port).listen()
     echo(f"serving {', '.join(settings.indices)} at {server.url_of(listening)}; Ctrl-C stops it")
     server.serve(Application(settings), listening, workers=workers)

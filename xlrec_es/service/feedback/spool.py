@@ -66,7 +66,7 @@ class Queued:
 class Spool:
     """A folder in which documents wait, in the order in which they came."""
 
-    def __init__(self, folder: Path, *, cluster: str = "", most_bytes: int = 256 * 2**20) -> None:
+    def __init__(self, folder: Path, *, cluster: str, most_bytes: int = 256 * 2**20) -> None:
         """Open a folder; it is made where it is missing.
 
         Args:

@@ -64,12 +64,12 @@ def rejected(folder: Path) -> list[str]:
 
 
 def test_an_id_that_fails_a_whole_request_holds_up_no_other(
-    es: Elasticsearch, index: str, start: Callable[[], Service], tmp_path: Path
+    es: Elasticsearch, es_url: str, index: str, start: Callable[[], Service], tmp_path: Path
 ) -> None:
     long = "é" * 300
 
     async def left_by_an_older_version() -> None:
-        spool = Spool(tmp_path / SPOOL)
+        spool = Spool(tmp_path / SPOOL, cluster=es_url)
         ids = ["before", long, "after"]
         await spool.put([Document(index, id_, b'{"user": "ann", "item": "a"}') for id_ in ids])
         await spool.put([Document(f"{index}-shown", "shown", b'{"user": "ann"}')])

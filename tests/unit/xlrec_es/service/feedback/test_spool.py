@@ -11,6 +11,8 @@ import pytest
 from xlrec_es.errors import ConfigError
 from xlrec_es.service.feedback.spool import FILE, REJECTED, Document, Spool, SpoolFull
 
+CLUSTER = "http://127.0.0.1:9200"
+
 
 def documents(count: int, target: str = "events", body: bytes = b"{}") -> list[Document]:
     return [Document(target, f"{target}-{number}", body) for number in range(count)]
@@ -18,12 +20,12 @@ def documents(count: int, target: str = "events", body: bytes = b"{}") -> list[D
 
 def test_what_was_put_is_there_for_the_next_process(tmp_path: Path) -> None:
     async def first() -> None:
-        spool = Spool(tmp_path)
+        spool = Spool(tmp_path, cluster=CLUSTER)
         await asyncio.gather(*(spool.put([one]) for one in documents(50)))
         # Not closed: as if the process was killed.
 
     async def second() -> None:
-        spool = Spool(tmp_path)
+        spool = Spool(tmp_path, cluster=CLUSTER)
         assert await spool.waiting() == 50
         [found] = await spool.first(20)
         assert [one.document for one in found] == documents(20)
@@ -37,7 +39,7 @@ def test_what_was_put_is_there_for_the_next_process(tmp_path: Path) -> None:
 
 def test_one_target_does_not_hold_up_another(tmp_path: Path) -> None:
     async def run() -> None:
-        spool = Spool(tmp_path)
+        spool = Spool(tmp_path, cluster=CLUSTER)
         await spool.put(documents(30, "blocked"))
         await spool.put(documents(3, "open"))
         found = {some[0].document.target: len(some) for some in await spool.first(10)}
@@ -49,7 +51,7 @@ def test_one_target_does_not_hold_up_another(tmp_path: Path) -> None:
 
 def test_it_does_not_grow_beyond_its_bound(tmp_path: Path) -> None:
     async def run() -> None:
-        spool = Spool(tmp_path, most_bytes=2**18)
+        spool = Spool(tmp_path, cluster=CLUSTER, most_bytes=2**18)
         kept = 0
 
         async def fill() -> None:
@@ -72,7 +74,7 @@ def test_it_does_not_grow_beyond_its_bound(tmp_path: Path) -> None:
 
 def test_a_caller_that_goes_away_takes_nobody_along(tmp_path: Path) -> None:
     async def run() -> None:
-        spool = Spool(tmp_path)
+        spool = Spool(tmp_path, cluster=CLUSTER)
         tasks = [asyncio.create_task(spool.put([one])) for one in documents(20)]
         await asyncio.sleep(0)
         for task in tasks[::2]:
@@ -87,7 +89,7 @@ def test_a_caller_that_goes_away_takes_nobody_along(tmp_path: Path) -> None:
 
 def test_what_is_refused_is_written_down_with_its_reason(tmp_path: Path) -> None:
     async def run() -> None:
-        spool = Spool(tmp_path)
+        spool = Spool(tmp_path, cluster=CLUSTER)
         await spool.put(documents(3, body=b'{"item": "apple"}'))
         [found] = await spool.first(1)
         await spool.set_aside([(found[0], "no number")])
@@ -105,7 +107,7 @@ def test_what_is_refused_is_written_down_with_its_reason(tmp_path: Path) -> None
 
 
 def test_one_of_several_delivers(tmp_path: Path) -> None:
-    one, other = Spool(tmp_path), Spool(tmp_path)
+    one, other = Spool(tmp_path, cluster=CLUSTER), Spool(tmp_path, cluster=CLUSTER)
     lock = one.take_delivery()
     assert lock is not None
     assert other.take_delivery() is None
@@ -118,10 +120,10 @@ def test_one_of_several_delivers(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="see --spool"):
-        Spool(tmp_path / "file" / "spool")
+        Spool(tmp_path / "file" / "spool", cluster=CLUSTER)
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
     with pytest.raises(ConfigError, match="see --spool"):
-        Spool(tmp_path)
+        Spool(tmp_path, cluster=CLUSTER)
 
 
 def test_what_waits_goes_to_no_other_cluster(tmp_path: Path) -> None:
