@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from elasticsearch import Elasticsearch
 
@@ -13,10 +12,10 @@ from xlrec_es.errors import IndexNotFound, UnknownItems, UsageError
 from xlrec_es.interactions.event_source import read_history
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.impressions import Shown
-from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
+from xlrec_es.placements.given_options import overlaid
+from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.recommender import AsyncRecommender
-from xlrec_es.service.api.query_check import check_query
 from xlrec_es.service.api.questions import (
     Asked,
     InteractionAsked,
@@ -26,8 +25,6 @@ from xlrec_es.service.api.questions import (
 )
 from xlrec_es.service.settings import Settings
 
-_IN_SEARCH = frozenset(field.name for field in fields(SearchOptions))
-
 
 def options_of(asked: OptionsAsked, base: Options) -> Options:
     """The service's options, and what a request says instead.
@@ -35,29 +32,7 @@ def options_of(asked: OptionsAsked, base: Options) -> Options:
     Raises:
         UsageError: What it says cannot be.
     """
-    given: dict[str, Any] = {
-        name: value
-        for name in asked.model_fields_set
-        if (value := getattr(asked, name)) is not None
-    }
-    for query in given.get("filters", ()):
-        check_query(query)
-    if "filters" in given:
-        given["filters"] = (*base.search.filters, *given["filters"])
-    if "boosts" in given:
-        for boost in given["boosts"]:
-            check_query(boost.query)
-        given["boosts"] = tuple(Boost(boost.query, boost.factor) for boost in given["boosts"])
-    if "recent" in given:
-        given["recent"] = Recency(given["recent"].field, given["recent"].half_life)
-    for name in ("source", "exclude"):
-        if name in given:
-            given[name] = tuple(given[name])
-    search = {name: value for name, value in given.items() if name in _IN_SEARCH}
-    if "candidates" in search and "num_candidates" not in search:
-        search["num_candidates"] = max(base.search.num_candidates, search["candidates"])
-    others = {name: value for name, value in given.items() if name not in _IN_SEARCH}
-    return replace(base, search=replace(base.search, **search), **others)
+    return overlaid(asked.model_dump(exclude_unset=True), base)
 
 
 def languages_of(asked: Asked, options: Options) -> tuple[list[str] | None, Options]:
