@@ -7,6 +7,7 @@ tests/unit/xlrec_es/recommend/request/test_queries.py compares them.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,10 @@ from xlrec_es.recommend.request.profile import HistoryDocument, Profile, build_p
 from xlrec_es.recommend.request.queries import (
     SearchRequest,
     build_requests,
-    details_body,
-    history_body,
-    names_body,
+    lexical_body,
     popularity_body,
 )
+from xlrec_es.recommend.request.read_queries import details_body, history_body, names_body
 from xlrec_es.recommend.request.server_fusion import one_search_each
 from xlrec_es.recommend.request.text_queries import text_body
 
@@ -34,12 +34,14 @@ WEIGHTS = {"dense": 0.5, "lexical": 0.125, "collaborative": 0.25, "popularity": 
 ODD_ID = 'quote" brace} back\\slash ünï日本 \t'
 
 
-def profile() -> Profile:
+def profile(*, read: bool = False) -> Profile:
     documents = [
         HistoryDocument("gimp@de", "gimp", "de", "GIMP", np.asarray([1, 0, 0], np.float32)),
         HistoryDocument("gimp@ja", "gimp", "ja", "GIMP", np.asarray([1, 0, 0], np.float32)),
         HistoryDocument(ODD_ID, ODD_ID, "de", None, np.asarray([0, 0.6, 0.8], np.float32)),
     ]
+    if read:
+        documents = [replace(document, text=f"{document.id} draws") for document in documents]
     return build_profile(documents, {"gimp": 3.0, ODD_ID: 1.0})
 
 
@@ -123,6 +125,12 @@ def golden_bodies() -> dict[str, object]:
                     ),
                 ),
             )
+        ],
+        "texts": [
+            lexical_body(
+                profile(read=True), language, "apps-xlrec-v1", SearchOptions(query_texts=1)
+            )
+            for language in ("de", "ja")
         ],
         "server_side": [
             {"language": r.language, "leg": r.retriever, "body": r.body}

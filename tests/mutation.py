@@ -33,12 +33,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import render
+import bench_tables
 from environment import CACHE, ROOT
 from venvs import Venv
 
 MUTMUT = "mutmut==3.8.1"
-RESULT = render.RESULTS / "mutation.json"
+RESULT = bench_tables.RESULTS / "mutation.json"
 EQUIVALENT = ROOT / "tests" / "data" / "equivalent_mutants.json"
 KILLED = {1, 3, 24, 36, -24}
 """mutmut's codes: a test failed, or none ended in time."""
@@ -217,7 +217,7 @@ def equivalent() -> dict[tuple[str, str, str], str]:
     return {(one["where"], one["was"], one["becomes"]): one["reason"] for one in listed}
 
 
-def measure(module: str, *, most: int, seed: int) -> list[render.Cell]:
+def measure(module: str, *, most: int, seed: int) -> list[bench_tables.Cell]:
     """Plant faults in a module; its row in the table."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copied = Copy(Path(folder), module, mutmut_environment())
@@ -249,7 +249,7 @@ COLUMNS = {
 }
 
 
-def record(rows: Mapping[str, list[render.Cell]], command: str) -> None:
+def record(rows: Mapping[str, list[bench_tables.Cell]], command: str) -> None:
     """Put rows in the place of those of the same modules."""
     commit = ["git", "rev-parse", "--short=7", "HEAD"]
     told = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {"rows": []}

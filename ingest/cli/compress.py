@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.encoder import own_encoder_options
 from ingest.cli.options.training import refuse_replaced, show_results
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
@@ -46,7 +46,7 @@ METHODS = ("pca", "matryoshka", "int8", "static")
 )
 @seed_option
 @json_option
-@encoder_options
+@own_encoder_options
 def compress(
     pairs: Path,
     folder: Path,

@@ -73,7 +73,7 @@ def reencode(
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder with --model, even if it is that of the active version")
     from ingest.encode import model_record
-    from ingest.encode.sentence_transformer import load_encoder
+    from ingest.encode.any_encoder import find_encoder
     from ingest.versions.reindex import Wanted, prepare
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.cluster.retry import Cluster
@@ -89,7 +89,7 @@ def reencode(
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))
         versions = read_versions(client, name)
-        loaded = load_encoder(model, options=encoder)
+        loaded = find_encoder(model, encoder)
         with progress(shown=not how.quiet) as observe:
             work = prepare(cluster, versions, wanted, encoder=loaded, observe=observe)
             if how.dry_run:

@@ -54,7 +54,7 @@ def reencode_back(
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder of the previous version with --model")
-    from ingest.encode.sentence_transformer import load_encoder
+    from ingest.encode.any_encoder import find_encoder
     from ingest.versions.rollback import prepare_rollback
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.cluster.retry import Cluster
@@ -63,7 +63,7 @@ def reencode_back(
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))
         versions = read_versions(client, name)
-        loaded = load_encoder(model, options=encoder)
+        loaded = find_encoder(model, encoder)
         with progress(shown=not quiet) as observe:
             work = prepare_rollback(cluster, versions, encoder, encoder=loaded, observe=observe)
             if dry_run:

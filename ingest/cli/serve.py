@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import sys
+from dataclasses import replace
 
 import click
 
@@ -10,21 +13,13 @@ from ingest.cli.options.encoder import encoder_options
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.secret_files import warn_of_exposed
+from xlrec_es.cli.options.serving import address_options, caller_options
 from xlrec_es.cli.options.terminal import echo
+from xlrec_es.errors import MissingExtra
 
 
 @sections.command()
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on."
-)
-@click.option(
-    "--port",
-    default=9600,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    metavar="N",
-    help="HTTP port to listen on.",
-)
+@address_options(9600)
 @click.option(
     "--token",
     envvar="XLREC_SERVE_TOKEN",
@@ -32,6 +27,7 @@ from xlrec_es.cli.options.terminal import echo
     metavar="TOKEN",
     help="Token that callers must send; needed on any address but localhost.",
 )
+@caller_options
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
@@ -47,6 +43,9 @@ def serve(
     host: str,
     port: int,
     token: str | None,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    max_requests: int,
     rate: float | None,
     model: str,
     encoder: EncoderOptions,
@@ -57,15 +56,27 @@ def serve(
     Examples:
       xlrec-ingest serve --model embedded
       xlrec-es recommend -i shop --text "board games" --encoder-url http://127.0.0.1:9600
+      curl http://127.0.0.1:9600/v1/embeddings -d '{"input": ["board games"]}'
 
-    Query sides without torch use it. --port 0 takes any free port.
+    Query sides without torch use it, and so does whatever speaks OpenAI's /v1/embeddings. Texts of
+    callers that ask at the same time are encoded together. --port 0 takes any free port.
     """
     warn_of_exposed(ctx, "token", "XLREC_SERVE_TOKEN")
-    from ingest.encode.http_server import EncoderServer
-    from ingest.encode.sentence_transformer import load_encoder
+    try:
+        from ingest.encode.server.application import LIMITS, Application, access_rules
+        from xlrec_es.service.web import server
+    except ImportError as error:
+        raise MissingExtra.named("ingest", "the encoder's HTTP service") from error
+    from ingest.encode.any_encoder import find_encoder
 
-    loaded = load_encoder(model, options=encoder)
-    with EncoderServer(loaded, host=host, port=port, token=token, rate=rate) as server:
-        echo(f"encoding with {loaded.model} at {server.url}; Ctrl-C stops it")
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever()
+    access = access_rules(host, token, hosts, origins)
+    loaded = find_encoder(model, encoder)
+    limits = replace(LIMITS, requests=max_requests)
+    application = Application(loaded, access, limits, rate)
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    for name in ("xlrec_es.service", "uvicorn"):  # a line for each request; none of the model's
+        logging.getLogger(name).setLevel(logging.INFO)
+    listening = server.Address(host, port).listen()
+    echo(f"encoding with {loaded.model} at {server.url_of(listening)}; Ctrl-C stops it")
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve(application, listening)

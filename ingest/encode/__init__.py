@@ -1,1 +1,1 @@
-"""From texts to raw vectors: models, devices, processes, and a server that encodes."""
+"""From texts to raw vectors: models, devices, processes, and encoders that run elsewhere."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from ingest.encode.model_record import RECORD
 from ingest.encode.options import EMBEDDED
 from xlrec_es.errors import EncoderError, MissingExtra
+from xlrec_es.vectors.open_encoder import is_address
 
 try:
     from huggingface_hub import snapshot_download
@@ -57,6 +58,11 @@ def find(model: str) -> ModelFiles:
 
         return ModelFiles(
             embedded_model.checkpoint(), embedded_model.MODEL_NAME, embedded_model.REVISION
+        )
+    if is_address(model):
+        raise EncoderError(
+            f"{model} is the address of an encoder that runs elsewhere, which this cannot use; "
+            "name a model whose files can be had"
         )
     folder = Path(model).expanduser()
     if folder.is_dir():

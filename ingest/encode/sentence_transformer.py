@@ -67,6 +67,7 @@ class SentenceTransformerEncoder:
         self._map: Callable[..., Iterable[Vector]] = map
         self.model = model
         self.revision = revision
+        self.long_texts = options.long_texts
         self.prefix = _default_prefix(transformer, model, options)
         self.max_tokens = min(options.max_tokens, transformer.max_seq_length or options.max_tokens)
         # Models of word vectors read all of a text, and have no limit to set.
@@ -138,6 +139,20 @@ class SentenceTransformerEncoder:
         if self._window and texts:
             return self._encode_in_windows(texts, self._window)
         return self._encode_each(texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> int | None:
+        """How many tokens `encode` reads of texts, prefix included; None if it knows none.
+
+        Raises:
+            EncoderError: As for `encode`.
+        """
+        if not self._has_tokens:
+            return None
+        if self._window:
+            tokenizer = self._transformer.tokenizer
+            pieces = [long_texts.split(text, tokenizer, self._window) for text in texts]
+            texts = [piece for of_text in pieces for piece in of_text]
+        return sum(map(len, self._tokenize(texts)["input_ids"]))
 
     def _encode_each(self, texts: Sequence[str]) -> Vector:
         vectors = np.zeros((len(texts), self.dims), np.float32)

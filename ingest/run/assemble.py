@@ -17,6 +17,7 @@ from ingest.documents.builder import Builder, DocumentBuilder
 from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
+from ingest.encode.any_encoder import reach
 from ingest.run import checkpoint as checkpoints
 from ingest.run import reject_file
 from ingest.run.checkpoint import Checkpoint, State
@@ -47,6 +48,7 @@ from xlrec_es.output_files import is_same
 from xlrec_es.records.language_values import LanguageValues
 from xlrec_es.records.record import Record
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.open_encoder import is_address
 
 
 def run(
@@ -235,6 +237,8 @@ def _reach(client: Elasticsearch, wait_s: float) -> Cluster:
 
 
 def _load(job: RunJob) -> AbstractContextManager[Encoder]:
+    if is_address(job.model):
+        return contextlib.nullcontext(reach(job.model, job.encoder))
     from ingest.encode.encoder_pool import encoder_for  # brings torch
 
     return encoder_for(job.model, job.encoder)

@@ -37,7 +37,8 @@ class RunJob:
         duplicates: What is done with texts that come more than once.
         centering: `none` or `center`; None for the index's own, and if it is new for what
             measured best for the model, else `center`.
-        model: A folder, a name on the Hugging Face hub, or `embedded`.
+        model: A folder, a name on the Hugging Face hub, `embedded`, or the address of an encoder
+            that runs elsewhere.
         encoder: How the model is run.
         rejects: File for what cannot be indexed; None for the one beside the input.
         resume: Whether to go on from the checkpoint of a run that did not come to its end.

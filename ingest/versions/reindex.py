@@ -6,7 +6,7 @@ itself copies documents with their vectors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index import source_check
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.records.record import Record
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.language_centering import LanguageCentering
@@ -95,9 +96,10 @@ def prepare(
     if centering is None:
         observe("center", 0)
         centering = _estimate(cluster.client, live, builder, encoder, method, wanted.seed)
+    known = (meta.fingerprint for meta in _metas(versions, live))
     meta = replace(
         live.meta,
-        fingerprint=recipe.fingerprint(encoder, centering),
+        fingerprint=recipe.fingerprint(encoder, centering).or_equal(known),
         centering=centering,
         title_field=field_map.title_field,
         source={**live.meta.source, "fields": asdict(field_map)},
@@ -115,6 +117,13 @@ def prepare(
     )
 
 
+def _metas(versions: Versions, live: LiveIndex) -> Iterator[IndexMeta]:
+    """What the live version says of itself, and an unfinished attempt."""
+    yield live.meta
+    if attempt := reindexing.unfinished(versions):
+        yield attempt.described().meta
+
+
 def _known(
     versions: Versions, live: LiveIndex, recipe: Recipe, encoder: Encoder, method: str
 ) -> LanguageCentering | None:
@@ -122,11 +131,10 @@ def _known(
 
     Whatever else would change with the centering must not: it would be another fingerprint.
     """
-    attempt = reindexing.unfinished(versions)
-    for meta in (live.meta, attempt.described().meta if attempt else None):
-        if meta is None or meta.centering.method != method:
+    for meta in _metas(versions, live):
+        if meta.centering.method != method:
             continue
-        if recipe.fingerprint(encoder, meta.centering) == meta.fingerprint:
+        if not recipe.fingerprint(encoder, meta.centering).differences(meta.fingerprint):
             return meta.centering
     return None
 

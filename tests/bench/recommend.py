@@ -1,13 +1,15 @@
 """How long a recommendation takes, against one plain filtered kNN search with the official client.
 
-    python tests/bench/recommend.py [--documents 100000] [--calls 200] [--url URL]
+    python tests/bench/recommend.py [--documents 100000] [--calls 200] [--url URL] [--searches]
 
 In turns, in one run, on one node: a call of the one, a call of the other, and as many requests and
 searches as a call takes that find nothing: what no way of searching saves. Synthetic catalogue in
 clusters, five languages, 384 dims, with indicators and popularity; histories of 1, 10, 50, 100 and
 1,000 works; three target languages; with learned associations, and by texts alone. The processor
 time of this program alone is that of steps whose answers are there. Starts a node of its own unless
---url names one, which is then not asked what processor time it spends. Prints JSON.
+--url names one, which is then not asked what processor time it spends. Prints JSON. With
+--searches it is the searches of texts alone, in each way that they could be made (set PYTHONPATH to
+tests).
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es import Connection, History, Options, Recommender, connect
-from xlrec_es.index.creation import create_first_version
+from xlrec_es.index.live_index import LiveIndex, physical_name
+from xlrec_es.index.mapping import index_body
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
 from xlrec_es.recommend.calls import Call, Outcome, advance
@@ -34,12 +38,16 @@ from xlrec_es.recommend.recommender import _written
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.language_centering import LanguageCentering
 
+if TYPE_CHECKING:
+    from text_searches import Bodies
+
 DIMS = 384
 CLUSTERS = 500
 LANGUAGES = ("de", "en", "fr", "ja", "zh")
 TARGETS = ("de", "fr", "ja")
 WORDS = 5_000
 INDEX = "xlrec-bench"
+WITH_TERM_VECTORS = f"{INDEX}-term-vectors"
 
 
 def catalogue(count: int) -> Iterator[tuple[str, dict[str, object], np.ndarray]]:
@@ -72,7 +80,9 @@ def catalogue(count: int) -> Iterator[tuple[str, dict[str, object], np.ndarray]]
         yield f"w{number}", document, vector
 
 
-def write(client: Elasticsearch, count: int) -> np.ndarray:
+def write(
+    client: Elasticsearch, count: int, *, index: str = INDEX, term_vectors: bool = False
+) -> np.ndarray:
     """Index the catalogue, merged into one segment; returns the vectors, shape (count, DIMS)."""
     fingerprint = Fingerprint("bench", "1", DIMS, "none", "", "title", "none")
     meta = IndexMeta(
@@ -82,9 +92,18 @@ def write(client: Elasticsearch, count: int) -> np.ndarray:
         title_field="title",
         indicators={"complete": True},
     )
-    live = create_first_version(
-        client, INDEX, meta, {"number_of_shards": 1, "refresh_interval": "-1"}
+    body = index_body(
+        dims=DIMS,
+        analyzers=meta.analyzers,
+        meta=meta.to_meta(),
+        settings={"number_of_shards": 1, "refresh_interval": "-1"},
     )
+    if term_vectors:
+        own = body["mappings"]["properties"]["xlrec"]["properties"]
+        for field in own["text"]["properties"].values():
+            field["term_vector"] = "yes"
+    live = LiveIndex(physical_name(index, 1), meta)
+    client.indices.create(index=live.name, **body, aliases={index: {}})
     vectors, operations = [], []
     for id_, document, vector in catalogue(count):
         vectors.append(vector)
@@ -203,11 +222,78 @@ def histories(count: int, length: int, calls: int) -> list[History]:
     ]
 
 
+def each_search(
+    client: Elasticsearch,
+    plain: Callable[[int], object],
+    some: list[History],
+    *,
+    count: int,
+    node: int | None,
+) -> dict[str, object]:
+    """What the searches of some users' texts take in each way, and what an index of them takes."""
+    # Other benchmarks import this module without the folder of the tests.
+    from text_searches import Searches, hits_of
+
+    if not client.indices.exists(index=WITH_TERM_VECTORS):
+        write(client, count, index=WITH_TERM_VECTORS, term_vectors=True)
+    calls = len(some)
+    texts = Options(weights={DENSE: 0.75, LEXICAL: 0.25})
+    made = Searches(Recommender(client, INDEX, options=texts), some, TARGETS)
+
+    def by_id(index: str) -> list[Bodies]:
+        return made.bm25(
+            lambda plan, tag: [
+                {"_index": index, "_id": id_} for id_ in list(plan.profile.texts[tag])[:10]
+            ]
+        )
+
+    def sent(bodies: list[Bodies], index: str = INDEX) -> Callable[[int], dict[str, Any]]:
+        lines = [[line for body in mine for line in ({}, body)] for mine in bodies]
+        return lambda number: client.msearch(index=index, searches=lines[number]).body
+
+    nothing = [[{"query": {"match_none": {}}, "size": 0}] * len(TARGETS)] * calls
+    ways = {
+        "plain kNN": plain,
+        "nothing": sent(nothing),
+        "BM25 by ids": sent(by_id(INDEX)),
+        "BM25 by ids, with term vectors": sent(by_id(WITH_TERM_VECTORS), WITH_TERM_VECTORS),
+        "BM25 by texts": sent(
+            made.bm25(
+                lambda plan, tag: [
+                    plan.profile.words[id_] for id_ in list(plan.profile.texts[tag])[:10]
+                ]
+            )
+        ),
+        "BM25 by stored terms": sent(made.terms(client, INDEX, count)),
+        "kNN in each language": sent(made.dense(lambda _: None)),
+        "kNN in all languages at once": sent(made.at_once()),
+        "kNN in each language, without filters": sent(made.dense(lambda knn: knn.pop("filter"))),
+    }
+    names = {INDEX: "without term vectors", WITH_TERM_VECTORS: "with term vectors"}
+    sizes = {
+        f"bytes of an index {how}": client.indices.stats(index=name)["_all"]["total"]["store"][
+            "size_in_bytes"
+        ]
+        for name, how in names.items()
+    }
+    alike = {
+        name: sum(
+            hits_of(ways["BM25 by ids"](number)) == hits_of(ways[name](number))
+            for number in range(calls)
+        )
+        for name in ways
+        if name.startswith("BM25")
+    }
+    times = in_turns(ways, calls, node=node, warm_up=max(5, calls // 2))
+    return {**times, **sizes, "users with the same hits as by ids": alike, "users": calls}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--url")
+    parser.add_argument("--searches", action="store_true")
     parser.add_argument("--lengths", type=int, nargs="*", default=[1, 10, 50, 100, 1000])
     arguments = parser.parse_args()
     count, calls = arguments.documents, arguments.calls
@@ -246,6 +332,15 @@ def main() -> None:
             client.search(index=INDEX, body=nothing)
             client.search(index=INDEX, body=nothing)
 
+        if arguments.searches:
+            found = {
+                length: each_search(
+                    client, plain, histories(count, length, calls), count=count, node=node
+                )
+                for length in arguments.lengths
+            }
+            print(json.dumps(found, indent=2))
+            return
         report: dict[str, object] = {"documents": count}
         for name, options in systems.items():
             recommender = Recommender(client, INDEX, options=options)

@@ -18,6 +18,7 @@ from xlrec_es.cli.options.recommend import (
     events_index_option,
     how_options,
 )
+from xlrec_es.cli.options.serving import address_options, caller_options
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection
@@ -40,17 +41,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     metavar="INDEX",
     help="Alias or index to answer for; the first where a request names none. Repeatable.",
 )
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on."
-)
-@click.option(
-    "--port",
-    default=9700,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    metavar="N",
-    help="HTTP port to listen on.",
-)
+@address_options(9700)
 @click.option(
     "--workers",
     default=1,
@@ -66,21 +57,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     help="TOML file with [[token]] tables: name, scopes (read, events), and token or sha256. "
     "XLREC_API_TOKEN is one token for everything.",
 )
-@click.option(
-    "--allowed-host",
-    "hosts",
-    multiple=True,
-    metavar="HOST",
-    help="Name by which the service may be asked. Repeatable.",
-    show_default="any with a token, else localhost",
-)
-@click.option(
-    "--allowed-origin",
-    "origins",
-    multiple=True,
-    metavar="URL",
-    help="Origin of pages that may ask, such as https://shop.example. Repeatable.",
-)
+@caller_options
 @events_index_option
 @click.option(
     "--impressions-index",
@@ -101,14 +78,6 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     type=click.IntRange(min=1),
     metavar="N",
     help="Size that the spool may reach; beyond it, events are answered 503.",
-)
-@click.option(
-    "--max-requests",
-    default=128,
-    show_default=True,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Requests under way at once in a process; more are answered 429.",
 )
 @click.option(
     "--samples",
@@ -154,6 +123,7 @@ def serve(
         from xlrec_es.service.web import server
         from xlrec_es.service.web.access import AccessRules
         from xlrec_es.service.web.limits import Limits
+        from xlrec_es.vectors.open_encoder import access_of_environment
     except ImportError as error:
         raise MissingExtra.named("serve", "the HTTP service") from error
     events = event_source(events_index)
@@ -169,7 +139,7 @@ def serve(
         spool=(spool or _state_folder() / "spool") if keeps else None,
         spool_bytes=max_spool_mb * 2**20,
         encoder_url=encoder_url,
-        encoder_token=os.environ.get("XLREC_SERVE_TOKEN"),
+        encoder_access=access_of_environment(),
         timeout_s=connection.timeout_s,
         samples=_read_samples(samples),
     )

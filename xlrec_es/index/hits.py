@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.errors import SearchFailed
-from xlrec_es.index.fields import ID_FIELD, LANGUAGE_FIELD, VECTOR_FIELD, WORK_FIELD
+from xlrec_es.index.fields import (
+    ID_FIELD,
+    LANGUAGE_FIELD,
+    VECTOR_FIELD,
+    WORK_FIELD,
+    text_field,
+)
 from xlrec_es.languages import is_tag
 from xlrec_es.vectors.vector import Vector
 
@@ -77,6 +83,11 @@ def language_of(hit: Mapping[str, Any]) -> str:
     """The language tag of a hit."""
     language: str = hit["fields"][LANGUAGE_FIELD][0]
     return language
+
+
+def text_of(hit: Mapping[str, Any]) -> str | None:
+    """The text by which a document is searched, of a hit that was asked for it."""
+    return title_of(hit, text_field(language_of(hit)))
 
 
 def title_of(hit: Mapping[str, Any], path: str | None) -> str | None:

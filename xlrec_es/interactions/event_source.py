@@ -60,7 +60,37 @@ class EventSource:
             raise ConfigError(f"the limit of events is {self.limit}; use 1 to 10,000")
 
 
-def read_history(client: Elasticsearch, user: str, source: EventSource) -> History:
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """A source whose fields were looked up.
+
+    Attributes:
+        source: By fields that can be searched and sorted by.
+        time_is_date: Whether its time is a date.
+    """
+
+    source: EventSource
+    time_is_date: bool
+
+
+def look_up(client: Elasticsearch, source: EventSource) -> KnownSource:
+    """Look the fields of a source up; who reads many histories does so once in a while.
+
+    Raises:
+        IndexNotFound: No such index.
+        ConfigError: A user cannot be told from others, or the latest events from earlier ones.
+        ClusterError: Elasticsearch is out of reach, or refuses.
+    """
+    try:
+        return _known(client, source)
+    except IndexNotFound:
+        raise IndexNotFound(
+            f"there is no index {source.index!r} of events; name the one that your application "
+            "writes a document into for each event (--events-index, or [history] in the TOML file)"
+        ) from None
+
+
+def read_history(client: Elasticsearch, user: str, source: EventSource | KnownSource) -> History:
     """The latest events of a user; those without an item are left out.
 
     Raises:
@@ -69,13 +99,8 @@ def read_history(client: Elasticsearch, user: str, source: EventSource) -> Histo
         ConfigError: A field of an event holds something else than it should.
         ClusterError: Elasticsearch is out of reach, or refuses.
     """
-    try:
-        source, is_date = _known(client, source)
-    except IndexNotFound:
-        raise IndexNotFound(
-            f"there is no index {source.index!r} of events; name the one that your application "
-            "writes a document into for each event (--events-index, or [history] in the TOML file)"
-        ) from None
+    known = source if isinstance(source, KnownSource) else look_up(client, source)
+    source, is_date = known.source, known.time_is_date
     hits = _latest(client, events_body(user, source, time_is_date=is_date), source)
     times = TimeReader()
 
@@ -109,7 +134,7 @@ def draw_users(client: Elasticsearch, source: EventSource, count: int) -> list[s
         ConfigError: Users cannot be told from each other.
         ClusterError: Elasticsearch is out of reach, or refuses.
     """
-    source, _ = _known(client, source)
+    source = look_up(client, source).source
     there = {"bool": {"filter": [{"exists": {"field": source.user}}]}}
     drawn = {"query": there, "functions": [{"random_score": {}}], "boost_mode": "replace"}
     with friendly_errors(client):
@@ -150,8 +175,7 @@ def _latest(
     return hits
 
 
-def _known(client: Elasticsearch, source: EventSource) -> tuple[EventSource, bool]:
-    """The source by fields that can be searched and sorted by, and whether its time is a date."""
+def _known(client: Elasticsearch, source: EventSource) -> KnownSource:
     named = [name for name in (source.user, source.time) if name]
     asked = [*named, *map(_KEYWORD.format, named)]
     with friendly_errors(client):
@@ -164,14 +188,15 @@ def _known(client: Elasticsearch, source: EventSource) -> tuple[EventSource, boo
             "told from others; index the id as a keyword, and name that field as the user"
         )
     if source.time is None:
-        return replace(source, user=user), False
+        return KnownSource(replace(source, user=user), False)
     time = _exact(known, source.time)
     if time is None:
         raise ConfigError(
             f"the field {source.time!r} of {source.index} is text, by which the latest events "
             "cannot be told; index it as a date, and name that field as the time"
         )
-    return replace(source, user=user, time=time), bool(date_fields(known, [time]))
+    dated = bool(date_fields(known, [time]))
+    return KnownSource(replace(source, user=user, time=time), dated)
 
 
 def _exact(known: Mapping[str, Mapping[str, Any]], name: str) -> str | None:

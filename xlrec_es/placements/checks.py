@@ -31,7 +31,7 @@ from xlrec_es.placements.resolution import DEFAULT_SIZE
 from xlrec_es.recommend.curation import pins_body
 from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
-from xlrec_es.recommend.request.queries import history_body, passing_body, passing_of
+from xlrec_es.recommend.request.read_queries import history_body, passing_body, passing_of
 
 _BAD_REQUEST = 400
 

@@ -45,8 +45,10 @@ from xlrec_es.recommend.request.plan import (
     guess_plan,
     make_plan,
     read_documents,
+    texts_to_read,
 )
-from xlrec_es.recommend.request.queries import passing_body, passing_of, to_msearch
+from xlrec_es.recommend.request.queries import to_msearch
+from xlrec_es.recommend.request.read_queries import passing_body, passing_of
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector
 
@@ -183,7 +185,8 @@ class Core:
         # A document's id does not say of which work it is a language version: the others are read.
         works = {work_of(hit) for hit in read.documents}
         if not works <= set(items.telling):
-            others, _ = yield from reader(live.searched, live, Items(sorted(works)))
+            versions = Items(sorted(works), texts=items.texts)
+            others, _ = yield from reader(live.searched, live, versions)
             read = read.with_all(others)
         return live, read, answers
 
@@ -224,9 +227,11 @@ class Core:
         Vectors are written as numbers if they are to be `readable`, else as short as may be.
         """
         live = yield from self.live()
+        targets = None if languages is None else list(languages)
         weights = weigh(history, self.options.rules)
-        items = _items(history, weights)
         options = options or self.options
+        texts = texts_to_read(live, targets, options, own=own_languages)
+        items = replace(_items(history, weights), texts=texts)
         counting = self._counting(live, options)
         live, read, counted = yield from self._history(read_in_full, live, items, counting)
         known = _known(read, live, weights, (yield from self._free_texts(history, live)))
@@ -235,7 +240,7 @@ class Core:
             search = replace(deep.search, passing=passing_of(counted[0]))
             deep = replace(deep, search=search)
         plan = make_plan(
-            live, history, known, languages=languages, options=deep, own_languages=own_languages
+            live, history, known, languages=targets, options=deep, own_languages=own_languages
         )
         if max(options.search.candidates, size) <= live.limits.hits:
             return plan
@@ -398,11 +403,12 @@ class Core:
 
 
 def _items(history: History, weights: Mapping[str, float]) -> Items:
-    """The items of a history, by whether they say something."""
+    """The items of a history, by whether they say something; the heaviest first."""
     items = history.items
-    return Items(
-        [item for item in items if item in weights], [item for item in items if item not in weights]
+    telling = sorted(
+        (item for item in items if item in weights), key=lambda item: (-weights[item], item)
     )
+    return Items(telling, [item for item in items if item not in weights])
 
 
 def _known(

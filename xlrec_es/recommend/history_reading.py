@@ -12,7 +12,10 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.paging import PagedSearch, all_hits, once_each
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.calls import Steps, ask
-from xlrec_es.recommend.request.queries import history_body, names_body
+from xlrec_es.recommend.request.read_queries import history_body, names_body
+
+TEXTS_READ = 50
+"""Items whose texts are read: of each language, BM25 takes a few (`SearchOptions.query_texts`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,12 @@ class Items:
     Attributes:
         telling: Those that say something.
         silent: Those that are known to the user, and no more.
+        texts: Fields of texts that are wanted of the first `TEXTS_READ` that say something.
     """
 
     telling: Sequence[str]
     silent: Sequence[str] = ()
+    texts: Sequence[str] = ()
 
 
 class Reader(Protocol):
@@ -67,7 +72,7 @@ class Reader(Protocol):
 def read_in_full(
     index: str, live: LiveIndex, items: Items, beside: Sequence[Mapping[str, Any]] = ()
 ) -> Steps[tuple[Read, Sequence[Answer]]]:
-    """Read the documents of items with titles and vectors, in every language.
+    """Read the documents of items with titles, vectors and texts, in every language.
 
     Args:
         index: What is asked: the alias, or the version that is behind it.
@@ -79,15 +84,20 @@ def read_in_full(
         What was read, and the answers to the searches beside it.
     """
     title, binary, size = live.meta.title_field, live.has_binary_vectors, live.limits.hits
+    end = TEXTS_READ if items.texts else 0
     documents = [
-        _paged(some, history_body(some, title=title, binary=binary, size=size), live)
-        for some in parts(items.telling, live.limits.ids)
+        _paged(some, history_body(some, title=title, texts=texts, binary=binary, size=size), live)
+        for group, texts in ((items.telling[end:], ()), (items.telling[:end], items.texts))
+        for some in parts(group, live.limits.ids)
         if some
     ]
     others = _of_items(items.silent, live)
     searches = [*documents, *others]
     answers = yield from to_the_end(index, searches, beside)
-    return Read(all_hits(documents), all_hits(others), _lacks(searches)), answers
+    found = all_hits(documents)
+    # A document and its work may both be in a history: what comes last stays, which has its text.
+    found = once_each(found) if len(documents) > 1 else found
+    return Read(found, all_hits(others), _lacks(searches)), answers
 
 
 def read_names(

@@ -32,7 +32,7 @@ from xlrec_es.recommend.flow import Core
 from xlrec_es.recommend.history_reading import to_the_end
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import Recommendations
-from xlrec_es.recommend.request.queries import history_body
+from xlrec_es.recommend.request.read_queries import history_body
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from xlrec_es import __version__
@@ -18,15 +17,15 @@ from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service import pages
 from xlrec_es.service.api import recommend_routes, status_routes
 from xlrec_es.service.api.asking import Asking
+from xlrec_es.service.api.description import DescribedApp, operation_id
 from xlrec_es.service.api.routing import HANDLERS
 from xlrec_es.service.feedback import event_routes
 from xlrec_es.service.feedback.delivery import Delivery
 from xlrec_es.service.feedback.spool import Spool
 from xlrec_es.service.settings import Settings
-from xlrec_es.service.web.access import EVENTS, READ, Access
-from xlrec_es.service.web.limits import Limited
-from xlrec_es.service.web.observation import Observed
-from xlrec_es.vectors.remote_encoder import RemoteEncoder
+from xlrec_es.service.web.access import EVENTS, READ
+from xlrec_es.service.web.guard import guarded
+from xlrec_es.vectors.open_encoder import open_encoder
 
 SCOPES = {
     "/v1": READ,
@@ -49,16 +48,8 @@ class Application:
         """The application."""
         settings = self.settings
         app = make(settings)
-        guarded: ASGIApp = Access(Limited(app, settings.limits), settings.access)
-        if settings.access.origins:  # else no page but its own may read answers, refusals too
-            guarded = CORSMiddleware(
-                guarded,
-                allow_origins=settings.access.origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=("authorization", "content-type"),
-                expose_headers=("retry-after",),
-            )
-        return Observed(guarded, [*app.openapi()["paths"], *pages.PATHS])
+        paths = [*app.openapi()["paths"], *pages.PATHS]
+        return guarded(app, settings.access, settings.limits, paths)
 
 
 def make(settings: Settings) -> FastAPI:
@@ -67,7 +58,7 @@ def make(settings: Settings) -> FastAPI:
     waiting_client = connect(settings.connection)
     encoder = None
     if settings.encoder_url is not None:
-        encoder = RemoteEncoder(settings.encoder_url, token=settings.encoder_token)
+        encoder = open_encoder(settings.encoder_url, settings.encoder_access)
     recommenders = {
         name: AsyncRecommender(
             client,
@@ -94,11 +85,13 @@ def make(settings: Settings) -> FastAPI:
             finally:
                 await _stopped(delivering, spool, waiting_client)
 
-    app = FastAPI(
+    app = DescribedApp(
         title="xlrec-es",
         version=__version__,
         summary="Cross-language recommendations from Elasticsearch.",
+        servers=[{"url": "/"}],  # where this description was had; some generators guess otherwise
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         docs_url=None,
         redoc_url=None,
         exception_handlers=HANDLERS,

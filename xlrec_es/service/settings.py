@@ -12,6 +12,7 @@ from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.recommend.options import Options
 from xlrec_es.service.web.access import AccessRules
 from xlrec_es.service.web.limits import Limits
+from xlrec_es.vectors.open_encoder import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Settings:
         impressions: Index of what was shown; None: it is not kept.
         spool: Folder where both wait for Elasticsearch.
         spool_bytes: How large it may become.
-        encoder_url: Of `xlrec-ingest serve`, for texts; None: there is none.
-        encoder_token: Of that server.
+        encoder_url: Of an encoder, for texts; see `open_encoder`. None: there is none.
+        encoder_access: What that encoder is told.
         timeout_s: Seconds that one call may take.
         samples: Histories to try, as lists of ids by a name; for the page.
     """
@@ -44,7 +45,7 @@ class Settings:
     spool: Path | None = None
     spool_bytes: int = 256 * 2**20
     encoder_url: str | None = None
-    encoder_token: str | None = field(default=None, repr=False)
+    encoder_access: Access = field(default_factory=Access)
     timeout_s: float = 10.0
     samples: Mapping[str, Sequence[str]] = field(default_factory=dict)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xlrec_es.vectors import probe
 from xlrec_es.vectors.language_centering import with_current_key
 
 
@@ -18,7 +19,8 @@ class Fingerprint:
 
     Attributes:
         model: Name of the model.
-        revision: Commit or hash of the weights.
+        revision: Commit or hash of the weights, or a sketch of what the model makes; see
+            `xlrec_es.vectors.probe`.
         dims: Length of a vector.
         pooling: How token vectors became one.
         prefix: What was put before each text.
@@ -46,11 +48,31 @@ class Fingerprint:
     def differences(self, other: Fingerprint) -> tuple[str, ...]:
         """One sentence part per attribute that differs, mine first."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        return tuple(
+        told = [
             f"{name} is {mine[name]!r} here and {theirs[name]!r} there"
             for name in mine
-            if mine[name] != theirs[name]
+            if mine[name] != theirs[name] and name != "revision"
+        ]
+        if not probe.same_model(self.revision, other.revision):
+            told.append(self._other_revision(other))
+        return tuple(told)
+
+    def _other_revision(self, other: Fingerprint) -> str:
+        cosine = probe.agreement(self.revision, other.revision)
+        if cosine is None or self.model != other.model or self.dims != other.dims:
+            return f"revision is {self.revision!r} here and {other.revision!r} there"
+        return (
+            f"another model answers by the name {self.model!r} now: its vectors of a few fixed "
+            f"texts have a cosine of {cosine:.3f} to those of then"
         )
+
+    def or_equal(self, others: Iterable[Fingerprint]) -> Fingerprint:
+        """One of others that stands for the same, if there is one, else this.
+
+        The digest is of what is written down, and so is not that of a sketch with another last
+        digit.
+        """
+        return next((other for other in others if not self.differences(other)), self)
 
     def to_meta(self) -> dict[str, Any]:
         """As stored in the index's `_meta.xlrec.fingerprint`."""

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]
 """Shape (dims,) or (n, dims), float32."""
 
+MAX_DIMS = 4096
+"""What Elasticsearch's `dense_vector` holds."""
+
 
 def pack(vector: Vector) -> str:
     """Base64 of big-endian float32: in documents from 9.3, in queries from 9.4."""

@@ -58,15 +58,28 @@ def centering_option(default: str) -> Callable[[F], F]:
     )
 
 
-def model_option(declare: Declare[F]) -> Callable[[F], F]:
-    """The option that names an encoder; received as `model`."""
+_ELSEWHERE = (
+    " Or the address of one that runs elsewhere: http://HOST:9600 of xlrec-ingest serve, or "
+    "http://HOST/v1#MODEL of an OpenAI-compatible service, whose key is in XLREC_ENCODER_API_KEY."
+)
+
+
+def model_option(declare: Declare[F], *, or_elsewhere: bool = False) -> Callable[[F], F]:
+    """The option that names an encoder; received as `model`.
+
+    Args:
+        declare: Declares it.
+        or_elsewhere: Whether it may be the address of one.
+    """
     return declare(
         "--model",
         default=EMBEDDED,
         show_default=True,
         metavar="MODEL",
         help="Encoder: a folder, a name on the Hugging Face hub such as "
-        "intfloat/multilingual-e5-small, or embedded, which needs no hub.",
+        "intfloat/multilingual-e5-small, or embedded, which needs no hub."
+        + _ELSEWHERE
+        * or_elsewhere,
     )
 
 
@@ -95,8 +108,16 @@ def device_option(declare: Declare[F]) -> Callable[[F], F]:
 
 def encoder_options(command: F) -> F:
     """Give a command the options of an encoder; it receives them as `model` and `encoder`."""
+    return _encoder_options(command, or_elsewhere=True)
 
-    @model_option(encoder_option)
+
+def own_encoder_options(command: F) -> F:
+    """`encoder_options` of a command that needs the model's files."""
+    return _encoder_options(command, or_elsewhere=False)
+
+
+def _encoder_options(command: F, *, or_elsewhere: bool) -> F:
+    @model_option(encoder_option, or_elsewhere=or_elsewhere)
     @prefix_option(encoder_option)
     @encoder_option(
         "--max-tokens",

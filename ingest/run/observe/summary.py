@@ -119,7 +119,8 @@ def table(summary: Mapping[str, Any]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_row("index", f"{summary['index']} ({summary['version']})")
     encoder = summary["encoder"]
-    grid.add_row("encoder", f"{encoder['model']} on {encoder['device']}, {encoder['dtype']}")
+    place = ", ".join(filter(None, (encoder["device"], encoder["dtype"])))  # far off: its address
+    grid.add_row("encoder", f"{encoder['model']} on {place or 'this machine'}")
     grid.add_row("documents", str(summary["documents"]))
     grid.add_row("  indexed", str(summary["indexed"]))
     for name in ("unchanged", "superseded", "deleted", "late_deletions"):

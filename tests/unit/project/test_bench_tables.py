@@ -8,33 +8,39 @@ from pathlib import Path
 
 import pytest
 
-from bench import render
+import bench_tables
 
-RESULTS = sorted(render.RESULTS.glob("*.json"))
-DOCUMENTS = render.documents()
-MEASUREMENTS = render.RESULTS.parent / "README.md"
-OF_THE_TESTS = render.RESULTS.parents[1] / "README.md"  # what is measured of the tests themselves
-BEHIND = "is behind: run python3 tests/environment.py python tests/bench/render.py"
+RESULTS = sorted(bench_tables.RESULTS.glob("*.json"))
+DOCUMENTS = bench_tables.documents()
+MEASUREMENTS = bench_tables.RESULTS.parent / "README.md"
+OF_THE_TESTS = (
+    bench_tables.RESULTS.parents[1] / "README.md"
+)  # what is measured of the tests themselves
+BEHIND = "is behind: run python3 tests/environment.py python tests/bench_tables.py"
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(render.ROOT)))
+@pytest.mark.parametrize(
+    "path", DOCUMENTS, ids=lambda path: str(path.relative_to(bench_tables.ROOT))
+)
 def test_rendering_changes_nothing(path: Path) -> None:
     text = path.read_text("utf-8")
-    assert text == render.render(text), f"{path} {BEHIND}"
+    assert text == bench_tables.render(text), f"{path} {BEHIND}"
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(render.ROOT)))
+@pytest.mark.parametrize(
+    "path", DOCUMENTS, ids=lambda path: str(path.relative_to(bench_tables.ROOT))
+)
 def test_every_table_that_begins_is_found(path: Path) -> None:
     text = path.read_text("utf-8")
     begun, ended = text.count("<!-- table:"), text.count("<!-- /table -->")
-    assert (begun, ended) == (len(render.tables(text)),) * 2
+    assert (begun, ended) == (len(bench_tables.tables(text)),) * 2
 
 
 def test_every_result_is_shown_once() -> None:
     shown = [
         name
         for path in (MEASUREMENTS, OF_THE_TESTS)
-        for name in render.tables(path.read_text("utf-8"))
+        for name in bench_tables.tables(path.read_text("utf-8"))
     ]
     assert sorted(shown) == sorted(path.stem for path in RESULTS)
 
@@ -42,15 +48,15 @@ def test_every_result_is_shown_once() -> None:
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_a_result_says_how_it_was_measured(path: Path) -> None:
     told = json.loads(path.read_text("utf-8"))
-    assert set(told) == {*render.MEASUREMENT, "columns", "rows", "bold"}
+    assert set(told) == {*bench_tables.MEASUREMENT, "columns", "rows", "bold"}
     assert told["data"]
     assert re.fullmatch(r"[0-9a-f]{7}(, [0-9a-f]{7})*", told["commit"] or "0000000")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", told["date"] or "2000-01-01")
     assert {len(row) for row in told["rows"]} == {len(told["columns"])}
-    assert set(told["bold"]) <= {render.Result.read(path).label(row) for row in told["rows"]}
+    assert set(told["bold"]) <= {bench_tables.Result.read(path).label(row) for row in told["rows"]}
 
 
-RECALL = render.Column("recall", "recall@50", digits=3)
+RECALL = bench_tables.Column("recall", "recall@50", digits=3)
 
 
 @pytest.mark.parametrize(
@@ -65,20 +71,20 @@ RECALL = render.Column("recall", "recall@50", digits=3)
         ({"change": [-0.0001, -0.0001, 0]}, "0.000 [0.000, 0.000]"),
     ],
 )
-def test_cells_are_read_alike_everywhere(cell: render.Cell, text: str) -> None:
+def test_cells_are_read_alike_everywhere(cell: bench_tables.Cell, text: str) -> None:
     assert RECALL.cell(cell) == text
 
 
 def test_units_stand_behind_numbers() -> None:
-    assert render.Column("memory", "memory", unit=" MB").cell(1086) == "1,086 MB"
+    assert bench_tables.Column("memory", "memory", unit=" MB").cell(1086) == "1,086 MB"
 
 
 def test_a_table_is_put_between_its_markers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(render, "RESULTS", tmp_path)
+    monkeypatch.setattr(bench_tables, "RESULTS", tmp_path)
     result = {
-        **dict.fromkeys(render.MEASUREMENT),
+        **dict.fromkeys(bench_tables.MEASUREMENT),
         "data": "apps",
         "command": "xlrec-es evaluate",
         "columns": [{"id": "system", "title": "system"}, {"id": "n", "title": "recall"}],
@@ -92,7 +98,9 @@ def test_a_table_is_put_between_its_markers(
         "Data: apps. Machine: not recorded. Command: `xlrec-es evaluate`. Commit: not recorded. "
         "Date: not recorded."
     )
-    assert render.render(text) == f"a\n<!-- table:one -->\n{table}\n{how}\n<!-- /table -->\nb\n"
+    assert (
+        bench_tables.render(text) == f"a\n<!-- table:one -->\n{table}\n{how}\n<!-- /table -->\nb\n"
+    )
     some = "<!-- table:one columns=n -->\n<!-- /table -->"
     shown = "| recall |\n| --- |\n| 2 |\n| 1 |\n"
-    assert render.render(some) == f"<!-- table:one columns=n -->\n{shown}<!-- /table -->"
+    assert bench_tables.render(some) == f"<!-- table:one columns=n -->\n{shown}<!-- /table -->"

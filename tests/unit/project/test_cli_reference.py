@@ -76,6 +76,7 @@ MANY_MEANINGS = {
     "--language": "only recommend and query divide slots between languages",
     "--learner": "pairs cannot be learned by exact EASE",
     "--max-tokens": "training reads less of a text than encoding",
+    "--model": "who needs the model's files takes no encoder that runs elsewhere",
     "--output": "a report is a file, a model and pairs are folders",
 }
 """Names that stand for more than one thing, each with the reason."""

@@ -24,7 +24,11 @@ class Machine:
         for name in PROGRAMS:
             (self.programs / name).symlink_to(str(shutil.which(name)))
         self.has("python3", 'echo "python3 $*" >> "$LOG"')
-        self.has("javac", "")
+        for name in ("javac", "node", "npm"):
+            self.has(name, "")
+
+    def lacks(self, name: str) -> None:
+        (self.programs / name).unlink()
 
     def has(self, name: str, script: str) -> None:
         path = self.programs / name
@@ -73,13 +77,28 @@ def test_others_are_told_the_command(machine: Machine, apt: bool) -> None:
     assert machine.called() == []
 
 
+def test_every_program_that_is_missing_is_named(machine: Machine) -> None:
+    for name in ("javac", "node", "npm"):
+        machine.lacks(name)
+    machine.has("chromium", "")
+    machine.has("id", "echo 1000")
+    told = machine.run("tests/e2e").stderr
+    packages = told.rpartition("--no-install-recommends ")[2].split()
+    assert packages[-2:] == ["nodejs", "npm"]
+    assert set(packages) <= {
+        "default-jdk-headless",
+        "nodejs",
+        "npm",
+    }  # a JDK of /usr/lib/jvm counts
+
+
 def test_nothing_is_installed_where_all_is_there(machine: Machine) -> None:
     machine.has("google-chrome", "")
     assert machine.run().returncode == 0
     assert machine.called() == [PYTEST]
 
 
-def test_unit_tests_need_neither(machine: Machine) -> None:
+def test_unit_tests_need_none_of_them(machine: Machine) -> None:
     assert machine.run("tests/unit", "-x").returncode == 0
     assert machine.called() == [f"{PYTEST} tests/unit -x"]
     machine.has("id", "echo 1000")

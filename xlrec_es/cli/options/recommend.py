@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,7 +33,7 @@ from xlrec_es.recommend.options import (
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.interactions.event_source import EventSource
-    from xlrec_es.vectors.remote_encoder import RemoteEncoder
+    from xlrec_es.vectors.encoder import Encoder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,15 +54,17 @@ encoder_url_option = click.option(
     envvar="XLREC_ENCODER_URL",
     show_envvar=True,
     metavar="URL",
-    help="Address of `xlrec-ingest serve`, for free texts; XLREC_SERVE_TOKEN is its token.",
+    help="Encoder for free texts: http://HOST:9600 of `xlrec-ingest serve` (XLREC_SERVE_TOKEN is "
+    "its token), or http://HOST/v1#MODEL of an OpenAI-compatible service (XLREC_ENCODER_API_KEY, "
+    "XLREC_ENCODER_PREFIX).",
 )
 
 
-def remote_encoder(url: str | None) -> RemoteEncoder | None:
+def remote_encoder(url: str | None) -> Encoder | None:
     """The encoder behind an address, if there is one."""
-    from xlrec_es.vectors.remote_encoder import RemoteEncoder
+    from xlrec_es.vectors.open_encoder import access_of_environment, open_encoder
 
-    return RemoteEncoder(url, token=os.environ.get("XLREC_SERVE_TOKEN")) if url else None
+    return open_encoder(url, access_of_environment()) if url else None
 
 
 def language_parts_option(otherwise: str) -> Callable[[F], F]:

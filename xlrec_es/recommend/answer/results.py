@@ -24,7 +24,7 @@ from xlrec_es.recommend.recommendations import (
     RetrieverScore,
 )
 from xlrec_es.recommend.request.plan import Plan
-from xlrec_es.recommend.request.queries import details_body
+from xlrec_es.recommend.request.read_queries import details_body
 from xlrec_es.recommend.request.server_fusion import FUSED
 from xlrec_es.vectors.vector import Vector
 
@@ -147,8 +147,8 @@ def holdings(
         wanted: Which documents; without any there is no search.
         plan: What was asked.
         options: How.
-        indicators: See `queries.details_body`.
-        vectors: See `queries.details_body`.
+        indicators: See `read_queries.details_body`.
+        vectors: See `read_queries.details_body`.
     """
     title = plan.live.meta.title_field
     source = dict.fromkeys((*options.search.source, *([title] if title else [])))

@@ -13,8 +13,8 @@ from xlrec_es.errors import (
     UsageError,
     XlrecError,
 )
-from xlrec_es.index.fields import EVIDENCE_FIELD, LANGUAGE_FIELD
-from xlrec_es.index.hits import title_of, vector_of, work_of
+from xlrec_es.index.fields import EVIDENCE_FIELD, LANGUAGE_FIELD, text_field
+from xlrec_es.index.hits import text_of, title_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
@@ -341,7 +341,7 @@ def default_interests(live: LiveIndex, weights: Mapping[str, float]) -> int:
 
 
 def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[HistoryDocument]:
-    """The documents that answer `queries.history_body`."""
+    """The documents that answer `read_queries.history_body`."""
     return [
         HistoryDocument(
             id=hit["_id"],
@@ -351,9 +351,32 @@ def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[H
             vector=vector_of(hit),
             routing=None if live.gives_routing else hit.get("_routing"),
             evidence=float(hit["fields"].get(EVIDENCE_FIELD, (0.0,))[0]),
+            text=text_of(hit),
         )
         for hit in hits
     ]
+
+
+def texts_to_read(
+    live: LiveIndex, languages: Iterable[str] | None, options: Options, *, own: bool = False
+) -> tuple[str, ...]:
+    """The fields of a history's texts that `queries.lexical_body` may search by.
+
+    Args:
+        live: The index.
+        languages: As for `make_plan`.
+        options: How.
+        own: As `own_languages` of `make_plan`.
+    """
+    weights = options.weights or live.meta.weights or WEIGHTS
+    if not weights.get(LEXICAL, 0) > 0:
+        return ()
+    tags = allowed_tags(live, options)
+    if languages is not None:
+        tags = tuple({tag for name in languages for tag in named_by(normalize(name), tags)})
+    elif not own and len({base_language(tag) for tag in tags}) > 1:
+        return ()  # the targets are other languages than the history's: BM25 has nothing to go by
+    return tuple(map(text_field, sorted(tags)))
 
 
 def _in_languages(

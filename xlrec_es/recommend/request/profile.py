@@ -50,6 +50,7 @@ class HistoryDocument:
         vector: Shape (dims,), centered, unit length; None where there is none, or it was not read.
         routing: What leads to its shard, where that is not its id.
         evidence: Users on whom the indicators rest in which it is named.
+        text: By which it is searched, where that was read.
     """
 
     id: str
@@ -59,6 +60,7 @@ class HistoryDocument:
     vector: Vector | None = None
     routing: str | None = None
     evidence: float = 0.0
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Profile:
         routings: By id, of those documents that have one of their own.
         evidence: Users on whom the indicators of the liked works rest, added up over the works.
         said: Free texts' part of the taste, 0..1.
+        words: By id, the texts of those documents of `texts` of which they were read.
     """
 
     interests: tuple[Interest, ...]
@@ -104,6 +107,7 @@ class Profile:
     routings: Mapping[str, str] = field(default_factory=dict)
     evidence: float = 0.0
     said: float = 0.0
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text_share(self) -> float:
@@ -198,6 +202,7 @@ def build_profile(
         routings={d.id: d.routing for d in documents if d.routing is not None},
         evidence=sum(max(d.evidence for d in by_work[work]) for work in liked if work in by_work),
         said=_part(texts_mass.values(), liked.values()),
+        words={d.id: d.text for work in liked for d in by_work.get(work, ()) if d.text is not None},
     )
 
 

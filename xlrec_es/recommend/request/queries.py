@@ -46,8 +46,6 @@ which finds less under such filters.
 
 _BOOST = "boost:"
 
-PASSING = "passing"
-
 WrittenVector = Sequence[float] | str
 
 
@@ -206,7 +204,10 @@ def lexical_body(
 ) -> dict[str, Any]:
     """The BM25 search for what the history's texts in this language are about.
 
-    `more_like_this` picks the terms that tell most (tf-idf) and leaves out those texts themselves.
+    `more_like_this` picks the terms that tell most (tf-idf). It is told the texts where they were
+    read with the history; else their ids, by which the server reads each document for itself, which
+    takes twice as long (xlrec_es/DESIGN.md, "Latency") and finds the same but for terms that tell
+    alike.
     Source: https://www.elastic.co/docs/reference/query-languages/query-dsl/query-dsl-mlt-query
     """
     queries = [
@@ -221,11 +222,18 @@ def lexical_body(
 
 
 def _more_like(profile: Profile, tag: str, index: str, options: SearchOptions) -> dict[str, Any]:
-    texts = list(profile.texts[tag])[: options.query_texts]
+    ids = list(profile.texts[tag])[: options.query_texts]
+    # All or none: of texts and of documents it would pick terms separately.
+    read = all(id_ in profile.words for id_ in ids)
     return {
         "more_like_this": {
             "fields": [text_field(tag)],
-            "like": [{"_index": index, **address(profile.routings.get(id_), id_)} for id_ in texts],
+            "like": [
+                profile.words[id_]
+                if read
+                else {"_index": index, **address(profile.routings.get(id_), id_)}
+                for id_ in ids
+            ],
             "min_term_freq": 1,
             "min_doc_freq": 2,
             "max_query_terms": options.query_terms,
@@ -398,105 +406,6 @@ def to_msearch(
     return [line for request in requests for line in ({"index": index}, {**request.body, **limit})]
 
 
-def history_body(
-    items: Sequence[str],
-    *,
-    title: str | None,
-    vectors: bool = True,
-    binary: bool = False,
-    size: int = MAX_HITS,
-) -> dict[str, Any]:
-    """The search for the documents of a history.
-
-    Args:
-        items: Ids of documents or works.
-        title: The user's field that holds the title.
-        vectors: Whether their vectors are wanted.
-        binary: See `live_index.LiveIndex.has_binary_vectors`.
-        size: Of a page; see `paging.PagedSearch`.
-    """
-    return {
-        "query": {
-            "bool": {
-                "should": [{"ids": {"values": list(items)}}, {"terms": {WORK_FIELD: list(items)}}],
-                "minimum_should_match": 1,
-                # An index that was there before may have documents that this program left alone.
-                "filter": [{"exists": {"field": WORK_FIELD}}],
-            }
-        },
-        "size": size,
-        "_source": [title] if title else False,
-        **fields_of_hits(
-            [WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD], [VECTOR_FIELD] * vectors, binary=binary
-        ),
-        "track_total_hits": False,
-    }
-
-
 def shared_depth(options: SearchOptions, languages: int) -> int:
     """How many documents a search in so many languages at once finds at most."""
     return min(max(options.candidates, options.shared * languages), MAX_HITS)
-
-
-def passing_body(filters: Sequence[Mapping[str, Any]], languages: int) -> dict[str, Any]:
-    """The search that counts the documents of each language that pass filters.
-
-    Args:
-        filters: Elasticsearch queries.
-        languages: How many tags the index has.
-    """
-    return {
-        "query": {"bool": {"filter": list(filters)}},
-        "size": 0,
-        "aggs": {PASSING: {"terms": {"field": LANGUAGE_FIELD, "size": max(1, languages)}}},
-        "track_total_hits": False,
-    }
-
-
-def passing_of(answer: Mapping[str, Any]) -> dict[str, int] | None:
-    """Documents by language tag, as `passing_body` counted them; None where it was not answered."""
-    if "error" in answer or answer.get("timed_out"):
-        return None
-    buckets = answer["aggregations"][PASSING]["buckets"]
-    return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
-
-
-def names_body(items: Sequence[str], *, size: int = MAX_HITS) -> dict[str, Any]:
-    """`history_body` for what stands in columns: ids, works, languages, evidence.
-
-    Args:
-        items: Ids of documents or works.
-        size: Of a page; see `paging.PagedSearch`.
-    """
-    columns = [ID_FIELD, WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD]
-    body = history_body(items, title=None, vectors=False, size=size)
-    del body["_source"]
-    # As in `hits_wanted`: reading `_id` of fifty documents takes longer than finding them.
-    return {**body, "stored_fields": "_none_", **fields_of_hits(columns)}
-
-
-def details_body(
-    ids: Sequence[str],
-    *,
-    source: Sequence[str],
-    indicators: bool,
-    vectors: bool,
-    binary: bool = False,
-) -> dict[str, Any]:
-    """The search for what shows, explains or diversifies documents already found.
-
-    Args:
-        ids: Ids of documents.
-        source: The user's own fields that are wanted.
-        indicators: Whether their indicators are wanted.
-        vectors: Whether their vectors are wanted.
-        binary: See `live_index.LiveIndex.has_binary_vectors`.
-    """
-    fields = [INDICATORS_FIELD] * indicators + [VECTOR_FIELD] * vectors
-    return {
-        "query": {"ids": {"values": list(ids)}},
-        "size": len(ids),
-        "_source": list(source) or False,
-        **fields_of_hits([], fields, binary=binary),
-        "track_total_hits": False,
-    }

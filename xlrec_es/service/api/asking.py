@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from elasticsearch import Elasticsearch
 
 from xlrec_es.errors import IndexNotFound, UnknownItems, UsageError
-from xlrec_es.interactions.event_source import read_history
+from xlrec_es.interactions.event_source import EventSource, KnownSource, look_up, read_history
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.impressions import Shown
 from xlrec_es.placements.given_options import overlaid
@@ -24,6 +25,9 @@ from xlrec_es.service.api.questions import (
     UserAsked,
 )
 from xlrec_es.service.settings import Settings
+
+_FIELDS_LIFE_S = 60.0
+"""How long what is known of the fields of events is believed."""
 
 
 def options_of(asked: OptionsAsked, base: Options) -> Options:
@@ -82,6 +86,8 @@ class Asking:
         self._settings = settings
         self._recommenders = recommenders
         self._client = client
+        self._known: KnownSource | None = None
+        self._looked_up_at = 0.0
 
     def question(self, asked: Asked) -> Question:
         """The recommender and the languages of a request.
@@ -118,12 +124,19 @@ class Asking:
                     "--events-index"
                 )
             try:
-                read = await asyncio.to_thread(read_history, self._client, asked.user, source)
+                read = await asyncio.to_thread(self._read, asked.user, source)
                 interactions += read.interactions
             except (UnknownItems, IndexNotFound):  # the index is made with the first event
                 notes.append("no event of this user is known; popular items stand in")
         known = None if asked.known_languages is None else tuple(asked.known_languages)
         return History(interactions, tuple(asked.texts), known), notes
+
+    def _read(self, user: str, source: EventSource) -> History:
+        """Read a user's events; it blocks."""
+        if self._known is None or time.monotonic() - self._looked_up_at > _FIELDS_LIFE_S:
+            self._known = look_up(self._client, source)
+            self._looked_up_at = time.monotonic()
+        return read_history(self._client, user, self._known)
 
     def shown(self, shown: Sequence[str] | ShownAsked | None) -> Sequence[str] | Shown | None:
         """What the user was shown.

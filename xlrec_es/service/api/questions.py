@@ -113,7 +113,8 @@ class UserAsked(Strict):
         Id | None, Field(description="Its history is read from the index of events.")
     ] = None
     history: Annotated[
-        list[Id | InteractionAsked], Field(max_length=MAX_IDS, description="What the user did.")
+        list[Annotated[Id | InteractionAsked, Field(title="HistoryItem")]],
+        Field(max_length=MAX_IDS, description="What the user did."),
     ] = []
     texts: Annotated[
         list[Text], Field(max_length=100, description="What the user likes, in words.")

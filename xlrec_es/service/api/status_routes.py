@@ -27,18 +27,19 @@ def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> 
     asked = _Believed(recommenders)
 
     @router.get("/healthz", response_model=StateGiven)
-    async def healthz() -> Response:
+    async def health() -> Response:
         """Whether the process is alive."""
         return written({"status": "ok"})
 
     @router.get("/readyz", response_model=StateGiven, responses={503: PROBLEMS[503]})
-    async def readyz() -> Response:
+    async def readiness() -> Response:
         """Whether Elasticsearch answers, and the indices are there."""
         error = await asked.error()
         return written({"status": "ok"}) if error is None else problem_of(error)
 
     @router.get(
         "/metrics",
+        name="metrics",
         response_class=PlainTextResponse,
         responses={401: PROBLEMS[401], 403: PROBLEMS[403]},
     )
@@ -47,7 +48,7 @@ def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> 
         return metrics()
 
     @router.get("/v1/indices", response_model=IndicesGiven, responses=PROBLEMS)
-    async def indices() -> Response:
+    async def list_indices() -> Response:
         """The indices that are served."""
         lives = await asyncio.gather(*(one.live() for one in recommenders.values()))
         described = [

@@ -58,7 +58,7 @@ def routes(settings: Settings, spool: Spool | None) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["feedback"], responses=PROBLEMS)
 
     @router.post("/events", response_model=AcceptedGiven, status_code=HTTPStatus.ACCEPTED)
-    async def events(told: EventsTold) -> Response:
+    async def send_events(told: EventsTold) -> Response:
         """Keep what users did. What is accepted outlives a crash, and reaches Elasticsearch."""
         if settings.events is None or spool is None:
             raise UsageError("this service keeps no events: start it with --events-index")
@@ -67,7 +67,7 @@ def routes(settings: Settings, spool: Spool | None) -> APIRouter:
         return _accepted([one.id for one in documents])
 
     @router.post("/impressions", response_model=AcceptedGiven, status_code=HTTPStatus.ACCEPTED)
-    async def impressions(told: ImpressionsTold) -> Response:
+    async def send_impressions(told: ImpressionsTold) -> Response:
         """Keep what a user was shown: `items` of an answer, as they came."""
         if settings.impressions is None or spool is None:
             raise UsageError("this service keeps no impressions: start it with --impressions-index")

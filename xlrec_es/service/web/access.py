@@ -113,6 +113,7 @@ class AccessRules:
         hosts: Names that it may be asked by; none: any with tokens, else those of this machine.
         origins: Pages that may ask, as `https://shop.example`; its own may always.
         scopes: What a path needs, by its beginning; a path that none begins is open.
+        given_by: How a person gives a token.
     """
 
     host: str
@@ -120,12 +121,13 @@ class AccessRules:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     scopes: Mapping[str, str] = field(default_factory=dict)
+    given_by: str = "XLREC_API_TOKEN or --tokens-file"
 
     def __post_init__(self) -> None:
         if not self.tokens and not is_loopback(self.host):
             raise ConfigError(
-                f"{self.host} can be reached by others: give a token (XLREC_API_TOKEN or "
-                "--tokens-file), or listen on 127.0.0.1"
+                f"{self.host} can be reached by others: give a token ({self.given_by}), or listen "
+                "on 127.0.0.1"
             )
 
     def serves(self, host: str) -> bool:

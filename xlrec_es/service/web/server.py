@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -27,47 +26,70 @@ DRAIN_S = 30
 CONNECTIONS = 1000
 """Of a process at one time; more are answered 503."""
 
+ANSWER_S = 30.0
+"""Seconds within which a caller must have taken what an answer leaves to be sent."""
+
 _BACKLOG = 2048
 
 
 class _TimelyProtocol(H11Protocol):
-    """Closes a connection whose request does not begin, or whose head is sent a letter at a time.
+    """Closes a connection whose next request does not begin, or whose answer is not taken.
 
     h11, not httptools: it takes no more than 16 KiB of headers.
     """
 
     _head: asyncio.TimerHandle | None = None
+    _answer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
+        before = self.cycle
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._stop_waiting()
+        # A head that is sent a letter at a time does not count, nor does what is left of a body
+        # that was refused.
+        if self.cycle is not before:
+            _stop(self._head)
 
     def on_response_complete(self) -> None:
+        answered = self.cycle
         super().on_response_complete()
-        self._await_head()
+        if self.cycle is answered:  # else the next request has come with this one
+            self._await_head()
+        if self.transport.get_write_buffer_size():
+            self._await_taking()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_taking()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._await_taking()  # of what is still to be sent
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        _stop(self._head)
+        _stop(self._answer)
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
-        self._stop_waiting()
-        if self.conn.their_state is h11.IDLE:
-            self._head = self.loop.call_later(HEAD_S, self._close)
+        _stop(self._head)
+        self._head = self.loop.call_later(HEAD_S, self.transport.close)
 
-    def _stop_waiting(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
+    def _await_taking(self) -> None:
+        _stop(self._answer)
+        self._answer = self.loop.call_later(ANSWER_S, self._abort)
 
-    def _close(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
+    def _abort(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # to close it would wait until all of it is sent
+
+
+def _stop(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +132,9 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(make: Callable[[], ASGIApp], listening: socket.socket, *, workers: int = 1) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are then answered first.
-
-    Args:
-        make: Makes the application, in each process; it goes to them by pickle.
-        listening: See `Address.listen`.
-        workers: Processes; one that dies is replaced.
-
-    Raises:
-        ConfigError: The application does not start.
-    """
-    config = uvicorn.Config(
+def configured(make: Callable[[], ASGIApp], *, workers: int = 1) -> uvicorn.Config:
+    """How an application is run: see `serve`, which runs it."""
+    return uvicorn.Config(
         make,
         factory=True,
         http=_TimelyProtocol,
@@ -136,6 +149,20 @@ def serve(make: Callable[[], ASGIApp], listening: socket.socket, *, workers: int
         timeout_graceful_shutdown=DRAIN_S,
         workers=workers,
     )
+
+
+def serve(make: Callable[[], ASGIApp], listening: socket.socket, *, workers: int = 1) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are then answered first.
+
+    Args:
+        make: Makes the application, in each process; it goes to them by pickle.
+        listening: See `Address.listen`.
+        workers: Processes; one that dies is replaced.
+
+    Raises:
+        ConfigError: The application does not start.
+    """
+    config = configured(make, workers=workers)
     if workers == 1:
         server = uvicorn.Server(config)
         server.run(sockets=[listening])

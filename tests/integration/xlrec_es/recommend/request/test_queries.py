@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -18,6 +19,7 @@ from xlrec_es.index.hits import id_of
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.recommend.answer.ranking import Searched
 from xlrec_es.recommend.options import RETRIEVERS
+from xlrec_es.recommend.request.queries import lexical_body
 from xlrec_es.recommend.request.query_forms import render
 
 
@@ -30,6 +32,36 @@ def test_the_lexical_retriever_reads_the_renditions_in_the_target_language(
     assert set(topics_of([item.work for item in result.items[:2]])) == {"painting"}
     assert all(list(item.retrievers) == ["lexical"] for item in result.items)
     assert [reason.item for reason in result.items[0].reasons] == ["painting-0"]
+
+
+def test_bm25_finds_the_same_by_texts_and_by_ids(es_each: Elasticsearch, index_name: str) -> None:
+    write_catalogue(es_each, index_name)
+    recommender = Recommender(es_each, index_name, options=Options(weights={"lexical": 1.0}))
+    history = History.of(["painting-0", "chess-0", "cooking-0"])
+
+    def bodies() -> tuple[dict[str, Any], dict[str, Any]]:
+        plan = recommender.plan(history, languages=["ja"])
+        unread = replace(plan.profile, words={})
+        index, search = plan.live.searched, SearchOptions()
+        return plan.requests[0].body, lexical_body(unread, "ja", index, search)
+
+    def found(body: dict[str, Any]) -> list[tuple[str, float]]:
+        hits = es_each.search(index=index_name, body=body)["hits"]["hits"]
+        return [(id_of(hit), hit["_score"]) for hit in hits]
+
+    by_texts, by_ids = bodies()
+    assert "chess chessclub ja word0" in str(by_texts)
+    assert "chess-0" in str(by_ids["query"]["bool"]["must"])
+    assert found(by_texts) == found(by_ids) != []
+    # A text that changes is searched by as it is, and so is one without a word.
+    for text in ("painting", ""):
+        changed = {"xlrec": {"text": {"ja": text}}}
+        liked = recommender.plan(history, languages=["ja"]).profile.texts["ja"]
+        [chess] = [id_ for id_, work in liked.items() if work == "chess-0"]
+        es_each.update(index=index_name, id=chess, doc=changed, refresh=True)
+        by_texts, by_ids = bodies()
+        assert "chessclub" not in str(by_texts)
+        assert found(by_texts) == found(by_ids) != []
 
 
 @pytest.mark.parametrize("odd", ODD_IDS)

@@ -20,7 +20,7 @@ from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
 from xlrec_es.recommend.answer.ranking import rank
 from xlrec_es.recommend.answer.results import finish
 from xlrec_es.recommend.options import MAX_CLAUSES, RETRIEVERS, Options, SearchOptions
-from xlrec_es.recommend.request.plan import Known, Plan, make_plan
+from xlrec_es.recommend.request.plan import Known, Plan, make_plan, texts_to_read
 from xlrec_es.recommend.request.profile import HistoryDocument
 
 LANGUAGES = LIVE.meta.languages
@@ -151,3 +151,18 @@ def test_a_language_that_is_excluded_is_never_a_target() -> None:
             plan_for(options, wrong)
     with pytest.raises(UnknownLanguage):
         plan_for(Options(exclude=("not a tag",)))
+
+
+def test_texts_are_read_where_bm25_may_go_by_them() -> None:
+    def read(
+        languages: list[str] | None, options: Options | None = None, *, own: bool = False
+    ) -> tuple[str, ...]:
+        return texts_to_read(LIVE, languages, options or Options(), own=own)
+
+    assert read(["JA", "en-GB"]) == ("xlrec.text.en", "xlrec.text.ja")
+    assert read(["ja", "de"], Options(exclude=("de",))) == ("xlrec.text.ja",)
+    assert read(["ja"], Options(weights={"dense": 1.0})) == ()
+    # Without target languages, it is those that the history is not in, unless it is its own.
+    assert read(None) == ()
+    assert read(None, Options(exclude=("de", "en"))) == ("xlrec.text.ja",)
+    assert read(None, own=True) == ("xlrec.text.de", "xlrec.text.en", "xlrec.text.ja")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from golden_bodies import GOLDEN, ODD_ID, golden_bodies, knn_of, profile, requests
-from xlrec_es.index.hits import vector_of
 from xlrec_es.recommend.options import LEXICAL, MAX_CLAUSES, RETRIEVERS, SearchOptions
 from xlrec_es.recommend.request.profile import HistoryDocument, build_profile
 from xlrec_es.recommend.request.queries import (
     build_requests,
     collaborative_body,
     dense_body,
-    history_body,
+    lexical_body,
     to_msearch,
 )
 
@@ -27,24 +27,6 @@ def test_bodies_are_the_golden_ones(name: str) -> None:
     assert json.loads(json.dumps(golden_bodies()[name])) == written
 
 
-def test_vectors_can_be_had_as_bytes() -> None:
-    array = history_body(["a"], title=None)
-    binary = history_body(["a"], title=None, binary=True)
-    assert array["fields"] == ["xlrec.embedding"]
-    assert "fields" not in binary
-    assert binary["docvalue_fields"] == [
-        *array["docvalue_fields"],
-        {"field": "xlrec.embedding", "format": "binary"},
-    ]
-    vector = np.array([0.6, -0.8], np.float32)
-    in_bytes = base64.b64encode(vector.astype(">f4").tobytes()).decode()
-    for value in (vector.tolist(), [in_bytes]):
-        found = vector_of({"fields": {"xlrec.embedding": value}})
-        assert found is not None
-        np.testing.assert_array_equal(found, vector)
-    assert vector_of({}) is None
-
-
 def test_a_language_without_history_text_has_no_lexical_retriever() -> None:
     retrievers = [(request.language, request.retriever) for request in requests()]
     assert retrievers == [
@@ -52,6 +34,25 @@ def test_a_language_without_history_text_has_no_lexical_retriever() -> None:
         ("ja", "lexical"),
         ("zh", "dense"),
     ]
+
+
+def test_bm25_is_told_the_texts_where_all_that_it_takes_were_read() -> None:
+    read = profile(read=True)
+    words = {id_: text for id_, text in read.words.items() if id_ != ODD_ID}
+    bodies = {
+        number: [
+            lexical_body(one, "de", "apps", SearchOptions(query_texts=number))["query"]["bool"]
+            for one in (read, replace(read, words=words), profile())
+        ]
+        for number in (1, 2)
+    }
+    like = {
+        number: [body["must"][0]["more_like_this"]["like"] for body in found]
+        for number, found in bodies.items()
+    }
+    by_id = [{"_index": "apps", "_id": "gimp@de"}, {"_index": "apps", "_id": ODD_ID}]
+    assert like[1] == [["gimp@de draws"], ["gimp@de draws"], by_id[:1]]
+    assert like[2] == [["gimp@de draws", f"{ODD_ID} draws"], by_id, by_id]
 
 
 def test_only_the_retrievers_asked_for_are_searched() -> None:

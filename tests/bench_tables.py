@@ -1,6 +1,6 @@
 """Tables of measurements in the documents: each is rendered from a file of `results`.
 
-    python tests/bench/render.py
+    python tests/bench_tables.py
 
 Between `<!-- table:NAME -->` and `<!-- /table -->` a document has the table NAME, with a line that
 says how it was measured; by `<!-- table:NAME columns=model,mean -->`, some of its columns alone.
@@ -20,8 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "tests" / "bench" / "results"
 Value = float | list[float]
 Cell = None | str | Value | dict[str, Value]
 

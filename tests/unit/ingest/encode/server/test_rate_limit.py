@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.encode import rate_limit
-from ingest.encode.rate_limit import RateLimit
+from ingest.encode.server import rate_limit
+from ingest.encode.server.rate_limit import RateLimit
 from xlrec_es.errors import UsageError
 
 

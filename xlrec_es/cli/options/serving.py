@@ -1,0 +1,65 @@
+"""Options of the commands that serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def address_options(port: int) -> Callable[[F], F]:
+    """Give a command `host` and `port`, this one by default."""
+
+    def declare(command: F) -> F:
+        host = click.option(
+            "--host",
+            default="127.0.0.1",
+            show_default=True,
+            metavar="HOST",
+            help="Address to listen on.",
+        )
+        number = click.option(
+            "--port",
+            default=port,
+            show_default=True,
+            type=click.IntRange(0, 65535),
+            metavar="N",
+            help="HTTP port to listen on.",
+        )
+        return host(number(command))
+
+    return declare
+
+
+def caller_options(command: F) -> F:
+    """Give a command `hosts`, `origins` and `max_requests`."""
+    for option in (
+        click.option(
+            "--max-requests",
+            default=128,
+            show_default=True,
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Requests under way at once in a process; more are answered 429.",
+        ),
+        click.option(
+            "--allowed-origin",
+            "origins",
+            multiple=True,
+            metavar="URL",
+            help="Origin of pages that may ask, such as https://shop.example. Repeatable.",
+        ),
+        click.option(
+            "--allowed-host",
+            "hosts",
+            multiple=True,
+            metavar="HOST",
+            help="Name by which the service may be asked. Repeatable.",
+            show_default="any with a token, else localhost",
+        ),
+    ):
+        command = option(command)
+    return command

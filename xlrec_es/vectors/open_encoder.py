@@ -1,0 +1,75 @@
+"""From an address to the encoder that answers there."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from xlrec_es.errors import ConfigError
+from xlrec_es.vectors.openai_encoder import INFERENCE, OpenAIEncoder, ServiceOptions
+from xlrec_es.vectors.remote_encoder import RemoteEncoder
+
+_SERVICE = re.compile(r"/v\d+/?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an encoder that runs elsewhere is told, and how long it is waited for.
+
+    Attributes:
+        token: Of `xlrec-ingest serve`.
+        service: How any other service is asked.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    service: ServiceOptions = field(default_factory=ServiceOptions)
+
+
+def access_of_environment(prefix: str | None = None, **options: Any) -> Access:  # noqa: ANN401
+    """What the environment has: secrets are in no address, and in no option of a command.
+
+    Args:
+        prefix: See `ServiceOptions`; None for that of the environment, too.
+        options: Others of `ServiceOptions`.
+    """
+    if prefix is None:
+        prefix = os.environ.get("XLREC_ENCODER_PREFIX")
+    key = os.environ.get("XLREC_ENCODER_API_KEY")
+    service = ServiceOptions(api_key=key, prefix=prefix, **options)
+    return Access(os.environ.get("XLREC_SERVE_TOKEN"), service)
+
+
+def is_address(model: str) -> bool:
+    """Whether the name of a model is the address of one that runs elsewhere."""
+    return re.match("https?://", model) is not None
+
+
+def open_encoder(address: str, access: Access) -> RemoteEncoder | OpenAIEncoder:
+    """Reach the encoder behind an address.
+
+    Args:
+        address: That of `xlrec-ingest serve`; or of an OpenAI-compatible service, which ends in
+            `/v1` or names a model: `http://localhost:8080/v1#MODEL`; or of an endpoint of
+            Elasticsearch's inference, which has `/_inference/text_embedding/` in it.
+        access: What it is told. The times of the service are those of each kind.
+
+    Raises:
+        ConfigError: No such address, or the model is to be named, or a prefix is given for
+            `xlrec-ingest serve`, which has its own.
+        EncoderError: Nothing answers there, or it is no encoder, or it refuses.
+    """
+    url, _, model = address.partition("#")  # before it is looked at: a name may have an @ in it
+    service = access.service
+    if model or INFERENCE in url or _SERVICE.search(url):
+        return OpenAIEncoder(url, model or None, options=service)
+    encoder = RemoteEncoder(
+        url, token=access.token, timeout_s=service.timeout_s, retry_s=service.retry_s
+    )
+    if service.prefix not in (None, encoder.prefix):
+        raise ConfigError(
+            f"the encoder at {url} puts {encoder.prefix!r} before each text, not "
+            f"{service.prefix!r}; give the prefix to xlrec-ingest serve"
+        )
+    return encoder
