@@ -106,8 +106,9 @@ class _Examination:
         targets = self._targets()
         self._check_fields(arms)
         documents: dict[str, int] = {}
-        if arms and not self._faults:
+        if arms and not self._faults:  # a field that is not there would leave no document
             documents = self._count(arms, targets)
+        if arms:
             self._check_items(arms, targets)
         if not self._faults:
             self._try(arms)
@@ -160,14 +161,19 @@ class _Examination:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 self._faults.append(f"{where} asks the field {name!r}, which is not there{hint}")
-        there = {name: kinds for name, kinds in known.items() if name in asked}
-        beside = {f"{n}.keyword": known[f"{n}.keyword"] for n in asked if f"{n}.keyword" in known}
+        self._check_types(arms, known)
+
+    def _check_types(
+        self, arms: Mapping[str, Options], known: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Caps count values of a column, and recency is by a date."""
         for options in arms.values():
-            if set(options.search.typed_fields) <= there.keys():
-                try:
-                    options.search.refuse_types({**there, **beside})
-                except UsageError as error:
-                    self._faults.append(str(error))
+            for one in _typed(options.search):
+                if set(one.typed_fields) <= known.keys():
+                    try:
+                        one.refuse_types(known)
+                    except UsageError as error:
+                        self._faults.append(str(error))
 
     def _count(
         self, arms: Mapping[str, Options], targets: Mapping[str, Sequence[str]]
@@ -298,6 +304,14 @@ class _Examination:
         if error.status != _BAD_REQUEST:
             raise error
         self._faults.append(f"Elasticsearch refuses the queries of {place}: {error}")
+
+
+def _typed(search: SearchOptions) -> Iterator[SearchOptions]:
+    """Each cap, and recency, by itself: all that is wrong with them is told."""
+    for name, most in (search.caps or {}).items():
+        yield SearchOptions(caps={name: most})
+    if search.recent is not None:
+        yield SearchOptions(recent=search.recent)
 
 
 def _fields(search: SearchOptions) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elasticsearch import Elasticsearch
 
@@ -12,7 +12,7 @@ from xlrec_es.interactions.event_source import EventSource, draw_users, read_his
 from xlrec_es.interactions.history import History
 from xlrec_es.placements.placement import Placement
 from xlrec_es.placements.resolution import Languages, resolve
-from xlrec_es.placements.store import Stored, Version
+from xlrec_es.placements.store import Stored, Version, not_found
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.recommender import Recommender
@@ -86,6 +86,25 @@ class Preview:
     moved: int = 0
     variant: str | None = None
     problem: str | None = None
+
+
+def sides_of(stored: Stored | None, index: str, name: str) -> tuple[Side, Side]:
+    """The last change of a placement: the version before the current one, and that.
+
+    Args:
+        stored: With its versions; None: there is none.
+        index: The alias or index that it is for.
+        name: Its name.
+
+    Raises:
+        PlacementNotFound: There is none.
+        IndexUnusable: A version cannot be read.
+    """
+    if stored is None or stored.is_deleted:
+        raise not_found(index, name)
+    earlier = [one for one in stored.versions[:-1] if one.definition is not None]
+    before = replace(stored, current=earlier[-1]) if earlier else None
+    return Side.of(before, index, name), Side.of(stored, index, name)
 
 
 def preview(

@@ -38,7 +38,10 @@ def test_a_file_may_hold_tokens_or_their_digests(tmp_path: Path) -> None:
         ("", "no \\[\\[token\\]\\] table"),
         ("[[token]]\nname = 'a'\ntoken = 'short'", "'a' is shorter than 16"),
         (f"[[token]]\ntoken = '{PLAIN}'", "name"),
-        (f"[[token]]\nname = 'a'\ntoken = '{PLAIN}'\nscopes = ['all']", "must be of read, events"),
+        (
+            f"[[token]]\nname = 'a'\ntoken = '{PLAIN}'\nscopes = ['all']",
+            "must be of read, events, admin",
+        ),
         (f"[[token]]\nname = 'a'\ntoken = '{PLAIN}'\nscopes = 'read'", "must be a list"),
         (f"[[token]]\nname = 'a'\ntoken = '{PLAIN}'\nscope = 1", "has no 'scope'"),
         ("[[token]]\nname = 'a'\nsha256 = 'abcd'", "64 hexadecimal digits"),
