@@ -131,7 +131,7 @@ def test_json_loads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GUIDES)
-def test_toml_is_a_configuration_or_a_file_of_tokens_or_a_placement(name: str, tmp_path: Path) -> None:
+def test_toml_is_a_configuration_or_tokens_or_a_placement(name: str, tmp_path: Path) -> None:
     for number, block in enumerate(one for one in GUIDES[name].blocks if one.kind == "toml"):
         path = tmp_path / f"{number}.toml"
         path.write_text(block.text)
