@@ -33,12 +33,9 @@ TESTED = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _events_can_be_read(served: Service, es: Elasticsearch, catalog_name: str) -> None:
-    """The service makes the index of events when it starts; at once after it nothing is read."""
-    end = time.monotonic() + 20
-    while not es.indices.exists(index=f"{catalog_name}-events"):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    es.cluster.health(index=f"{catalog_name}-events", wait_for_status="yellow", timeout="20s")
+    """Their index is made with the first that is sent, and for a moment it cannot be searched."""
+    served.post("/v1/events", {"events": [{"user": "first", "item": "chess-1"}]})
+    logged(es, f"{catalog_name}-events", 1)
 
 
 def put(served: Service, name: str, body: object, query: str = "", **headers: str) -> Answer:
@@ -242,6 +239,7 @@ def logged(es: Elasticsearch, index: str, count: int) -> list[dict[str, Any]]:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         if es.indices.exists(index=index):
+            es.cluster.health(index=index, wait_for_status="yellow", timeout="20s")
             es.indices.refresh(index=index)
             hits = es.search(index=index, size=1000)["hits"]["hits"]
             if len(hits) == count:
@@ -273,11 +271,11 @@ def test_a_preview_draws_users_from_the_events(
     served: Service, es: Elasticsearch, catalog_name: str
 ) -> None:
     put(served, "drawn", {"size": 2})
-    [nobody] = served.post("/v1/placements/drawn/preview", {}).json["users"]
-    assert nobody["user"] == "a user without history"
+    [only] = served.post("/v1/placements/drawn/preview", {}).json["users"]
+    assert only["user"] == "first"
     events = [{"user": f"drawn-{n}", "item": f"chess-{n % 9}"} for n in range(40)]
     served.post("/v1/events", {"events": events})
-    logged(es, f"{catalog_name}-events", 40)
+    logged(es, f"{catalog_name}-events", 41)
     found = served.post("/v1/placements/drawn/preview", {}).json["users"]
     assert len({one["user"] for one in found}) == 10
     assert all(len(one["after"]) == 2 for one in found)

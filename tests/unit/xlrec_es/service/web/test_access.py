@@ -57,6 +57,14 @@ def test_what_is_wrong_with_a_file_is_told_without_the_token(
     assert PLAIN not in str(caught.value)
 
 
+def test_what_changes_lists_for_all_must_be_named(tmp_path: Path) -> None:
+    table = f'[[token]]\nname = "a"\ntoken = "{PLAIN}"\n'
+    [unsaid] = read_tokens(written(tmp_path, table))
+    [named] = read_tokens(written(tmp_path, f'{table}scopes = ["admin"]\n'))
+    assert (unsaid.scopes, named.scopes) == ({"read", "events"}, {"admin"})
+    assert Token.of("one for everything", PLAIN).scopes == {"read", "events", "admin"}
+
+
 def test_others_can_reach_it_with_a_token_alone() -> None:
     with pytest.raises(ConfigError, match="give a token"):
         AccessRules("0.0.0.0")
