@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     help="Second log, a file or index:NAME, of clicks by user and item, if LOG has no column "
     "clicked.",
 )
-@field_option("user, variant, item, clicked or propensity")
+@field_option("user, variant, item, work, clicked, propensity or event")
 @seed_option
 @json_option
 @connection_options
@@ -58,8 +58,9 @@ def compare_logs(
 
     LOG is a .csv, .tsv or .jsonl file (also with .gz), or index:NAME. It has one row for each
     recommendation that a user was shown: user, variant, clicked (1 or 0), and optionally
-    propensity, the probability that it was shown. Intervals are 95%, over users. Users who saw both
-    variants are left out.
+    propensity, the probability that it was shown. A click may name the item or its document; in an
+    index of events, those of disliking are no clicks. Intervals are 95%, over users. Users who saw
+    both variants are left out.
     """
     from xlrec_es.experiments.click_logs import (
         CLICK_COLUMNS,
@@ -74,7 +75,7 @@ def compare_logs(
         found = None
         if clicks is not None:
             own = {name: column for name, column in fields.items() if name in CLICK_COLUMNS}
-            found = read_clicks(_rows(client, clicks, CLICK_COLUMNS, own, CLICK_COLUMNS))
+            found = read_clicks(_rows(client, clicks, CLICK_COLUMNS, own, ("user", "item")))
         needed = ("user", "variant", "clicked" if clicks is None else "item")
         shown, counted = read_log(_rows(client, log, COLUMNS, fields, needed), found)
     report = compare_variants(shown, counted, seed=seed)

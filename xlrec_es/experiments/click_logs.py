@@ -22,11 +22,12 @@ from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.evaluate.significance import bootstrap, difference_of_groups, plain
 from xlrec_es.experiments import always_valid
 from xlrec_es.interactions.row_reader import Row, text_of
+from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 
-COLUMNS = ("user", "variant", "item", "clicked", "propensity")
+COLUMNS = ("user", "variant", "item", "work", "clicked", "propensity")
 """Of a log of what was shown: `user` and `variant`, and `clicked` or `item`."""
 
-CLICK_COLUMNS = ("user", "item")
+CLICK_COLUMNS = ("user", "item", "event")
 
 Click = tuple[str, str]
 """User and item."""
@@ -57,8 +58,15 @@ class Shown:
 
 
 def read_clicks(rows: Iterable[Row]) -> Counter[Click]:
-    """How often each user clicked each item."""
-    return Counter((text_of(row["user"]), text_of(row["item"])) for row in rows)
+    """How often each user clicked each item; an event such as `hide` or `skip` is no click."""
+    return Counter(
+        (text_of(row["user"]), text_of(row["item"])) for row in rows if _is_liking(row.get("event"))
+    )
+
+
+def _is_liking(event: object) -> bool:
+    weight = event_weight(text_of(event), EVENT_WEIGHTS) if event is not None else None
+    return weight is None or weight > 0
 
 
 def read_log(
@@ -108,11 +116,13 @@ def _clicked(row: Row, left: Counter[Click] | None) -> float | None:
     """1 or 0; None for nonsense. A click that is used up is taken away."""
     if left is None:
         return _CLICKED.get(text_of(row["clicked"]).lower())
-    click = (text_of(row["user"]), text_of(row["item"]))
-    if not left[click]:
-        return 0.0
-    left[click] -= 1
-    return 1.0
+    # Shops name the item, or the document that was shown.
+    for name in ("item", "work"):
+        click = (text_of(row["user"]), text_of(row.get(name)))
+        if left[click]:
+            left[click] -= 1
+            return 1.0
+    return 0.0
 
 
 def _propensity(row: Row) -> float | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from elasticsearch import Elasticsearch
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 
 from xlrec_es import __version__
 from xlrec_es.cluster.connection import connect, connect_async
+from xlrec_es.errors import XlrecError
 from xlrec_es.placements.cache import Cache
 from xlrec_es.placements.store import Store
 from xlrec_es.recommend.recommender import AsyncRecommender
@@ -29,6 +31,8 @@ from xlrec_es.service.settings import Settings
 from xlrec_es.service.web.access import ADMIN, EVENTS, READ
 from xlrec_es.service.web.guard import guarded
 from xlrec_es.vectors.open_encoder import open_encoder
+
+logger = logging.getLogger(__name__)
 
 SCOPES = {
     "/v1": READ,
@@ -75,11 +79,14 @@ def make(settings: Settings) -> FastAPI:
     }
     spool = None
     if settings.spool is not None:
-        spool = Spool(settings.spool, most_bytes=settings.spool_bytes)
+        spool = Spool(
+            settings.spool, cluster=settings.connection.url, most_bytes=settings.spool_bytes
+        )
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with client:
+            looking = asyncio.create_task(_warned(recommenders.values()))
             delivering = None
             if spool is not None:
                 mappings = event_routes.mappings_of(settings)
@@ -87,6 +94,7 @@ def make(settings: Settings) -> FastAPI:
             try:
                 yield
             finally:
+                looking.cancel()
                 await _stopped(delivering, spool, waiting_client)
 
     app = DescribedApp(
@@ -110,6 +118,15 @@ def make(settings: Settings) -> FastAPI:
     app.include_router(status_routes.routes(settings, recommenders))
     pages.add_to(app)
     return app
+
+
+async def _warned(recommenders: Iterable[AsyncRecommender]) -> None:
+    """Log what is wrong with an index at the start; it may come to be well later."""
+    for recommender in recommenders:
+        try:
+            await recommender.live()
+        except XlrecError as error:
+            logger.warning("not ready: %s", error)
 
 
 async def _stopped(

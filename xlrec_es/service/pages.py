@@ -131,6 +131,8 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return html.escape(" or ".join(json.dumps(value) for value in schema["enum"]))
     if "$ref" in schema:
         name = html.escape(schema["$ref"].rpartition("/")[2])
         return f"<a href='#{name}'>{name}</a>"

@@ -75,6 +75,15 @@ class ProblemGiven(BaseModel):
     title: str
     status: int
     detail: Annotated[str, Field(description="A sentence: what is wrong, and what to do.")]
+    items: Annotated[list[str] | None, Field(description="Ids that the index does not have.")] = (
+        None
+    )
+    faults: Annotated[
+        list[str] | None, Field(description="All that is wrong with a placement.")
+    ] = None
+    version: Annotated[
+        int | None, Field(description="The one that a placement has, where another was expected.")
+    ] = None
 
 
 class UserGiven(BaseModel):

@@ -13,6 +13,7 @@ from xlrec_es.errors import IndexNotFound, UnknownItems, UsageError
 from xlrec_es.interactions.event_source import EventSource, KnownSource, look_up, read_history
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.impressions import Shown
+from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.placements.cache import Cache, Current
 from xlrec_es.placements.given_options import overlaid
 from xlrec_es.placements.resolution import resolve
@@ -204,11 +205,32 @@ class Asking:
         if asked.user is not None and source is not None:
             try:
                 read = await asyncio.to_thread(self._read, asked.user, source)
-                interactions += read.interactions
             except (UnknownItems, IndexNotFound):  # the index is made with the first event
-                notes.append("no event of this user is known; popular items stand in")
+                notes.append("no event of this user is known")
+            else:
+                weighed, left_out = self._weighed(read.interactions)
+                interactions += weighed
+                notes += left_out
         known = None if asked.known_languages is None else tuple(asked.known_languages)
         return History(interactions, tuple(asked.texts), known), notes
+
+    def _weighed(
+        self, interactions: Sequence[Interaction]
+    ) -> tuple[tuple[Interaction, ...], list[str]]:
+        """The interactions whose events have a weight, and a note on the others.
+
+        One event that another program wrote is not to leave its user without recommendations.
+        """
+        events = self._settings.options.rules.events
+        weighed = tuple(
+            one
+            for one in interactions
+            if one.weight is not None or event_weight(one.event, events) is not None
+        )
+        others = sorted({one.event for one in interactions} - {one.event for one in weighed})
+        if not others:
+            return weighed, []
+        return weighed, [f"events that have no weight are left out: {', '.join(others[:10])}"]
 
     def _read(self, user: str, source: EventSource) -> History:
         """Read a user's events; it blocks."""

@@ -15,16 +15,23 @@ class DescribedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """See `FastAPI.openapi`, which makes the description once."""
         if self.openapi_schema is None:
-            for schema in super().openapi()["components"]["schemas"].values():
-                for field in schema.get("properties", {}).values():
-                    _tidy(field)
-        assert self.openapi_schema is not None
-        return self.openapi_schema
+            _complete(super().openapi())
+        return super().openapi()
 
 
 def operation_id(route: APIRoute) -> str:
     """The name of a route: what clients call its method."""
     return route.name
+
+
+def _complete(description: dict[str, Any]) -> None:
+    """Make fields good to read by programs, and tell of the token."""
+    components = description["components"]
+    for schema in components["schemas"].values():
+        for field in schema.get("properties", {}).values():
+            _tidy(field)
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    description["security"] = [{}, {"token": []}]  # on localhost none is needed
 
 
 def _tidy(schema: dict[str, Any]) -> None:

@@ -50,7 +50,9 @@ class PlacementAsked(Strict):
     size: Annotated[int | None, Field(ge=1, le=MAX_SIZE)] = None
     exclude_items: Annotated[list[Id] | None, Field(max_length=10_000)] = None
     pins: Annotated[list[PinAsked] | None, Field(max_length=MAX_PINS)] = None
-    buries: Annotated[list[Id | BuryAsked] | None, Field(max_length=1000)] = None
+    buries: Annotated[
+        list[Annotated[Id | BuryAsked, Field(title="BuriedItem")]] | None, Field(max_length=1000)
+    ] = None
     variants: Annotated[
         dict[Annotated[str, Field(min_length=1, max_length=128)], VariantAsked] | None,
         Field(max_length=MAX_VARIANTS, description="Of an experiment; shares add up to 1."),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from xlrec_es.errors import XlrecError
+from xlrec_es.errors import UnknownItems, XlrecError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request import query_forms
@@ -39,40 +39,29 @@ def routes(asking: Asking) -> APIRouter:
         question = asking.list_question(asked, current, asked.user)
         shown = asking.shown(asked.shown)
         history, notes = await asking.history(asked, for_variant=current is not None)
-        found = await question.recommender.recommend(
-            history,
-            languages=question.languages,
-            size=question.size,
-            page=asked.page,
-            after=asked.after,
-            shown=shown,
-        )
-        return written(question.completed(found, notes))
+
+        async def found(history: History) -> Recommendations:
+            return await question.recommender.recommend(
+                history,
+                languages=question.languages,
+                size=question.size,
+                page=asked.page,
+                after=asked.after,
+                shown=shown,
+            )
+
+        try:
+            return written(question.completed(await found(history), notes))
+        except UnknownItems:
+            if asked.user is None:
+                raise
+            notes = [*notes, "no item of this user's history is in the index"]
+            return written(question.completed(await found(History()), notes))
 
     @router.post("/recommend/batch", response_model=BatchGiven)
     async def recommend_batch(asked: BatchAsked) -> Response:
         """Recommend items to several users; for each of them a list, or a problem."""
-        current = await asking.placement(asked)
-        placed = current is not None
-        read = await asyncio.gather(*(_history(asking, user, placed) for user in asked.users))
-        questions = [asking.list_question(asked, current, user.user) for user in asked.users]
-        # The users of a variant have their options in common, and so all users without one.
-        groups: dict[str | None, list[int]] = {}
-        for number, question in enumerate(questions):
-            variant = None if question.placement is None else question.placement.variant
-            groups.setdefault(variant, []).append(number)
-        told: dict[int, dict[str, object]] = {}
-        for numbers in groups.values():
-            histories = [(n, one[0]) for n in numbers if not isinstance(one := read[n], XlrecError)]
-            question = questions[numbers[0]]
-            lists = question.recommender.recommend_many(
-                (history for _, history in histories),
-                languages=question.languages,
-                size=question.size,
-            )
-            found = iter([one async for one in lists])
-            told |= {n: _told(read[n], found, questions[n]) for n in numbers}
-        return written({"users": [told[number] for number in range(len(read))]})
+        return written({"users": await _lists(asking, asked)})
 
     @router.post("/similar", response_model=RecommendationsGiven)
     async def similar(asked: SimilarAsked) -> Response:
@@ -122,6 +111,31 @@ def routes(asking: Asking) -> APIRouter:
         return written({"console": console, "requests": told})
 
     return router
+
+
+async def _lists(asking: Asking, asked: BatchAsked) -> list[dict[str, object]]:
+    """What a batch tells of each of its users, in their order."""
+    current = await asking.placement(asked)
+    placed = current is not None
+    read = await asyncio.gather(*(_history(asking, user, placed) for user in asked.users))
+    # The users of a variant have their options in common, and so have all without one.
+    groups: dict[str | None, tuple[Question, list[int]]] = {}
+    for number, user in enumerate(asked.users):
+        if not placed and groups:
+            groups[None][1].append(number)
+            continue
+        question = asking.list_question(asked, current, user.user)
+        variant = None if question.placement is None else question.placement.variant
+        groups.setdefault(variant, (question, []))[1].append(number)
+    told: dict[int, dict[str, object]] = {}
+    for question, numbers in groups.values():
+        histories = [one[0] for n in numbers if not isinstance(one := read[n], XlrecError)]
+        lists = question.recommender.recommend_many(
+            histories, languages=question.languages, size=question.size
+        )
+        found = iter([one async for one in lists])
+        told |= {number: _told(read[number], found, question) for number in numbers}
+    return [told[number] for number in range(len(read))]
 
 
 async def _history(

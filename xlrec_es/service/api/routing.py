@@ -31,9 +31,11 @@ MEANINGS = {
     408: "The body came too slowly.",
     409: "The index is not what the service needs, or a placement was changed meanwhile.",
     413: "The body is too large.",
+    415: "The body is no JSON: send Content-Type: application/json.",
     421: "The service is not asked by this name.",
     422: "The body is not as it should be.",
     429: "Too many requests at once; see Retry-After.",
+    431: "The headers are too large.",
     500: "A fault of the service or of its configuration.",
     502: "Elasticsearch refused.",
     503: "Elasticsearch cannot be reached, or no event can be kept; see Retry-After.",
@@ -67,6 +69,10 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            if self.body_field is not None and not _is_json(request):
+                return problem(
+                    HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json"
+                )
             try:
                 return await handle(_StrictRequest(request.scope, request.receive))
             except HTTPException as error:
@@ -87,9 +93,17 @@ class StrictRoute(APIRoute):
         return handled
 
 
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
 def _told(fault: dict[str, Any]) -> str:
     """One fault, as `history.0.item: Field required`, without the value that was sent."""
-    place = ".".join(str(part) for part in fault["loc"] if part != "body") or "the body"
+    # Of a union, pydantic names the kind that it tried: `InteractionAsked`, `constrained-str`.
+    parts = [str(part) for part in fault["loc"] if isinstance(part, int) or str(part).islower()]
+    place = ".".join(part for part in parts if part.isidentifier() or part.isdecimal())
+    place = place.removeprefix("body").removeprefix(".") or "the body"
     return f"{place}: {fault['msg']}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
@@ -15,7 +16,7 @@ from xlrec_es.service.api.answers import IndicesGiven, StateGiven
 from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
 from xlrec_es.service.settings import Settings
 from xlrec_es.service.web.observation import metrics
-from xlrec_es.service.web.problems import problem_of
+from xlrec_es.service.web.problems import kind_of, problem
 
 _BELIEVED_S = 1.0
 """Seconds for which an answer of the cluster is good, for all that ask."""
@@ -35,7 +36,9 @@ def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> 
     async def readiness() -> Response:
         """Whether Elasticsearch answers, and the indices are there."""
         error = await asked.error()
-        return written({"status": "ok"}) if error is None else problem_of(error)
+        if error is None:
+            return written({"status": "ok"})
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), kind=kind_of(error))
 
     @router.get(
         "/metrics",

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge
 
 from xlrec_es.cluster.client_errors import explained, friendly_errors
 from xlrec_es.errors import XlrecError
-from xlrec_es.service.feedback.spool import Queued, Spool
+from xlrec_es.service.feedback.spool import REJECTED, Queued, Spool
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +86,8 @@ class Delivery:
 
     async def _write_all(self, waiting: Sequence[Sequence[Queued]]) -> int:
         """Write documents of several targets, and return how many of them still wait."""
+        WAITING.set(await self._spool.waiting() if waiting else 0)
         if not waiting:
-            WAITING.set(0)
             return 0
         await self._make_missing()
         left = 0
@@ -124,12 +124,9 @@ class Delivery:
             else:  # too busy, blocked, not allowed: it may be taken later
                 logger.warning("events wait in the spool: %s", explained(said["error"]))
         if refused:
-            logger.warning(
-                "%d events were refused, and put into %s: %s",
-                len(refused),
-                self._spool.folder,
-                refused[0][1],
-            )
+            # Not the reasons, which quote what was sent.
+            told = (len(refused), self._spool.folder / REJECTED)
+            logger.warning("%d events were refused; %s has them and the reasons", *told)
             await self._spool.set_aside(refused)
         await self._spool.remove(written)
         DELIVERED.inc(len(written))

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from xlrec_es.errors import UsageError
 from xlrec_es.interactions.event_source import EventSource
+from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.service.api.answers import AcceptedGiven
 from xlrec_es.service.api.questions import EventsTold, EventTold, ImpressionsTold, PlacementTold
 from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
@@ -69,6 +70,8 @@ def routes(settings: Settings, spool: Spool | None) -> APIRouter:
         """Keep what users did. What is accepted outlives a crash, and reaches Elasticsearch."""
         if settings.events is None or spool is None:
             raise UsageError("this service keeps no events: start it with --events-index")
+        for number, one in enumerate(told.events):
+            _check_name(f"events.{number}", one.event, settings)
         documents = [_event_document(one, settings.events) for one in told.events]
         await spool.put(documents)
         return _accepted([one.id for one in documents])
@@ -87,6 +90,16 @@ def routes(settings: Settings, spool: Spool | None) -> APIRouter:
 
 def _accepted(ids: list[str]) -> Response:
     return written({"accepted": len(ids), "ids": ids}, HTTPStatus.ACCEPTED)
+
+
+def _check_name(place: str, event: str, settings: Settings) -> None:
+    """Refuse an event that no history could be made of."""
+    events = settings.options.rules.events
+    if event_weight(event, events) is None:
+        raise UsageError(
+            f"{place}: nothing says what the event {event!r} weighs; known are: "
+            + ", ".join(sorted(events))
+        )
 
 
 def _event_document(told: EventTold, source: EventSource) -> Document:

@@ -32,6 +32,7 @@ _WAIT_S = 10.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS queue (number INTEGER PRIMARY KEY, target TEXT, id TEXT, body BLOB);
 CREATE INDEX IF NOT EXISTS by_target ON queue (target, number);
+CREATE TABLE IF NOT EXISTS owner (cluster TEXT);
 """
 
 
@@ -65,24 +66,30 @@ class Queued:
 class Spool:
     """A folder in which documents wait, in the order in which they came."""
 
-    def __init__(self, folder: Path, *, most_bytes: int = 256 * 2**20) -> None:
+    def __init__(self, folder: Path, *, cluster: str = "", most_bytes: int = 256 * 2**20) -> None:
         """Open a folder; it is made where it is missing.
 
         Args:
             folder: Of the spool. Processes of this machine may share it.
+            cluster: Address of the cluster that its documents are for.
             most_bytes: How large its file may become.
 
         Raises:
-            ConfigError: It cannot be written.
+            ConfigError: It cannot be written; or documents for another cluster wait in it.
         """
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             connection = self._opened(most_bytes)
             connection.executescript(_TABLES)
+            other = _claimed(connection, cluster)
             connection.close()
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"cannot keep events in {folder}: {error}; see --spool") from error
+        if other is not None:
+            raise ConfigError(
+                f"events for {other} wait in {folder}; give this service another --spool"
+            )
         self._most_bytes = most_bytes
         self._pending: list[tuple[Sequence[Document], asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
@@ -210,6 +217,20 @@ class Spool:
         if self._connection is not None:
             await self._in_thread(self._connection.close)
         self._thread.shutdown()
+
+
+def _claimed(connection: sqlite3.Connection, cluster: str) -> str | None:
+    """Note whose a spool is; the other cluster if documents for it wait there."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        owner = connection.execute("SELECT cluster FROM owner").fetchone()
+        if owner == (cluster,):
+            return None
+        if owner is not None and connection.execute("SELECT 1 FROM queue LIMIT 1").fetchone():
+            return str(owner[0])
+        connection.execute("DELETE FROM owner")
+        connection.execute("INSERT INTO owner (cluster) VALUES (?)", (cluster,))
+    return None
 
 
 def _told(error: Exception) -> Exception:

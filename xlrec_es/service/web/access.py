@@ -203,6 +203,8 @@ class Access:
             return None
         token = rules.token(headers.get("authorization", ""))
         if token is None:
+            if "authorization" in headers:
+                return HTTPStatus.UNAUTHORIZED, "this service knows no such token"
             return HTTPStatus.UNAUTHORIZED, (
                 "a token is needed: send the header Authorization: Bearer TOKEN"
             )

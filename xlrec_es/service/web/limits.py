@@ -12,6 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xlrec_es.service.web.problems import problem
 
+HEADER_BYTES = 16 * 2**10
+"""Of all headers; h11 checks it only where they come in parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -50,6 +53,11 @@ class Limited:
         """See the ASGI specification."""
         if scope["type"] != "http" or scope["path"] in self._limits.unlimited:
             await self._app(scope, receive, send)
+            return
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+            detail = f"the headers are larger than {HEADER_BYTES} bytes; send fewer"
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            await problem(status, detail)(scope, receive, send)
             return
         if self._under_way >= self._limits.requests:
             detail = f"{self._limits.requests} requests are under way; ask again a little later"

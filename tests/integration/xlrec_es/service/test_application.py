@@ -131,6 +131,8 @@ def test_options_are_those_of_the_library(
         ("similar", {"item": "chess-1", "measure": "magic"}, 400, "magic"),
         ("search", {"text": " "}, 400, "empty"),
         ("events", {"events": []}, 422, "events: List should have at least 1 item"),
+        ("events", {"events": [{"user": "a", "item": "b", "event": "gobble"}]}, 400, "gobble"),
+        ("recommend", {"history": [{"itm": "x"}]}, 422, "history.0.item: Field required"),
     ],
 )
 def test_what_is_wrong_is_told(
@@ -147,7 +149,8 @@ def test_events_become_a_history(
 ) -> None:
     events = [{"user": "ann", "item": item, "event": "like", "id": f"e{item}"} for item in HISTORY]
     unknown = served.post("/v1/recommend", {"user": "ann", "size": 3}).json
-    assert "popular items stand in" in unknown["notes"][0]
+    assert unknown["notes"][0] == "no event of this user is known"
+    assert unknown["items"]
     for _ in range(2):  # a caller that sends them again
         accepted = served.post("/v1/events", {"events": events})
         assert (accepted.status, accepted.json["accepted"]) == (202, 2)
@@ -188,3 +191,27 @@ def wait_until_there(es: Elasticsearch, index: str, count: int) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError(f"{index} does not get {count} documents")
+
+
+def test_a_users_history_is_read_as_far_as_it_says_something(
+    served: Service, es: Elasticsearch, catalog_name: str
+) -> None:
+    """Another program's events, and items that are gone, leave nobody without a list."""
+    index = f"{catalog_name}-events"
+    events = [("cat", "chess-1", "like"), ("cat", "chess-2", "gobble"), ("dan", "gone", "like")]
+    for user, item, event in events:
+        document = {"user": user, "item": item, "event": event, "time": "2026-11-01T00:00:00Z"}
+        es.index(index=index, document=document, refresh=True)
+    found = served.post("/v1/recommend", {"user": "cat", "size": 3}).json
+    assert found["notes"] == ["events that have no weight are left out: gobble"]
+    assert {reason["item"] for item in found["items"] for reason in item["reasons"]} == {"chess-1"}
+    found = served.post("/v1/recommend", {"user": "dan", "size": 3}).json
+    assert found["notes"][0] == "no item of this user's history is in the index"
+    assert len(found["items"]) == 3
+    both = {"user": "dan", "history": ["chess-1"], "size": 3}
+    assert served.post("/v1/recommend", both).json["unknown_items"] == ["gone"]
+
+
+def test_a_body_that_does_not_say_what_it_is(served: Service) -> None:
+    found = served.request("POST", "/v1/recommend", b"{}", {"Content-Type": "text/plain"})
+    assert (found.status, found.json["detail"]) == (415, "send Content-Type: application/json")

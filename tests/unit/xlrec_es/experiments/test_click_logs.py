@@ -86,6 +86,20 @@ def test_a_click_belongs_to_one_of_what_was_shown() -> None:
     assert report == {"rows": 5, "clicks on what was not shown": 1}
 
 
+def test_a_click_may_name_the_item_and_dislikes_are_none() -> None:
+    log = [{"user": "p", "variant": "a", "item": f"{n}@de", "work": n} for n in ("x", "y", "z")]
+    clicks = read_clicks(
+        [
+            {"user": "p", "item": "x", "event": "purchase"},
+            {"user": "p", "item": "y@de", "event": None},
+            {"user": "p", "item": "z", "event": "hide"},
+        ]
+    )
+    shown, report = read_log(log, clicks)
+    assert shown["a"].clicked == [1, 1, 0]
+    assert report == {"rows": 3}
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [

@@ -27,7 +27,7 @@ EVENT = {"user": "ann", "item": "7", "event": "like", "time": "2026-11-01T10:00:
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     (
         "/v1/recommend",
-        {"history": HISTORY, "languages": {"ja": 0.5, "en": 0.5}, "options": OPTIONS},
+        {"history": HISTORY, "languages": {"en": 0.5, "ja": 0.5}, "options": OPTIONS},
     ),
     ("/v1/recommend/batch", {"users": [{"history": HISTORY}, {"history": ["nobody"]}]}),
     ("/v1/recommend", {"history": ["7"], "shown": ["chess-3"], "size": 3}),
@@ -65,8 +65,9 @@ class All {
         var history = List.of(item("7"), new HistoryItem(like));
         var cheap = Map.<String, Object>of("range", Map.of("price", Map.of("lte", 6)));
         var options = new OptionsAsked().diversity(0.3).addFiltersItem(cheap);
+        var slots = new TreeMap<>(Map.of("ja", 0.5, "en", 0.5));  // their order is the answer's
         print(lists.recommend(new RecommendAsked().history(history)
-            .languages(Map.of("ja", 0.5, "en", 0.5)).options(options.addSourceItem("brand"))));
+            .languages(slots).options(options.addSourceItem("brand"))));
         print(lists.recommendBatch(new BatchAsked().addUsersItem(new UserAsked().history(history))
             .addUsersItem(new UserAsked().addHistoryItem(item("nobody")))));
         print(lists.recommend(new RecommendAsked().addHistoryItem(item("7"))

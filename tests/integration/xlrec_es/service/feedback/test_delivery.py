@@ -198,6 +198,8 @@ def test_while_the_node_is_away(node: KillableNode, client: Elasticsearch, tmp_p
         assert started.get("/healthz").status == 200
         kept = started.post("/v1/events", {"events": [{"user": "ann", "item": "a", "id": "1"}]})
         assert kept.status == 202
+        time.sleep(1)
+        assert "xlrec_spool_documents 1.0" in started.get("/metrics").content.decode()
         node.start()
         end = time.monotonic() + 30
         while (after := started.post("/v1/recommend", asked)).status != 200:
@@ -227,6 +229,7 @@ def test_what_elasticsearch_refuses_is_kept_with_its_reason(
     told = json.loads(line)
     assert (told["id"], told["index"], told["document"]["item"]) == ("napple", index, "apple")
     assert "failed to parse field [item]" in told["reason"]
+    assert "apple" not in started.log.read_text("utf-8")
     assert "xlrec_spool_rejected_total 1.0" in numbers
     assert "xlrec_spool_delivered_total 2.0" in numbers
 

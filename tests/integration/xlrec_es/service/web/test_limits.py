@@ -70,6 +70,11 @@ def test_headers_without_an_end(served: Service) -> None:
     assert served.get("/healthz").status == 200
 
 
+def test_headers_that_are_too_large(served: Service) -> None:
+    found = served.get("/docs", **{"X-Large": "a" * 17_000})
+    assert (found.status, found.headers["content-type"]) == (431, "application/problem+json")
+
+
 @pytest.mark.parametrize(
     "rubbish",
     [

@@ -53,9 +53,15 @@ def test_unions_alone_have_titles_to_be_named_after(described: dict[str, Any]) -
     schemas = described["components"]["schemas"]
     fields = [field for one in schemas.values() for field in one["properties"].values()]
     titled = {one["title"] for field in fields for one in within(field) if "title" in one}
-    assert titled == {"HistoryItem", "Languages", "Shown"}
+    assert titled == {"BuriedItem", "HistoryItem", "Languages", "Shown"}
     # A field may be called so, all the same.
     assert schemas["ReasonGiven"]["properties"]["title"]["anyOf"][0] == {"type": "string"}
+
+
+def test_a_token_is_described_and_not_always_needed(described: dict[str, Any]) -> None:
+    schemes = described["components"]["securitySchemes"]
+    assert schemes == {"token": {"type": "http", "scheme": "bearer"}}
+    assert described["security"] == [{}, {"token": []}]
 
 
 def test_it_is_made_once_and_tells_where_it_was_had(described: dict[str, Any]) -> None:

@@ -122,3 +122,17 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
     with pytest.raises(ConfigError, match="see --spool"):
         Spool(tmp_path)
+
+
+def test_what_waits_goes_to_no_other_cluster(tmp_path: Path) -> None:
+    async def run() -> None:
+        spool = Spool(tmp_path, cluster="http://one")
+        Spool(tmp_path, cluster="http://other")  # nothing waits
+        Spool(tmp_path, cluster="http://one")
+        await spool.put(documents(1))
+        with pytest.raises(ConfigError, match="events for http://one wait in"):
+            Spool(tmp_path, cluster="http://other")
+        Spool(tmp_path, cluster="http://one")
+        await spool.close()
+
+    asyncio.run(run())
