@@ -4,7 +4,8 @@ XlrecError
 ├── UsageError            the caller asked for something that cannot be (exit code 2)
 │   ├── ConfigError         options, environment or TOML file
 │   ├── UnknownLanguage     not a language tag, or none of the index's languages
-│   └── EmptyHistory        nothing to recommend from
+│   ├── EmptyHistory        nothing to recommend from
+│   └── PlacementRefused    a definition that cannot be used (``.faults``)
 ├── InvalidJson           not JSON, or none that can be held and written again
 ├── UnknownItems          no document of the index has these ids (``.items``)
 ├── ClusterError          Elasticsearch said no (``.status``)
@@ -20,6 +21,8 @@ XlrecError
 │   ├── AliasMoved          somebody else swapped meanwhile (``.live``)
 │   ├── GateFailed          a new version is not good enough to be swapped in (``.checks``; 4)
 │   └── FingerprintMismatch vectors of another encoder or centering (``.differences``)
+├── PlacementNotFound     no placement of that name, or no such version of it
+├── PlacementChanged      somebody else has changed it meanwhile (``.version``)
 ├── NodeError             the local Elasticsearch did not start or stop
 ├── IngestError           the worker cannot go on
 │   ├── SourceError         the input cannot be read (exit code 2)
@@ -57,6 +60,17 @@ class UnknownLanguage(UsageError):
 
 class EmptyHistory(UsageError):
     """A history without a single interaction."""
+
+
+class PlacementRefused(UsageError):
+    """The definition of a placement cannot be used; all that is wrong is told at once."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+    def __reduce__(self) -> tuple[type[PlacementRefused], tuple[Sequence[str]]]:
+        return type(self), (self.faults,)
 
 
 class InvalidJson(XlrecError):
@@ -142,6 +156,18 @@ class FingerprintMismatch(IndexUnusable):
     def __init__(self, message: str, *, differences: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.differences = tuple(differences)
+
+
+class PlacementNotFound(XlrecError):
+    """No placement of that name, or no such version of it."""
+
+
+class PlacementChanged(XlrecError):
+    """Somebody else has changed a placement since it was read."""
+
+    def __init__(self, message: str, *, version: int | None = None) -> None:
+        super().__init__(message)
+        self.version = version
 
 
 class NodeError(XlrecError):

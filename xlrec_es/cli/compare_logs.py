@@ -37,13 +37,20 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     help="Second log, a file or index:NAME, of clicks by user and item, if LOG has no column "
     "clicked.",
 )
-@field_option("user, variant, item, work, clicked, propensity or event")
+@click.option(
+    "--placement",
+    metavar="STRING",
+    help="Placement whose variants are compared, by the column of that name in LOG.",
+    show_default="all rows",
+)
+@field_option("user, variant, item, work, clicked, propensity, event or placement")
 @seed_option
 @json_option
 @connection_options
 def compare_logs(
     log: str,
     clicks: str | None,
+    placement: str | None,
     assignments: tuple[str, ...],
     seed: int,
     as_json: bool,
@@ -55,6 +62,7 @@ def compare_logs(
     Examples:
       xlrec-es compare-logs shown.csv --field user=customer
       xlrec-es compare-logs index:shown --clicks index:clicks
+      xlrec-es compare-logs index:shown --clicks index:clicks --placement home-row
 
     LOG is a .csv, .tsv or .jsonl file (also with .gz), or index:NAME. It has one row for each
     recommendation that a user was shown: user, variant, clicked (1 or 0), and optionally
@@ -65,7 +73,9 @@ def compare_logs(
     from xlrec_es.experiments.click_logs import (
         CLICK_COLUMNS,
         COLUMNS,
+        PLACEMENT,
         compare_variants,
+        of_placement,
         read_clicks,
         read_log,
     )
@@ -77,7 +87,9 @@ def compare_logs(
             own = {name: column for name, column in fields.items() if name in CLICK_COLUMNS}
             found = read_clicks(_rows(client, clicks, CLICK_COLUMNS, own, ("user", "item")))
         needed = ("user", "variant", "clicked" if clicks is None else "item")
-        shown, counted = read_log(_rows(client, log, COLUMNS, fields, needed), found)
+        further = () if placement is None else (PLACEMENT,)
+        rows = _rows(client, log, (*COLUMNS, *further), fields, (*needed, *further))
+        shown, counted = read_log(of_placement(rows, placement), found)
     report = compare_variants(shown, counted, seed=seed)
     if as_json:
         print_json(report)

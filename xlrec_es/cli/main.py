@@ -29,7 +29,9 @@ SECTIONS = {
         "query": LazyCommand(
             "xlrec_es.cli.recommend:print_query", "Print the searches that recommend sends."
         ),
-        "serve": LazyCommand("xlrec_es.cli.serve:serve", "Serve recommendations over HTTP."),
+        "serve": LazyCommand(
+            "xlrec_es.cli.service.serve:serve", "Serve recommendations over HTTP."
+        ),
         "export": LazyCommand(
             "xlrec_es.cli.export:export", "Write the lists of all users of INTERACTIONS."
         ),
@@ -51,6 +53,9 @@ SECTIONS = {
     },
     "Operate": {
         "index": LazyCommand("xlrec_es.cli.index:index", "Manage the versions of an index."),
+        "placement": LazyCommand(
+            "xlrec_es.cli.service.placement:placement", "Manage the placements of an index."
+        ),
         "role": LazyCommand("xlrec_es.cli.role:role", "Print the minimum privileges of a key."),
     },
 }

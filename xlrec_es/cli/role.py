@@ -67,6 +67,11 @@ Nothing is sent. What each kind allows:
     help="Index that a companion belongs to, which is read.",
 )
 @click.option(
+    "--placements-index",
+    metavar="INDEX",
+    help="Index where placements are kept.",
+)
+@click.option(
     "--deletes",
     is_flag=True,
     help='Allow a writer to delete documents, for records with {"_op": "delete"} and companions.',
@@ -87,12 +92,20 @@ def role(
     names: tuple[str, ...],
     events_index: str | None,
     source: str | None,
+    placements_index: str | None,
     deletes: bool,
     form: str,
     console: bool,
 ) -> None:
     """Print a role, or an API key."""
-    described = roles.descriptor(kind, names, events=events_index, source=source, deletes=deletes)
+    described = roles.descriptor(
+        kind,
+        names,
+        events=events_index,
+        source=source,
+        placements=placements_index,
+        deletes=deletes,
+    )
     line, body = _REQUESTS[form](roles.role_name(kind, names), described)
     if console:
         echo(line)

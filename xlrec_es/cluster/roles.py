@@ -57,6 +57,7 @@ _CAPACITY = (
     "cluster:monitor/nodes/stats",  # disks and heaps
     "cluster:monitor/settings",  # disk watermarks
 )
+_KEEP = ("index", "create_index", "maintenance")  # of placements: made with the first, refreshed
 _DELETE = ("delete",)  # of documents, not of the index
 _WRITE = (
     "index",
@@ -77,6 +78,10 @@ ROLES = {
                 "init",
                 "evaluate",
                 "compare-logs",
+                "serve",
+                "placement list",
+                "placement show",
+                "placement preview",
                 "index list",
             ),
         },
@@ -85,7 +90,7 @@ ROLES = {
     ),
     "writer": Role(
         {
-            "xlrec-es": ("tune",),
+            "xlrec-es": ("tune", "placement set", "placement delete", "placement rollback"),
             "xlrec-ingest": (
                 "run into an index that exists",
                 "run --in-place",
@@ -132,6 +137,7 @@ def descriptor(
     *,
     events: str | None = None,
     source: str | None = None,
+    placements: str | None = None,
     deletes: bool = False,
 ) -> dict[str, Any]:
     """A role, as `PUT /_security/role/<role>` takes it, and an API key's `role_descriptors`.
@@ -141,6 +147,7 @@ def descriptor(
         names: Aliases of indices; a pattern such as `shop-*` stands for several.
         events: An index of events that histories are read from.
         source: An index that documents are read from, as for a companion.
+        placements: The index where placements are kept, which readers read and others write.
         deletes: Whether a writer may delete documents too.
 
     Raises:
@@ -149,7 +156,8 @@ def descriptor(
     """
     if deletes and kind == "reader":
         raise UsageError("a reader deletes nothing; the kind for --deletes is writer")
-    others = {events: ("read",), source: _READ}
+    kept = _READ if kind == "reader" else (*_READ, *_KEEP)
+    others = {events: ("read",), source: _READ, placements: kept}
     for name in (*names, *(other for other in others if other is not None)):
         _check_name(name)
     role = ROLES[kind]

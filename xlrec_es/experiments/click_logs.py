@@ -27,6 +27,9 @@ from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 COLUMNS = ("user", "variant", "item", "work", "clicked", "propensity")
 """Of a log of what was shown: `user` and `variant`, and `clicked` or `item`."""
 
+PLACEMENT = "placement"
+"""Column of a log in which several placements are, each with variants of its own."""
+
 CLICK_COLUMNS = ("user", "item", "event")
 
 Click = tuple[str, str]
@@ -67,6 +70,18 @@ def read_clicks(rows: Iterable[Row]) -> Counter[Click]:
 def _is_liking(event: object) -> bool:
     weight = event_weight(text_of(event), EVENT_WEIGHTS) if event is not None else None
     return weight is None or weight > 0
+
+
+def of_placement(rows: Iterable[Row], placement: str | None) -> Iterable[Row]:
+    """The rows of one placement.
+
+    Args:
+        rows: Of `COLUMNS` and `PLACEMENT`.
+        placement: Its name; None: all rows.
+    """
+    if placement is None:
+        return rows
+    return (row for row in rows if text_of(row.get(PLACEMENT)) == placement)
 
 
 def read_log(

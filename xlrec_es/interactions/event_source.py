@@ -117,6 +117,42 @@ def read_history(client: Elasticsearch, user: str, source: EventSource | KnownSo
     return History(interactions)
 
 
+DRAWN = 500
+"""Events that users are drawn from, so that most users are found though some did a lot."""
+
+
+def draw_users(client: Elasticsearch, source: EventSource, count: int) -> list[str]:
+    """Users of some events that are drawn at random, each once.
+
+    Args:
+        client: Of the cluster.
+        source: Of the events.
+        count: Of users, at most.
+
+    Raises:
+        IndexNotFound: No such index.
+        ConfigError: Users cannot be told from each other.
+        ClusterError: Elasticsearch is out of reach, or refuses.
+    """
+    source = look_up(client, source).source
+    there = {"bool": {"filter": [{"exists": {"field": source.user}}]}}
+    drawn = {"query": there, "functions": [{"random_score": {}}], "boost_mode": "replace"}
+    with friendly_errors(client):
+        answer = client.search(
+            index=source.index,
+            query={"function_score": drawn},
+            size=DRAWN,
+            source=False,
+            fields=[{"field": source.user}],
+        )
+    users = (
+        text_of(value)
+        for hit in answer["hits"]["hits"]
+        for value in values_at(hit.get("fields", {}), source.user)
+    )
+    return list(dict.fromkeys(users))[:count]
+
+
 def _latest(
     client: Elasticsearch, body: dict[str, Any], source: EventSource
 ) -> Iterable[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""The next page of a list, and what a user was shown and did not take. No client.
+"""The next page of a list, what a user was shown and did not take, and curation. No client.
 
 A page leaves out what the pages before have shown, by a filter of its searches. So it holds nothing
 twice, whatever becomes of the index in between.
@@ -6,15 +6,14 @@ twice, whatever becomes of the index in between.
 
 from __future__ import annotations
 
-from collections import Counter
+import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Self
 
 from xlrec_es.cluster.answers import hits_of, lacks_of
 from xlrec_es.errors import IndexNotFound, UsageError
-from xlrec_es.index.fields import WORK_FIELD
 from xlrec_es.index.hits import work_of
 from xlrec_es.index.paging import PagedSearch
 from xlrec_es.index.search_limits import parts
@@ -25,15 +24,15 @@ from xlrec_es.interactions.impressions import (
     impressions_body,
     read_impressions,
 )
-from xlrec_es.recommend.calls import SEARCH, Call, Steps
+from xlrec_es.recommend import page_order
+from xlrec_es.recommend.calls import SEARCH, Call, Steps, ask
+from xlrec_es.recommend.curation import Curation, Pinned, pinned_of, pins_body, with_pins
 from xlrec_es.recommend.cursor import MAX_ITEMS, read_cursor, write_cursor
 from xlrec_es.recommend.flow import Core
 from xlrec_es.recommend.history_reading import to_the_end
-from xlrec_es.recommend.options import Boost, Options, SearchOptions
-from xlrec_es.recommend.recommendations import LanguageShare, Recommendations
+from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.read_queries import history_body
-
-_TENTHS = 10  # a boost for each tenth of the score, not for each item
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +62,16 @@ class Place:
 FIRST = Place()
 
 
-@dataclass(frozen=True, slots=True)
-class _Lowered:
-    """Works that a user was shown.
-
-    Attributes:
-        behind: Those that come after everything else.
-        factors: What is left of the scores of others.
-        lacks: What could not be read of it, in sentences.
-    """
-
-    behind: tuple[str, ...] = ()
-    factors: Mapping[str, float] = field(default_factory=dict)
-    lacks: tuple[str, ...] = ()
-
-
 class PagedCore(Core):
     """Lists in pages."""
+
+    curation = Curation()
+
+    def curated(self, curation: Curation) -> Self:
+        """The same with pins, buries and exclusions, for `recommend_page`."""
+        other = copy.copy(self)
+        other.curation = curation
+        return other
 
     def recommend_page(
         self,
@@ -95,12 +87,12 @@ class PagedCore(Core):
             )
         targets = None if languages is None else list(languages)
         before = () if place.after is None else read_cursor(place.after)
-        lowered = yield from self._lowered(place.shown)
+        order = yield from self._order(history, place.shown)
         for _ in range(place.page - 1):
-            found = yield from self._page(self._plain(), history, targets, size, before, lowered)
+            found = yield from self._page(self._plain(), history, targets, size, before, order)
             before += tuple(item.work for item in found.items)
-        found = yield from self._page(self.options, history, targets, size, before, lowered)
-        return _with_cursor(replace(found, degraded=(*found.degraded, *lowered.lacks)), before)
+        found = yield from self._page(self.options, history, targets, size, before, order)
+        return _with_cursor(replace(found, degraded=(*found.degraded, *order.lacks)), before)
 
     def _plain(self) -> Options:
         """For a page that nobody sees: the same items, and no more of them."""
@@ -113,21 +105,61 @@ class PagedCore(Core):
         targets: Sequence[str] | None,
         size: int,
         before: Sequence[str],
-        lowered: _Lowered,
+        order: page_order.Order,
     ) -> Steps[Recommendations]:
-        """What comes after some works; what was shown lately only where nothing else is left."""
-        if not before and not lowered.behind and not lowered.factors:
+        """What comes after some works: the pins at their places, and last what comes last."""
+        if not before and order.is_plain:
             return (yield from self._by(options, history, targets, size))
-        most = (yield from self.live()).limits.terms
-        faded = _faded(options, lowered.factors, most)
-        others = _without(faded, [*before, *lowered.behind], most)
-        found = yield from self._by(others, history, targets, size)
-        missing = size - len(found.items)
-        shown = [work for work in lowered.behind if work not in set(before)]
-        if missing <= 0 or not shown:
+        live = yield from self.live()
+        # A place that an earlier page has passed is none: such an item comes where it scores.
+        waiting = [
+            one for one in order.pinned if one.pin.place > len(before) and one.work not in before
+        ]
+        left_out = [*before, *order.excluded, *(one.work for one in waiting)]
+        found = yield from self._in_tiers(
+            page_order.boosted(options, order.boosts), history, targets, size, left_out, order.tiers
+        )
+        if not waiting:
             return found
-        again = _among(faded, shown, most)
-        return _joined(found, (yield from self._by(again, history, targets, missing)))
+        return with_pins(
+            found,
+            waiting,
+            start=len(before),
+            size=size,
+            index_languages=live.meta.languages,
+            title=live.meta.title_field,
+        )
+
+    def _in_tiers(
+        self,
+        options: Options,
+        history: History,
+        targets: Sequence[str] | None,
+        size: int,
+        left_out: Sequence[str],
+        tiers: Sequence[page_order.Tier],
+    ) -> Steps[Recommendations]:
+        """A list without some works; a tier comes only where nothing before it is left."""
+        most = (yield from self.live()).limits.terms
+        behind = [part for tier in tiers for part in tier.parts(most)]
+        others = page_order.without(options, left_out, behind, most)
+        found = yield from self._by(others, history, targets, size)
+        for number, tier in enumerate(tiers):
+            missing = size - len(found.items)
+            works = tuple(work for work in tier.works if work not in set(left_out))
+            among = replace(tier, works=works).parts(most)
+            if missing <= 0 or not among:
+                continue
+            later = [part for one in tiers[number + 1 :] for part in one.parts(most)]
+            # Of a work that is there, another language version may be among the last.
+            there = [*left_out, *(item.work for item in found.items)] if tier.queries else ()
+            again = page_order.without(
+                page_order.filtered(options, {"bool": {"should": among}}), there, later, most
+            )
+            found = page_order.joined(
+                found, (yield from self._by(again, history, targets, missing)), tier
+            )
+        return found
 
     def _by(
         self, options: Options, history: History, targets: Sequence[str] | None, size: int
@@ -137,13 +169,51 @@ class PagedCore(Core):
             return (yield from self.recommend(history, targets, size))
         return (yield from self.by(options).recommend(history, targets, size))
 
-    def _lowered(self, shown: Sequence[str] | Shown | None) -> Steps[_Lowered]:
+    def _order(
+        self, history: History, shown: Sequence[str] | Shown | None
+    ) -> Steps[page_order.Order]:
+        """What decides where documents stand, besides their scores."""
+        lowered = yield from self._lowered(shown)
+        curation, works, lacks = self.curation, dict[str, str](), tuple[str, ...]()
+        pinned: tuple[Pinned, ...] = ()
+        if curation.items:
+            seen = history.items if curation.pins else ()
+            ids = list(dict.fromkeys([*curation.items, *seen]))
+            works, lacks = yield from self._works_of(ids, "what is pinned, buried or excluded")
+            pinned = yield from self._pinned(works, seen)
+        most = (yield from self.live()).limits.terms if lowered.factors or works else 0
+        buried = [bury for bury in curation.buries if bury.query is not None or bury.item in works]
+        last = page_order.last_tier([bury for bury in buried if not bury.factor], works)
+        behind = tuple(work for work in lowered.behind if work not in last.works)
+        tiers = (page_order.Tier(behind, (), page_order.SHOWN_BEFORE), last)
+        faded = [page_order.lowered_by(bury, works, most) for bury in buried if bury.factor]
+        return page_order.Order(
+            excluded=tuple(sorted({works[id_] for id_ in curation.excluded if id_ in works})),
+            pinned=pinned,
+            tiers=tuple(tier for tier in tiers if tier.works or tier.queries),
+            boosts=(*page_order.faded(lowered.factors, most), *faded),
+            lacks=(*lowered.lacks, *lacks),
+        )
+
+    def _pinned(self, works: Mapping[str, str], seen: Sequence[str]) -> Steps[tuple[Pinned, ...]]:
+        """The pins that a user may be shown, with their documents."""
+        wanted = {works[pin.item] for pin in self.curation.pins if pin.item in works}
+        if not wanted:
+            return ()
+        live = yield from self.live()
+        size = min(len(wanted) * max(1, len(live.meta.languages)), live.limits.hits)
+        title = live.meta.title_field
+        body = pins_body(sorted(wanted), self.options.search, title=title, size=size)
+        [answer] = yield from ask(live.searched, [body])
+        return pinned_of(self.curation, works, seen, hits_of(answer))
+
+    def _lowered(self, shown: Sequence[str] | Shown | None) -> Steps[page_order.Lowered]:
         """The works that a user was shown, by how much they are lowered."""
         if not shown:
-            return _Lowered()
+            return page_order.Lowered()
         if not isinstance(shown, Shown):
-            works, lacks = yield from self._works_of(list(dict.fromkeys(shown)))
-            return _Lowered(tuple(sorted(set(works.values()))), {}, lacks)
+            works, lacks = yield from self._works_of(list(dict.fromkeys(shown)), "what was shown")
+            return page_order.Lowered(tuple(sorted(set(works.values()))), {}, lacks)
         if self.options.server_side:
             raise UsageError(
                 "what was shown is lowered by scores, which server_side does not give; leave it "
@@ -151,7 +221,7 @@ class PagedCore(Core):
             )
         now = datetime.now(UTC)
         ages, unread = yield from self._impressions(shown, now)
-        works, lacks = yield from self._works_of(list(ages))
+        works, lacks = yield from self._works_of(list(ages), "what was shown")
         by_work: dict[str, list[float]] = {}
         for item, times in ages.items():
             if item in works:
@@ -159,7 +229,7 @@ class PagedCore(Core):
         factors = {work: shown.factor(times) for work, times in by_work.items()}
         behind = tuple(sorted(work for work, factor in factors.items() if factor == 0))
         others = {work: factor for work, factor in factors.items() if factor > 0}
-        return _Lowered(behind, others, (*unread, *lacks))
+        return page_order.Lowered(behind, others, (*unread, *lacks))
 
     def _impressions(
         self, shown: Shown, now: datetime
@@ -178,8 +248,15 @@ class PagedCore(Core):
         lacks = tuple(f"the search for what was shown {lack}" for lack in lacks_of(answer))
         return read_impressions(hits, shown, now), lacks
 
-    def _works_of(self, ids: Sequence[str]) -> Steps[tuple[dict[str, str], tuple[str, ...]]]:
-        """Work by id of a work or document, of those that the index has; and what is unread."""
+    def _works_of(
+        self, ids: Sequence[str], what: str
+    ) -> Steps[tuple[dict[str, str], tuple[str, ...]]]:
+        """Work by id of a work or document, of those that the index has; and what is unread.
+
+        Args:
+            ids: Of works or documents.
+            what: They are for, as a sentence names it.
+        """
         live = yield from self.live()
         size = live.limits.hits
         searches = [
@@ -197,66 +274,8 @@ class PagedCore(Core):
                 work = work_of(hit)
                 found.setdefault(hit["_id"], work)
                 found[work] = work
-        lacks = {f"the search for what was shown {lack}" for s in searches for lack in s.lacks}
+        lacks = {f"the search for {what} {lack}" for one in searches for lack in one.lacks}
         return {id_: found[id_] for id_ in ids if id_ in found}, tuple(sorted(lacks))
-
-
-def _works_queries(works: Sequence[str], most: int) -> list[dict[str, Any]]:
-    return [{"terms": {WORK_FIELD: some}} for some in parts(works, most)]
-
-
-def _filtered(options: Options, query: Mapping[str, Any]) -> Options:
-    search = options.search
-    return replace(options, search=replace(search, filters=(*search.filters, query)))
-
-
-def _without(options: Options, works: Sequence[str], most: int) -> Options:
-    """The same, of all documents but those of some works."""
-    if not works:
-        return options
-    unwanted = list(dict.fromkeys(works))
-    return _filtered(options, {"bool": {"must_not": _works_queries(unwanted, most)}})
-
-
-def _among(options: Options, works: Sequence[str], most: int) -> Options:
-    """The same, of the documents of some works alone."""
-    return _filtered(options, {"bool": {"should": _works_queries(works, most)}})
-
-
-def _faded(options: Options, factors: Mapping[str, float], most: int) -> Options:
-    """The same, with lower scores of some works, each to the nearest tenth."""
-    by_tenth: dict[int, list[str]] = {}
-    for work, factor in sorted(factors.items()):
-        by_tenth.setdefault(max(1, round(factor * _TENTHS)), []).append(work)
-    boosts = tuple(
-        Boost({"bool": {"should": _works_queries(works, most)}}, tenth / _TENTHS)
-        for tenth, works in sorted(by_tenth.items())
-        if tenth < _TENTHS
-    )
-    if not boosts:
-        return options
-    search: SearchOptions = replace(options.search, boosts=(*options.search.boosts, *boosts))
-    return replace(options, search=search)
-
-
-def _joined(found: Recommendations, again: Recommendations) -> Recommendations:
-    """One list after the other; no score of the second is above those of the first."""
-    highest = max((item.score for item in again.items), default=0.0)
-    lowest = min((item.score for item in found.items), default=highest)
-    scale = min(1.0, lowest / highest) if highest > 0 else 1.0
-    filled = Counter(item.language for item in again.items)
-    shares = Counter({share.language: share.filled for share in again.languages})
-    note = f"{filled.total()} of these were shown before: nothing else is left"
-    return replace(
-        found,
-        items=(*found.items, *(replace(i, score=i.score * scale) for i in again.items)),
-        notes=(*found.notes, note) if again.items else found.notes,
-        degraded=tuple(dict.fromkeys((*found.degraded, *again.degraded))),
-        languages=tuple(
-            LanguageShare(share.language, share.slots, share.filled + shares[share.language])
-            for share in found.languages
-        ),
-    )
 
 
 def _with_cursor(found: Recommendations, before: Sequence[str]) -> Recommendations:

@@ -60,6 +60,7 @@ class Recommendation:
         source: The fields of the user's own document that were asked for.
         propensity: With which probability it is shown: below 1 where it was drawn, for
             `Options.explore`.
+        pinned: Whether people gave it its place (`curation.Pin`): no retriever found it.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Recommendation:
     reasons: tuple[Reason, ...]
     source: Mapping[str, Any] = field(default_factory=dict)
     propensity: float = 1.0
+    pinned: bool = False
 
     @property
     def legs(self) -> Mapping[str, RetrieverScore]:
@@ -102,6 +104,21 @@ class LanguageShare:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacementUsed:
+    """The placement that a list was made by; logged with what is shown.
+
+    Attributes:
+        name: Of the placement.
+        version: Its number.
+        variant: The variant of its experiment that the user sees; None without one.
+    """
+
+    name: str
+    version: int
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendations:
     """The answer to one call.
 
@@ -114,6 +131,7 @@ class Recommendations:
         degraded: What failed or came late, in sentences; empty if all is well.
         languages: How the target languages share the list.
         cursor: For the page after this one, see `Recommender.recommend`; None where there is none.
+        placement: What it was made by, where a service was asked for a placement.
     """
 
     items: tuple[Recommendation, ...]
@@ -124,6 +142,7 @@ class Recommendations:
     degraded: tuple[str, ...] = ()
     languages: tuple[LanguageShare, ...] = ()
     cursor: str | None = None
+    placement: PlacementUsed | None = None
 
     def impressions(self, *, user: str, variant: str, time: datetime) -> list[dict[str, Any]]:
         """What a log of recommendations that were shown needs, for `xlrec-es compare-logs`.

@@ -27,6 +27,7 @@ from xlrec_es.interactions.history import History
 from xlrec_es.interactions.impressions import Shown
 from xlrec_es.recommend.answer.ranking import Searched
 from xlrec_es.recommend.calls import ENCODE, MSEARCH, Call, Outcome, Steps, advance
+from xlrec_es.recommend.curation import Curation
 from xlrec_es.recommend.multi_search import together
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.pages import Place
@@ -79,14 +80,17 @@ class Recommender(Personal):
         self._clients = _Clients(client)
         self._core = WholeCore(index, options, encoder, timeout_s)
 
-    def by(self, options: Options) -> Self:
+    def by(self, options: Options, curation: Curation | None = None) -> Self:
         """The same with other options: it has the client and what is known of the index.
 
         Args:
             options: How recommendations are made.
+            curation: Pins, buries and exclusions, for `recommend` and `recommend_many`; None: as
+                they are.
         """
         other = copy.copy(self)
-        other._core = self._core.by(options)
+        core = self._core.by(options)
+        other._core = core if curation is None else core.curated(curation)
         return other
 
     @property
@@ -346,14 +350,16 @@ class AsyncRecommender(AsyncPersonal):
         self._clients = _Clients(client)
         self._core = WholeCore(index, options, encoder, timeout_s)
 
-    def by(self, options: Options) -> Self:
+    def by(self, options: Options, curation: Curation | None = None) -> Self:
         """As `Recommender.by`.
 
         Args:
             options: As there.
+            curation: As there.
         """
         other = copy.copy(self)
-        other._core = self._core.by(options)
+        core = self._core.by(options)
+        other._core = core if curation is None else core.curated(curation)
         return other
 
     async def recommend(

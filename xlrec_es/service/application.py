@@ -15,9 +15,12 @@ from starlette.types import ASGIApp
 from xlrec_es import __version__
 from xlrec_es.cluster.connection import connect, connect_async
 from xlrec_es.errors import XlrecError
+from xlrec_es.placements.cache import Cache
+from xlrec_es.placements.store import Store
 from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service import pages
-from xlrec_es.service.api import recommend_routes, status_routes
+from xlrec_es.service.api import placement_routes, recommend_routes, status_routes
+from xlrec_es.service.api.administration import Administration
 from xlrec_es.service.api.asking import Asking
 from xlrec_es.service.api.description import DescribedApp, operation_id
 from xlrec_es.service.api.routing import HANDLERS
@@ -25,7 +28,7 @@ from xlrec_es.service.feedback import event_routes
 from xlrec_es.service.feedback.delivery import Delivery
 from xlrec_es.service.feedback.spool import Spool
 from xlrec_es.service.settings import Settings
-from xlrec_es.service.web.access import EVENTS, READ
+from xlrec_es.service.web.access import ADMIN, EVENTS, READ
 from xlrec_es.service.web.guard import guarded
 from xlrec_es.vectors.open_encoder import open_encoder
 
@@ -35,6 +38,7 @@ SCOPES = {
     "/v1": READ,
     "/v1/events": EVENTS,
     "/v1/impressions": EVENTS,
+    "/v1/placements": ADMIN,
     "/metrics": READ,
 }
 """What a token must allow, by path. Pages, `openapi.json` and health hold nothing of anybody's."""
@@ -104,7 +108,12 @@ def make(settings: Settings) -> FastAPI:
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
-    app.include_router(recommend_routes.routes(Asking(settings, recommenders, waiting_client)))
+    store = Store(waiting_client, settings.placements)
+    placements = Cache(store)
+    asking = Asking(settings, recommenders, waiting_client, placements)
+    admin = Administration(settings, waiting_client, store, placements)
+    app.include_router(recommend_routes.routes(asking))
+    app.include_router(placement_routes.routes(asking, admin))
     app.include_router(event_routes.routes(settings, spool))
     app.include_router(status_routes.routes(settings, recommenders))
     pages.add_to(app)

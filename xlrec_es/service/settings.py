@@ -9,6 +9,7 @@ from pathlib import Path
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import ConfigError
 from xlrec_es.interactions.event_source import EventSource
+from xlrec_es.placements.store import DEFAULT_INDEX
 from xlrec_es.recommend.options import Options
 from xlrec_es.service.web.access import AccessRules
 from xlrec_es.service.web.limits import Limits
@@ -27,6 +28,7 @@ class Settings:
         options: How recommendations are made where a request says nothing else.
         events: Where histories are read, and events are written; None: neither.
         impressions: Index of what was shown; None: it is not kept.
+        placements: Index where placements are kept.
         spool: Folder where both wait for Elasticsearch.
         spool_bytes: How large it may become.
         encoder_url: Of an encoder, for texts; see `open_encoder`. None: there is none.
@@ -42,6 +44,7 @@ class Settings:
     options: Options = field(default_factory=Options)
     events: EventSource | None = None
     impressions: str | None = None
+    placements: str = DEFAULT_INDEX
     spool: Path | None = None
     spool_bytes: int = 256 * 2**20
     encoder_url: str | None = None

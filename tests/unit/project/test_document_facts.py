@@ -26,6 +26,7 @@ from xlrec_es.doctor.capacity import Need
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS
+from xlrec_es.placements.placement import read_placement
 from xlrec_es.records.field_map import FieldMap
 from xlrec_es.service.web.access import read_tokens
 
@@ -130,12 +131,15 @@ def test_json_loads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GUIDES)
-def test_toml_is_a_configuration_or_a_file_of_tokens(name: str, tmp_path: Path) -> None:
+def test_toml_is_a_configuration_or_tokens_or_a_placement(name: str, tmp_path: Path) -> None:
     for number, block in enumerate(one for one in GUIDES[name].blocks if one.kind == "toml"):
         path = tmp_path / f"{number}.toml"
         path.write_text(block.text)
         if "[[token]]" in block.text:
             assert read_tokens(path)
+            continue
+        if "variants" in block.text:
+            assert read_placement(tomllib.loads(block.text)).variants
             continue
         for table, entries in ConfigFile.read(path).tables.items():
             assert entries.keys() <= known_keys(table), table

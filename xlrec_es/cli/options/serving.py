@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from xlrec_es.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,3 +67,40 @@ def caller_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+placements_index_option = click.option(
+    "--placements-index",
+    default="xlrec-placements",
+    show_default=True,
+    metavar="INDEX",
+    help="Index where placements are kept.",
+)
+
+samples_option = click.option(
+    "--samples",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help='JSON file with histories to try: {"name": ["id", ...]}.',
+)
+
+
+def read_samples(path: Path | None) -> dict[str, list[str]]:
+    """Histories to try, as ids by a name.
+
+    Raises:
+        ConfigError: The file says something else.
+    """
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return {str(name): [str(item) for item in _listed(items)] for name, items in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise ConfigError(f'cannot read {path}: {error}; write {{"name": ["id", ...]}}') from error
+
+
+def _listed(items: object) -> list[object]:
+    if not isinstance(items, list):  # a text would become a list of its letters
+        raise TypeError(f"{items!r} is no list")
+    return items

@@ -35,6 +35,7 @@ class ItemGiven(BaseModel):
     reasons: list[ReasonGiven]
     source: Annotated[dict[str, Any], Field(description="The fields that were asked for.")]
     propensity: Annotated[float, Field(description="Probability of being shown.")]
+    pinned: Annotated[bool, Field(description="Whether a placement gave it its place.")]
 
 
 class LanguageGiven(BaseModel):
@@ -43,6 +44,14 @@ class LanguageGiven(BaseModel):
     language: str
     slots: Annotated[int | None, Field(description="Meant for it; null: by score.")]
     filled: int
+
+
+class PlacementUsedGiven(BaseModel):
+    """What a list was made by; send it with what was shown."""
+
+    name: str
+    version: int
+    variant: Annotated[str | None, Field(description="Of its experiment; null without one.")]
 
 
 class RecommendationsGiven(BaseModel):
@@ -56,6 +65,7 @@ class RecommendationsGiven(BaseModel):
     degraded: Annotated[list[str], Field(description="What failed; empty if all is well.")]
     languages: list[LanguageGiven]
     cursor: Annotated[str | None, Field(description="For the next page: after.")]
+    placement: PlacementUsedGiven | None
 
 
 class ProblemGiven(BaseModel):
@@ -68,6 +78,12 @@ class ProblemGiven(BaseModel):
     items: Annotated[list[str] | None, Field(description="Ids that the index does not have.")] = (
         None
     )
+    faults: Annotated[
+        list[str] | None, Field(description="All that is wrong with a placement.")
+    ] = None
+    version: Annotated[
+        int | None, Field(description="The one that a placement has, where another was expected.")
+    ] = None
 
 
 class UserGiven(BaseModel):

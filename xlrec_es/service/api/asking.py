@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from elasticsearch import Elasticsearch
 
@@ -15,14 +14,17 @@ from xlrec_es.interactions.event_source import EventSource, KnownSource, look_up
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.impressions import Shown
 from xlrec_es.interactions.weighting import event_weight
-from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
-from xlrec_es.recommend.recommendations import Recommendations
+from xlrec_es.placements.cache import Cache, Current
+from xlrec_es.placements.given_options import overlaid
+from xlrec_es.placements.resolution import resolve
+from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.recommendations import PlacementUsed, Recommendations
 from xlrec_es.recommend.recommender import AsyncRecommender
-from xlrec_es.service.api.query_check import check_query
 from xlrec_es.service.api.questions import (
     Asked,
     InteractionAsked,
     OptionsAsked,
+    PlacedAsked,
     ShownAsked,
     UserAsked,
 )
@@ -31,8 +33,6 @@ from xlrec_es.service.settings import Settings
 _FIELDS_LIFE_S = 60.0
 """How long what is known of the fields of events is believed."""
 
-_IN_SEARCH = frozenset(field.name for field in fields(SearchOptions))
-
 
 def options_of(asked: OptionsAsked, base: Options) -> Options:
     """The service's options, and what a request says instead.
@@ -40,29 +40,7 @@ def options_of(asked: OptionsAsked, base: Options) -> Options:
     Raises:
         UsageError: What it says cannot be.
     """
-    given: dict[str, Any] = {
-        name: value
-        for name in asked.model_fields_set
-        if (value := getattr(asked, name)) is not None
-    }
-    for query in given.get("filters", ()):
-        check_query(query)
-    if "filters" in given:
-        given["filters"] = (*base.search.filters, *given["filters"])
-    if "boosts" in given:
-        for boost in given["boosts"]:
-            check_query(boost.query)
-        given["boosts"] = tuple(Boost(boost.query, boost.factor) for boost in given["boosts"])
-    if "recent" in given:
-        given["recent"] = Recency(given["recent"].field, given["recent"].half_life)
-    for name in ("source", "exclude"):
-        if name in given:
-            given[name] = tuple(given[name])
-    search = {name: value for name, value in given.items() if name in _IN_SEARCH}
-    if "candidates" in search and "num_candidates" not in search:
-        search["num_candidates"] = max(base.search.num_candidates, search["candidates"])
-    others = {name: value for name, value in given.items() if name not in _IN_SEARCH}
-    return replace(base, search=replace(base.search, **search), **others)
+    return overlaid(asked.model_dump(exclude_unset=True), base)
 
 
 def languages_of(asked: Asked, options: Options) -> tuple[list[str] | None, Options]:
@@ -87,10 +65,21 @@ class Question:
     Attributes:
         recommender: By the options of the request.
         languages: Target languages, or None.
+        size: Of the list.
+        placement: What it is made by, for logs; None: no placement was asked for.
+        notes: For people.
     """
 
     recommender: AsyncRecommender
     languages: list[str] | None
+    size: int = 10
+    placement: PlacementUsed | None = None
+    notes: tuple[str, ...] = ()
+
+    def completed(self, found: Recommendations, notes: Sequence[str]) -> Recommendations:
+        """An answer with what was noted, and what it was made by."""
+        whole = with_notes(found, (*self.notes, *notes))
+        return whole if self.placement is None else replace(whole, placement=self.placement)
 
 
 class Asking:
@@ -101,6 +90,7 @@ class Asking:
         settings: Settings,
         recommenders: Mapping[str, AsyncRecommender],
         client: Elasticsearch,
+        placements: Cache,
     ) -> None:
         """Keep what is shared.
 
@@ -108,7 +98,9 @@ class Asking:
             settings: Of the service.
             recommenders: By index.
             client: For histories, which are read in threads.
+            placements: As they were a moment ago.
         """
+        self._placements = placements
         self._settings = settings
         self._recommenders = recommenders
         self._client = client
@@ -122,33 +114,95 @@ class Asking:
             IndexNotFound: The service has no such index.
             UsageError: The options cannot be.
         """
-        name = asked.index or self._settings.indices[0]
-        recommender = self._recommenders.get(name)
-        if recommender is None:
-            raise IndexNotFound(
-                f"this service has no index {name!r}; it has {', '.join(self._recommenders)}"
-            )
+        recommender = self._recommenders[self.index(asked.index)]
         options = options_of(asked.options, self._settings.options)
         languages, options = languages_of(asked, options)
         if options != self._settings.options:
             recommender = recommender.by(options)
         return Question(recommender, languages)
 
-    async def history(self, asked: UserAsked) -> tuple[History, list[str]]:
+    def index(self, name: str | None) -> str:
+        """An index of the service; the first where none is named.
+
+        Raises:
+            IndexNotFound: The service has no such index.
+        """
+        name = name or self._settings.indices[0]
+        if name not in self._recommenders:
+            raise IndexNotFound(
+                f"this service has no index {name!r}; it has {', '.join(self._recommenders)}"
+            )
+        return name
+
+    async def placement(self, asked: PlacedAsked) -> Current | None:
+        """The placement that a request names, once for all of its users.
+
+        Raises:
+            IndexNotFound: The service has no such index.
+            PlacementNotFound: It has no such placement.
+            UsageError: The request has options besides.
+        """
+        if asked.placement is None:
+            return None
+        if any(value is not None for _, value in asked.options):
+            raise UsageError(
+                "a placement brings its own options; leave options out, or the placement"
+            )
+        return await self._placements.current(self.index(asked.index), asked.placement)
+
+    def list_question(
+        self, asked: PlacedAsked, current: Current | None, user: str | None
+    ) -> Question:
+        """What is asked for one user.
+
+        Args:
+            asked: The request.
+            current: See `placement`.
+            user: The user's id, which decides on the variant.
+
+        Raises:
+            IndexNotFound: The service has no such index.
+            UsageError: The options cannot be.
+        """
+        if current is None:
+            return replace(self.question(asked), size=asked.size)
+        found = resolve(
+            current.stored,
+            current.placement,
+            self._settings.options,
+            user=user,
+            languages=asked.languages,
+            size=asked.size if "size" in asked.model_fields_set else None,
+        )
+        recommender = self._recommenders[current.stored.index]
+        return Question(
+            recommender.by(found.options, found.curation),
+            None if found.languages is None else list(found.languages),
+            found.size,
+            found.used,
+            found.notes,
+        )
+
+    async def history(
+        self, asked: UserAsked, *, for_variant: bool = False
+    ) -> tuple[History, list[str]]:
         """The history of a user, and notes on it. A user whom nobody knows has an empty one.
+
+        Args:
+            asked: The user.
+            for_variant: Whether the id may be for the variant of a placement alone.
 
         Raises:
             UsageError: The service reads no events; or an interaction cannot be.
             XlrecError: The events cannot be read.
         """
         interactions, notes = interactions_of(asked.history), []
-        if asked.user is not None:
-            source = self._settings.events
-            if source is None:
-                raise UsageError(
-                    "this service reads no events: send the history, or start it with "
-                    "--events-index"
-                )
+        source = self._settings.events
+        if asked.user is not None and source is None and not for_variant:
+            raise UsageError(
+                "this service reads no events: send the history, or start it with --events-index"
+            )
+        if asked.user is not None and source is not None:
             try:
                 read = await asyncio.to_thread(self._read, asked.user, source)
             except (UnknownItems, IndexNotFound):  # the index is made with the first event

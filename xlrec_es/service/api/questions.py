@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from xlrec_es.interactions.history import ABSURD
+from xlrec_es.placements.placement import MAX_NAME, NAME
 from xlrec_es.recommend.options import AUTO, EQUAL, FUSIONS
 from xlrec_es.recommend.similarity import MEASURES
 
@@ -33,6 +34,7 @@ def _short(most: int) -> AfterValidator:
 
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
+Name = Annotated[str, Field(pattern=NAME, max_length=MAX_NAME)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$", max_length=64)]
 Moment = Annotated[datetime, Field(strict=False)]
@@ -123,6 +125,18 @@ class ListAsked(Asked):
     size: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
+class PlacedAsked(ListAsked):
+    """What every question for a list by a placement may hold."""
+
+    placement: Annotated[
+        Name | None,
+        Field(
+            description="Its options, rules, size and languages hold. The user, history, size, "
+            "pages and what was shown are the call's; languages may be some of its own."
+        ),
+    ] = None
+
+
 class UserAsked(Strict):
     """A user: by id, by history, or both."""
 
@@ -149,7 +163,7 @@ class ShownAsked(Strict):
     half_life: str = "7d"
 
 
-class RecommendAsked(ListAsked, UserAsked):
+class RecommendAsked(PlacedAsked, UserAsked):
     """Recommendations for a user."""
 
     page: Annotated[int, Field(ge=1, le=100)] = 1
@@ -184,7 +198,7 @@ class SearchAsked(ListAsked, UserAsked):
     exclude_seen: bool = False
 
 
-class BatchAsked(ListAsked):
+class BatchAsked(PlacedAsked):
     """Recommendations for several users."""
 
     users: Annotated[list[UserAsked], Field(min_length=1, max_length=MAX_BATCH)]
@@ -230,11 +244,23 @@ class ItemShown(BaseModel):
     ] = {}
 
 
+class PlacementTold(BaseModel):
+    """`placement` of an answer, as it was given."""
+
+    name: Name
+    version: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    variant: Annotated[str | None, Field(max_length=128)] = None
+
+
 class ImpressionsTold(Strict):
     """A list that was shown to a user."""
 
     user: Id
-    variant: Annotated[str, Field(max_length=128)] = "default"
+    variant: Annotated[
+        Annotated[str, Field(max_length=128)] | None,
+        Field(description="Without it: the placement's, else default."),
+    ] = None
+    placement: PlacementTold | None = None
     index: Annotated[str | None, Field(max_length=512)] = None
     fingerprint: Annotated[str | None, Field(max_length=512)] = None
     items: Annotated[list[ItemShown], Field(min_length=1, max_length=1000)]

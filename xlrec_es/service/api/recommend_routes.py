@@ -13,7 +13,7 @@ from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request import query_forms
 from xlrec_es.service.api.answers import BatchGiven, QueryGiven, RecommendationsGiven
-from xlrec_es.service.api.asking import Asking, with_notes
+from xlrec_es.service.api.asking import Asking, Question, with_notes
 from xlrec_es.service.api.questions import (
     BatchAsked,
     RankAsked,
@@ -35,38 +35,33 @@ def routes(asking: Asking) -> APIRouter:
     @router.post("/recommend", response_model=RecommendationsGiven)
     async def recommend(asked: RecommendAsked) -> Response:
         """Recommend items to a user; without anything known of the user, popular ones."""
-        question, shown = asking.question(asked), asking.shown(asked.shown)
-        history, notes = await asking.history(asked)
+        current = await asking.placement(asked)
+        question = asking.list_question(asked, current, asked.user)
+        shown = asking.shown(asked.shown)
+        history, notes = await asking.history(asked, for_variant=current is not None)
 
         async def found(history: History) -> Recommendations:
             return await question.recommender.recommend(
                 history,
                 languages=question.languages,
-                size=asked.size,
+                size=question.size,
                 page=asked.page,
                 after=asked.after,
                 shown=shown,
             )
 
         try:
-            return written(with_notes(await found(history), notes))
+            return written(question.completed(await found(history), notes))
         except UnknownItems:
             if asked.user is None:
                 raise
             notes = [*notes, "no item of this user's history is in the index"]
-            return written(with_notes(await found(History()), notes))
+            return written(question.completed(await found(History()), notes))
 
     @router.post("/recommend/batch", response_model=BatchGiven)
     async def recommend_batch(asked: BatchAsked) -> Response:
         """Recommend items to several users; for each of them a list, or a problem."""
-        question = asking.question(asked)
-        read = await asyncio.gather(*(_history(asking, user) for user in asked.users))
-        histories = [one[0] for one in read if not isinstance(one, XlrecError)]
-        lists = question.recommender.recommend_many(
-            histories, languages=question.languages, size=asked.size
-        )
-        found = iter([one async for one in lists])
-        return written({"users": [_told(one, found) for one in read]})
+        return written({"users": await _lists(asking, asked)})
 
     @router.post("/similar", response_model=RecommendationsGiven)
     async def similar(asked: SimilarAsked) -> Response:
@@ -104,8 +99,9 @@ def routes(asking: Asking) -> APIRouter:
     @router.post("/query", response_model=QueryGiven)
     async def query(asked: RecommendAsked) -> Response:
         """Show the searches that `recommend` sends, ready for Kibana's console."""
-        question = asking.question(asked)
-        history, _ = await asking.history(asked)
+        current = await asking.placement(asked)
+        question = asking.list_question(asked, current, asked.user)
+        history, _ = await asking.history(asked, for_variant=current is not None)
         plan = await question.recommender.plan(history, languages=question.languages)
         console = query_forms.render(plan.requests, index=plan.live.searched, url="")
         told = [
@@ -117,15 +113,44 @@ def routes(asking: Asking) -> APIRouter:
     return router
 
 
-async def _history(asking: Asking, asked: UserAsked) -> tuple[History, list[str]] | XlrecError:
+async def _lists(asking: Asking, asked: BatchAsked) -> list[dict[str, object]]:
+    """What a batch tells of each of its users, in their order."""
+    current = await asking.placement(asked)
+    placed = current is not None
+    read = await asyncio.gather(*(_history(asking, user, placed) for user in asked.users))
+    # The users of a variant have their options in common, and so have all without one.
+    groups: dict[str | None, tuple[Question, list[int]]] = {}
+    for number, user in enumerate(asked.users):
+        if not placed and groups:
+            groups[None][1].append(number)
+            continue
+        question = asking.list_question(asked, current, user.user)
+        variant = None if question.placement is None else question.placement.variant
+        groups.setdefault(variant, (question, []))[1].append(number)
+    told: dict[int, dict[str, object]] = {}
+    for question, numbers in groups.values():
+        histories = [one[0] for n in numbers if not isinstance(one := read[n], XlrecError)]
+        lists = question.recommender.recommend_many(
+            histories, languages=question.languages, size=question.size
+        )
+        found = iter([one async for one in lists])
+        told |= {number: _told(read[number], found, question) for number in numbers}
+    return [told[number] for number in range(len(read))]
+
+
+async def _history(
+    asking: Asking, asked: UserAsked, placed: bool
+) -> tuple[History, list[str]] | XlrecError:
     try:
-        return await asking.history(asked)
+        return await asking.history(asked, for_variant=placed)
     except XlrecError as error:
         return error
 
 
 def _told(
-    read: tuple[History, list[str]] | XlrecError, found: Iterator[Recommendations | XlrecError]
+    read: tuple[History, list[str]] | XlrecError,
+    found: Iterator[Recommendations | XlrecError],
+    question: Question,
 ) -> dict[str, object]:
     """What a batch tells of a user, whose list is the next of those that were found."""
     if isinstance(read, XlrecError):
@@ -133,4 +158,4 @@ def _told(
     answer = next(found)
     if isinstance(answer, XlrecError):
         return {"problem": members_of(answer)}
-    return {"recommendations": with_notes(answer, read[1])}
+    return {"recommendations": question.completed(answer, read[1])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -27,9 +27,9 @@ MEANINGS = {
     400: "What was asked for cannot be.",
     401: "A token is needed.",
     403: "The token or the page may not ask this.",
-    404: "No such index, or none of these items.",
+    404: "No such index or placement, or none of these items.",
     408: "The body came too slowly.",
-    409: "The index is not what the service needs.",
+    409: "The index is not what the service needs, or a placement was changed meanwhile.",
     413: "The body is too large.",
     415: "The body is no JSON: send Content-Type: application/json.",
     421: "The service is not asked by this name.",
@@ -130,6 +130,16 @@ HANDLERS: dict[int | type[Exception], Any] = {
 """What turns errors into problems outside of the routes."""
 
 
-def written(answer: object, status: int = HTTPStatus.OK) -> Response:
-    """An answer as JSON: the library's dataclasses as they are."""
-    return Response(orjson.dumps(answer), status, NO_STORE, "application/json")
+def written(
+    answer: object, status: int = HTTPStatus.OK, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer as JSON: the library's dataclasses as they are.
+
+    Args:
+        answer: What JSON holds, and dataclasses.
+        status: Of the answer.
+        headers: Further ones.
+    """
+    return Response(
+        orjson.dumps(answer), status, {**NO_STORE, **(headers or {})}, "application/json"
+    )

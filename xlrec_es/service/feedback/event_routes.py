@@ -16,10 +16,13 @@ from xlrec_es.errors import UsageError
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.service.api.answers import AcceptedGiven
-from xlrec_es.service.api.questions import EventsTold, EventTold, ImpressionsTold
+from xlrec_es.service.api.questions import EventsTold, EventTold, ImpressionsTold, PlacementTold
 from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
 from xlrec_es.service.feedback.spool import Document, Spool
 from xlrec_es.service.settings import Settings
+
+DEFAULT_VARIANT = "default"
+"""Of a list that no experiment made."""
 
 _KEYWORD = {"type": "keyword"}
 
@@ -33,9 +36,13 @@ def mappings_of(settings: Settings) -> dict[str, dict[str, Any]]:
         dates = [source.time] if source.time else []
         found[source.index] = _mapping(texts, numbers, dates)
     if settings.impressions is not None:
-        texts = ["user", "variant", "index", "fingerprint", "item", "work", "language"]
+        texts = ["user", "variant", "placement", "index", "fingerprint", "item", "work", "language"]
         mapping = _mapping(texts, ["score", "propensity"], ["time"])
-        mapping["properties"] |= {"place": {"type": "integer"}, "clicked": {"type": "boolean"}}
+        mapping["properties"] |= {
+            "place": {"type": "integer"},
+            "placement_version": {"type": "integer"},
+            "clicked": {"type": "boolean"},
+        }
         found[settings.impressions] = mapping
     return found
 
@@ -131,7 +138,8 @@ def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
     whole = told.id or uuid.uuid4().hex
     shared = {
         "user": told.user,
-        "variant": told.variant,
+        "variant": told.variant or (told.placement and told.placement.variant) or DEFAULT_VARIANT,
+        **_placement_columns(told.placement),
         "time": _moment(told.time),
         "index": told.index,
         "fingerprint": told.fingerprint,
@@ -155,6 +163,11 @@ def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
         )
         for place, item in enumerate(told.items, 1)
     ]
+
+
+def _placement_columns(told: PlacementTold | None) -> dict[str, object]:
+    """Which placement a list was made by; nothing without one."""
+    return {} if told is None else {"placement": told.name, "placement_version": told.version}
 
 
 def _moment(time: datetime | None) -> str:

@@ -25,7 +25,10 @@ from xlrec_es.service.web.problems import problem
 
 READ = "read"
 EVENTS = "events"
-SCOPES = (READ, EVENTS)
+ADMIN = "admin"
+SCOPES = (READ, EVENTS, ADMIN)
+UNSAID = (READ, EVENTS)
+"""Scopes of a token of a file that names none: what changes lists for all users must be named."""
 
 LEAST_TOKEN = 16
 """Characters that a token has at least."""
@@ -92,7 +95,7 @@ def _token_of(table: Mapping[str, object]) -> Token:
     unknown = set(table) - {"name", "scopes", "token", "sha256"}
     if unknown:
         raise ConfigError(f"a token has no {sorted(unknown)[0]!r}")
-    name, scopes = str(table["name"]), table.get("scopes", SCOPES)
+    name, scopes = str(table["name"]), table.get("scopes", UNSAID)
     if not isinstance(scopes, list | tuple):
         raise ConfigError(f"the scopes of the token {name!r} must be a list")
     if "sha256" not in table:

@@ -23,6 +23,9 @@ from xlrec_es.errors import (
     InvalidJson,
     MissingExtra,
     PermissionDenied,
+    PlacementChanged,
+    PlacementNotFound,
+    PlacementRefused,
     UnknownItems,
     UsageError,
     XlrecError,
@@ -36,6 +39,8 @@ _STATUS: Mapping[type[XlrecError], HTTPStatus] = {
     UnknownItems: HTTPStatus.NOT_FOUND,
     IndexNotFound: HTTPStatus.NOT_FOUND,
     IndexUnusable: HTTPStatus.CONFLICT,
+    PlacementChanged: HTTPStatus.CONFLICT,
+    PlacementNotFound: HTTPStatus.NOT_FOUND,
     ConfigError: HTTPStatus.INTERNAL_SERVER_ERROR,
     InvalidJson: HTTPStatus.BAD_REQUEST,
     UsageError: HTTPStatus.BAD_REQUEST,
@@ -96,14 +101,25 @@ def problem_members(
 
 def members_of(error: XlrecError) -> dict[str, Any]:
     """The members of the problem that an error is."""
-    extras = {"items": list(error.items)} if isinstance(error, UnknownItems) else {}
-    return problem_members(status_of(error), str(error), kind=kind_of(error), **extras)
+    return problem_members(status_of(error), str(error), kind=kind_of(error), **_extras(error))
 
 
 def problem_of(error: XlrecError) -> Response:
     """The answer that tells of an error."""
-    extras = {"items": list(error.items)} if isinstance(error, UnknownItems) else {}
-    return problem(status_of(error), str(error), kind=kind_of(error), **extras)
+    return problem(status_of(error), str(error), kind=kind_of(error), **_extras(error))
+
+
+def _extras(error: XlrecError) -> dict[str, Any]:
+    """What programs can do with an error."""
+    match error:
+        case UnknownItems():
+            return {"items": list(error.items)}
+        case PlacementRefused():
+            return {"faults": list(error.faults)}
+        case PlacementChanged():
+            return {"version": error.version}
+        case _:
+            return {}
 
 
 def kind_of(error: XlrecError) -> str:

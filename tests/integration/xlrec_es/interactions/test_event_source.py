@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es import Interaction
 from xlrec_es.errors import ConfigError, IndexNotFound, UnknownItems
-from xlrec_es.interactions.event_source import EventSource, read_history
+from xlrec_es.interactions.event_source import EventSource, draw_users, read_history
 
 
 def test_a_history_is_the_latest_events_of_a_user(es_each: Elasticsearch, index_name: str) -> None:
@@ -134,3 +134,21 @@ def test_a_user_is_not_found_by_a_word_of_the_id(es_each: Elasticsearch, index_n
     es_each.indices.create(index=bare, mappings={"properties": {"user": {"type": "text"}}})
     with pytest.raises(ConfigError, match=r"'user' of .* is text, .* index the id as a keyword"):
         read_history(es_each, "ann", EventSource(bare, time=None))
+
+
+def test_users_are_drawn_from_all_events(es_each: Elasticsearch, index_name: str) -> None:
+    """By the keyword beside a text, each once; whoever did a lot does not hide the others."""
+    operations: list[dict[str, object]] = []
+    for number in range(60):
+        user = "a bot" if number % 2 else f"user {number}"
+        operations += [{"index": {}}, {"user": user, "item": "a"}]
+    es_each.bulk(index=index_name, operations=[*operations, {"index": {}}, {"item": "a"}])
+    es_each.indices.refresh(index=index_name)
+    source = EventSource(index_name, event=None, time=None)
+    drawn = draw_users(es_each, source, 100)
+    assert sorted(drawn) == sorted({"a bot", *(f"user {n}" for n in range(0, 60, 2))})
+    few = [tuple(draw_users(es_each, source, 3)) for _ in range(5)]
+    assert {len(set(one)) for one in few} == {3}
+    assert len(set(few)) > 1
+    with pytest.raises(IndexNotFound):
+        draw_users(es_each, EventSource(f"{index_name}-none"), 3)

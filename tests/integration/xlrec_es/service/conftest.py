@@ -35,5 +35,6 @@ def served(catalog_name: str, es_url: str, folder: Path) -> Iterator[Service]:
     arguments = ("-i", catalog_name, "--url", es_url, "--spool", str(folder / "spool"))
     arguments += ("--events-index", f"{catalog_name}-events")
     arguments += ("--impressions-index", f"{catalog_name}-shown")
+    arguments += ("--placements-index", f"{catalog_name}-placements")
     with service(folder, *arguments) as started:
         yield started

@@ -25,6 +25,17 @@ def test_a_role_names_the_index_and_its_versions_alone(kind: str) -> None:
     assert not {"all", "monitor", "manage", "manage_security"} & set(role["cluster"])
 
 
+def test_placements_are_read_by_readers_and_written_by_others() -> None:
+    for kind, privileges in (
+        ("reader", ["read", "view_index_metadata"]),
+        ("writer", ["read", "view_index_metadata", "index", "create_index", "maintenance"]),
+    ):
+        kept = {"names": ["kept"], "privileges": privileges}
+        assert descriptor(kind, ["shop"], placements="kept")["indices"][1] == kept
+    shown = CliRunner().invoke(main, ["role", "writer", "-i", "shop", "--placements-index", "kept"])
+    assert json.loads(shown.stdout) == descriptor("writer", ["shop"], placements="kept")
+
+
 def test_every_command_that_connects_is_in_one_of_the_roles() -> None:
     connecting = {
         context.command_path

@@ -41,6 +41,29 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
+def test_the_variants_of_one_placement_are_compared(tmp_path: Path) -> None:
+    """Several are in one log, with other variants or with none; a user may see all of them."""
+    log = tmp_path / "shown.csv"
+    lines = ["user,variant,clicked,placement"]
+    for user in range(200):
+        variant = "ab"[user % 2]
+        lines.append(f"p{user},{variant},{int(variant == 'b')},home-row")
+        lines.append(f"p{user},{'ba'[user % 2]},1,cart")
+        lines.append(f"p{user},default,0,")
+    log.write_text("\n".join(lines) + "\n")
+    arguments = ["compare-logs", str(log), "--json"]
+    mixed = CliRunner().invoke(xlrec_es, arguments)
+    assert (mixed.exit_code, "3 variants" in mixed.stderr) == (2, True)
+    done = CliRunner().invoke(xlrec_es, [*arguments, "--placement", "home-row"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert {name: one["clicks"] for name, one in report["variants"].items()} == {"a": 0, "b": 100}
+    assert (report["log"]["rows"], report["left out, saw both"]) == (200, 0)
+    none = CliRunner().invoke(xlrec_es, [*arguments, "--placement", "no-such"])
+    assert (none.exit_code, "nothing of what was shown" in none.stderr) == (2, True)
+    assert CliRunner().invoke(xlrec_es, [*arguments, "--placement", ""]).exit_code != 0
+
+
 def test_two_variants_are_compared(log: Path) -> None:
     arguments = ["compare-logs", str(log), "--field", "user=customer"]
     done = CliRunner().invoke(xlrec_es, [*arguments, "--json"])

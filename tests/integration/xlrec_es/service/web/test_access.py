@@ -11,20 +11,24 @@ import pytest
 from http_service import Service, service
 
 READER, WRITER = "reader-" + "r" * 20, "writer-" + "w" * 20
+ADMIN = "admin-" + "a" * 20
 ASKED = {"history": ["chess-1"], "size": 1}
 EVENTS = {"events": [{"user": "ann", "item": "chess-1"}]}
 
 
 @pytest.fixture(scope="module")
 def guarded(catalog_name: str, es_url: str, folder: Path) -> Iterator[Service]:
-    """With a token that may read and one that may write events; one of them as a digest."""
+    """With a token for each scope; one of them as a digest."""
     tokens = folder / "tokens.toml"
     digest = hashlib.sha256(WRITER.encode()).hexdigest()
     tokens.write_text(
         f'[[token]]\nname = "reader"\ntoken = "{READER}"\nscopes = ["read"]\n'
         f'[[token]]\nname = "writer"\nsha256 = "{digest}"\nscopes = ["events"]\n'
     )
+    with tokens.open("a") as file:
+        file.write(f'[[token]]\nname = "merchant"\ntoken = "{ADMIN}"\nscopes = ["admin"]\n')
     arguments = ("-i", catalog_name, "--url", es_url, "--spool", str(folder / "guarded"))
+    arguments += ("--placements-index", f"{catalog_name}-guarded")
     arguments += ("--events-index", f"{catalog_name}-events", "--tokens-file", str(tokens))
     arguments += ("--allowed-host", "shop.example", "--allowed-host", "127.0.0.1")
     arguments += ("--allowed-origin", "https://shop.example")
@@ -50,6 +54,21 @@ def test_a_token_opens_what_its_scopes_say(guarded: Service) -> None:
         assert guarded.get(path, **bearer(READER)).status == 200
     for path in ("/", "/docs", "/openapi.json", "/healthz", "/readyz", "/page/app.js"):
         assert guarded.get(path).status == 200
+
+
+def test_placements_are_for_administrators_and_say_who_wrote_them(guarded: Service) -> None:
+    content = {"Content-Type": "application/json"}
+    path = "/v1/placements/guarded-row"
+    for token in (READER, WRITER):
+        answer = guarded.request("PUT", path, b'{"size": 2}', {**content, **bearer(token)})
+        assert (answer.status, "'admin'" in answer.json["detail"]) == (403, True)
+        assert guarded.get("/v1/placements", **bearer(token)).status == 403
+        assert guarded.request("DELETE", path, headers=bearer(token)).status == 403
+    written = guarded.request("PUT", path, b'{"size": 2}', {**content, **bearer(ADMIN)})
+    assert written.json["placement"]["current"]["author"] == "merchant"
+    asked = {**ASKED, "placement": "guarded-row"}
+    assert guarded.post("/v1/recommend", asked, **bearer(ADMIN)).status == 403
+    assert guarded.post("/v1/recommend", asked, **bearer(READER)).status == 200
 
 
 @pytest.mark.parametrize(

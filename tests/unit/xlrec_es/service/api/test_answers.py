@@ -19,6 +19,7 @@ from xlrec_es.service.api import answers
         (recommendations.RetrieverScore, answers.RetrieverGiven),
         (recommendations.Reason, answers.ReasonGiven),
         (recommendations.LanguageShare, answers.LanguageGiven),
+        (recommendations.PlacementUsed, answers.PlacementUsedGiven),
     ],
 )
 def test_no_field_is_untold(given: type, told: type[BaseModel]) -> None:

@@ -53,7 +53,7 @@ def test_unions_alone_have_titles_to_be_named_after(described: dict[str, Any]) -
     schemas = described["components"]["schemas"]
     fields = [field for one in schemas.values() for field in one["properties"].values()]
     titled = {one["title"] for field in fields for one in within(field) if "title" in one}
-    assert titled == {"HistoryItem", "Languages", "Shown"}
+    assert titled == {"BuriedItem", "HistoryItem", "Languages", "Shown"}
     # A field may be called so, all the same.
     assert schemas["ReasonGiven"]["properties"]["title"]["anyOf"][0] == {"type": "string"}
 

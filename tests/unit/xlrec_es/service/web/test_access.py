@@ -38,7 +38,10 @@ def test_a_file_may_hold_tokens_or_their_digests(tmp_path: Path) -> None:
         ("", "no \\[\\[token\\]\\] table"),
         ("[[token]]\nname = 'a'\ntoken = 'short'", "'a' is shorter than 16"),
         (f"[[token]]\ntoken = '{PLAIN}'", "name"),
-        (f"[[token]]\nname = 'a'\ntoken = '{PLAIN}'\nscopes = ['all']", "must be of read, events"),
+        (
+            f"[[token]]\nname = 'a'\ntoken = '{PLAIN}'\nscopes = ['all']",
+            "must be of read, events, admin",
+        ),
         (f"[[token]]\nname = 'a'\ntoken = '{PLAIN}'\nscopes = 'read'", "must be a list"),
         (f"[[token]]\nname = 'a'\ntoken = '{PLAIN}'\nscope = 1", "has no 'scope'"),
         ("[[token]]\nname = 'a'\nsha256 = 'abcd'", "64 hexadecimal digits"),
@@ -52,6 +55,14 @@ def test_what_is_wrong_with_a_file_is_told_without_the_token(
     with pytest.raises(ConfigError, match=told) as caught:
         read_tokens(written(tmp_path, text))
     assert PLAIN not in str(caught.value)
+
+
+def test_what_changes_lists_for_all_must_be_named(tmp_path: Path) -> None:
+    table = f'[[token]]\nname = "a"\ntoken = "{PLAIN}"\n'
+    [unsaid] = read_tokens(written(tmp_path, table))
+    [named] = read_tokens(written(tmp_path, f'{table}scopes = ["admin"]\n'))
+    assert (unsaid.scopes, named.scopes) == ({"read", "events"}, {"admin"})
+    assert Token.of("one for everything", PLAIN).scopes == {"read", "events", "admin"}
 
 
 def test_others_can_reach_it_with_a_token_alone() -> None:

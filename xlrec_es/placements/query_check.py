@@ -29,6 +29,13 @@ _INNER: Mapping[str, frozenset[str]] = {
 
 _LOOKUP = frozenset(("index", "id", "path"))
 _DEEPEST = 20
+_SETTINGS = frozenset(
+    (
+        *("_name", "boost", "distance", "distance_type", "ignore_unmapped", "type"),
+        "validation_method",
+    )
+)
+"""What stands beside the field of a query."""
 
 
 def check_query(query: object, *, depth: int = 0) -> None:
@@ -72,3 +79,25 @@ def _check_simple(kind: str, body: Mapping[str, Any]) -> None:
         raise UsageError("terms of another index's document are not taken; list the values")
     if any("minimum_should_match_script" in value for value in of_fields):
         raise UsageError("scripts are not taken; use minimum_should_match_field")
+
+
+def fields_of(query: Mapping[str, Any]) -> frozenset[str]:
+    """The fields that a query asks, without those that it names by a pattern.
+
+    Args:
+        query: One that `check_query` lets pass.
+    """
+    [(kind, body)] = query.items()
+    if kind in _INNER:
+        parts = [fields_of(one) for one in _inner(kind, body) if isinstance(one, Mapping)]
+        path = [body["path"]] if kind == "nested" and isinstance(body.get("path"), str) else []
+        return frozenset(path).union(*parts)
+    if kind in ("match_all", "match_none", "ids"):
+        return frozenset()
+    if kind == "exists":
+        named = [body.get("field")]
+    elif kind == "multi_match":
+        named = [str(field).partition("^")[0] for field in body.get("fields", ())]
+    else:
+        named = [name for name in body if name not in _SETTINGS]
+    return frozenset(name for name in named if isinstance(name, str) and "*" not in name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import sys
@@ -19,11 +18,17 @@ from xlrec_es.cli.options.recommend import (
     events_index_option,
     how_options,
 )
-from xlrec_es.cli.options.serving import address_options, caller_options
+from xlrec_es.cli.options.serving import (
+    address_options,
+    caller_options,
+    placements_index_option,
+    read_samples,
+    samples_option,
+)
 from xlrec_es.cli.options.shared import connection_options
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection
-from xlrec_es.errors import ConfigError, MissingExtra
+from xlrec_es.errors import MissingExtra
 from xlrec_es.recommend.options import Options
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -55,8 +60,8 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     "--tokens-file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="TOML file with [[token]] tables: name, scopes (read, events), and token or sha256. "
-    "XLREC_API_TOKEN is one token for everything.",
+    help="TOML file with [[token]] tables: name, scopes (read, events, admin), and token or "
+    "sha256. XLREC_API_TOKEN is one token for everything.",
 )
 @caller_options
 @events_index_option
@@ -65,6 +70,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     metavar="INDEX",
     help="Index for what users are shown; made if it is missing.",
 )
+@placements_index_option
 @click.option(
     "--spool",
     type=click.Path(path_type=Path, file_okay=False),
@@ -80,12 +86,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     metavar="N",
     help="Size that the spool may reach; beyond it, events are answered 503.",
 )
-@click.option(
-    "--samples",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help='JSON file with histories to try on the page: {"name": ["id", ...]}.',
-)
+@samples_option
 @encoder_url_option
 @how_options
 @connection_options
@@ -100,6 +101,7 @@ def serve(
     origins: tuple[str, ...],
     events_index: str | None,
     impressions_index: str | None,
+    placements_index: str,
     spool: Path | None,
     max_spool_mb: int,
     max_requests: int,
@@ -138,12 +140,13 @@ def serve(
         options=options,
         events=events,
         impressions=impressions_index,
+        placements=placements_index,
         spool=(spool or _default_spool(connection.url)) if keeps else None,
         spool_bytes=max_spool_mb * 2**20,
         encoder_url=encoder_url,
         encoder_access=access_of_environment(),
         timeout_s=connection.timeout_s,
-        samples=_read_samples(samples),
+        samples=read_samples(samples),
     )
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
@@ -171,19 +174,3 @@ def _default_spool(url: str) -> Path:
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     cluster = hashlib.sha256(url.encode()).hexdigest()[:12]
     return Path(base) / "xlrec-es" / f"spool-{cluster}"
-
-
-def _read_samples(path: Path | None) -> dict[str, list[str]]:
-    if path is None:
-        return {}
-    try:
-        found = json.loads(path.read_text("utf-8"))
-        return {str(name): [str(item) for item in _listed(items)] for name, items in found.items()}
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise ConfigError(f'cannot read {path}: {error}; write {{"name": ["id", ...]}}') from error
-
-
-def _listed(items: object) -> list[object]:
-    if not isinstance(items, list):  # a text would become a list of its letters
-        raise TypeError(f"{items!r} is no list")
-    return items

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from xlrec_es.errors import UsageError
-from xlrec_es.service.api.query_check import check_query
+from xlrec_es.placements.query_check import check_query, fields_of
 
 TERM = {"term": {"brand": "acme"}}
 SCRIPT = {"script": {"script": "while (true) {}"}}
@@ -61,3 +61,25 @@ def test_no_depth_is_too_deep() -> None:
     check_query(query)
     with pytest.raises(UsageError, match="20 levels"):
         check_query({"bool": {"filter": [query]}})
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        (TERM, {"brand"}),
+        ({"exists": {"field": "price"}}, {"price"}),
+        ({"match_all": {}}, set()),
+        ({"ids": {"values": ["1"]}}, set()),
+        ({"multi_match": {"query": "tea", "fields": ["title^3", "text_*"]}}, {"title"}),
+        ({"geo_distance": {"distance": "5km", "place": {"lat": 1, "lon": 2}}}, {"place"}),
+        ({"terms": {"brand": ["a"], "boost": 2}}, {"brand"}),
+        ({"bool": {"filter": TERM, "must_not": [{"exists": {"field": "x"}}]}}, {"brand", "x"}),
+        (
+            {"nested": {"path": "offers", "query": {"term": {"offers.id": 1}}}},
+            {"offers", "offers.id"},
+        ),
+    ],
+)
+def test_the_fields_of_a_query_are_known(query: dict[str, Any], fields: set[str]) -> None:
+    check_query(query)
+    assert fields_of(query) == fields

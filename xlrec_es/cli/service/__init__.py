@@ -1,0 +1,1 @@
+"""Commands around the HTTP service: it, and the placements that it serves."""
