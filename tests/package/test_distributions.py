@@ -68,7 +68,9 @@ def test_metadata_names_licence_python_and_extras(wheel: Path) -> None:
     assert told["Name"] == "xlrec-es"
     assert told["License-Expression"] == "Apache-2.0"
     assert told["Requires-Python"] == ">=3.11"
-    extras = "compress demo dev duplicates embedded export finetune ingest node report segment"
+    extras = (
+        "compress demo dev duplicates embedded export finetune ingest node report segment serve"
+    )
     assert sorted(told.get_all("Provides-Extra", [])) == extras.split()
 
 
@@ -113,7 +115,11 @@ def test_pictures_are_with_the_sources_and_not_installed(wheel: Path, distributi
     pictures = {f".github/assets/{path.name}" for path in (ROOT / ".github/assets").iterdir()}
     assert pictures
     assert pictures <= names, "README and the tests of the documents need them"
-    assert not [name for name in files(wheel) if name.endswith((".svg", ".png"))]
+    page = "xlrec_es/service/page/"
+    installed = {name for name in files(wheel) if name.endswith((".svg", ".png"))}
+    assert {name for name in installed if not name.startswith(page)} == set()
+    served = {path.name for path in (ROOT / page).iterdir()}
+    assert {f"{page}{name}" for name in served} <= set(files(wheel)), "the page is a part of it"
 
 
 def test_core_dependencies_are_few_and_light(wheel: Path) -> None:

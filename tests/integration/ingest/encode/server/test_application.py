@@ -92,9 +92,11 @@ def test_a_large_body_is_refused_unread(service: Service) -> None:
 
 def test_a_wrong_token_is_refused() -> None:
     with serving(token=TOKEN) as service:
-        for wrong in (None, "", "only-for-this-tes"):
+        for missing in (None, ""):
             with pytest.raises(EncoderError, match="refused: a token is needed"):
-                RemoteEncoder(service.url, token=wrong)
+                RemoteEncoder(service.url, token=missing)
+        with pytest.raises(EncoderError, match="refused: this service knows no such token"):
+            RemoteEncoder(service.url, token="only-for-this-tes")
         assert RemoteEncoder(service.url, token=f"{TOKEN}\n").dims == 26, "as a file has it"
         for path in ("/encoder", "/v1/models", "/metrics"):
             assert service.request("GET", path).status == 200
