@@ -97,3 +97,9 @@ def test_answers_that_nobody_reads(port: int, app: Answering) -> None:
         except OSError:
             pass
         assert received < len(LARGE)
+
+
+def test_answers_are_sent_at_once() -> None:
+    """asyncio turns Nagle's algorithm off where a socket says that it is of TCP."""
+    with server.Address(port=0).listen() as listening:
+        assert listening.proto == socket.IPPROTO_TCP
