@@ -7,14 +7,14 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import uvicorn
 
+from http_service import Answer
 from ingest.encode.server.application import LIMITS, Application, access_rules
 from ingest.encode.server.batching import Batching
 from xlrec_es.errors import EncoderError
@@ -63,19 +63,6 @@ class Slow(Letters):
             yield
         finally:
             self.may_go.set()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a request was answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    @property
-    def json(self) -> Any:  # noqa: ANN401 - whatever it holds
-        return json.loads(self.content)
 
 
 @dataclass(frozen=True)

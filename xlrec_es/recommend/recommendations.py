@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 
 def _deprecated(old: str, new: str) -> None:
@@ -162,16 +162,44 @@ class Recommendations:
             "index": self.index,
             "fingerprint": self.fingerprint,
         }
-        return [
-            {
-                **shared,
-                "item": item.id,
-                "work": item.work,
-                "language": item.language,
-                "place": place,
-                "score": item.score,
-                "propensity": item.propensity,
-                "retrievers": {retriever: said.rank for retriever, said in item.retrievers.items()},
-            }
-            for place, item in enumerate(self.items, 1)
-        ]
+        return [{**shared, **shown_at(place, item)} for place, item in enumerate(self.items, 1)]
+
+
+class _Ranked(Protocol):
+    @property
+    def rank(self) -> int: ...
+
+
+class ShownItem(Protocol):
+    """What a log needs of an item: of a `Recommendation`, or of one that came back from a page."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def work(self) -> str | None: ...  # noqa: D102
+    @property
+    def language(self) -> str | None: ...  # noqa: D102
+    @property
+    def score(self) -> float | None: ...  # noqa: D102
+    @property
+    def propensity(self) -> float: ...  # noqa: D102
+    @property
+    def retrievers(self) -> Mapping[str, _Ranked]: ...  # noqa: D102
+
+
+def shown_at(place: int, item: ShownItem) -> dict[str, Any]:
+    """The columns of a log of impressions that are of one item.
+
+    Args:
+        place: In the list, from 1.
+        item: What was shown there.
+    """
+    return {
+        "item": item.id,
+        "work": item.work,
+        "language": item.language,
+        "place": place,
+        "score": item.score,
+        "propensity": item.propensity,
+        "retrievers": {retriever: said.rank for retriever, said in item.retrievers.items()},
+    }

@@ -27,7 +27,7 @@ from ingest.encode.server.rate_limit import RateLimit
 from xlrec_es.service.web.access import READ, AccessRules, Token
 from xlrec_es.service.web.guard import guarded
 from xlrec_es.service.web.limits import Limits
-from xlrec_es.service.web.problems import problem
+from xlrec_es.service.web.problems import failed, refusal_of
 from xlrec_es.vectors.encoder import Encoder
 
 SCOPES = {"/encode": READ, "/encoder": READ, "/metrics": READ, "/v1": READ}
@@ -111,19 +111,9 @@ class Application:
 async def _refused(request: Request, error: Exception) -> Response:
     """No such path or method."""
     assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
-    told = "nothing is at" if status == HTTPStatus.NOT_FOUND else f"{request.method} is not for"
-    refusal = problem(status, f"{told} {request.url.path}")
-    refusal.headers.update(error.headers or {})
-    return refusal
+    is_missing = error.status_code == HTTPStatus.NOT_FOUND
+    told = "nothing is at" if is_missing else f"{request.method} is not for"
+    return refusal_of(error, f"{told} {request.url.path}")
 
 
-async def _failed(_request: Request, error: Exception) -> Response:
-    """A fault of ours, whose traceback is in the log."""
-    return problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        f"the service met a {type(error).__name__}, a fault of its own; its log says where",
-    )
-
-
-_HANDLERS = {HTTPException: _refused, Exception: _failed}
+_HANDLERS = {HTTPException: _refused, Exception: failed}

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from xlrec_es import exact_json
 from xlrec_es.errors import InvalidJson, XlrecError
 from xlrec_es.service.feedback.spool import SpoolFull
-from xlrec_es.service.web.problems import MEDIA_TYPE, problem, problem_of
+from xlrec_es.service.web.problems import MEDIA_TYPE, failed, problem, problem_of, refusal_of
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -110,22 +110,12 @@ def _told(fault: dict[str, Any]) -> str:
 async def _refused(_request: Request, error: Exception) -> Response:
     """No such path or method, say."""
     assert isinstance(error, HTTPException)
-    refusal = problem(HTTPStatus(error.status_code), f"{error.detail}; see /docs")
-    refusal.headers.update(error.headers or {})
-    return refusal
-
-
-async def _failed(_request: Request, error: Exception) -> Response:
-    """A fault of ours, whose traceback is in the log."""
-    return problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        f"the service met a {type(error).__name__}, a fault of its own; its log says where",
-    )
+    return refusal_of(error, f"{error.detail}; see /docs")
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: _refused,
-    Exception: _failed,
+    Exception: failed,
 }
 """What turns errors into problems outside of the routes."""
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from xlrec_es.errors import UsageError
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import event_weight
+from xlrec_es.recommend.recommendations import shown_at
 from xlrec_es.service.api.answers import AcceptedGiven
 from xlrec_es.service.api.questions import EventsTold, EventTold, ImpressionsTold, PlacementTold
 from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
@@ -145,22 +146,7 @@ def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
         "fingerprint": told.fingerprint,
     }
     return [
-        Document(
-            index,
-            f"{whole}-{place}",
-            orjson.dumps(
-                {
-                    **shared,
-                    "item": item.id,
-                    "work": item.work,
-                    "language": item.language,
-                    "place": place,
-                    "score": item.score,
-                    "propensity": item.propensity,
-                    "retrievers": {name: one.rank for name, one in item.retrievers.items()},
-                }
-            ),
-        )
+        Document(index, f"{whole}-{place}", orjson.dumps({**shared, **shown_at(place, item)}))
         for place, item in enumerate(told.items, 1)
     ]
 

@@ -10,6 +10,8 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
 from xlrec_es.errors import (
@@ -120,6 +122,21 @@ def _extras(error: XlrecError) -> dict[str, Any]:
             return {"version": error.version}
         case _:
             return {}
+
+
+def refusal_of(error: HTTPException, detail: str) -> Response:
+    """The answer to a request that the framework refuses: no such path or method, say."""
+    refusal = problem(HTTPStatus(error.status_code), detail)
+    refusal.headers.update(error.headers or {})
+    return refusal
+
+
+async def failed(_request: Request, error: Exception) -> Response:
+    """The answer to a request that met a fault of ours, whose traceback is in the log."""
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"the service met a {type(error).__name__}, a fault of its own; its log says where",
+    )
 
 
 def kind_of(error: XlrecError) -> str:
