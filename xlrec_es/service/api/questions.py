@@ -225,13 +225,19 @@ class EventsTold(Strict):
     events: Annotated[list[EventTold], Field(min_length=1, max_length=1000)]
 
 
-class RetrieverTold(BaseModel):
+class GivenBack(Strict):
+    """A part of an answer, as it was given: what is not needed of it is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class RetrieverTold(GivenBack):
     """What a retriever said of an item that was shown."""
 
     rank: int
 
 
-class ItemShown(BaseModel):
+class ItemShown(GivenBack):
     """An item of an answer, as it was given."""
 
     id: Id
@@ -244,7 +250,7 @@ class ItemShown(BaseModel):
     ] = {}
 
 
-class PlacementTold(BaseModel):
+class PlacementTold(GivenBack):
     """`placement` of an answer, as it was given."""
 
     name: Name
