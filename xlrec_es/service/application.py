@@ -112,10 +112,14 @@ def make(settings: Settings) -> FastAPI:
     placements = Cache(store)
     asking = Asking(settings, recommenders, waiting_client, placements)
     admin = Administration(settings, waiting_client, store, placements)
-    app.include_router(recommend_routes.routes(asking))
-    app.include_router(placement_routes.routes(asking, admin))
-    app.include_router(event_routes.routes(settings, spool))
-    app.include_router(status_routes.routes(settings, recommenders))
+    for router in (
+        recommend_routes.routes(asking),
+        placement_routes.routes(asking, admin),
+        event_routes.routes(settings, spool),
+        status_routes.routes(settings, recommenders),
+    ):
+        # As they are: an included router is searched twice for each request.
+        app.router.routes.extend(router.routes)
     pages.add_to(app)
     return app
 

@@ -23,6 +23,7 @@ from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service.api.questions import (
     Asked,
     InteractionAsked,
+    ListAsked,
     OptionsAsked,
     PlacedAsked,
     ShownAsked,
@@ -40,6 +41,8 @@ def options_of(asked: OptionsAsked, base: Options) -> Options:
     Raises:
         UsageError: What it says cannot be.
     """
+    if not asked.model_fields_set:
+        return base
     return overlaid(asked.model_dump(exclude_unset=True), base)
 
 
@@ -117,9 +120,9 @@ class Asking:
         recommender = self._recommenders[self.index(asked.index)]
         options = options_of(asked.options, self._settings.options)
         languages, options = languages_of(asked, options)
-        if options != self._settings.options:
+        if options is not self._settings.options:
             recommender = recommender.by(options)
-        return Question(recommender, languages)
+        return Question(recommender, languages, asked.size if isinstance(asked, ListAsked) else 10)
 
     def index(self, name: str | None) -> str:
         """An index of the service; the first where none is named.
@@ -165,7 +168,7 @@ class Asking:
             UsageError: The options cannot be.
         """
         if current is None:
-            return replace(self.question(asked), size=asked.size)
+            return self.question(asked)
         found = resolve(
             current.stored,
             current.placement,

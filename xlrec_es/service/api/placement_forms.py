@@ -13,9 +13,9 @@ from xlrec_es.service.api.questions import (
     Fraction,
     Id,
     Languages,
-    OptionsAsked,
     Query,
     Strict,
+    Unsaid,
     UserAsked,
 )
 
@@ -39,13 +39,13 @@ class VariantAsked(Strict):
     """One of the options that are compared."""
 
     share: Fraction
-    options: OptionsAsked = OptionsAsked()
+    options: Unsaid
 
 
 class PlacementAsked(Strict):
     """What is decided of one shelf."""
 
-    options: OptionsAsked = OptionsAsked()
+    options: Unsaid
     languages: Languages = None
     size: Annotated[int | None, Field(ge=1, le=MAX_SIZE)] = None
     exclude_items: Annotated[list[Id] | None, Field(max_length=10_000)] = None

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from xlrec_es.placements.checks import Report
 from xlrec_es.placements.preview import PreviewUser
 from xlrec_es.placements.store import Stored
+from xlrec_es.service.api import routing
 from xlrec_es.service.api.administration import Administration, expected_of
 from xlrec_es.service.api.asking import Asking
 from xlrec_es.service.api.placement_forms import (
@@ -25,7 +26,7 @@ from xlrec_es.service.api.placement_forms import (
     WrittenGiven,
 )
 from xlrec_es.service.api.questions import Name
-from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
+from xlrec_es.service.api.routing import written
 
 _NOBODY = "a caller without a token"
 
@@ -46,9 +47,7 @@ def routes(asking: Asking, admin: Administration) -> APIRouter:
         asking: What all requests share.
         admin: Does it.
     """
-    router = APIRouter(
-        prefix="/v1", route_class=StrictRoute, tags=["placements"], responses=PROBLEMS
-    )
+    router = routing.router("placements")
 
     @router.get("/placements", response_model=PlacementsGiven)
     async def list_placements(index: Index = None) -> Response:

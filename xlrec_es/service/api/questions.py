@@ -111,12 +111,18 @@ class OptionsAsked(Strict):
     exact: bool | None = None
 
 
+Unsaid = Annotated[
+    OptionsAsked, Field(default_factory=OptionsAsked, json_schema_extra={"default": {}})
+]
+"""Options, made anew where a request has none: a default would be copied, field by field."""
+
+
 class Asked(Strict):
     """What every question may hold."""
 
     index: Annotated[str | None, Field(description="One of those that the service serves.")] = None
     languages: Languages = None
-    options: OptionsAsked = OptionsAsked()
+    options: Unsaid
 
 
 class ListAsked(Asked):

@@ -12,6 +12,7 @@ from xlrec_es.errors import UnknownItems, XlrecError
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request import query_forms
+from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import BatchGiven, QueryGiven, RecommendationsGiven
 from xlrec_es.service.api.asking import Asking, Question, with_notes
 from xlrec_es.service.api.questions import (
@@ -22,15 +23,13 @@ from xlrec_es.service.api.questions import (
     SimilarAsked,
     UserAsked,
 )
-from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
+from xlrec_es.service.api.routing import written
 from xlrec_es.service.web.problems import members_of
 
 
 def routes(asking: Asking) -> APIRouter:
     """The endpoints, which share what they ask by."""
-    router = APIRouter(
-        prefix="/v1", route_class=StrictRoute, tags=["recommendations"], responses=PROBLEMS
-    )
+    router = routing.router("recommendations")
 
     @router.post("/recommend", response_model=RecommendationsGiven)
     async def recommend(asked: RecommendAsked) -> Response:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import orjson
+from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from xlrec_es import exact_json
 from xlrec_es.errors import InvalidJson, XlrecError
+from xlrec_es.service.api.description import operation_id
 from xlrec_es.service.feedback.spool import SpoolFull
 from xlrec_es.service.web.problems import MEDIA_TYPE, failed, problem, problem_of, refusal_of
 
@@ -61,12 +64,16 @@ class _StrictRequest(Request):
             raise InvalidJson(f"the body is {error}; send JSON") from error
 
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
 class StrictRoute(APIRoute):
     """A route whose errors are problems."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """See `APIRoute.get_route_handler`."""
-        handle = super().get_route_handler()
+        model = self._body_alone()
+        handle = super().get_route_handler() if model is None else self._directly(model)
 
         async def handled(request: Request) -> Response:
             if self.body_field is not None and not _is_json(request):
@@ -80,11 +87,9 @@ class StrictRoute(APIRoute):
                     return problem_of(error.__cause__)
                 raise
             except RequestValidationError as error:
-                return problem(
-                    HTTPStatus.UNPROCESSABLE_ENTITY,
-                    "; ".join(_told(one) for one in error.errors()[:_MOST_TOLD]),
-                    kind="urn:xlrec:invalid-request",
-                )
+                return _invalid(error.errors())
+            except ValidationError as error:
+                return _invalid(error.errors())
             except SpoolFull as error:
                 return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), kind="urn:xlrec:full")
             except XlrecError as error:
@@ -92,13 +97,68 @@ class StrictRoute(APIRoute):
 
         return handled
 
+    def _body_alone(self) -> type[BaseModel] | None:
+        """What the body holds, if the endpoint takes nothing else."""
+        takes = self.dependant
+        others = (takes.path_params, takes.query_params, takes.header_params, takes.cookie_params)
+        if any((*others, takes.dependencies, takes.request_param_name)):
+            return None
+        kind = None if self.body_field is None else self.body_field.field_info.annotation
+        return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+    def _directly(self, model: type[BaseModel]) -> Handler:
+        """Read the body and call the endpoint, without what serves other endpoints.
+
+        FastAPI looks for parameters, dependencies and files on its own way.
+        """
+        endpoint = self.endpoint
+
+        async def handled(request: Request) -> Response:
+            if not await request.body():
+                return _invalid([{"loc": (), "msg": "Field required"}])
+            answer = await endpoint(model.model_validate(await request.json()))
+            assert isinstance(answer, Response)
+            return answer
+
+        return handled
+
+
+def router(
+    tag: str,
+    *,
+    prefix: str = "/v1",
+    responses: Mapping[int | str, dict[str, Any]] = PROBLEMS,
+) -> APIRouter:
+    """Endpoints of one kind. The application takes its routes as they are.
+
+    Args:
+        tag: What they are listed under.
+        prefix: How their paths begin.
+        responses: What each may answer besides.
+    """
+    return APIRouter(
+        prefix=prefix,
+        route_class=StrictRoute,
+        tags=[tag],
+        responses=dict(responses),
+        generate_unique_id_function=operation_id,
+    )
+
+
+def _invalid(faults: Sequence[Mapping[str, Any]]) -> Response:
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "; ".join(_told(one) for one in faults[:_MOST_TOLD]),
+        kind="urn:xlrec:invalid-request",
+    )
+
 
 def _is_json(request: Request) -> bool:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or kind.endswith("+json")
 
 
-def _told(fault: dict[str, Any]) -> str:
+def _told(fault: Mapping[str, Any]) -> str:
     """One fault, as `history.0.item: Field required`, without the value that was sent."""
     # Of a union, pydantic names the kind that it tried: `InteractionAsked`, `constrained-str`.
     parts = [str(part) for part in fault["loc"] if isinstance(part, int) or str(part).islower()]

@@ -12,8 +12,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from xlrec_es.errors import XlrecError
 from xlrec_es.recommend.recommender import AsyncRecommender
+from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import IndicesGiven, StateGiven
-from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
+from xlrec_es.service.api.routing import PROBLEMS, written
 from xlrec_es.service.settings import Settings
 from xlrec_es.service.web.observation import metrics
 from xlrec_es.service.web.problems import kind_of, problem
@@ -24,7 +25,7 @@ _BELIEVED_S = 1.0
 
 def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(route_class=StrictRoute, tags=["status"])
+    router = routing.router("status", prefix="", responses={})
     asked = _Believed(recommenders)
 
     @router.get("/healthz", response_model=StateGiven)

@@ -16,9 +16,10 @@ from xlrec_es.errors import UsageError
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.recommend.recommendations import shown_at
+from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import AcceptedGiven
 from xlrec_es.service.api.questions import EventsTold, EventTold, ImpressionsTold, PlacementTold
-from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
+from xlrec_es.service.api.routing import written
 from xlrec_es.service.feedback.spool import Document, Spool
 from xlrec_es.service.settings import Settings
 
@@ -64,7 +65,7 @@ def routes(settings: Settings, spool: Spool | None) -> APIRouter:
         settings: Of the service.
         spool: Where documents wait; None: nothing is kept.
     """
-    router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["feedback"], responses=PROBLEMS)
+    router = routing.router("feedback")
 
     @router.post("/events", response_model=AcceptedGiven, status_code=HTTPStatus.ACCEPTED)
     async def send_events(told: EventsTold) -> Response:

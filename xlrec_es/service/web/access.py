@@ -12,6 +12,7 @@ import hmac
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,6 +33,9 @@ UNSAID = (READ, EVENTS)
 
 LEAST_TOKEN = 16
 """Characters that a token has at least."""
+
+_NAMES = 64
+"""Names that callers ask by, of which is remembered what they mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +139,10 @@ class AccessRules:
 
     def serves(self, host: str) -> bool:
         """Whether the service may be asked by a name, as the header `Host` has it."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
+        name = _name_in(host)
         if self.hosts:
             return name in self.hosts
-        return bool(name) and (bool(self.tokens) or is_loopback(name))
+        return bool(name) and (bool(self.tokens) or _is_here(name))
 
     def lets_in(self, origin: str, host: str) -> bool:
         """Whether a page may ask.
@@ -166,6 +167,21 @@ class AccessRules:
         # All are compared, so that the time says nothing of which is nearly right.
         equal = [token for token in self.tokens if hmac.compare_digest(token.digest, digest)]
         return equal[0] if equal else None
+
+
+@lru_cache(_NAMES)
+def _name_in(host: str) -> str:
+    """The name or address in a header `Host`; empty if there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+@lru_cache(_NAMES)
+def _is_here(name: str) -> bool:
+    """Whether a name is one of this machine's own."""
+    return is_loopback(name)
 
 
 class Access:

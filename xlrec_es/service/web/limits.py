@@ -65,7 +65,8 @@ class Limited:
             return
         self._under_way += 1
         try:
-            body = await asyncio.wait_for(self._read(scope, receive), self._limits.body_s)
+            async with asyncio.timeout(self._limits.body_s):
+                body = await self._read(scope, receive)
         except _TooMuch as error:
             await problem(error.status, str(error))(scope, receive, send)
         except TimeoutError:

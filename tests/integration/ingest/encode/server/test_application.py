@@ -26,7 +26,7 @@ from ingest.cli.main import main
 from ingest.encode.server.application import LIMITS, MAX_BODY_BYTES, access_rules
 from ingest.encode.server.encoding import MAX_TEXTS
 from xlrec_es.errors import ConfigError, EncoderError
-from xlrec_es.service.web import server as web_server
+from xlrec_es.service.web import connections, server
 from xlrec_es.service.web.observation import UNDER_WAY
 from xlrec_es.vectors.remote_encoder import RemoteEncoder
 from xlrec_es.vectors.vector import Vector
@@ -138,7 +138,7 @@ def test_requests_beyond_a_number_are_sent_away_and_the_rest_go_in_one_pass() ->
 def test_whoever_is_slow_to_ask_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch, sent: bytes, pause_s: float
 ) -> None:
-    monkeypatch.setattr(web_server, "HEAD_S", 1.0)
+    monkeypatch.setattr(connections, "HEAD_S", 1.0)
     with (
         serving(limits=replace(LIMITS, body_s=1.0)) as service,
         socket.create_connection(service.address) as caller,
@@ -160,7 +160,7 @@ def test_whoever_is_slow_to_ask_is_hung_up_on(
 def test_what_is_left_of_a_refused_body_keeps_no_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(web_server, "HEAD_S", 1.0)
+    monkeypatch.setattr(connections, "HEAD_S", 1.0)
     with serving() as service, socket.create_connection(service.address) as caller:
         length = str(MAX_BODY_BYTES + 1).encode()
         caller.sendall(WHOLE_HEAD.replace(b"20", length).replace(b"1.0", b"1.1"))
@@ -175,7 +175,7 @@ def test_what_is_left_of_a_refused_body_keeps_no_connection(
 
 
 def test_whoever_does_not_take_the_answer_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_server, "DRAIN_S", 0.5)
+    monkeypatch.setattr(connections, "DRAIN_S", 0.5)
     body = json.dumps({"texts": ["a"] * MAX_TEXTS}).encode()
     head = WHOLE_HEAD.replace(b"20", str(len(body)).encode())
     with serving(Wide()) as service, socket.create_connection(service.address) as caller:
@@ -241,7 +241,7 @@ def test_an_open_address_needs_a_token_and_a_taken_port_is_named(service: Servic
     with pytest.raises(ConfigError, match="give a token"):
         access_rules("0.0.0.0", None)
     with pytest.raises(ConfigError, match="cannot listen"):
-        web_server.Address(*service.address).listen()
+        server.Address(*service.address).listen()
 
 
 def test_what_is_encoded_is_counted(service: Service) -> None:
