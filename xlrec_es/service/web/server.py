@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 import tempfile
@@ -12,11 +11,12 @@ from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.supervisors import Multiprocess
+from uvicorn.config import STARTUP_FAILURE
 
 from xlrec_es.errors import ConfigError
 from xlrec_es.service.web.connections import DRAIN_S, TimelyProtocol
 from xlrec_es.service.web.observation import MULTIPROCESS
+from xlrec_es.service.web.processes import OneProcess, Workers, settled
 
 START_S = 60
 """Seconds after which a process that does not answer its parent, or does not start, is replaced."""
@@ -25,9 +25,6 @@ CONNECTIONS = 1000
 """Of a process at one time; more are answered 503."""
 
 _BACKLOG = 2048
-
-_NEW_OBJECTS = 10_000
-"""Objects after which Python looks for unreachable ones; at its own 700, a list takes 6% longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +98,21 @@ def serve(make: Callable[[], ASGIApp], listening: socket.socket, *, workers: int
 
     Raises:
         ConfigError: The application does not start.
+        KeyboardInterrupt: A second SIGINT came, and requests were not answered.
     """
-    config = configured(partial(_settled, make), workers=workers)
+    config = configured(partial(settled, make), workers=workers)
     if workers == 1:
-        server = uvicorn.Server(config)
+        server = OneProcess(config)
         server.run(sockets=[listening])
-        if not server.started:
-            raise ConfigError("the service did not start; what stands above says why")
-        return
-    with tempfile.TemporaryDirectory(prefix="xlrec-metrics-") as folder:
-        os.environ[MULTIPROCESS] = folder  # processes put their numbers together there
-        Multiprocess(config, sockets=[listening]).run()
-
-
-def _settled(make: Callable[[], ASGIApp]) -> ASGIApp:
-    """An application, and a process that is made for requests now."""
-    app = make()
-    gc.collect()
-    gc.freeze()  # what is there stays, and need not be looked through again
-    gc.set_threshold(_NEW_OBJECTS)
-    return app
+        has_started, is_cut_short = server.started, server.force_exit
+    else:
+        with tempfile.TemporaryDirectory(prefix="xlrec-metrics-") as folder:
+            os.environ[MULTIPROCESS] = folder  # processes put their numbers together there
+            processes = Workers(config, sockets=[listening])
+            processes.run()
+        has_started = all(one.exitcode != STARTUP_FAILURE for one in processes.processes)
+        is_cut_short = processes.force_exit
+    if not has_started:
+        raise ConfigError("the service did not start; what stands above says why")
+    if is_cut_short:
+        raise KeyboardInterrupt
