@@ -114,7 +114,7 @@ class OptionsAsked(Strict):
 Unsaid = Annotated[
     OptionsAsked, Field(default_factory=OptionsAsked, json_schema_extra={"default": {}})
 ]
-"""Options, made anew where a request has none: a default would be copied, field by field."""
+"""Options, made for each request that has none: a default would be copied, field by field."""
 
 
 class Asked(Strict):
