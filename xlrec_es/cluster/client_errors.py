@@ -111,6 +111,11 @@ def explained(cause: Mapping[str, Any]) -> str:
     if kind == "index_closed_exception":
         index = cause.get("index", "the index")
         return f"{index} is closed; open it with: POST {index}/_open"
+    if kind == "circuit_breaking_exception":
+        told = reason.partition("; for more information")[0]
+        if told.startswith("[request]"):  # what requests under way hold, this one among them
+            return f"{told}: ask with fewer or simpler filters, or with less at once"
+        return f"{told}: the cluster is short of memory; ask later, or give its nodes more heap"
     if kind == "cluster_block_exception":
         if "read-only-allow-delete" in reason:
             return f"{reason} make room on the disks, and Elasticsearch takes this off by itself"

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from xlrec_es.errors import UsageError
-from xlrec_es.placements.query_check import check_query
+from xlrec_es.placements.query_check import check_fuzzy_terms, check_query
 from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
 
 _IN_SEARCH = frozenset(field.name for field in fields(SearchOptions))
@@ -24,13 +24,14 @@ def overlaid(given: Mapping[str, Any], base: Options) -> Options:
         UsageError: They cannot be.
     """
     found = {name: value for name, value in given.items() if value is not None}
-    for query in found.get("filters", ()):
+    boosted = [boost["query"] for boost in found.get("boosts", ())]
+    queries = [*found.get("filters", ()), *boosted]
+    for query in queries:
         check_query(query)
+    check_fuzzy_terms(queries)
     if "filters" in found:
         found["filters"] = (*base.search.filters, *found["filters"])
     if "boosts" in found:
-        for boost in found["boosts"]:
-            check_query(boost["query"])
         found["boosts"] = tuple(Boost(one["query"], one["factor"]) for one in found["boosts"])
     if "recent" in found:
         found["recent"] = Recency(**found["recent"])

@@ -6,7 +6,7 @@ https://www.elastic.co/docs/reference/query-languages/querydsl#query-dsl-allow-e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from xlrec_es.errors import UsageError
@@ -26,6 +26,12 @@ _INNER: Mapping[str, frozenset[str]] = {
     "nested": frozenset(("query",)),
 }
 """Queries that hold others, and under which names."""
+
+MOST_FUZZY = 100
+"""Fuzzy terms of the queries of one request; Elasticsearch counts half a megabyte for each.
+
+A list takes several searches, each with all of them, and a node of 512 MiB has room for 600.
+"""
 
 _LOOKUP = frozenset(("index", "id", "path"))
 _DEEPEST = 20
@@ -79,6 +85,38 @@ def _check_simple(kind: str, body: Mapping[str, Any]) -> None:
         raise UsageError("terms of another index's document are not taken; list the values")
     if any("minimum_should_match_script" in value for value in of_fields):
         raise UsageError("scripts are not taken; use minimum_should_match_field")
+
+
+def check_fuzzy_terms(queries: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse queries that Elasticsearch has no memory for.
+
+    Args:
+        queries: Those of one request; `check_query` lets each pass.
+
+    Raises:
+        UsageError: They have too many fuzzy terms.
+    """
+    count = sum(map(_fuzzy_terms, queries))
+    if count > MOST_FUZZY:
+        raise UsageError(
+            f"filters and boosts have {count} fuzzy terms, and each takes Elasticsearch much "
+            f"memory; use at most {MOST_FUZZY}, or term and prefix in their place"
+        )
+
+
+def _fuzzy_terms(query: Mapping[str, Any]) -> int:
+    """How many words are looked for in other spellings, too."""
+    [(kind, body)] = query.items()
+    if kind in _INNER:
+        return sum(_fuzzy_terms(one) for one in _inner(kind, body) if isinstance(one, Mapping))
+    if kind == "fuzzy":
+        return 1
+    if kind == "multi_match" and "fuzziness" in body:
+        return len(str(body.get("query")).split()) * max(1, len(body.get("fields", ())))
+    if kind == "match":
+        fuzzy = [one for one in body.values() if isinstance(one, Mapping) and "fuzziness" in one]
+        return sum(len(str(one.get("query")).split()) for one in fuzzy)
+    return 0
 
 
 def fields_of(query: Mapping[str, Any]) -> frozenset[str]:

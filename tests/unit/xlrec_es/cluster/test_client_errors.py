@@ -32,6 +32,18 @@ def test_a_block_says_how_it_comes_off(reason: str, what_to_do: str) -> None:
     assert what_to_do in sentence
 
 
+@pytest.mark.parametrize(
+    ("breaker", "what_to_do"), [("request", "simpler filters"), ("parent", "short of memory")]
+)
+def test_a_lack_of_memory_says_whose_it_is(breaker: str, what_to_do: str) -> None:
+    reason = f"[{breaker}] Data too large, which is larger than the limit of [322122547/307.1mb]"
+    told = f"{reason}; for more information, see https://www.elastic.co/docs"
+    sentence = explained({"type": "circuit_breaking_exception", "reason": told})
+    assert sentence.startswith(f"{reason}: ")
+    assert what_to_do in sentence
+    assert "https" not in sentence
+
+
 def test_other_reasons_stay() -> None:
     assert explained({"type": "query_shard_exception", "reason": "no field"}) == "no field"
     unknown = "blocked by: [FORBIDDEN/99/something]"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from xlrec_es.errors import UsageError
-from xlrec_es.placements.query_check import check_query, fields_of
+from xlrec_es.placements.query_check import MOST_FUZZY, check_fuzzy_terms, check_query, fields_of
 
 TERM = {"term": {"brand": "acme"}}
 SCRIPT = {"script": {"script": "while (true) {}"}}
@@ -83,3 +83,21 @@ def test_no_depth_is_too_deep() -> None:
 def test_the_fields_of_a_query_are_known(query: dict[str, Any], fields: set[str]) -> None:
     check_query(query)
     assert fields_of(query) == fields
+
+
+FUZZY = {"fuzzy": {"title": {"value": "word"}}}
+WORDS = {"match": {"title": {"query": "many such words", "fuzziness": "AUTO"}}}
+FIELDS = {"multi_match": {"query": "two words", "fields": ["a", "b"], "fuzziness": 1}}
+
+
+@pytest.mark.parametrize(
+    ("query", "terms"), [(FUZZY, 1), (WORDS, 3), (FIELDS, 4), ({"bool": {"should": [FUZZY]}}, 1)]
+)
+def test_fuzzy_terms_of_all_queries_are_bounded(query: dict[str, Any], terms: int) -> None:
+    most = MOST_FUZZY // terms
+    check_fuzzy_terms([query] * most)
+    check_fuzzy_terms([TERM] * 5000)
+    with pytest.raises(UsageError, match=f"use at most {MOST_FUZZY}"):
+        check_fuzzy_terms([query] * (most + 1))
+    with pytest.raises(UsageError, match="fuzzy terms"):
+        check_fuzzy_terms([{"bool": {"filter": [query] * (most + 1)}}])

@@ -58,3 +58,10 @@ def test_a_boost_is_checked_like_a_filter() -> None:
     asked = {"boosts": [{"query": {"script": {}}, "factor": 2.0}]}
     with pytest.raises(UsageError, match="'script'"):
         options_of(OptionsAsked.model_validate(asked), BASE)
+
+
+def test_fuzzy_terms_of_filters_and_boosts_are_counted_together() -> None:
+    fuzzy = {"bool": {"should": [{"fuzzy": {"title": "word"}}] * 60}}
+    asked = {"filters": [fuzzy], "boosts": [{"query": fuzzy, "factor": 2.0}]}
+    with pytest.raises(UsageError, match="120 fuzzy terms"):
+        options_of(OptionsAsked.model_validate(asked), BASE)
