@@ -14,6 +14,8 @@ from xlrec_es.recommend.similarity import MEASURES
 
 MAX_IDS = 10_000
 MAX_BATCH = 100
+MAX_BATCH_IDS = 50_000
+"""Of all histories of a batch: while they are made sense of, other callers wait."""
 MAX_ID_BYTES = 512
 """Of a document's id, as Elasticsearch bounds it: a bulk request with a longer one fails whole."""
 
@@ -204,10 +206,23 @@ class SearchAsked(ListAsked, UserAsked):
     exclude_seen: bool = False
 
 
+def _bounded_histories(users: list[UserAsked]) -> list[UserAsked]:
+    ids = sum(len(user.history) for user in users)
+    if ids > MAX_BATCH_IDS:
+        raise ValueError(
+            f"their histories have {ids} ids together; send at most {MAX_BATCH_IDS} at once"
+        )
+    return users
+
+
 class BatchAsked(PlacedAsked):
     """Recommendations for several users."""
 
-    users: Annotated[list[UserAsked], Field(min_length=1, max_length=MAX_BATCH)]
+    users: Annotated[
+        list[UserAsked],
+        Field(min_length=1, max_length=MAX_BATCH),
+        AfterValidator(_bounded_histories),
+    ]
 
 
 class EventTold(Strict):

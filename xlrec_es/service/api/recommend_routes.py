@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -25,6 +25,9 @@ from xlrec_es.service.api.questions import (
 )
 from xlrec_es.service.api.routing import written
 from xlrec_es.service.web.problems import members_of
+
+_AT_ONCE = 4
+"""Histories of a batch that are read before other callers have their turn."""
 
 
 def routes(asking: Asking) -> APIRouter:
@@ -116,7 +119,7 @@ async def _lists(asking: Asking, asked: BatchAsked) -> list[dict[str, object]]:
     """What a batch tells of each of its users, in their order."""
     current = await asking.placement(asked)
     placed = current is not None
-    read = await asyncio.gather(*(_history(asking, user, placed) for user in asked.users))
+    read = await _histories(asking, asked.users, placed)
     # The users of a variant have their options in common, and so have all without one.
     groups: dict[str | None, tuple[Question, list[int]]] = {}
     for number, user in enumerate(asked.users):
@@ -137,13 +140,21 @@ async def _lists(asking: Asking, asked: BatchAsked) -> list[dict[str, object]]:
     return [told[number] for number in range(len(read))]
 
 
-async def _history(
-    asking: Asking, asked: UserAsked, placed: bool
-) -> tuple[History, list[str]] | XlrecError:
-    try:
-        return await asking.history(asked, for_variant=placed)
-    except XlrecError as error:
-        return error
+async def _histories(
+    asking: Asking, users: Sequence[UserAsked], placed: bool
+) -> list[tuple[History, list[str]] | XlrecError]:
+    """The history of each user with notes on it, or why there is none."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def read(asked: UserAsked) -> tuple[History, list[str]] | XlrecError:
+        async with turns:
+            await asyncio.sleep(0)  # what others asked meanwhile comes first
+            try:
+                return await asking.history(asked, for_variant=placed)
+            except XlrecError as error:
+                return error
+
+    return await asyncio.gather(*map(read, users))
 
 
 def _told(

@@ -60,3 +60,10 @@ def test_what_an_impression_does_not_need_of_an_answer_is_passed_over() -> None:
         "propensity": 0.25,
         "retrievers": {"collaborative": {"rank": 1}},
     }
+
+
+def test_ids_of_a_batch_are_bounded_together() -> None:
+    most = [{"history": ["7"] * 10_000}] * 5
+    questions.BatchAsked.model_validate({"users": most})
+    with pytest.raises(ValidationError, match="50001 ids together; send at most 50000 at once"):
+        questions.BatchAsked.model_validate({"users": [*most, {"history": ["7"]}]})
