@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -21,8 +22,11 @@ import orjson
 
 from xlrec_es.errors import ConfigError, XlrecError
 
+logger = logging.getLogger(__name__)
+
 FILE = "spool.sqlite3"
 REJECTED = "rejected.jsonl"
+REJECTED_BEFORE = "rejected.1.jsonl"
 _LOCK = "delivery.lock"
 
 T = TypeVar("T")
@@ -72,7 +76,7 @@ class Spool:
         Args:
             folder: Of the spool. Processes of this machine may share it.
             cluster: Address of the cluster that its documents are for.
-            most_bytes: How large its file may become.
+            most_bytes: How large its file may become, and what was refused besides.
 
         Raises:
             ConfigError: It cannot be written; or documents for another cluster wait in it.
@@ -175,11 +179,19 @@ class Spool:
             )
 
     async def set_aside(self, refused: Sequence[tuple[Queued, str]]) -> None:
-        """Put documents that Elasticsearch will never take into `rejected.jsonl`, with why."""
+        """Put documents that Elasticsearch will never take into `rejected.jsonl`, with why.
+
+        One that is half as large as the spool may be becomes `rejected.1.jsonl`; the one that was
+        called so before is gone. A caller who sends nothing else must not fill the disk.
+        """
         await self._in_thread(self._set_aside, refused)
 
     def _set_aside(self, refused: Sequence[tuple[Queued, str]]) -> None:
-        with (self.folder / REJECTED).open("ab") as file:
+        path = self.folder / REJECTED
+        if path.exists() and path.stat().st_size >= self._most_bytes // 2:
+            logger.warning("%s is full: it becomes %s, which is replaced", path, REJECTED_BEFORE)
+            path.replace(self.folder / REJECTED_BEFORE)
+        with path.open("ab") as file:
             for queued, reason in refused:
                 one = queued.document
                 row = {"index": one.target, "id": one.id, "reason": reason}

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from xlrec_es.errors import ConfigError
-from xlrec_es.service.feedback.spool import FILE, REJECTED, Document, Spool, SpoolFull
+from xlrec_es.service.feedback.spool import (
+    FILE,
+    REJECTED,
+    REJECTED_BEFORE,
+    Document,
+    Spool,
+    SpoolFull,
+)
 
 CLUSTER = "http://127.0.0.1:9200"
 
@@ -104,6 +111,28 @@ def test_what_is_refused_is_written_down_with_its_reason(tmp_path: Path) -> None
         "reason": "no number",
         "document": {"item": "apple"},
     }
+
+
+def test_what_is_refused_does_not_fill_the_disk(tmp_path: Path) -> None:
+    most = 2**17
+    body = json.dumps({"item": "x" * 1000}).encode()
+
+    async def run() -> None:
+        spool = Spool(tmp_path, cluster=CLUSTER, most_bytes=most)
+        for _ in range(30):
+            await spool.put(documents(10, body=body))
+            [found] = await spool.first(10)
+            await spool.set_aside([(one, "no number") for one in found])
+        assert await spool.waiting() == 0
+        await spool.close()
+
+    asyncio.run(run())
+    sizes = {path.name: path.stat().st_size for path in tmp_path.glob("rejected*")}
+    assert sizes.keys() == {REJECTED, REJECTED_BEFORE}
+    assert most // 2 <= sizes[REJECTED_BEFORE] < most
+    assert sizes[REJECTED] < most
+    rows = [json.loads(line) for line in (tmp_path / REJECTED).read_text().splitlines()]
+    assert {row["reason"] for row in rows} == {"no number"}
 
 
 def test_one_of_several_delivers(tmp_path: Path) -> None:
