@@ -17,6 +17,7 @@ from prometheus_client import (
     multiprocess,
 )
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
@@ -42,17 +43,18 @@ class Observed:
 
         Args:
             app: The application.
-            paths: Those that numbers are kept for; all others are one.
+            paths: Those that numbers are kept for, with `{name}` for any part; all others are one.
         """
         self._app = app
         self._paths = frozenset(paths)
+        self._patterns = [(compile_path(path)[0], path) for path in paths if "{" in path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"] if scope["path"] in self._paths else _OTHER
+        path = self._label(scope["path"])
         began, status = time.perf_counter(), 500
 
         async def watched(message: Message) -> None:
@@ -71,6 +73,12 @@ class Observed:
             SECONDS.labels(path).observe(seconds)
             caller = scope.get("state", {}).get("caller", "-")
             logger.info("%s %s %d %d us %s", scope["method"], path, status, 1e6 * seconds, caller)
+
+    def _label(self, path: str) -> str:
+        """What a path is called: never by names in it, of which there may be any number."""
+        if path in self._paths:
+            return path
+        return next((label for pattern, label in self._patterns if pattern.match(path)), _OTHER)
 
 
 def metrics() -> Response:
