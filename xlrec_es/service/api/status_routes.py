@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,7 +11,14 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
-from xlrec_es.errors import XlrecError
+from xlrec_es.errors import (
+    AuthenticationFailed,
+    ClusterUnreachable,
+    IndexNotFound,
+    IndexUnusable,
+    PermissionDenied,
+    XlrecError,
+)
 from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import IndicesGiven, StateGiven
@@ -19,8 +27,19 @@ from xlrec_es.service.settings import Settings
 from xlrec_es.service.web.observation import metrics
 from xlrec_es.service.web.problems import kind_of, problem
 
+logger = logging.getLogger(__name__)
+
 _BELIEVED_S = 1.0
 """Seconds for which an answer of the cluster is good, for all that ask."""
+
+
+_STATES: Mapping[type[XlrecError], str] = {
+    ClusterUnreachable: "Elasticsearch is out of reach",
+    AuthenticationFailed: "Elasticsearch does not accept the service's credentials",
+    PermissionDenied: "Elasticsearch does not let the service read an index",
+    IndexNotFound: "an index is not there",
+    IndexUnusable: "an index is not what the service needs",
+}
 
 
 def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> APIRouter:
@@ -39,7 +58,10 @@ def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> 
         error = await asked.error()
         if error is None:
             return written({"status": "ok"})
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), kind=kind_of(error))
+        # Anybody may ask, and addresses and names of indices are not for anybody.
+        told = _STATES.get(type(error), "Elasticsearch cannot answer for an index")
+        detail = f"{told}; the service's log says which, and why"
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, kind=kind_of(error))
 
     @router.get(
         "/metrics",
@@ -91,7 +113,10 @@ class _Believed:
         """What is wrong; None if nothing is."""
         async with self._asking:
             if time.monotonic() - self._asked_at > _BELIEVED_S:
-                self._error = await self._met()
+                error = await self._met()
+                if error is not None and str(error) != str(self._error):  # else it is known
+                    logger.warning("not ready: %s", error)
+                self._error = error
                 self._asked_at = time.monotonic()
             return self._error
 
