@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import chain, islice
 from typing import Any
 
@@ -28,6 +30,9 @@ from xlrec_es.interactions.row_reader import (
 from xlrec_es.interactions.times import TimeReader
 
 _KEYWORD = "{}.keyword"
+
+MADE_S = 0.5
+"""Seconds in which an index that was made a moment ago comes to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +163,7 @@ def _latest(
 ) -> Iterable[Mapping[str, Any]]:
     """The events, all of them: of those that are left out, the items would be recommended again."""
     try:
-        with friendly_errors(client):
-            # In place of a part of them, where a shard fails or time runs out, an error.
-            answer = client.search(
-                index=source.index, body=body, allow_partial_search_results=False
-            )
+        answer = _searched(client, body, source)
     except ClusterError as error:
         if error.status != scan.BAD_REQUEST:
             raise
@@ -173,6 +174,29 @@ def _latest(
         return list(islice(chain.from_iterable(pages), source.limit))
     hits: list[Mapping[str, Any]] = answer["hits"]["hits"]
     return hits
+
+
+def _searched(
+    client: Elasticsearch, body: dict[str, Any], source: EventSource
+) -> Mapping[str, Any]:
+    """The answer to a search; asked twice where no shard answers, as while the index is made."""
+
+    def once() -> Mapping[str, Any]:
+        with friendly_errors(client):
+            # In place of a part of them, where a shard fails or time runs out, an error.
+            answer = client.search(
+                index=source.index, body=body, allow_partial_search_results=False
+            )
+        found: Mapping[str, Any] = answer.body
+        return found
+
+    try:
+        return once()
+    except ClusterError as error:
+        if error.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        time.sleep(MADE_S)
+        return once()
 
 
 def _known(client: Elasticsearch, source: EventSource) -> KnownSource:
