@@ -10,8 +10,6 @@ from xlrec_es.errors import IndexNotFound, SearchFailed
 
 Answer = Mapping[str, Any]
 
-_REFUSALS = frozenset(("illegal_argument_exception", "parsing_exception", "query_shard_exception"))
-
 
 def hits_of(answer: Answer) -> list[Answer]:
     """The hits of a search, whether it was sent by itself or with others.
@@ -44,15 +42,6 @@ def lacks_of(answer: Answer) -> list[str]:
     if shards["failed"]:
         lacks.append(f"reached only {shards['successful']} of {shards['total']} shards")
     return lacks
-
-
-def is_refused(answer: Answer) -> bool:
-    """Whether Elasticsearch, or a shard of it, refused a search for what it asks."""
-    failures = answer.get("_shards", {}).get("failures", ())
-    causes = [failure.get("reason", {}) for failure in failures]
-    if "error" in answer:
-        causes.append(root_cause(answer["error"]))
-    return any(cause.get("type") in _REFUSALS for cause in causes)
 
 
 def documents_lost(answer: Answer) -> list[str]:

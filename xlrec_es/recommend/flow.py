@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from xlrec_es.cluster.answers import Answer, documents_lost, hits_of, is_refused, lacks_of
+from xlrec_es.cluster.answers import Answer, documents_lost, hits_of, lacks_of
 from xlrec_es.cluster.capabilities import NODES_ANSWER, read_nodes
 from xlrec_es.errors import (
     ClusterError,
@@ -61,6 +61,8 @@ class _Described:
 
     live: LiveIndex | None = None
     read_at = 0.0
+    fitting: tuple[str, frozenset[str]] = ("", frozenset())
+    """A version, and fields of it that are of the types that options need."""
 
 
 class Core:
@@ -201,16 +203,47 @@ class Core:
         return scores, documents_lost(answer)
 
     def _once_or_twice(
-        self, once: Callable[[], Steps[Recommendations]], size: int
+        self, once: Callable[[], Steps[Recommendations]], size: int, *, typed: bool = True
     ) -> Steps[Recommendations]:
+        """Do it again if the version that was live is gone; fields have types where they matter."""
         if size < 1:
             raise UsageError(f"size is {size}; ask for at least 1")
-        try:
+
+        def checked() -> Steps[Recommendations]:
+            if typed:
+                yield from self.check_fields()
             return (yield from once())
+
+        try:
+            return (yield from checked())
         except IndexNotFound:
             # The version that was live a moment ago has been pruned: read the alias again, once.
             self._described.live = None
-            return (yield from once())
+            return (yield from checked())
+
+    def check_fields(self) -> Steps[None]:
+        """See that fields of caps and of recency are there, and of their types; asked once.
+
+        A search says nothing of a field that is not there, and recency counts for popularity alone.
+
+        Raises:
+            UsageError: As `SearchOptions.refuse_types`.
+        """
+        options = self.options.search
+        if not (fields := options.typed_fields):
+            return
+        live = yield from self.live()
+        version, fitting = self._described.fitting
+        if version == live.name and fitting.issuperset(fields):
+            return
+        asked = [*fields, *(f"{name}.keyword" for name in fields)]
+        try:
+            found = yield Call("field_caps", {"index": live.searched, "fields": asked})
+        except ClusterError:
+            return  # what the searches meet is told
+        options.refuse_types(found["fields"])
+        known = fitting if version == live.name else frozenset[str]()
+        self._described.fitting = live.name, known.union(fields)
 
     def plan(
         self,
@@ -314,21 +347,7 @@ class Core:
         whole = [known[n] if n in known else next(found) for n in range(len(plan.requests))]
         if plan.live.through is not None:
             _must_be_of(plan.live, whole)
-        yield from self._check_types(plan, whole)
         return Searched(plan, whole)
-
-    def _check_types(self, plan: Plan, answers: Sequence[Answer]) -> Steps[None]:
-        """See whether searches were refused because of the type of a field that options name."""
-        options = self.options.search
-        fields = options.typed_fields
-        if not fields or not any(is_refused(answer) for answer in answers):
-            return
-        asked = [*fields, *(f"{name}.keyword" for name in fields)]
-        try:
-            found = yield Call("field_caps", {"index": plan.live.searched, "fields": asked})
-        except ClusterError:
-            return  # what the searches met is told
-        options.refuse_types(found["fields"])
 
     def _show(
         self, ranking: Ranking, plan: Plan, options: Options, size: int

@@ -201,11 +201,16 @@ class SearchOptions:
                 `.keyword` of each.
 
         Raises:
-            UsageError: A cap's field has no column of values, as a text field has none; or that of
-                recency is no date.
+            UsageError: A cap's field is not there, or has no column of values, as a text field has
+                none; or that of recency is no date.
         """
         for name in self.caps or {}:
-            if not all(kind["aggregatable"] for kind in known.get(name, {}).values()):
+            if not known.get(name):
+                raise UsageError(
+                    f"the field {name!r} is not in the mapping, so that nothing can be capped by "
+                    "it; name a field that documents have"
+                )
+            if not all(kind["aggregatable"] for kind in known[name].values()):
                 beside = f"{name}.keyword"
                 instead = f"cap {beside}" if beside in known else "cap a keyword field"
                 raise UsageError(

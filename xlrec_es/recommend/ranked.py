@@ -62,7 +62,7 @@ class RankingCore(Core):
                 given, found.hits, plan, self.options, languages=wanted, lacks=found.lacks
             )
 
-        return (yield from self._once_or_twice(once, max(1, len(given))))
+        return (yield from self._once_or_twice(once, max(1, len(given)), typed=False))
 
     def rank_plan(self, history: History, ids: Iterable[str]) -> Steps[Plan]:
         """What `rank` sends for the documents, readable; their language is not known before."""

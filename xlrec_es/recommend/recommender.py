@@ -131,7 +131,8 @@ class Recommender(Personal):
             UnknownItems: The index has no document of the whole history.
             UnknownLanguage: Not a language tag, or none of the index's languages.
             UsageError: `size` is not at least 1; an event without a weight; a free text without an
-                encoder; no page, no cursor, or both; `Shown` and `server_side`.
+                encoder; no page, no cursor, or both; `Shown` and `server_side`; a cap of a field
+                that is not there, or recency by a field that is no date.
             IndexNotFound: No such index.
             SearchFailed: Every search failed.
             ClusterUnreachable: Elasticsearch is out of reach, or `timeout_s` is over.
@@ -275,6 +276,7 @@ class Recommender(Personal):
             raise UsageError(f"size is {size}; ask for at least 1")
         targets = None if languages is None else tuple(languages)
         wanted = exporter.Wanted(interactions, str(output), targets, size)
+        self._run(self._core.check_fields())
         live = self._run(self._core.live())
         # Of one version, wherever the alias goes meanwhile.
         one = Recommender(

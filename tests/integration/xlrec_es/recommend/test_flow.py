@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_without_the_last_request_there_is_an_answer(
 
 
 def test_a_field_of_another_type_is_named(catalogue: Elasticsearch, index_name: str) -> None:
-    """In place of Elasticsearch's own words; asked for only where a search was refused."""
+    """In place of Elasticsearch's own words."""
     fields = {"size": {"type": "text"}, "keyed": KEYED, "made": {"type": "date"}}
     catalogue.indices.put_mapping(index=index_name, properties=fields)
     history = History.of(["chess-3"])
@@ -116,16 +117,38 @@ def test_a_field_of_another_type_is_named(catalogue: Elasticsearch, index_name: 
             Recommender(catalogue, index_name, options=both).recommend(history)
 
 
-def test_types_are_not_asked_for_where_nothing_was_refused(
+def test_a_field_that_is_not_there_is_named(catalogue: Elasticsearch, index_name: str) -> None:
+    """Also where a history is known, whose searches would say nothing of it."""
+    for search, said in (
+        (SearchOptions(caps={"brnd": 1}), "the field 'brnd' is not in the mapping, .* capped"),
+        (SearchOptions(recent=Recency("made")), "the field 'made' is not in the mapping, and age"),
+        (SearchOptions(recent=Recency("price")), "the field 'price' is long, and age"),
+    ):
+        recommender = Recommender(catalogue, index_name, options=Options(search=search))
+        with pytest.raises(UsageError, match=said):
+            recommender.recommend(History.of(["chess-3"]))
+        with pytest.raises(UsageError, match=said):
+            recommender.search("chess")
+        assert recommender.rank(History.of(["chess-3"]), ["chess-1"]).items
+
+
+def test_types_are_asked_for_once(
     catalogue: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asked(**_: object) -> None:
-        raise AssertionError("field_caps was asked")
+    asked: list[object] = []
+    field_caps = cast("Callable[..., object]", Elasticsearch.field_caps)
 
-    monkeypatch.setattr(Elasticsearch, "field_caps", asked)
+    def counted(self: Elasticsearch, **arguments: object) -> object:
+        asked.append(arguments["fields"])
+        return field_caps(self, **arguments)
+
+    monkeypatch.setattr(Elasticsearch, "field_caps", counted)
     catalogue.indices.put_mapping(index=index_name, properties={"made": {"type": "date"}})
-    search = SearchOptions(caps={"brand": 2, "unheard of": 1}, recent=Recency("made"))
+    search = SearchOptions(caps={"brand": 2}, recent=Recency("made"))
     options = Options(weights={"popularity": 1.0, "dense": 1.0}, search=search)
-    found = Recommender(catalogue, index_name, options=options).recommend(History.of(["chess-3"]))
-    assert found.items
-    assert not found.degraded
+    recommender = Recommender(catalogue, index_name, options=options)
+    for one in (recommender, recommender, recommender.by(Options(search=search))):
+        found = one.recommend(History.of(["chess-3"]))
+        assert found.items
+        assert not found.degraded
+    assert asked == [["brand", "made", "brand.keyword", "made.keyword"]]

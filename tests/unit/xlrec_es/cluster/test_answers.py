@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xlrec_es.cluster.answers import documents_lost, hits_of, is_refused, whole
+from xlrec_es.cluster.answers import documents_lost, hits_of, whole
 from xlrec_es.errors import IndexNotFound, SearchFailed
 
 WHOLE: dict[str, Any] = {
@@ -27,16 +27,6 @@ def test_a_part_is_no_whole() -> None:
         whole({**WHOLE, "timed_out": True}, "it")
     with pytest.raises(SearchFailed, match="it reached only 1 of 2 shards"):
         whole({**WHOLE, "_shards": {"total": 2, "successful": 1, "failed": 1}}, "it")
-
-
-def test_what_was_refused_for_what_it_asks_is_told_from_what_failed() -> None:
-    assert is_refused(failed("illegal_argument_exception", "fielddata is disabled"))
-    assert not is_refused(failed("index_closed_exception", "closed"))
-    assert not is_refused(WHOLE)
-    part = {"total": 2, "successful": 1, "failed": 1}
-    for kind, refused in (("query_shard_exception", True), ("node_not_connected", False)):
-        failures = [{"shard": 0, "reason": {"type": kind, "reason": "why"}}]
-        assert is_refused({**WHOLE, "_shards": {**part, "failures": failures}}) == refused
 
 
 @pytest.mark.parametrize(
