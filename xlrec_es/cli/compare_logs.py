@@ -68,7 +68,7 @@ def compare_logs(
     recommendation that a user was shown: user, variant, clicked (1 or 0), and optionally
     propensity, the probability that it was shown. A click may name the item or its document; in an
     index of events, those of disliking are no clicks. Intervals are 95%, over users. Users who saw
-    both variants are left out.
+    both variants are left out. Where both logs have a time, clicks from before do not count.
     """
     from xlrec_es.experiments.click_logs import (
         CLICK_COLUMNS,

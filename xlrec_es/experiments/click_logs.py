@@ -10,8 +10,9 @@ Source: Swaminathan and Joachims 2015, "The Self-Normalized Estimator for Counte
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,18 +23,22 @@ from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.evaluate.significance import bootstrap, difference_of_groups, plain
 from xlrec_es.experiments import always_valid
 from xlrec_es.interactions.row_reader import Row, text_of
+from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 
-COLUMNS = ("user", "variant", "item", "work", "clicked", "propensity")
+COLUMNS = ("user", "variant", "item", "work", "clicked", "propensity", "time")
 """Of a log of what was shown: `user` and `variant`, and `clicked` or `item`."""
 
 PLACEMENT = "placement"
 """Column of a log in which several placements are, each with variants of its own."""
 
-CLICK_COLUMNS = ("user", "item", "event")
+CLICK_COLUMNS = ("user", "item", "event", "time")
 
 Click = tuple[str, str]
 """User and item."""
+
+Clicks = Mapping[Click, Sequence[float]]
+"""When each user clicked each item: seconds since 1970 in order, NaN where nobody knows."""
 
 _CLICKED = {"1": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "": 0.0}
 
@@ -60,11 +65,23 @@ class Shown:
         return clicked, [self.users[row] for row in rows], propensity
 
 
-def read_clicks(rows: Iterable[Row]) -> Counter[Click]:
-    """How often each user clicked each item; an event such as `hide` or `skip` is no click."""
-    return Counter(
-        (text_of(row["user"]), text_of(row["item"])) for row in rows if _is_liking(row.get("event"))
-    )
+def read_clicks(rows: Iterable[Row]) -> Clicks:
+    """When each user clicked each item; an event such as `hide` or `skip` is no click.
+
+    Args:
+        rows: Of `CLICK_COLUMNS`.
+    """
+    times = TimeReader()
+    found: defaultdict[Click, list[float]] = defaultdict(list)
+    for row in rows:
+        if _is_liking(row.get("event")):
+            seconds = times.text(text_of(row.get("time")))
+            found[text_of(row["user"]), text_of(row["item"])].append(seconds)
+    return {click: sorted(moments, key=_unknown_last) for click, moments in found.items()}
+
+
+def _unknown_last(seconds: float) -> tuple[bool, float]:
+    return math.isnan(seconds), seconds
 
 
 def _is_liking(event: object) -> bool:
@@ -85,15 +102,16 @@ def of_placement(rows: Iterable[Row], placement: str | None) -> Iterable[Row]:
 
 
 def read_log(
-    rows: Iterable[Row], clicks: Counter[Click] | None = None
+    rows: Iterable[Row], clicks: Clicks | None = None
 ) -> tuple[dict[str, Shown], dict[str, int]]:
     """Read a log of what was shown.
 
     Args:
         rows: Of `COLUMNS`.
         clicks: See `read_clicks`. Each click belongs to one row of its user and item, the first
-            that comes: what was shown three times and clicked once was clicked once of three. None:
-            the rows say it themselves.
+            that comes: what was shown three times and clicked once was clicked once of three. A
+            click from before the row's time does not belong to it. None: the rows say it
+            themselves.
 
     Returns:
         By variant; and how many rows came and did not count, by reason.
@@ -103,11 +121,12 @@ def read_log(
     """
     shown: defaultdict[str, Shown] = defaultdict(Shown)
     report: Counter[str] = Counter()
-    left = None if clicks is None else Counter(clicks)
+    left = None if clicks is None else {click: [*times] for click, times in clicks.items()}
+    times = TimeReader()
     for row in rows:
         report["rows"] += 1
         user, variant = text_of(row["user"]), text_of(row["variant"])
-        clicked = _clicked(row, left)
+        clicked = _clicked(row, left, times)
         propensity = _propensity(row)
         if not (user and variant):
             report["without user or variant"] += 1
@@ -122,21 +141,23 @@ def read_log(
         raise SourceError(
             f"the log says nothing of what was shown ({dict(report) or 'it is empty'})"
         )
-    if left is not None and left.total():
-        report["clicks on what was not shown"] = left.total()
+    if left is not None and (unused := sum(map(len, left.values()))):
+        report["clicks on what was not shown"] = unused
     return dict(shown), dict(report)
 
 
-def _clicked(row: Row, left: Counter[Click] | None) -> float | None:
+def _clicked(row: Row, left: Mapping[Click, list[float]] | None, times: TimeReader) -> float | None:
     """1 or 0; None for nonsense. A click that is used up is taken away."""
     if left is None:
         return _CLICKED.get(text_of(row["clicked"]).lower())
+    shown = times.text(text_of(row.get("time")))
     # Shops name the item, or the document that was shown.
     for name in ("item", "work"):
-        click = (text_of(row["user"]), text_of(row.get(name)))
-        if left[click]:
-            left[click] -= 1
-            return 1.0
+        clicks = left.get((text_of(row["user"]), text_of(row.get(name))), [])
+        for number, clicked in enumerate(clicks):
+            if not clicked < shown:  # NaN is before nothing
+                del clicks[number]
+                return 1.0
     return 0.0
 
 

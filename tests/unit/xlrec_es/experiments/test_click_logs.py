@@ -109,6 +109,28 @@ def test_a_click_belongs_to_one_of_what_was_shown() -> None:
     assert report == {"rows": 5, "clicks on what was not shown": 1}
 
 
+def test_a_click_from_before_it_was_shown_is_none_of_it() -> None:
+    at = {"early": "2026-01-01T10:00:00Z", "shown": "2026-01-01T11:00:00Z", "late": 1767268800}
+    log = [
+        {"user": user, "variant": "a", "item": "x", "time": at.get(time)}
+        for user, time in (("p", "shown"), ("q", "shown"), ("r", "shown"), ("s", None))
+    ]
+    clicks = read_clicks(
+        {"user": user, "item": "x", "time": at.get(time)}
+        for user, time in (
+            ("p", "early"),
+            ("q", "late"),
+            ("q", "early"),
+            ("r", None),
+            ("s", "early"),
+        )
+    )
+    shown, report = read_log(log, clicks)
+    # Where either has no time, nobody knows better.
+    assert shown["a"].clicked == [0, 1, 1, 1]
+    assert report == {"rows": 4, "clicks on what was not shown": 2}
+
+
 def test_a_click_may_name_the_item_and_dislikes_are_none() -> None:
     log = [{"user": "p", "variant": "a", "item": f"{n}@de", "work": n} for n in ("x", "y", "z")]
     clicks = read_clicks(
