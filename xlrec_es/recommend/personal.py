@@ -54,7 +54,9 @@ class Personal:
             ids: Of documents or works, each once. A document's id means this document, a work's id
                 one of its language versions.
             languages: For the ids of works: the language version that is wanted, the most wanted
-                language first. None, or no version in any of them: the one that suits best.
+                language first. None, or no version in any of them: the one that suits best. Where
+                several suit alike, as for a user who is not known to like anything: one in a
+                language that the user knows, else in that of most of the documents.
 
         Returns:
             Every document that the index has, once. `unknown_items` names the other ids, and those

@@ -13,7 +13,7 @@ from xlrec_es.index.paging import PagedSearch, all_hits
 from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import normalize
-from xlrec_es.recommend.answer.shelf import put_in_order
+from xlrec_es.recommend.answer.shelf import Wanted, put_in_order
 from xlrec_es.recommend.calls import Steps
 from xlrec_es.recommend.flow import Core
 from xlrec_es.recommend.history_reading import to_the_end
@@ -49,7 +49,8 @@ class RankingCore(Core):
     ) -> Steps[Recommendations]:
         """Read the history and the documents, in one request where that is enough."""
         given = _checked(ids)
-        wanted = None if languages is None else [normalize(language) for language in languages]
+        known = [*map(normalize, history.languages or ())]
+        wanted = Wanted(None if languages is None else [*map(normalize, languages)], known)
 
         def once() -> Steps[Recommendations]:
             live = yield from self.live()
@@ -59,7 +60,7 @@ class RankingCore(Core):
             if plan.live.name != live.name:  # the alias was swapped in between
                 found = yield from self.candidates(plan.live, given)
             return put_in_order(
-                given, found.hits, plan, self.options, languages=wanted, lacks=found.lacks
+                given, found.hits, plan, self.options, wanted=wanted, lacks=found.lacks
             )
 
         return (yield from self._once_or_twice(once, max(1, len(given)), typed=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from xlrec_es.cluster.answers import Answer
 from xlrec_es.index.hits import language_of, work_of
@@ -20,6 +20,23 @@ from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.recommend.request.queries import boost_of
 
 NOBODY = "nothing is known of this user: the documents are in the order in which they were given"
+UNSAID = (
+    "nobody said in which language works are wanted: where several versions suit alike, it is the "
+    "one in a language that the user knows, else in that of most of the works; give languages"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """In which languages works are wanted.
+
+    Attributes:
+        languages: The most wanted first, each with its variants; None: any. See `chosen_versions`.
+        known: Those that the user knows.
+    """
+
+    languages: Sequence[str] | None = None
+    known: Sequence[str] = ()
 
 
 def put_in_order(
@@ -28,7 +45,7 @@ def put_in_order(
     plan: Plan,
     options: Options,
     *,
-    languages: Sequence[str] | None,
+    wanted: Wanted = Wanted(),
     lacks: Sequence[str] = (),
 ) -> Recommendations:
     """Put given documents in order, the best first; equal ones stay as they were given.
@@ -38,13 +55,13 @@ def put_in_order(
         hits: The documents that `candidates.candidates_body` finds.
         plan: The user, and the index.
         options: How.
-        languages: Which language version of a work is wanted, the most wanted first; see
-            `chosen_versions`.
+        wanted: Which language version of a work.
         lacks: What the answers lack, in phrases.
     """
     by_id = {hit["_id"]: hit for hit in reversed(hits)}
     scores = _scores(by_id, plan, options)
-    chosen = chosen_versions(ids, by_id, {c.id: c.score for c in scores.values()}, languages)
+    by_score = {c.id: c.score for c in scores.values()}
+    chosen = chosen_versions(ids, by_id, by_score, wanted.languages, wanted.known)
     known = plan.profile.interests
     # Sorting is stable: what is worth the same stays in the order given.
     order = sorted(chosen, key=lambda id_: -scores[id_].score) if known else chosen
@@ -64,9 +81,16 @@ def put_in_order(
     return replace(
         found,
         unknown_items=tuple(dict.fromkeys((*([] if lacks else missing), *found.unknown_items))),
-        notes=() if known else (NOBODY,),
+        notes=() if known else (NOBODY, *_open(ids, by_id, wanted)),
         languages=tuple(LanguageShare(tag, None, filled[tag]) for tag in sorted(filled)),
     )
+
+
+def _open(ids: Sequence[str], by_id: Mapping[str, Answer], wanted: Wanted) -> list[str]:
+    """A sentence if works have several versions, and nothing says which one is wanted."""
+    works = Counter(work_of(hit) for hit in by_id.values())
+    several = any(id_ not in by_id and works[id_] > 1 for id_ in ids)
+    return [UNSAID] if several and not wanted.languages else []
 
 
 def _scores(by_id: Mapping[str, Answer], plan: Plan, options: Options) -> dict[str, Fused]:
@@ -86,18 +110,23 @@ def chosen_versions(
     by_id: Mapping[str, Answer],
     scores: Mapping[str, float],
     languages: Sequence[str] | None,
+    known_languages: Sequence[str] = (),
 ) -> list[str]:
     """A document for each id that was given, each document once, in the order given.
 
     The id of a document means this document. That of a work means one of its language versions: of
     those in the first of the languages that it has, else of all, the one with the highest score.
+    Where scores are equal, as of a user whom nobody knows, it is the one in the first language that
+    the user knows, else in the language of most documents, so that a list is in one language.
 
     Args:
         ids: As they were given.
         by_id: Hit by document id.
         scores: Score by document id.
         languages: The most wanted first, each with its variants; None: any.
+        known_languages: Those that the user knows, best first.
     """
+    order = _order_of_languages(by_id, known_languages)
     versions: dict[str, list[str]] = {}
     for id_, hit in by_id.items():
         versions.setdefault(work_of(hit), []).append(id_)
@@ -107,8 +136,22 @@ def chosen_versions(
             chosen[id_] = None
         elif id_ in versions:
             wanted = _in_first(versions[id_], by_id, languages or ())
-            chosen[min(wanted, key=lambda one: (-scores[one], one))] = None
+            best = min(wanted, key=lambda one: (-scores[one], order[language_of(by_id[one])], one))
+            chosen[best] = None
     return list(chosen)
+
+
+def _order_of_languages(
+    by_id: Mapping[str, Answer], known_languages: Sequence[str]
+) -> dict[str, tuple[int, int, str]]:
+    """What language versions that suit alike are put in order by, for each language."""
+    documents = Counter(map(language_of, by_id.values()))
+
+    def known(tag: str) -> int:
+        places = (n for n, name in enumerate(known_languages) if lookup(tag, [name]))
+        return next(places, len(known_languages))
+
+    return {tag: (known(tag), -count, tag) for tag, count in documents.items()}
 
 
 def _in_first(

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from plans import plan_for
-from xlrec_es.recommend.answer.shelf import chosen_versions, put_in_order
+from plans import LIVE, plan_for
+from xlrec_es.interactions.history import History
+from xlrec_es.recommend.answer.shelf import NOBODY, UNSAID, Wanted, chosen_versions, put_in_order
 from xlrec_es.recommend.options import Options
+from xlrec_es.recommend.request.plan import Known, make_plan
 
 
 def hit(id_: str, work: str, language: str, **indicators: float) -> dict[str, Any]:
@@ -44,14 +46,37 @@ def test_a_work_is_its_best_version_in_the_first_language_that_it_has() -> None:
     assert chosen_versions(["w"], hits, scores, ["ja"]) == ["1"]
 
 
+def test_versions_that_suit_alike_are_of_one_language() -> None:
+    """The ids, and the order in which documents were read, say nothing."""
+    several = [hit("1", "w", "en"), hit("2", "w", "de"), hit("3", "v", "de"), hit("4", "v", "ja")]
+    for hits in (several, several[::-1]):
+        by_id = {one["_id"]: one for one in hits}
+        alike = dict.fromkeys(by_id, 0.0)
+        assert chosen_versions(["w", "v"], by_id, alike, None) == ["2", "3"]
+        assert chosen_versions(["w", "v"], by_id, alike, None, ["fr", "ja", "en"]) == ["1", "4"]
+        assert chosen_versions(["w", "v"], by_id, alike, ["en"], ["ja"]) == ["1", "4"]
+        assert chosen_versions(["w", "v"], by_id, {**alike, "4": 0.1}, None) == ["2", "4"]
+
+
+def test_a_user_whom_nobody_knows_is_told_which_version_is_shown() -> None:
+    hits = [hit("1", "w", "en"), hit("2", "w", "de"), hit("3", "v", "de")]
+    plan = make_plan(LIVE, History(), Known([], {}), languages=None, options=Options())
+    found = put_in_order(["w", "v"], hits, plan, Options())
+    assert [item.id for item in found.items] == ["2", "3"]
+    assert found.notes == (NOBODY, UNSAID)
+    for ids, languages in ((["w", "v"], ["en"]), (["1", "v"], None), (["v"], None)):
+        told = put_in_order(ids, hits, plan, Options(), wanted=Wanted(languages))
+        assert told.notes == (NOBODY,)
+
+
 def test_what_was_not_read_is_not_called_unknown() -> None:
     hits = [hit("x", "x", "de"), hit("y", "y", "ja", gimp=1.0)]
     plan = plan_for(Options())
-    found = put_in_order(["x", "z", "y"], hits, plan, Options(), languages=None)
+    found = put_in_order(["x", "z", "y"], hits, plan, Options())
     assert [item.id for item in found.items] == ["y", "x"]
     assert found.unknown_items == ("z",)
     lacks = ["reached only 1 of 2 shards"] * 2
-    partial = put_in_order(["x", "z", "y"], hits, plan, Options(), languages=None, lacks=lacks)
+    partial = put_in_order(["x", "z", "y"], hits, plan, Options(), lacks=lacks)
     assert partial.unknown_items == ()
     assert partial.degraded == (
         "the search for the documents reached only 1 of 2 shards: 1 of them were not found",
