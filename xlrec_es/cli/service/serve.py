@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +122,7 @@ def serve(
         from xlrec_es.service.application import SCOPES, UNLIMITED, Application
         from xlrec_es.service.feedback.spool import Spool
         from xlrec_es.service.settings import Settings
-        from xlrec_es.service.web import server
+        from xlrec_es.service.web import processes, server
         from xlrec_es.service.web.access import AccessRules
         from xlrec_es.service.web.limits import Limits
         from xlrec_es.vectors.open_encoder import access_of_environment
@@ -148,10 +146,7 @@ def serve(
         timeout_s=connection.timeout_s,
         samples=read_samples(samples),
     )
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # a line for each request
+    processes.log_to_stderr()
     if settings.spool is not None:
         # Its folder is at fault here, before each process finds out.
         Spool(settings.spool, cluster=connection.url)

@@ -10,6 +10,7 @@ import multiprocessing.process
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,14 +27,24 @@ _LOOK_S = 0.05
 """Seconds between looks at processes that are to end."""
 
 
+def log_to_stderr() -> None:
+    """Log a line for each request, and what is wrong: in each process, for none inherits it."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # a line for each request
+
+
 def settled(make: Callable[[], ASGIApp]) -> ASGIApp:
     """An application, in a process that is made for it: called first in each of them."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        log_to_stderr()
     app = make()
     gc.collect()
     gc.freeze()  # what is there stays, and need not be looked through again
     gc.set_threshold(_NEW_OBJECTS)
     logging.getLogger("uvicorn.error").addFilter(_is_a_fault)
-    parent = multiprocessing.parent_process()
     if parent is not None:
         # Ctrl-C goes to all processes of a terminal; what it means, the parent decides.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -67,7 +67,9 @@ def is_answering(url: str) -> bool:
 def test_an_end_in_order_is_a_success(tmp_path: Path, workers: str, sign: int) -> None:
     with started(tmp_path, workers) as served:
         assert served.stop(sign) == 0
-        assert "Traceback" not in served.log.read_text("utf-8")
+        log = served.log.read_text("utf-8")
+        assert "Traceback" not in log
+        assert "GET /healthz 200" in log
 
 
 @PROCESSES
