@@ -19,7 +19,7 @@ from nodes import LEFT_OUT, VERSIONS, small_node
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.interactions.likes import Likes, read_likes
 
-pytest_plugins = ["no_skips", "secured_each", "tiny_model"]
+pytest_plugins = ["longest_first", "no_skips", "secured_each", "tiny_model"]
 
 PREFIX = "xlrec-test-"
 GIVEN_URL = os.environ.get("XLREC_ES_TEST_URL")
