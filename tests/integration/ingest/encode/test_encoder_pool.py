@@ -102,6 +102,7 @@ def stored(es: Elasticsearch, index: str) -> dict[str, Any]:
     return {hit["_id"]: (hit["_source"]["n"], hit["fields"]["xlrec.embedding"]) for hit in hits}
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_run_and_nothing_is_lost(
     es: Elasticsearch,
     es_url: str,
