@@ -19,7 +19,7 @@ from nodes import LEFT_OUT, VERSIONS, small_node
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.interactions.likes import Likes, read_likes
 
-pytest_plugins = ["no_skips", "secured_each", "tiny_model"]
+pytest_plugins = ["longest_first", "no_skips", "secured_each", "tiny_model"]
 
 PREFIX = "xlrec-test-"
 GIVEN_URL = os.environ.get("XLREC_ES_TEST_URL")
@@ -33,6 +33,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in [name for name in os.environ if name.startswith("XLREC_") and name != "XLREC_CACHE"]:
     del os.environ[name]
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may depend on what a model hub serves today
+# Models of tests are tiny, and other processes use the machine too. Two threads of torch then wait
+# for each other, busily: on a machine at work, training took ten times the processor time. Set
+# before torch is imported, and for each process that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_report_header() -> str:

@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from served import served
+
 Items = list[dict[str, Any]]
 
 
@@ -147,12 +149,7 @@ def fault_proxy(target: str, path: str = "_bulk") -> Iterator[FaultProxy]:
     """Run a proxy in front of the Elasticsearch at this URL; requests to this path are at risk."""
     proxy = FaultProxy(path=path)
     handler = type("Bound", (Handler,), {"proxy": proxy, "host": urlsplit(target).netloc})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+    with served(server):
+        yield proxy

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ssl
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from served import served
 
 CERTIFICATES = Path(__file__).parent / "data" / "certificates"
 FINGERPRINT = hashlib.sha256(
@@ -67,12 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def tls_server(certificate: str) -> Iterator[TlsServer]:
     """A server that shows a certificate; see `show`."""
-    with TlsServer() as server:
-        server.show(certificate)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = TlsServer()
+    server.show(certificate)
+    with served(server):
+        yield server

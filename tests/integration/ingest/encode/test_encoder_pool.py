@@ -66,14 +66,23 @@ def test_errors_come_out_of_the_processes(tiny_model: Path, tmp_path: Path) -> N
         load_encoder(str(tiny_model), options=replace(OPTIONS, device="cpu,cpu"))
 
 
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """Torch computes with three; in the other tests with one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
 def test_streams_on_a_cpu_are_the_same_encoder(
     tiny_model: Path, single: SentenceTransformerEncoder
 ) -> None:
-    n_threads = torch.get_num_threads()
     texts = [f"{text} {number}" for number in range(40) for text in TEXTS]
     windows = [texts[start::4] for start in range(4)]
     with encoder_for(str(tiny_model), OPTIONS) as encoder:
-        assert parallel(encoder) == min(n_threads, MAX_STREAMS)
+        assert parallel(encoder) == min(3, MAX_STREAMS)
     with closing(load_encoder(str(tiny_model), options=OPTIONS)) as encoder:
         encoder.start_streams(6)
         with ThreadPoolExecutor(encoder.parallel) as threads:
@@ -83,7 +92,7 @@ def test_streams_on_a_cpu_are_the_same_encoder(
         np.testing.assert_allclose(vectors, single.encode(window), atol=1e-6)
     assert encoder.parallel == 6
     assert encoder.tokens == single.tokens - before
-    assert torch.get_num_threads() == n_threads, "of other threads"
+    assert torch.get_num_threads() == 3, "of other threads"
 
 
 def stored(es: Elasticsearch, index: str) -> dict[str, Any]:
@@ -93,6 +102,7 @@ def stored(es: Elasticsearch, index: str) -> dict[str, Any]:
     return {hit["_id"]: (hit["_source"]["n"], hit["fields"]["xlrec.embedding"]) for hit in hits}
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_run_and_nothing_is_lost(
     es: Elasticsearch,
     es_url: str,

@@ -33,8 +33,6 @@ from nodes import small_node
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import AliasMoved, ConfigError, TooManyRejects
 from xlrec_es.node import NodeInfo
-from xlrec_es.node import start as start_node
-from xlrec_es.node import stop as stop_node
 
 DOCUMENTS = 6000
 KILLS = 20
@@ -128,6 +126,7 @@ def check(es: Elasticsearch, index: str, source: Path, undisturbed: Undisturbed)
     assert not Path(f"{source}.{index}.checkpoint.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # 21 processes, each of which imports a lot
 def test_a_run_that_is_killed_again_and_again(
     es: Elasticsearch, es_url: str, index_name: str, source: Path, undisturbed: Undisturbed
@@ -178,6 +177,7 @@ def during(action: Callable[[], None], after_s: float) -> threading.Thread:
     return thread
 
 
+@pytest.mark.slow
 def test_a_node_that_stands_still_and_one_that_refuses(
     own_node: NodeInfo, source: Path, undisturbed: Undisturbed
 ) -> None:
@@ -208,6 +208,7 @@ NARROW = {
 }
 
 
+@pytest.mark.slow
 def test_a_narrow_node_that_is_not_there_at_first_and_is_killed_later(
     source: Path, undisturbed: Undisturbed
 ) -> None:
@@ -218,20 +219,20 @@ def test_a_narrow_node_that_is_not_there_at_first_and_is_killed_later(
     checkpoint = Path(f"{source}.shop.checkpoint.json")
     with start(f"http://127.0.0.1:{port}", "shop", source) as process:
         try:
-            node = start_node(folder, port=port, heap="512m", settings=NARROW)
-            with connect(Connection(node.url)) as es:
+            with small_node(folder=folder, port=port, settings=NARROW) as node:
                 while not checkpoint.exists():
                     assert process.poll() is None
                     time.sleep(0.05)
                 time.sleep(1)
                 os.kill(node.pid, signal.SIGKILL)
-                stop_node(folder)
-                start_node(folder, port=port, heap="512m", settings=NARROW)
+            with (
+                small_node(folder=folder, port=port, settings=NARROW) as node,
+                connect(Connection(node.url)) as es,
+            ):
                 assert process.wait(timeout=200) == REJECTED
                 check(es, "shop", source, undisturbed)
         finally:
             process.kill()
-            stop_node(folder)
             shutil.rmtree(folder)
 
 

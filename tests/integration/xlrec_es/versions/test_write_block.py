@@ -113,6 +113,7 @@ def proxy(es_url: str) -> Iterator[FaultProxy]:
         yield proxy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "number"),
     [

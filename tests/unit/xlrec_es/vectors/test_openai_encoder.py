@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from fakes import HashEncoder
+from served import served
 from xlrec_es.errors import ConfigError, EncoderError
 from xlrec_es.vectors import probe
 from xlrec_es.vectors.openai_encoder import OpenAIEncoder, ServiceOptions
@@ -86,14 +86,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def fake() -> Iterator[Fake]:
-    with Fake() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Fake()
+    with served(server):
+        yield server
 
 
 def once(answer: Answer) -> Callable[[dict[str, Any]], Answer | None]:

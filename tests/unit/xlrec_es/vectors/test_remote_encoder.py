@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
+from served import served
 from xlrec_es.credentials import InsecureConnectionWarning
 from xlrec_es.errors import ConfigError, EncoderError
 from xlrec_es.vectors.remote_encoder import RemoteEncoder
@@ -68,14 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def scripted() -> Iterator[Scripted]:
-    with Scripted() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Scripted()
+    with served(server):
+        yield server
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue
 from http_service import Service, service
-from nodes import HEAP, VERSIONS
-from xlrec_es.node import running
+from nodes import small_node
 from xlrec_es.node.info import NodeInfo
 
 KILLS = 6
@@ -100,9 +99,7 @@ class KillableNode:
         self.info: NodeInfo = self._start()
 
     def _start(self) -> NodeInfo:
-        return self._stack.enter_context(
-            running(self._folder, port=self._port, version=VERSIONS[0], heap=HEAP)
-        )
+        return self._stack.enter_context(small_node(folder=self._folder, port=self._port))
 
     def kill(self) -> None:
         """By SIGKILL: it has no time to write anything down."""
@@ -140,6 +137,7 @@ def arguments(node: KillableNode, index: str, folder: Path) -> tuple[str, ...]:
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_by_kills(
     node: KillableNode, client: Elasticsearch, tmp_path: Path
 ) -> None:
@@ -184,6 +182,7 @@ def test_a_stop_under_load_loses_nothing(
         assert there(client, f"{name}-events", crowd.accepted) == crowd.accepted
 
 
+@pytest.mark.slow
 def test_while_the_node_is_away(node: KillableNode, client: Elasticsearch, tmp_path: Path) -> None:
     name = "away"
     write_catalogue(client, name)

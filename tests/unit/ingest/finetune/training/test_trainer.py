@@ -100,6 +100,7 @@ def test_a_run_that_stopped_early_stops_when_it_is_resumed(
     assert [step for step, _ in record["curves"]["recall on the way"]] == [0, 2, 4, 6]
 
 
+@pytest.mark.slow
 def test_two_processes_train_together(pairs: Path, tiny_model: Path, tmp_path: Path) -> None:
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     more = ("--device", "cpu", "--quiet", *SHORT, "--steps", "30", "--json")
