@@ -16,7 +16,8 @@ WEEKS = 5
 USUAL = 8
 """Users of a document in a week."""
 
-NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
+NOW = datetime.now(UTC)
+"""A service counts from its own clock, which is a moment later."""
 
 MAPPING: Mapping[str, Any] = {
     "properties": {

@@ -72,6 +72,7 @@ ROLES = {
             "xlrec-es": (
                 "recommend",
                 "similar",
+                "trending",
                 "query",
                 "export to a file",
                 "inspect",

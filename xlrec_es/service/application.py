@@ -19,7 +19,12 @@ from xlrec_es.placements.cache import Cache
 from xlrec_es.placements.store import Store
 from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service import pages
-from xlrec_es.service.api import placement_routes, recommend_routes, status_routes
+from xlrec_es.service.api import (
+    placement_routes,
+    recommend_routes,
+    relation_routes,
+    status_routes,
+)
 from xlrec_es.service.api.administration import Administration
 from xlrec_es.service.api.asking import Asking
 from xlrec_es.service.api.description import DescribedApp, operation_id
@@ -113,6 +118,7 @@ def make(settings: Settings) -> FastAPI:
     asking = Asking(settings, recommenders, waiting_client, placements)
     admin = Administration(settings, waiting_client, store, placements)
     app.include_router(recommend_routes.routes(asking))
+    app.include_router(relation_routes.routes(settings, asking, waiting_client))
     app.include_router(placement_routes.routes(asking, admin))
     app.include_router(event_routes.routes(settings, spool))
     app.include_router(status_routes.routes(settings, recommenders))

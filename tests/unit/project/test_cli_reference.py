@@ -33,7 +33,7 @@ def test_every_option_has_help(path: str) -> None:
 
 METAVARS = {
     *("URL", "KEY", "USER", "PASSWORD", "TOKEN", "SHA256", "HOST", "FILE", "FOLDER", "INDEX"),
-    *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "DAYS", "SIZE", "I/N"),
+    *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "DAYS", "SIZE", "I/N", "DURATION"),
     *("LANG", "MARKET", "MODEL", "STRING", "WORDS", "FIELD", "JSON", "VERSION", "ID", "CURSOR"),
 }
 
@@ -75,6 +75,7 @@ MANY_MEANINGS = {
     "--interactions": "init looks at the file, a reindex evaluates both versions on it",
     "--language": "only recommend and query divide slots between languages",
     "--learner": "pairs cannot be learned by exact EASE",
+    "--market": "what is popular is learned by market, what trends is counted",
     "--max-tokens": "training reads less of a text than encoding",
     "--model": "who needs the model's files takes no encoder that runs elsewhere",
     "--output": "a report is a file, a model and pairs are folders",

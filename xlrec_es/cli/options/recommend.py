@@ -81,6 +81,33 @@ def language_parts_option(otherwise: str) -> Callable[[F], F]:
     )
 
 
+filter_option = ranking_option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="JSON",
+    help="Elasticsearch query that each result must match: "
+    """'{"range": {"price": {"lte": 20}}}', or @FILE. Repeatable.""",
+)
+
+cap_option = ranking_option(
+    "--cap",
+    "caps",
+    multiple=True,
+    metavar="FIELD=N",
+    help="Most results that share a value of a keyword field (brand=2). Repeatable.",
+)
+
+include_field_option = ranking_option(
+    "--include-field",
+    "source",
+    old=("--source",),
+    multiple=True,
+    metavar="FIELD",
+    help="Field of your documents to include in the JSON output. Repeatable.",
+)
+
+
 def how_options(command: F) -> F:
     """Give a command the options of how recommendations are made; it receives `options`."""
 
@@ -130,21 +157,8 @@ def how_options(command: F) -> F:
         help="Part of the list for items without interactions when associations were learned. "
         "They are drawn, and the JSON output has the probability of each.",
     )
-    @ranking_option(
-        "--filter",
-        "filters",
-        multiple=True,
-        metavar="JSON",
-        help="Elasticsearch query that each result must match: "
-        """'{"range": {"price": {"lte": 20}}}', or @FILE. Repeatable.""",
-    )
-    @ranking_option(
-        "--cap",
-        "caps",
-        multiple=True,
-        metavar="FIELD=N",
-        help="Most results that share a value of a keyword field (brand=2). Repeatable.",
-    )
+    @filter_option
+    @cap_option
     @ranking_option(
         "--boost",
         "boosts",
@@ -165,14 +179,7 @@ def how_options(command: F) -> F:
         metavar="COSINE",
         help="Minimum cosine similarity of hits of the dense retriever, after language centering.",
     )
-    @ranking_option(
-        "--include-field",
-        "source",
-        old=("--source",),
-        multiple=True,
-        metavar="FIELD",
-        help="Field of your documents to include in the JSON output. Repeatable.",
-    )
+    @include_field_option
     @ranking_option(
         "--market",
         metavar="MARKET",

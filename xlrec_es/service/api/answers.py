@@ -68,6 +68,31 @@ class RecommendationsGiven(BaseModel):
     placement: PlacementUsedGiven | None
 
 
+class TrendGiven(BaseModel):
+    """By how much an item trends."""
+
+    market: Annotated[str | None, Field(description="Where; null: among all users.")]
+    period: str
+    users: Annotated[int, Field(description="In the recent period.")]
+    expected: Annotated[float, Field(description="By the item's past and its market's growth.")]
+    times: Annotated[float, Field(description="Users for each that was expected, shrunk to 1.")]
+    low: Annotated[float, Field(description="Lower bound of times, of a 95% interval.")]
+    high: Annotated[float, Field(description="Upper bound of times.")]
+    reason: Annotated[str, Field(description="A sentence that says so.")]
+
+
+class TrendingItemGiven(ItemGiven):
+    """A document that trends."""
+
+    trend: TrendGiven
+
+
+class TrendingGiven(RecommendationsGiven):
+    """What trends, the strongest first; nothing where nothing does."""
+
+    items: list[TrendingItemGiven]  # type: ignore[assignment]
+
+
 class ProblemGiven(BaseModel):
     """What is wrong, as of RFC 9457."""
 

@@ -11,6 +11,7 @@ from xlrec_es.interactions.history import ABSURD
 from xlrec_es.placements.placement import MAX_NAME, NAME
 from xlrec_es.recommend.options import AUTO, EQUAL, FUSIONS
 from xlrec_es.recommend.similarity import MEASURES
+from xlrec_es.relations.periods import MOST_PAST
 
 MAX_IDS = 10_000
 MAX_BATCH = 100
@@ -204,6 +205,19 @@ class BatchAsked(PlacedAsked):
     users: Annotated[list[UserAsked], Field(min_length=1, max_length=MAX_BATCH)]
 
 
+class TrendingAsked(PlacedAsked):
+    """What trends: `options.market` says where."""
+
+    user: Annotated[Id | None, Field(description="Items of the user's events are left out.")] = None
+    history: Annotated[
+        list[Id], Field(max_length=MAX_IDS, description="Items that are left out.")
+    ] = []
+    period: Annotated[
+        str, Field(description="What is recent: 7d, 12h. Earlier ones begin weeks before.")
+    ] = "7d"
+    past: Annotated[int, Field(ge=2, le=MOST_PAST, description="Earlier periods.")] = 4
+
+
 class EventTold(Strict):
     """What a user did."""
 
@@ -212,6 +226,9 @@ class EventTold(Strict):
     event: Annotated[str, Field(min_length=1, max_length=128)] = "view"
     rating: Rating | None = None
     dwell_s: Annotated[float | None, Field(ge=0)] = None
+    market: Annotated[
+        Id | None, Field(description="Such as a country, where something may trend.")
+    ] = None
     time: Annotated[Moment | None, Field(description="Without it: now.")] = None
     id: Annotated[
         Annotated[Id, _short(MAX_ID_BYTES)] | None,
