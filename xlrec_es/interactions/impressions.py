@@ -21,7 +21,7 @@ HALF_LIVES = 7
 """After so many it is as if an item had not been shown: 99% of its score are back."""
 
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION = re.compile(r"([1-9]\d*)([dhms])")
+_DURATION = re.compile(r"([1-9]\d{0,8})([dhms])")
 _YES = frozenset(("1", "true", "yes"))
 _KEYWORD = "{}.keyword"
 
