@@ -22,12 +22,15 @@ if TYPE_CHECKING:
         RetrieverScore,
     )
     from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
+    from xlrec_es.relations.buy_again import AgainQuestion, BuyAgain
     from xlrec_es.relations.periods import Periods
     from xlrec_es.relations.trending import TrendQuestion, Trends
 else:
     _MODULES = {
+        "AgainQuestion": "xlrec_es.relations.buy_again",
         "AsyncRecommender": "xlrec_es.recommend.recommender",
         "Boost": "xlrec_es.recommend.options",
+        "BuyAgain": "xlrec_es.relations.buy_again",
         "Connection": "xlrec_es.cluster.connection",
         "EventSource": "xlrec_es.interactions.event_source",
         "History": "xlrec_es.interactions.history",
@@ -70,8 +73,10 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AgainQuestion",
     "AsyncRecommender",
     "Boost",
+    "BuyAgain",
     "Connection",
     "EventSource",
     "History",

@@ -29,6 +29,9 @@ SECTIONS = {
         "trending": LazyCommand(
             "xlrec_es.cli.trending:trending", "List what trends, by an index of events."
         ),
+        "buy-again": LazyCommand(
+            "xlrec_es.cli.trending:buy_again", "List what a user may buy again now."
+        ),
         "query": LazyCommand(
             "xlrec_es.cli.recommend:print_query", "Print the searches that recommend sends."
         ),

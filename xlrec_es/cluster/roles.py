@@ -73,6 +73,7 @@ ROLES = {
                 "recommend",
                 "similar",
                 "trending",
+                "buy-again",
                 "query",
                 "export to a file",
                 "inspect",

@@ -28,8 +28,15 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 FALSE_ALARMS = 0.05
-"""Of what is shown as trending, so much is expected to be chance at most; in a week in which
-nothing trends, it is the probability that anything is shown."""
+"""Of what is shown as trending, so much is expected to be chance at most.
+
+In a week in which nothing trends, it is the probability that anything is shown. Measured in 120
+simulated weeks of 2,000 items in which nothing trends (seed 22): something was shown in 3% of the
+weeks where users come by chance, or items fluctuate by a fifth (gamma); in 5% where they fluctuate
+by a fifth (log-normal), and in 11% where by a half. Of 100 bursts of three times the users, of
+items with 20 a week at least (seed 7), 55 were found in the week in which they began, and 99 within
+two; 2 others were shown in these 20 weeks.
+"""
 
 LEAST_USERS = 5
 """Fewer users in the recent period are no trend, and might be told apart."""

@@ -10,6 +10,8 @@ from xlrec_es.errors import UsageError
 from xlrec_es.interactions.impressions import duration_s
 
 MOST_PAST = 26
+MOST_DAYS = 366
+_LONGEST = 12  # of a text; digits without end are no number
 _WEEK_S = 7 * 86_400
 
 
@@ -29,7 +31,10 @@ class Periods:
     past: int = 4
 
     def __post_init__(self) -> None:
-        duration_s("period", self.length)
+        if len(self.length) > _LONGEST or self.seconds > MOST_DAYS * 86_400:
+            raise UsageError(
+                f"a period has {MOST_DAYS} days at most; give a shorter one, such as 7d"
+            )
         if not 2 <= self.past <= MOST_PAST:
             raise UsageError(
                 f"a period is compared with {self.past} earlier ones; use 2 to {MOST_PAST}"

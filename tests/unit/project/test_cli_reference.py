@@ -79,6 +79,7 @@ MANY_MEANINGS = {
     "--max-tokens": "training reads less of a text than encoding",
     "--model": "who needs the model's files takes no encoder that runs elsewhere",
     "--output": "a report is a file, a model and pairs are folders",
+    "--preset": "init writes a file, placement set writes placements",
 }
 """Names that stand for more than one thing, each with the reason."""
 

@@ -243,6 +243,23 @@ def how_options(command: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
+history_option = click.option(
+    "--history",
+    "history_file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help='JSON file with the history, - for standard input: ["id", {"item": "id", '
+    '"event": "like", "rating": 4, "time": "2026-11-24T12:00:00Z"}, ...].',
+)
+
+user_option = click.option(
+    "--user",
+    metavar="USER",
+    help="User whose history is read from the index of events that --events-index names, or "
+    "the table [history] of the TOML file.",
+)
+
+
 def request_options(command: F) -> F:
     """Give a command a history and target languages, and `how_options`.
 
@@ -250,20 +267,8 @@ def request_options(command: F) -> F:
     """
 
     @click.argument("items", nargs=-1, metavar="[ID]...")
-    @click.option(
-        "--history",
-        "history_file",
-        type=click.File("rb"),
-        metavar="FILE",
-        help='JSON file with the history, - for standard input: ["id", {"item": "id", '
-        '"event": "like", "rating": 4, "time": "2026-11-24T12:00:00Z"}, ...].',
-    )
-    @click.option(
-        "--user",
-        metavar="USER",
-        help="User whose history is read from the index of events that --events-index names, or "
-        "the table [history] of the TOML file.",
-    )
+    @history_option
+    @user_option
     @events_index_option
     @click.option(
         "--text",

@@ -93,6 +93,28 @@ class TrendingGiven(RecommendationsGiven):
     items: list[TrendingItemGiven]  # type: ignore[assignment]
 
 
+class AgainGiven(BaseModel):
+    """Why an item is due."""
+
+    times: Annotated[int, Field(description="Days on which the user bought it.")]
+    days: Annotated[float, Field(description="Since they bought it last.")]
+    gap_days: Annotated[float, Field(description="After which they typically buy it again.")]
+    chance: Annotated[float, Field(description="That they buy it in the time ahead.")]
+    reason: Annotated[str, Field(description="A sentence that says so.")]
+
+
+class AgainItemGiven(ItemGiven):
+    """A document that a user may buy again."""
+
+    again: AgainGiven
+
+
+class BuyAgainGiven(RecommendationsGiven):
+    """What a user may buy again, the most due first."""
+
+    items: list[AgainItemGiven]  # type: ignore[assignment]
+
+
 class ProblemGiven(BaseModel):
     """What is wrong, as of RFC 9457."""
 

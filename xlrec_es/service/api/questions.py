@@ -11,6 +11,7 @@ from xlrec_es.interactions.history import ABSURD
 from xlrec_es.placements.placement import MAX_NAME, NAME
 from xlrec_es.recommend.options import AUTO, EQUAL, FUSIONS
 from xlrec_es.recommend.similarity import MEASURES
+from xlrec_es.relations.buy_again import WINDOW_DAYS
 from xlrec_es.relations.periods import MOST_PAST
 
 MAX_IDS = 10_000
@@ -213,9 +214,25 @@ class TrendingAsked(PlacedAsked):
         list[Id], Field(max_length=MAX_IDS, description="Items that are left out.")
     ] = []
     period: Annotated[
-        str, Field(description="What is recent: 7d, 12h. Earlier ones begin weeks before.")
+        str,
+        Field(
+            max_length=16, description="What is recent: 7d, 12h. Earlier ones begin weeks before."
+        ),
     ] = "7d"
     past: Annotated[int, Field(ge=2, le=MOST_PAST, description="Earlier periods.")] = 4
+
+
+class BuyAgainAsked(PlacedAsked):
+    """What a user may buy again."""
+
+    user: Annotated[Id | None, Field(description="Its purchases are read.")] = None
+    history: Annotated[
+        list[InteractionAsked],
+        Field(max_length=MAX_IDS, description="Purchases with their times."),
+    ] = []
+    ahead_days: Annotated[
+        float, Field(gt=0, le=WINDOW_DAYS, description="How far ahead is looked.")
+    ] = 7.0
 
 
 class EventTold(Strict):

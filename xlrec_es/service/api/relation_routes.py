@@ -1,4 +1,4 @@
-"""`/v1/trending`: lists by other relations than taste, counted from the index of events."""
+"""`/v1/trending` and `/v1/buy-again`: lists by other relations than taste, out of events."""
 
 from __future__ import annotations
 
@@ -10,18 +10,26 @@ from elasticsearch import Elasticsearch
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from xlrec_es.errors import UsageError
+from xlrec_es.errors import IndexNotFound, UnknownItems, UsageError
 from xlrec_es.interactions.event_source import EventSource
+from xlrec_es.interactions.history import History
 from xlrec_es.placements.cache import Current
 from xlrec_es.placements.resolution import resolve
 from xlrec_es.recommend.curation import Curation
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import PlacementUsed, Recommendations
+from xlrec_es.relations.buy_again import AgainQuestion, BuyAgain, purchases_of
 from xlrec_es.relations.periods import Periods
 from xlrec_es.relations.trending import TrendQuestion, Trends
-from xlrec_es.service.api.answers import TrendingGiven
-from xlrec_es.service.api.asking import Asking, languages_of, options_of, with_notes
-from xlrec_es.service.api.questions import TrendingAsked, UserAsked
+from xlrec_es.service.api.answers import BuyAgainGiven, TrendingGiven
+from xlrec_es.service.api.asking import (
+    Asking,
+    interactions_of,
+    languages_of,
+    options_of,
+    with_notes,
+)
+from xlrec_es.service.api.questions import BuyAgainAsked, TrendingAsked, UserAsked
 from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
 from xlrec_es.service.settings import Settings
 
@@ -69,14 +77,12 @@ def routes(settings: Settings, asking: Asking, client: Elasticsearch) -> APIRout
     router = APIRouter(
         prefix="/v1", route_class=StrictRoute, tags=["recommendations"], responses=PROBLEMS
     )
-    trends = (
-        {}
-        if settings.events is None
-        else {
-            index: Trends(client, index, settings.events, options=settings.options)
-            for index in settings.indices
-        }
-    )
+    trends: dict[str, Trends] = {}
+    repurchases: dict[str, BuyAgain] = {}
+    for index in settings.indices if settings.events is not None else ():
+        source = _events(settings)
+        trends[index] = Trends(client, index, source, options=settings.options)
+        repurchases[index] = BuyAgain(client, index, source, options=settings.options)
 
     @router.post("/trending", response_model=TrendingGiven)
     async def trending(asked: TrendingAsked) -> Response:
@@ -99,6 +105,26 @@ def routes(settings: Settings, asking: Asking, client: Elasticsearch) -> APIRout
         )
         return written(wanted.completed(found, notes))
 
+    @router.post("/buy-again", response_model=BuyAgainGiven)
+    async def buy_again(asked: BuyAgainAsked) -> Response:
+        """List what a user may buy again now, by the gaps between purchases of each item."""
+        source = _events(settings)
+        wanted = _wanted(settings, asked, await asking.placement(asked))
+        history, notes = History(interactions_of(asked.history)), []
+        if asked.user is not None:
+            try:
+                read = await asyncio.to_thread(purchases_of, client, asked.user, source)
+                history = History((*history.interactions, *read.interactions))
+            except (UnknownItems, IndexNotFound):  # the index is made with the first event
+                notes.append("no event of this user is known")
+        question = AgainQuestion(
+            history, wanted.languages, wanted.size, asked.ahead_days, wanted.curation.excluded
+        )
+        found = await asyncio.to_thread(
+            repurchases[asking.index(asked.index)].ask, question, options=wanted.options
+        )
+        return written(wanted.completed(found, notes))
+
     return router
 
 
@@ -108,7 +134,9 @@ def _events(settings: Settings) -> EventSource:
     return settings.events
 
 
-def _wanted(settings: Settings, asked: TrendingAsked, current: Current | None) -> _Wanted:
+def _wanted(
+    settings: Settings, asked: TrendingAsked | BuyAgainAsked, current: Current | None
+) -> _Wanted:
     if current is None:
         options = options_of(asked.options, settings.options)
         languages, options = languages_of(asked, options)

@@ -1,4 +1,4 @@
-"""`xlrec-es trending`, as people call it."""
+"""`xlrec-es trending` and `buy-again`, as people call them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue
-from event_logs import burst, usual_weeks, write_events
+from event_logs import burst, event, usual_weeks, write_events
 from xlrec_es.cli.main import main
 
 
@@ -41,3 +41,30 @@ def test_trending(es: Elasticsearch, es_url: str, index_name: str, tmp_path: Pat
     done = CliRunner().invoke(main, common)
     assert done.exit_code == 2
     assert "give --events-index" in done.output
+
+
+def test_buy_again(es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path) -> None:
+    write_catalogue(es, index_name)
+    bought = [
+        event("cooking-3", 9 + 10.0 * n, user=f"user{user}", event="order")
+        for user in range(30)
+        for n in range(4)
+    ]
+    write_events(es, f"{index_name}-events", bought)
+    common = ["buy-again", "-i", index_name, "--url", es_url]
+    common += ["--events-index", f"{index_name}-events"]
+
+    def call(*arguments: str) -> str:
+        done = CliRunner().invoke(main, [*common, *arguments])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert "usually again after" in call("--user", "user1")
+    [item] = json.loads(call("--user", "user1", "--json"))["items"]
+    assert (item["id"], item["again"]["times"]) == ("cooking-3", 4)
+    viewed = tmp_path / "history.json"
+    viewed.write_text(json.dumps([{"item": "cooking-3", "event": "view"}]))
+    assert "nothing is due" in call("--history", str(viewed))
+    done = CliRunner().invoke(main, common)
+    assert done.exit_code == 2
+    assert "give --user or --history" in done.output

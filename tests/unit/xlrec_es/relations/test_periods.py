@@ -41,7 +41,16 @@ def test_what_is_done_on_one_weekday_is_no_trend(length: str) -> None:
     assert len(find_trends(naive, naive.sum(axis=0))) > 100
 
 
-@pytest.mark.parametrize("asked", [{"length": "a week"}, {"past": 1}, {"past": 27}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"length": "a week"},
+        {"length": "367d"},
+        {"length": "9" * 5000 + "d"},
+        {"past": 1},
+        {"past": 27},
+    ],
+)
 def test_periods_that_cannot_be(asked: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         Periods(**asked)  # type: ignore[arg-type]

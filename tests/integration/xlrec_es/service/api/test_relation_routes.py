@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue
-from event_logs import burst, event, usual_weeks, write_events
+from event_logs import NOW, burst, event, usual_weeks, write_events
 from http_service import Service, service
 
 PLACEMENT = {"languages": ["en", "ja"], "options": {"caps": {"brand": 1}}, "size": 5}
@@ -85,11 +86,40 @@ def _events_with_a_market(served: Service, es: Elasticsearch, index: str) -> Non
     assert es.get(index=index, id="with-a-market")["_source"]["country"] == "fr"
 
 
+def test_buy_again_over_http(
+    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    bought = [
+        event("cooking-3", 3 + 10.0 * n, user=f"user{user}", event="purchase")
+        for user in range(30)
+        for n in range(4)
+    ]
+    write_events(es, f"{index_name}-events", bought)
+    arguments = ("-i", index_name, "--url", es_url, "--spool", str(tmp_path / "spool"))
+    arguments += ("--events-index", f"{index_name}-events")
+    with service(tmp_path, *arguments) as served:
+        asked = {"user": "user1", "languages": ["de", "ja"], "ahead_days": 9, "size": 3}
+        found = served.post("/v1/buy-again", asked).json
+        [item] = found["items"]
+        assert item["id"] == "cooking-3"
+        assert (item["again"]["times"], item["again"]["gap_days"]) == (4, 10.0)
+        assert item["again"]["reason"].startswith("bought on 4 days, last 3 days ago; usually ")
+        moment = (NOW - timedelta(days=8)).isoformat()
+        history = [{"item": "cooking-3", "event": "purchase", "time": moment}]
+        sent = served.post("/v1/buy-again", {"history": history}).json["items"]
+        assert [one["again"]["times"] for one in sent] == [1]
+        nobody = served.post("/v1/buy-again", {"user": "nobody"}).json
+        assert (nobody["items"], nobody["notes"]) == ([], ["no event of this user is known"])
+        assert served.post("/v1/buy-again", {"ahead_days": 0}).status == 422
+
+
 def test_a_service_without_events_says_so(
     es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
 ) -> None:
     write_catalogue(es, index_name)
     with service(tmp_path, "-i", index_name, "--url", es_url) as served:
-        answer = served.post("/v1/trending", {})
-        assert answer.status == 400
-        assert "--events-index" in answer.json["detail"]
+        for path in ("/v1/trending", "/v1/buy-again"):
+            answer = served.post(path, {})
+            assert answer.status == 400
+            assert "--events-index" in answer.json["detail"]
