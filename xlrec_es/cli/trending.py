@@ -103,7 +103,7 @@ def trending(
       xlrec-es trending -i shop --events-index clicks --period 1d --json
 
     An item trends if more users took it up than its own past and the growth of its market lead to
-    expect. Users are counted, not clicks. Of what is listed, 5% are chance at most.
+    expect. Users are counted, not clicks. Of what is listed, 5% is expected to be chance.
     """
     from xlrec_es.relations.periods import Periods
     from xlrec_es.relations.trending import TrendQuestion, Trends
