@@ -9,6 +9,7 @@ from xlrec_es.errors import XlrecError
 if TYPE_CHECKING:
     from xlrec_es.cluster.connection import Connection, connect
     from xlrec_es.interactions.by_user import InteractionFile
+    from xlrec_es.interactions.event_source import EventSource
     from xlrec_es.interactions.history import History, Interaction
     from xlrec_es.interactions.impressions import Shown
     from xlrec_es.interactions.weighting import WeightRules
@@ -21,17 +22,24 @@ if TYPE_CHECKING:
         RetrieverScore,
     )
     from xlrec_es.recommend.recommender import AsyncRecommender, Recommender
+    from xlrec_es.relations.buy_again import AgainQuestion, BuyAgain
+    from xlrec_es.relations.periods import Periods
+    from xlrec_es.relations.trending import TrendQuestion, Trends
 else:
     _MODULES = {
+        "AgainQuestion": "xlrec_es.relations.buy_again",
         "AsyncRecommender": "xlrec_es.recommend.recommender",
         "Boost": "xlrec_es.recommend.options",
+        "BuyAgain": "xlrec_es.relations.buy_again",
         "Connection": "xlrec_es.cluster.connection",
+        "EventSource": "xlrec_es.interactions.event_source",
         "History": "xlrec_es.interactions.history",
         "Interaction": "xlrec_es.interactions.history",
         "InteractionFile": "xlrec_es.interactions.by_user",
         "LanguageShare": "xlrec_es.recommend.recommendations",
         "RetrieverScore": "xlrec_es.recommend.recommendations",
         "Options": "xlrec_es.recommend.options",
+        "Periods": "xlrec_es.relations.periods",
         "Reason": "xlrec_es.recommend.recommendations",
         "Recency": "xlrec_es.recommend.options",
         "Recommendation": "xlrec_es.recommend.recommendations",
@@ -39,6 +47,8 @@ else:
         "Recommender": "xlrec_es.recommend.recommender",
         "SearchOptions": "xlrec_es.recommend.options",
         "Shown": "xlrec_es.interactions.impressions",
+        "TrendQuestion": "xlrec_es.relations.trending",
+        "Trends": "xlrec_es.relations.trending",
         "WeightRules": "xlrec_es.interactions.weighting",
         "connect": "xlrec_es.cluster.connection",
     }
@@ -63,14 +73,18 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AgainQuestion",
     "AsyncRecommender",
     "Boost",
+    "BuyAgain",
     "Connection",
+    "EventSource",
     "History",
     "Interaction",
     "InteractionFile",
     "LanguageShare",
     "Options",
+    "Periods",
     "Reason",
     "Recency",
     "Recommendation",
@@ -79,6 +93,8 @@ __all__ = [
     "RetrieverScore",
     "SearchOptions",
     "Shown",
+    "TrendQuestion",
+    "Trends",
     "WeightRules",
     "XlrecError",
     "__version__",

@@ -26,6 +26,12 @@ SECTIONS = {
             "xlrec_es.cli.recommend:recommend", "Recommend items for a list of liked IDs."
         ),
         "similar": LazyCommand("xlrec_es.cli.recommend:similar", "Show items similar to one item."),
+        "trending": LazyCommand(
+            "xlrec_es.cli.trending:trending", "List what trends, by an index of events."
+        ),
+        "buy-again": LazyCommand(
+            "xlrec_es.cli.trending:buy_again", "List what a user may buy again now."
+        ),
         "query": LazyCommand(
             "xlrec_es.cli.recommend:print_query", "Print the searches that recommend sends."
         ),

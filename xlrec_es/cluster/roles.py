@@ -72,6 +72,8 @@ ROLES = {
             "xlrec-es": (
                 "recommend",
                 "similar",
+                "trending",
+                "buy-again",
                 "query",
                 "export to a file",
                 "inspect",

@@ -22,6 +22,9 @@ _ROLE = re.compile(r"<(\w+)>")
 LEARN, EVENT = "learn", "event"
 """The table and the option with the weights of events."""
 
+RECOMMEND = "recommend"
+"""The table of what holds for lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -50,6 +53,23 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """A placement that a kind of catalog has.
+
+    Attributes:
+        name: Of the placement.
+        about: What it is for, and how it is asked for.
+        size: Of its lists.
+        lines: Settings of `recommend`, over those of the preset; filters add up.
+    """
+
+    name: str
+    about: str
+    size: int
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """The settings for a kind of catalog.
 
@@ -57,11 +77,13 @@ class Preset:
         name: As `--preset` calls it.
         about: Which catalogs it is for.
         lines: In their order.
+        shelves: Its placements.
     """
 
     name: str
     about: str
     lines: Sequence[Line]
+    shelves: Sequence[Shelf] = ()
 
     @property
     def events(self) -> dict[str, float]:
@@ -93,7 +115,16 @@ def load(name: str) -> Preset:
     if name not in preset_names():
         raise UsageError(f"there is no preset {name!r}; use {', '.join(preset_names())}")
     table = _table(name)
-    return Preset(name, table["about"], [Line(**line) for line in table["lines"]])
+    shelves = [
+        Shelf(
+            one["name"],
+            one["about"],
+            one["size"],
+            [Line(RECOMMEND, **line) for line in one["lines"]],
+        )
+        for one in table["placements"]
+    ]
+    return Preset(name, table["about"], [Line(**line) for line in table["lines"]], shelves)
 
 
 def preset_names() -> tuple[str, ...]:
@@ -116,7 +147,12 @@ def bound(preset: Preset, columns: Mapping[str, Column]) -> Preset:
     """
     known = roles()
     places = {name: next(_fitting(role, columns), None) for name, role in known.items()}
-    return replace(preset, lines=[_bound(line, places, known) for line in preset.lines])
+
+    def bind(lines: Sequence[Line]) -> list[Line]:
+        return [_bound(line, places, known) for line in lines]
+
+    shelves = [replace(shelf, lines=bind(shelf.lines)) for shelf in preset.shelves]
+    return replace(preset, lines=bind(preset.lines), shelves=shelves)
 
 
 def _bound(line: Line, places: Mapping[str, Column | None], known: Mapping[str, Role]) -> Line:

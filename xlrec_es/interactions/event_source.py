@@ -49,6 +49,8 @@ class EventSource:
         rating: Field with a rating, or None.
         dwell_s: Field with seconds of stay, or None.
         limit: Only the latest so many events are read.
+        market: Field with the market of the event, such as a country: keyword; None if there is
+            none. Histories do without.
     """
 
     index: str
@@ -59,6 +61,7 @@ class EventSource:
     rating: str | None = None
     dwell_s: str | None = None
     limit: int = 1000
+    market: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= 10_000:

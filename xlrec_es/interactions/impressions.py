@@ -21,7 +21,7 @@ HALF_LIVES = 7
 """After so many it is as if an item had not been shown: 99% of its score are back."""
 
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION = re.compile(r"([1-9]\d*)([dhms])")
+_DURATION = re.compile(r"([1-9]\d{0,8})([dhms])")
 _YES = frozenset(("1", "true", "yes"))
 _KEYWORD = "{}.keyword"
 
@@ -57,7 +57,7 @@ class Shown:
         if not (self.index and self.user):
             raise UsageError("shown needs the index of the impressions and the user's id")
         for name in ("window", "half_life"):
-            _seconds(name, getattr(self, name))
+            duration_s(name, getattr(self, name))
         if unknown := set(self.fields) - set(COLUMNS):
             raise UsageError(
                 f"impressions have no column {sorted(unknown)[0]!r}; there are {', '.join(COLUMNS)}"
@@ -72,8 +72,8 @@ class Shown:
     @property
     def lasts_s(self) -> float:
         """Seconds after which an impression counts no more."""
-        window = _seconds("window", self.window)
-        return window + HALF_LIVES * _seconds("half_life", self.half_life)
+        window = duration_s("window", self.window)
+        return window + HALF_LIVES * duration_s("half_life", self.half_life)
 
     def factor(self, ages_s: Iterable[float]) -> float:
         """What is left of the score of an item: 0 within the window, up to 1.
@@ -81,12 +81,24 @@ class Shown:
         Args:
             ages_s: Seconds since each time that it was shown.
         """
-        window, half_life = _seconds("window", self.window), _seconds("half_life", self.half_life)
+        window, half_life = (
+            duration_s("window", self.window),
+            duration_s("half_life", self.half_life),
+        )
         beyond = [max(0.0, age - window) / half_life for age in ages_s]
         return float(math.prod(1 - 0.5**passed for passed in beyond))
 
 
-def _seconds(name: str, duration: str) -> int:
+def duration_s(name: str, duration: str) -> int:
+    """Seconds of a duration such as `7d`, `12h`, `90m` or `45s`.
+
+    Args:
+        name: What it is, for people.
+        duration: As it is written.
+
+    Raises:
+        UsageError: It is none.
+    """
     found = _DURATION.fullmatch(duration)
     if found is None:
         raise UsageError(

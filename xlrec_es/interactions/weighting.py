@@ -102,6 +102,11 @@ def event_weight(event: str, events: Mapping[str, float]) -> float | None:
     return weight
 
 
+def is_purchase(event: str) -> bool:
+    """Whether an event is a purchase, as shops name them: `purchase`, `Order Completed`."""
+    return _SAME_AS.get(_PLAIN.sub("", event.lower())) == "purchase"
+
+
 def weigh(history: History, rules: WeightRules) -> dict[str, float]:
     """The signed weight of each item; several interactions with one item add up.
 

@@ -19,7 +19,12 @@ from xlrec_es.placements.cache import Cache
 from xlrec_es.placements.store import Store
 from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service import pages
-from xlrec_es.service.api import placement_routes, recommend_routes, status_routes
+from xlrec_es.service.api import (
+    placement_routes,
+    recommend_routes,
+    relation_routes,
+    status_routes,
+)
 from xlrec_es.service.api.administration import Administration
 from xlrec_es.service.api.asking import Asking
 from xlrec_es.service.api.description import DescribedApp, operation_id
@@ -114,6 +119,7 @@ def make(settings: Settings) -> FastAPI:
     admin = Administration(settings, waiting_client, store, placements)
     for router in (
         recommend_routes.routes(asking),
+        relation_routes.routes(settings, asking, waiting_client),
         placement_routes.routes(asking, admin),
         event_routes.routes(settings, spool),
         status_routes.routes(settings, recommenders),

@@ -35,6 +35,7 @@ METAVARS = {
     *("URL", "KEY", "USER", "PASSWORD", "TOKEN", "SHA256", "HOST", "FILE", "FOLDER", "INDEX"),
     *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "DAYS", "SIZE", "I/N"),
     *("LANG", "MARKET", "MODEL", "STRING", "WORDS", "FIELD", "JSON", "VERSION", "ID", "CURSOR"),
+    *("DURATION",),
 }
 
 
@@ -75,9 +76,11 @@ MANY_MEANINGS = {
     "--interactions": "init looks at the file, a reindex evaluates both versions on it",
     "--language": "only recommend and query divide slots between languages",
     "--learner": "pairs cannot be learned by exact EASE",
+    "--market": "what is popular is learned by market, what trends is counted",
     "--max-tokens": "training reads less of a text than encoding",
     "--model": "who needs the model's files takes no encoder that runs elsewhere",
     "--output": "a report is a file, a model and pairs are folders",
+    "--preset": "init writes a file, placement set writes placements",
 }
 """Names that stand for more than one thing, each with the reason."""
 

@@ -81,6 +81,33 @@ def language_parts_option(otherwise: str) -> Callable[[F], F]:
     )
 
 
+filter_option = ranking_option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="JSON",
+    help="Elasticsearch query that each result must match: "
+    """'{"range": {"price": {"lte": 20}}}', or @FILE. Repeatable.""",
+)
+
+cap_option = ranking_option(
+    "--cap",
+    "caps",
+    multiple=True,
+    metavar="FIELD=N",
+    help="Most results that share a value of a keyword field (brand=2). Repeatable.",
+)
+
+include_field_option = ranking_option(
+    "--include-field",
+    "source",
+    old=("--source",),
+    multiple=True,
+    metavar="FIELD",
+    help="Field of your documents to include in the JSON output. Repeatable.",
+)
+
+
 def how_options(command: F) -> F:
     """Give a command the options of how recommendations are made; it receives `options`."""
 
@@ -130,21 +157,8 @@ def how_options(command: F) -> F:
         help="Part of the list for items without interactions when associations were learned. "
         "They are drawn, and the JSON output has the probability of each.",
     )
-    @ranking_option(
-        "--filter",
-        "filters",
-        multiple=True,
-        metavar="JSON",
-        help="Elasticsearch query that each result must match: "
-        """'{"range": {"price": {"lte": 20}}}', or @FILE. Repeatable.""",
-    )
-    @ranking_option(
-        "--cap",
-        "caps",
-        multiple=True,
-        metavar="FIELD=N",
-        help="Most results that share a value of a keyword field (brand=2). Repeatable.",
-    )
+    @filter_option
+    @cap_option
     @ranking_option(
         "--boost",
         "boosts",
@@ -165,14 +179,7 @@ def how_options(command: F) -> F:
         metavar="COSINE",
         help="Minimum cosine similarity of hits of the dense retriever, after language centering.",
     )
-    @ranking_option(
-        "--include-field",
-        "source",
-        old=("--source",),
-        multiple=True,
-        metavar="FIELD",
-        help="Field of your documents to include in the JSON output. Repeatable.",
-    )
+    @include_field_option
     @ranking_option(
         "--market",
         metavar="MARKET",
@@ -236,6 +243,23 @@ def how_options(command: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
+history_option = click.option(
+    "--history",
+    "history_file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help='JSON file with the history, - for standard input: ["id", {"item": "id", '
+    '"event": "like", "rating": 4, "time": "2026-11-24T12:00:00Z"}, ...].',
+)
+
+user_option = click.option(
+    "--user",
+    metavar="USER",
+    help="User whose history is read from the index of events that --events-index names, or "
+    "the table [history] of the TOML file.",
+)
+
+
 def request_options(command: F) -> F:
     """Give a command a history and target languages, and `how_options`.
 
@@ -243,20 +267,8 @@ def request_options(command: F) -> F:
     """
 
     @click.argument("items", nargs=-1, metavar="[ID]...")
-    @click.option(
-        "--history",
-        "history_file",
-        type=click.File("rb"),
-        metavar="FILE",
-        help='JSON file with the history, - for standard input: ["id", {"item": "id", '
-        '"event": "like", "rating": 4, "time": "2026-11-24T12:00:00Z"}, ...].',
-    )
-    @click.option(
-        "--user",
-        metavar="USER",
-        help="User whose history is read from the index of events that --events-index names, or "
-        "the table [history] of the TOML file.",
-    )
+    @history_option
+    @user_option
     @events_index_option
     @click.option(
         "--text",

@@ -29,6 +29,7 @@ from xlrec_es.cli.options.shared import (
 )
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.configuration import presets
 from xlrec_es.errors import ConfigError, InvalidJson, UsageError
 from xlrec_es.recommend.options import Options
 
@@ -93,47 +94,114 @@ def _on_placements(command: F) -> F:
 
 
 @placement.command("set")
-@click.argument("name")
-@click.argument("file", type=_file)
+@click.argument("name", required=False)
+@click.argument("file", type=_file, required=False)
+@click.option(
+    "--preset",
+    type=click.Choice(presets.preset_names()),
+    help="Kind of catalog whose placements are written, in place of FILE; NAME is one of them.",
+    show_default="none",
+)
 @_on_placements
 @_expected_option
 @_author_option
 @dry_run_option
 @json_option
 def set_placement(
-    name: str,
-    file: Path,
+    name: str | None,
+    file: Path | None,
+    preset: str | None,
     target: Target,
     expected: int | None,
     author: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Check the placement NAME, and write it from a TOML or JSON FILE.
+    """Check the placement NAME, and write it from a TOML or JSON FILE, or from a preset.
 
     \b
     Examples:
       xlrec-es placement set home-row home-row.toml -i shop --dry-run
       xlrec-es placement set home-row home-row.toml -i shop
+      xlrec-es placement set --preset shop -i shop
 
     All that is wrong with it is told at once, and nothing is written. Running services have it
-    within five seconds.
+    within five seconds. Of a preset, rules without a field in the index are left out, and
+    placements that are there already stay as they are, unless you name one.
     """
-    from xlrec_es.placements.checks import examine
     from xlrec_es.placements.placement import check_name
 
+    change = Change(target, expected, _named(author), dry_run)
+    if preset is not None and file is None:
+        if name is not None:
+            check_name(name)
+        _set_preset(change, preset, name, as_json=as_json)
+        return
+    if name is None or file is None or preset is not None:
+        raise UsageError("give NAME and FILE, or --preset")
     check_name(name)
-    definition = _read_definition(file)
-    report = examine(target.client, target.index, definition, Options())
-    report.refuse_faults()
-    stored = None
-    if not dry_run:
-        stored = target.store.put(
-            target.index, name, definition, author=_named(author), expected=expected
-        )
+    stored, report = change.make(name, _read_definition(file))
     if as_json:
         print_json(_written(stored, report))
-        return
+    else:
+        _tell(name, stored, report)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """How placements are written."""
+
+    target: Target
+    expected: int | None
+    author: str
+    dry_run: bool
+
+    def make(self, name: str, definition: dict[str, Any]) -> tuple[Stored | None, Report]:
+        """Check a placement, and write it."""
+        from xlrec_es.placements.checks import examine
+
+        target = self.target
+        report = examine(target.client, target.index, definition, Options())
+        report.refuse_faults()
+        stored = None
+        if not self.dry_run:
+            stored = target.store.put(
+                target.index, name, definition, author=self.author, expected=self.expected
+            )
+        return stored, report
+
+
+def _set_preset(change: Change, preset: str, name: str | None, *, as_json: bool) -> None:
+    """Write the placements of a preset, or one of them, with the fields of the index."""
+    from xlrec_es.configuration.catalog_sample import sample_index
+    from xlrec_es.configuration.preset_placements import placements_of
+
+    target = change.target
+    columns = sample_index(target.client, target.index).columns
+    found = placements_of(presets.bound(presets.load(preset), columns))
+    if name is not None and name not in (names := [one.name for one in found]):
+        raise UsageError(
+            f"the preset {preset} has no placement {name!r}; it has {', '.join(names)}"
+        )
+    written = {}
+    for one in found:
+        if name is None:
+            there = target.store.read(target.index, one.name)
+            if there is not None and not there.is_deleted:
+                echo(f"{one.name} is there already; to write it again, name it", err=True)
+                continue
+        elif name != one.name:
+            continue
+        stored, report = change.make(one.name, one.definition)
+        report = dataclasses.replace(report, warnings=(*report.warnings, *one.left_out))
+        written[one.name] = _written(stored, report)
+        if not as_json:
+            _tell(one.name, stored, report)
+    if as_json:
+        print_json({"placements": written})
+
+
+def _tell(name: str, stored: Stored | None, report: Report) -> None:
     for language, count in report.documents.items():
         echo(f"{language}: the filters leave {count} documents")
     _warn(report.warnings)

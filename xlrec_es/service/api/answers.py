@@ -68,6 +68,53 @@ class RecommendationsGiven(BaseModel):
     placement: PlacementUsedGiven | None
 
 
+class TrendGiven(BaseModel):
+    """By how much an item trends."""
+
+    market: Annotated[str | None, Field(description="Where; null: among all users.")]
+    period: str
+    users: Annotated[int, Field(description="In the recent period.")]
+    expected: Annotated[float, Field(description="By the item's past and its market's growth.")]
+    times: Annotated[float, Field(description="Users for each that was expected, shrunk to 1.")]
+    low: Annotated[float, Field(description="Lower bound of times, of a 95% interval.")]
+    high: Annotated[float, Field(description="Upper bound of times.")]
+    reason: Annotated[str, Field(description="A sentence that says so.")]
+
+
+class TrendingItemGiven(ItemGiven):
+    """A document that trends."""
+
+    trend: TrendGiven
+
+
+class TrendingGiven(RecommendationsGiven):
+    """What trends, the strongest first; nothing where nothing does."""
+
+    items: list[TrendingItemGiven]  # type: ignore[assignment]
+
+
+class AgainGiven(BaseModel):
+    """Why an item is due."""
+
+    times: Annotated[int, Field(description="Days on which the user bought it.")]
+    days: Annotated[float, Field(description="Since they bought it last.")]
+    gap_days: Annotated[float, Field(description="After which they typically buy it again.")]
+    chance: Annotated[float, Field(description="That they buy it in the time ahead.")]
+    reason: Annotated[str, Field(description="A sentence that says so.")]
+
+
+class AgainItemGiven(ItemGiven):
+    """A document that a user may buy again."""
+
+    again: AgainGiven
+
+
+class BuyAgainGiven(RecommendationsGiven):
+    """What a user may buy again, the most due first."""
+
+    items: list[AgainItemGiven]  # type: ignore[assignment]
+
+
 class ProblemGiven(BaseModel):
     """What is wrong, as of RFC 9457."""
 

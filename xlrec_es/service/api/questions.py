@@ -11,6 +11,8 @@ from xlrec_es.interactions.history import ABSURD
 from xlrec_es.placements.placement import MAX_NAME, NAME
 from xlrec_es.recommend.options import AUTO, EQUAL, FUSIONS
 from xlrec_es.recommend.similarity import MEASURES
+from xlrec_es.relations.buy_again import WINDOW_DAYS
+from xlrec_es.relations.periods import MOST_PAST
 
 MAX_IDS = 10_000
 MAX_BATCH = 100
@@ -225,6 +227,35 @@ class BatchAsked(PlacedAsked):
     ]
 
 
+class TrendingAsked(PlacedAsked):
+    """What trends: `options.market` says where."""
+
+    user: Annotated[Id | None, Field(description="Items of the user's events are left out.")] = None
+    history: Annotated[
+        list[Id], Field(max_length=MAX_IDS, description="Items that are left out.")
+    ] = []
+    period: Annotated[
+        str,
+        Field(
+            max_length=16, description="What is recent: 7d, 12h. Earlier ones begin weeks before."
+        ),
+    ] = "7d"
+    past: Annotated[int, Field(ge=2, le=MOST_PAST, description="Earlier periods.")] = 4
+
+
+class BuyAgainAsked(PlacedAsked):
+    """What a user may buy again."""
+
+    user: Annotated[Id | None, Field(description="Its purchases are read.")] = None
+    history: Annotated[
+        list[InteractionAsked],
+        Field(max_length=MAX_IDS, description="Purchases with their times."),
+    ] = []
+    ahead_days: Annotated[
+        float, Field(gt=0, le=WINDOW_DAYS, description="How far ahead is looked.")
+    ] = 7.0
+
+
 class EventTold(Strict):
     """What a user did."""
 
@@ -233,6 +264,9 @@ class EventTold(Strict):
     event: Annotated[str, Field(min_length=1, max_length=128)] = "view"
     rating: Rating | None = None
     dwell_s: Annotated[float | None, Field(ge=0)] = None
+    market: Annotated[
+        Id | None, Field(description="Such as a country, where something may trend.")
+    ] = None
     time: Annotated[Moment | None, Field(description="Without it: now.")] = None
     id: Annotated[
         Annotated[Id, _short(MAX_ID_BYTES)] | None,

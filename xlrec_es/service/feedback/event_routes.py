@@ -34,7 +34,8 @@ def mappings_of(settings: Settings) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     if (source := settings.events) is not None:
         numbers = [name for name in (source.rating, source.dwell_s) if name]
-        texts = [name for name in (source.user, source.item, source.event) if name]
+        named = (source.user, source.item, source.event, source.market)
+        texts = [name for name in named if name]
         dates = [source.time] if source.time else []
         found[source.index] = _mapping(texts, numbers, dates)
     if settings.impressions is not None:
@@ -112,8 +113,9 @@ def _event_document(told: EventTold, source: EventSource) -> Document:
         source.time: _moment(told.time),
         source.rating: told.rating,
         source.dwell_s: told.dwell_s,
+        source.market: told.market,
     }
-    for name in ("rating", "dwell_s"):
+    for name in ("rating", "dwell_s", "market"):
         if getattr(told, name) is not None and getattr(source, name) is None:
             raise UsageError(
                 f"this service has no field for {name}: name it in the table [history] of its TOML "

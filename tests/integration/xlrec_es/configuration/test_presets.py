@@ -18,10 +18,17 @@ from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
 import preset_catalogs
+from event_logs import burst, usual_weeks, write_events
 from ingest.cli.main import main as xlrec_ingest
 from preset_catalogs import FIELDS, LIKED, TARGET, catalog, interactions
+from xlrec_es import EventSource, History, Options, Recommender, Trends
 from xlrec_es.cli.main import main as xlrec_es
-from xlrec_es.configuration.presets import Line, load, preset_names
+from xlrec_es.configuration.catalog_sample import sample_index
+from xlrec_es.configuration.preset_placements import placements_of
+from xlrec_es.configuration.presets import Line, bound, load, preset_names
+from xlrec_es.placements.given_options import overlaid
+from xlrec_es.placements.resolution import resolve
+from xlrec_es.placements.store import Store
 
 HIDDEN = {"stock": "sold-out", "sensitive": "marked", "archived": "put-away", "expires": "expired"}
 """Which item each kind of field hides."""
@@ -182,3 +189,60 @@ def _learned(site: Site) -> dict[str, float]:
     options = ("--size", "40", "--json", "--language", TARGET, "--weight", "collaborative=1")
     printed = site.call(xlrec_es, "recommend", *options, LIKED)
     return {item["id"]: item["score"] for item in json.loads(printed)["items"]}
+
+
+def test_placements_of_a_preset_are_written_and_keep_their_rules(
+    site: Site, es: Elasticsearch
+) -> None:
+    placed = ("--placements-index", f"{site.index}-placements")
+    tried = json.loads(_set_placements(site, *placed, "--dry-run", "--json"))["placements"]
+    assert {one["placement"] for one in tried.values()} == {None}
+    written = json.loads(_set_placements(site, *placed, "--json"))["placements"]
+    assert list(written) == [shelf.name for shelf in load(site.kind).shelves]
+    # The catalog is small, and no rule was left out.
+    warnings = [sentence for one in written.values() for sentence in one["warnings"]]
+    assert [sentence for sentence in warnings if sentence.startswith("without ")] == []
+    roles = [role for line in _lines(site, "filter") for role in line.roles]
+    hidden = {"ancient" if role == "published" else HIDDEN[role] for role in roles}
+    store = Store(es, f"{site.index}-placements")
+    for name in written:
+        stored = store.found(site.index, name)
+        assert stored.current.definition is not None
+        found = resolve(stored, stored.current.placement(), Options(), languages=[TARGET])
+        own = Recommender(es, site.index).by(found.options, found.curation)
+        shown = own.recommend(History.of([LIKED]), languages=[TARGET], size=found.size).items
+        works = {item.work for item in shown}
+        assert works
+        assert len(shown) <= found.size
+        assert not works & {*hidden, LIKED}
+        for field, most in (found.options.search.caps or {}).items():
+            role = {path: role for role, path in FIELDS[site.kind].items()}[
+                field.removesuffix(".keyword")
+            ]
+            of_role = re.compile(rf"{role}-\d")
+            assert sum(bool(of_role.fullmatch(work)) for work in works) <= most
+    # What is there stays, unless it is named.
+    assert json.loads(_set_placements(site, *placed, "--json"))["placements"] == {}
+    [first, *_] = written
+    again = json.loads(_set_placements(site, first, *placed, "--json"))["placements"]
+    assert again[first]["placement"]["current"]["number"] == 2
+
+
+def _set_placements(site: Site, *arguments: str) -> str:
+    return site.call(xlrec_es, "placement", "set", "--preset", site.kind, *arguments)
+
+
+def test_placements_for_what_trends_leave_out_what_is_old(site: Site, es: Elasticsearch) -> None:
+    named = [shelf.name for shelf in load(site.kind).shelves if "trending" in shelf.about]
+    assert bool(named) == (site.kind in ("news", "social"))
+    if not named:
+        return
+    items = [record["id"] for record in catalog(site.kind)]
+    events = [*usual_weeks(items=items), *burst("twin-b", 60), *burst("ancient", 60)]
+    write_events(es, f"{site.index}-events", events)
+    trends = Trends(es, site.index, EventSource(f"{site.index}-events"))
+    assert {item.id for item in trends.ask().items} == {"twin-b", "ancient"}
+    found = bound(load(site.kind), sample_index(es, site.index).columns)
+    [placement] = [one for one in placements_of(found) if one.name in named]
+    options = overlaid(placement.definition["options"], Options())
+    assert [item.id for item in trends.ask(options=options).items] == ["twin-b"]

@@ -37,6 +37,7 @@ def test_an_impression_counts_less_and_less() -> None:
         ({"user": ""}, "and the user's id"),
         ({"window": "a day"}, "the window 'a day' is none"),
         ({"half_life": "0d"}, "the half_life '0d' is none"),
+        ({"window": "9" * 5000 + "d"}, "the window '999.* is none"),
         ({"fields": {"who": "user"}}, "no column 'who'"),
         ({"limit": 0}, "use 1 to 10,000"),
     ],
