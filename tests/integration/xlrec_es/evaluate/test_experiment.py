@@ -177,7 +177,7 @@ def test_cold_works_are_a_pool_of_their_own(
     known = {line.split("\t")[1] for line in training.read_text().splitlines()[1:]}
     cold = {f"{topic}-{n}" for topic in TOPICS for n in range(WORKS_PER_TOPIC)} - known
     pool = report["pools"]["cold"]
-    assert pool["works"] == len(cold) == 16
+    assert pool["items"] == len(cold) == 16
     assert report["pools"]["cross"]["cases"] >= pool["cases"] > 20
     recall = {name: system["measures"]["recall"] for name, system in pool["systems"].items()}
     assert recall[RECOMMENDER]["low"] > recall["random"]["high"], "what is inherited tells topics"
