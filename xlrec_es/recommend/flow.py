@@ -141,7 +141,10 @@ class Core:
             had = yield from self._first(live, history, languages, size)
             if (ranking := ranked_first(had, self.options, size)) is not None:
                 return had.plan, ranking
-        plan = yield from self.plan(history, languages, size)
+        # What is new is put in order among its candidates, which do not depend on other languages'.
+        alone = replace(self.options.search, evidence=had is not None)
+        options = replace(self.options, search=alone)
+        plan = yield from self.plan(history, languages, size, options)
         searched = yield from self._answers(plan, had)
         return plan, rank(plan, searched.answers, self.options, size=size)
 
