@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +79,12 @@ def document(topic: str, number: int, language: str) -> dict[str, object]:
     }
 
 
-def documents() -> dict[str, dict[str, object]]:
-    """By id: works 0 to 2 of a topic have a rendition in every language, the others are alone."""
+def documents(liked: Collection[str] | None = None) -> dict[str, dict[str, object]]:
+    """By id: works 0 to 2 of a topic have a rendition in every language, the others are alone.
+
+    Args:
+        liked: Works whose indicators rest on 20 users each, where all others' are inherited.
+    """
     found = {}
     for topic in TOPICS:
         for number in range(WORKS_PER_TOPIC):
@@ -89,6 +93,9 @@ def documents() -> dict[str, dict[str, object]]:
             for language in languages:
                 id_ = f"{topic}-{number}@{language}" if several else f"{topic}-{number}"
                 found[id_] = document(topic, number, language)
+                if liked is not None:
+                    users = 20.0 * (f"{topic}-{number}" in liked)
+                    found[id_]["xlrec"] |= {"evidence": users}  # type: ignore[operator]
     return found
 
 

@@ -83,8 +83,8 @@ def _pages(url: str, place: Path) -> Iterator[tuple[str, bytes]]:
     path = resources.files("xlrec_es") / "sample" / "histories.json"
     users = json.loads(path.read_text("utf-8"))
     samples = place / "samples.json"
-    samples.write_text(json.dumps({one["user"]: one["likes"] for one in users}))
-    chosen = [("item", item) for item in users[USER]["likes"]]
+    samples.write_text(json.dumps({one["user"]: one["history"] for one in users}))
+    chosen = [("item", item) for item in users[USER]["history"]]
     parts = ",".join(f"{language}:1" for language in users[USER]["languages"])
     shown = urlencode([*chosen, ("a.size", "9"), ("a.share", "parts"), ("a.parts", parts)])
     arguments = ("-i", INDEX, "--url", url, "--samples", str(samples))

@@ -43,7 +43,7 @@ class Scene:
 
     Attributes:
         user: In words.
-        likes: Item ids.
+        history: Item ids.
         titles: Their titles.
         languages: Target languages.
         text_alone: What is recommended as long as nothing is learned.
@@ -51,7 +51,7 @@ class Scene:
     """
 
     user: str
-    likes: tuple[str, ...]
+    history: tuple[str, ...]
     titles: tuple[str | None, ...]
     languages: tuple[str, ...]
     text_alone: Recommendations
@@ -211,15 +211,15 @@ def play(client: Elasticsearch) -> list[Scene]:
     learned = Recommender(client, INDEX)
     scenes = []
     for one in json.loads((_SAMPLE / "histories.json").read_text("utf-8")):
-        likes, languages = tuple(one["likes"]), tuple(one["languages"])
-        history = History.of(likes)
+        items, languages = tuple(one["history"]), tuple(one["languages"])
+        history = History.of(items)
         titles = learned.plan(history, languages=languages).profile.titles
         before, after = (
             recommender.recommend(history, languages=languages, size=SIZE)
             for recommender in (text_alone, learned)
         )
-        shown = tuple(titles[item] for item in likes)
-        scenes.append(Scene(one["user"], likes, shown, languages, before, after))
+        shown = tuple(titles[item] for item in items)
+        scenes.append(Scene(one["user"], items, shown, languages, before, after))
     return scenes
 
 
@@ -227,12 +227,12 @@ def next_steps(scene: Scene, connection: Sequence[str] = ()) -> list[list[str]]:
     """Three commands for what was shown, each as a list of arguments.
 
     Args:
-        scene: Whose likes they take.
+        scene: Whose history they take.
         connection: Options that lead to the cluster.
     """
-    request = [*connection, "-i", INDEX, "-l", scene.languages[-1], *scene.likes]
+    request = [*connection, "-i", INDEX, "-l", scene.languages[-1], *scene.history]
     return [
         ["xlrec-es", "recommend", *request],
-        ["xlrec-es", "inspect", *connection, "-i", INDEX, scene.likes[0]],
+        ["xlrec-es", "inspect", *connection, "-i", INDEX, scene.history[0]],
         ["xlrec-es", "query", "--short", *request],
     ]

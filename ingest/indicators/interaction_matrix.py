@@ -255,9 +255,9 @@ class _Collector:
         until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
         read = {"likes": len(rows), "digest": _digest(users, works, rows), "until": until}
         rows = self._capped(rows, users, works)
-        rows = self._without_rare(rows, "work", self._rules.min_users, "work too rare")
+        rows = self._without_rare(rows, "work", self._rules.min_users, "item too rare")
         rows = self._without_rare(rows, "user", self._rules.min_works, "user too short")
-        self._count("likes", len(rows))
+        self._count("positive interactions", len(rows))
         recent = self._decay(rows["time"], latest)
         counts = np.bincount(rows["work"], recent, minlength=len(self.works))
         return LikeMatrix(

@@ -303,7 +303,7 @@ def _summary(
         "users": likes.matrix.shape[0],
         "markets": len(likes.markets.names),
         "shard": str(job.shard),
-        "works": len(likes.works),
+        "items": len(likes.works),
         "documents": len(mine),
         "indicators": {"sum": total, "mean": round(total / max(1, len(mine)), 1)},
         "coverage": {language: dict(coverage[language]) for language in sorted(coverage)},

@@ -96,7 +96,8 @@ def answers(
             "leave out server_side"
         )
     every = options.weights or dict.fromkeys(RETRIEVERS, 1.0)
-    with_every_retriever = replace(options, rules=RULES, weights=every)
+    search = replace(options.search, evidence=True)  # for cascades among the settings
+    with_every_retriever = replace(options, rules=RULES, weights=every, search=search)
     recommender = Recommender(client, index, options=with_every_retriever, timeout_s=TIMEOUT_S)
     histories: Iterable[History] = map(history_of, cases)
     for found in recommender.search_many(histories, languages=languages, batch=BATCH):

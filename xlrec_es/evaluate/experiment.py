@@ -152,7 +152,7 @@ def _pool_report(
     return {
         "cases": len(cases),
         "users": len(set(users)),
-        "works": len(works),
+        "items": len(works),
         "source share of the pool": _source_share(material, kind),
         "centering is better by": plain(differences[CENTERED]),
         "systems": systems,
@@ -243,7 +243,7 @@ def _sample(
         "user": case.user,
         "source": case.source,
         "pool": kind,
-        "likes": [title(work, case.source) for work in case.history],
+        "history": [title(work, case.source) for work in case.history],
         "held out": [
             title(work, material.pool.languages[work][0]) for work in sorted(case.targets)
         ],

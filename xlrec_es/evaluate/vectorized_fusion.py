@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.index.live_index import LiveIndex
-from xlrec_es.recommend.answer.cascade import interleaved, text_places
+from xlrec_es.recommend.answer.cascade import by_both, interleaved, mostly, text_places
 from xlrec_es.recommend.answer.fusion import level
 from xlrec_es.recommend.answer.ranking import Searched, unfused
 from xlrec_es.recommend.answer.reranking import share_out
@@ -72,6 +72,7 @@ class RetrieverScores:
             find it.
         degraded: What Elasticsearch did not answer in full, in sentences.
         text_share: See `profile.Profile.text_share`.
+        inherited: Rows of items that nobody has liked.
     """
 
     works: tuple[str, ...]
@@ -79,6 +80,7 @@ class RetrieverScores:
     scores: NDArray[np.float64]
     degraded: tuple[str, ...] = ()
     text_share: float = 1.0
+    inherited: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, searched: Searched | None) -> RetrieverScores:
@@ -107,6 +109,7 @@ class RetrieverScores:
             ).reshape(len(candidates), len(COLUMNS)),
             found.degraded,
             searched.plan.profile.text_share,
+            frozenset(row for row, one in enumerate(candidates) if one in found.inherited),
         )
 
     def narrowed(self, languages: Collection[str]) -> Values:
@@ -135,7 +138,16 @@ class RetrieverScores:
         works = tuple(self.works[row] for row in rows)
         learned = self.scores[rows, COLUMNS.index(COLLABORATIVE)]
         return Values(
-            works, tuple(tags), number, values, found, there, targets, learned, self.text_share
+            works,
+            tuple(tags),
+            number,
+            values,
+            found,
+            there,
+            targets,
+            learned,
+            self.text_share,
+            frozenset(place for place, row in enumerate(rows) if row in self.inherited),
         )
 
 
@@ -155,6 +167,7 @@ class Values:
         targets: Target languages, with candidates or without.
         learned: Shape (n,): the collaborative retriever's own scores; NaN where it did not find it.
         text_share: See `profile.Profile.text_share`.
+        inherited: Rows of items that nobody has liked.
     """
 
     works: tuple[str, ...]
@@ -166,6 +179,7 @@ class Values:
     targets: tuple[str, ...]
     learned: NDArray[np.float64]
     text_share: float
+    inherited: frozenset[int] = frozenset()
 
     def ranked(self, fusion: Fusion, *, mix: str, size: int) -> Ranked:
         """The fused list.
@@ -191,6 +205,10 @@ class Values:
 
     def _order(self, weights: Mapping[str, float]) -> list[int]:
         """Every candidate of a retriever with a weight, best first."""
+        return list(self._fused(weights))
+
+    def _fused(self, weights: Mapping[str, float]) -> dict[int, float]:
+        """The score of every candidate of a retriever with a weight, best first."""
         wanted = np.array([weights.get(retriever, 0.0) for retriever in COLUMNS])
         has = wanted > 0
         totals = np.array([math.fsum(wanted[there & has]) or 1.0 for there in self.there])
@@ -200,14 +218,18 @@ class Values:
             part = wanted[column] / total * self.values[:, column]
             score += np.where(self.found[:, column], part, 0.0)
         rows = np.flatnonzero(self.found[:, has].any(axis=1))
-        order: list[int] = rows[np.argsort(-score[rows], kind="stable")].tolist()
-        return order
+        order = rows[np.argsort(-score[rows], kind="stable")]
+        return dict(zip(order.tolist(), score[order].tolist(), strict=True))
 
     def _cascade(self, weights: Mapping[str, float], *, size: int) -> list[int]:
         """As `cascade.cascaded`."""
-        texts = self._order({**weights, COLLABORATIVE: 0.0})
+        said = self._fused({**weights, COLLABORATIVE: 0.0})
+        texts = list(said)
         there = np.flatnonzero(~np.isnan(self.learned))
         first = there[np.argsort(-self.learned[there], kind="stable")].tolist()
+        if mostly(self.inherited, first, size):
+            scores = dict(zip(first, self.learned[first].tolist(), strict=True))
+            first = by_both(scores, said, self.inherited)
         places = text_places(self.text_share, size)
         order = interleaved(first, texts, self.works.__getitem__, places)
         return [*order, *(row for row in texts if row not in order)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from xlrec_es.errors import SearchFailed
 from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
     ID_FIELD,
     LANGUAGE_FIELD,
     VECTOR_FIELD,
@@ -55,6 +56,12 @@ def vector_of(hit: Mapping[str, Any]) -> Vector | None:
     if isinstance(value[0], str):
         return np.frombuffer(base64.b64decode(value[0]), ">f4").astype(np.float32)
     return np.asarray(value, np.float32)
+
+
+def is_inherited(hit: Mapping[str, Any]) -> bool:
+    """Whether nobody had liked a hit's item when associations were learned, as far as it tells."""
+    told = hit["fields"].get(EVIDENCE_FIELD)
+    return told is not None and not told[0] > 0
 
 
 def id_of(hit: Mapping[str, Any]) -> str:

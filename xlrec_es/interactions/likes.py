@@ -218,7 +218,7 @@ def _each_once(
     np.maximum.at(heaviest, group, weight)
     earliest = np.full(len(pairs), np.nan)
     np.fmin.at(earliest, group, time)
-    report["likes"] = len(pairs)
+    report["positive interactions"] = len(pairs)
     counted = {reason: count for reason, count in report.items() if count}
     return Likes(tuple(names), works, user[first], work[first], heaviest, earliest, counted)
 

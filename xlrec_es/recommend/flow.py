@@ -143,7 +143,11 @@ class Core:
             had = yield from self._first(live, history, languages, size)
             if (ranking := ranked_first(had, self.options, size)) is not None:
                 return had.plan, ranking
-        plan = yield from self.plan(history, languages, size)
+        # What is new is put in order among its candidates, which do not depend on other languages'.
+        # Searches that failed are not sent in another form to a cluster that has enough of them.
+        alone = had is not None and not any("error" in one for one in had.answers)
+        options = replace(self.options, search=replace(self.options.search, evidence=alone))
+        plan = yield from self.plan(history, languages, size, options)
         searched = yield from self._answers(plan, had)
         return plan, rank(plan, searched.answers, self.options, size=size)
 

@@ -138,6 +138,8 @@ class SearchOptions:
         shared: In a list that languages share by the collaborative scores alone, how many of the
             best of all of them are looked at, for each language; 0: each is searched by itself.
             Recommenders set it.
+        evidence: Each hit tells on how many users its associations rest, and each language is
+            searched by itself. Recommenders set it for a cascade (`cascade.by_both`).
         passing: How many documents of each tag pass the filters, where that was counted.
             Recommenders set it: kNN under a narrow filter is exact (`queries.dense_body`).
     """
@@ -161,6 +163,7 @@ class SearchOptions:
     binary_vectors: bool = False
     max_terms: int = MAX_TERMS
     shared: int = 0
+    evidence: bool = False
     passing: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:

@@ -141,7 +141,7 @@ def _pool(report: Mapping[str, Any], kind: str) -> Iterable[str]:
 
 
 def _user(sample: Mapping[str, Any]) -> Iterable[str]:
-    likes, held_out = ", ".join(sample["likes"]), ", ".join(sample["held out"])
+    likes, held_out = ", ".join(sample["history"]), ", ".join(sample["held out"])
     yield (
         f"<h3>{escape(sample['user'])}, from {escape(sample['source'])}</h3>"
         f"<p>Liked: {escape(likes)}.<br>Held out: {escape(held_out)}. What was held out and found "

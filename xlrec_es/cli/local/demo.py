@@ -142,7 +142,7 @@ def run_demo(
         for text in [_start(folder), *steps[:2]] if stops else steps:
             echo(text)
         if show_page is not None:
-            show_page(connection, {scene.user: scene.likes for scene in scenes})
+            show_page(connection, {scene.user: scene.history for scene in scenes})
         elif waits:
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
@@ -227,7 +227,7 @@ def _show(scenes: list[Scene]) -> None:
     )
     for scene in scenes:
         liked = ", ".join(
-            title or item for item, title in zip(scene.likes, scene.titles, strict=True)
+            title or item for item, title in zip(scene.history, scene.titles, strict=True)
         )
         console.print(Text.assemble("\n", (f"Who {scene.user}", "bold"), f", liked: {liked}"))
         console.print(_side_by_side(scene))

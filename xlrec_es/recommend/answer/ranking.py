@@ -9,9 +9,9 @@ from xlrec_es.cluster.answers import Answer, lacks_of
 from xlrec_es.cluster.client_errors import explained, root_cause
 from xlrec_es.errors import IndexNotFound, SearchFailed
 from xlrec_es.index.fields import LANGUAGE_FIELD
-from xlrec_es.index.hits import id_of, language_of, work_of
+from xlrec_es.index.hits import id_of, is_inherited, language_of, work_of
 from xlrec_es.recommend.answer import fusion
-from xlrec_es.recommend.answer.cascade import cascaded
+from xlrec_es.recommend.answer.cascade import cascaded, mostly
 from xlrec_es.recommend.options import (
     AUTO,
     CASCADE,
@@ -67,6 +67,8 @@ class Ranking:
         chosen: Those candidates that are shown, in order; None while that is open.
         tags: Tag by document id, where it is another than the target language that names it.
         unknown: Documents of items that nobody has liked, by language, for `Options.explore`.
+        inherited: Documents of items that nobody has liked, where they are most of what the
+            collaborative retriever likes best.
     """
 
     candidates: list[fusion.Fused]
@@ -77,6 +79,7 @@ class Ranking:
     chosen: Sequence[fusion.Fused] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     unknown: Mapping[str, Sequence[fusion.Scored]] = field(default_factory=dict)
+    inherited: frozenset[str] = frozenset()
 
     def tag(self, candidate: fusion.Fused) -> str:
         """The language tag of the document itself."""
@@ -91,11 +94,13 @@ class Unfused:
         scores: The retrievers' own scores, by document id and target language, then by retriever.
         works: Work by document id.
         degraded: As in `Ranking`.
+        inherited: Candidates of items that nobody has liked.
     """
 
     scores: Mapping[tuple[str, str], Mapping[str, float]]
     works: Mapping[str, str]
     degraded: tuple[str, ...]
+    inherited: frozenset[tuple[str, str]] = frozenset()
 
 
 def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int = 10) -> Ranking:
@@ -119,6 +124,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int =
     # BM25 alone means nothing from one language to the next.
     comparable = frozenset(plan.weights) - {LEXICAL}
     works = {document: work_of(hit) for document, hit in hits.items()}
+    inherited = _inherited(found, hits, size)
 
     def mix(some: Lists) -> list[fusion.Fused]:
         if plan.fusion == RECIPROCAL_RANK:
@@ -132,7 +138,9 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int =
         if plan.fusion == CASCADE and learned:
             others = {key: found for key, found in some.items() if key[1] != COLLABORATIVE}
             share = plan.profile.text_share
-            fused = cascaded(learned, mix(others), works, share=share, size=size)
+            fused = cascaded(
+                learned, mix(others), works, share=share, size=size, inherited=inherited
+            )
         else:
             fused = mix(some)
         if not options.search.boosts:
@@ -165,7 +173,17 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int =
         (*plan.degraded, *degraded),
         tags=_tags(plan, usable),
         unknown=unknown,
+        inherited=inherited,
     )
+
+
+def _inherited(found: Lists, hits: Mapping[str, Answer], size: int) -> frozenset[str]:
+    """See `Ranking.inherited`."""
+    inherited = frozenset(document for document, hit in hits.items() if is_inherited(hit))
+    learned = fusion.in_order(
+        hit for (_, by), some in found.items() if by == COLLABORATIVE for hit in some
+    )
+    return inherited if mostly(inherited, [hit.id for hit in learned], size) else frozenset()
 
 
 def _tags(plan: Plan, answers: Sequence[Answer]) -> dict[str, str]:
@@ -248,15 +266,18 @@ def unfused(plan: Plan, answers: Sequence[Answer]) -> Unfused:
     usable, degraded = _usable(plan, answers)
     scores: dict[tuple[str, str], dict[str, float]] = {}
     works: dict[str, str] = {}
+    inherited = set()
     for request, answer in zip(plan.requests, usable, strict=True):
         factor, summand = _scale(request)
         for language, hits in _by_language(plan, request, answer).items():
             for hit in hits:
                 id_ = id_of(hit)
                 works[id_] = work_of(hit)
+                if is_inherited(hit):
+                    inherited.add((id_, language))
                 mine = scores.setdefault((id_, language), {})
                 mine[request.retriever] = factor * score_of(hit) + summand
-    return Unfused(scores, works, (*plan.degraded, *degraded))
+    return Unfused(scores, works, (*plan.degraded, *degraded), frozenset(inherited))
 
 
 def _fused_there(language: str, hits: Sequence[fusion.Scored]) -> list[fusion.Fused]:

@@ -98,6 +98,8 @@ def ranked_first(first: Searched, options: Options, size: int) -> Ranking | None
     ranking = rank(plan, answers, options, size=size)
     if not plan.profile.liked:
         return ranking
+    if ranking.inherited:
+        return None
     if options.diversity > 0:  # the choice is made later, among all of these
         works = {ranking.works[candidate.id] for candidate in ranking.candidates}
         return ranking if len(works) >= size else None

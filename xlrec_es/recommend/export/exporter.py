@@ -88,6 +88,7 @@ class Wanted:
 NOBODY = "none of the items is in the index"
 EMPTY = "nothing was found"
 FEW = "too few candidates without the texts"
+NEW = "most candidates are items that nobody has liked yet"
 TEXTS = "a history that few users' interactions rest on"
 ODD = "an item that is stored in an unusual way"
 COLD = "nothing that is liked"
@@ -211,7 +212,8 @@ class _Computing:
         """The lists of some users."""
         tastes = self._tastes.tastes(histories)
         target = self._targets.of(tastes)
-        shown = self._maker.chosen(self._maker.candidates(tastes, target), target)
+        found = self._maker.candidates(tastes, target)
+        shown = self._maker.chosen(found, target)
         reasons = self._explainer.reasons(shown, tastes)
 
         def rows(begin: int, end: int) -> ListRows:
@@ -219,11 +221,11 @@ class _Computing:
             mine = shown.at(np.arange(first, last))
             return self._columns.rows(histories.users, mine, reasons.part(first, last))
 
-        searched, without = _apart(tastes, shown, self._left_open(tastes, shown, target))
+        searched, without = _apart(tastes, shown, self._left_open(tastes, found, shown, target))
         return _Lists(rows, searched, without, int(tastes.missing.sum()))
 
     def _left_open(
-        self, tastes: Tastes, shown: Found, target: Numbers
+        self, tastes: Tastes, found: Found, shown: Found, target: Numbers
     ) -> dict[str, NDArray[np.bool_]]:
         """For whom a cascade asks the texts, too, by reason; see `results.ranked_first`."""
         if not self._cascade:
@@ -231,6 +233,7 @@ class _Computing:
         shares = text_share(tastes.evidence).tolist()
         return {
             FEW: self._maker.too_few(shown, target),
+            NEW: self._maker.mostly_inherited(found, len(target)),
             TEXTS: np.array([bool(text_places(share, self._size)) for share in shares], bool),
         }
 

@@ -181,6 +181,25 @@ class ListMaker:
             places += [candidates.place[candidate.id] for candidate in shown]
         return found.at(np.array(places, np.int64))
 
+    def mostly_inherited(self, found: Found, users: int) -> NDArray[np.bool_]:
+        """Of whose candidates most are items that nobody has liked; see `cascade.mostly`.
+
+        Args:
+            found: Candidates.
+            users: How many users there are.
+        """
+        if self._arrays.documents.factor is not None:  # boosts have changed the order
+            order = np.lexsort(
+                (self._arrays.documents.id_order[found.document], -found.said, found.user)
+            )
+            found = found.at(order)
+        place = np.arange(len(found.user)) - np.searchsorted(found.user, found.user)
+        first = found.at(place < self._size)
+        new = self._arrays.evidence[self._arrays.documents.work[first.document]] <= 0
+        theirs = np.bincount(first.user[new], minlength=users)
+        most: NDArray[np.bool_] = 2 * theirs > np.bincount(first.user, minlength=users)
+        return most
+
     def too_few(self, shown: Found, target: Numbers) -> NDArray[np.bool_]:
         """Whose lists are not full, or lack places of a language that were meant for it.
 

@@ -214,7 +214,9 @@ def fusion_of(live: LiveIndex, options: Options) -> str:
 
 def is_shared(fusion: str, options: Options) -> bool:
     """Whether languages share a list by the collaborative scores alone: one search is for all."""
-    return fusion == CASCADE and options.division == AUTO and options.search.only is None
+    search = options.search
+    together = fusion == CASCADE and options.division == AUTO
+    return together and search.only is None and not search.evidence
 
 
 def _planned(
@@ -260,7 +262,8 @@ def _planned(
         )
     variants = {name: tags for name, tags in targets.items() if tags != (name,)}
     shared = options.search.shared if is_shared(fusion, options) else 0
-    search = replace(options.search, variants=variants, shared=shared)
+    evidence = fusion == CASCADE or options.search.evidence
+    search = replace(options.search, variants=variants, shared=shared, evidence=evidence)
     requests = build_requests(
         profile,
         languages=tuple(targets),

@@ -382,12 +382,13 @@ def hits_wanted(language: str, options: SearchOptions) -> dict[str, Any]:
     column, too, as Elasticsearch advises
     (https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/mapping-id-field).
     """
-    variant = [LANGUAGE_FIELD] * (len(options.tags(language)) > 1)
+    told = [LANGUAGE_FIELD] * (len(options.tags(language)) > 1)
+    told += [EVIDENCE_FIELD] * options.evidence
     return {
         "size": options.candidates,
         **({"collapse": {"field": WORK_FIELD}} if options.collapse else {}),
         "stored_fields": "_none_",
-        **fields_of_hits([ID_FIELD, WORK_FIELD, *variant, *(options.caps or {})]),
+        **fields_of_hits([ID_FIELD, WORK_FIELD, *told, *(options.caps or {})]),
         "track_total_hits": False,
     }
 

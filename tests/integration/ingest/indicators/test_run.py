@@ -190,7 +190,7 @@ def test_whatever_the_table_holds_no_weight_is_nonsense(
         "not liked": 2,
         "again": 4,
         "over the limit of a user": 20,
-        "likes": 20 + 1 + 1 + 5 + 6,
+        "positive interactions": 20 + 1 + 1 + 5 + 6,
     }
     for document in documents(es, live.name).values():
         weights = np.array(list(document["indicators"].values()), np.float32)

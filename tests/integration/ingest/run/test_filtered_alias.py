@@ -116,7 +116,7 @@ def test_pairs_and_a_look_at_indicators_are_of_the_tenant(
     likes = str(write_likes(tmp_path / "likes.tsv", 80))
     where = ("-i", "shop-xlrec-even", "--json")
     dry = json.loads(good(secured_each.ingest("writer", "learn", likes, *where, "--dry-run")))
-    assert dry["works"] == 20
+    assert dry["items"] == 20
     folder = tmp_path / "pairs"
     made = ("pairs", likes, *where, "-o", str(folder), "--max-users", "20")
     done = json.loads(good(secured_each.ingest("writer", *made)))

@@ -229,7 +229,7 @@ def test_whoever_reads_all_reads_what_the_alias_shows(
     assert len(pool.works) == 20
     likes = str(write_likes(tmp_path / "likes.tsv", 80))
     report = printed(tenant, "evaluate", likes, "-i", MINE, "--k", "3", "--json")
-    assert {pool["works"] for pool in report["pools"].values()} == {20}
+    assert {pool["items"] for pool in report["pools"].values()} == {20}
 
 
 def test_other_calls_are_of_what_the_filter_lets_through(client: Elasticsearch) -> None:

@@ -36,7 +36,7 @@ def test_a_plain_list_of_pairs_becomes_ones() -> None:
     assert found.works == ("a", "b", "c")
     assert found.matrix.toarray().tolist() == [[1, 1, 0], [0, 1, 0]]
     assert found.users.tolist() == [1, 2, 0]
-    assert found.report == {"rows": 3, "likes": 3}
+    assert found.report == {"rows": 3, "positive interactions": 3}
 
 
 def test_documents_count_as_their_works_and_rows_that_say_it_again_once() -> None:
@@ -47,7 +47,12 @@ def test_documents_count_as_their_works_and_rows_that_say_it_again_once() -> Non
 
 def test_what_cannot_count_is_counted() -> None:
     found = likes([*pairs("1a", "1zzz"), {"user": None, "item": "a"}, {"user": "1", "item": ""}])
-    assert found.report == {"rows": 4, "unknown item": 1, "without user or item": 2, "likes": 1}
+    assert found.report == {
+        "rows": 4,
+        "unknown item": 1,
+        "without user or item": 2,
+        "positive interactions": 1,
+    }
 
 
 def test_events_have_weights_and_dislikes_are_no_likes() -> None:
@@ -155,7 +160,7 @@ def test_rare_works_and_short_users_can_be_left_out() -> None:
     rows = pairs("1a", "1b", "2a", "2b", "3a", "3c")
     found = likes(rows, LikeRules(min_users=2, min_works=2))
     assert found.matrix.toarray().tolist() == [[1, 1, 0], [1, 1, 0]]
-    assert found.report["work too rare"] == 1
+    assert found.report["item too rare"] == 1
     assert found.report["user too short"] == 1
 
 
@@ -175,13 +180,13 @@ def test_different_events_can_add_up_each_once() -> None:
     merged, apart = (likes(rows, LikeRules(separate_events=on)) for on in (False, True))
     weights = [found.matrix[0, 0] / found.matrix[1, 1] for found in (merged, apart)]
     assert weights == pytest.approx([5, 1 + 3 + 5])
-    assert merged.report == {"rows": 6, "not liked": 1, "again": 3, "likes": 2}
+    assert merged.report == {"rows": 6, "not liked": 1, "again": 3, "positive interactions": 2}
     assert apart.report == {
         "rows": 6,
         "not liked": 1,
         "again": 1,
         "added to another event": 2,
-        "likes": 2,
+        "positive interactions": 2,
     }
 
 

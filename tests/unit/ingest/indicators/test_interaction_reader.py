@@ -74,7 +74,11 @@ def test_lines_of_json_may_differ(tmp_path: Path) -> None:
     lines += [{"user": "x", "item": "b", "event": "buy"}, {"item": "b", "weight": 2.5}]
     path.write_text("\n".join(map(json.dumps, lines)))
     found = collect(read(str(path), {}), ITEMS, LikeRules(events={"buy": 4}), now_s=NOW_S)
-    assert found.report == {"rows": 30_002, "without user or item": 1, "likes": 30_001}
+    assert found.report == {
+        "rows": 30_002,
+        "without user or item": 1,
+        "positive interactions": 30_001,
+    }
     assert found.matrix[30_000, 1] / found.matrix[0, 0] == pytest.approx(4)
     for text, message in (("[1]\n", "line 30003 is not a JSON object"), ("{\n", "not JSON")):
         path.write_text("\n".join([*map(json.dumps, lines), text]))

@@ -138,12 +138,12 @@ def test_several_items_of_a_row_count_each(tmp_path: Path, name: str) -> None:
         likes = read_likes(path, ITEMS)
         assert pairs(likes) == [("u1", "a"), ("u1", "b"), ("u2", "a"), ("u2", "c")]
         assert likes.weight.tolist() == [1, 2, 3, 3]
-        assert likes.report == {"rows": 5, SEVERAL: 1, "likes": 4}
+        assert likes.report == {"rows": 5, SEVERAL: 1, "positive interactions": 4}
     report: Counter[str] = Counter()
     found = collect(
         read(str(path), {}, report=report), ITEMS, LikeRules(), now_s=NOW_S, report=report
     )
-    assert found.report == {"rows": 5, SEVERAL: 1, "likes": 4}
+    assert found.report == {"rows": 5, SEVERAL: 1, "positive interactions": 4}
 
 
 def test_rows_of_another_length_are_set_aside(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_rows_of_another_length_are_set_aside(tmp_path: Path) -> None:
     path.write_text("user,item\n1\n1,a\n1,b,c\n")
     mine, theirs = both(path)
     assert mine == theirs
-    assert mine[1] == {"rows": 3, RAGGED: 2, "likes": 1}
+    assert mine[1] == {"rows": 3, RAGGED: 2, "positive interactions": 1}
 
 
 def test_a_row_nested_too_deep_is_counted_by_both(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_row_nested_too_deep_is_counted_by_both(tmp_path: Path) -> None:
     path.write_text('{"user": "p", "item": "a"}\n' + deep)
     mine, theirs = both(path)
     assert mine == theirs
-    assert mine[1] == {"rows": 2, "nested more than 200 levels deep": 1, "likes": 1}
+    assert mine[1] == {"rows": 2, "nested more than 200 levels deep": 1, "positive interactions": 1}
     path.write_text(deep)
     with pytest.raises(SourceError, match="none of the 1 interactions"):
         read_likes(path, {"a": "a"})
@@ -193,7 +193,7 @@ def test_unknown_events_are_counted_by_name_and_many_are_worth_a_warning(tmp_pat
     rows += [{"user": "9", "item": "a", "event": "swipe"}]
     path = write(tmp_path / "f.tsv", rows)
     likes = read_likes(path, ITEMS)
-    assert likes.report == {"rows": 9, "likes": 8, "unknown event: swipe": 1}
+    assert likes.report == {"rows": 9, "positive interactions": 8, "unknown event: swipe": 1}
     assert likes.weight.tolist() == [5] * 8
     assert str(warning_of(likes.report)).startswith("1 of 9 rows do not count")
     assert "--event swipe=1" in str(warning_of(likes.report))

@@ -67,7 +67,7 @@ EVALUATION: dict[str, Any] = {
         {
             "user": "ann",
             "source": "en",
-            "likes": ["Chess"],
+            "history": ["Chess"],
             "held out": ["Schach"],
             "lists": {
                 RECOMMENDER: [
@@ -174,7 +174,7 @@ def test_the_page_forbids_what_it_does_not_need() -> None:
         EVALUATION | {"pools": {"../../mine": EVALUATION["pools"][CROSS]}},
         EVALUATION | {"job": None},
         EVALUATION | {"job": EVALUATION["job"] | {"pools": ["none"]}},
-        EVALUATION | {"samples": [{"user": 3, "source": "en", "likes": [], "held out": []}]},
+        EVALUATION | {"samples": [{"user": 3, "source": "en", "history": [], "held out": []}]},
     ],
 )
 def test_what_is_no_evaluation_is_named(report: Any) -> None:  # noqa: ANN401

@@ -157,7 +157,7 @@ def test_results_are_in_the_target_languages_and_from_the_history(
 ) -> None:
     assert len(demo["scenes"]) == 3
     sources = [
-        set.intersection(*(set(languages_of[work]) for work in scene["likes"]))
+        set.intersection(*(set(languages_of[work]) for work in scene["history"]))
         for scene in demo["scenes"]
     ]
     assert len(set.union(*sources)) >= 3, "three histories in different languages"
@@ -169,13 +169,13 @@ def test_results_are_in_the_target_languages_and_from_the_history(
             # could not tell that languages compete fairly.
             assert 1 < len({item["language"] for item in items}) <= len(scene["languages"])
             assert {item["language"] for item in items} <= set(scene["languages"])
-            assert not {item["work"] for item in items} & set(scene["likes"])
+            assert not {item["work"] for item in items} & set(scene["history"])
             assert result["unknown_items"] == []
             for item in items:
                 assert item["language"] in languages_of[item["work"]]
                 assert item["title"]
                 assert item["reasons"]
-                assert {reason["item"] for reason in item["reasons"]} <= set(scene["likes"])
+                assert {reason["item"] for reason in item["reasons"]} <= set(scene["history"])
                 assert item["retrievers"]
 
 
@@ -306,7 +306,7 @@ def test_the_page_of_the_demo_opens_in_a_browser_and_ends_with_ctrl_c(
         printed = process.communicate(timeout=60)[0]
     assert [one["name"] for one in told["indices"]] == ["xlrec-demo"]
     histories = json.loads((SAMPLE / "histories.json").read_text("utf-8"))
-    assert told["samples"] == {one["user"]: one["likes"] for one in histories}
+    assert told["samples"] == {one["user"]: one["history"] for one in histories}
     assert f"The page is at {url} until" in printed
     assert process.returncode == 0
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retriever_lists import COMPARABLE, LANGUAGES, hits, retriever_lists
-from xlrec_es.recommend.answer.cascade import cascaded, text_places
+from xlrec_es.recommend.answer.cascade import by_both, cascaded, mostly, text_places
 from xlrec_es.recommend.answer.fusion import Fused, Scored, fuse
 
 WEIGHTS = {"dense": 0.75, "lexical": 0.25}
@@ -85,3 +87,33 @@ def test_a_place_is_given_to_a_work_that_is_not_there_yet() -> None:
 
 def test_without_indicators_for_the_history_texts_are_all() -> None:
     assert order({}, found_by_text("x", "y"), share=1, size=2) == ["x", "y"]
+
+
+def test_what_nobody_has_liked_is_put_in_order_by_both() -> None:
+    learned = {"new-1": 4.0, "known-1": 3.0, "new-2": 2.0, "new-3": 1.0, "known-2": 0.5}
+    texts = {"new-4": 1.0, "new-3": 0.9, "known-2": 0.8, "new-1": 0.0}
+    new = {"new-1", "new-2", "new-3", "new-4"}
+    # What one did not find has its lowest score: of texts 0.0, of indicators 0.5.
+    worth = {"new-1": 4.0, "new-3": math.exp(0.9), "new-2": 2.0, "new-4": 0.5 * math.exp(1.0)}
+    assert sorted(worth, key=worth.__getitem__, reverse=True) == list(worth)
+    expected = ["new-1", "known-1", "new-3", "new-2", "known-2", "new-4"]
+    assert by_both(learned, texts, new) == expected
+
+
+@pytest.mark.parametrize(
+    ("new", "size", "most"), [("", 4, False), ("ab", 4, False), ("abd", 4, True), ("ab", 3, True)]
+)
+def test_new_items_are_looked_at_where_they_are_the_most(new: str, size: int, most: bool) -> None:
+    assert mostly(new, "abcd", size) is most
+
+
+def test_no_item_with_users_moves_and_nothing_moves_without_texts() -> None:
+    learned = {"new-1": 3.0, "known": 2.5, "new-2": 2.0}
+    texts = found_by_text("new-2", "known")
+    new = frozenset({"new-1", "new-2"})
+    works = {id_: id_ for id_ in learned}
+    found = cascaded({"de": hits(learned)}, texts, works, share=0, size=3, inherited=new)
+    assert [one.id for one in found] == ["new-2", "known", "new-1"]
+    assert [one.score for one in found] == pytest.approx([1, 2.5 / 3, 2 / 3])
+    assert found[0].shares["dense"] > 0.5
+    assert by_both(learned, {}, new) == list(learned)

@@ -17,7 +17,7 @@ BASE = Options(diversity=0.2, search=SearchOptions(filters=(MINE,), caps={"brand
 NOT_ASKED = {
     *("rules", "rank_constant", "server_side", "search"),
     *("oversample", "query_terms", "query_texts", "only", "variants", "binary_vectors"),
-    *("max_terms", "shared", "passing"),
+    *("max_terms", "shared", "evidence", "passing"),
 }
 """Of no use to a caller, or the recommender's own to set."""
 
