@@ -52,6 +52,9 @@ class LikeRules:
         min_users: Works liked by fewer users are left out.
         min_works: Users who liked fewer works are left out.
         max_works: Of a user who liked more, a robot perhaps, only the latest so many count.
+        plain: Weight of a row without an event; None: that of a view.
+        basket_gap_h: Hours after which what a user does is another basket, in place of the user.
+            None: users are users. Rows without a time are of no basket.
     """
 
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
@@ -62,10 +65,14 @@ class LikeRules:
     min_users: int = 1
     min_works: int = 1
     max_works: int = 1000
+    plain: float | None = None
+    basket_gap_h: float | None = None
 
     def __post_init__(self) -> None:
         if self.half_life_days is not None and not self.half_life_days > 0:
             raise UsageError(f"half_life_days is {self.half_life_days}; use days above 0")
+        if self.basket_gap_h is not None and not self.basket_gap_h > 0:
+            raise UsageError(f"basket_gap_h is {self.basket_gap_h}; use hours above 0")
         if min(self.min_users, self.min_works, self.max_works) < 1:
             raise UsageError("min_users, min_works and max_works count from 1")
         for event, weight in self.events.items():
@@ -194,14 +201,15 @@ class _Collector:
     def _weights(self, columns: Mapping[str, pa.Array], size: int) -> NDArray[np.float32]:
         """Weight of each row; zero or below: not liked; NaN: nonsense; -inf: nothing says it."""
         by_event = self._rules.events
-        weights = np.full(size, by_event.get("view", 1.0), np.float32)
+        plain = by_event.get("view", 1.0) if self._rules.plain is None else self._rules.plain
+        weights = np.full(size, plain, np.float32)
         if "event" in columns:
             known = strings(columns["event"]).dictionary_encode()
             found = [event_weight(event, by_event) for event in known.dictionary.to_pylist()]
             values = [-np.inf if weight is None else weight for weight in found]
             places = known.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             # A row without an event is a plain view; the padding is the last entry.
-            weights = np.array([*values, by_event.get("view", 1.0)], np.float32)[places]
+            weights = np.array([*values, plain], np.float32)[places]
         if "weight" in columns:
             given, there = floats(columns["weight"])
             given[np.abs(given) > MAX_WEIGHT] = np.nan
@@ -249,9 +257,11 @@ class _Collector:
         self._parts.clear()
         known = rows["time"][rows["time"] != _NO_TIME]
         latest = int(known.max()) if len(known) else 0
-        rows = self._each_once(rows, latest)
         # A user's number depends on the order of the rows, and a hash of the id does not.
         users, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
+        if self._rules.basket_gap_h is not None:
+            rows, users = self._in_baskets(rows, users, self._rules.basket_gap_h * 3600)
+        rows = self._each_once(rows, latest)
         until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
         read = {"likes": len(rows), "digest": _digest(users, works, rows), "until": until}
         rows = self._capped(rows, users, works)
@@ -271,6 +281,26 @@ class _Collector:
                 rows["user"], rows["work"], rows["market"], recent, n_works=len(self.works)
             ),
         )
+
+    def _in_baskets(
+        self, rows: NDArray[Any], users: NDArray[np.uint64], gap_s: float
+    ) -> tuple[NDArray[Any], NDArray[np.uint64]]:
+        """Rows of baskets in place of users, and a hash of each basket: of its user and beginning.
+
+        Args:
+            rows: Of users, in any order.
+            users: A hash of each user.
+            gap_s: Seconds without a row after which another basket begins.
+        """
+        timed = rows["time"] != _NO_TIME
+        self._count("without basket or time", int((~timed).sum()))
+        rows = rows[timed]
+        rows = rows[np.lexsort((rows["time"], rows["user"]))]
+        times = rows["time"].astype(np.int64)
+        first = np.union1d(_starts(rows, "user"), np.flatnonzero(np.diff(times) > gap_s) + 1)
+        named = pair_hashes(users[rows["user"][first]], times[first].astype(np.uint64))
+        rows["user"] = np.repeat(np.arange(len(first)), np.diff(first, append=len(rows)))
+        return rows, named
 
     def _matrix(self, rows: NDArray[Any]) -> csr_array:
         """A row for each user, of rows in the order of their users."""
