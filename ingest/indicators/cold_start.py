@@ -184,7 +184,7 @@ class Transfer:
         return others(csr_array(means + speaking), needy)
 
     def _lending(self, lent: csr_array) -> csr_array:
-        """How much each lender lends to some needy works, shape (len(needy), n_works)."""
+        """How much some needy works inherit from each, shape (len(needy), n_works)."""
         weights = _softmax(lent, self.temperature)
         nearness = np.asarray(weights.multiply(lent).sum(axis=1)).ravel() / self.full_cosine
         nearness[np.diff(lent.indptr) == 0] = 1
@@ -195,7 +195,7 @@ class Transfer:
     ) -> csr_array:
         """Indicators in which needy works speak as those speak that they are near.
 
-        Who lends to whom depends on no row of the indicators, so that shards agree.
+        Who inherits from whom depends on no row of the indicators, so that shards agree.
 
         Args:
             indicators: Shape (n_works, n_works), blended row by row.
@@ -214,7 +214,7 @@ class Transfer:
         share[needy[np.diff(lent.indptr) == 0]] = 0
         given = csr_array(diags_array(share[needy].astype(np.float32)) @ self._lending(lent))
         kept = diags_array((1 - share).astype(np.float32))
-        speaking = csr_array(kept + _at_rows(given, needy).T)  # from a lender to who speaks like it
+        speaking = csr_array(kept + _at_rows(given, needy).T)  # from a work to who speaks like it
         rows = [csr_array((0, n_works), dtype=np.float32)]
         size = max(1, BLOCK_ENTRIES // int(self.top * (1 + speaking.nnz / max(1, n_works))))
         for start in range(0, n_works, size):

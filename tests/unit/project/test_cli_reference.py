@@ -33,7 +33,7 @@ def test_every_option_has_help(path: str) -> None:
 
 METAVARS = {
     *("URL", "KEY", "USER", "PASSWORD", "TOKEN", "SHA256", "HOST", "FILE", "FOLDER", "INDEX"),
-    *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "DAYS", "SIZE", "I/N"),
+    *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "HOURS", "DAYS", "SIZE", "I/N"),
     *("LANG", "MARKET", "MODEL", "STRING", "WORDS", "FIELD", "JSON", "VERSION", "ID", "CURSOR"),
 }
 
@@ -77,6 +77,7 @@ MANY_MEANINGS = {
     "--learner": "pairs cannot be learned by exact EASE",
     "--max-tokens": "training reads less of a text than encoding",
     "--model": "who needs the model's files takes no encoder that runs elsewhere",
+    "--relation": "learn makes what recommend asks for, and who leaves it out asks for taste",
     "--output": "a report is a file, a model and pairs are folders",
 }
 """Names that stand for more than one thing, each with the reason."""
