@@ -77,7 +77,7 @@ MANY_MEANINGS = {
     "--learner": "pairs cannot be learned by exact EASE",
     "--max-tokens": "training reads less of a text than encoding",
     "--model": "who needs the model's files takes no encoder that runs elsewhere",
-    "--relation": "learn makes what recommend asks for, and who leaves it out asks for taste",
+    "--relation": "it is learned, asked for, or looked at",
     "--output": "a report is a file, a model and pairs are folders",
 }
 """Names that stand for more than one thing, each with the reason."""

@@ -149,6 +149,12 @@ def test_an_index_that_was_made_before_gets_the_fields(
     assert found["00a0@de"] == found["00a0@en"]
     assert found["00a8"]["xlrec.bought_together.from"] == ["inherited"]
     assert found["00a8"]["xlrec.bought_together.evidence"] == [0.0]
+    asked = ["inspect", "-i", index_name, "--url", es_url, "--relation", RELATION, "00a8"]
+    told = CliRunner().invoke(xlrec_main, asked)
+    assert told.exit_code == 0, told.output
+    assert "associations inherited, from 0 baskets" in " ".join(told.output.split())
+    table = told.output.partition("comes from baskets with")[2].partition("baskets with it get")[0]
+    assert "Item 00b0" in table
     asked = ["similar", "-i", index_name, "--url", es_url, "-l", "de", "--similarity", RELATION]
     told = CliRunner().invoke(xlrec_main, [*asked, "00a8"])
     assert told.exit_code == 0, told.output
