@@ -255,6 +255,7 @@ def learn(
             events=baskets.PURCHASES,
             plain=1.0,
             basket_gap_h=basket_gap or baskets.GAP_H,
+            repeats=baskets.REPEATS,
             max_works=max_works if "max_works" in given else baskets.MAX_ITEMS,
         )
         names = {"neighbours", "kappa", "full_cosine", "self_weight"} & given

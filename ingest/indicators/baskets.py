@@ -35,7 +35,16 @@ GAP_H = 1.0
 MAX_ITEMS = 100
 """Of a basket; a larger one is a wholesaler's, or a mistake, and has 5,000 pairs and more."""
 
+REPEATS = 3
+"""Baskets of a user in which an item counts: who orders the same every week, or is a program, has
+no more to say than others."""
+
 _BETWEEN = "\x1f"  # a session of one user may be called as another's is
+
+
+def owner_of(name: str) -> str:
+    """The user of a basket that `by_basket` named; the basket itself where nobody is named."""
+    return name.partition(_BETWEEN)[0] or name
 
 
 def by_basket(

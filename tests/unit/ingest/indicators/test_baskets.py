@@ -13,7 +13,7 @@ import pytest
 from scipy.sparse import csr_array
 
 import basket_world as world
-from ingest.indicators.baskets import GAP_H, PURCHASES, WITHOUT, by_basket
+from ingest.indicators.baskets import GAP_H, PURCHASES, REPEATS, WITHOUT, by_basket
 from ingest.indicators.catalogue import Catalogue
 from ingest.indicators.cold_start import BASKET_TRANSFER, Transfer
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
@@ -24,7 +24,7 @@ from xlrec_es.errors import UsageError
 from xlrec_es.index.fields import BOUGHT_TOGETHER
 
 NOW_S = 1_800_000_000.0
-RULES = LikeRules(events=PURCHASES, plain=1.0)
+RULES = LikeRules(events=PURCHASES, plain=1.0, repeats=REPEATS)
 JOB = IndicatorJob(
     "", "", learner=Association(), transfer=BASKET_TRANSFER, relation=BOUGHT_TOGETHER
 )
@@ -99,6 +99,24 @@ def test_purchases_alone_count_and_rows_without_an_event() -> None:
     )
     assert baskets_of(likes) == [("bag", "camera")]
     assert likes.report["not liked"] == 2
+
+
+@pytest.mark.parametrize("by", ["basket", "time"])
+def test_who_orders_the_same_again_and_again_says_no_more_than_others(by: str) -> None:
+    days = [*range(10)] * 2
+    user, item = ["ann"] * 20, ["camera"] * 10 + ["milk"] * 10
+    stamps = [1_700_000_000 + 86_400 * day for day in days]
+    columns: dict[str, Sequence[object]] = {"basket": days} if by == "basket" else {}
+    columns |= {"user": user, "item": item, "time": stamps}
+    one = read(batch(**columns))
+    assert baskets_of(one) == [("camera", "milk")] * REPEATS
+    assert one.report["again in a user's baskets"] == 2 * (10 - REPEATS)
+    assert one.read["until"] == "2023-11-23T22:13:20+00:00"
+    everybody = {**columns, "user": [f"u{day}" for day in days]}
+    assert baskets_of(read(batch(**everybody))) == [("camera", "milk")] * 10
+    if by == "basket":  # nobody is named: each basket is somebody's
+        del columns["user"]
+        assert baskets_of(read(batch(**columns))) == [("camera", "milk")] * 10
 
 
 def test_a_gap_of_nothing_is_refused() -> None:
