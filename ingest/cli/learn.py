@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.table import Table
 from rich.text import Text
 
@@ -26,12 +28,15 @@ from xlrec_es.cli.options.shared import (
 )
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.errors import UsageError
+from xlrec_es.index.fields import RELATIONS, TASTE, relation_of
 
-NAMES = ("local-ease", "ease", "cosine", "llr", "rp3beta")
+NAMES = ("local-ease", "ease", "cosine", "llr", "rp3beta", "association")
 DEVICES = ("cpu", "cuda")
 LEARNER_HELP = (
     "Learner of associations. local-ease: ridge regressions on neighbors of an item; ease: on all "
-    "items, for small catalogs; cosine, llr (log-likelihood), rp3beta: weighted co-occurrence."
+    "items, for small catalogs; cosine, llr (log-likelihood), rp3beta: weighted co-occurrence; "
+    "association: llr, with the ratio as the weight."
 )
 max_items_option = renamed_option(
     "--max-items",
@@ -49,6 +54,28 @@ max_items_option = renamed_option(
 @click.argument("source", metavar="INPUT")
 @index_option()
 @field_option("user, item, event, rating, weight, time or market", needed="user and item")
+@click.option(
+    "--relation",
+    type=click.Choice([TASTE.name, *RELATIONS]),
+    default=TASTE.name,
+    show_default=True,
+    help="What to learn: what the same users like, or what is in the same baskets. For baskets "
+    "the defaults are purchases alone, --learner association, --max-items 100, "
+    "--transfer-neighbors 10, --shrinkage 5 and --neighbor-weight 0.",
+)
+@click.option(
+    "--basket-field",
+    metavar="FIELD",
+    help="Column of the order or session that a row is of.",
+    show_default="basket, else --basket-gap",
+)
+@click.option(
+    "--basket-gap",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="HOURS",
+    help="Without such a column: hours without an event after which a user has another basket.",
+    show_default="1",
+)
 @renamed_option(
     "--learner",
     "model",
@@ -152,6 +179,9 @@ def learn(
     source: str,
     index: str,
     assignments: tuple[str, ...],
+    relation: str,
+    basket_field: str | None,
+    basket_gap: float | None,
     model: str,
     device: str,
     events: Mapping[str, float] | None,
@@ -179,6 +209,7 @@ def learn(
       xlrec-ingest learn interactions.tsv --index shop
       xlrec-ingest learn ratings.tsv --index shop --min-rating 7 --dry-run
       xlrec-ingest learn index:clicks --index shop
+      xlrec-ingest learn orders.tsv --index shop --relation bought-together --basket-field order
 
     They are written into the documents of an index.
 
@@ -186,7 +217,8 @@ def learn(
     .parquet files, or index:NAME. Cold-start items inherit associations from similar items in any
     language. Only changes are written. Exit code 3: done, but some documents were refused.
     """
-    from ingest.indicators.cold_start import Transfer
+    from ingest.indicators import baskets
+    from ingest.indicators.cold_start import BASKET_TRANSFER, Transfer
     from ingest.indicators.interaction_matrix import LikeRules
     from ingest.indicators.learners import LEARNERS, LocalEase
     from ingest.indicators.run import IndicatorJob, run
@@ -196,29 +228,53 @@ def learn(
         from ingest.encode.sentence_transformer import choose_devices  # takes seconds
 
         device = choose_devices(device)[0]
+    fields = parse_assignments(assignments, example="item=film_id")
+    rules = LikeRules(
+        separate_events=separate_events,
+        min_rating=min_rating,
+        time_format=time_format,
+        half_life_days=half_life,
+        min_users=min_users,
+        min_works=min_works,
+        max_works=max_works,
+    )
+    transfer = Transfer(
+        neighbours=neighbours,
+        kappa=kappa,
+        full_cosine=full_cosine,
+        self_weight=self_weight,
+        device=device,
+    )
+    if relation != TASTE.name:
+        if basket_field is not None:
+            fields[baskets.BASKET] = basket_field
+        given = _given(ctx)
+        model = model if "model" in given else "association"
+        rules = replace(
+            rules,
+            events=baskets.PURCHASES,
+            plain=1.0,
+            basket_gap_h=basket_gap or baskets.GAP_H,
+            repeats=baskets.REPEATS,
+            max_works=max_works if "max_works" in given else baskets.MAX_ITEMS,
+        )
+        names = {"neighbours", "kappa", "full_cosine", "self_weight"} & given
+        own = {name: getattr(transfer, name) for name in names}
+        transfer = replace(BASKET_TRANSFER, device=device, **own)
+    elif not (basket_field is None and basket_gap is None):
+        raise UsageError(
+            "only relations between items of a basket have --basket-field and --basket-gap: "
+            "give --relation bought-together"
+        )
     job = IndicatorJob(
         source=source,
         index=index,
-        fields=parse_assignments(assignments, example="item=film_id"),
-        rules=LikeRules(
-            **({} if events is None else {"events": events}),
-            separate_events=separate_events,
-            min_rating=min_rating,
-            time_format=time_format,
-            half_life_days=half_life,
-            min_users=min_users,
-            min_works=min_works,
-            max_works=max_works,
-        ),
+        fields=fields,
+        rules=rules if events is None else replace(rules, events=events),
         learner=LocalEase(device=device) if model == NAMES[0] else LEARNERS[model](),
-        transfer=Transfer(
-            neighbours=neighbours,
-            kappa=kappa,
-            full_cosine=full_cosine,
-            self_weight=self_weight,
-            device=device,
-        ),
-        popularity=not keep_popularity,
+        transfer=transfer,
+        popularity=relation == TASTE.name and not keep_popularity,
+        relation=relation_of(None if relation == TASTE.name else relation),
         shard=Shard.parse(shard),
         dry_run=dry_run,
     )
@@ -235,6 +291,12 @@ def learn(
         ctx.exit(REJECTED)
 
 
+def _given(ctx: click.Context) -> set[str]:
+    """The options that somebody gave, here or in the TOML file."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name for name, source in sources.items() if source != ParameterSource.DEFAULT}
+
+
 def _show(summary: Mapping[str, Any]) -> None:
     console = Console()
     grid = Table.grid(padding=(0, 2))
@@ -242,7 +304,10 @@ def _show(summary: Mapping[str, Any]) -> None:
     grid.add_row("learner", f"{summary['model']}, generation {summary['generation']}")
     for reason, count in summary["interactions"].items():
         grid.add_row(f"  {reason}", str(count))
-    grid.add_row("users", f"{summary['users']}, of {summary['markets']} markets")
+    if "baskets" in summary:
+        grid.add_row("baskets", f"{summary['baskets']}, by {summary['baskets_by']}")
+    else:
+        grid.add_row("users", f"{summary['users']}, of {summary['markets']} markets")
     sizes = summary["indicators"]
     grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} associations each")
     if summary["dry_run"]:
@@ -267,5 +332,8 @@ def _show(summary: Mapping[str, Any]) -> None:
     console.print(coverage)
     for one in summary["examples"]:
         names = ", ".join(one["liked by people who liked"]) or "nothing"
-        rest = f", {one['indicators']}, {one['users']} users, goes to users who liked: {names}"
+        rest = f"{one['users']} users, goes to users who liked: {names}"
+        if "baskets" in summary:
+            rest = f"{one['users']} baskets, bought together with: {names}"
+        rest = f", {one['indicators']}, {rest}"
         console.print(Text.assemble((one["work"], "bold"), rest))

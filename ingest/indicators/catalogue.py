@@ -12,12 +12,11 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from xlrec_es.index.fields import (
-    EVIDENCE_FIELD,
-    INDICATORS_FIELD,
     MARKET_POPULARITY_FIELD,
     POPULARITY_FIELD,
-    PROVENANCE_FIELD,
+    TASTE,
     VECTOR_FIELD,
+    Relation,
 )
 from xlrec_es.index.hits import language_of, vector_of, work_of
 from xlrec_es.index.indicators import read_indicators
@@ -34,7 +33,7 @@ class Learned:
     Attributes:
         indicators: Weight by work, as `xlrec_es.index.indicators.storable` makes them.
         provenance: `own`, `blended`, `inherited` or `none`.
-        evidence: Users who liked the work.
+        evidence: Users who liked the work, or baskets that it is in.
         popularity: 0..1; None if it is not to be touched.
         market_popularity: 0..1 by market, rounded as indicators are; not touched either then.
     """
@@ -133,12 +132,12 @@ class Catalogue:
         return by_document | {work: next(iter(of)) for work, of in of_work.items() if len(of) == 1}
 
 
-_COLUMNS = (POPULARITY_FIELD, PROVENANCE_FIELD, EVIDENCE_FIELD)
-_FIELDS = (VECTOR_FIELD, INDICATORS_FIELD, MARKET_POPULARITY_FIELD)
-
-
 def read_catalogue(
-    client: Elasticsearch, live: LiveIndex, *, with_popularity: bool = True
+    client: Elasticsearch,
+    live: LiveIndex,
+    *,
+    with_popularity: bool = True,
+    relation: Relation = TASTE,
 ) -> Catalogue:
     """Read all documents that the worker has written, as of one point in time.
 
@@ -146,6 +145,7 @@ def read_catalogue(
         client: Of the cluster.
         live: The index.
         with_popularity: Whether popularity is a part of what was learned.
+        relation: Of which it is read what the documents hold.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
@@ -154,10 +154,12 @@ def read_catalogue(
     numbers: dict[str, int] = {}
     sums = np.zeros((0, live.meta.fingerprint.dims), np.float32)
     hashes = 0
-    for hits in work_pages(client, live, columns=_COLUMNS, fields=_FIELDS, refresh=True):
+    columns = (POPULARITY_FIELD, relation.provenance, relation.evidence)
+    fields = (VECTOR_FIELD, relation.weights, MARKET_POPULARITY_FIELD)
+    for hits in work_pages(client, live, columns=columns, fields=fields, refresh=True):
         for hit in hits:
             numbers.setdefault(work_of(hit), len(numbers))
-            digest = _stored(hit["fields"], with_popularity).digest
+            digest = _stored(hit["fields"], with_popularity, relation).digest
             found.append((hit["_id"], work_of(hit), language_of(hit), digest, hit.get("_routing")))
         if len(sums) < len(numbers):
             grown = np.zeros((2 * len(numbers), sums.shape[1]), np.float32)
@@ -180,11 +182,11 @@ def _hash(id_: str, vector: Vector) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def _stored(fields: Mapping[str, Any], with_popularity: bool) -> Learned:
+def _stored(fields: Mapping[str, Any], with_popularity: bool, relation: Relation) -> Learned:
     return Learned(
-        read_indicators(fields.get(INDICATORS_FIELD)),
-        fields.get(PROVENANCE_FIELD, [""])[0],
-        fields.get(EVIDENCE_FIELD, [0.0])[0],
+        read_indicators(fields.get(relation.weights)),
+        fields.get(relation.provenance, [""])[0],
+        fields.get(relation.evidence, [0.0])[0],
         fields.get(POPULARITY_FIELD, [None])[0] if with_popularity else None,
         read_indicators(fields.get(MARKET_POPULARITY_FIELD)) if with_popularity else {},
     )

@@ -1,5 +1,7 @@
 """What `_meta.xlrec.indicators` says of a generation of indicators, written by several machines.
 
+What is learned of another relation has such a note of its own, in `_meta.xlrec.relations`.
+
 A generation is everything that indicators were made of, as one digest. Each shard notes when it
 begins and when it is done, and the generation is complete when all shards are. Elasticsearch
 replaces `_meta` as a whole and knows no condition on it, so two shards that finish at once may
@@ -12,13 +14,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from ingest.shard import Shard
 from xlrec_es.errors import WriteError
+from xlrec_es.index.fields import TASTE, Relation
 from xlrec_es.index.live_index import find_live, update_meta
 
 SETTLED_S = 2.0
@@ -29,7 +31,14 @@ MIXED = "mixed"
 _MARKETS = "markets"
 
 
-def begin(client: Elasticsearch, index: str, note: Mapping[str, Any], shard: Shard) -> None:
+def begin(
+    client: Elasticsearch,
+    index: str,
+    note: Mapping[str, Any],
+    shard: Shard,
+    *,
+    relation: Relation = TASTE,
+) -> None:
     """Say that a shard of a generation is going to be written.
 
     Args:
@@ -37,17 +46,26 @@ def begin(client: Elasticsearch, index: str, note: Mapping[str, Any], shard: Sha
         index: The physical index.
         note: What there is to be said of the generation, `generation` among it.
         shard: Which part; it counts as not done until `finish`.
+        relation: What is learned.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
     live = find_live(client, index)
-    done = _done(live.meta.indicators, note["generation"], shard.count) - {shard.number}
-    begun = _described(note, live.meta.indicators, done, shard.count)
-    update_meta(client, live, replace(live.meta, indicators=begun))
+    stored = live.meta.learned(relation)
+    done = _done(stored, note["generation"], shard.count) - {shard.number}
+    begun = _described(note, stored, done, shard.count)
+    update_meta(client, live, live.meta.with_learned(relation, begun))
 
 
-def finish(client: Elasticsearch, index: str, note: Mapping[str, Any], shard: Shard) -> bool:
+def finish(
+    client: Elasticsearch,
+    index: str,
+    note: Mapping[str, Any],
+    shard: Shard,
+    *,
+    relation: Relation = TASTE,
+) -> bool:
     """Say that a shard is written.
 
     Args:
@@ -55,6 +73,7 @@ def finish(client: Elasticsearch, index: str, note: Mapping[str, Any], shard: Sh
         index: The physical index.
         note: As for `begin`.
         shard: Which part.
+        relation: As for `begin`.
 
     Returns:
         Whether that completes the generation.
@@ -66,10 +85,10 @@ def finish(client: Elasticsearch, index: str, note: Mapping[str, Any], shard: Sh
     seen: set[int] = {shard.number}
     while True:
         live = find_live(client, index)
-        stored = live.meta.indicators
+        stored = live.meta.learned(relation)
         if stored.get("generation") != note["generation"]:
             mixed = {**stored, "generation": MIXED, "complete": False}
-            update_meta(client, live, replace(live.meta, indicators=mixed))
+            update_meta(client, live, live.meta.with_learned(relation, mixed))
             raise WriteError(
                 f"while indicators were written into {index}, another run began to write others: "
                 "documents may hold either's. Run one of the two again"
@@ -80,7 +99,7 @@ def finish(client: Elasticsearch, index: str, note: Mapping[str, Any], shard: Sh
             return complete
         seen |= done
         ended = _described(note, stored, seen, shard.count)
-        update_meta(client, live, replace(live.meta, indicators=ended))
+        update_meta(client, live, live.meta.with_learned(relation, ended))
         if shard.count > 1:
             time.sleep(SETTLED_S)
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ingest.indicators.arrow_columns import floats, numbers_of, seconds, strings
+from ingest.indicators.baskets import owner_of
 from ingest.indicators.popularity import COLUMN, LANGUAGE, MarketNumbers, Markets
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
@@ -52,6 +53,10 @@ class LikeRules:
         min_users: Works liked by fewer users are left out.
         min_works: Users who liked fewer works are left out.
         max_works: Of a user who liked more, a robot perhaps, only the latest so many count.
+        plain: Weight of a row without an event; None: that of a view.
+        basket_gap_h: Hours after which what a user does is another basket, in place of the user.
+            None: users are users. Rows without a time are of no basket.
+        repeats: Of the baskets of a user, in how many a work counts, the latest; None: in all.
     """
 
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
@@ -62,10 +67,15 @@ class LikeRules:
     min_users: int = 1
     min_works: int = 1
     max_works: int = 1000
+    plain: float | None = None
+    basket_gap_h: float | None = None
+    repeats: int | None = None
 
     def __post_init__(self) -> None:
         if self.half_life_days is not None and not self.half_life_days > 0:
             raise UsageError(f"half_life_days is {self.half_life_days}; use days above 0")
+        if self.basket_gap_h is not None and not self.basket_gap_h > 0:
+            raise UsageError(f"basket_gap_h is {self.basket_gap_h}; use hours above 0")
         if min(self.min_users, self.min_works, self.max_works) < 1:
             raise UsageError("min_users, min_works and max_works count from 1")
         for event, weight in self.events.items():
@@ -194,14 +204,15 @@ class _Collector:
     def _weights(self, columns: Mapping[str, pa.Array], size: int) -> NDArray[np.float32]:
         """Weight of each row; zero or below: not liked; NaN: nonsense; -inf: nothing says it."""
         by_event = self._rules.events
-        weights = np.full(size, by_event.get("view", 1.0), np.float32)
+        plain = by_event.get("view", 1.0) if self._rules.plain is None else self._rules.plain
+        weights = np.full(size, plain, np.float32)
         if "event" in columns:
             known = strings(columns["event"]).dictionary_encode()
             found = [event_weight(event, by_event) for event in known.dictionary.to_pylist()]
             values = [-np.inf if weight is None else weight for weight in found]
             places = known.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             # A row without an event is a plain view; the padding is the last entry.
-            weights = np.array([*values, by_event.get("view", 1.0)], np.float32)[places]
+            weights = np.array([*values, plain], np.float32)[places]
         if "weight" in columns:
             given, there = floats(columns["weight"])
             given[np.abs(given) > MAX_WEIGHT] = np.nan
@@ -249,11 +260,18 @@ class _Collector:
         self._parts.clear()
         known = rows["time"][rows["time"] != _NO_TIME]
         latest = int(known.max()) if len(known) else 0
-        rows = self._each_once(rows, latest)
         # A user's number depends on the order of the rows, and a hash of the id does not.
         users, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
+        owners = None
+        if self._rules.basket_gap_h is not None:
+            rows, users, owners = self._in_baskets(rows, users, self._rules.basket_gap_h * 3600)
+        rows = self._each_once(rows, latest)
         until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
         read = {"likes": len(rows), "digest": _digest(users, works, rows), "until": until}
+        if self._rules.repeats is not None:
+            draw = pair_hashes(users[rows["user"]], works[rows["work"]])
+            owners = self._owners() if owners is None else owners
+            rows = self._without_repeats(rows, owners, draw, self._rules.repeats)
         rows = self._capped(rows, users, works)
         rows = self._without_rare(rows, "work", self._rules.min_users, "item too rare")
         rows = self._without_rare(rows, "user", self._rules.min_works, "user too short")
@@ -271,6 +289,56 @@ class _Collector:
                 rows["user"], rows["work"], rows["market"], recent, n_works=len(self.works)
             ),
         )
+
+    def _in_baskets(
+        self, rows: NDArray[Any], users: NDArray[np.uint64], gap_s: float
+    ) -> tuple[NDArray[Any], NDArray[np.uint64], NDArray[np.int32]]:
+        """Rows of baskets in place of users.
+
+        Also a hash of each basket, of its user and its beginning, and the number of its user.
+
+        Args:
+            rows: Of users, in any order.
+            users: A hash of each user.
+            gap_s: Seconds without a row after which another basket begins.
+        """
+        timed = rows["time"] != _NO_TIME
+        self._count("without basket or time", int((~timed).sum()))
+        rows = rows[timed]
+        rows = rows[np.lexsort((rows["time"], rows["user"]))]
+        times = rows["time"].astype(np.int64)
+        first = np.union1d(_starts(rows, "user"), np.flatnonzero(np.diff(times) > gap_s) + 1)
+        owners = rows["user"][first]
+        named = pair_hashes(users[owners], times[first].astype(np.uint64))
+        rows["user"] = np.repeat(np.arange(len(first)), np.diff(first, append=len(rows)))
+        return rows, named, owners
+
+    def _owners(self) -> NDArray[np.int32]:
+        """The number of the user of each basket."""
+        numbers: dict[str, int] = {}
+        owners = (numbers.setdefault(owner_of(name), len(numbers)) for name in self._users)
+        return np.fromiter(owners, np.int32, len(self._users))
+
+    def _without_repeats(
+        self, rows: NDArray[Any], owners: NDArray[np.int32], draw: NDArray[np.uint64], most: int
+    ) -> NDArray[Any]:
+        """Without the works of a user's baskets that were in so many later ones of the user's.
+
+        Args:
+            rows: A basket's work each once.
+            owners: The user of each basket.
+            draw: A hash of each row, by which those of one time are in order.
+            most: How many stay.
+        """
+        whose = owners[rows["user"]]
+        order = np.lexsort((draw, -rows["time"], rows["work"], whose))
+        pairs = (whose.astype(np.int64) * len(self.works) + rows["work"])[order]
+        starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+        place = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
+        over = order[place >= most]
+        self._count("again in a user's baskets", len(over))
+        kept: NDArray[Any] = np.delete(rows, over)
+        return kept
 
     def _matrix(self, rows: NDArray[Any]) -> csr_array:
         """A row for each user, of rows in the order of their users."""

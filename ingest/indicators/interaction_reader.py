@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 from elasticsearch import Elasticsearch
 
+from ingest.indicators.baskets import BASKET
 from xlrec_es.errors import ConfigError, SourceError
 from xlrec_es.interactions import row_reader
 from xlrec_es.interactions.likes import COLUMNS
@@ -31,6 +32,7 @@ def read(
     *,
     client: Elasticsearch | None = None,
     report: Counter[str] | None = None,
+    columns: Sequence[str] = COLUMNS,
 ) -> Iterator[pa.RecordBatch]:
     """Batches of interactions, their columns under the names of `likes.COLUMNS`.
 
@@ -40,36 +42,38 @@ def read(
             may be missing.
         client: For an index.
         report: Rows that are set aside are counted here by their reason, and as `rows`.
+        columns: What a row may have. Where that is a basket too, it may be without a user.
 
     Raises:
         SourceError: The source cannot be read, or lacks a column.
-        ConfigError: Not one of `COLUMNS`.
+        ConfigError: Not one of the columns.
         ClusterError: The index cannot be read.
     """
-    if unknown := set(fields) - set(COLUMNS):
+    if unknown := set(fields) - set(columns):
         raise ConfigError(
             f"{', '.join(sorted(unknown))} is no column of interactions; they have "
-            f"{', '.join(COLUMNS)}"
+            f"{', '.join(columns)}"
         )
-    names = {name: fields.get(name, name) for name in COLUMNS}
+    needed = tuple(name for name in _NEEDED if name != "user" or BASKET not in fields)
+    names = {name: fields.get(name, name) for name in columns}
     asides: Counter[str] = Counter() if report is None else report
     path = Path(source)
     if source.startswith(row_reader.INDEX):
         if client is None:
             raise ConfigError("an index of events needs a connection")
         index = source.removeprefix(row_reader.INDEX)
-        found = row_reader.index_rows(client, index, COLUMNS, fields, needed=_NEEDED, report=asides)
-        yield from _batches(found)
+        found = row_reader.index_rows(client, index, columns, fields, needed=needed, report=asides)
+        yield from _batches(found, columns, needed)
     elif path.is_dir() or _kind(path) in _PARQUET:
         try:
             for batch in _tables(path):
-                yield _one_item_a_row(_renamed(batch, names, fields), asides)
+                yield _one_item_a_row(_renamed(batch, names, fields, needed), asides)
         except (OSError, pa.ArrowException) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise SourceError(f"cannot read {path}: {reason}") from error
     elif _kind(path) in _ROWS_OF_TEXT:
-        found = row_reader.read_rows(path, COLUMNS, fields, needed=_NEEDED, report=asides)
-        yield from _batches(found)
+        found = row_reader.read_rows(path, columns, fields, needed=needed, report=asides)
+        yield from _batches(found, columns, needed)
     else:
         raise SourceError(
             f"{path}: interactions are read from .csv, .tsv, .jsonl (these also with .gz), "
@@ -81,12 +85,14 @@ def _kind(path: Path) -> str:
     return next((s for s in reversed(path.suffixes) if s != ".gz"), "")
 
 
-def _batches(found: Iterator[row_reader.Row]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    found: Iterator[row_reader.Row], columns: Sequence[str], needed: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     """Rows in batches, as texts; a column without a value is not there."""
     while some := list(itertools.islice(found, _ROWS)):
-        there = [n for n in COLUMNS if n in _NEEDED or any(row[n] is not None for row in some)]
-        columns = {n: [row_reader.text_of(row[n]) for row in some] for n in there}
-        yield pa.RecordBatch.from_pydict(columns)
+        there = [n for n in columns if n in needed or any(row[n] is not None for row in some)]
+        cells = {n: [row_reader.text_of(row[n]) for row in some] for n in there}
+        yield pa.RecordBatch.from_pydict(cells)
 
 
 def _tables(path: Path) -> Iterator[pa.RecordBatch]:
@@ -102,7 +108,10 @@ def _tables(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _renamed(
-    batch: pa.RecordBatch, names: Mapping[str, str], given: Mapping[str, str]
+    batch: pa.RecordBatch,
+    names: Mapping[str, str],
+    given: Mapping[str, str],
+    needed: Sequence[str],
 ) -> pa.RecordBatch:
     for column, name in given.items():
         if name not in batch.schema.names:
@@ -111,7 +120,7 @@ def _renamed(
                 f"{', '.join(batch.schema.names)}"
             )
     there = {column: name for column, name in names.items() if name in batch.schema.names}
-    if not {*_NEEDED} <= set(there):
+    if not {*needed} <= set(there):
         return batch  # the collector says what is missing
     return pa.RecordBatch.from_arrays([batch.column(n) for n in there.values()], list(there))
 

@@ -5,6 +5,9 @@ as they are; where documents are somebody else's, completed in place, it leaves 
 `_meta.xlrec.indicators` says which generation is being written and whether it is
 complete (`ingest.indicators.generation_meta`): a run that was cut short is known by that, and the
 same command finishes it.
+
+Another relation than taste is learned in the same way, of baskets in place of users, and stands in
+fields of its own beside the indicators.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from ingest.indicators import generation_meta
+from ingest.indicators.baskets import BASKET, COLUMNS_OF_BASKETS, by_basket
 from ingest.indicators.catalogue import (
     Catalogue,
     Entry,
@@ -39,13 +43,15 @@ from ingest.write.modes import mode_of
 from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError
-from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.index.fields import OWN_FIELD, TASTE, Relation
 from xlrec_es.index.hits import language_of, routed, title_of, work_of
 from xlrec_es.index.indicators import storable
 from xlrec_es.index.live_index import LiveIndex, find_live
+from xlrec_es.index.mapping import relation_fields
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 from xlrec_es.index.source_check import check_rewritable
 from xlrec_es.index.works import titled_hits
+from xlrec_es.interactions.likes import COLUMNS
 
 EXAMPLES = 3
 _EXAMPLE_NEIGHBOURS = 5
@@ -63,6 +69,7 @@ class IndicatorJob:
         learner: How indicators are learned.
         transfer: How works that few touched inherit them.
         popularity: Whether `xlrec.popularity` is written too.
+        relation: What is learned; of all but taste, `baskets.BASKET` may be one of the fields.
         shard: Only the works of this part are learned and written.
         dry_run: Whether nothing is to be written.
     """
@@ -74,6 +81,7 @@ class IndicatorJob:
     learner: Learner = field(default_factory=LocalEase)
     transfer: Transfer = field(default_factory=Transfer)
     popularity: bool = True
+    relation: Relation = TASTE
     shard: Shard = field(default_factory=Shard)
     dry_run: bool = False
 
@@ -94,12 +102,54 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     live = find_live(client, job.index, to_write=not job.dry_run)
     in_place = mode_of(live.meta).in_place
     check_rewritable(client, live.name, under_their_versions=in_place)
-    catalogue = read_catalogue(client, live, with_popularity=job.popularity)
+    catalogue = read_catalogue(client, live, with_popularity=job.popularity, relation=job.relation)
+    likes, by = _read(client, job, catalogue)
+    blend = learn(job, likes, catalogue)
+    works = shard_of(job, likes)
+    learned = _AllLearned(job, likes, blend, works)
+    own = set(works.tolist())
+    mine = [entry for entry in catalogue.entries if entry.work in own]
+    changed = [entry for entry in mine if learned.digest(entry.work) != entry.digest]
+    generation = _generation(job, likes, catalogue)
+    summary = _summary(job, live, likes, mine, blend) | {
+        **({"baskets_by": by} if by else {}),
+        "generation": generation,
+        "changed": len(changed),
+        "unchanged": len(mine) - len(changed),
+        "examples": examples(client, live, likes, blend),
+        "gone": 0,
+        "refused": [],
+    }
+    if job.dry_run:
+        operations = (
+            update(entry, learned.of(entry.work), generation, job.relation) for entry in changed
+        )
+        summary["bytes"] = sum(len(operation.body) for operation in operations)
+    else:
+        note = _note(job, likes, generation)
+        pairs = ((entry, learned.of(entry.work)) for entry in changed)
+        summary |= _write(client, live, note, job, pairs)
+    return summary | {"seconds": round(time.perf_counter() - start, 2)}
+
+
+def _read(client: Elasticsearch, job: IndicatorJob, catalogue: Catalogue) -> tuple[LikeMatrix, str]:
+    """What counts of the interactions; and by what rows are in one basket, empty for taste.
+
+    Raises:
+        SourceError: None of them counts, or they cannot be read.
+    """
     report: Counter[str] = Counter()
+    rules, by = job.rules, ""
+    columns = COLUMNS_OF_BASKETS if job.relation.key else COLUMNS
+    batches = read(job.source, job.fields, client=client, report=report, columns=columns)
+    if job.relation.key:
+        batches, named = by_basket(batches, report)
+        by = job.fields.get(BASKET, BASKET) if named else f"{rules.basket_gap_h or 0:g} h"
+        rules = replace(rules, basket_gap_h=None) if named else rules
     likes = collect(
-        read(job.source, job.fields, client=client, report=report),
+        batches,
         catalogue.items,
-        job.rules,
+        rules,
         now_s=time.time(),
         languages=catalogue.languages,
         report=report,
@@ -110,29 +160,7 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
             f"no interaction of {job.source} counts ({counted or 'it is empty'}); nothing is "
             "written. See that items are ids of items or documents of the index"
         )
-    blend = learn(job, likes, catalogue)
-    works = shard_of(job, likes)
-    learned = _AllLearned(job, likes, blend, works)
-    own = set(works.tolist())
-    mine = [entry for entry in catalogue.entries if entry.work in own]
-    changed = [entry for entry in mine if learned.digest(entry.work) != entry.digest]
-    generation = _generation(job, likes, catalogue)
-    summary = _summary(job, live, likes, mine, blend) | {
-        "generation": generation,
-        "changed": len(changed),
-        "unchanged": len(mine) - len(changed),
-        "examples": examples(client, live, likes, blend),
-        "gone": 0,
-        "refused": [],
-    }
-    if job.dry_run:
-        operations = (update(entry, learned.of(entry.work), generation) for entry in changed)
-        summary["bytes"] = sum(len(operation.body) for operation in operations)
-    else:
-        note = _note(job, likes, generation)
-        pairs = ((entry, learned.of(entry.work)) for entry in changed)
-        summary |= _write(client, live, note, job.shard, pairs)
-    return summary | {"seconds": round(time.perf_counter() - start, 2)}
+    return likes, by
 
 
 def learn(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> Blend:
@@ -207,6 +235,7 @@ def _generation(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> s
     made_of = repr(
         (job.learner, job.transfer, job.popularity, job.rules.half_life_days, likes.works)
     )
+    made_of += job.relation.key
     return hashlib.sha256(f"{made_of}{likes.digest}{catalogue.digest}".encode()).hexdigest()[:12]
 
 
@@ -229,22 +258,27 @@ def _write(
     client: Elasticsearch,
     live: LiveIndex,
     note: Mapping[str, Any],
-    shard: Shard,
+    job: IndicatorJob,
     changed: Iterable[tuple[Entry, Learned]],
 ) -> dict[str, Any]:
     """Write what changed, between two notes in `_meta`."""
-    index, generation = live.name, note["generation"]
-    generation_meta.begin(client, index, note, shard)
+    index, generation, relation = live.name, note["generation"], job.relation
+    if new := relation_fields(relation):
+        with friendly_errors(client):
+            client.indices.put_mapping(index=index, properties={OWN_FIELD: {"properties": new}})
+    generation_meta.begin(client, index, note, job.shard, relation=relation)
     written: Written[Entry]
     if mode_of(live.meta).in_place:
-        rewrites = (_rewrite(entry, learned, generation) for entry, learned in changed)
+        rewrites = (_rewrite(entry, learned, generation, relation) for entry, learned in changed)
         written = Rewriter(client, index).write(rewrites)
     else:
-        operations = (update(entry, learned, generation) for entry, learned in changed)
+        operations = (update(entry, learned, generation, relation) for entry, learned in changed)
         written = BulkWriter(client, index, uuid=live.uuid).write(operations)
     with friendly_errors(client):
         client.indices.refresh(index=index)
-    complete = not written.refused and generation_meta.finish(client, index, note, shard)
+    complete = not written.refused and generation_meta.finish(
+        client, index, note, job.shard, relation=relation
+    )
     return {
         "complete": complete,
         "gone": len(written.superseded),
@@ -252,30 +286,35 @@ def _write(
     }
 
 
-def update(entry: Entry, learned: Learned, generation: str) -> Operation[Entry]:
+def update(
+    entry: Entry, learned: Learned, generation: str, relation: Relation = TASTE
+) -> Operation[Entry]:
     """The partial update of a document."""
     # A document may be written by the worker at the same moment.
-    fields = {OWN_FIELD: _fields(learned, generation)}
+    fields = {OWN_FIELD: _fields(learned, generation, relation)}
     return Operation.update(entry, fields, retry_on_conflict=3, **routed(entry.routing))
 
 
-def _rewrite(entry: Entry, learned: Learned, generation: str) -> Rewrite[Entry]:
+def _rewrite(entry: Entry, learned: Learned, generation: str, relation: Relation) -> Rewrite[Entry]:
     """The same for a document that keeps its version."""
-    return Rewrite(entry, _fields(learned, generation), routing=entry.routing)
+    return Rewrite(entry, _fields(learned, generation, relation), routing=entry.routing)
 
 
-def _fields(learned: Learned, generation: str) -> dict[str, Any]:
+def _fields(learned: Learned, generation: str, relation: Relation) -> dict[str, Any]:
     """Of the object `xlrec` what was learned.
 
     Weights by name go as a list of one object, for Elasticsearch merges an object into the one that
     is there, and works that no longer speak would stay; a list takes the old one's place.
     """
-    fields: dict[str, Any] = {
-        "indicators": [learned.indicators] if learned.indicators else [],
-        "indicators_from": learned.provenance,
-        "evidence": learned.evidence,
-        "generation": generation,
+    values = {
+        relation.weights: [learned.indicators] if learned.indicators else [],
+        relation.provenance: learned.provenance,
+        relation.evidence: learned.evidence,
+        relation.generation: generation,
     }
+    fields: dict[str, Any] = {path.rpartition(".")[2]: value for path, value in values.items()}
+    if relation.key:
+        return {relation.key: fields}
     if learned.popularity is not None:
         fields["popularity"] = learned.popularity
         markets = learned.market_popularity
@@ -298,9 +337,10 @@ def _summary(
         "index": job.index,
         "version": live.name,
         "model": job.learner.name,
+        "relation": job.relation.name,
         "dry_run": job.dry_run,
         "interactions": dict(likes.report),
-        "users": likes.matrix.shape[0],
+        ("baskets" if job.relation.key else "users"): likes.matrix.shape[0],
         "markets": len(likes.markets.names),
         "shard": str(job.shard),
         "items": len(likes.works),

@@ -17,7 +17,7 @@ from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound
-from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, WORK_FIELD
+from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, RELATIONS, WORK_FIELD
 from xlrec_es.index.hits import routed
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.index.rewriting import Rewrite
@@ -30,7 +30,10 @@ _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
 _READ = "docs._id,docs.found,docs.error,docs._source"
 _NO_ROUTING = "routing_missing_exception"
 _HEADERS = {"accept": "application/json", "content-type": "application/json"}
-_LEARNED = ("indicators", "indicators_from", "evidence", "generation", "market_popularity")
+_LEARNED = (
+    *("indicators", "indicators_from", "evidence", "generation", "market_popularity"),
+    *(relation.key for relation in RELATIONS.values()),
+)
 """What others than the worker write into a document: see `ingest.indicators.run`."""
 
 Change = Operation[Part] | Rewrite[Part]

@@ -22,6 +22,7 @@ from xlrec_es.cli.options.shared import (
 )
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.index.fields import RELATIONS, relation_of
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.index.indicators import Neighbour
@@ -34,9 +35,22 @@ _NOT_LEARNED = "not learned"
 @click.argument("item", metavar="ID")
 @index_option()
 @size_option(100)
+@click.option(
+    "--relation",
+    type=click.Choice(list(RELATIONS)),
+    help="Show associations of this kind.",
+    show_default="by taste",
+)
 @json_option
 @connection_options
-def inspect(item: str, index: str, size: int, as_json: bool, connection: Connection) -> None:
+def inspect(
+    item: str,
+    index: str,
+    size: int,
+    relation: str | None,
+    as_json: bool,
+    connection: Connection,
+) -> None:
     """Show the learned associations of an item.
 
     \b
@@ -48,7 +62,7 @@ def inspect(item: str, index: str, size: int, as_json: bool, connection: Connect
     from xlrec_es.index.indicators import show as read
 
     with connect(connection) as client:
-        found = read(client, index, item, size=size)
+        found = read(client, index, item, size=size, relation=relation_of(relation))
     if as_json:
         echo(json.dumps(versioned(dataclasses.asdict(found)), ensure_ascii=False, indent=2))
         return
@@ -56,7 +70,8 @@ def inspect(item: str, index: str, size: int, as_json: bool, connection: Connect
     kind = found.provenance or _NOT_LEARNED
     learned = (
         f" ({found.language}): associations {kind}, from "
-        f"{found.evidence:.0f} users, generation {found.generation or '-'}"
+        f"{found.evidence:.0f} {'baskets' if relation else 'users'}, "
+        f"generation {found.generation or '-'}"
     )
     console.print(Text.assemble((found.title or found.id, "bold"), learned))
     if not found.complete:
@@ -64,11 +79,14 @@ def inspect(item: str, index: str, size: int, as_json: bool, connection: Connect
             "Warning: the last run of xlrec-ingest learn was cut short; run it again.",
             err=True,
         )
-    console.print(_table("comes from users who liked", "weight", found.spoken_for_by))
+    before, after = "comes from users who liked", "users who liked it get"
+    if relation:
+        before, after = "comes from baskets with", "baskets with it get"
+    console.print(_table(before, "weight", found.spoken_for_by))
     if found.not_shown:
         echo(f"{found.not_shown} more are not shown, as {index} does not show them.")
     for language, neighbours in found.speaks_for.items():
-        console.print(_table(f"users who liked it get, in {language}", "score", neighbours))
+        console.print(_table(f"{after}, in {language}", "score", neighbours))
 
 
 def _table(caption: str, measure: str, neighbours: Sequence[Neighbour]) -> Table:

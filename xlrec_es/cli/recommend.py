@@ -28,7 +28,7 @@ from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import LanguageShare, Recommendation, Recommendations
 from xlrec_es.recommend.request import query_forms
-from xlrec_es.recommend.similarity import MEASURES
+from xlrec_es.recommend.similarity import ASKED_FOR
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.recommend.recommender import Recommender
@@ -164,7 +164,10 @@ def reasons_of(item: Recommendation, *, least: float = LEAST_SHARE, most: int | 
     shown = [reason for reason in item.reasons if reason.share >= least]
     if item.reasons and not shown:  # a long history
         return f"many, each below {least:.0%}"
-    return ", ".join(f"{reason.title or reason.item} {reason.share:.0%}" for reason in shown[:most])
+    told = [f"{reason.title or reason.item} {reason.share:.0%}" for reason in shown[:most]]
+    relation = shown[0].relation if shown else None
+    before = f"{relation.replace('-', ' ')} with " if relation else ""
+    return before + ", ".join(told)
 
 
 @sections.command()
@@ -184,9 +187,10 @@ def reasons_of(item: Recommendation, *, least: float = LEAST_SHARE, most: int | 
     "--similarity",
     "measure",
     old=("--measure",),
-    type=click.Choice(MEASURES),
+    type=click.Choice(ASKED_FOR),
     help="Rank by one similarity: cosine of the vectors, l2_norm (1 / (1 + distance²), the same "
-    "order), or jaccard (common words among the words of both texts, in one language).",
+    "order), or jaccard (common words among the words of both texts, in one language). Or by a "
+    "relation, as --relation.",
     show_default="all retrievers, as recommend",
 )
 @size_option()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 OWN_FIELD = "xlrec"
@@ -19,6 +20,50 @@ PROVENANCE_FIELD = "xlrec.indicators_from"
 EVIDENCE_FIELD = "xlrec.evidence"
 GENERATION_FIELD = "xlrec.generation"
 TEXT_FIELD = "xlrec.text"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A kind of association between items, and where documents keep it.
+
+    Attributes:
+        name: As it is asked for.
+        weights: Field of the other items and their weights.
+        provenance: Field that says where these come from: `own`, `blended`, `inherited`, `none`.
+        evidence: Field of how many users, or baskets, the item's own associations come from.
+        generation: Field of the run that wrote them.
+        key: Of the object `xlrec`, what holds these four; empty where they stand in it themselves.
+    """
+
+    name: str
+    weights: str
+    provenance: str
+    evidence: str
+    generation: str
+    key: str = ""
+
+
+TASTE = Relation("taste", INDICATORS_FIELD, PROVENANCE_FIELD, EVIDENCE_FIELD, GENERATION_FIELD)
+"""What the same users like: learned by default, and served where no relation is named."""
+
+BOUGHT_TOGETHER = Relation(
+    "bought-together",
+    "xlrec.bought_together.weights",
+    "xlrec.bought_together.from",
+    "xlrec.bought_together.evidence",
+    "xlrec.bought_together.generation",
+    key="bought_together",
+)
+"""What is in the same baskets: complements, and not what is bought in an item's place."""
+
+RELATIONS = {relation.name: relation for relation in (BOUGHT_TOGETHER,)}
+"""Those that are asked for by name."""
+
+
+def relation_of(name: str | None) -> Relation:
+    """The relation of that name; None for taste."""
+    return TASTE if name is None else RELATIONS[name]
+
 
 MAX_HITS = 10_000
 """Elasticsearch's own `index.max_result_window`, and its limit for `num_candidates`."""

@@ -20,12 +20,10 @@ from xlrec_es.cluster.answers import Answer, hits_of, whole
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import UnknownItems, UsageError
 from xlrec_es.index.fields import (
-    EVIDENCE_FIELD,
-    GENERATION_FIELD,
-    INDICATORS_FIELD,
     LANGUAGE_FIELD,
-    PROVENANCE_FIELD,
+    TASTE,
     WORK_FIELD,
+    Relation,
     in_language,
 )
 from xlrec_es.index.hits import title_of
@@ -106,7 +104,7 @@ class Indicators:
         title: Its title, or None.
         language: Its language.
         provenance: `own`, `blended`, `inherited` or `none`; None before indicators were learned.
-        evidence: Users who liked the work.
+        evidence: Users who liked the work, or baskets that it is in.
         generation: What wrote the document's indicators last.
         complete: Whether the last run that wrote indicators came to its end.
         spoken_for_by: The works whose lovers get this document, the strongest first.
@@ -128,7 +126,14 @@ class Indicators:
     not_shown: int = 0
 
 
-def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Indicators:
+def show(
+    client: Elasticsearch,
+    index: str,
+    item: str,
+    *,
+    size: int = 10,
+    relation: Relation = TASTE,
+) -> Indicators:
     """Read what speaks for a document, and what it speaks for.
 
     Args:
@@ -136,6 +141,7 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         index: Alias or index.
         item: Document id, or work id.
         size: Neighbors in each list.
+        relation: Of which kind the associations are.
 
     Raises:
         UnknownItems: No document or work has this id.
@@ -153,14 +159,14 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
     either = {"bool": {"should": [{"ids": {"values": [item]}}, {"term": {WORK_FIELD: item}}]}}
     ours = {"bool": {"must": [either], "filter": [{"exists": {"field": WORK_FIELD}}]}}
     with friendly_errors(client):
-        body = {"query": ours, "size": 1, **_wanted(title)}
+        body = {"query": ours, "size": 1, **_wanted(title, relation)}
         hits = _whole_hits(client.search(index=live.searched, body=body).body)
         if not hits:
             raise UnknownItems(f"no document or work of {live.name} is {item!r}", items=[item])
         hit = hits[0]
         fields = hit["fields"]
         work = fields[WORK_FIELD][0]
-        weights = read_indicators(fields.get(INDICATORS_FIELD))
+        weights = read_indicators(fields.get(relation.weights))
         strongest = sorted(weights, key=lambda name: (-weights[name], name))
         if live.through is None:
             strongest = strongest[:size]
@@ -169,7 +175,10 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
             searches=[
                 line
                 for tags in languages.values()
-                for line in ({"index": live.searched}, _spoken_for(work, tags, size, title))
+                for line in (
+                    {"index": live.searched},
+                    _spoken_for(work, tags, size, title, relation),
+                )
             ]
         )["responses"]
     # Through such an alias, what is gone and what it hides look alike, and ids are not to be shown.
@@ -179,10 +188,10 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
         work=work,
         title=title_of(hit, title),
         language=fields[LANGUAGE_FIELD][0],
-        provenance=fields.get(PROVENANCE_FIELD, [None])[0],
-        evidence=float(fields.get(EVIDENCE_FIELD, [0.0])[0]),
-        generation=fields.get(GENERATION_FIELD, [None])[0],
-        complete=live.meta.indicators.get("complete", True),
+        provenance=fields.get(relation.provenance, [None])[0],
+        evidence=float(fields.get(relation.evidence, [0.0])[0]),
+        generation=fields.get(relation.generation, [None])[0],
+        complete=live.meta.learned(relation).get("complete", True),
         spoken_for_by=tuple(
             _neighbour(name, known.get(name), title, weights[name]) for name in shown[:size]
         ),
@@ -197,22 +206,24 @@ def show(client: Elasticsearch, index: str, item: str, *, size: int = 10) -> Ind
     )
 
 
-def _wanted(title: str | None) -> dict[str, Any]:
+def _wanted(title: str | None, relation: Relation) -> dict[str, Any]:
     return {
         "_source": [title] if title else False,
         "fields": [
             WORK_FIELD,
             LANGUAGE_FIELD,
-            INDICATORS_FIELD,
-            PROVENANCE_FIELD,
-            EVIDENCE_FIELD,
-            GENERATION_FIELD,
+            relation.weights,
+            relation.provenance,
+            relation.evidence,
+            relation.generation,
         ],
     }
 
 
-def _spoken_for(work: str, tags: Sequence[str], size: int, title: str | None) -> dict[str, Any]:
-    query = {"sparse_vector": {"field": INDICATORS_FIELD, "query_vector": {work: 1.0}}}
+def _spoken_for(
+    work: str, tags: Sequence[str], size: int, title: str | None, relation: Relation
+) -> dict[str, Any]:
+    query = {"sparse_vector": {"field": relation.weights, "query_vector": {work: 1.0}}}
     return {
         "query": {"bool": {"must": [query], "filter": [in_language(tags)]}},
         "size": size,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xlrec_es.errors import IndexUnusable
-from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.index.fields import OWN_FIELD, Relation
 
 SCHEMA = "xlrec.v1"
 """The mapping that new indices get."""
@@ -120,6 +120,15 @@ def settings_for_fields(flat: Mapping[str, Any]) -> dict[str, Any]:
         for name, short in names.items()
         if short.startswith(_FOR_FIELDS) and not short.startswith(_OF_THE_SOURCE)
     }
+
+
+def relation_fields(relation: Relation) -> dict[str, Any]:
+    """The properties of `xlrec` for what is learned of a relation.
+
+    An index that was made before the relation was known gets them before they are written.
+    """
+    shipped = load_mapping()["mappings"]["properties"][OWN_FIELD]["properties"]
+    return {relation.key: shipped[relation.key]} if relation.key else {}
 
 
 def text_fields(analyzers: Mapping[str, str]) -> dict[str, Any]:

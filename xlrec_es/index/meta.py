@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from xlrec_es.index.fields import Relation
 from xlrec_es.index.mapping import SCHEMA
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.language_centering import LanguageCentering, with_current_key
@@ -32,6 +33,7 @@ class IndexMeta:
         source: Where the documents came from: whatever the writer wants remembered.
         indicators: How the indicators were learned, and whether all of them are written; empty
             before the first time.
+        relations: The same of each other relation that was learned, by name.
     """
 
     fingerprint: Fingerprint
@@ -43,9 +45,20 @@ class IndexMeta:
     tuning: Mapping[str, Any] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     indicators: Mapping[str, Any] = field(default_factory=dict)
+    relations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     encoder: Mapping[str, Any] = field(default_factory=dict)
     segmenters: Mapping[str, str] = field(default_factory=dict)
     schema: str = SCHEMA
+
+    def learned(self, relation: Relation) -> Mapping[str, Any]:
+        """What is noted of a relation: how it was learned, and whether it is all written."""
+        return self.relations.get(relation.name, {}) if relation.key else self.indicators
+
+    def with_learned(self, relation: Relation, note: Mapping[str, Any]) -> IndexMeta:
+        """The same with another note of a relation."""
+        if not relation.key:
+            return replace(self, indicators=note)
+        return replace(self, relations={**self.relations, relation.name: note})
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -65,6 +78,7 @@ class IndexMeta:
             "tuning": dict(self.tuning),
             "source": dict(self.source),
             "indicators": dict(self.indicators),
+            **({"relations": dict(self.relations)} if self.relations else {}),
             "encoder": dict(self.encoder),
             "segmenters": dict(self.segmenters),
         }
@@ -82,6 +96,7 @@ class IndexMeta:
             tuning=dict(meta.get("tuning") or {}),
             source=dict(meta.get("source") or {}),
             indicators=dict(meta.get("indicators") or {}),
+            relations=dict(meta.get("relations") or {}),
             encoder=dict(meta.get("encoder") or {}),
             segmenters=dict(meta.get("segmenters") or {}),
             schema=meta["schema"],

@@ -42,6 +42,8 @@ def overlaid(given: Mapping[str, Any], base: Options) -> Options:
     if "candidates" in search and "num_candidates" not in search:
         search["num_candidates"] = max(base.search.num_candidates, search["candidates"])
     others = {name: value for name, value in found.items() if name not in _IN_SEARCH}
+    if "relation" in found and base.search.relation is None:
+        base = base.related(found["relation"])  # what weighs otherwise does not matter then
     return replace(base, search=replace(base.search, **search), **others)
 
 
@@ -109,6 +111,7 @@ KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "source": _TEXTS,
     "collapse": _TRUTH,
     "market": _TEXT,
+    "relation": _TEXT,
     "recent": (_is_recency, 'an object such as {"field": "published", "half_life": "7d"}'),
     "min_similarity": _NUMBER,
     "candidates": _WHOLE,

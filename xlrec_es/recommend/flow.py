@@ -17,6 +17,7 @@ from xlrec_es.errors import (
     PermissionDenied,
     UsageError,
 )
+from xlrec_es.index.fields import RELATIONS
 from xlrec_es.index.hits import work_of
 from xlrec_es.index.live_index import LiveIndex, check_encoder, live_arguments, read_live
 from xlrec_es.interactions.history import History
@@ -107,10 +108,13 @@ class Core:
     def similar(
         self, item: str, languages: Iterable[str] | None, size: int, measure: str | None
     ) -> Steps[Recommendations]:
-        """As `recommend`; where a measure is asked for, candidates are put in its order."""
+        """As `recommend`; by a relation, or with candidates in the order of a measure."""
         history = History.of([item])
         if measure is None:
             return (yield from self.recommend(history, languages, size))
+        if measure in RELATIONS:
+            related = self.by(self.options.related(measure))
+            return (yield from related.recommend(history, languages, size))
         options = similarity.candidate_options(self.options, measure)
         targets = None if languages is None else list(languages)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xlrec_es.errors import UsageError
-from xlrec_es.index.fields import MAX_HITS, MAX_TERMS
+from xlrec_es.index.fields import MAX_HITS, MAX_TERMS, RELATIONS
 from xlrec_es.index.search_limits import DEFAULT_LIMITS, SearchLimits
 from xlrec_es.interactions.weighting import WeightRules
 from xlrec_es.languages import normalize
@@ -128,6 +128,8 @@ class SearchOptions:
         market: Whose popularity counts in the popularity retriever, where indicators were learned
             with markets; None: that of each target language's users if markets are languages, else
             everybody's.
+        relation: Of which kind of association the collaborative retriever finds, one of
+            `fields.RELATIONS`, which then decides alone (`Options.related`); None: of taste.
         recent: How popularity fades with age; None: it does not.
         binary_vectors: Write query vectors as base64 (float32, big-endian), which is half as long
             and read faster than numbers, but by no Elasticsearch before 9.4
@@ -159,6 +161,7 @@ class SearchOptions:
     source: tuple[str, ...] = ()
     collapse: bool = False
     market: str | None = None
+    relation: str | None = None
     recent: Recency | None = None
     binary_vectors: bool = False
     max_terms: int = MAX_TERMS
@@ -179,6 +182,8 @@ class SearchOptions:
             )
         if self.min_similarity is not None and not -1 <= self.min_similarity <= 1:
             raise UsageError(f"min_similarity is {self.min_similarity}; a cosine is -1 to 1")
+        if self.relation is not None and self.relation not in RELATIONS:
+            raise UsageError(f"relation is {self.relation!r}; use one of {', '.join(RELATIONS)}")
         for name, most in (self.caps or {}).items():
             if most < 1:
                 raise UsageError(f"the cap of {name!r} is {most}; use at least 1")
@@ -316,6 +321,8 @@ class Options:
     search_weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
+        if self.search.relation is not None:
+            self._check_relation(self.search.relation)
         _check(
             self.max_interests is None or self.max_interests >= 1,
             f"max_interests is {self.max_interests}; use at least 1",
@@ -368,6 +375,35 @@ class Options:
                 f"fusion {CASCADE} begins with the {COLLABORATIVE} retriever, which has no weight "
                 f"here: give it one, or use {WEIGHTED}",
             )
+
+    def _check_relation(self, relation: str) -> None:
+        """See that nothing else is to find items, and have the collaborative retriever alone."""
+        others = {name for name, weight in (self.weights or {}).items() if weight > 0}
+        _check(
+            others <= {COLLABORATIVE}
+            and self.fusion in (None, CASCADE)
+            and not (self.explore or self.server_side),
+            f"the relation {relation} decides alone what is found: leave out weights, fusion, "
+            "explore and server_side, or the relation",
+        )
+        object.__setattr__(self, "weights", {COLLABORATIVE: 1.0})
+        object.__setattr__(self, "fusion", CASCADE)
+
+    def related(self, relation: str) -> Options:
+        """The same for items that are related in this way, such as `bought-together`.
+
+        What other retrievers weigh, and how they are fused, does not matter then.
+
+        Args:
+            relation: One of `fields.RELATIONS`.
+
+        Raises:
+            UsageError: There is no such relation.
+        """
+        search = replace(self.search, relation=relation)
+        return replace(
+            self, weights=None, fusion=None, explore=0.0, server_side=False, search=search
+        )
 
     def deep_enough(self, size: int, limits: SearchLimits = DEFAULT_LIMITS) -> Options:
         """The same, with searches for a list of so many, as far as the index allows."""

@@ -193,7 +193,9 @@ class SearchingCore(RankingCore):
         Of the chosen ones; where they are not chosen yet, of all among which that is decided.
         """
         wanted = considered(ranking, size)
-        bodies = holdings(wanted, plan, self.options, indicators=True, vectors=True)
+        # Taste is by what the same users like, whatever `recommend` is asked for.
+        options = replace(self.options, search=replace(self.options.search, relation=None))
+        bodies = holdings(wanted, plan, options, indicators=True, vectors=True)
         hits, lost = yield from self._hits_of(plan, bodies)
         return _Details(hits, lost)
 

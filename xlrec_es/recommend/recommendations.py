@@ -21,11 +21,14 @@ class Reason:
         item: Its work id.
         title: Its title in the language it was found in, or None.
         share: Its part of the recommendation's score, 0..1.
+        relation: How the two are related, if that was asked for: `bought-together`; None: by
+            taste, or by what texts say.
     """
 
     item: str
     title: str | None
     share: float
+    relation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

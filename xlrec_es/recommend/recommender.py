@@ -159,10 +159,11 @@ class Recommender(Personal):
                 the centered vectors, `l2_norm` (their distance as 1 / (1 + distance²): the same
                 order, for all vectors have length 1), or `jaccard`: the words that two texts of one
                 language share, of all that either has (see `similarity.terms_question` for what a
-                word is). The measure is then each one's `score`.
+                word is). The measure is then each one's `score`. Or a relation,
+                `bought-together`: as `recommend` with `Options.related`.
 
         Raises:
-            UsageError: No such measure; a measure and boosts.
+            UsageError: No such measure; a measure and boosts; a relation that was not learned.
             XlrecError: As for `recommend`.
         """
         return self._run(self._core.similar(item, languages, size, measure))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xlrec_es.errors import UsageError
-from xlrec_es.index.fields import text_field
+from xlrec_es.index.fields import RELATIONS, text_field
 from xlrec_es.languages import base_language
 from xlrec_es.recommend.answer.fusion import in_order
 from xlrec_es.recommend.options import DENSE, LEXICAL, Options
@@ -24,6 +24,8 @@ COSINE = "cosine"
 L2 = "l2_norm"
 JACCARD = "jaccard"
 MEASURES = (COSINE, L2, JACCARD)
+ASKED_FOR = (*MEASURES, *RELATIONS)
+"""What `similar` can be asked for: measures, and relations that are learned."""
 
 
 def candidate_options(options: Options, measure: str) -> Options:
@@ -33,7 +35,7 @@ def candidate_options(options: Options, measure: str) -> Options:
         UsageError: No such measure, or options that it cannot honour.
     """
     if measure not in MEASURES:
-        raise UsageError(f"measure is {measure!r}; use one of {', '.join(MEASURES)}")
+        raise UsageError(f"measure is {measure!r}; use one of {', '.join(ASKED_FOR)}")
     if options.search.boosts:
         raise UsageError(
             "boosts multiply fused scores, and a measure is none; leave out one of the two"

@@ -52,8 +52,8 @@ def plan_version(
     Raises:
         NotAnXlrecIndex: No `meta`, and this program did not make `like`.
     """
-    # The documents to come bring no indicators along.
-    meta = meta or replace(like.described().meta, indicators={})
+    # The documents to come bring no indicators along, nor other relations.
+    meta = meta or replace(like.described().meta, indicators={}, relations={})
     meta = replace(meta, source={**meta.source, "made_like": like.index})
     body = index_body(
         dims=meta.fingerprint.dims,

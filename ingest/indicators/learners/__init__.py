@@ -9,7 +9,12 @@ try:
 except ImportError as error:
     raise MissingExtra.named("ingest", "Learning indicators") from error
 
-from ingest.indicators.learners.cooccurrence import Cosine, LogLikelihood, RP3Beta
+from ingest.indicators.learners.cooccurrence import (
+    Association,
+    Cosine,
+    LogLikelihood,
+    RP3Beta,
+)
 from ingest.indicators.learners.ease import Ease
 from ingest.indicators.learners.learner import Learner
 from ingest.indicators.learners.local_ease import LocalEase
@@ -20,6 +25,16 @@ LEARNERS: dict[str, type[Learner]] = {
     "cosine": Cosine,
     "llr": LogLikelihood,
     "rp3beta": RP3Beta,
+    "association": Association,
 }
 
-__all__ = ["LEARNERS", "Cosine", "Ease", "Learner", "LocalEase", "LogLikelihood", "RP3Beta"]
+__all__ = [
+    "LEARNERS",
+    "Association",
+    "Cosine",
+    "Ease",
+    "Learner",
+    "LocalEase",
+    "LogLikelihood",
+    "RP3Beta",
+]

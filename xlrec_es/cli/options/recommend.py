@@ -22,6 +22,7 @@ from xlrec_es.cli.options.values import (
 )
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ConfigError, EmptyHistory
+from xlrec_es.index.fields import RELATIONS
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import (
     AUTO,
@@ -141,6 +142,13 @@ def how_options(command: F) -> F:
         show_default="the index's own, else cascade if associations were learned",
     )
     @ranking_option(
+        "--relation",
+        type=click.Choice(list(RELATIONS)),
+        help="Recommend what is in the same baskets as the IDs, which are then those of a cart. "
+        "Learned by `xlrec-ingest learn --relation`; it decides alone.",
+        show_default="what the same users like, and similar texts",
+    )
+    @ranking_option(
         "--diversity",
         default=0.0,
         show_default=True,
@@ -205,6 +213,7 @@ def how_options(command: F) -> F:
         excluded: tuple[str, ...],
         weights: tuple[str, ...],
         fusion: str | None,
+        relation: str | None,
         diversity: float,
         explore: float,
         filters: tuple[str, ...],
@@ -226,6 +235,7 @@ def how_options(command: F) -> F:
             min_similarity=min_similarity,
             source=source,
             market=market,
+            relation=relation,
             recent=parse_recency(recent),
         )
         options = Options(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.cluster.answers import Answer
-from xlrec_es.index.fields import INDICATORS_FIELD
+from xlrec_es.index.fields import RELATIONS, TASTE
 from xlrec_es.index.hits import vector_of
 from xlrec_es.index.indicators import read_indicators
 from xlrec_es.recommend.answer import fusion
@@ -39,8 +39,10 @@ class _Held:
 
 
 def _held(hit: Answer) -> _Held:
-    indicators = read_indicators(hit.get("fields", {}).get(INDICATORS_FIELD))
-    return _Held(hit.get("_source", {}), vector_of(hit), indicators)
+    fields = hit.get("fields", {})
+    kept = (fields.get(relation.weights) for relation in (TASTE, *RELATIONS.values()))
+    indicators = next(filter(None, kept), None)  # of one relation, which was asked for
+    return _Held(hit.get("_source", {}), vector_of(hit), read_indicators(indicators))
 
 
 def _speakers(candidate: fusion.Fused, plan: Plan, held: _Held) -> dict[str, float]:

@@ -137,7 +137,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int =
         learned = {language: found for (language, by), found in some.items() if by == COLLABORATIVE}
         if plan.fusion == CASCADE and learned:
             others = {key: found for key, found in some.items() if key[1] != COLLABORATIVE}
-            share = plan.profile.text_share
+            share = plan.text_share
             fused = cascaded(
                 learned, mix(others), works, share=share, size=size, inherited=inherited
             )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xlrec_es.cluster.answers import Answer
+from xlrec_es.index.fields import relation_of
 from xlrec_es.index.hits import title_of
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.answer import fusion, reranking
@@ -92,11 +93,11 @@ def ranked_first(first: Searched, options: Options, size: int) -> Ranking | None
     """
     plan, answers = first.plan, first.answers
     if plan.profile.liked and (
-        text_places(plan.profile.text_share, size) or all("error" in one for one in answers)
+        text_places(plan.text_share, size) or all("error" in one for one in answers)
     ):
         return None
     ranking = rank(plan, answers, options, size=size)
-    if not plan.profile.liked:
+    if not (plan.profile.liked and plan.has_texts):
         return ranking
     if ranking.inherited:
         return None
@@ -161,6 +162,7 @@ def holdings(
             indicators=indicators,
             vectors=vectors,
             binary=plan.live.has_binary_vectors,
+            relation=relation_of(options.search.relation),
         )
         for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
         if ids
@@ -266,8 +268,7 @@ def finish(
         chosen = choose(ranking, plan, options, size=size, vectors=vectors)
     return Recommendations(
         items=tuple(
-            _recommendation(c, ranking, plan, held.get(c.id, _Held()), explain=options.explain)
-            for c in chosen
+            _recommendation(c, ranking, plan, held.get(c.id, _Held()), options) for c in chosen
         ),
         index=plan.live.name,
         fingerprint=plan.live.meta.fingerprint.digest,
@@ -289,9 +290,9 @@ def _language_shares(
 
 
 def _recommendation(
-    candidate: fusion.Fused, ranking: Ranking, plan: Plan, held: _Held, *, explain: bool
+    candidate: fusion.Fused, ranking: Ranking, plan: Plan, held: _Held, options: Options
 ) -> Recommendation:
-    speakers = _speakers(candidate, plan, held) if explain else {}
+    speakers = _speakers(candidate, plan, held) if options.explain else {}
     strongest = sorted(speakers.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_REASONS]
     return Recommendation(
         id=candidate.id,
@@ -304,7 +305,8 @@ def _recommendation(
             for retriever, found in sorted(candidate.retrievers.items())
         },
         reasons=tuple(
-            Reason(speaker, plan.profile.titles.get(speaker), share) for speaker, share in strongest
+            Reason(speaker, plan.profile.titles.get(speaker), share, options.search.relation)
+            for speaker, share in strongest
         ),
         source=held.source,
         propensity=candidate.propensity,

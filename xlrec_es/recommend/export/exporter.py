@@ -152,6 +152,7 @@ def why_searched(live: LiveIndex, options: Options) -> str | None:
         ("fusion by Elasticsearch", options.server_side),
         ("diversity", options.diversity > 0),
         ("collapsed hits", search.collapse),
+        ("another relation than taste", search.relation is not None),
         ("a restriction to some items", search.only is not None),
         ("lists without explanation", not options.explain),
         ("places for items without interactions", options.explore > 0),

@@ -106,6 +106,16 @@ class Plan:
     has_titles: bool = True
     passing: Mapping[str, int] | None = None
 
+    @property
+    def has_texts(self) -> bool:
+        """Whether retrievers that go by texts weigh anything."""
+        return any(self.weights.get(retriever, 0) > 0 for retriever in FILL)
+
+    @property
+    def text_share(self) -> float:
+        """See `profile.text_share`; nothing where texts weigh nothing."""
+        return self.profile.text_share if self.has_texts else 0.0
+
     def tags(self, language: str) -> tuple[str, ...]:
         """The tags of the index that a target language names."""
         return self.variants.get(language, (language,))
@@ -222,6 +232,8 @@ def is_shared(fusion: str, options: Options) -> bool:
 def _planned(
     live: LiveIndex, history: History, known: Known, scope: Scope, options: Options
 ) -> Plan:
+    if options.search.relation is not None:
+        _check_learned(live, options.search.relation)
     has = {name for document in known.documents for name in (document.work, document.id)}
     has.update(known.others, known.others.values())
     items = history.items
@@ -294,6 +306,14 @@ def _planned(
         has_titles=scope.retrievers is not FIRST,
         passing=options.search.passing,
     )
+
+
+def _check_learned(live: LiveIndex, relation: str) -> None:
+    if relation not in live.meta.relations:
+        raise UsageError(
+            f"{live.name} does not know what is related by {relation}; it is learned by: "
+            f"xlrec-ingest learn --relation {relation}"
+        )
 
 
 def _usable_weights(

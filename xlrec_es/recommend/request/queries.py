@@ -10,7 +10,6 @@ from typing import Any
 from xlrec_es.index.fields import (
     EVIDENCE_FIELD,
     ID_FIELD,
-    INDICATORS_FIELD,
     LANGUAGE_FIELD,
     MARKET_POPULARITY_FIELD,
     MAX_HITS,
@@ -18,6 +17,7 @@ from xlrec_es.index.fields import (
     VECTOR_FIELD,
     WORK_FIELD,
     in_language,
+    relation_of,
     text_field,
 )
 from xlrec_es.index.hits import fields_of_hits, routed
@@ -255,7 +255,7 @@ def collaborative_body(profile: Profile, language: str, options: SearchOptions) 
     """
     query = {
         "sparse_vector": {
-            "field": INDICATORS_FIELD,
+            "field": relation_of(options.relation).weights,
             "query_vector": _heaviest(profile.liked),
             # By default Elasticsearch leaves out what is frequent and weighs less than 0.4 of the
             # heaviest: a work that many people like, which the user rated a little lower.

@@ -8,11 +8,12 @@ from typing import Any
 from xlrec_es.index.fields import (
     EVIDENCE_FIELD,
     ID_FIELD,
-    INDICATORS_FIELD,
     LANGUAGE_FIELD,
     MAX_HITS,
+    TASTE,
     VECTOR_FIELD,
     WORK_FIELD,
+    Relation,
 )
 from xlrec_es.index.hits import fields_of_hits
 
@@ -100,6 +101,7 @@ def details_body(
     indicators: bool,
     vectors: bool,
     binary: bool = False,
+    relation: Relation = TASTE,
 ) -> dict[str, Any]:
     """The search for what shows, explains or diversifies documents already found.
 
@@ -109,8 +111,9 @@ def details_body(
         indicators: Whether their indicators are wanted.
         vectors: Whether their vectors are wanted.
         binary: See `live_index.LiveIndex.has_binary_vectors`.
+        relation: Of which the indicators are.
     """
-    fields = [INDICATORS_FIELD] * indicators + [VECTOR_FIELD] * vectors
+    fields = [relation.weights] * indicators + [VECTOR_FIELD] * vectors
     return {
         "query": {"ids": {"values": list(ids)}},
         "size": len(ids),

@@ -13,6 +13,9 @@ class ReasonGiven(BaseModel):
     item: str
     title: str | None
     share: Annotated[float, Field(description="Its part of the score, 0 to 1.")]
+    relation: Annotated[
+        str | None, Field(description="How the two are related, if that was asked for.")
+    ]
 
 
 class RetrieverGiven(BaseModel):

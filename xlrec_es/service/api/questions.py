@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from xlrec_es.index.fields import RELATIONS
 from xlrec_es.interactions.history import ABSURD
 from xlrec_es.placements.placement import MAX_NAME, NAME
 from xlrec_es.recommend.options import AUTO, EQUAL, FUSIONS
-from xlrec_es.recommend.similarity import MEASURES
+from xlrec_es.recommend.similarity import ASKED_FOR
 from xlrec_es.relations.buy_again import WINDOW_DAYS
 from xlrec_es.relations.periods import MOST_PAST
 
@@ -108,6 +109,7 @@ class OptionsAsked(Strict):
     source: Annotated[list[str] | None, Field(max_length=100)] = None
     collapse: bool | None = None
     market: str | None = None
+    relation: Annotated[str | None, Field(json_schema_extra={"enum": [*RELATIONS, None]})] = None
     recent: RecencyAsked | None = None
     min_similarity: Annotated[float | None, Field(ge=-1, le=1)] = None
     candidates: Annotated[int | None, Field(ge=1, le=1000)] = None
@@ -191,7 +193,7 @@ class SimilarAsked(ListAsked):
     """Items similar to one."""
 
     item: Id
-    measure: Annotated[str | None, Field(json_schema_extra={"enum": [*MEASURES, None]})] = None
+    measure: Annotated[str | None, Field(json_schema_extra={"enum": [*ASKED_FOR, None]})] = None
 
 
 class RankAsked(Asked, UserAsked):

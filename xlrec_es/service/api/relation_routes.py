@@ -21,6 +21,7 @@ from xlrec_es.recommend.recommendations import PlacementUsed, Recommendations
 from xlrec_es.relations.buy_again import AgainQuestion, BuyAgain, purchases_of
 from xlrec_es.relations.periods import Periods
 from xlrec_es.relations.trending import TrendQuestion, Trends
+from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import BuyAgainGiven, TrendingGiven
 from xlrec_es.service.api.asking import (
     Asking,
@@ -30,7 +31,7 @@ from xlrec_es.service.api.asking import (
     with_notes,
 )
 from xlrec_es.service.api.questions import BuyAgainAsked, TrendingAsked, UserAsked
-from xlrec_es.service.api.routing import PROBLEMS, StrictRoute, written
+from xlrec_es.service.api.routing import written
 from xlrec_es.service.settings import Settings
 
 _NO_EVENTS = (
@@ -74,9 +75,7 @@ def routes(settings: Settings, asking: Asking, client: Elasticsearch) -> APIRout
         asking: What all requests share.
         client: It blocks, and is called in threads.
     """
-    router = APIRouter(
-        prefix="/v1", route_class=StrictRoute, tags=["recommendations"], responses=PROBLEMS
-    )
+    router = routing.router("recommendations")
     trends: dict[str, Trends] = {}
     repurchases: dict[str, BuyAgain] = {}
     for index in settings.indices if settings.events is not None else ():

@@ -173,7 +173,8 @@ function reasons(item, user) {
     catalogText(reason.title ?? reason.item, reason.title ? user.languageOf(reason) : null),
     ` ${percent(reason.share)}`,
   ]);
-  return element("p", { class: "reasons" }, "Because of ", ...parts);
+  const before = told[0].relation === "bought-together" ? "Bought together with " : "Because of ";
+  return element("p", { class: "reasons" }, before, ...parts);
 }
 
 /** How two answers differ: marks by work for each, and a sentence. */

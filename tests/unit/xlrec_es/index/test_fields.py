@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from xlrec_es.index import fields
-from xlrec_es.index.mapping import index_body
+from xlrec_es.index.mapping import index_body, relation_fields
 
 BODY = index_body(dims=4, analyzers={"de": "german"}, meta={"schema": "xlrec.v1"})
 MAPPINGS = BODY["mappings"]
@@ -15,6 +15,20 @@ def test_a_field_is_one_of_the_objects_that_the_mapping_has(name: str) -> None:
     own, _, field = getattr(fields, name).partition(".")
     assert own == fields.OWN_FIELD
     assert field in MAPPINGS["properties"][own]["properties"]
+
+
+@pytest.mark.parametrize("relation", [fields.TASTE, *fields.RELATIONS.values()])
+def test_a_relation_has_fields_in_the_mapping(relation: fields.Relation) -> None:
+    assert fields.relation_of(relation.name if relation.key else None) == relation
+    for name in ("weights", "provenance", "evidence", "generation"):
+        *objects, field = getattr(relation, name).split(".")
+        found = MAPPINGS
+        for key in objects:
+            found = found["properties"][key]
+        assert "type" in found["properties"][field]
+    added = relation_fields(relation)
+    own = MAPPINGS["properties"][fields.OWN_FIELD]["properties"]
+    assert added == ({relation.key: own[relation.key]} if relation.key else {})
 
 
 def test_texts_in_a_language_have_a_field_of_their_own() -> None:

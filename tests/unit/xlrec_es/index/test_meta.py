@@ -10,6 +10,7 @@ import pytest
 from earlier_meta import as_earlier
 from fakes import HashEncoder
 from ingest.documents.text_recipe import Recipe
+from xlrec_es.index.fields import BOUGHT_TOGETHER, TASTE
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.language_centering import LanguageCentering
 
@@ -39,3 +40,15 @@ def test_the_names_of_an_earlier_program_are_read(centering: LanguageCentering) 
 def test_the_present_name_wins() -> None:
     both = {**as_earlier(made(LanguageCentering.none()).to_meta()), **made(CENTERED).to_meta()}
     assert IndexMeta.from_meta(both).centering.method == "center"
+
+
+def test_each_relation_has_a_note_of_its_own() -> None:
+    meta = made(CENTERED)
+    assert "relations" not in meta.to_meta()
+    both = meta.with_learned(TASTE, {"generation": "a"}).with_learned(
+        BOUGHT_TOGETHER, {"generation": "b"}
+    )
+    read = IndexMeta.from_meta(json.loads(json.dumps(both.to_meta())))
+    assert read.learned(TASTE) == read.indicators == {"generation": "a"}
+    assert read.learned(BOUGHT_TOGETHER) == {"generation": "b"}
+    assert meta.learned(BOUGHT_TOGETHER) == {}

@@ -28,6 +28,7 @@ EVERY = {
     "source": ["brand"],
     "collapse": True,
     "market": "de",
+    "relation": "bought-together",
     "recent": {"field": "published"},
     "min_similarity": 0.1,
     "candidates": 200,
@@ -42,14 +43,31 @@ def test_what_requests_name_placements_name() -> None:
 
 def test_each_option_takes_effect() -> None:
     assert list(faults_of(EVERY, "options")) == []
-    found = overlaid(EVERY, Options())
+    others = {name: value for name, value in EVERY.items() if name != "relation"}
+    found = overlaid(others, Options())
     for kind, holder in ((Options, found), (SearchOptions, found.search)):
         for field in fields(kind):
-            if field.name in EVERY:
+            if field.name in others:
                 assert getattr(holder, field.name) != getattr(kind(), field.name), field.name
     assert found.search.boosts == (Boost(TERM, 2),)
     assert found.search.recent == Recency("published", "30d")
     assert overlaid(dict.fromkeys(EVERY), found) == found
+
+
+def test_a_relation_takes_the_place_of_what_finds_items_otherwise() -> None:
+    service = overlaid({"weights": {"dense": 1}, "explore": 0.1, "diversity": 0.2}, Options())
+    found = overlaid({"relation": "bought-together", "filters": [TERM]}, service)
+    assert found.search.relation == "bought-together"
+    assert (found.weights, found.fusion) == ({"collaborative": 1.0}, "cascade")
+    assert (found.explore, found.diversity, found.search.filters) == (0.0, 0.2, (TERM,))
+    assert overlaid({"diversity": 0.3}, found).search.relation == "bought-together"
+    for both in ({"weights": {"dense": 1}}, {"fusion": "rrf"}, {"explore": 0.1}):
+        told = valid({"relation": "bought-together", **both}, Options(), "options")
+        assert isinstance(told, str)
+        assert "bought-together decides alone what is found" in told
+        assert isinstance(valid(both, found, "options"), str)
+    unknown = valid({"relation": "seen-together"}, Options(), "options")
+    assert unknown == "options: relation is 'seen-together'; use one of bought-together"
 
 
 @pytest.mark.parametrize("name", EVERY)

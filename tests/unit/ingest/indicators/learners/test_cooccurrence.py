@@ -7,8 +7,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from indicator_learning import N_WORKS, all_works, as_likes
-from ingest.indicators.learners import Cosine, LogLikelihood, RP3Beta
-from ingest.indicators.learners.cooccurrence import log_likelihood
+from ingest.indicators.learners import Association, Cosine, LogLikelihood, RP3Beta
+from ingest.indicators.learners.cooccurrence import SIGNIFICANT, log_likelihood
 
 
 def test_cosine_by_hand() -> None:
@@ -42,6 +42,35 @@ def test_log_likelihood_leaves_out_what_is_rarer_together_than_by_chance() -> No
     table[49:, 1] = 1  # one user of a hundred liked both; by chance it would be 25
     likes = as_likes(table)
     assert LogLikelihood().learn(likes, all_works(likes)).nnz == 0
+
+
+def test_log_likelihood_counts_whether_and_not_how_much() -> None:
+    table = np.zeros((100, 3))
+    table[:20, :2] = 1
+    table[15:60, 2] = 1
+    heavy = table.copy()
+    heavy[:20, 0] = 5
+    for learner in (LogLikelihood(), Association(least=0)):
+        plain, weighed = (
+            learner.learn(as_likes(one), np.arange(3, dtype=np.int32)) for one in (table, heavy)
+        )
+        np.testing.assert_array_equal(plain.toarray(), weighed.toarray())
+
+
+def test_an_association_weighs_its_ratio_if_that_is_significant() -> None:
+    """Together by chance once in a thousand times, or less often: chi-squared above 10.83."""
+    table = np.zeros((200, 4))
+    table[:10, 0] = table[:10, 1] = 1  # always together
+    table[:, 2] = 1  # in every basket: goes with nothing
+    table[8:20, 3] = 1  # twice with the first, where chance gives 0.6
+    likes = as_likes(table)
+    found = Association().learn(likes, all_works(likes)).toarray()
+    both, ten, users = np.array([10.0]), np.array([10.0]), 200
+    assert found[0, 1] == found[1, 0] == pytest.approx(log_likelihood(both, ten, ten, users)[0])
+    assert np.count_nonzero(found) == 2
+    every = Association(least=0).learn(likes, all_works(likes)).toarray()
+    assert 0 < every[0, 3] < SIGNIFICANT
+    assert not every[2].any()
 
 
 def test_rp3beta_is_the_product_of_three_steps(likes: csr_array) -> None:
