@@ -96,7 +96,6 @@ def rows_of(user: str, found: Recommendations) -> list[dict[str, Any]]:
     """The rows that a list is written as."""
     rows = []
     for rank, item in enumerate(found.items, 1):
-        one = dataclasses.asdict(item)
         rows.append(
             {
                 "user": user,
@@ -115,9 +114,13 @@ def rows_of(user: str, found: Recommendations) -> list[dict[str, Any]]:
                     }
                     for name, said in item.retrievers.items()
                 ],
-                "reasons": [
-                    {**reason, "share": pytest.approx(reason["share"], abs=1e-6)}
-                    for reason in one["reasons"]
+                "reasons": [  # the relation is the whole export's, and its caller knows it
+                    {
+                        "item": reason.item,
+                        "title": reason.title,
+                        "share": pytest.approx(reason.share, abs=1e-6),
+                    }
+                    for reason in item.reasons
                 ],
                 **({"source": item.source} if "price" in item.source else {}),
             }
