@@ -257,7 +257,7 @@ def show(report: Mapping[str, Any], console: Console) -> None:
     labels = labels_at(report["job"]["k"]) | _SHORT
     for kind, pool in report["pools"].items():
         share = pool["source share of the pool"]
-        caption = f"{kind} pool, {pool['works']} items, {pool['cases']} cases: what is found"
+        caption = f"{kind} pool, {pool['items']} items, {pool['cases']} cases: what is found"
         console.print(_table(caption, pool, {name: labels[name] for name in _FOUND}))
         caption = f"{kind} pool: what lists are like ({share:.0%} of it in the source language)"
         console.print(_table(caption, pool, {name: labels[name] for name in _LIKE}))

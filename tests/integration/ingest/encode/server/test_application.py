@@ -276,5 +276,5 @@ def test_sigterm_lets_what_is_asked_be_answered(tiny_model: Path, tmp_path: Path
             assert all(len(rows) == 200 for rows in vectors)
             for one in asked:
                 assert one.exception() is None or "no encoder at" in str(one.exception())
-            assert process.wait(60) == 128 + signal.SIGTERM
+            assert process.wait(60) == 0
     assert "Traceback" not in (tmp_path / "log").read_text("utf-8")
