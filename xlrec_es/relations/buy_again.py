@@ -21,7 +21,6 @@ from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Recommendation,
     Recommendations,
-    RetrieverScore,
 )
 from xlrec_es.relations.event_counts import within
 from xlrec_es.relations.event_fields import look_up, names_of
@@ -282,14 +281,4 @@ def _item(shown: Shown, rank: int, due: Due) -> AgainItem:
         f"bought {often}, last {due.days:.0f} days ago; usually again after {due.gap_days:.0f} days"
     )
     again = Again(due.times, round(due.days, 1), round(due.gap_days, 1), round(due.chance, 4), said)
-    return AgainItem(
-        id=shown.hit["_id"],
-        work=shown.offer.work,
-        language=shown.language,
-        score=shown.offer.score,
-        title=shown.title,
-        retrievers={BUY_AGAIN: RetrieverScore(rank, shown.offer.score, 1.0)},
-        reasons=(),
-        source=shown.hit.get("_source", {}),
-        again=again,
-    )
+    return AgainItem(**shown.said_by(BUY_AGAIN, rank), again=again)

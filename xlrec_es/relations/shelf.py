@@ -17,6 +17,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.search_limits import parts
 from xlrec_es.languages import named_by, names, normalize
 from xlrec_es.recommend.options import Options, SearchOptions
+from xlrec_es.recommend.recommendations import RetrieverScore
 
 MOST_ITEMS = 1000
 """Items of the highest scores whose documents are looked at."""
@@ -55,6 +56,24 @@ class Shown:
     def language(self) -> str:
         """The tag of the document."""
         return language_of(self.hit)
+
+    def said_by(self, relation: str, rank: int) -> dict[str, Any]:
+        """What a `Recommendation` holds of it.
+
+        Args:
+            relation: Which found it.
+            rank: Place in the list, from 1.
+        """
+        return {
+            "id": self.hit["_id"],
+            "work": self.offer.work,
+            "language": self.language,
+            "score": self.offer.score,
+            "title": self.title,
+            "retrievers": {relation: RetrieverScore(rank, self.offer.score, 1.0)},
+            "reasons": (),
+            "source": self.hit.get("_source", {}),
+        }
 
 
 def targets_of(

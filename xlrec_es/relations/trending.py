@@ -20,7 +20,6 @@ from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Recommendation,
     Recommendations,
-    RetrieverScore,
 )
 from xlrec_es.relations.event_counts import EventCounter, EventCounts, within
 from xlrec_es.relations.event_fields import EventFields, liked_names, look_up, names_of
@@ -307,14 +306,4 @@ def _item(
         round(growth.high, 3),
         said,
     )
-    return TrendingItem(
-        id=shown.hit["_id"],
-        work=shown.offer.work,
-        language=shown.language,
-        score=shown.offer.score,
-        title=shown.title,
-        retrievers={TRENDING: RetrieverScore(rank, shown.offer.score, 1.0)},
-        reasons=(),
-        source=shown.hit.get("_source", {}),
-        trend=trend,
-    )
+    return TrendingItem(**shown.said_by(TRENDING, rank), trend=trend)
