@@ -64,12 +64,16 @@ def cascaded(
         a place of texts, that of the next candidate; and below all of these what texts alone found.
     """
     by_text = {candidate.id: candidate for candidate in texts}
-    shares = dict.fromkeys(inherited, max(share, EQUAL_SAY)) if texts else {}
-    first = _learned(learned, by_text, shares, share)
-    if inherited and texts:
+    new = inherited if texts else ()
+
+    def share_of(id_: str) -> float:
+        return max(share, EQUAL_SAY) if id_ in new else share
+
+    first = _learned(learned, by_text, share_of)
+    if new:
         scores = {one.id: one.retrievers[COLLABORATIVE].score for one in first}
         said = {candidate.id: candidate.score for candidate in texts}
-        first = _in_new_order(first, by_both(scores, said, inherited), by_text)
+        first = _in_new_order(first, by_both(scores, said, new), by_text)
     by_id = {candidate.id: candidate for candidate in first}
     places = text_places(share, size)
     order = interleaved(list(by_id), list(by_text), works.__getitem__, places)
@@ -172,16 +176,14 @@ def _in_new_order(
 def _learned(
     learned: Mapping[str, Sequence[Scored]],
     by_text: Mapping[str, Fused],
-    shares: Mapping[str, float],
-    share: float,
+    share_of: Callable[[str], float],
 ) -> list[Fused]:
     """The candidates of the collaborative retriever, with what others said of them.
 
     Args:
         learned: As for `cascaded`.
         by_text: What others said, by document id.
-        shares: The part of others in the score of some documents.
-        share: That in the scores of all others.
+        share_of: The part of others in the score of a document.
     """
     highest = max((hits[0].score for hits in learned.values() if hits), default=1.0)
     return in_order(
@@ -190,9 +192,9 @@ def _learned(
             language,
             score / highest,
             {
-                COLLABORATIVE: Found(rank, score, (1 - shares.get(id_, share)) * score / highest),
+                COLLABORATIVE: Found(rank, score, (1 - share_of(id_)) * score / highest),
                 **{
-                    retriever: said._replace(part=shares.get(id_, share) * said.part)
+                    retriever: said._replace(part=share_of(id_) * said.part)
                     for retriever, said in (
                         by_text[id_].retrievers.items() if id_ in by_text else ()
                     )
