@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -36,7 +37,7 @@ from xlrec_es.recommend.options import Options, SearchOptions
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.interactions.event_source import EventSource
-    from xlrec_es.recommend.recommendations import Recommendations
+    from xlrec_es.recommend.recommendations import Recommendation, Recommendations
 
 
 _language_option = click.option(
@@ -116,7 +117,7 @@ def trending(
     if as_json:
         print_json(dataclasses.asdict(found))
     else:
-        _print(found)
+        _print_trends(found)
 
 
 @sections.command("buy-again")
@@ -213,31 +214,38 @@ def _events(events_index: str | None) -> EventSource:
 def _print_again(found: Recommendations) -> None:
     from xlrec_es.relations.buy_again import AgainItem
 
-    table = Table("language", "id", "title", "chance", "because")
-    for item in found.items:
-        if isinstance(item, AgainItem):
-            again = item.again
-            cells = (f"{again.chance:.0%}", again.reason)
-            table.add_row(item.language, item.id, item.title or "", *cells)
+    rows = [
+        (item, f"{item.again.chance:.0%}", item.again.reason)
+        for item in found.items
+        if isinstance(item, AgainItem)
+    ]
+    _print(found, ("chance", "because"), rows, nothing="nothing is due")
+
+
+def _print_trends(found: Recommendations) -> None:
+    from xlrec_es.relations.trending import Trend, TrendingItem
+
+    def cells(trend: Trend) -> tuple[str, str, str]:
+        growth = f"{trend.times:.1f} ({trend.low:.1f} to {trend.high:.1f})"
+        return str(trend.users), f"{trend.expected:.1f}", growth
+
+    rows = [(item, *cells(item.trend)) for item in found.items if isinstance(item, TrendingItem)]
+    _print(found, ("users", "expected", "times (95% interval)"), rows, nothing="nothing trends")
+
+
+def _print(
+    found: Recommendations,
+    columns: Sequence[str],
+    rows: Iterable[tuple[Recommendation, *tuple[str, ...]]],
+    *,
+    nothing: str,
+) -> None:
+    """A table of items with columns of their own, and the notes."""
+    table = Table("language", "id", "title", *columns)
+    for item, *cells in rows:
+        table.add_row(item.language, item.id, item.title or "", *cells)
     Console().print(table)
     if not found.items:
-        echo("nothing is due")
-    for sentence in found.notes:
-        echo(sentence, err=True)
-
-
-def _print(found: Recommendations) -> None:
-    from xlrec_es.relations.trending import TrendingItem
-
-    table = Table("language", "id", "title", "users", "expected", "times (95% interval)")
-    for item in found.items:
-        if isinstance(item, TrendingItem):
-            trend = item.trend
-            growth = f"{trend.times:.1f} ({trend.low:.1f} to {trend.high:.1f})"
-            cells = (str(trend.users), f"{trend.expected:.1f}", growth)
-            table.add_row(item.language, item.id, item.title or "", *cells)
-    Console().print(table)
-    if not found.items:
-        echo("nothing trends")
+        echo(nothing)
     for sentence in found.notes:
         echo(sentence, err=True)

@@ -16,7 +16,7 @@ from xlrec_es.interactions.impressions import Shown
 from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.placements.cache import Cache, Current
 from xlrec_es.placements.given_options import overlaid
-from xlrec_es.placements.resolution import resolve
+from xlrec_es.placements.resolution import Resolved, resolve
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import PlacementUsed, Recommendations
 from xlrec_es.recommend.recommender import AsyncRecommender
@@ -153,6 +153,23 @@ class Asking:
             )
         return await self._placements.current(self.index(asked.index), asked.placement)
 
+    def resolved(self, asked: PlacedAsked, current: Current, user: str | None) -> Resolved:
+        """What a placement brings for one user, and what the request says instead.
+
+        Args:
+            asked: The request.
+            current: See `placement`.
+            user: The user's id, which decides on the variant.
+        """
+        return resolve(
+            current.stored,
+            current.placement,
+            self._settings.options,
+            user=user,
+            languages=asked.languages,
+            size=asked.size if "size" in asked.model_fields_set else None,
+        )
+
     def list_question(
         self, asked: PlacedAsked, current: Current | None, user: str | None
     ) -> Question:
@@ -169,14 +186,7 @@ class Asking:
         """
         if current is None:
             return self.question(asked)
-        found = resolve(
-            current.stored,
-            current.placement,
-            self._settings.options,
-            user=user,
-            languages=asked.languages,
-            size=asked.size if "size" in asked.model_fields_set else None,
-        )
+        found = self.resolved(asked, current, user)
         recommender = self._recommenders[current.stored.index]
         return Question(
             recommender.by(found.options, found.curation),

@@ -14,7 +14,6 @@ from xlrec_es.errors import IndexNotFound, UnknownItems, UsageError
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.history import History
 from xlrec_es.placements.cache import Current
-from xlrec_es.placements.resolution import resolve
 from xlrec_es.recommend.curation import Curation
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import PlacementUsed, Recommendations
@@ -87,7 +86,7 @@ def routes(settings: Settings, asking: Asking, client: Elasticsearch) -> APIRout
     async def trending(asked: TrendingAsked) -> Response:
         """List what trends: more users than its own past and its market lead to expect."""
         source = _events(settings)
-        wanted = _wanted(settings, asked, await asking.placement(asked))
+        wanted = _wanted(settings, asking, asked, await asking.placement(asked))
         seen, notes = await _seen(asking, asked)
         market = wanted.options.search.market
         # What the service was started with may be a market of popularity alone.
@@ -108,7 +107,7 @@ def routes(settings: Settings, asking: Asking, client: Elasticsearch) -> APIRout
     async def buy_again(asked: BuyAgainAsked) -> Response:
         """List what a user may buy again now, by the gaps between purchases of each item."""
         source = _events(settings)
-        wanted = _wanted(settings, asked, await asking.placement(asked))
+        wanted = _wanted(settings, asking, asked, await asking.placement(asked))
         history, notes = History(interactions_of(asked.history)), []
         if asked.user is not None:
             try:
@@ -134,20 +133,16 @@ def _events(settings: Settings) -> EventSource:
 
 
 def _wanted(
-    settings: Settings, asked: TrendingAsked | BuyAgainAsked, current: Current | None
+    settings: Settings,
+    asking: Asking,
+    asked: TrendingAsked | BuyAgainAsked,
+    current: Current | None,
 ) -> _Wanted:
     if current is None:
         options = options_of(asked.options, settings.options)
         languages, options = languages_of(asked, options)
         return _Wanted(options, languages, asked.size)
-    found = resolve(
-        current.stored,
-        current.placement,
-        settings.options,
-        user=asked.user,
-        languages=asked.languages,
-        size=asked.size if "size" in asked.model_fields_set else None,
-    )
+    found = asking.resolved(asked, current, asked.user)
     return _Wanted(
         found.options, found.languages, found.size, found.curation, found.used, found.notes
     )
