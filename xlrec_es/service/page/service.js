@@ -19,6 +19,7 @@ export class Problem extends Error {
 }
 
 let askForToken = async () => null;
+let tokensGiven = 0;
 
 /** Say who asks people for a token: it is given the service's sentence
  * and whether a token was refused, and gives null for none. */
@@ -34,18 +35,19 @@ export function hasToken() {
 /** The answer to GET, or to POST where there is a body. Throws Problem. */
 export async function ask(path, body, signal) {
   for (;;) {
+    const before = tokensGiven;
     const token = sessionStorage.getItem(TOKEN);
     const response = await sent(path, body, token, signal);
     const told = await response.json().catch(() => ({}));
     if (response.ok) return told;
     const problem = new Problem(response.status, told);
     if (response.status !== 401) throw problem;
-    // Another question may have had an answer to it in the meantime.
-    if (sessionStorage.getItem(TOKEN) === token) {
-      const given = await askForToken(problem.message, token !== null);
-      if (given === null) throw problem;
-      sessionStorage.setItem(TOKEN, given);
-    }
+    // Another question may have been given one in the meantime, even the same one once more.
+    if (tokensGiven > before) continue;
+    const given = await askForToken(problem.message, token !== null);
+    if (given === null) throw problem;
+    sessionStorage.setItem(TOKEN, given);
+    tokensGiven += 1;
   }
 }
 
