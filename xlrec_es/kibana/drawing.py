@@ -34,6 +34,8 @@ VARIABLES = {name: f"var(--{name})" for name in _STAND_INS}
 _CONFIG = {
     "background": "transparent",
     "font": "system-ui, sans-serif",
+    # A browser's letters may be wider than those that places were reckoned with.
+    "padding": {"left": 5, "top": 5, "right": 24, "bottom": 5},
     "mark": {"color": _MARKS[0]},
     "range": {"category": list(_MARKS)},
     "style": {
