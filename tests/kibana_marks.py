@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import vl_convert
 from elasticsearch import Elasticsearch
 
-from xlrec_es.kibana.drawing import as_vega
+from xlrec_es.kibana.check import send
+from xlrec_es.kibana.drawing import marks
 from xlrec_es.kibana.panels import Dashboard, MarkdownPanel, VegaPanel
 from xlrec_es.kibana.vega_source import NO_CONTEXT, TimeRange, filled, resolved
 
-WIDTH, HEIGHT = 600, 300
 Mark = dict[str, str]
 
 
@@ -40,27 +39,11 @@ def asking(
 
     def ask(url: Mapping[str, Any]) -> Mapping[str, Any]:
         index, body = resolved(url, time_range, context=NO_CONTEXT)
-        answer: Mapping[str, Any] = client.search(index=index, body=body).body
+        answer = send(client, index, body)
         assert answer["_shards"]["failed"] == 0, answer
         return answer
 
     return ask
-
-
-def marks(spec: Mapping[str, Any], kind: str | None = None) -> list[Mark]:
-    """The values of each mark that is drawn, as its description has them: `{"language": "de"}`.
-
-    Args:
-        spec: With values in place of searches.
-        kind: Of the marks, such as `bar`, `point`, `rect` or `text mark`; None for all.
-    """
-    vega = as_vega(spec, width=WIDTH, height=HEIGHT)
-    found = _items(vl_convert.vega_to_scenegraph(vega)["scenegraph"])
-    return [
-        _values(item["description"])
-        for item in found
-        if "description" in item and kind in (None, item.get("ariaRoleDescription"))
-    ]
 
 
 def drawn(
@@ -71,17 +54,5 @@ def drawn(
     since: str = "now-90d",
     until: str = "now",
 ) -> list[Mark]:
-    """What a panel shows of a cluster; see `marks`."""
+    """What a panel shows of a cluster; see `drawing.marks`."""
     return marks(answered(client, panel, TimeRange.relative(since, until)), kind)
-
-
-def _items(group: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for item in group.get("items", ()):
-        if group.get("role") == "mark":
-            yield item
-        yield from _items(item)
-
-
-def _values(description: str) -> Mark:
-    parts = (part.partition(": ") for part in description.split("; "))
-    return {name: value for name, _, value in parts}

@@ -7,7 +7,7 @@ and its theme's colors for axes, titles and marks.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import vl_convert
@@ -91,6 +91,42 @@ def as_vega(spec: Mapping[str, Any], *, width: int, height: int) -> dict[str, An
     return found
 
 
+def marks(
+    spec: Mapping[str, Any], kind: str | None = None, *, width: int = 600, height: int = 300
+) -> list[dict[str, str]]:
+    """The values that each mark of a picture stands for, by the titles of what they are drawn by.
+
+    Args:
+        spec: As for `as_svg`.
+        kind: Of marks, such as `bar`, `point` or `text mark`; None for all.
+        width: In pixels.
+        height: In pixels.
+
+    Raises:
+        UsageError: Vega cannot draw it.
+    """
+    vega = as_vega(spec, width=width, height=height)
+    scene = _tried(vl_convert.vega_to_scenegraph, vega)["scenegraph"]
+    return [
+        _values(item["description"])
+        for item in _items(scene)
+        if "description" in item and kind in (None, item.get("ariaRoleDescription"))
+    ]
+
+
+def _items(group: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for item in group.get("items", ()):
+        if group.get("role") == "mark":
+            yield item
+        yield from _items(item)
+
+
+def _values(description: str) -> dict[str, str]:
+    """Of what a reader of screens is told: `documents: 3; language: de`."""
+    parts = (part.partition(": ") for part in description.split("; "))
+    return {name: value for name, _, value in parts}
+
+
 def _autosize(spec: Mapping[str, Any]) -> dict[str, Any]:
     asked = spec.get("autosize", {})
     return {"type": asked} if isinstance(asked, str) else dict(asked)
@@ -109,5 +145,6 @@ def _tried(function: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - v
     try:
         return function(*args, **kwargs)
     except ValueError as error:
-        first = str(error).strip().splitlines()[0]
-        raise UsageError(f"Vega cannot draw it: {first}") from error
+        # The first line says what was tried, the second why it failed; the others are a traceback.
+        said = " ".join(str(error).strip().splitlines()[:2])
+        raise UsageError(f"Vega cannot draw it: {said}") from error

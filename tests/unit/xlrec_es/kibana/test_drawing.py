@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from kibana_marks import marks
 from xlrec_es.errors import UsageError
-from xlrec_es.kibana.drawing import DARK, LIGHT, VARIABLES, as_svg, as_vega
+from xlrec_es.kibana.drawing import DARK, LIGHT, VARIABLES, as_svg, as_vega, marks
 from xlrec_es.kibana.panels import INTERVAL, POINT, VEGA_LITE
 
 BUCKETS = [{"key": "de", "doc_count": 3}, {"key": "en", "doc_count": 5}]
