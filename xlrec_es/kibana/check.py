@@ -84,7 +84,7 @@ def send(client: Elasticsearch, index: str, body: Mapping[str, Any]) -> Mapping[
     """
     with friendly_errors(client):
         answer: Mapping[str, Any] = client.search(
-            index=index, body=dict(body), ignore_unavailable=True, track_total_hits=True
+            index=index, body={**body, "track_total_hits": True}, ignore_unavailable=True
         ).body
     return answer
 

@@ -10,38 +10,19 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
-from catalogue import FINGERPRINT, document, documents, write_catalogue
+from catalogue import FINGERPRINT, write_catalogue
+from kibana_catalog import OLD, catalog_documents, own_part
 from kibana_marks import Mark, drawn, panel_of
 from xlrec_es.kibana.dashboards import catalog
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.status import LanguageCoverage, measure
 
-PROVENANCE = ("own", "blended", "inherited", "none")
-OLD = "0123456789ab"
-
-
-def own_documents() -> dict[str, dict[str, Any]]:
-    """The catalogue, with days of writing, provenance, and two languages that were detected."""
-    found: dict[str, dict[str, Any]] = documents()
-    for place, body in enumerate(found.values()):
-        body["xlrec"] |= {
-            "ingested_at": f"2026-01-{place % 3 + 1:02}T12:00:00Z",
-            "indicators_from": PROVENANCE[place % 4],
-            "language_source": "detected" if place % 5 == 0 else "declared",
-        }
-    bare: dict[str, Any] = document("chess", 11, "de")
-    for name in ("embedding", "indicators", "fingerprint"):
-        del bare["xlrec"][name]
-    stray: dict[str, Any] = document("chess", 12, "ja")
-    stray["xlrec"]["fingerprint"] = OLD
-    return {**found, "bare": bare, "stray": stray, "theirs": {"title": "of somebody else"}}
-
 
 @pytest.fixture
 def shown(es_each: Elasticsearch, index_name: str) -> Any:  # noqa: ANN401
     """Draws a panel of an index with these documents."""
-    write_catalogue(es_each, index_name, instead=own_documents(), languages=("de", "en", "ja"))
+    write_catalogue(es_each, index_name, instead=catalog_documents(), languages=("de", "en", "ja"))
     made = catalog.dashboard(Indices(index_name))
 
     def draw(title: str) -> list[Mark]:
@@ -77,7 +58,7 @@ def test_bars_are_the_numbers_of_index_status(shown: Any) -> None:  # noqa: ANN4
 
 
 def test_parts_of_languages_are_those_of_the_documents(shown: Any) -> None:  # noqa: ANN401
-    bodies = [body.get("xlrec", {}) for body in own_documents().values()]
+    bodies = [own_part(body) for body in catalog_documents().values()]
     totals = Counter(own.get("language", "none") for own in bodies)
     for title, legend, field, missing in (
         ("How much of each language is cold?", "associations", "indicators_from", "not learned"),
@@ -97,7 +78,7 @@ def test_parts_of_languages_are_those_of_the_documents(shown: Any) -> None:  # n
 def test_popularity_times_and_fingerprints_are_those_of_the_documents(
     shown: Any,  # noqa: ANN401
 ) -> None:
-    bodies = [body.get("xlrec", {}) for body in own_documents().values()]
+    bodies = [own_part(body) for body in catalog_documents().values()]
     popular = Counter(
         # Elasticsearch keeps it in 32 bits: 0.7 is a little less.
         (o["language"], round(math.floor(float(np.float32(o["popularity"])) / 0.05) * 0.05, 2))
