@@ -200,8 +200,8 @@ class Kibana:
                 "its address with https://"
             )
         return (
-            f"no Kibana answers at {self.url} ({reason}); check --kibana-url (XLREC_KIBANA_URL): Kibana "
-            "has the port 5601, where nobody gave it another"
+            f"no Kibana answers at {self.url} ({reason}); check --kibana-url (XLREC_KIBANA_URL), "
+            "whose port is 5601, where nobody gave Kibana another"
         )
 
     def _refused(self, answer: Answer) -> KibanaError:
