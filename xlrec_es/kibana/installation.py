@@ -92,7 +92,7 @@ def install(kibana: Kibana, objects: Sequence[SavedObject], content: bytes) -> I
 
 
 def rehearse(kibana: Kibana, objects: Sequence[SavedObject]) -> Installation:
-    """What `install` would write anew, and what it would write over.
+    """What `install` would create, and what it would overwrite.
 
     Args:
         kibana: As there.
