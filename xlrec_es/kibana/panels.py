@@ -4,6 +4,9 @@ Kibana's form of a panel: a visualization by value, within the dashboard's own `
 parses a Vega specification as text, puts the answer to the search in it at the place of `data.url`
 (see `vega_source`), and gives it the size of the panel and the colors of its theme. So no
 specification here says a size, a background or a color of text.
+
+Vega-Lite draws marks of text and rules in black, whatever the theme: numbers stand in the labels of
+an axis here (`labelExpr`) or in colored cells, and intervals are thin bars.
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ COLUMNS = 48
 VEGA_LITE = "https://vega.github.io/schema/vega-lite/v5.json"
 """The `$schema` of a specification: an identifier, which nobody fetches."""
 
-TEXT = {"type": "text", "style": "guide-label"}
-"""A mark of text in the color of the theme; Vega-Lite's own is black."""
+POINT = {"type": "point", "filled": True, "opacity": 1, "size": 60}
+"""A mark of an estimate, in the theme's first color."""
 
-INTERVAL = {"type": "bar", "size": 2, "style": "guide-title"}
-"""A mark from `x` to `x2`, or from `y` to `y2`, in the color of the theme's text."""
+INTERVAL = {"type": "bar", "size": 2}
+"""A mark of its interval, from `x` to `x2`, or from `y` to `y2`, in the same color."""
 
 _NO_QUERY = {"query": {"query": "", "language": "kuery"}, "filter": []}
 _OPTIONS = {
