@@ -64,7 +64,7 @@ SECTIONS = {
         ),
         "kibana": LazyCommand(
             "xlrec_es.cli.kibana.kibana:kibana",
-            "Dashboards for Kibana, of the catalog, the quality and the traffic.",
+            "Make, check and install Kibana dashboards.",
         ),
         "role": LazyCommand("xlrec_es.cli.role:role", "Print the minimum privileges of a key."),
     },
