@@ -1,9 +1,9 @@
 """Who liked what: interactions out of files, or out of an index of events, as a sparse matrix.
 
 Rows come in Arrow batches and leave as numbers, 18 bytes each, so that 100 million of them fit into
-memory (xlrec_es/OPERATIONS.md, "Sizing"; tests/bench/collect.py measures it). Every row that does
-not count is counted under its reason. The order of the rows decides nothing, and neither does the
-moment of reading: machines that share the work learn from the same likes.
+memory (xlrec_es/OPERATIONS.md, "Sizing"; tests/bench/learning/collect.py measures it). Every row
+that does not count is counted under its reason. The order of the rows decides nothing, and neither
+does the moment of reading: machines that share the work learn from the same likes.
 
 The twin of `xlrec_es.interactions.likes`, which reads for evaluations, without this side's
 libraries. What counts as liked is the same there, as a test shows, and so is the digest.

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
-from recommend import node_cpu
+from synthetic_catalog import node_cpu
 
 from xlrec_es import Connection, connect
 from xlrec_es.cluster.scan import pages

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from recommend import INDEX, TARGETS, node_cpu, write
+from synthetic_catalog import INDEX, TARGETS, node_cpu, write
 
 from xlrec_es import Connection, History, InteractionFile, Options, Recommender, connect
 from xlrec_es.node import running

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
-from recommend import DIMS, INDEX, LANGUAGES, catalogue, write
+from synthetic_catalog import DIMS, INDEX, LANGUAGES, catalogue, write
 
 from xlrec_es import Connection, connect
 from xlrec_es.index.fields import LANGUAGE_FIELD, MAX_HITS, POPULARITY_FIELD, VECTOR_FIELD

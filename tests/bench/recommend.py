@@ -1,6 +1,7 @@
 """How long a recommendation takes, against one plain filtered kNN search with the official client.
 
     python tests/bench/recommend.py [--documents 100000] [--calls 200] [--url URL] [--searches]
+    python tests/bench/recommend.py --documents 100000 --larger 1000000 --dims 64
 
 In turns, in one run, on one node: a call of the one, a call of the other, and as many requests and
 searches as a call takes that find nothing: what no way of searching saves. Synthetic catalogue in
@@ -9,7 +10,7 @@ clusters, five languages, 384 dims, with indicators and popularity; histories of
 time of this program alone is that of steps whose answers are there. Starts a node of its own unless
 --url names one, which is then not asked what processor time it spends. Prints JSON. With
 --searches it is the searches of texts alone, in each way that they could be made (set PYTHONPATH to
-tests).
+tests). With --larger it is how much slower a larger index is, histories of 50 works alone.
 """
 
 from __future__ import annotations
@@ -18,116 +19,28 @@ import argparse
 import contextlib
 import itertools
 import json
-import math
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
+from synthetic_catalog import DIMS, INDEX, TARGETS, catalogue, node_cpu, write
 
 from xlrec_es import Connection, History, Options, Recommender, connect
-from xlrec_es.index.live_index import LiveIndex, physical_name
-from xlrec_es.index.mapping import index_body
-from xlrec_es.index.meta import IndexMeta
 from xlrec_es.node import running
 from xlrec_es.recommend.calls import Call, Outcome, advance
 from xlrec_es.recommend.options import DENSE, LEXICAL
 from xlrec_es.recommend.recommender import _written
-from xlrec_es.vectors.fingerprint import Fingerprint
-from xlrec_es.vectors.language_centering import LanguageCentering
 
 if TYPE_CHECKING:
     from text_searches import Bodies
 
-DIMS = 384
-CLUSTERS = 500
-LANGUAGES = ("de", "en", "fr", "ja", "zh")
-TARGETS = ("de", "fr", "ja")
-WORDS = 5_000
-INDEX = "xlrec-bench"
 WITH_TERM_VECTORS = f"{INDEX}-term-vectors"
-
-
-def catalogue(count: int) -> Iterator[tuple[str, dict[str, object], np.ndarray]]:
-    """Id, document and unit vector of each work, in clusters and in one language each."""
-    rng = np.random.default_rng(1)
-    centers = rng.normal(size=(CLUSTERS, DIMS))
-    members = rng.integers(0, CLUSTERS, count)
-    by_cluster = [np.flatnonzero(members == cluster) for cluster in range(CLUSTERS)]
-    for number in range(count):
-        vector = centers[members[number]] + 1.5 * rng.normal(size=DIMS)
-        vector /= np.linalg.norm(vector)
-        language = LANGUAGES[number % len(LANGUAGES)]
-        words = rng.zipf(1.3, 30) % WORDS
-        neighbours = rng.choice(by_cluster[members[number]], 50)
-        document = {
-            "title": f"work {number}",
-            "xlrec": {
-                "id": f"w{number}",
-                "work": f"w{number}",
-                "language": language,
-                "embedding": [round(x, 5) for x in vector.tolist()],
-                "text": {language: " ".join(f"word{word}" for word in words)},
-                "popularity": float(rng.random()),
-                "evidence": 20.0,
-                "indicators": {
-                    f"w{neighbour}": float(rng.random()) + 0.01 for neighbour in neighbours
-                },
-            },
-        }
-        yield f"w{number}", document, vector
-
-
-def write(
-    client: Elasticsearch, count: int, *, index: str = INDEX, term_vectors: bool = False
-) -> np.ndarray:
-    """Index the catalogue, merged into one segment; returns the vectors, shape (count, DIMS)."""
-    fingerprint = Fingerprint("bench", "1", DIMS, "none", "", "title", "none")
-    meta = IndexMeta(
-        fingerprint,
-        LanguageCentering.none(),
-        dict.fromkeys(LANGUAGES, "standard"),
-        title_field="title",
-        indicators={"complete": True},
-    )
-    body = index_body(
-        dims=DIMS,
-        analyzers=meta.analyzers,
-        meta=meta.to_meta(),
-        settings={"number_of_shards": 1, "refresh_interval": "-1"},
-    )
-    if term_vectors:
-        own = body["mappings"]["properties"]["xlrec"]["properties"]
-        for field in own["text"]["properties"].values():
-            field["term_vector"] = "yes"
-    live = LiveIndex(physical_name(index, 1), meta)
-    client.indices.create(index=live.name, **body, aliases={index: {}})
-    vectors, operations = [], []
-    for id_, document, vector in catalogue(count):
-        vectors.append(vector)
-        operations += [{"index": {"_index": live.name, "_id": id_}}, document]
-        if len(operations) >= 1000:
-            assert not client.options(request_timeout=300).bulk(operations=operations)["errors"]
-            operations = []
-    if operations:
-        assert not client.bulk(operations=operations)["errors"]
-    patient = client.options(request_timeout=1200)
-    patient.indices.refresh(index=live.name)
-    patient.indices.forcemerge(index=live.name, max_num_segments=1)
-    return np.asarray(vectors, np.float32)
-
-
-def node_cpu(pid: int | None) -> float:
-    """Milliseconds of processor time that the threads of a process have had; Linux alone."""
-    if pid is None:
-        return math.nan
-    total = 0
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-            total += int((thread / "schedstat").read_text().split()[0])
-    return total / 1e6
+SYSTEMS = {
+    "learned": Options(),
+    "texts alone": Options(weights={DENSE: 0.75, LEXICAL: 0.25}),
+}
 
 
 def in_turns(
@@ -288,12 +201,60 @@ def each_search(
     return {**times, **sizes, "users with the same hits as by ids": alike, "users": calls}
 
 
+def plain_search(client: Elasticsearch, index: str, vectors: np.ndarray) -> Callable[[int], object]:
+    """What all is compared with: one kNN search with a filter, by the official client."""
+
+    def plain(number: int) -> object:
+        return client.search(
+            index=index,
+            knn={
+                "field": "xlrec.embedding",
+                "query_vector": vectors[number].tolist(),
+                "k": 10,
+                "num_candidates": 200,
+                "filter": {"term": {"xlrec.language": "de"}},
+            },
+            source=["title"],
+        )
+
+    return plain
+
+
+def growth(
+    client: Elasticsearch, counts: tuple[int, int], *, dims: int, calls: int, node: int | None
+) -> dict[str, object]:
+    """How much slower the larger of two indices is, for a history of 50."""
+    ways: dict[str, Callable[[int], object]] = {}
+    for count in counts:
+        index = f"{INDEX}-{count}"
+        if not client.indices.exists(index=index):
+            write(client, count, dims=dims, index=index)
+        drawn = itertools.islice(catalogue(count, dims), calls)
+        vectors = np.asarray([vector for _, _, vector in drawn], np.float32)
+        ways[f"plain kNN, {count}"] = plain_search(client, index, vectors)
+        some = histories(count, 50, calls)
+        for name, options in SYSTEMS.items():
+            asked = Recommender(client, index, options=options)
+            ways[f"{name}, {count}"] = lambda n, asked=asked, some=some: asked.recommend(
+                some[n], languages=TARGETS
+            )
+    times = in_turns(ways, calls, node=node, warm_up=calls // 2)
+    of = {name.rsplit(", ", 1)[0] for name in ways}
+    grown = {
+        name: times[f"{name}, {counts[1]}"]["p50"] / times[f"{name}, {counts[0]}"]["p50"]
+        for name in sorted(of)
+    }
+    return {"dims": dims, **times, "p50 of the larger to that of the smaller": grown}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--url")
     parser.add_argument("--searches", action="store_true")
+    parser.add_argument("--larger", type=int)
+    parser.add_argument("--dims", type=int, default=DIMS)
     parser.add_argument("--lengths", type=int, nargs="*", default=[1, 10, 50, 100, 1000])
     arguments = parser.parse_args()
     count, calls = arguments.documents, arguments.calls
@@ -302,28 +263,17 @@ def main() -> None:
         node = None if started is None else started.pid
         url = arguments.url if started is None else started.url
         client = stack.enter_context(connect(Connection(url)))
+        if arguments.larger:
+            counts = (count, arguments.larger)
+            found = growth(client, counts, dims=arguments.dims, calls=calls, node=node)
+            print(json.dumps(found, indent=2))
+            return
         if client.indices.exists(index=INDEX):
             some_works = itertools.islice(catalogue(count), calls)
             vectors = np.asarray([vector for _, _, vector in some_works], np.float32)
         else:
             vectors = write(client, count)
-        systems = {
-            "learned": Options(),
-            "texts alone": Options(weights={DENSE: 0.75, LEXICAL: 0.25}),
-        }
-
-        def plain(number: int) -> object:
-            return client.search(
-                index=INDEX,
-                knn={
-                    "field": "xlrec.embedding",
-                    "query_vector": vectors[number].tolist(),
-                    "k": 10,
-                    "num_candidates": 200,
-                    "filter": {"term": {"xlrec.language": "de"}},
-                },
-                source=["title"],
-            )
+        plain = plain_search(client, INDEX, vectors)
 
         def empty(searches: int) -> None:
             """The requests of a recommendation with so many searches, without a hit."""
@@ -342,7 +292,7 @@ def main() -> None:
             print(json.dumps(found, indent=2))
             return
         report: dict[str, object] = {"documents": count}
-        for name, options in systems.items():
+        for name, options in SYSTEMS.items():
             recommender = Recommender(client, INDEX, options=options)
             searches = 2 if options.weights is None else len(TARGETS) * len(options.weights)
             for length in arguments.lengths:

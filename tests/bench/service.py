@@ -23,7 +23,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import psutil
-from recommend import INDEX, TARGETS, write
+from synthetic_catalog import INDEX, TARGETS, write
 
 from http_service import Service, service
 from xlrec_es import AsyncRecommender, Connection, History, connect

@@ -1,7 +1,8 @@
 """Recall over language borders from interactions, served by Elasticsearch, against other models.
 
-    python tests/bench/indicators.py PATH/TO/anime [--seeds 3] [--cases 500] [--cold] [--url URL]
-    python tests/bench/indicators.py PATH/TO/apps --apps [--seeds 3] [--url URL]
+    python tests/bench/learning/indicators.py PATH/TO/anime [--seeds 3] [--cases 500] [--cold]
+        [--url URL]
+    python tests/bench/learning/indicators.py PATH/TO/apps --apps [--seeds 3] [--url URL]
 
 Each work exists in one of four languages, drawn among those it has. A user likes what they rated
 7 or more, or watched without a rating. A fifth of all likes is held out; all others are learned

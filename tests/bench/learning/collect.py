@@ -1,6 +1,6 @@
 """Memory and time of reading interactions, by the number of rows.
 
-    python tests/bench/collect.py [--rows 1000000 2000000 4000000] [--works 100000]
+    python tests/bench/learning/collect.py [--rows 1000000 2000000 4000000] [--works 100000]
 
 Synthetic rows with user, item, event and time, fifty a user, in Arrow batches made while they are
 read. Each size is measured in a process of its own, for its peak memory; what a process

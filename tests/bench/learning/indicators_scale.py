@@ -1,6 +1,7 @@
 """How local EASE grows with the catalogue: time per work, and memory, against exact EASE.
 
-    python tests/bench/indicators_scale.py [--works 5000 10000 20000 40000 80000] [--exact 20000]
+    python tests/bench/learning/indicators_scale.py [--works 5000 10000 20000 40000 80000]
+        [--exact 20000]
 
 And of the transfer, whose search for neighbours grows with the square of the works: all works
 inherit, vectors have 384 dimensions, every fifth work is cold, and works have 200 indicators, of
