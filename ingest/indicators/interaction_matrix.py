@@ -27,6 +27,7 @@ from ingest.indicators.baskets import owner_of
 from ingest.indicators.popularity import COLUMN, LANGUAGE, MarketNumbers, Markets
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
+from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.interactions.likes import MAX_WEIGHT, UNKNOWN_EVENT, count_unknown
 from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
@@ -118,6 +119,7 @@ def collect(
     now_s: float,
     languages: Mapping[str, str] | None = None,
     report: Counter[str] | None = None,
+    forgotten: Forgotten | None = None,
 ) -> LikeMatrix:
     """Read batches into a matrix.
 
@@ -128,13 +130,14 @@ def collect(
         now_s: Seconds since 1970; later times are taken for mistakes, and for the latest.
         languages: Language by item, of items that are in one language.
         report: Of whoever reads the batches: rows that were set aside before.
+        forgotten: Users whose rows do not count.
 
     Raises:
         SourceError: A column that must be there is not, no time can be read, or there are too many
             markets.
         UsageError: No such way to write times.
     """
-    collector = _Collector(items, rules, now_s, languages or {})
+    collector = _Collector(items, rules, now_s, languages or {}, forgotten or Forgotten())
     collector.report = collector.report if report is None else report
     for batch in batches:
         collector.add(batch)
@@ -150,7 +153,9 @@ class _Collector:
         rules: LikeRules,
         now_s: float,
         languages: Mapping[str, str],
+        forgotten: Forgotten,
     ) -> None:
+        self._forgotten = forgotten
         self.works = tuple(sorted(set(items.values())))
         numbers = {work: number for number, work in enumerate(self.works)}
         self._items = {item: numbers[work] for item, work in items.items()}
@@ -181,7 +186,8 @@ class _Collector:
         self.report["rows"] += len(batch)
         good = np.ones(len(batch), bool)
         for reason, bad in (
-            ("without user or item", (rows["user"] < 0) | (rows["work"] == -2)),
+            ("without user or item", (rows["user"] == -2) | (rows["work"] == -2)),
+            (REASON, rows["user"] == -1),
             ("unknown item", rows["work"] == -1),
             (UNKNOWN_EVENT, np.isneginf(rows["weight"])),
             ("absurd weight or rating", np.isnan(rows["weight"])),
@@ -195,7 +201,11 @@ class _Collector:
         self._parts.append(rows[good])
 
     def _user(self, user: str) -> int:
-        return self._users.setdefault(user, len(self._users))
+        """The number of a user, or basket; -1 for one who is to be left out."""
+        number = self._users.get(user, -1)
+        if number < 0 and owner_of(user) not in self._forgotten:
+            number = self._users[user] = len(self._users)
+        return number
 
     def _count(self, reason: str, rows: int) -> None:
         if rows:

@@ -23,6 +23,7 @@ from xlrec_es.errors import SourceError
 from xlrec_es.exact_json import UNHELD
 from xlrec_es.interactions.delimited import RAGGED
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
+from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.interactions.row_reader import SEVERAL, read_rows, text_of
 from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
@@ -109,6 +110,7 @@ def read_likes(
     min_rating: float | None = None,
     events: Mapping[str, float] | None = None,
     time_format: str | None = None,
+    forgotten: Forgotten | None = None,
 ) -> Likes:
     """Read a file of interactions and keep what was liked.
 
@@ -119,6 +121,7 @@ def read_likes(
         min_rating: A lower rating means: not liked.
         events: Weight by event; below zero: not liked. None: `weighting.EVENT_WEIGHTS`.
         time_format: How times are written; see `times.TimeReader`.
+        forgotten: Users whose rows do not count.
 
     Raises:
         SourceError: The file cannot be read, has no user or item, has no interactions, none of
@@ -129,6 +132,7 @@ def read_likes(
     numbers = {work: number for number, work in enumerate(works)}
     of_item = {item: numbers[work] for item, work in items.items()}
     users: dict[str, int] = {}
+    left_out = forgotten or Forgotten()
     report: Counter[str] = Counter()
     found = (array("i"), array("i"), array("f"), array("d"))
     times = TimeReader(time_format)
@@ -141,6 +145,8 @@ def read_likes(
         time = times.text(text_of(row["time"]))
         if not (user and item):
             report["without user or item"] += 1
+        elif user not in users and user in left_out:
+            report[REASON] += 1
         elif work < 0:
             report["unknown item"] += 1
         elif weight is None:
