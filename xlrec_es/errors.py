@@ -23,6 +23,7 @@ XlrecError
 │   └── FingerprintMismatch vectors of another encoder or centering (``.differences``)
 ├── PlacementNotFound     no placement of that name, or no such version of it
 ├── PlacementChanged      somebody else has changed it meanwhile (``.version``)
+├── KibanaError           Kibana does not answer, or does not write all objects (``.status``)
 ├── NodeError             the local Elasticsearch did not start or stop
 ├── IngestError           the worker cannot go on
 │   ├── SourceError         the input cannot be read (exit code 2)
@@ -168,6 +169,14 @@ class PlacementChanged(XlrecError):
     def __init__(self, message: str, *, version: int | None = None) -> None:
         super().__init__(message)
         self.version = version
+
+
+class KibanaError(XlrecError):
+    """Kibana does not answer, refuses, or does not write all objects that it is given."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NodeError(XlrecError):

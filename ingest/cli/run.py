@@ -25,6 +25,7 @@ from xlrec_es.cli.options.shared import (
     index_option,
     json_option,
     quiet_option,
+    write_to_option,
 )
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import XlrecError
@@ -149,6 +150,7 @@ LANGUAGE_MAP = click.option(
     metavar="N",
     help="Port of localhost that serves metrics to Prometheus.",
 )
+@write_to_option
 @run_options
 def run(
     ctx: click.Context,
@@ -169,6 +171,7 @@ def run(
     wait_s: float,
     follow: bool,
     metrics_port: int | None,
+    write_to: str | None,
     quiet: bool,
     log_json: bool,
     as_json: bool,
@@ -197,6 +200,7 @@ def run(
     {"$oid": ...}.
 
     With --follow the run waits for more at the end of a file that grows, or of index:NAME.
+    --write-to RUNS adds the summary to an index, and to RUNS-rejects why records were rejected.
 
     The index is created if it does not exist. Unchanged documents are skipped; where only other
     fields have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done,
@@ -227,7 +231,8 @@ def run(
         follow=follow,
         metrics_port=metrics_port,
     )
-    if _execute(job, connection, shown=_Shown(quiet, log_json, as_json))["rejected"]:
+    shown = _Shown(quiet, log_json, as_json)
+    if _execute(job, connection, shown=shown, write_to=write_to)["rejected"]:
         ctx.exit(REJECTED)
 
 
@@ -301,11 +306,14 @@ class _Shown:
     rejects: Path | None = None
 
 
-def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str, Any]:
+def _execute(
+    job: RunJob, connection: Connection, *, shown: _Shown, write_to: str | None = None
+) -> dict[str, Any]:
     """Run the job, and print its summary; a signal ends the process here."""
     from ingest.encode.model_record import refusal
     from ingest.run.assemble import run as run_job
     from ingest.run.observe.progress_bar import ProgressBar
+    from ingest.run.observe.run_record import recorded
     from ingest.run.observe.summary import table
     from ingest.run.signals import end, stoppable, tell
 
@@ -315,7 +323,9 @@ def _execute(job: RunJob, connection: Connection, *, shown: _Shown) -> dict[str,
         with stoppable(logger.warning if log else tell) as stop, bar:
             if refused := refusal(job.model):
                 stop.say(f"Warning: {refused}.")
-            done = run_job(job, connection, observe=log or bar, stop=stop)
+            with recorded(job, connection, index=write_to, tell=stop.say) as record:
+                done = run_job(job, connection, observe=log or bar, stop=stop)
+                record(done)
         if shown.rejects and done["complete"] and done["rejects"]:
             done["rejects"] = str(shown.rejects)
         for warning in done["warnings"]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,10 +20,10 @@ from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.recommend import encoder_url_option, remote_encoder
-from xlrec_es.cli.options.shared import files_read, json_option
+from xlrec_es.cli.options.shared import files_read, json_option, write_to_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.errors import ClusterError, UsageError
+from xlrec_es.errors import UsageError
 from xlrec_es.evaluate.evaluator import (
     COLD,
     COVERAGE,
@@ -59,11 +58,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     help="Write the training interactions to FILE (.tsv), for xlrec-ingest learn, and evaluate "
     "nothing.",
 )
-@click.option(
-    "--write-to",
-    metavar="INDEX",
-    help="Index to add the results to, for Kibana; it is created if it does not exist.",
-)
+@write_to_option
 @click.option(
     "--task",
     type=click.Choice(TASKS),
@@ -203,46 +198,15 @@ def _write_training(path: Path, material: Material, fields: Mapping[str, str]) -
 
 
 def write_results(client: Elasticsearch, index: str, report: Mapping[str, Any]) -> None:
-    """Add one document for each pool and system, with flat fields that Kibana can draw.
+    """Add the rows of an evaluation to an index; see `result_rows`.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    from xlrec_es.cluster.client_errors import explained, friendly_errors, root_cause
+    from xlrec_es.cluster.result_index import add
+    from xlrec_es.evaluate.result_rows import TYPES, rows_of_evaluation
 
-    now = datetime.now(UTC).isoformat()
-    shared = {"@timestamp": now, **{name: report[name] for name in ("index", "cases", "users")}}
-    job = report["job"]
-    operations: list[dict[str, Any]] = []
-    for pool, found in report["pools"].items():
-        for name, system in found["systems"].items():
-            measures = {key.replace("@", "_at_"): m for key, m in system["measures"].items()}
-            document = {
-                **shared,
-                "fingerprint": report["fingerprint"]["digest"],
-                "k": job["k"],
-                "seed": job["seed"],
-                "pool": pool,
-                "system": name,
-                "coverage": system["coverage"],
-                **{key.replace(" ", "_"): value for key, value in measures.items()},
-            }
-            # A name of its own: a request whose answer is lost is sent again.
-            id_ = hashlib.sha256("\0".join((now, report["index"], pool, name)).encode()).hexdigest()
-            operations += [{"index": {"_id": id_}}, document]
-    properties = {name: {"type": "keyword"} for name in ("index", "fingerprint", "pool", "system")}
-    properties["@timestamp"] = {"type": "date"}
-    with friendly_errors(client):
-        # 400: it exists.
-        client.options(ignore_status=400).indices.create(
-            index=index, mappings={"properties": properties}
-        )
-        answer = client.bulk(index=index, operations=operations, refresh=True)
-    refused = [item["index"]["error"] for item in answer["items"] if "error" in item["index"]]
-    if refused:
-        raise ClusterError(
-            f"{index} does not take the results: {explained(root_cause(refused[0]))}"
-        )
+    add(client, index, rows_of_evaluation(report, datetime.now(UTC)), types=TYPES)
 
 
 def show(report: Mapping[str, Any], console: Console) -> None:

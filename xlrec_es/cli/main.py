@@ -62,6 +62,10 @@ SECTIONS = {
         "placement": LazyCommand(
             "xlrec_es.cli.service.placement:placement", "Manage the placements of an index."
         ),
+        "kibana": LazyCommand(
+            "xlrec_es.cli.kibana.kibana:kibana",
+            "Dashboards for Kibana, of the catalog, the quality and the traffic.",
+        ),
         "role": LazyCommand("xlrec_es.cli.role:role", "Print the minimum privileges of a key."),
     },
 }

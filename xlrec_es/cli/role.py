@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from typing import Any
 
 import click
 
@@ -11,22 +12,28 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.recommend import events_index_option
 from xlrec_es.cli.options.terminal import echo
-from xlrec_es.cluster import roles
+from xlrec_es.cluster import kibana_role, roles
+from xlrec_es.errors import UsageError
+
+KIBANA = "kibana"
+"""The kind of those who look at dashboards, or install them."""
 
 _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
 
 
 def _listed() -> str:
     """What each kind allows, in lines that fit 80 columns."""
-    indent = " " * (max(map(len, roles.ROLES)) + 2)
+    allowed = {kind: one.allows for kind, one in roles.ROLES.items()}
+    allowed[KIBANA] = "xlrec-es kibana install, and to look at what it installs"
+    indent = " " * (max(map(len, allowed)) + 2)
     return "\n".join(
         textwrap.fill(
-            f"{kind.ljust(len(indent))}{one.allows}",
+            f"{kind.ljust(len(indent))}{allows}",
             76,
             subsequent_indent=indent,
             break_on_hyphens=False,
         )
-        for kind, one in roles.ROLES.items()
+        for kind, allows in allowed.items()
     )
 
 
@@ -36,6 +43,7 @@ _HELP = f"""Print the minimum privileges of a key.
 Examples:
   xlrec-es role reader --index shop --format api-key > key.json
   xlrec-es role writer --index shop --deletes
+  xlrec-es role kibana --index shop --space shop --console
   curl --json @key.json -u elastic https://search.example:9200/_security/api_key
 
 Nothing is sent. What each kind allows:
@@ -46,7 +54,7 @@ Nothing is sent. What each kind allows:
 
 
 @sections.command(help=_HELP)
-@click.argument("kind", type=click.Choice(list(roles.ROLES)))
+@click.argument("kind", type=click.Choice([*roles.ROLES, KIBANA]))
 @click.option(
     "--index",
     "-i",
@@ -76,6 +84,28 @@ Nothing is sent. What each kind allows:
     is_flag=True,
     help='Allow a writer to delete documents, for records with {"_op": "delete"} and companions.',
 )
+@click.option(
+    "--space",
+    "spaces",
+    multiple=True,
+    default=("default",),
+    show_default=True,
+    metavar="ID",
+    help="Of kibana: identifier of the space that the dashboards are in. Repeatable.",
+)
+@click.option(
+    "--data-index",
+    "data",
+    multiple=True,
+    metavar="INDEX",
+    help="Of kibana: index that dashboards read too, of evaluations for one. Repeatable.",
+)
+@click.option(
+    "--view-only",
+    "views_only",
+    is_flag=True,
+    help="Of kibana: for those who look at dashboards, and install none.",
+)
 @renamed_option(
     "--format",
     "-F",
@@ -84,7 +114,8 @@ Nothing is sent. What each kind allows:
     type=click.Choice(["role", "api-key"]),
     default="role",
     show_default=True,
-    help="Form: body of PUT /_security/role/<name>, or of POST /_security/api_key.",
+    help="Form: body of PUT /_security/role/<name> (of kibana: of its own API), or of POST "
+    "/_security/api_key.",
 )
 @click.option("--console", is_flag=True, help="Print the whole request, for Kibana's console.")
 def role(
@@ -94,10 +125,22 @@ def role(
     source: str | None,
     placements_index: str | None,
     deletes: bool,
+    spaces: tuple[str, ...],
+    data: tuple[str, ...],
+    views_only: bool,
     form: str,
     console: bool,
 ) -> None:
     """Print a role, or an API key."""
+    if kind == KIBANA:
+        if events_index or source or placements_index or deletes:
+            raise UsageError("a role of kibana reads other indices by --data-index alone")
+        described = kibana_role.kibana_role(names, data=data, spaces=spaces, views_only=views_only)
+        line, body = _of_kibana(form, names, described)
+        _print(line, body, console=console)
+        return
+    if data or views_only or spaces != ("default",):
+        raise UsageError("--space, --data-index and --view-only are for the kind kibana")
     described = roles.descriptor(
         kind,
         names,
@@ -107,6 +150,20 @@ def role(
         deletes=deletes,
     )
     line, body = _REQUESTS[form](roles.role_name(kind, names), described)
+    _print(line, body, console=console)
+
+
+def _of_kibana(
+    form: str, names: tuple[str, ...], role: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The request that makes a role of Kibana, or an API key for it."""
+    name = roles.role_name(KIBANA, names)
+    if form == "api-key":
+        return roles.api_key_request(name, kibana_role.elasticsearch_role(role))
+    return kibana_role.kibana_role_request(name, role)
+
+
+def _print(line: str, body: dict[str, Any], *, console: bool) -> None:
     if console:
         echo(line)
     echo(json.dumps(body, ensure_ascii=False, indent=2))

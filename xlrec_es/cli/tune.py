@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,7 @@ from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.outcome import print_json
-from xlrec_es.cli.options.shared import dry_run_option, json_option
+from xlrec_es.cli.options.shared import dry_run_option, json_option, write_to_option
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.evaluate.evaluator import NDCG, RECALL
 
@@ -42,12 +43,14 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
     metavar="N",
     help="Number of interests to try too; each takes another round of searches. Repeatable.",
 )
+@write_to_option
 @dry_run_option
 @json_option
 def tune(
     job: EvaluationJob,
     measure: str,
     interests: tuple[int, ...],
+    write_to: str | None,
     dry_run: bool,
     as_json: bool,
     connection: Connection,
@@ -64,7 +67,8 @@ def tune(
     only. Weights are chosen by cross-validation on some users and checked on others. A gain that
     is not statistically significant is not taken.
     """
-    from xlrec_es.evaluate import tuning
+    from xlrec_es.cluster.result_index import add
+    from xlrec_es.evaluate import result_rows, tuning
 
     with (
         contextlib.closing(connect(connection)) as client,
@@ -79,6 +83,9 @@ def tune(
             dry_run=dry_run,
             step=lambda n: progress.update(task, advance=1, total=n),
         )
+        if write_to is not None:
+            row = result_rows.row_of_tuning(report, datetime.now(UTC))
+            add(client, write_to, [row], types=result_rows.TYPES)
     if as_json:
         print_json(report)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,13 +100,43 @@ def connect_async(connection: Connection, *, max_retries: int = 2) -> AsyncElast
         raise ConfigError(f"cannot connect to {connection.url!r}: {error}") from error
 
 
+def authorization(connection: Connection) -> str | None:
+    """The header `Authorization` of requests; None: they go without credentials."""
+    if connection.api_key:
+        return f"ApiKey {connection.api_key}"
+    if connection.username and connection.password:
+        credentials = f"{connection.username}:{connection.password}".encode()
+        return "Basic " + base64.b64encode(credentials).decode()
+    return None
+
+
+def tls_context(connection: Connection) -> ssl.SSLContext:
+    """How a server is trusted that is asked without Elasticsearch's client.
+
+    Raises:
+        ConfigError: The certificate authority cannot be read, or its fingerprint is none.
+    """
+    if connection.ca_fingerprint:
+        return PinnedContext.for_fingerprint(parse_fingerprint(connection.ca_fingerprint))
+    try:
+        context = ssl.create_default_context(cafile=connection.ca_certs)
+    except OSError as error:
+        raise ConfigError(
+            f"{connection.ca_certs} is no file of certificates (PEM): {error}"
+        ) from error
+    if connection.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def _client_options(connection: Connection, max_retries: int) -> dict[str, Any]:
     """What both clients are made with.
 
     Raises:
         ConfigError: The options contradict each other.
     """
-    _check(connection)
+    check(connection)
     from xlrec_es.cluster.serializer import Serializer
 
     c = connection
@@ -119,8 +150,7 @@ def _client_options(connection: Connection, max_retries: int) -> dict[str, Any]:
         options["api_key"] = c.api_key
     if c.username and c.password:
         # Not `basic_auth`: the client cannot encode letters outside of ASCII.
-        credentials = f"{c.username}:{c.password}".encode()
-        options["headers"] = {"authorization": "Basic " + base64.b64encode(credentials).decode()}
+        options["headers"] = {"authorization": authorization(c)}
     if c.ca_certs:
         options["ca_certs"] = c.ca_certs
     if c.ca_fingerprint:
@@ -158,7 +188,13 @@ def _check_secrets(connection: Connection) -> None:
         )
 
 
-def _check(c: Connection) -> None:
+def check(connection: Connection) -> None:
+    """Refuse a connection that no request could be sent by.
+
+    Raises:
+        ConfigError: Its options contradict each other, or a secret would be shown or is none.
+    """
+    c = connection
     _check_secrets(c)
     if c.insecure and (c.ca_certs or c.ca_fingerprint):
         raise ConfigError("a certificate authority and insecure contradict each other; give one")

@@ -141,24 +141,27 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else math.nan
 
 
-def recall_by_pair(
+PairValues = dict[tuple[str, str], tuple[list[str], dict[str, MetricValues]]]
+"""By source and target language: users, and of each measure a value for each."""
+
+
+def by_pair(
     cases: Sequence[Case],
     lists: Sequence[Ranked],
     languages: Mapping[str, Sequence[str]],
     k: int,
-) -> dict[tuple[str, str], tuple[list[str], MetricValues]]:
-    """recall@k of the targets in each language, out of lists that all languages share.
+) -> PairValues:
+    """recall@k and nDCG of the targets in each language, out of lists that all languages share.
 
     Args:
         cases: Whom.
         lists: One for each case.
         languages: Of each work.
-        k: Places that count.
-
-    Returns:
-        Users, and a value for each, by source and target language.
+        k: Places that count; of nDCG ten.
     """
-    found: dict[tuple[str, str], tuple[list[str], list[float]]] = defaultdict(lambda: ([], []))
+    found: dict[tuple[str, str], tuple[list[str], dict[str, list[float]]]] = defaultdict(
+        lambda: ([], {RECALL: [], NDCG: []})
+    )
     for case, ranked in zip(cases, lists, strict=True):
         works = [work for work, _ in ranked]
         of: defaultdict[str, set[str]] = defaultdict(set)
@@ -168,5 +171,20 @@ def recall_by_pair(
         for target, own in of.items():
             users, values = found[case.source, target]
             users.append(case.user)
-            values.append(recall_at_k(works, own, k))
-    return {pair: (users, np.array(values)) for pair, (users, values) in sorted(found.items())}
+            values[RECALL].append(recall_at_k(works, own, k))
+            values[NDCG].append(ndcg_at_k(works, own, min(k, 10)))
+    return {
+        pair: (users, {name: np.array(some) for name, some in values.items()})
+        for pair, (users, values) in sorted(found.items())
+    }
+
+
+def recall_by_pair(
+    cases: Sequence[Case],
+    lists: Sequence[Ranked],
+    languages: Mapping[str, Sequence[str]],
+    k: int,
+) -> dict[tuple[str, str], tuple[list[str], MetricValues]]:
+    """The recall of `by_pair` alone."""
+    found = by_pair(cases, lists, languages, k)
+    return {pair: (users, values[RECALL]) for pair, (users, values) in found.items()}

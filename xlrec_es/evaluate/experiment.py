@@ -21,8 +21,8 @@ from xlrec_es.evaluate.evaluator import (
     NDCG,
     RECALL,
     Ground,
+    by_pair,
     measure,
-    recall_by_pair,
 )
 from xlrec_es.evaluate.metrics import coverage
 from xlrec_es.evaluate.protocol import Case, draw_order
@@ -162,13 +162,13 @@ def _pool_report(
 def _pairs(
     job: EvaluationJob, material: Material, kind: str, mine: Mapping[str, Sequence[Ranked]]
 ) -> dict[str, list[dict[str, Any]]]:
-    """By system recall@k by source and target language, and how far the recommender is above it."""
+    """By system two measures for each pair of languages, and how far the recommender is above."""
     cases, languages = material.cases_of(kind), material.pool.languages
-    recall = {name: recall_by_pair(cases, found, languages, job.k) for name, found in mine.items()}
+    found = {name: by_pair(cases, lists, languages, job.k) for name, lists in mine.items()}
     told: dict[str, list[dict[str, Any]]] = {name: [] for name in mine}
-    for pair, (users, own) in recall[RECOMMENDER].items():
-        values = {(name, RECALL): recall[name][pair][1] for name in mine}
-        gaps = {(name, "gap"): own - values[name, RECALL] for name in mine}
+    for pair, (users, own) in found[RECOMMENDER].items():
+        values = {(name, one): found[name][pair][1][one] for name in mine for one in COMPARED}
+        gaps = {(name, "gap"): own[RECALL] - values[name, RECALL] for name in mine}
         intervals = bootstrap_each(values | gaps, users, seed=job.seed)
         for name in mine:
             told[name].append(
@@ -176,7 +176,7 @@ def _pairs(
                     "source": pair[0],
                     "target": pair[1],
                     "users": len(set(users)),
-                    "recall": plain(intervals[name, RECALL]),
+                    **{one: plain(intervals[name, one]) for one in COMPARED},
                     "recommender is better by": plain(intervals[name, "gap"]),
                 }
             )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,23 +22,47 @@ from numpy.typing import NDArray
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.evaluate.significance import bootstrap, difference_of_groups, plain
 from xlrec_es.experiments import always_valid
+from xlrec_es.interactions import ubi
 from xlrec_es.interactions.row_reader import Row, text_of
 from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 
-COLUMNS = ("user", "variant", "item", "work", "clicked", "propensity", "time")
+COLUMNS = ("user", "variant", "item", "work", "clicked", "propensity", "time", "query_id")
 """Of a log of what was shown: `user` and `variant`, and `clicked` or `item`."""
 
 PLACEMENT = "placement"
 """Column of a log in which several placements are, each with variants of its own."""
 
-CLICK_COLUMNS = ("user", "item", "event", "time")
+CLICK_COLUMNS = ("user", "item", "event", "time", "query_id")
+
+UBI_COLUMNS = ("client", "event")
+"""Further ones of both logs where they are of User Behavior Insights; see `of_ubi`."""
 
 Click = tuple[str, str]
 """User and item."""
 
-Clicks = Mapping[Click, Sequence[float]]
-"""When each user clicked each item: seconds since 1970 in order, NaN where nobody knows."""
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something was clicked.
+
+    Attributes:
+        seconds: Since 1970; NaN where nobody knows.
+        query_id: Of the list that it was shown in; empty where nobody knows.
+    """
+
+    seconds: float
+    query_id: str = ""
+
+    def may_follow(self, shown: float, query_id: str) -> bool:
+        """Whether it may be a click on what was shown then, in that list."""
+        known = bool(self.query_id and query_id)
+        # NaN is before nothing.
+        return not self.seconds < shown and not (known and self.query_id != query_id)
+
+
+Clicks = Mapping[Click, Sequence[Moment]]
+"""When each user clicked each item, in order; what has no time comes last."""
 
 _CLICKED = {"1": 1.0, "true": 1.0, "yes": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "": 0.0}
 
@@ -72,16 +96,32 @@ def read_clicks(rows: Iterable[Row]) -> Clicks:
         rows: Of `CLICK_COLUMNS`.
     """
     times = TimeReader()
-    found: defaultdict[Click, list[float]] = defaultdict(list)
+    found: defaultdict[Click, list[Moment]] = defaultdict(list)
     for row in rows:
         if _is_liking(row.get("event")):
             seconds = times.text(text_of(row.get("time")))
-            found[text_of(row["user"]), text_of(row["item"])].append(seconds)
+            moment = Moment(seconds, text_of(row.get("query_id")))
+            found[text_of(row["user"]), text_of(row["item"])].append(moment)
     return {click: sorted(moments, key=_unknown_last) for click, moments in found.items()}
 
 
-def _unknown_last(seconds: float) -> tuple[bool, float]:
-    return math.isnan(seconds), seconds
+def _unknown_last(moment: Moment) -> tuple[bool, float]:
+    return math.isnan(moment.seconds), moment.seconds
+
+
+def of_ubi(rows: Iterable[Row], *, shown: bool) -> Iterator[Row]:
+    """The rows of a UBI log that are what was shown, or what users did.
+
+    Users without a name of their own are told apart by their `client_id`. A row without an action
+    is one of a log of queries, which names what was shown.
+
+    Args:
+        rows: Of `COLUMNS` or `CLICK_COLUMNS`, and `UBI_COLUMNS`.
+        shown: Which of the two.
+    """
+    for row in rows:
+        if (text_of(row.get("event")) in ("", ubi.IMPRESSION)) is shown:
+            yield {**row, "user": text_of(row.get("user")) or row.get("client")}
 
 
 def _is_liking(event: object) -> bool:
@@ -110,8 +150,8 @@ def read_log(
         rows: Of `COLUMNS`.
         clicks: See `read_clicks`. Each click belongs to one row of its user and item, the first
             that comes: what was shown three times and clicked once was clicked once of three. A
-            click from before the row's time does not belong to it. None: the rows say it
-            themselves.
+            click from before the row's time does not belong to it, nor one of another list. None:
+            the rows say it themselves.
 
     Returns:
         By variant; and how many rows came and did not count, by reason.
@@ -146,16 +186,18 @@ def read_log(
     return dict(shown), dict(report)
 
 
-def _clicked(row: Row, left: Mapping[Click, list[float]] | None, times: TimeReader) -> float | None:
+def _clicked(
+    row: Row, left: Mapping[Click, list[Moment]] | None, times: TimeReader
+) -> float | None:
     """1 or 0; None for nonsense. A click that is used up is taken away."""
     if left is None:
         return _CLICKED.get(text_of(row["clicked"]).lower())
-    shown = times.text(text_of(row.get("time")))
+    shown, query_id = times.text(text_of(row.get("time"))), text_of(row.get("query_id"))
     # Shops name the item, or the document that was shown.
     for name in ("item", "work"):
         clicks = left.get((text_of(row["user"]), text_of(row.get(name))), [])
         for number, clicked in enumerate(clicks):
-            if not clicked < shown:  # NaN is before nothing
+            if clicked.may_follow(shown, query_id):
                 del clicks[number]
                 return 1.0
     return 0.0

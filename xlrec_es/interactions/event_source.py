@@ -51,6 +51,9 @@ class EventSource:
         limit: Only the latest so many events are read.
         market: Field with the market of the event, such as a country: keyword; None if there is
             none. Histories do without.
+        query_id: Field with the id of the list that the user was shown. It and the next are only
+            written, by the service.
+        place: Field with the place in that list.
     """
 
     index: str
@@ -62,6 +65,8 @@ class EventSource:
     dwell_s: str | None = None
     limit: int = 1000
     market: str | None = None
+    query_id: str = "query_id"
+    place: str = "place"
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= 10_000:

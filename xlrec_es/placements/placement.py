@@ -16,7 +16,7 @@ from xlrec_es.errors import PlacementRefused, UsageError
 from xlrec_es.experiments.assignment import Experiment
 from xlrec_es.languages import normalize
 from xlrec_es.placements.given_options import faults_of
-from xlrec_es.placements.query_check import check_query
+from xlrec_es.placements.query_check import check_fuzzy_terms, check_query
 from xlrec_es.recommend.curation import Bury, Curation, Pin
 
 KEYS = (
@@ -135,7 +135,8 @@ def _faults(definition: Mapping[str, Any]) -> Iterator[str]:
     )
     if len(orjson.dumps(definition, default=str)) > MAX_BYTES:
         yield f"the definition has more than {MAX_BYTES // 1024} KiB as JSON; make it smaller"
-    yield from faults_of(_given(definition, "options"), "options")
+    option_faults = [*faults_of(_given(definition, "options"), "options")]
+    yield from option_faults
     yield from _language_faults(definition.get("languages"))
     size = definition.get("size")
     if size is not None and (type(size) is not int or not 1 <= size <= MAX_SIZE):
@@ -147,10 +148,25 @@ def _faults(definition: Mapping[str, Any]) -> Iterator[str]:
     yield from forms
     if not forms:
         yield from _told(lambda: _curation(definition))
-        for bury in definition.get("buries") or ():
-            if isinstance(bury, dict) and bury.get("query") is not None:
-                yield from _told(lambda query=bury["query"]: check_query(query))
+        yield from _query_faults(definition, {} if option_faults else _given(definition, "options"))
     yield from _variant_faults(_given(definition, "variants"), definition.get("salt"))
+
+
+def _query_faults(definition: Mapping[str, Any], options: Any) -> Iterator[str]:  # noqa: ANN401
+    """What is wrong with the queries of buries, which are asked with those of the options."""
+    buries = [one for one in definition.get("buries") or () if isinstance(one, dict)]
+    queries = [one["query"] for one in buries if one.get("query") is not None]
+    faults = [fault for query in queries for fault in _told(lambda query=query: check_query(query))]
+    yield from faults
+    asked = [*(options.get("filters") or ())]
+    asked += [one["query"] for one in options.get("boosts") or ()]
+    # What is wrong with the options' own is told where they are tried with an index.
+    if (
+        queries
+        and not faults
+        and not any(any(_told(lambda one=one: check_query(one))) for one in asked)
+    ):
+        yield from _told(lambda: check_fuzzy_terms([*asked, *queries]))
 
 
 def _given(definition: Mapping[str, Any], key: str) -> object:

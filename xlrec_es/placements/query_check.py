@@ -99,8 +99,8 @@ def check_fuzzy_terms(queries: Iterable[Mapping[str, Any]]) -> None:
     count = sum(map(_fuzzy_terms, queries))
     if count > MOST_FUZZY:
         raise UsageError(
-            f"filters and boosts have {count} fuzzy terms, and each takes Elasticsearch much "
-            f"memory; use at most {MOST_FUZZY}, or term and prefix in their place"
+            f"filters, boosts and buries have {count} fuzzy terms, each of which takes much of "
+            f"Elasticsearch's memory; use at most {MOST_FUZZY}, or term and prefix in their place"
         )
 
 

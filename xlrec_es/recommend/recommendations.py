@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from xlrec_es.interactions.ubi import impression
+
 
 def _deprecated(old: str, new: str) -> None:
     warnings.warn(f"{old} is called {new} now", DeprecationWarning, stacklevel=3)
@@ -147,25 +149,44 @@ class Recommendations:
     cursor: str | None = None
     placement: PlacementUsed | None = None
 
-    def impressions(self, *, user: str, variant: str, time: datetime) -> list[dict[str, Any]]:
+    def impressions(
+        self, *, user: str, variant: str, time: datetime, query_id: str | None = None
+    ) -> list[dict[str, Any]]:
         """What a log of recommendations that were shown needs, for `xlrec-es compare-logs`.
 
         Args:
             user: Whom they are shown to.
             variant: Which of the variants that are compared this is.
             time: When.
+            query_id: Of this list. Events that name it belong to it.
 
         Returns:
-            A row for each item, ready for JSON Lines or an index.
+            A row for each item, ready for JSON Lines or an index. It has the names of User Behavior
+            Insights, too; see `xlrec_es.interactions.ubi`.
         """
+        moment = time.isoformat()
         shared = {
             "user": user,
             "variant": variant,
-            "time": time.isoformat(),
+            "time": moment,
             "index": self.index,
             "fingerprint": self.fingerprint,
+            "degraded": bool(self.degraded),
         }
-        return [{**shared, **shown_at(place, item)} for place, item in enumerate(self.items, 1)]
+        return [
+            {
+                **shared,
+                **shown_at(place, item),
+                **impression(
+                    user=user,
+                    time=moment,
+                    place=place,
+                    document=item.id,
+                    query_id=query_id,
+                ),
+            }
+            for place, item in enumerate(self.items, 1)
+        ]
 
 
 class _Ranked(Protocol):

@@ -45,19 +45,20 @@ pre { overflow-x: auto; border: 1px solid var(--line); padding: .6rem; white-spa
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: str, *, style: str = "") -> str:
     """A whole page.
 
     Args:
         title: Plain text.
         body: HTML.
+        style: CSS beside that of all pages.
     """
     name = escape(title)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{name}</title><style>{_STYLE}</style></head>"
+        f"<title>{name}</title><style>{_STYLE}{style}</style></head>"
         f"<body><main><h1>{name}</h1>{body}</main></body></html>\n"
     )
 

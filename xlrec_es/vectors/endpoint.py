@@ -31,10 +31,11 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
     """Makes a redirect an error: it would send the token to the address in it."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - the base's
+        """Send nothing."""
         return None
 
 
@@ -70,7 +71,7 @@ class Endpoint:
         self.url = url.rstrip("/")
         self._asking = asking
         self._token = parse_token(asking.token)
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener = urllib.request.build_opener(NoRedirects)
         if self._token is not None and goes_in_the_open(url):
             warnings.warn(
                 f"the encoder's token goes to {self.url} in the open: anyone in between can "
@@ -117,7 +118,7 @@ class Endpoint:
         deadline = time.monotonic() + self._asking.timeout_s
         try:
             with self._opener.open(request, timeout=self._asking.timeout_s) as response:
-                answer = orjson.loads(_read(response, max_bytes, deadline))
+                answer = orjson.loads(read_within(response, max_bytes, deadline))
         except urllib.error.HTTPError as error:
             raise EncoderError(f"the encoder at {self.url} {self._reason(error)}") from error
         except orjson.JSONDecodeError as error:
@@ -189,8 +190,18 @@ def _retry_after(header: str) -> float | None:
     return None
 
 
-def _read(response: BinaryIO, max_bytes: int, deadline: float) -> bytes:
-    """The whole answer, unless it is too long or takes too long."""
+def read_within(response: BinaryIO, max_bytes: int, deadline: float) -> bytes:
+    """The whole answer.
+
+    Args:
+        response: Of a request.
+        max_bytes: Most that it may have.
+        deadline: When it must be here, in seconds of the monotonic clock.
+
+    Raises:
+        ValueError: It is longer.
+        TimeoutError: It takes longer.
+    """
     parts, size = [], 0
     while part := response.read1(64 * 1024):  # type: ignore[attr-defined] # as it comes
         parts.append(part)

@@ -141,7 +141,7 @@ def _encoder_options(command: F, *, or_elsewhere: bool) -> F:
         type=click.Choice(DTYPES),
         default="auto",
         show_default=True,
-        help="Data type of computation; auto takes bfloat16 where the device has it.",
+        help="Data type of computation; auto takes bfloat16 where it is faster.",
     )
     @encoder_option(
         "--batch-tokens",

@@ -36,6 +36,7 @@ def summarize(
     return {
         "index": worker.job.index,
         "version": index.live.name,
+        "fingerprint": meta.fingerprint.digest,
         "complete": worker.complete,
         "resumed_after": resumed_after,
         "documents": tally.documents,

@@ -69,6 +69,7 @@ def meanings(contexts: Iterable[click.Context]) -> dict[str, set[tuple[str, str,
 
 
 MANY_MEANINGS = {
+    "--clicks": "a log is compared from a file too, dashboards read an index",
     "--dtype": "float16 is for encoding alone; training keeps weights in float32",
     "--field": "which fields there are depends on the file that the command reads",
     "--format": "each output has forms of its own",
@@ -81,6 +82,7 @@ MANY_MEANINGS = {
     "--model": "who needs the model's files takes no encoder that runs elsewhere",
     "--relation": "it is learned, asked for, or looked at",
     "--output": "a report is a file, a model and pairs are folders",
+    "--shown": "a user was shown items, dashboards read an index of such lists",
     "--preset": "init writes a file, placement set writes placements",
 }
 """Names that stand for more than one thing, each with the reason."""

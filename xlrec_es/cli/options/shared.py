@@ -231,3 +231,10 @@ def connection_options(command: F) -> F:
             return command(*args, connection=connection, **others)
 
     return wrapper  # type: ignore[return-value]
+
+
+write_to_option = click.option(
+    "--write-to",
+    metavar="INDEX",
+    help="Index to add the results to, for Kibana; it is created if it does not exist.",
+)

@@ -258,30 +258,6 @@ class BuyAgainAsked(PlacedAsked):
     ] = 7.0
 
 
-class EventTold(Strict):
-    """What a user did."""
-
-    user: Id
-    item: Id
-    event: Annotated[str, Field(min_length=1, max_length=128)] = "view"
-    rating: Rating | None = None
-    dwell_s: Annotated[float | None, Field(ge=0)] = None
-    market: Annotated[
-        Id | None, Field(description="Such as a country, where something may trend.")
-    ] = None
-    time: Annotated[Moment | None, Field(description="Without it: now.")] = None
-    id: Annotated[
-        Annotated[Id, _short(MAX_ID_BYTES)] | None,
-        Field(description="Sent again with the same id, an event is kept once."),
-    ] = None
-
-
-class EventsTold(Strict):
-    """Events, in any order."""
-
-    events: Annotated[list[EventTold], Field(min_length=1, max_length=1000)]
-
-
 class GivenBack(Strict):
     """A part of an answer, as it was given: what is not needed of it is passed over."""
 
@@ -294,6 +270,12 @@ class RetrieverTold(GivenBack):
     rank: int
 
 
+Retrievers = Annotated[
+    dict[Annotated[str, Field(max_length=64)], RetrieverTold], Field(max_length=32)
+]
+ListId = Annotated[str, Field(min_length=1, max_length=480), _short(MAX_ID_BYTES - _PLACE_BYTES)]
+
+
 class ItemShown(GivenBack):
     """An item of an answer, as it was given."""
 
@@ -302,9 +284,7 @@ class ItemShown(GivenBack):
     language: Annotated[str | None, Field(max_length=64)] = None
     score: Annotated[float | None, Field(allow_inf_nan=False)] = None
     propensity: Annotated[float, Field(gt=0, le=1)] = 1.0
-    retrievers: Annotated[
-        dict[Annotated[str, Field(max_length=64)], RetrieverTold], Field(max_length=32)
-    ] = {}
+    retrievers: Retrievers = {}
 
 
 class PlacementTold(GivenBack):
@@ -313,6 +293,47 @@ class PlacementTold(GivenBack):
     name: Name
     version: Annotated[int, Field(ge=0, le=2**31 - 1)]
     variant: Annotated[str | None, Field(max_length=128)] = None
+
+
+class ShownTold(GivenBack):
+    """A place in a list that was shown: what `/v1/impressions` was told of it."""
+
+    query_id: Annotated[ListId, Field(description="The `id` of the list.")]
+    place: Annotated[int, Field(ge=1, le=1000)]
+    variant: Annotated[str | None, Field(max_length=128)] = None
+    placement: PlacementTold | None = None
+    language: Annotated[str | None, Field(max_length=64)] = None
+    retrievers: Retrievers = {}
+
+
+class EventTold(Strict):
+    """What a user did."""
+
+    user: Id
+    item: Id
+    event: Annotated[str, Field(min_length=1, max_length=128)] = "view"
+    rating: Rating | None = None
+    dwell_s: Annotated[float | None, Field(ge=0)] = None
+    market: Annotated[
+        Id | None, Field(description="Such as a country, where something may trend.")
+    ] = None
+    shown: Annotated[
+        ShownTold | None, Field(description="Where in which list the user was shown it.")
+    ] = None
+    time: Annotated[Moment | None, Field(description="Without it: now.")] = None
+    id: Annotated[
+        Annotated[Id, _short(MAX_ID_BYTES)] | None,
+        Field(
+            description="Sent again with the same id, an event is kept once. Without it: one for "
+            "each event of a place in a list, else a new one."
+        ),
+    ] = None
+
+
+class EventsTold(Strict):
+    """Events, in any order."""
+
+    events: Annotated[list[EventTold], Field(min_length=1, max_length=1000)]
 
 
 class ImpressionsTold(Strict):
@@ -327,9 +348,13 @@ class ImpressionsTold(Strict):
     index: Annotated[str | None, Field(max_length=512)] = None
     fingerprint: Annotated[str | None, Field(max_length=512)] = None
     items: Annotated[list[ItemShown], Field(min_length=1, max_length=1000)]
+    languages: Annotated[Languages, Field(description="That were asked for.")] = None
+    degraded: Annotated[
+        list[Annotated[str, Field(max_length=4096)]],
+        Field(max_length=100, description="Of the answer, as it came."),
+    ] = []
     time: Annotated[Moment | None, Field(description="Without it: now.")] = None
     id: Annotated[
-        Annotated[str, Field(min_length=1, max_length=480), _short(MAX_ID_BYTES - _PLACE_BYTES)]
-        | None,
+        ListId | None,
         Field(description="Sent again with the same id, a list is kept once."),
     ] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,12 +14,19 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from xlrec_es.errors import UsageError
+from xlrec_es.interactions import ubi
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.recommend.recommendations import shown_at
 from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import AcceptedGiven
-from xlrec_es.service.api.questions import EventsTold, EventTold, ImpressionsTold, PlacementTold
+from xlrec_es.service.api.questions import (
+    EventsTold,
+    EventTold,
+    ImpressionsTold,
+    PlacementTold,
+    ShownTold,
+)
 from xlrec_es.service.api.routing import written
 from xlrec_es.service.feedback.spool import Document, Spool
 from xlrec_es.service.settings import Settings
@@ -26,37 +34,41 @@ from xlrec_es.service.settings import Settings
 DEFAULT_VARIANT = "default"
 """Of a list that no experiment made."""
 
-_KEYWORD = {"type": "keyword"}
+_OF_LISTS = ("variant", "placement", "language")
+"""Columns of impressions, and of events that say where in which list an item was shown."""
 
 
 def mappings_of(settings: Settings) -> dict[str, dict[str, Any]]:
     """The mappings of the indices that are made if they are missing, by name."""
     found: dict[str, dict[str, Any]] = {}
     if (source := settings.events) is not None:
-        numbers = [name for name in (source.rating, source.dwell_s) if name]
-        named = (source.user, source.item, source.event, source.market)
-        texts = [name for name in named if name]
-        dates = [source.time] if source.time else []
-        found[source.index] = _mapping(texts, numbers, dates)
+        named = (source.user, source.item, source.event, source.market, source.query_id)
+        found[source.index] = _mapping(
+            {
+                **dict.fromkeys((*filter(None, named), "impression", *_OF_LISTS), "keyword"),
+                **dict.fromkeys(filter(None, (source.rating, source.dwell_s)), "float"),
+                **({source.time: "date"} if source.time else {}),
+                source.place: "integer",
+                "placement_version": "integer",
+            }
+        )
     if settings.impressions is not None:
-        texts = ["user", "variant", "placement", "index", "fingerprint", "item", "work", "language"]
-        mapping = _mapping(texts, ["score", "propensity"], ["time"])
-        mapping["properties"] |= {
-            "place": {"type": "integer"},
-            "placement_version": {"type": "integer"},
-            "clicked": {"type": "boolean"},
-        }
-        found[settings.impressions] = mapping
+        texts = ("user", "index", "fingerprint", "item", "work", "languages_asked", *_OF_LISTS)
+        found[settings.impressions] = _mapping(
+            {
+                **ubi.TYPES,
+                **dict.fromkeys(texts, "keyword"),
+                **dict.fromkeys(("score", "propensity"), "float"),
+                **dict.fromkeys(("place", "placement_version"), "integer"),
+                **dict.fromkeys(("clicked", "degraded"), "boolean"),
+                "time": "date",
+            }
+        )
     return found
 
 
-def _mapping(texts: list[str], numbers: list[str], dates: list[str]) -> dict[str, Any]:
-    types = {
-        **{name: _KEYWORD for name in texts},
-        **{name: {"type": "float"} for name in numbers},
-        **{name: {"type": "date"} for name in dates},
-    }
-    return {"properties": types}
+def _mapping(types: Mapping[str, str]) -> dict[str, Any]:
+    return {"properties": {name: {"type": kind} for name, kind in types.items()}}
 
 
 def routes(settings: Settings, spool: Spool | None) -> APIRouter:
@@ -114,6 +126,7 @@ def _event_document(told: EventTold, source: EventSource) -> Document:
         source.rating: told.rating,
         source.dwell_s: told.dwell_s,
         source.market: told.market,
+        **_place_columns(told.shown, source),
     }
     for name in ("rating", "dwell_s", "market"):
         if getattr(told, name) is not None and getattr(source, name) is None:
@@ -121,7 +134,30 @@ def _event_document(told: EventTold, source: EventSource) -> Document:
                 f"this service has no field for {name}: name it in the table [history] of its TOML "
                 "file"
             )
-    return Document(source.index, told.id or uuid.uuid4().hex, _body(values))
+    return Document(source.index, told.id or _event_id(told), _body(values))
+
+
+def _event_id(told: EventTold) -> str:
+    """Where it is known which recommendation led to an event, the event counts once for it."""
+    if told.shown is None:
+        return uuid.uuid4().hex
+    parts = (told.shown.query_id, str(told.shown.place), told.user, told.item, told.event)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _place_columns(shown: ShownTold | None, source: EventSource) -> dict[str | None, object]:
+    """Where in which list it was shown; the names and values are those of the impression."""
+    if shown is None:
+        return {}
+    return {
+        source.query_id: shown.query_id,
+        source.place: shown.place,
+        "impression": _impression_id(shown.query_id, shown.place),
+        "variant": _variant(shown.variant, shown.placement),
+        "language": shown.language,
+        "retrievers": {name: said.rank for name, said in shown.retrievers.items()},
+        **_placement_columns(shown.placement),
+    }
 
 
 def _body(values: Mapping[str | None, object]) -> bytes:
@@ -140,21 +176,48 @@ def _body(values: Mapping[str | None, object]) -> bytes:
 
 def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
     whole = told.id or uuid.uuid4().hex
+    moment = _moment(told.time)
     shared = {
         "user": told.user,
-        "variant": told.variant or (told.placement and told.placement.variant) or DEFAULT_VARIANT,
+        "variant": _variant(told.variant, told.placement),
         **_placement_columns(told.placement),
-        "time": _moment(told.time),
+        "time": moment,
         "index": told.index,
         "fingerprint": told.fingerprint,
+        "languages_asked": None if told.languages is None else list(told.languages),
+        "degraded": bool(told.degraded),
     }
     return [
-        Document(index, f"{whole}-{place}", orjson.dumps({**shared, **shown_at(place, item)}))
+        Document(
+            index,
+            _impression_id(whole, place),
+            orjson.dumps(
+                {
+                    **shared,
+                    **shown_at(place, item),
+                    **ubi.impression(
+                        user=told.user,
+                        time=moment,
+                        place=place,
+                        document=item.id,
+                        query_id=whole,
+                    ),
+                }
+            ),
+        )
         for place, item in enumerate(told.items, 1)
     ]
 
 
-def _placement_columns(told: PlacementTold | None) -> dict[str, object]:
+def _impression_id(query_id: str, place: int) -> str:
+    return f"{query_id}-{place}"
+
+
+def _variant(variant: str | None, placement: PlacementTold | None) -> str:
+    return variant or (placement and placement.variant) or DEFAULT_VARIANT
+
+
+def _placement_columns(told: PlacementTold | None) -> dict[str | None, object]:
     """Which placement a list was made by; nothing without one."""
     return {} if told is None else {"placement": told.name, "placement_version": told.version}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -93,13 +94,34 @@ def metrics() -> Response:
     )
 
 
+def remove_numbers() -> None:
+    """Delete what this process has counted, and all that is left with the last of several."""
+    if MULTIPROCESS not in os.environ:
+        return
+    folder = Path(os.environ[MULTIPROCESS])
+    for path in folder.glob("*_*.db"):
+        if _process_of(path) == os.getpid() or not _is_alive(_process_of(path)):
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # others are still counting
+        folder.rmdir()
+
+
 def _forget_dead(folder: Path) -> None:
     """Take back what processes that were killed had under way."""
     for path in folder.glob("gauge_live*_*.db"):
-        pid = int(path.stem.rpartition("_")[2])
-        try:
-            os.kill(pid, 0)  # asks whether there is one
-        except ProcessLookupError:
-            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
-        except PermissionError:
-            continue
+        if not _is_alive(_process_of(path)):
+            multiprocess.mark_process_dead(_process_of(path))  # type: ignore[no-untyped-call]
+
+
+def _process_of(path: Path) -> int:
+    return int(path.stem.rpartition("_")[2])
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # asks whether there is one
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

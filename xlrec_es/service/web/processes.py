@@ -14,11 +14,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.synchronize import Event
 from types import FrameType
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.supervisors import Multiprocess
+
+from xlrec_es.errors import XlrecError
+from xlrec_es.service.web.observation import remove_numbers
 
 _NEW_OBJECTS = 10_000
 """Objects after which Python looks for unreachable ones; at its own 700, a list takes 6% longer."""
@@ -35,12 +39,27 @@ def log_to_stderr() -> None:
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # a line for each request
 
 
-def settled(make: Callable[[], ASGIApp]) -> ASGIApp:
-    """An application, in a process that is made for it: called first in each of them."""
+def settled(make: Callable[[], ASGIApp], made: Event | None = None) -> ASGIApp:
+    """An application, in a process that is made for it: called first in each of them.
+
+    Args:
+        make: Makes it.
+        made: Set as soon as it is made, in whichever process.
+
+    Raises:
+        XlrecError: It cannot be made. A process of several says why, and ends.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None:
         log_to_stderr()
-    app = make()
+    try:
+        app = make()
+    except XlrecError as error:
+        if parent is None:
+            raise
+        raise SystemExit(f"Error: {error}") from None
+    if made is not None:
+        made.set()
     gc.collect()
     gc.freeze()  # what is there stays, and need not be looked through again
     gc.set_threshold(_NEW_OBJECTS)
@@ -49,7 +68,32 @@ def settled(make: Callable[[], ASGIApp]) -> ASGIApp:
         # Ctrl-C goes to all processes of a terminal; what it means, the parent decides.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        return _Child(app, parent)
     return app
+
+
+class _Child:
+    """An application in a process of several.
+
+    At its end it takes its numbers away where the parent, who would, was killed.
+    """
+
+    def __init__(self, app: ASGIApp, parent: multiprocessing.process.BaseProcess) -> None:
+        self._app = app
+        self._parent = parent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or begin and end."""
+        is_request = scope["type"] != "lifespan"
+        await self._app(scope, receive, send if is_request else self._observed(send))
+
+    def _observed(self, send: Send) -> Send:
+        async def sent(message: Message) -> None:
+            if message["type"] == "lifespan.shutdown.complete" and not self._parent.is_alive():
+                remove_numbers()
+            await send(message)
+
+        return sent
 
 
 def _is_a_fault(record: logging.LogRecord) -> bool:
@@ -86,6 +130,23 @@ class Workers(Multiprocess):
     """Processes that share a socket. They end as `OneProcess` does, killed at a second Ctrl-C."""
 
     force_exit = False
+    is_broken = False
+    """Whether a process ended before any of them had made the application."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], made: Event) -> None:
+        super().__init__(config, sockets)
+        self._made = made
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace those that died. Where none has made the application, the next would not either.
+
+        Later on it may be made again, as soon as what it needs is back.
+        """
+        if self._made.is_set():
+            super().keep_subprocess_alive()
+        elif any(one.exitcode is not None for one in self.processes):
+            self.is_broken = True
+            self.should_exit.set()
 
     def handle_int(self) -> None:
         """Take Ctrl-C."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 import tempfile
@@ -100,17 +101,20 @@ def serve(make: Callable[[], ASGIApp], listening: socket.socket, *, workers: int
         ConfigError: The application does not start.
         KeyboardInterrupt: A second SIGINT came, and requests were not answered.
     """
-    config = configured(partial(settled, make), workers=workers)
     if workers == 1:
-        server = OneProcess(config)
+        server = OneProcess(configured(partial(settled, make)))
         server.run(sockets=[listening])
         has_started, is_cut_short = server.started, server.force_exit
     else:
         with tempfile.TemporaryDirectory(prefix="xlrec-metrics-") as folder:
             os.environ[MULTIPROCESS] = folder  # processes put their numbers together there
-            processes = Workers(config, sockets=[listening])
+            made = multiprocessing.get_context("spawn").Event()  # that of uvicorn's processes
+            config = configured(partial(settled, make, made), workers=workers)
+            processes = Workers(config, [listening], made)
             processes.run()
-        has_started = all(one.exitcode != STARTUP_FAILURE for one in processes.processes)
+        has_started = not processes.is_broken and all(
+            one.exitcode != STARTUP_FAILURE for one in processes.processes
+        )
         is_cut_short = processes.force_exit
     if not has_started:
         raise ConfigError("the service did not start; what stands above says why")

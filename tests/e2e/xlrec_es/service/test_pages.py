@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,6 +33,7 @@ from page_visits import (
     switch,
     while_asking,
 )
+from xlrec_es.service import pages
 
 
 def test_a_history_is_searched_together_and_what_is_shown_is_the_answer(
@@ -316,3 +319,17 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
         page.goto(f"{served.url}/docs")
+
+
+def test_every_file_of_the_page_is_served_under_the_policy(served: Service) -> None:
+    names = {path.name for path in (Path(pages.__file__).parent / "page").iterdir()}
+    assert {f"/page/{name}" for name in names - {"index.html"}} <= set(pages.PATHS)
+    for path in pages.PATHS:
+        answer = served.get(path)
+        assert answer.status == 200
+        assert "script-src 'self'; style-src 'self'" in answer.headers["content-security-policy"]
+        assert served.get(path, **{"If-None-Match": answer.headers["etag"]}).status == 304
+        text = answer.content.decode()
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|\beval\b|https?://(?!www\.w3)", text
+        )

@@ -20,10 +20,8 @@ from catalogue import (
     write_catalogue,
     write_likes,
 )
-from fault_proxy import DROPPED_AFTER, fault_proxy
 from ingest.cli.main import main as xlrec_ingest
-from xlrec_es import Connection, History, Recommender, connect
-from xlrec_es.cli.evaluate import write_results
+from xlrec_es import History, Recommender
 from xlrec_es.cli.main import main as xlrec_es
 from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.evaluate.dataset import EvaluationJob
@@ -199,47 +197,6 @@ def test_indicators_learned_on_targets_are_found_and_those_of_the_training_part_
     assert honest["notes"] == []
     # Another seed holds other likes out, and the training part has seen some of them.
     assert evaluate(likes, es_url, index_name, "--seed", 1)["indicators"]["state"] == "unknown"
-
-
-def test_results_go_into_an_index_for_kibana(
-    es: Elasticsearch, es_url: str, index_name: str, likes: Path
-) -> None:
-    write_catalogue(es, index_name)
-    results = f"{index_name}-evaluations"
-    report = evaluate(likes, es_url, index_name, "--write-to", results, "--max-users", 5)
-    [hit] = es.search(
-        index=results,
-        query={"bool": {"filter": [{"term": {"pool": "cross"}}, {"term": {"system": "random"}}]}},
-    )["hits"]["hits"]
-    expected = report["pools"]["cross"]["systems"]["random"]["measures"]["ndcg@10"]["mean"]
-    assert hit["_source"]["ndcg_at_10"]["mean"] == expected
-    evaluate(likes, es_url, index_name, "--write-to", results, "--max-users", 5)
-    by_system = {"systems": {"terms": {"field": "system", "size": 100}}}
-    found = es.search(index=results, size=0, aggs=by_system)["aggregations"]["systems"]["buckets"]
-    counts = {bucket["key"]: bucket["doc_count"] for bucket in found}
-    assert counts == dict.fromkeys(report["pools"]["cross"]["systems"], 4), "two runs, two pools"
-
-
-def test_results_are_there_once_after_a_lost_answer(
-    es: Elasticsearch, es_url: str, index_name: str
-) -> None:
-    """The client sends a request again whose answer it does not get."""
-    system = {"measures": {"ndcg@10": {"mean": 0.5}}, "coverage": 1.0}
-    pools = {pool: {"systems": dict.fromkeys("abc", system)} for pool in ("cross", "mixed")}
-    report = {
-        **dict.fromkeys(("index", "cases", "users"), 1),
-        "index": "shop",
-        "fingerprint": {"digest": "d"},
-        "job": {"k": 10, "seed": 0},
-        "pools": pools,
-    }
-    with fault_proxy(es_url) as proxy, connect(Connection(proxy.url)) as client:
-        proxy.faults = [DROPPED_AFTER]
-        write_results(client, index_name, report)
-        assert len(proxy.bulk_sizes) == 2
-        assert es.count(index=index_name)["count"] == 6
-        write_results(client, index_name, report)
-        assert es.count(index=index_name)["count"] == 12, "another run"
 
 
 def test_people_get_tables(es: Elasticsearch, es_url: str, index_name: str, likes: Path) -> None:

@@ -263,12 +263,12 @@ def test_a_device_asked_for_must_be_there(
     ("capabilities", "expected"),
     [
         ({"avx2": True}, torch.float32),
-        ({"avx512_f": True, "avx512_bf16": False}, torch.float32),
-        ({"avx512_bf16": True}, torch.bfloat16),
-        ({"amx_bf16": True}, torch.bfloat16),
+        ({"avx512_f": True, "amx_bf16": False}, torch.float32),
+        ({"avx512_bf16": True}, torch.float32),
+        ({"avx512_bf16": True, "amx_bf16": True}, torch.bfloat16),
     ],
 )
-def test_bfloat16_where_the_cpu_computes_in_it(
+def test_bfloat16_where_the_cpu_is_faster_in_it(
     monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: torch.dtype
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)

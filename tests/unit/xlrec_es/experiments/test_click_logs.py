@@ -145,6 +145,73 @@ def test_a_click_may_name_the_item_and_dislikes_are_none() -> None:
     assert report == {"rows": 3}
 
 
+def test_a_click_belongs_to_the_list_that_it_names() -> None:
+    log = [
+        {"user": "p", "variant": variant, "item": "x", "query_id": list_id}
+        for variant, list_id in (("a", "1"), ("b", "2"), ("c", None), ("d", "4"))
+    ]
+    clicks = read_clicks(
+        {"user": "p", "item": "x", "query_id": list_id} for list_id in ("2", "9", None)
+    )
+    shown, report = read_log(log, clicks)
+    found = {name: one.clicked for name, one in shown.items()}
+    # A click without a list goes to the first; a row without one takes what no other list has.
+    assert found == {"a": [1], "b": [1], "c": [1], "d": [0]}
+    assert report == {"rows": 4}
+
+
+UBI = [
+    {"action_name": "impression", "client_id": "c1", "query_id": "q1", "x": "b",
+     "timestamp": "2026-11-01T10:00:00Z", "event_attributes": {
+         "object": {"object_id": "7"}, "position": {"ordinal": 1}}},
+    {"action_name": "impression", "client_id": "c1", "query_id": "q1", "x": "b",
+     "timestamp": "2026-11-01T10:00:00Z", "event_attributes": {
+         "object": {"object_id": 8}, "position": {"ordinal": 2}}},
+    {"action_name": "impression", "client_id": "c2", "user_id": "ann", "query_id": "q2", "x": "a",
+     "timestamp": "2026-11-01T10:00:00Z", "event_attributes": {
+         "object": {"object_id": "7"}, "position": {"ordinal": 1}}},
+    {"action_name": "click", "client_id": "c1", "query_id": "q1",
+     "timestamp": "2026-11-01T10:00:05Z", "event_attributes": {
+         "object": {"object_id": "8"}, "position": {"ordinal": 2}}},
+    {"action_name": "click", "client_id": "c9", "user_id": "ann", "query_id": "q3",
+     "timestamp": "2026-11-01T10:00:05Z", "event_attributes": {
+         "object": {"object_id": "7"}, "position": {"ordinal": 1}}},
+    {"action_name": "hide", "client_id": "c2", "user_id": "ann", "query_id": "q2",
+     "timestamp": "2026-11-01T10:00:05Z", "event_attributes": {
+         "object": {"object_id": "7"}, "position": {"ordinal": 1}}},
+]  # fmt: skip
+
+
+def compared(path: Path, *more: str) -> dict[str, list[int]]:
+    arguments = ["compare-logs", str(path), "--ubi", "--field", "variant=x", "--json", *more]
+    done = CliRunner().invoke(xlrec_es, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["variants"]
+    return {name: [one["clicks"], one["shown"], one["users"]] for name, one in found.items()}
+
+
+def test_a_log_of_ubi_holds_what_was_shown_and_clicked(tmp_path: Path) -> None:
+    log = tmp_path / "ubi_events.jsonl"
+    log.write_text("\n".join(map(json.dumps, UBI)))
+    assert compared(log) == {"a": [0, 1, 1], "b": [1, 2, 1]}
+
+
+def test_a_log_of_ubi_queries_names_what_was_shown(tmp_path: Path) -> None:
+    events, queries = tmp_path / "ubi_events.jsonl", tmp_path / "ubi_queries.jsonl"
+    events.write_text("\n".join(json.dumps(one) for one in UBI if one["action_name"] == "click"))
+    rows = [
+        {"query_id": "q1", "client_id": "c1", "user_query": "", "query_attributes": {"x": "b"},
+         "timestamp": "2026-11-01T10:00:00Z", "query_response_hit_ids": ["7", "8"]},
+        {"query_id": "q2", "client_id": "c2", "user_query": "", "query_attributes": {"x": "a"},
+         "timestamp": "2026-11-01T10:00:00Z", "query_response_hit_ids": ["7"]},
+    ]  # fmt: skip
+    queries.write_text("\n".join(map(json.dumps, rows)))
+    more = ("--clicks", str(events), "--field", "item=query_response_hit_ids")
+    assert compared(queries, *more, "--field", "variant=query_attributes.x") == {
+        "a": [0, 1, 1], "b": [1, 2, 1]
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [

@@ -14,6 +14,7 @@ from xlrec_es.placements.placement import Placement, Variant, check_name, read_p
 from xlrec_es.recommend.curation import Bury, Curation, Pin
 
 TERM = {"term": {"brand": "acme"}}
+FUZZY = {"fuzzy": {"title": {"value": "word"}}}
 WHOLE: dict[str, Any] = {
     "options": {"diversity": 0.3, "filters": [TERM]},
     "languages": {"JA": 0.5, "de": 0.5},
@@ -93,6 +94,7 @@ def test_an_experiment_has_the_shares_and_a_salt() -> None:
         ("buries", [{"items": "7"}], "buries must be a list of ids, or of objects"),
         ("buries", [{"item": "7", "query": TERM}], "one of the two"),
         ("buries", [{"query": {"script": {}}}], "'script' are not taken"),
+        ("buries", [{"query": FUZZY}] * 101, "have 101 fuzzy terms"),
         ("variants", ["a"], "variants must be an object such as"),
         ("variants", {"a": {"share": 1.0}}, "an experiment has 2 to 10 variants; there are 1"),
         ("variants", {"a": {}, "b": {"share": 1}}, "the variant 'a' must have a share"),
@@ -107,6 +109,16 @@ def test_what_is_wrong_is_told(key: str, value: object, told: str) -> None:
     with pytest.raises(PlacementRefused) as caught:
         read_placement({key: value})
     assert any(told in fault for fault in caught.value.faults), caught.value.faults
+
+
+def test_fuzzy_terms_of_buries_count_beside_those_of_the_options() -> None:
+    half = {
+        "options": {"filters": [FUZZY] * 30, "boosts": [{"query": FUZZY, "factor": 2}] * 20},
+        "buries": ["7", *[{"query": FUZZY}] * 50],
+    }
+    assert len(read_placement(half).curation.buries) == 51
+    with pytest.raises(PlacementRefused, match="have 101 fuzzy terms"):
+        read_placement({**half, "buries": [{"query": FUZZY}] * 51})
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -37,6 +37,17 @@ if __name__ == "__main__":
     server.serve(make, server.Address(port=0).listen(), workers=2)
 """
 
+RAISING = """
+from xlrec_es.errors import EncoderError
+from xlrec_es.service.web import server
+
+def make():
+    raise EncoderError("no encoder answers")
+
+if __name__ == "__main__":
+    server.serve(make, server.Address(port=0).listen(), workers=2)
+"""
+
 
 def started(folder: Path, workers: str) -> contextlib.AbstractContextManager[Service]:
     """A service without Elasticsearch, which it does not need to live."""
@@ -84,26 +95,44 @@ def test_a_second_interrupt_does_not_wait(tmp_path: Path, workers: str) -> None:
         assert "Traceback" not in served.log.read_text("utf-8")
 
 
-def test_no_process_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_no_process_outlives_a_parent_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = tmp_path / "temporary"
+    numbers.mkdir()
+    monkeypatch.setenv("TMPDIR", str(numbers))
     with started(tmp_path, "2") as served:
+        assert [*numbers.glob("xlrec-metrics-*/*.db")]
         children = psutil.Process(served.process.pid).children()
         assert len(children) >= 2
         assert served.stop(signal.SIGKILL) == -signal.SIGKILL
         _, alive = psutil.wait_procs(children, timeout=20)
         assert not alive
         assert not is_answering(served.url)
+        assert [*numbers.glob("xlrec-metrics-*")] == []
 
 
-def test_processes_that_do_not_start_are_a_failure(tmp_path: Path) -> None:
-    (tmp_path / "failing.py").write_text(FAILING)
-    done = subprocess.run(
-        [sys.executable, "failing.py"],
-        cwd=tmp_path,
+def run(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+    (folder / "program.py").write_text(program)
+    return subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_processes_that_do_not_start_are_a_failure(tmp_path: Path) -> None:
+    done = run(tmp_path, FAILING)
     assert done.returncode == 1
     assert "ConfigError: the service did not start" in done.stderr
+
+
+def test_an_application_that_cannot_be_made_is_not_tried_for_ever(tmp_path: Path) -> None:
+    done = run(tmp_path, RAISING)
+    assert done.returncode == 1
+    assert "ConfigError: the service did not start" in done.stderr
+    assert 1 <= done.stderr.count("no encoder answers") <= 4

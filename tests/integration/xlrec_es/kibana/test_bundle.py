@@ -1,0 +1,53 @@
+"""An export of a live index."""
+
+from __future__ import annotations
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from catalogue import write_catalogue
+from xlrec_es.errors import NotAnXlrecIndex, UsageError
+from xlrec_es.kibana import bundle
+from xlrec_es.kibana.check import check, fields_there
+from xlrec_es.kibana.data_views import Address
+from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.searches import searches_of
+
+
+def test_every_field_of_every_search_is_there_and_every_search_works(
+    es_each: Elasticsearch, index_name: str
+) -> None:
+    write_catalogue(es_each, index_name)
+    found = bundle.read_catalog(es_each, index_name, [Address.parse("brand")])
+    searches = [*searches_of(bundle.objects(Indices(index_name), found))]
+    assert len(searches) == 7 + 5
+    results = [*check(es_each, searches)]
+    assert [one.why for one in results if one.failed] == []
+    assert {one.search.title for one in results if not one.hits} <= {
+        "",  # saved searches of faults that are not there
+        "When were the documents written?",  # no document here says it
+    }
+    there = fields_there(es_each, index_name)
+    assert found.labels.keys() <= there
+    assert {f"xlrec.text.{language}" for language in ("de", "en", "ja")} <= found.labels.keys()
+
+
+def test_a_link_to_a_field_that_is_not_there_is_refused(es: Elasticsearch, index_name: str) -> None:
+    write_catalogue(es, index_name)
+    with pytest.raises(UsageError, match=r"has no field url; it has brand, price, title"):
+        bundle.read_catalog(es, index_name, [Address.parse("url")])
+
+
+def test_an_index_of_somebody_else_is_refused(es: Elasticsearch, index_name: str) -> None:
+    es.indices.create(index=index_name)
+    with pytest.raises(NotAnXlrecIndex):
+        bundle.read_catalog(es, index_name)
+
+
+def test_rejected_records_are_found_where_there_are_some(
+    es: Elasticsearch, index_name: str
+) -> None:
+    assert bundle.rejects_of(es, None) is None
+    assert bundle.rejects_of(es, index_name) is None
+    es.indices.create(index=f"{index_name}-rejects")
+    assert bundle.rejects_of(es, index_name) == f"{index_name}-rejects"

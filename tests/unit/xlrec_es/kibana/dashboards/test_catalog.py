@@ -1,0 +1,32 @@
+"""The dashboard Catalog."""
+
+from __future__ import annotations
+
+import orjson
+
+from xlrec_es.kibana.dashboards import catalog
+from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.panels import MarkdownPanel, VegaPanel
+from xlrec_es.kibana.vega_source import sources
+
+MADE = catalog.dashboard(Indices("shop"))
+
+
+def test_every_panel_asks_the_catalog_a_question() -> None:
+    for panel in MADE.panels:
+        assert isinstance(panel, VegaPanel)
+        assert panel.title.endswith("?")
+        assert panel.description.endswith(".")
+        [source] = sources(panel.spec)
+        assert source.data["url"]["index"] == "shop"
+        assert source.rows.split(".")[1] in source.data["url"]["body"]["aggs"]
+
+
+def test_only_times_of_writing_depend_on_the_time_that_is_shown() -> None:
+    timed = [p.title for p in MADE.panels if b"%timefield%" in orjson.dumps(p.saved())]
+    assert timed == ["When were the documents written?"]
+
+
+def test_notes_stand_at_the_end_where_there_are_some() -> None:
+    note = MarkdownPanel("Look closer", "")
+    assert catalog.dashboard(Indices("shop"), note).panels == (*MADE.panels, note)

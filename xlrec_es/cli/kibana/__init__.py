@@ -1,0 +1,1 @@
+"""Commands for Kibana: its dashboards, made, checked and drawn."""

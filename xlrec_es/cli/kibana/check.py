@@ -1,0 +1,79 @@
+"""`xlrec-es kibana check`: whether dashboards and saved searches would work."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.console import Console
+from xlrec_es.cli.options.outcome import FAILED, print_json
+from xlrec_es.cli.options.shared import connection_options, index_option, json_option
+from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cluster.connection import Connection, connect
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+other_index_option = index_option(
+    "Index to search in place of the catalog that was exported.", required=False
+)
+
+
+@sections.command()
+@file_argument
+@other_index_option
+@json_option
+@connection_options
+@click.pass_context
+def check(
+    ctx: click.Context, file: Path, index: str | None, as_json: bool, connection: Connection
+) -> None:
+    """Send every search of FILE to the cluster.
+
+    \b
+    Examples:
+      xlrec-es kibana check shop.ndjson
+      xlrec-es kibana check shop.ndjson -i shop-staging --json
+
+    FILE is what `kibana export` wrote, or what Kibana exported. For each panel and each saved
+    search it shows how many documents were found and how long that took. The exit code is 1 where
+    a search fails, or names a field that the index does not have.
+
+    Queries in Kibana's own language (KQL) and Lens panels are left out: only Kibana reads them.
+    """
+    from xlrec_es.kibana.check import check as check_searches
+    from xlrec_es.kibana.saved_objects import read_ndjson
+    from xlrec_es.kibana.searches import searches_of, with_catalog
+
+    objects = read_ndjson(file)
+    searches = [*searches_of(with_catalog(objects, index))]
+    with contextlib.closing(connect(connection)) as client:
+        found = [*check_searches(client, searches)]
+    if as_json:
+        rows = [
+            {
+                "of": one.search.of,
+                "title": one.search.title,
+                "index": one.search.index,
+                "hits": one.hits,
+                "seconds": round(one.seconds, 3),
+                "problem": one.why or None,
+            }
+            for one in found
+        ]
+        print_json({"searches": rows})
+    else:
+        table = Table("of", "search", "index", "documents", "seconds")
+        for one in found:
+            hits = "failed" if one.hits is None else str(one.hits)
+            table.add_row(
+                one.search.of, one.search.title, one.search.index, hits, f"{one.seconds:.2f}"
+            )
+        Console().print(table)
+    failed = [one for one in found if one.failed]
+    for one in failed:
+        echo(f"{one.search.name}: {one.why}", err=True)
+    if failed:
+        ctx.exit(FAILED)

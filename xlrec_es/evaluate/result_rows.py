@@ -1,0 +1,124 @@
+"""An evaluation, or a tuning, as rows for Kibana; the numbers are those of its report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from xlrec_es.cluster.result_index import Row, row_id
+from xlrec_es.evaluate.evaluator import COVERAGE, NDCG, RECALL
+
+SYSTEM, PAIR, NOTE, TUNING = "system", "pair", "note", "tuning"
+"""Kinds of rows: a system in a pool, a system for a pair of languages, a sentence, a tuning."""
+
+TYPES: Mapping[str, str] = {
+    "@timestamp": "date",
+    **dict.fromkeys(("evaluation", "index", "fingerprint", "kind", "pool", "system"), "keyword"),
+    **dict.fromkeys(("pair.source", "pair.target", "pair.name", "note.text"), "keyword"),
+    "note.verdict": "boolean",
+}
+"""Of the fields by which rows are told apart."""
+
+_BETTER = "recommender is better by"
+
+
+def rows_of_evaluation(report: Mapping[str, Any], now: datetime) -> list[Row]:
+    """The rows of an evaluation.
+
+    A row of a pair holds its numbers under `pair`, so that a mean over `recall.mean` is one over
+    systems alone.
+
+    Args:
+        report: See `experiment.run_experiment`.
+        now: When it was done.
+    """
+    moment = now.isoformat()
+    evaluation = row_id(moment, report["index"])
+    shared = {
+        "@timestamp": moment,
+        "evaluation": evaluation,
+        **{name: report[name] for name in ("index", "cases", "users", "fusion", "weights")},
+        "fingerprint": report["fingerprint"]["digest"],
+        "k": report["job"]["k"],
+        "seed": report["job"]["seed"],
+        "indicators": report["indicators"]["state"],
+        "encoder": report["encoder"]["state"],
+        "training": report["split"]["training"],
+        "held_out": report["split"]["held out"],
+    }
+    return [
+        Row(row_id(evaluation, number), {**shared, **own})
+        for number, own in enumerate([*_of_pools(report["pools"]), *_of_notes(report)])
+    ]
+
+
+def _of_pools(pools: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for pool, found in pools.items():
+        about = {"items": found["items"], "source_share_of_pool": found["source share of the pool"]}
+        for name, system in found["systems"].items():
+            head = {"pool": pool, "system": name}
+            measures = {_named(key): value for key, value in system["measures"].items()}
+            yield {
+                "kind": SYSTEM,
+                **head,
+                **about,
+                COVERAGE: system[COVERAGE],
+                **measures,
+                **_better(system),
+            }
+            for pair in system["pairs"]:
+                yield {"kind": PAIR, **head, "pair": _of_pair(pair)}
+
+
+def _better(system: Mapping[str, Any]) -> dict[str, Any]:
+    """By how much the recommender is better; of the recommender itself, nothing."""
+    if _BETTER not in system:
+        return {}
+    return {"recommender_better_by": {_named(key): gap for key, gap in system[_BETTER].items()}}
+
+
+def _of_pair(pair: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "source": pair["source"],
+        "target": pair["target"],
+        "name": f"{pair['source']} to {pair['target']}",
+        "users": pair["users"],
+        RECALL: pair[RECALL],
+        _named(NDCG): pair[NDCG],
+        "recommender_better_by": pair[_BETTER],
+    }
+
+
+def _of_notes(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name in ("verdict", "notes"):
+        for text in report[name]:
+            yield {"kind": NOTE, "note": {"text": text, "verdict": name == "verdict"}}
+
+
+def row_of_tuning(report: Mapping[str, Any], now: datetime) -> Row:
+    """What a tuning found and decided.
+
+    Args:
+        report: See `tuning.run`.
+        now: When it was done.
+    """
+    moment = now.isoformat()
+    fields = {
+        "@timestamp": moment,
+        "kind": TUNING,
+        **{name: report[name] for name in ("index", "seed")},
+        "tuning": {
+            **{name: report[name] for name in ("measure", "trials", "accepted", "written")},
+            "users": report["users"]["checking"],
+            "gain": report["gain on other users"],
+            "before": report["before"],
+            "proposed": report["proposed"],
+        },
+    }
+    return Row(row_id(moment, report["index"], TUNING), fields)
+
+
+def _named(measure: str) -> str:
+    """A measure's name, as fields are called: without blanks and @."""
+    return measure.replace("@", "_at_").replace(" ", "_")

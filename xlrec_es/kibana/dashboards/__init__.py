@@ -1,0 +1,1 @@
+"""The dashboards: which question each panel answers, and by which search."""

@@ -1,0 +1,261 @@
+"""Catalog: what is in the index, by language, and what a search would not find in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xlrec_es.index.fields import (
+    INDICATORS_FIELD,
+    LANGUAGE_FIELD,
+    OWN_FIELD,
+    POPULARITY_FIELD,
+    PROVENANCE_FIELD,
+    VECTOR_FIELD,
+)
+from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.panels import Dashboard, MarkdownPanel, Row, VegaPanel, search_url, vega_lite
+
+NAME = "catalog"
+INGESTED_AT_FIELD = f"{OWN_FIELD}.ingested_at"
+FINGERPRINT_FIELD = f"{OWN_FIELD}.fingerprint"
+LANGUAGE_SOURCE_FIELD = f"{OWN_FIELD}.language_source"
+
+WITHOUT_LANGUAGE = "none"
+NOT_LEARNED = "not learned"
+WITHOUT_VECTOR = "no vector"
+UNTOLD = "not said"
+
+_LANGUAGES = 50
+_BUCKETS = 0.05
+_HEIGHT = 14
+
+_LANGUAGE_AXIS = {"field": "label", "type": "nominal", "sort": None, "title": None}
+_LABELED = {"calculate": "datum.key + '  ' + format(datum.doc_count, ',')", "as": "label"}
+
+
+def dashboard(names: Indices, notes: MarkdownPanel | None = None) -> Dashboard:
+    """The dashboard.
+
+    Args:
+        names: Of which the catalog is read.
+        notes: Where to look closer; see `links`.
+    """
+    index = names.catalog
+    rows: tuple[Row, ...] = (
+        Row((_documents(index), _coverage(index)), _HEIGHT),
+        Row((_provenance(index), _popularity(index)), _HEIGHT),
+        Row((_written(index),), _HEIGHT),
+        Row((_declared(index), _fingerprints(index)), _HEIGHT),
+    )
+    if notes is not None:
+        rows = (*rows, Row((notes,), _HEIGHT))
+    return Dashboard(
+        NAME,
+        f"{index}: Catalog",
+        "What the index holds in each language, and what is missing. By xlrec-es.",
+        rows,
+    )
+
+
+def _by_language(**inner: dict[str, Any]) -> dict[str, Any]:
+    terms = {"field": LANGUAGE_FIELD, "size": _LANGUAGES, "missing": WITHOUT_LANGUAGE}
+    return {"languages": {"terms": terms, **({"aggs": inner} if inner else {})}}
+
+
+def _documents(index: str) -> VegaPanel:
+    parts = {
+        "transform": [_LABELED],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "y": _LANGUAGE_AXIS,
+            "x": _count("doc_count"),
+        },
+    }
+    return VegaPanel(
+        "How many documents are there in each language?",
+        vega_lite(search_url(index, _by_language()), "aggregations.languages.buckets", parts),
+        "Documents by xlrec.language. A document without one is counted as none.",
+    )
+
+
+def _coverage(index: str) -> VegaPanel:
+    search = search_url(
+        index,
+        _by_language(
+            vectors={"filter": {"exists": {"field": VECTOR_FIELD}}},
+            indicators={"filter": {"exists": {"field": INDICATORS_FIELD}}},
+        ),
+    )
+    names = ["a vector", "associations"]
+    parts = {
+        "transform": [
+            {"calculate": "datum.vectors.doc_count / datum.doc_count", "as": names[0]},
+            {"calculate": "datum.indicators.doc_count / datum.doc_count", "as": names[1]},
+            {"fold": names, "as": ["what", "share"]},
+        ],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "y": {"field": "key", "type": "nominal", "sort": None, "title": None},
+            "yOffset": {"field": "what", "sort": names},
+            "x": _share("share", "share of documents"),
+            "color": {"field": "what", "type": "nominal", "sort": names, "title": "have"},
+        },
+    }
+    return VegaPanel(
+        "Which share of each language has a vector, and which has associations?",
+        vega_lite(search, "aggregations.languages.buckets", parts),
+        "Without a vector, a document is found by words alone. Associations are learned from "
+        "interactions, or inherited from similar items.",
+    )
+
+
+def _provenance(index: str) -> VegaPanel:
+    order = ["own", "blended", "inherited", "none", NOT_LEARNED]
+    return _parts_by_language(
+        index,
+        "How much of each language is cold?",
+        "Where an item's associations come from: its own users, its own and similar items, similar "
+        "items alone (a cold-start item), or nowhere.",
+        terms={"field": PROVENANCE_FIELD, "missing": NOT_LEARNED},
+        named=("associations", order),
+    )
+
+
+def _declared(index: str) -> VegaPanel:
+    return _parts_by_language(
+        index,
+        "Which languages were declared, and which only detected?",
+        "A detected language may be wrong, most of all in short texts.",
+        terms={"field": LANGUAGE_SOURCE_FIELD, "missing": UNTOLD},
+        named=("language is", ["declared", "detected", UNTOLD]),
+    )
+
+
+def _parts_by_language(
+    index: str,
+    title: str,
+    description: str,
+    *,
+    terms: dict[str, Any],
+    named: tuple[str, list[str]],
+) -> VegaPanel:
+    """A bar for each language, of the whole's length, parted by the values of a field."""
+    legend, order = named
+    parts = {
+        "transform": [
+            {"flatten": ["parts.buckets"], "as": ["part"]},
+            {"calculate": "datum.part.key", "as": "what"},
+            {"calculate": "datum.part.doc_count", "as": "documents"},
+            {"calculate": "datum.documents / datum.doc_count", "as": "share"},
+            {"calculate": f"indexof({order}, datum.what)", "as": "place"},
+        ],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "y": {"field": "key", "type": "nominal", "sort": None, "title": None},
+            "x": _share("share", "share of documents"),
+            "color": {"field": "what", "type": "nominal", "sort": order, "title": legend},
+            "order": {"field": "place"},
+        },
+    }
+    search = search_url(index, _by_language(parts={"terms": {**terms, "size": len(order) + 5}}))
+    return VegaPanel(title, vega_lite(search, "aggregations.languages.buckets", parts), description)
+
+
+def _popularity(index: str) -> VegaPanel:
+    histogram = {"field": POPULARITY_FIELD, "interval": _BUCKETS, "min_doc_count": 1}
+    search = search_url(index, _by_language(popularity={"histogram": histogram}))
+    parts = {
+        "transform": [
+            {"flatten": ["popularity.buckets"], "as": ["part"]},
+            {"calculate": "datum.part.key", "as": "from"},
+            {"calculate": f"datum.part.key + {_BUCKETS}", "as": "to"},
+            {"calculate": "datum.part.doc_count", "as": "documents"},
+        ],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": {
+                "field": "from",
+                "type": "quantitative",
+                "bin": {"binned": True, "step": _BUCKETS},
+                "title": "popularity",
+            },
+            "x2": {"field": "to"},
+            "y": _count("documents"),
+            "color": {"field": "key", "type": "nominal", "title": "language"},
+        },
+    }
+    return VegaPanel(
+        "How is popularity spread?",
+        vega_lite(search, "aggregations.languages.buckets", parts),
+        "Documents by xlrec.popularity, from 0 to 1. Most catalogs have few popular items.",
+    )
+
+
+def _written(index: str) -> VegaPanel:
+    histogram = {
+        "field": INGESTED_AT_FIELD,
+        "interval": {"%autointerval%": True},
+        "min_doc_count": 1,
+    }
+    search = search_url(
+        index,
+        {"times": {"date_histogram": histogram, "aggs": _by_language()}},
+        time_field=INGESTED_AT_FIELD,
+    )
+    parts = {
+        "transform": [
+            {"flatten": ["languages.buckets"], "as": ["part"]},
+            {"calculate": "datum.part.key", "as": "language"},
+            {"calculate": "datum.part.doc_count", "as": "documents"},
+        ],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": {"field": "key", "type": "temporal", "title": "written"},
+            "y": _count("documents"),
+            "color": {"field": "language", "type": "nominal"},
+        },
+    }
+    return VegaPanel(
+        "When were the documents written?",
+        vega_lite(search, "aggregations.times.buckets", parts),
+        "By xlrec.ingested_at, within the time that the dashboard shows.",
+    )
+
+
+def _fingerprints(index: str) -> VegaPanel:
+    terms = {"field": FINGERPRINT_FIELD, "size": 20, "missing": WITHOUT_VECTOR}
+    parts = {
+        "transform": [_LABELED],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "y": _LANGUAGE_AXIS,
+            "x": _count("doc_count"),
+        },
+    }
+    return VegaPanel(
+        "Were all vectors made by one encoder?",
+        vega_lite(
+            search_url(index, {"made": {"terms": terms}}), "aggregations.made.buckets", parts
+        ),
+        "By xlrec.fingerprint, which stands for the encoder and its settings. Vectors of two "
+        "cannot be compared: one bar is well, two are a fault.",
+    )
+
+
+def _count(field: str) -> dict[str, Any]:
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": "documents",
+        "axis": {"tickCount": 5, "tickMinStep": 1, "format": ",d"},
+    }
+
+
+def _share(field: str, title: str) -> dict[str, Any]:
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"domain": [0, 1]},
+        "axis": {"format": ".0%", "tickCount": 5},
+    }

@@ -1,0 +1,201 @@
+"""Worker: how runs of `xlrec-ingest` went, and what they rejected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.panels import (
+    Dashboard,
+    MarkdownPanel,
+    Panel,
+    Row,
+    VegaPanel,
+    needs,
+    search_url,
+    vega_lite,
+)
+
+NAME = "worker"
+TIME_FIELD = "@timestamp"
+
+_COMMAND = "xlrec-ingest run CATALOG --index {} --write-to RUNS"
+_NONE_YET = (
+    "No run had rejected a record when this was exported. "
+    "Once one has, export the dashboards again."
+)
+_HEIGHT = 14
+_INTERVAL = {"%autointerval%": True}
+_WHOLE = {"tickCount": 5, "tickMinStep": 1, "format": ",d"}
+
+_SPEED = "How many documents a second did runs read?"
+_BECAME = "What became of the documents?"
+_REASONS = "Why were records rejected?"
+_STAGES = "At which stage were they rejected?"
+_RETRIES = "How often did a run have to ask Elasticsearch again?"
+_TITLES = (_SPEED, _BECAME, _REASONS, _STAGES, _RETRIES)
+
+
+def dashboard(names: Indices) -> Dashboard:
+    """The dashboard.
+
+    Args:
+        names: Of which the runs and the rejected records are read.
+    """
+    panels = tuple(_panels(names))
+    rows = (
+        Row(panels[:2], _HEIGHT),
+        Row(panels[2:4], _HEIGHT, (30, 18)),
+        Row(panels[4:], _HEIGHT),
+    )
+    return Dashboard(
+        NAME,
+        f"{names.catalog}: Worker",
+        "How runs of xlrec-ingest went: speed, rejected records, retries. By xlrec-es.",
+        rows,
+    )
+
+
+def _panels(names: Indices) -> list[Panel]:
+    if names.runs is None:
+        return [needs(title, _COMMAND.format(names.catalog)) for title in _TITLES]
+    return [
+        _speed(names.runs),
+        _became(names.runs),
+        *_rejects(names.rejects),
+        _retries(names.runs),
+    ]
+
+
+def _rejects(index: str | None) -> tuple[Panel, Panel]:
+    if index is None:
+        return MarkdownPanel(_REASONS, _NONE_YET), MarkdownPanel(_STAGES, _NONE_YET)
+    return _reasons(index), _stages(index)
+
+
+def _url(index: str, aggregations: dict[str, Any]) -> dict[str, Any]:
+    return search_url(index, aggregations, time_field=TIME_FIELD)
+
+
+def _over_time(**inner: dict[str, Any]) -> dict[str, Any]:
+    histogram = {"field": TIME_FIELD, "interval": _INTERVAL, "min_doc_count": 1}
+    return {"times": {"date_histogram": histogram, "aggs": inner}}
+
+
+def _speed(index: str) -> VegaPanel:
+    search = _url(
+        index,
+        {
+            "indices": {
+                "terms": {"field": "index", "size": 10},
+                "aggs": _over_time(speed={"avg": {"field": "documents_per_second"}}),
+            }
+        },
+    )
+    parts = {
+        "transform": [
+            {"flatten": ["times.buckets"], "as": ["time"]},
+            {"calculate": "datum.time.key", "as": "at"},
+            {"calculate": "datum.time.speed.value", "as": "speed"},
+            {"filter": "isValid(datum.speed)"},
+        ],
+        "mark": {"type": "line", "point": True, "tooltip": True},
+        "encoding": {
+            "x": {"field": "at", "type": "temporal", "title": "run"},
+            "y": {
+                "field": "speed",
+                "type": "quantitative",
+                "title": "documents a second",
+                "axis": {"tickCount": 5},
+            },
+            "color": {"field": "key", "type": "nominal", "title": "index"},
+        },
+    }
+    return VegaPanel(
+        _SPEED,
+        vega_lite(search, "aggregations.indices.buckets", parts),
+        "Mean of the runs at a time. Encoding takes most of a run; see its summary.",
+    )
+
+
+def _became(index: str) -> VegaPanel:
+    fates = ["indexed", "unchanged", "superseded", "deleted", "rejected"]
+    sums = {name: {"sum": {"field": name}} for name in fates}
+    parts = {
+        "transform": [
+            *({"calculate": f"datum.{name}.value", "as": name} for name in fates),
+            {"fold": fates, "as": ["what", "documents"]},
+            {"calculate": f"indexof({fates}, datum.what)", "as": "place"},
+        ],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": {"field": "key", "type": "temporal", "title": "run"},
+            "y": {"field": "documents", "type": "quantitative", "axis": _WHOLE},
+            "color": {"field": "what", "type": "nominal", "sort": fates, "title": "were"},
+            "order": {"field": "place"},
+        },
+    }
+    return VegaPanel(
+        _BECAME,
+        vega_lite(_url(index, _over_time(**sums)), "aggregations.times.buckets", parts),
+        "Unchanged ones were in the index already; superseded ones were older than it.",
+    )
+
+
+def _reasons(index: str) -> VegaPanel:
+    parts = {
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "y": {
+                "field": "key",
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"labelLimit": 420},
+            },
+            "x": _records("doc_count"),
+        },
+    }
+    reasons = {"reasons": {"terms": {"field": "reason", "size": 12}}}
+    return VegaPanel(
+        _REASONS,
+        vega_lite(_url(index, reasons), "aggregations.reasons.buckets", parts),
+        "Of each run the first thousand rejected records are counted; the reject file has all.",
+    )
+
+
+def _stages(index: str) -> VegaPanel:
+    parts = {
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "y": {"field": "key", "type": "nominal", "sort": None, "title": None},
+            "x": _records("doc_count"),
+        },
+    }
+    stages = {"stages": {"terms": {"field": "stage", "size": 10}}}
+    return VegaPanel(
+        _STAGES,
+        vega_lite(_url(index, stages), "aggregations.stages.buckets", parts),
+        "Rejected while they were read, built, encoded or written.",
+    )
+
+
+def _retries(index: str) -> VegaPanel:
+    parts = {
+        "transform": [{"calculate": "datum.retries.value", "as": "requests"}],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": {"field": "key", "type": "temporal", "title": "run"},
+            "y": {"field": "requests", "type": "quantitative", "axis": _WHOLE},
+        },
+    }
+    search = _url(index, _over_time(retries={"sum": {"field": "retries"}}))
+    return VegaPanel(
+        _RETRIES,
+        vega_lite(search, "aggregations.times.buckets", parts),
+        "Bulk requests that were sent once more. Many of them say that the cluster is overloaded.",
+    )
+
+
+def _records(field: str) -> dict[str, Any]:
+    return {"field": field, "type": "quantitative", "title": "records", "axis": _WHOLE}

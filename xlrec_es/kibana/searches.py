@@ -1,0 +1,267 @@
+"""The searches of saved objects: what Kibana would send for each panel and each saved search.
+
+It reads exports, ours or Kibana's own. What is none of its searches is passed over: Lens panels,
+maps, and queries in Kibana's language, which Kibana alone can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from xlrec_es import exact_json
+from xlrec_es.errors import InvalidJson, UsageError
+from xlrec_es.kibana.panels import MarkdownPanel, Panel, VegaPanel
+from xlrec_es.kibana.saved_objects import DASHBOARD, DATA_VIEW, SEARCH, SavedObject, stable_id
+from xlrec_es.kibana.vega_source import TimeRange, resolved, sources
+
+_HITS = 50
+"""Of a saved search."""
+_META_FIELDS = ("_id", "_index", "_score", "_source")
+_FIELD_KEYS = ("field", "path")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A panel of a dashboard that was read.
+
+    Attributes:
+        panel: None where it is of a kind that is not drawn here.
+        title: Of the panel.
+        kind: Kibana's name of its kind: `vega`, `markdown`, `lens` ...
+        width: In columns of the grid.
+        height: In rows of the grid.
+        x: Column of its left edge.
+        y: Row of its upper edge.
+    """
+
+    panel: Panel | None
+    title: str
+    kind: str
+    width: int
+    height: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardRead:
+    """A dashboard that was read.
+
+    Attributes:
+        title: Of it.
+        description: Of it.
+        panels: From top to bottom, and from left to right.
+        since: The beginning of the time that it shows.
+        until: The end.
+    """
+
+    title: str
+    description: str
+    panels: tuple[Placed, ...]
+    since: str = "now-90d"
+    until: str = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search that Kibana sends.
+
+    Attributes:
+        of: Dashboard or saved search.
+        title: Of the panel; empty for a saved search.
+        index: What is searched.
+        body: Of the search.
+        fields: Those that it names.
+    """
+
+    of: str
+    title: str
+    index: str
+    body: Mapping[str, Any]
+    fields: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.of}, {self.title}" if self.title else self.of
+
+
+def dashboards_of(objects: Iterable[SavedObject]) -> list[DashboardRead]:
+    """The dashboards among saved objects.
+
+    Raises:
+        UsageError: One is not in Kibana's form.
+    """
+    return [_read(one) for one in objects if one.type == DASHBOARD]
+
+
+def searches_of(objects: Sequence[SavedObject]) -> Iterator[Search]:
+    """All searches of saved objects: of panels first, each within the time that is shown.
+
+    Raises:
+        UsageError: An object is not in Kibana's form, or a search is against its rules.
+    """
+    for dashboard in dashboards_of(objects):
+        yield from dashboard_searches(dashboard)
+    views = {one.id: str(one.attributes["title"]) for one in objects if one.type == DATA_VIEW}
+    for one in objects:
+        if one.type == SEARCH:
+            yield _saved_search(one, views)
+
+
+def dashboard_searches(dashboard: DashboardRead) -> Iterator[Search]:
+    """The searches of a dashboard's panels.
+
+    Raises:
+        UsageError: A search is against Kibana's rules.
+    """
+    time_range = TimeRange.relative(dashboard.since, dashboard.until)
+    for placed in dashboard.panels:
+        if not isinstance(placed.panel, VegaPanel):
+            continue
+        for source in sources(placed.panel.spec):
+            try:
+                index, body = resolved(source.data["url"], time_range)
+            except UsageError as error:
+                raise UsageError(f"{dashboard.title}, {placed.title}: {error}") from error
+            fields = tuple(dict.fromkeys(fields_of(body)))
+            yield Search(dashboard.title, placed.title, index, body, fields)
+
+
+def with_catalog(objects: Sequence[SavedObject], index: str | None) -> list[SavedObject]:
+    """The objects, with another index in place of the catalog that was exported.
+
+    Args:
+        objects: An export of ours.
+        index: None: they stay as they are.
+
+    Raises:
+        UsageError: They have no data view of a catalog.
+    """
+    if index is None:
+        return list(objects)
+    titles = {str(o.attributes.get("title")): o for o in objects if o.type == DATA_VIEW}
+    catalogs = [t for t, one in titles.items() if one.id == stable_id(t, DATA_VIEW, t)]
+    if len(catalogs) != 1:
+        raise UsageError(
+            f"in place of which index {index} is to be searched is not known: the file has "
+            f"{len(catalogs)} catalogs; leave --index out"
+        )
+    return [_exchanged(one, catalogs[0], index) for one in objects]
+
+
+def _exchanged(one: SavedObject, old: str, new: str) -> SavedObject:
+    attributes = dict(one.attributes)
+    if one.type == DATA_VIEW and attributes["title"] == old:
+        attributes["title"] = new
+    elif one.type == DASHBOARD:
+        panels = _parsed(attributes["panelsJSON"])
+        for panel in panels:
+            params = (panel.get("embeddableConfig", {}).get("savedVis") or {}).get("params", {})
+            if "spec" in params:
+                spec = _parsed(params["spec"])
+                for source in sources(spec):
+                    if source.data["url"].get("index") == old:
+                        source.data["url"]["index"] = new
+                params["spec"] = orjson.dumps(spec).decode()
+        attributes["panelsJSON"] = orjson.dumps(panels).decode()
+    return replace(one, attributes=attributes)
+
+
+def fields_of(part: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a body
+    """The fields that a body names in aggregations, sorting and common queries."""
+    if isinstance(part, list):
+        for one in part:
+            yield from fields_of(one)
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            if name in _FIELD_KEYS and isinstance(value, str):
+                yield value
+            elif name in ("term", "terms", "range", "match", "prefix") and isinstance(value, dict):
+                yield from _named(value)
+            else:
+                yield from fields_of(value)
+
+
+def _named(clause: Mapping[str, Any]) -> Iterator[str]:
+    """The field of a query by term or range, or of an aggregation that is called alike."""
+    if isinstance(clause.get("field"), str):
+        yield clause["field"]
+        return
+    yield from (name for name in clause if name != "boost")
+
+
+def _read(one: SavedObject) -> DashboardRead:
+    try:
+        attributes = one.attributes
+        found = [_placed(panel) for panel in _parsed(attributes["panelsJSON"])]
+        kept = bool(attributes.get("timeRestore"))
+        return DashboardRead(
+            str(attributes["title"]),
+            str(attributes.get("description", "")),
+            tuple(sorted(found, key=lambda placed: (placed.y, placed.x))),
+            *((attributes["timeFrom"], attributes["timeTo"]) if kept else ()),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, InvalidJson) as error:
+        raise UsageError(f"the dashboard {one.title} is not in Kibana's form: {error!r}") from error
+
+
+def _placed(panel: Mapping[str, Any]) -> Placed:
+    grid, config = panel["gridData"], panel.get("embeddableConfig", {})
+    visualization = config.get("savedVis") or {}
+    kind = visualization.get("type") or panel.get("type", "unknown")
+    title = panel.get("title") or config.get("title") or visualization.get("title") or ""
+    place = (grid["w"], grid["h"], grid["x"], grid["y"])
+    return Placed(_panel(kind, title, visualization), title or kind, kind, *place)
+
+
+def _panel(kind: str, title: str, visualization: Mapping[str, Any]) -> Panel | None:
+    params = visualization.get("params", {})
+    if kind == "markdown":
+        return MarkdownPanel(title, params["markdown"])
+    if kind == "vega":
+        spec = _parsed(params["spec"])
+        if not isinstance(spec, dict):
+            raise UsageError(f"the specification of {title} is no object")
+        return VegaPanel(title, spec, visualization.get("description", ""))
+    return None
+
+
+def _saved_search(one: SavedObject, views: Mapping[str, str]) -> Search:
+    try:
+        attributes = one.attributes
+        source = _parsed(attributes["kibanaSavedObjectMeta"]["searchSourceJSON"])
+        referred = {reference.name: reference.id for reference in one.references}
+        id_ = referred[source["indexRefName"]] if "indexRefName" in source else source["index"]
+        sort = [
+            {name: {"order": order, "unmapped_type": "boolean"}}
+            for name, order in attributes.get("sort", [])
+        ]
+        body: dict[str, Any] = {"size": _HITS, "query": _query(source)}
+        if sort:
+            body["sort"] = sort
+        columns = [name for name in attributes.get("columns", []) if name not in _META_FIELDS]
+    except (AttributeError, KeyError, TypeError, ValueError, InvalidJson) as error:
+        raise UsageError(f"the search {one.title} is not in Kibana's form: {error!r}") from error
+    if id_ not in views:
+        raise UsageError(f"the search {one.title} needs the data view {id_}, which is not there")
+    named = (*columns, *(name for name, _ in attributes.get("sort", [])), *fields_of(body["query"]))
+    return Search(one.title, "", views[id_], body, tuple(dict.fromkeys(named)))
+
+
+def _query(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters of a search, without its query in Kibana's language."""
+    clauses: dict[str, list[Any]] = {"filter": [], "must_not": []}
+    for one in source.get("filter", []):
+        meta = one.get("meta", {})
+        if not meta.get("disabled") and "query" in one:
+            clauses["must_not" if meta.get("negate") else "filter"].append(one["query"])
+    return {"bool": clauses}
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
+    return exact_json.loads(text.encode(), exact=False)
