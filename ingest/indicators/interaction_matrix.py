@@ -58,6 +58,7 @@ class LikeRules:
         basket_gap_h: Hours after which what a user does is another basket, in place of the user.
             None: users are users. Rows without a time are of no basket.
         repeats: Of the baskets of a user, in how many a work counts, the latest; None: in all.
+        forgotten: Users whose rows do not count.
     """
 
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
@@ -71,6 +72,7 @@ class LikeRules:
     plain: float | None = None
     basket_gap_h: float | None = None
     repeats: int | None = None
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
     def __post_init__(self) -> None:
         if self.half_life_days is not None and not self.half_life_days > 0:
@@ -119,7 +121,6 @@ def collect(
     now_s: float,
     languages: Mapping[str, str] | None = None,
     report: Counter[str] | None = None,
-    forgotten: Forgotten | None = None,
 ) -> LikeMatrix:
     """Read batches into a matrix.
 
@@ -130,14 +131,13 @@ def collect(
         now_s: Seconds since 1970; later times are taken for mistakes, and for the latest.
         languages: Language by item, of items that are in one language.
         report: Of whoever reads the batches: rows that were set aside before.
-        forgotten: Users whose rows do not count.
 
     Raises:
         SourceError: A column that must be there is not, no time can be read, or there are too many
             markets.
         UsageError: No such way to write times.
     """
-    collector = _Collector(items, rules, now_s, languages or {}, forgotten or Forgotten())
+    collector = _Collector(items, rules, now_s, languages or {})
     collector.report = collector.report if report is None else report
     for batch in batches:
         collector.add(batch)
@@ -153,9 +153,7 @@ class _Collector:
         rules: LikeRules,
         now_s: float,
         languages: Mapping[str, str],
-        forgotten: Forgotten,
     ) -> None:
-        self._forgotten = forgotten
         self.works = tuple(sorted(set(items.values())))
         numbers = {work: number for number, work in enumerate(self.works)}
         self._items = {item: numbers[work] for item, work in items.items()}
@@ -203,7 +201,7 @@ class _Collector:
     def _user(self, user: str) -> int:
         """The number of a user, or basket; -1 for one who is to be left out."""
         number = self._users.get(user, -1)
-        if number < 0 and owner_of(user) not in self._forgotten:
+        if number < 0 and owner_of(user) not in self._rules.forgotten:
             number = self._users[user] = len(self._users)
         return number
 

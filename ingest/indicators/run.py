@@ -142,7 +142,7 @@ def _read(
         SourceError: None of them counts, or they cannot be read.
     """
     report: Counter[str] = Counter()
-    rules, by = job.rules, ""
+    rules, by = replace(job.rules, forgotten=Forgotten.from_meta(live.meta.forgotten)), ""
     columns = COLUMNS_OF_BASKETS if job.relation.key else COLUMNS
     batches = read(job.source, job.fields, client=client, report=report, columns=columns)
     if job.relation.key:
@@ -156,7 +156,6 @@ def _read(
         now_s=time.time(),
         languages=catalogue.languages,
         report=report,
-        forgotten=Forgotten.from_meta(live.meta.forgotten),
     )
     if not likes.matrix.nnz:
         counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())

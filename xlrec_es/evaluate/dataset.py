@@ -181,8 +181,7 @@ def read_split(
         min_rating=job.min_rating,
         events=job.events,
         time_format=job.time_format,
-        forgotten=Forgotten.from_meta(meta.forgotten),
-    )
+    ).without(Forgotten.from_meta(meta.forgotten))
     return likes, split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
 
 

@@ -95,6 +95,24 @@ class Likes:
         works = ids_as_numbers(self.works)[self.work[chosen]]
         return pairs_digest(users, works)
 
+    def without(self, forgotten: Forgotten) -> Likes:
+        """Those of all other users."""
+        stays = np.array([user not in forgotten for user in self.users], bool)
+        if stays.all():
+            return self
+        kept = stays[self.user]
+        counted = {REASON: int((~kept).sum()), "positive interactions": int(kept.sum())}
+        number = (np.cumsum(stays) - 1).astype(np.int32)
+        return Likes(
+            tuple(user for user in self.users if user not in forgotten),
+            self.works,
+            number[self.user[kept]],
+            self.work[kept],
+            self.weight[kept],
+            self.time[kept],
+            {**self.report, **counted},
+        )
+
     def priorities(self, seed: int) -> NDArray[np.uint64]:
         """A random number for each like, shape (n,), that depends on its ids and the seed alone."""
         salt = ids_as_numbers([f"seed {seed}"])[0]
@@ -110,7 +128,6 @@ def read_likes(
     min_rating: float | None = None,
     events: Mapping[str, float] | None = None,
     time_format: str | None = None,
-    forgotten: Forgotten | None = None,
 ) -> Likes:
     """Read a file of interactions and keep what was liked.
 
@@ -121,7 +138,6 @@ def read_likes(
         min_rating: A lower rating means: not liked.
         events: Weight by event; below zero: not liked. None: `weighting.EVENT_WEIGHTS`.
         time_format: How times are written; see `times.TimeReader`.
-        forgotten: Users whose rows do not count.
 
     Raises:
         SourceError: The file cannot be read, has no user or item, has no interactions, none of
@@ -132,7 +148,6 @@ def read_likes(
     numbers = {work: number for number, work in enumerate(works)}
     of_item = {item: numbers[work] for item, work in items.items()}
     users: dict[str, int] = {}
-    left_out = forgotten or Forgotten()
     report: Counter[str] = Counter()
     found = (array("i"), array("i"), array("f"), array("d"))
     times = TimeReader(time_format)
@@ -145,8 +160,6 @@ def read_likes(
         time = times.text(text_of(row["time"]))
         if not (user and item):
             report["without user or item"] += 1
-        elif user not in users and user in left_out:
-            report[REASON] += 1
         elif work < 0:
             report["unknown item"] += 1
         elif weight is None:

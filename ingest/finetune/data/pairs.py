@@ -117,8 +117,7 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
         min_rating=job.min_rating,
         events=job.events,
         time_format=job.time_format,
-        forgotten=forgotten,
-    )
+    ).without(forgotten)
     parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
     held_out = _held_out(likes, parts)
     clicks = read_clicks(job.clicks, read.items, held_out, forgotten) if job.clicks else {}

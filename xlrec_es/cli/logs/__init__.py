@@ -1,0 +1,1 @@
+"""Commands on logs of what users were shown, and did."""
