@@ -65,7 +65,7 @@ SECTIONS = {
         ),
         "kibana": LazyCommand(
             "xlrec_es.cli.kibana.kibana:kibana",
-            "Dashboards for Kibana, of the catalog, the quality and the traffic.",
+            "Make, check and install Kibana dashboards.",
         ),
         "forget": LazyCommand(
             "xlrec_es.cli.logs.forget:forget", "Delete the rows of USERS, and leave them out."

@@ -83,6 +83,7 @@ MANY_MEANINGS = {
     "--relation": "it is learned, asked for, or looked at",
     "--output": "a report is a file, a model and pairs are folders",
     "--shown": "a user was shown items, dashboards read an index of such lists",
+    "--space": "role takes several",
     "--preset": "init writes a file, placement set writes placements",
 }
 """Names that stand for more than one thing, each with the reason."""

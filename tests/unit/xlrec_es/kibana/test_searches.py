@@ -35,7 +35,7 @@ def test_dashboards_are_read_as_they_were_made(tmp_path: Path) -> None:
         assert [placed.panel for placed in one.panels] == list(other.panels)
         places = [(p.x, p.y, p.w, p.h) for _, p in other.placed()]
         assert [(p.x, p.y, p.width, p.height) for p in one.panels] == places
-        assert (one.since, one.until) == ("now-90d", "now")
+        assert (one.since, one.until) == (other.since, "now")
 
 
 def test_every_panel_and_every_saved_search_has_its_search() -> None:
