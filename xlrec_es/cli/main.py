@@ -68,7 +68,8 @@ SECTIONS = {
             "Make, check and install Kibana dashboards.",
         ),
         "forget": LazyCommand(
-            "xlrec_es.cli.logs.forget:forget", "Delete the rows of USERS, and leave them out."
+            "xlrec_es.cli.logs.forget:forget",
+            "Delete USERS, and learn no more from them.",
         ),
         "role": LazyCommand("xlrec_es.cli.role:role", "Print the minimum privileges of a key."),
     },

@@ -136,7 +136,7 @@ def delete(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> di
         if not count(client, known, users):
             return dict(deleted)
     raise WriteError(
-        f"somebody writes {known.trace.what} of these users into {known.trace.index} as fast as "
+        f"another program writes {known.trace.what} of these users into {known.trace.index} as fast as "
         f"they are deleted ({sum(deleted.values())} so far); stop that, and do the same again"
     )
 

@@ -1,1 +1,1 @@
-"""Commands on logs of what users were shown, and did."""
+"""Commands on what users were shown and did: compare it, or forget a user."""

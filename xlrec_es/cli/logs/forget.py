@@ -44,7 +44,8 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 @click.option(
     "--impressions-index",
     metavar="INDEX",
-    help="Index of what users were shown.  [default: that of [serve] in the TOML file]",
+    help="Index of what users were shown.",
+    show_default="that of [serve] in the TOML file",
 )
 @click.option("--clicks-index", metavar="INDEX", help="Index of clicks, if it is another one.")
 @click.option(
@@ -75,7 +76,7 @@ def forget(
     as_json: bool,
     connection: Connection,
 ) -> None:
-    """Delete the rows of USERS, and leave them out when something is learned.
+    """Delete USERS, and learn no more from them.
 
     \b
     Examples:
@@ -93,7 +94,7 @@ def forget(
 
     named = tuple(dict.fromkeys([*users, *_of_file(users_file)]))
     if not named:
-        raise UsageError("nobody to forget: give IDs, or --users-file FILE")
+        raise UsageError("no user to forget: give IDs, or --users-file FILE")
     places = [*_traces(ctx, events_index, impressions_index, clicks_index, user_field)]
     with contextlib.closing(connect(connection)) as client:
         only_looks = verify or dry_run

@@ -171,4 +171,4 @@ def test_the_command_counts_asks_deletes_and_proves_it(
     verified = command("--verify")
     assert (verified.exit_code, "events: none" in verified.output) == (0, True)
     nobody = CliRunner().invoke(xlrec_es, ["forget", "-i", index_name, "--url", es_url])
-    assert (nobody.exit_code, "nobody to forget" in nobody.output) == (2, True)
+    assert (nobody.exit_code, "no user to forget" in nobody.output) == (2, True)
