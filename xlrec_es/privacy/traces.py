@@ -136,8 +136,9 @@ def delete(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> di
         if not count(client, known, users):
             return dict(deleted)
     raise WriteError(
-        f"another program writes {known.trace.what} of these users into {known.trace.index} as fast as "
-        f"they are deleted ({sum(deleted.values())} so far); stop that, and do the same again"
+        f"another program writes {known.trace.what} of these users into {known.trace.index} as "
+        f"fast as they are deleted ({sum(deleted.values())} so far); stop that, and do the same "
+        "again"
     )
 
 
