@@ -34,8 +34,9 @@ VARIABLES = {name: f"var(--{name})" for name in _STAND_INS}
 
 _CONFIG = {
     "background": "transparent",
-    "font": "system-ui, sans-serif",
-    # A browser's letters may be wider than those that places were reckoned with.
+    # Their letters are as wide as each other's: vl-convert reckons with Liberation Sans.
+    "font": "Arial, Liberation Sans, Helvetica, sans-serif",
+    # Where a browser has none of them, its letters may be wider.
     "padding": {"left": 5, "top": 5, "right": 24, "bottom": 5},
     "mark": {"color": _MARKS[0]},
     "range": {"category": list(_MARKS)},

@@ -34,12 +34,12 @@ def test_a_catalog_is_exported_checked_and_drawn(
     file, page = tmp_path / "shop.ndjson", tmp_path / "shop.html"
     command = ("export", "-i", index_name, "--link", "brand", "-o", str(file))
     said = run(es_each, *command).output
-    assert said == f"{file}: 1 data views, 5 saved searches, 2 dashboards\n"
+    assert said == f"{file}: 1 data views, 5 saved searches, 4 dashboards\n"
     before = file.read_bytes()
     told = json.loads(run(es_each, *command, "--json").output)
-    assert told["objects"] == {"index-pattern": 1, "search": 5, "dashboard": 2}
+    assert told["objects"] == {"index-pattern": 1, "search": 5, "dashboard": 4}
     assert file.read_bytes() == before
-    assert len(read_ndjson(file)) == 8
+    assert len(read_ndjson(file)) == 10
 
     rows = json.loads(run(es_each, "check", str(file), "--json").output)["searches"]
     assert len(rows) == 12
