@@ -128,6 +128,14 @@ max_items_option = renamed_option(
     help="Fewest items of a user; users with fewer are left out.",
 )
 @max_items_option
+@click.option(
+    "--min-co-users",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Fewest different users that an association rests on, for privacy; others are left out.",
+)
 @renamed_option(
     "--transfer-neighbors",
     "neighbours",
@@ -192,6 +200,7 @@ def learn(
     min_users: int,
     min_works: int,
     max_works: int,
+    min_co_users: int,
     neighbours: int,
     kappa: float,
     full_cosine: float,
@@ -277,6 +286,7 @@ def learn(
         relation=relation_of(None if relation == TASTE.name else relation),
         shard=Shard.parse(shard),
         dry_run=dry_run,
+        min_co_users=min_co_users,
     )
     with connect(connection) as client:
         summary = run(client, job)
@@ -310,6 +320,8 @@ def _show(summary: Mapping[str, Any]) -> None:
         grid.add_row("users", f"{summary['users']}, of {summary['markets']} markets")
     sizes = summary["indicators"]
     grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} associations each")
+    if "of too few users" in summary:
+        grid.add_row("  of too few users", f"{summary['of too few users']} associations left out")
     if summary["dry_run"]:
         size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
         grid.add_row("  to change", f"{summary['changed']}, {size}")
