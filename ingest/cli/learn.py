@@ -322,19 +322,7 @@ def _show(summary: Mapping[str, Any]) -> None:
     grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} associations each")
     if "of too few users" in summary:
         grid.add_row("  of too few users", f"{summary['of too few users']} associations left out")
-    if summary["dry_run"]:
-        size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
-        grid.add_row("  to change", f"{summary['changed']}, {size}")
-    else:
-        grid.add_row("  changed", str(summary["changed"]))
-    grid.add_row("  unchanged", str(summary["unchanged"]))
-    if not (summary["dry_run"] or summary["complete"] or summary["refused"]):
-        grid.add_row("  incomplete", "until every shard has been run")
-    if summary["gone"]:
-        grid.add_row("  deleted meanwhile", str(summary["gone"]))
-    if summary["refused"]:
-        first = summary["refused"][0]
-        grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")
+    _add_changes(grid, summary)
     grid.add_row("seconds", str(summary["seconds"]))
     console.print(grid)
     coverage = Table("language", "own", "blended", "inherited", "none")
@@ -349,3 +337,20 @@ def _show(summary: Mapping[str, Any]) -> None:
             rest = f"{one['users']} baskets, bought together with: {names}"
         rest = f", {one['indicators']}, {rest}"
         console.print(Text.assemble((one["work"], "bold"), rest))
+
+
+def _add_changes(grid: Table, summary: Mapping[str, Any]) -> None:
+    """What became of the documents."""
+    if summary["dry_run"]:
+        size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
+        grid.add_row("  to change", f"{summary['changed']}, {size}")
+    else:
+        grid.add_row("  changed", str(summary["changed"]))
+    grid.add_row("  unchanged", str(summary["unchanged"]))
+    if not (summary["dry_run"] or summary["complete"] or summary["refused"]):
+        grid.add_row("  incomplete", "until every shard has been run")
+    if summary["gone"]:
+        grid.add_row("  deleted meanwhile", str(summary["gone"]))
+    if summary["refused"]:
+        first = summary["refused"][0]
+        grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")
