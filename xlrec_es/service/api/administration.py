@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from xlrec_es.placements.placement import read_placement
 from xlrec_es.placements.preview import (
     Preview,
     PreviewUser,
+    Serving,
     Side,
     of_events,
     of_samples,
@@ -24,8 +24,10 @@ from xlrec_es.placements.preview import (
     sides_of,
 )
 from xlrec_es.placements.resolution import Languages
+from xlrec_es.placements.rollback import Rollback, roll_back
 from xlrec_es.placements.store import Store, Stored
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.relations.counted import CountedLists
 from xlrec_es.service.settings import Settings
 
 _TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
@@ -80,15 +82,13 @@ class Administration:
         self._cache.forget(index, name)
         return stored
 
-    def rollback(
-        self, index: str, name: str, *, author: str, to: int | None, expected: int | None
-    ) -> tuple[Stored, Report]:
-        """Bring back an earlier version, whatever is wrong with it: that is told."""
-        stored = self.store.rollback(index, name, author=author, to=to, expected=expected)
+    def rollback(self, index: str, name: str, asked: Rollback) -> tuple[Stored, Report]:
+        """Bring back an earlier version; see `rollback.roll_back`."""
+        found = roll_back(
+            self._client, self.store, (index, name), asked, base=self._settings.options
+        )
         self._cache.forget(index, name)
-        report = examine(self._client, index, stored.current.definition, self._settings.options)
-        told = (*report.faults, *report.warnings)
-        return stored, dataclasses.replace(report, faults=(), warnings=told)
+        return found
 
     def preview(
         self,
@@ -113,9 +113,11 @@ class Administration:
         recommender = Recommender(
             self._client, index, options=options, timeout_s=self._settings.timeout_s
         )
+        counted = None
+        if self._settings.events is not None:
+            counted = CountedLists(self._client, index, self._settings.events, options=options)
         found = preview(
-            recommender,
-            options,
+            Serving(recommender, options, counted),
             sides,
             users or self._sampled(),
             languages=languages,
