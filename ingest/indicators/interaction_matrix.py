@@ -27,6 +27,7 @@ from ingest.indicators.baskets import owner_of
 from ingest.indicators.popularity import COLUMN, LANGUAGE, MarketNumbers, Markets
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
+from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.interactions.likes import MAX_WEIGHT, UNKNOWN_EVENT, count_unknown
 from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
@@ -57,6 +58,7 @@ class LikeRules:
         basket_gap_h: Hours after which what a user does is another basket, in place of the user.
             None: users are users. Rows without a time are of no basket.
         repeats: Of the baskets of a user, in how many a work counts, the latest; None: in all.
+        forgotten: Users whose rows do not count.
     """
 
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
@@ -70,6 +72,7 @@ class LikeRules:
     plain: float | None = None
     basket_gap_h: float | None = None
     repeats: int | None = None
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
     def __post_init__(self) -> None:
         if self.half_life_days is not None and not self.half_life_days > 0:
@@ -181,7 +184,8 @@ class _Collector:
         self.report["rows"] += len(batch)
         good = np.ones(len(batch), bool)
         for reason, bad in (
-            ("without user or item", (rows["user"] < 0) | (rows["work"] == -2)),
+            ("without user or item", (rows["user"] == -2) | (rows["work"] == -2)),
+            (REASON, rows["user"] == -1),
             ("unknown item", rows["work"] == -1),
             (UNKNOWN_EVENT, np.isneginf(rows["weight"])),
             ("absurd weight or rating", np.isnan(rows["weight"])),
@@ -195,7 +199,11 @@ class _Collector:
         self._parts.append(rows[good])
 
     def _user(self, user: str) -> int:
-        return self._users.setdefault(user, len(self._users))
+        """The number of a user, or basket; -1 for one who is to be left out."""
+        number = self._users.get(user, -1)
+        if number < 0 and owner_of(user) not in self._rules.forgotten:
+            number = self._users[user] = len(self._users)
+        return number
 
     def _count(self, reason: str, rows: int) -> None:
         if rows:

@@ -51,6 +51,7 @@ from xlrec_es.index.mapping import relation_fields
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 from xlrec_es.index.source_check import check_rewritable
 from xlrec_es.index.works import titled_hits
+from xlrec_es.interactions.forgotten import Forgotten
 from xlrec_es.interactions.likes import COLUMNS
 
 EXAMPLES = 3
@@ -103,7 +104,7 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     in_place = mode_of(live.meta).in_place
     check_rewritable(client, live.name, under_their_versions=in_place)
     catalogue = read_catalogue(client, live, with_popularity=job.popularity, relation=job.relation)
-    likes, by = _read(client, job, catalogue)
+    likes, by = _read(client, job, live, catalogue)
     blend = learn(job, likes, catalogue)
     works = shard_of(job, likes)
     learned = _AllLearned(job, likes, blend, works)
@@ -132,14 +133,16 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
 
 
-def _read(client: Elasticsearch, job: IndicatorJob, catalogue: Catalogue) -> tuple[LikeMatrix, str]:
+def _read(
+    client: Elasticsearch, job: IndicatorJob, live: LiveIndex, catalogue: Catalogue
+) -> tuple[LikeMatrix, str]:
     """What counts of the interactions; and by what rows are in one basket, empty for taste.
 
     Raises:
         SourceError: None of them counts, or they cannot be read.
     """
     report: Counter[str] = Counter()
-    rules, by = job.rules, ""
+    rules, by = replace(job.rules, forgotten=Forgotten.from_meta(live.meta.forgotten)), ""
     columns = COLUMNS_OF_BASKETS if job.relation.key else COLUMNS
     batches = read(job.source, job.fields, client=client, report=report, columns=columns)
     if job.relation.key:

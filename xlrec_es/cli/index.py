@@ -123,9 +123,12 @@ def _show_status(found: VersionStatus) -> None:
         )
     if not found.model:
         return
-    table = Table("language", "documents", "with vectors", "with indicators")
+    # A shop that never learned of baskets has no use for a column of zeros.
+    baskets = any(coverage.bought_together for coverage in found.languages.values())
+    columns = ("with vectors", "with indicators", *(["bought together"] if baskets else []))
+    table = Table("language", "documents", *columns)
     for language, coverage in found.languages.items():
-        parts = (coverage.vectors, coverage.indicators)
+        parts = [coverage.vectors, coverage.indicators, coverage.bought_together][: len(columns)]
         cells = [f"{part} ({part / coverage.documents:.0%})" for part in parts]
         table.add_row(language, str(coverage.documents), *cells)
     Console().print(table)

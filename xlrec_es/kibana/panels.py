@@ -31,6 +31,12 @@ POINT = {"type": "point", "filled": True, "opacity": 1, "size": 60}
 INTERVAL = {"type": "bar", "size": 2}
 """A mark of its interval, from `x` to `x2`, or from `y` to `y2`, in the same color."""
 
+WHOLE = {"tickCount": 5, "labelExpr": "datum.value % 1 ? '' : format(datum.value, ',d')"}
+"""An axis of counts: Vega-Lite has ticks between small ones, which would say 1 twice."""
+
+TIMES = {"tickCount": 8, "labelOverlap": True}
+"""An axis of times."""
+
 _NO_QUERY = {"query": {"query": "", "language": "kuery"}, "filter": []}
 _OPTIONS = {
     "useMargins": True,

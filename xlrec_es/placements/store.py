@@ -103,6 +103,26 @@ class Stored:
         """Whether it was deleted; it can be brought back."""
         return self.current.definition is None
 
+    def earlier(self, number: int | None = None) -> Version:
+        """The version that a rollback brings back.
+
+        Args:
+            number: Its number; None: the one before the current one.
+
+        Raises:
+            PlacementNotFound: There is no such version.
+        """
+        earlier = [one for one in self.versions[:-1] if one.definition is not None]
+        chosen = [one for one in earlier if number in (None, one.number)]
+        if not chosen:
+            known = ", ".join(str(one.number) for one in earlier) or "none"
+            named = "" if number is None else f" {number}"
+            raise PlacementNotFound(
+                f"the placement {self.name!r} has no earlier version{named} to go back to; there "
+                f"are: {known}"
+            )
+        return chosen[-1]
+
 
 class Store:
     """The placements of a cluster."""
@@ -233,15 +253,7 @@ class Store:
         if before is None:
             raise not_found(index, name)
         _check_expected(name, before, expected)
-        earlier = [one for one in before.versions[:-1] if one.definition is not None]
-        chosen = earlier[-1:] if to is None else [one for one in earlier if one.number == to]
-        if not chosen:
-            known = ", ".join(str(one.number) for one in earlier) or "none"
-            raise PlacementNotFound(
-                f"the placement {name!r} has no earlier version {'' if to is None else to}".rstrip()
-                + f" to go back to; there are: {known}"
-            )
-        [version] = chosen
+        version = before.earlier(to)
         return self._write(index, name, before, _Change(author, version.definition, version.number))
 
     def _write(self, index: str, name: str, before: Stored | None, change: _Change) -> Stored:

@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.answers import whole
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import NotAnXlrecIndex
+from xlrec_es.index.fields import BOUGHT_TOGETHER, TASTE
 from xlrec_es.versions.inventory import State, Version, Versions
 
 _MAX_LANGUAGES = 1000
@@ -26,11 +27,13 @@ class LanguageCoverage:
         documents: How many there are.
         vectors: How many of them have a vector.
         indicators: How many of them have indicators.
+        bought_together: How many of them have associations of that relation.
     """
 
     documents: int
     vectors: int
     indicators: int
+    bought_together: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
                 documents=bucket["doc_count"],
                 vectors=bucket["vectors"]["doc_count"],
                 indicators=bucket["indicators"]["doc_count"],
+                bought_together=bucket["bought_together"]["doc_count"],
             )
             for bucket in found["languages"]["buckets"]
         },
@@ -124,7 +128,7 @@ def _count_arguments(
 
 
 def _count_body(fingerprint: str | None) -> dict[str, Any]:
-    """Documents by language, those with a vector, those with indicators, and strays."""
+    """Documents by language, those with a vector, those with associations, and strays."""
     known = {"terms": {"xlrec.fingerprint": [fingerprint] if fingerprint else []}}
     return {
         "size": 0,
@@ -139,7 +143,8 @@ def _count_body(fingerprint: str | None) -> dict[str, Any]:
                 },
                 "aggs": {
                     "vectors": {"filter": {"exists": {"field": "xlrec.embedding"}}},
-                    "indicators": {"filter": {"exists": {"field": "xlrec.indicators"}}},
+                    "indicators": {"filter": {"exists": {"field": TASTE.weights}}},
+                    "bought_together": {"filter": {"exists": {"field": BOUGHT_TOGETHER.weights}}},
                 },
             },
             "strays": {

@@ -73,6 +73,7 @@ MANY_MEANINGS = {
     "--dtype": "float16 is for encoding alone; training keeps weights in float32",
     "--field": "which fields there are depends on the file that the command reads",
     "--format": "each output has forms of its own",
+    "--impressions-index": "a service makes it, and users are deleted from it",
     "--index": "role takes patterns and several",
     "--interactions": "init looks at the file, a reindex evaluates both versions on it",
     "--language": "only recommend and query divide slots between languages",

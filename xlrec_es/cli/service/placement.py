@@ -44,16 +44,6 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 F = TypeVar("F", bound=Callable[..., Any])
 
 _file = click.Path(path_type=Path, dir_okay=False)
-_author_option = click.option(
-    "--author", metavar="USER", help="Who makes the change.", show_default="the user's login name"
-)
-_expected_option = click.option(
-    "--if-version",
-    "expected",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Change it only if this is its version, 0: only if there is none.",
-)
 
 
 @click.group(cls=sections.SectionedGroup)
@@ -93,6 +83,42 @@ def _on_placements(command: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Edit:
+    """Who changes a placement, and which version of it; None: whatever is there."""
+
+    author: str
+    expected: int | None
+
+
+def _change_options(command: F) -> F:
+    """Give a command its `edit`."""
+
+    @click.option(
+        "--if-version",
+        "expected",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Change it only if this is its version, 0: only if there is none.",
+    )
+    @click.option(
+        "--author",
+        metavar="USER",
+        help="Who makes the change.",
+        show_default="the user's login name",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        expected: int | None,
+        author: str | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        return command(*args, edit=Edit(_named(author), expected), **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
 @placement.command("set")
 @click.argument("name", required=False)
 @click.argument("file", type=_file, required=False)
@@ -103,8 +129,7 @@ def _on_placements(command: F) -> F:
     show_default="none",
 )
 @_on_placements
-@_expected_option
-@_author_option
+@_change_options
 @dry_run_option
 @json_option
 def set_placement(
@@ -112,8 +137,7 @@ def set_placement(
     file: Path | None,
     preset: str | None,
     target: Target,
-    expected: int | None,
-    author: str | None,
+    edit: Edit,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -131,7 +155,7 @@ def set_placement(
     """
     from xlrec_es.placements.placement import check_name
 
-    change = Change(target, expected, _named(author), dry_run)
+    change = Change(target, edit, dry_run)
     if preset is not None and file is None:
         if name is not None:
             check_name(name)
@@ -152,8 +176,7 @@ class Change:
     """How placements are written."""
 
     target: Target
-    expected: int | None
-    author: str
+    edit: Edit
     dry_run: bool
 
     def make(self, name: str, definition: dict[str, Any]) -> tuple[Stored | None, Report]:
@@ -166,7 +189,11 @@ class Change:
         stored = None
         if not self.dry_run:
             stored = target.store.put(
-                target.index, name, definition, author=self.author, expected=self.expected
+                target.index,
+                name,
+                definition,
+                author=self.edit.author,
+                expected=self.edit.expected,
             )
         return stored, report
 
@@ -263,18 +290,10 @@ def _change(version: Version) -> str:
 @placement.command()
 @click.argument("name")
 @_on_placements
-@_expected_option
-@_author_option
+@_change_options
 @dry_run_option
 @json_option
-def delete(
-    name: str,
-    target: Target,
-    expected: int | None,
-    author: str | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def delete(name: str, target: Target, edit: Edit, dry_run: bool, as_json: bool) -> None:
     """Delete the placement NAME; a rollback brings it back.
 
     \b
@@ -284,7 +303,7 @@ def delete(
     stored = target.store.found(target.index, name)
     if not dry_run:
         stored = target.store.put(
-            target.index, name, None, author=_named(author), expected=expected
+            target.index, name, None, author=edit.author, expected=edit.expected
         )
     if as_json:
         print_json(_told(stored))
@@ -305,36 +324,29 @@ def delete(
     help="Version that is brought back.",
     show_default="the one before",
 )
-@_expected_option
-@_author_option
+@click.option("--force", is_flag=True, help="Bring it back even if it does not fit the index.")
+@_change_options
 @json_option
 def rollback(
-    name: str,
-    target: Target,
-    to: int | None,
-    expected: int | None,
-    author: str | None,
-    as_json: bool,
+    name: str, target: Target, to: int | None, force: bool, edit: Edit, as_json: bool
 ) -> None:
-    """Bring back an earlier version of the placement NAME.
+    """Bring back an earlier version of the placement NAME, if it fits the index as it is now.
 
     \b
     Examples:
       xlrec-es placement rollback home-row -i shop
       xlrec-es placement rollback home-row -i shop --to-version 3
     """
-    from xlrec_es.placements.checks import examine
+    from xlrec_es.placements.rollback import Rollback, roll_back
 
-    stored = target.store.rollback(
-        target.index, name, author=_named(author), to=to, expected=expected
+    asked = Rollback(author=edit.author, to=to, expected=edit.expected, force=force)
+    stored, report = roll_back(
+        target.client, target.store, (target.index, name), asked, base=Options()
     )
-    # It is brought back whatever is wrong with it, and that is told.
-    report = examine(target.client, target.index, stored.current.definition, Options())
-    told = dataclasses.replace(report, faults=(), warnings=(*report.faults, *report.warnings))
     if as_json:
-        print_json(_written(stored, told))
+        print_json(_written(stored, report))
         return
-    _warn(told.warnings)
+    _warn(report.warnings)
     restored = stored.current.restores
     echo(f"{name} has version {stored.current.number}, which is version {restored} again")
 

@@ -13,7 +13,16 @@ from xlrec_es.index.fields import (
     VECTOR_FIELD,
 )
 from xlrec_es.kibana.indices import Indices
-from xlrec_es.kibana.panels import Dashboard, MarkdownPanel, Row, VegaPanel, search_url, vega_lite
+from xlrec_es.kibana.panels import (
+    TIMES,
+    WHOLE,
+    Dashboard,
+    MarkdownPanel,
+    Row,
+    VegaPanel,
+    search_url,
+    vega_lite,
+)
 
 NAME = "catalog"
 INGESTED_AT_FIELD = f"{OWN_FIELD}.ingested_at"
@@ -208,9 +217,15 @@ def _written(index: str) -> VegaPanel:
             {"calculate": "datum.part.key", "as": "language"},
             {"calculate": "datum.part.doc_count", "as": "documents"},
         ],
-        "mark": {"type": "bar", "tooltip": True},
+        "mark": {"type": "bar", "size": 8, "tooltip": True},
         "encoding": {
-            "x": {"field": "key", "type": "temporal", "title": "written"},
+            "x": {
+                "field": "key",
+                "type": "temporal",
+                "title": "written",
+                "scale": {"padding": 8},
+                "axis": TIMES,
+            },
             "y": _count("documents"),
             "color": {"field": "language", "type": "nominal"},
         },
@@ -247,7 +262,7 @@ def _count(field: str) -> dict[str, Any]:
         "field": field,
         "type": "quantitative",
         "title": "documents",
-        "axis": {"tickCount": 5, "tickMinStep": 1, "format": ",d"},
+        "axis": WHOLE,
     }
 
 

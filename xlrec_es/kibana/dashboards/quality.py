@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xlrec_es.evaluate.evaluator import COVERAGE
-from xlrec_es.evaluate.protocol import CROSS, MIXED
+from xlrec_es.evaluate.protocol import COLD_POOL, CROSS, MIXED
 from xlrec_es.evaluate.result_rows import PAIR, SYSTEM, TUNING
 from xlrec_es.evaluate.systems import RECOMMENDER
 from xlrec_es.kibana.dashboards.marks import estimates, metrics, nominal, share, taken
@@ -27,6 +27,7 @@ TIME_FIELD = "@timestamp"
 _COMMAND = "xlrec-es evaluate INTERACTIONS --index {} --write-to EVALUATIONS"
 _TUNE = "xlrec-es tune INTERACTIONS --index {} --write-to EVALUATIONS"
 _HEIGHT = 18
+_POOLS = [CROSS, MIXED, COLD_POOL]
 _SYSTEMS, _LANGUAGES, _RUNS = 50, 100, 200
 """Most buckets of each."""
 
@@ -114,8 +115,12 @@ def _recall(index: str) -> VegaPanel:
         index,
         {"kind": SYSTEM},
         _by_system(
-            "best",
-            best={"max": {"field": "recall.mean"}},
+            "best>recall",
+            # By one candidate set, as others are easier or harder.
+            best={
+                "filter": {"term": {"pool": CROSS}},
+                "aggs": {"recall": {"max": {"field": "recall.mean"}}},
+            },
             pools={"terms": {"field": "pool", "size": 5}, "aggs": metrics("recall.")},
         ),
     )
@@ -126,10 +131,10 @@ def _recall(index: str) -> VegaPanel:
             {"calculate": "datum.pool.key", "as": "candidates"},
             *taken("pool"),
         ],
-        "encoding": {"y": nominal("system"), "yOffset": {"field": "candidates"}},
+        "encoding": {"y": nominal("system"), "yOffset": {"field": "candidates", "sort": _POOLS}},
         "layer": estimates(
             {"title": "recall", "axis": {"tickCount": 5}},
-            color={"field": "candidates", "type": "nominal", "title": "candidates"},
+            color={"field": "candidates", "type": "nominal", "sort": _POOLS, "title": "candidates"},
         ),
     }
     return VegaPanel(
@@ -146,7 +151,7 @@ def _over_time(index: str) -> VegaPanel:
     times = {"times": {"terms": moments, "aggs": metrics("recall.")}}
     pools = {"pools": {"terms": {"field": "pool", "size": 5}, "aggs": times}}
     of = {"own": {"filter": {"bool": {"filter": terms}}, "aggs": pools}}
-    color = {"field": "key", "type": "nominal", "title": "candidates"}
+    color = {"field": "key", "type": "nominal", "sort": _POOLS, "title": "candidates"}
     parts = {
         "transform": [
             {"flatten": ["times.buckets"], "as": ["time"]},
@@ -185,7 +190,7 @@ def _pairs(index: str) -> VegaPanel:
         {"kind": PAIR, "system": RECOMMENDER, "pool": CROSS},
         {"sources": {"terms": sources, "aggs": inner}},
     )
-    axis = {"domain": False, "ticks": False}
+    axis = {"domain": False, "ticks": False, "labelPadding": 6}
     parts = {
         "transform": [
             {"flatten": ["rows.sources.buckets"], "as": ["source"]},
@@ -193,6 +198,7 @@ def _pairs(index: str) -> VegaPanel:
             {"calculate": "datum.source.key", "as": "from"},
             {"calculate": "datum.target.key", "as": "into"},
             *taken("target", tuple(cells)),
+            {"joinaggregate": [{"op": "max", "field": "recall", "as": "most"}]},
         ],
         "encoding": {
             "y": nominal("from", "from", axis=axis),
@@ -222,6 +228,17 @@ def _pairs(index: str) -> VegaPanel:
                     ],
                 },
             },
+            {
+                # The cells have colors of their own in every theme, so their numbers may, too.
+                "mark": {"type": "text", "aria": False, "fontSize": 12},
+                "encoding": {
+                    "text": {"field": "recall", "type": "quantitative", "format": ".2f"},
+                    "color": {
+                        "condition": {"test": "datum.recall > 0.6 * datum.most", "value": "white"},
+                        "value": "black",
+                    },
+                },
+            },
         ],
     }
     return VegaPanel(
@@ -234,7 +251,7 @@ def _pairs(index: str) -> VegaPanel:
 
 
 def _cold(index: str) -> VegaPanel:
-    groups = {"cold": "fewer than 5 users", "warm": "5 users or more"}
+    groups = {"warm": "5 users or more", "cold": "fewer than 5 users"}
     ends = {
         f"{group}_{name}": {"max": {"field": f"recall_{group}.{name}"}}
         for group in groups
@@ -263,7 +280,12 @@ def _cold(index: str) -> VegaPanel:
         },
         "layer": estimates(
             {"title": "recall", "axis": {"tickCount": 5}},
-            color={"field": "items", "type": "nominal", "title": "items with"},
+            color={
+                "field": "items",
+                "type": "nominal",
+                "sort": list(groups.values()),
+                "title": "items with",
+            },
         ),
     }
     return VegaPanel(
@@ -346,7 +368,7 @@ def _tuned(index: str) -> VegaPanel:
             {"calculate": "utcFormat(datum.key, '%Y-%m-%d %H:%M')", "as": "at"},
         ],
         "encoding": {"y": nominal("at")},
-        "layer": estimates({"title": GAIN}, color=color),
+        "layer": estimates({"title": GAIN, "axis": {"tickCount": 5}}, color=color),
     }
     return VegaPanel(
         TUNED,

@@ -6,6 +6,8 @@ from typing import Any
 
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.panels import (
+    TIMES,
+    WHOLE,
     Dashboard,
     MarkdownPanel,
     Panel,
@@ -26,7 +28,6 @@ _NONE_YET = (
 )
 _HEIGHT = 14
 _INTERVAL = {"%autointerval%": True}
-_WHOLE = {"tickCount": 5, "tickMinStep": 1, "format": ",d"}
 
 _SPEED = "How many documents a second did runs read?"
 _BECAME = "What became of the documents?"
@@ -101,7 +102,7 @@ def _speed(index: str) -> VegaPanel:
         ],
         "mark": {"type": "line", "point": True, "tooltip": True},
         "encoding": {
-            "x": {"field": "at", "type": "temporal", "title": "run"},
+            "x": _time("at"),
             "y": {
                 "field": "speed",
                 "type": "quantitative",
@@ -127,10 +128,10 @@ def _became(index: str) -> VegaPanel:
             {"fold": fates, "as": ["what", "documents"]},
             {"calculate": f"indexof({fates}, datum.what)", "as": "place"},
         ],
-        "mark": {"type": "bar", "tooltip": True},
+        "mark": {"type": "bar", "size": 8, "tooltip": True},
         "encoding": {
-            "x": {"field": "key", "type": "temporal", "title": "run"},
-            "y": {"field": "documents", "type": "quantitative", "axis": _WHOLE},
+            "x": _time("key"),
+            "y": {"field": "documents", "type": "quantitative", "axis": WHOLE},
             "color": {"field": "what", "type": "nominal", "sort": fates, "title": "were"},
             "order": {"field": "place"},
         },
@@ -183,10 +184,10 @@ def _stages(index: str) -> VegaPanel:
 def _retries(index: str) -> VegaPanel:
     parts = {
         "transform": [{"calculate": "datum.retries.value", "as": "requests"}],
-        "mark": {"type": "bar", "tooltip": True},
+        "mark": {"type": "bar", "size": 8, "tooltip": True},
         "encoding": {
-            "x": {"field": "key", "type": "temporal", "title": "run"},
-            "y": {"field": "requests", "type": "quantitative", "axis": _WHOLE},
+            "x": _time("key"),
+            "y": {"field": "requests", "type": "quantitative", "axis": WHOLE},
         },
     }
     search = _url(index, _over_time(retries={"sum": {"field": "retries"}}))
@@ -197,5 +198,10 @@ def _retries(index: str) -> VegaPanel:
     )
 
 
+def _time(field: str) -> dict[str, Any]:
+    scale = {"padding": 8}
+    return {"field": field, "type": "temporal", "title": "run", "scale": scale, "axis": TIMES}
+
+
 def _records(field: str) -> dict[str, Any]:
-    return {"field": field, "type": "quantitative", "title": "records", "axis": _WHOLE}
+    return {"field": field, "type": "quantitative", "title": "records", "axis": WHOLE}

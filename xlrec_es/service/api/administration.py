@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,6 +23,7 @@ from xlrec_es.placements.preview import (
     sides_of,
 )
 from xlrec_es.placements.resolution import Languages
+from xlrec_es.placements.rollback import Rollback, roll_back
 from xlrec_es.placements.store import Store, Stored
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.service.settings import Settings
@@ -80,15 +80,13 @@ class Administration:
         self._cache.forget(index, name)
         return stored
 
-    def rollback(
-        self, index: str, name: str, *, author: str, to: int | None, expected: int | None
-    ) -> tuple[Stored, Report]:
-        """Bring back an earlier version, whatever is wrong with it: that is told."""
-        stored = self.store.rollback(index, name, author=author, to=to, expected=expected)
+    def rollback(self, index: str, name: str, asked: Rollback) -> tuple[Stored, Report]:
+        """Bring back an earlier version; see `rollback.roll_back`."""
+        found = roll_back(
+            self._client, self.store, (index, name), asked, base=self._settings.options
+        )
         self._cache.forget(index, name)
-        report = examine(self._client, index, stored.current.definition, self._settings.options)
-        told = (*report.faults, *report.warnings)
-        return stored, dataclasses.replace(report, faults=(), warnings=told)
+        return found
 
     def preview(
         self,

@@ -75,6 +75,9 @@ class RollbackAsked(Strict):
     to: Annotated[
         int | None, Field(ge=1, description="Its number. Without it: the one before.")
     ] = None
+    force: Annotated[
+        bool, Field(description="Bring it back whatever is wrong with it; warnings tell.")
+    ] = False
 
 
 class PreviewAsked(Strict):

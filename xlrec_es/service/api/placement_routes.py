@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from xlrec_es.placements.checks import Report
 from xlrec_es.placements.preview import PreviewUser
+from xlrec_es.placements.rollback import Rollback
 from xlrec_es.placements.store import Stored
 from xlrec_es.service.api import routing
 from xlrec_es.service.api.administration import Administration, expected_of
@@ -105,15 +106,14 @@ def routes(asking: Asking, admin: Administration) -> APIRouter:
         index: Index = None,
         if_match: IfMatch = None,
     ) -> Response:
-        """Bring back an earlier version, as a new one."""
-        stored, report = await asyncio.to_thread(
-            admin.rollback,
-            asking.index(index),
-            name,
+        """Bring back an earlier version, as a new one, if it fits the index as it is now."""
+        wanted = Rollback(
             author=_author(request),
             to=asked.to,
             expected=expected_of(if_match),
+            force=asked.force,
         )
+        stored, report = await asyncio.to_thread(admin.rollback, asking.index(index), name, wanted)
         return _tagged(stored, _written(stored, report))
 
     @router.post("/placements/{name}/preview", response_model=PreviewGiven)

@@ -11,7 +11,11 @@ from xlrec_es.versions.status import WITHOUT, LanguageCoverage, measure
 
 def test_status_counts_what_is_there(es_each: Elasticsearch, index_name: str) -> None:
     bare = {"xlrec": {"language": "ko", "text": {}, "fingerprint": "another"}, "title": "x"}
-    write_catalogue(es_each, index_name, {"bare": bare, "none": {"title": "x"}})
+    complements = {"weights": {"chess-0": 2.0}, "from": "learned", "generation": "1"}
+    made = {"language": "ko", "text": {}, "fingerprint": FINGERPRINT.digest}
+    basket = {"xlrec": {**made, "bought_together": complements}}
+    more = {"bare": bare, "none": {"title": "x"}, "basket": basket}
+    write_catalogue(es_each, index_name, more)
     closed = add_version(es_each, index_name, documents=0)
     es_each.indices.close(index=closed)
     live, other = measure(es_each, read_versions(es_each, index_name))
@@ -19,9 +23,12 @@ def test_status_counts_what_is_there(es_each: Elasticsearch, index_name: str) ->
     for document in documents().values():
         counts[document["xlrec"]["language"]] += 1  # type: ignore[index]
     expected = {language: LanguageCoverage(n, n, n) for language, n in counts.items()}
-    expected |= {"ko": LanguageCoverage(1, 0, 0), WITHOUT: LanguageCoverage(1, 0, 0)}
+    expected |= {
+        "ko": LanguageCoverage(2, 0, 0, bought_together=1),
+        WITHOUT: LanguageCoverage(1, 0, 0),
+    }
     assert live.languages == expected
-    assert live.documents == len(documents()) + 2
+    assert live.documents == len(documents()) + 3
     assert live.strays == 1
     assert live.size_bytes is not None
     assert live.size_bytes > 1000

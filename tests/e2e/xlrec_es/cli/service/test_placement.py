@@ -104,6 +104,24 @@ def test_all_that_is_wrong_is_told_and_nothing_is_written(shelf: Shelf) -> None:
     assert shelf.run("set", "row", "/no/such/file.toml").exit_code == 2
 
 
+def test_a_version_that_no_longer_fits_is_brought_back_by_force_alone(
+    shelf: Shelf, es: Elasticsearch, index_name: str
+) -> None:
+    shelf.good("set", "row", shelf.file("row.toml", TOML))
+    shelf.good("set", "row", shelf.file("row.json", json.dumps({"size": 2})))
+    es.delete(index=index_name, id="astronomy-5", refresh=True)
+    refused = shelf.run("rollback", "row")
+    assert refused.exit_code == 2
+    assert "has no item 'astronomy-5', which is pinned" in refused.stderr
+    assert "version 1 of 'row' does not fit the index any more" in refused.stderr
+    assert shelf.json("show", "row")["current"]["number"] == 2
+    forced = shelf.run("rollback", "row", "--force")
+    assert forced.exit_code == 0
+    assert "Warning" in forced.stderr
+    assert "has no item 'astronomy-5'" in forced.stderr
+    assert shelf.json("show", "row")["current"]["restores"] == 1
+
+
 def test_a_preview_shows_samples_before_and_after(shelf: Shelf) -> None:
     samples = shelf.file("samples.json", json.dumps({"plays chess": ["chess-3"]}))
     file = shelf.file("row.toml", TOML)

@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue
 from http_service import Service, service
-from kibana_marks import Mark, drawn, panel_of, texts_of
+from kibana_marks import Mark, drawn, panel_of
 from xlrec_es.kibana.check import check
 from xlrec_es.kibana.dashboards import traffic
 from xlrec_es.kibana.indices import Indices
@@ -202,10 +202,3 @@ def _all_can_be_sent(log: Log) -> None:
         one for one in check(log.client, searches_of([made.saved_object("shop")])) if one.failed
     ]
     assert [(one.search.title, one.why) for one in failed] == []
-
-
-def test_panels_without_an_index_say_what_makes_it() -> None:
-    assert len(texts_of(traffic.dashboard(Indices("shop")))) == 8
-    texts = texts_of(traffic.dashboard(Indices("shop", shown="s")))
-    assert texts.keys() == {*traffic.OF_CLICKS}
-    assert all("xlrec-es serve --index shop" in text for text in texts.values())

@@ -38,7 +38,7 @@ def run(place: int) -> dict[str, Any]:
 def names(es_each: Elasticsearch, index_name: str) -> Indices:
     """Two runs, and what they rejected."""
     runs, rejects = f"{index_name}-runs", f"{index_name}-runs-rejects"
-    keywords = {name: {"type": "keyword"} for name in ("index", "stage", "reason")}
+    keywords = {name: {"type": "keyword"} for name in ("index", "stage", "reason", "document")}
     mappings = {"properties": {"@timestamp": {"type": "date"}, **keywords}}
     for index in (runs, rejects):
         es_each.indices.create(index=index, mappings=mappings)

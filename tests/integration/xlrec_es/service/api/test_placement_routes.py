@@ -179,6 +179,24 @@ def test_versions_are_kept_and_brought_back(served: Service) -> None:
     assert len(recommended(served, "sized")["items"]) == 1
 
 
+def test_a_version_that_no_longer_fits_is_refused(
+    served: Service, es: Elasticsearch, catalog_name: str
+) -> None:
+    passing = es.get(index=catalog_name, id="chess-5")["_source"]
+    passing["xlrec"] |= {"work": "passing", "id": "passing"}
+    es.index(index=catalog_name, id="passing", document=passing, refresh=True)
+    assert put(served, "fitted", {"exclude_items": ["passing"]}).status == 200
+    put(served, "fitted", {"size": 2})
+    es.delete(index=catalog_name, id="passing", refresh=True)
+    refused = served.post("/v1/placements/fitted/rollback", {})
+    assert (refused.status, len(refused.json["faults"])) == (400, 2)
+    assert "has no item 'passing', which is excluded" in refused.json["faults"][0]
+    assert len(recommended(served, "fitted")["items"]) == 2
+    forced = served.post("/v1/placements/fitted/rollback", {"force": True})
+    assert forced.json["placement"]["current"]["restores"] == 1
+    assert forced.json["warnings"] == refused.json["faults"][:1]
+
+
 def test_of_two_writers_one_is_told(served: Service) -> None:
     read = put(served, "shared", {"size": 1}).headers["etag"]
     mine = put(served, "shared", {"size": 2}, **{"If-Match": read})
