@@ -102,6 +102,8 @@ class LikeMatrix:
             time of the latest. An evaluation knows by it what was learned.
         digest: Stands for what is learned from: the likes that count, with their weights.
         markets: Where they liked it.
+        owners: Shape (n_users,): a number for the user of each row, where rows are baskets. None:
+            each is a user.
     """
 
     matrix: csr_array
@@ -111,6 +113,7 @@ class LikeMatrix:
     read: Mapping[str, Any]
     digest: str
     markets: Markets
+    owners: NDArray[np.int32] | None = None
 
 
 def collect(
@@ -276,9 +279,10 @@ class _Collector:
         rows = self._each_once(rows, latest)
         until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
         read = {"likes": len(rows), "digest": _digest(users, works, rows), "until": until}
-        if self._rules.repeats is not None:
+        if owners is None and self._rules.repeats is not None:
+            owners = self._owners()
+        if owners is not None and self._rules.repeats is not None:
             draw = pair_hashes(users[rows["user"]], works[rows["work"]])
-            owners = self._owners() if owners is None else owners
             rows = self._without_repeats(rows, owners, draw, self._rules.repeats)
         rows = self._capped(rows, users, works)
         rows = self._without_rare(rows, "work", self._rules.min_users, "item too rare")
@@ -296,6 +300,7 @@ class _Collector:
             self._markets.count(
                 rows["user"], rows["work"], rows["market"], recent, n_works=len(self.works)
             ),
+            None if owners is None else owners[np.unique(rows["user"])],
         )
 
     def _in_baskets(

@@ -24,10 +24,10 @@ from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
 from xlrec_es.languages import named_by
-from xlrec_es.placements.given_options import valid
+from xlrec_es.placements.given_options import counted_of, valid
 from xlrec_es.placements.placement import Placement, read_placement
 from xlrec_es.placements.query_check import fields_of
-from xlrec_es.placements.resolution import DEFAULT_SIZE
+from xlrec_es.placements.resolution import DEFAULT_SIZE, NOT_CURATED
 from xlrec_es.recommend.curation import pins_body
 from xlrec_es.recommend.options import Options, SearchOptions
 from xlrec_es.recommend.recommender import Recommender
@@ -110,10 +110,23 @@ class _Examination:
             documents = self._count(arms, targets)
         if arms:
             self._check_items(arms, targets)
+        counted = self._counted()
+        if counted and (self._placement.curation.pins or self._placement.curation.buries):
+            self._warnings.append(NOT_CURATED)
         if not self._faults:
-            self._try(arms)
+            self._try({place: one for place, one in arms.items() if place not in counted})
         faults, warnings = (tuple(dict.fromkeys(s)) for s in (self._faults, self._warnings))
         return Report(faults, warnings, documents)
+
+    def _counted(self) -> set[str]:
+        """The arms that are counted from events, which the index alone says nothing of."""
+        placement = self._placement
+        own = counted_of(placement.options)[1]
+        found = set() if own is None or placement.variants else {"the placement"}
+        for name, variant in placement.variants.items():
+            if counted_of({"relation": own, **variant.options})[1] is not None:
+                found.add(f"the variant {name!r}")
+        return found
 
     def _arms(self) -> dict[str, Options]:
         """Options by what they are called: those of the placement, and of each variant."""

@@ -7,8 +7,13 @@ from dataclasses import fields, replace
 from typing import Any
 
 from xlrec_es.errors import UsageError
+from xlrec_es.index.fields import RELATIONS
 from xlrec_es.placements.query_check import check_fuzzy_terms, check_query
 from xlrec_es.recommend.options import Boost, Options, Recency, SearchOptions
+from xlrec_es.relations.names import COUNTED
+
+NAMED = (*RELATIONS, *COUNTED)
+"""The relations that a placement may name."""
 
 _IN_SEARCH = frozenset(field.name for field in fields(SearchOptions))
 
@@ -45,6 +50,18 @@ def overlaid(given: Mapping[str, Any], base: Options) -> Options:
     if "relation" in found and base.search.relation is None:
         base = base.related(found["relation"])  # what weighs otherwise does not matter then
     return replace(base, search=replace(base.search, **search), **others)
+
+
+def counted_of(given: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
+    """Options without a relation that is counted from events, and that relation.
+
+    Args:
+        given: As for `overlaid`.
+    """
+    relation = given.get("relation")
+    if relation not in COUNTED:
+        return given, None
+    return {name: value for name, value in given.items() if name != "relation"}, relation
 
 
 def _is_number(value: object) -> bool:
@@ -111,7 +128,7 @@ KINDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "source": _TEXTS,
     "collapse": _TRUTH,
     "market": _TEXT,
-    "relation": _TEXT,
+    "relation": (lambda value: value in NAMED, f"one of {', '.join(NAMED)}"),
     "recent": (_is_recency, 'an object such as {"field": "published", "half_life": "7d"}'),
     "min_similarity": _NUMBER,
     "candidates": _WHOLE,
@@ -147,6 +164,6 @@ def valid(given: Mapping[str, Any], base: Options, place: str) -> Options | str:
         place: What they are called.
     """
     try:
-        return overlaid(given, base)
+        return overlaid(counted_of(given)[0], base)
     except UsageError as error:
         return f"{place}: {error}"

@@ -16,6 +16,7 @@ from xlrec_es.placements.store import Stored, Version, not_found
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.relations.counted import CountedLists, CountedQuestion, lists_or_refusal
 
 USERS = 10
 
@@ -107,9 +108,23 @@ def sides_of(stored: Stored | None, index: str, name: str) -> tuple[Side, Side]:
     return Side.of(before, index, name), Side.of(stored, index, name)
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """By what lists of an index are made.
+
+    Attributes:
+        recommender: Of the index.
+        base: What holds where a placement says nothing.
+        counted: Lists that are counted from events; None: there are no events.
+    """
+
+    recommender: Recommender
+    base: Options
+    counted: CountedLists | None = None
+
+
 def preview(
-    recommender: Recommender,
-    base: Options,
+    serving: Serving,
     sides: tuple[Side, Side],
     users: Iterable[PreviewUser],
     *,
@@ -119,8 +134,7 @@ def preview(
     """What users get before and after a change.
 
     Args:
-        recommender: Of the index.
-        base: What holds where a placement says nothing.
+        serving: By what lists are made.
         sides: The placement before and after.
         users: Whom to try it on.
         languages: As for `resolution.resolve`.
@@ -132,9 +146,23 @@ def preview(
 
     def listed(side: Side, user: PreviewUser) -> tuple[Recommendations, str | None]:
         found = resolve(
-            side.stored, side.placement, base, user=user.user, languages=languages, size=size
+            side.stored,
+            side.placement,
+            serving.base,
+            user=user.user,
+            languages=languages,
+            size=size,
         )
-        curated = recommender.by(found.options, found.curation)
+        if found.relation is not None:
+            asked = CountedQuestion(
+                found.relation,
+                found.options,
+                found.languages,
+                found.size,
+                excluded=found.curation.excluded,
+            )
+            return lists_or_refusal(serving.counted).ask(asked, user.history), found.used.variant
+        curated = serving.recommender.by(found.options, found.curation)
         lists = curated.recommend(user.history, languages=found.languages, size=found.size)
         return lists, found.used.variant
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from xlrec_es.errors import UsageError
 from xlrec_es.languages import normalize
-from xlrec_es.placements.given_options import overlaid
+from xlrec_es.placements.given_options import counted_of, overlaid
 from xlrec_es.placements.placement import Placement
 from xlrec_es.placements.store import Stored
 from xlrec_es.recommend.curation import Curation
@@ -19,6 +19,7 @@ DEFAULT_SIZE = 10
 Languages = Sequence[str] | Mapping[str, float] | None
 """Target languages, or the part of the slots of each; None: those of the index."""
 
+NOT_CURATED = "pins and buries of a placement do not apply to what is counted from events"
 NO_USER = "no user was named, so that no variant of the experiment applies"
 
 
@@ -33,6 +34,8 @@ class Resolved:
         curation: Pins, buries and exclusions.
         used: What is logged.
         notes: For people.
+        relation: By which it is counted from events, one of `names.COUNTED`; None: it is
+            recommended.
     """
 
     options: Options
@@ -41,6 +44,7 @@ class Resolved:
     curation: Curation
     used: PlacementUsed
     notes: tuple[str, ...] = ()
+    relation: str | None = None
 
 
 def resolve(
@@ -65,11 +69,15 @@ def resolve(
     Raises:
         UsageError: The languages are not the placement's.
     """
-    options = overlaid(placement.options, base)
+    given, relation = counted_of(placement.options)
+    options = overlaid(given, base)
     experiment = placement.experiment(f"{stored.index}/{stored.name}")
     variant = None if experiment is None or user is None else experiment.variant_of(user)
     if variant is not None:
-        options = overlaid(placement.variants[variant].options, options)
+        given, other = counted_of(placement.variants[variant].options)
+        options = overlaid(given, options)
+        if other is not None or given.get("relation") is not None:  # in place of its own
+            relation = other
     targets = _targets(placement.languages, languages, stored.name)
     if isinstance(targets, Mapping):
         options = replace(options, mix=dict(targets))
@@ -80,6 +88,7 @@ def resolve(
         placement.curation,
         PlacementUsed(stored.name, stored.current.number, variant),
         (NO_USER,) if experiment is not None and user is None else (),
+        relation,
     )
 
 

@@ -24,12 +24,10 @@ from xlrec_es.recommend.recommendations import (
 )
 from xlrec_es.relations.event_counts import within
 from xlrec_es.relations.event_fields import look_up, names_of
+from xlrec_es.relations.names import BUY_AGAIN
 from xlrec_es.relations.purchases import Pairs, read_purchases
 from xlrec_es.relations.repeats import Due, Repeat, Repeats, due_items, learn_repeats
 from xlrec_es.relations.shelf import Offer, Shown, put_on_shelf, targets_of, works_of
-
-BUY_AGAIN = "buy-again"
-"""The retriever, as lists name it."""
 
 LIFE_S = 86_400.0
 """How long gaps that were learned are good: it takes a request for each 10,000 purchases."""

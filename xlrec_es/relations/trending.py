@@ -24,11 +24,9 @@ from xlrec_es.recommend.recommendations import (
 from xlrec_es.relations.event_counts import EventCounter, EventCounts, within
 from xlrec_es.relations.event_fields import EventFields, liked_names, look_up, names_of
 from xlrec_es.relations.growth import LEVEL, Growth, find_trends
+from xlrec_es.relations.names import TRENDING
 from xlrec_es.relations.periods import Periods
 from xlrec_es.relations.shelf import Offer, Shown, put_on_shelf, targets_of, works_of
-
-TRENDING = "trending"
-"""The retriever, as lists name it."""
 
 LIFE_S = 600.0
 """How long what was counted is good: it takes a request for each 500 items that have events."""

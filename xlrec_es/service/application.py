@@ -27,6 +27,7 @@ from xlrec_es.service.api import (
 )
 from xlrec_es.service.api.administration import Administration
 from xlrec_es.service.api.asking import Asking
+from xlrec_es.service.api.counting import Counting
 from xlrec_es.service.api.description import DescribedApp, operation_id
 from xlrec_es.service.api.routing import HANDLERS
 from xlrec_es.service.feedback import event_routes
@@ -116,10 +117,11 @@ def make(settings: Settings) -> FastAPI:
     store = Store(waiting_client, settings.placements)
     placements = Cache(store)
     asking = Asking(settings, recommenders, waiting_client, placements)
+    counting = Counting(settings, asking, waiting_client)
     admin = Administration(settings, waiting_client, store, placements)
     for router in (
-        recommend_routes.routes(asking),
-        relation_routes.routes(settings, asking, waiting_client),
+        recommend_routes.routes(asking, counting),
+        relation_routes.routes(asking, counting),
         placement_routes.routes(asking, admin),
         event_routes.routes(settings, spool),
         status_routes.routes(settings, recommenders),

@@ -382,8 +382,9 @@ def preview_placement(
     """
     from xlrec_es.placements.checks import examine
     from xlrec_es.placements.placement import read_placement
-    from xlrec_es.placements.preview import Side, preview, sides_of
+    from xlrec_es.placements.preview import Serving, Side, preview, sides_of
     from xlrec_es.recommend.recommender import Recommender
+    from xlrec_es.relations.counted import CountedLists
 
     stored = target.store.read(target.index, name)
     if file is None:
@@ -395,7 +396,9 @@ def preview_placement(
         sides = (Side.of(stored, target.index, name), after)
     users = _users(target.client, read_samples(samples), event_source(events_index))
     recommender = Recommender(target.client, target.index)
-    found = preview(recommender, Options(), sides, users, size=size)
+    source = event_source(events_index)
+    counted = None if source is None else CountedLists(target.client, target.index, source)
+    found = preview(Serving(recommender, Options(), counted), sides, users, size=size)
     if as_json:
         print_json({"users": [dataclasses.asdict(one) for one in found]})
         return

@@ -16,6 +16,7 @@ from xlrec_es.placements.placement import read_placement
 from xlrec_es.placements.preview import (
     Preview,
     PreviewUser,
+    Serving,
     Side,
     of_events,
     of_samples,
@@ -26,6 +27,7 @@ from xlrec_es.placements.resolution import Languages
 from xlrec_es.placements.rollback import Rollback, roll_back
 from xlrec_es.placements.store import Store, Stored
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.relations.counted import CountedLists
 from xlrec_es.service.settings import Settings
 
 _TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
@@ -111,9 +113,11 @@ class Administration:
         recommender = Recommender(
             self._client, index, options=options, timeout_s=self._settings.timeout_s
         )
+        counted = None
+        if self._settings.events is not None:
+            counted = CountedLists(self._client, index, self._settings.events, options=options)
         found = preview(
-            recommender,
-            options,
+            Serving(recommender, options, counted),
             sides,
             users or self._sampled(),
             languages=languages,

@@ -26,6 +26,29 @@ class RetrieverGiven(BaseModel):
     share: Annotated[float, Field(description="Its part of the fused score, 0 to 1.")]
 
 
+class TrendGiven(BaseModel):
+    """By how much an item trends."""
+
+    market: Annotated[str | None, Field(description="Where; null: among all users.")]
+    period: str
+    users: Annotated[int, Field(description="In the recent period.")]
+    expected: Annotated[float, Field(description="By the item's past and its market's growth.")]
+    times: Annotated[float, Field(description="Users for each that was expected, shrunk to 1.")]
+    low: Annotated[float, Field(description="Lower bound of times, of a 95% interval.")]
+    high: Annotated[float, Field(description="Upper bound of times.")]
+    reason: Annotated[str, Field(description="A sentence that says so.")]
+
+
+class AgainGiven(BaseModel):
+    """Why an item is due."""
+
+    times: Annotated[int, Field(description="Days on which the user bought it.")]
+    days: Annotated[float, Field(description="Since they bought it last.")]
+    gap_days: Annotated[float, Field(description="After which they typically buy it again.")]
+    chance: Annotated[float, Field(description="That they buy it in the time ahead.")]
+    reason: Annotated[str, Field(description="A sentence that says so.")]
+
+
 class ItemGiven(BaseModel):
     """One recommended document."""
 
@@ -39,6 +62,12 @@ class ItemGiven(BaseModel):
     source: Annotated[dict[str, Any], Field(description="The fields that were asked for.")]
     propensity: Annotated[float, Field(description="Probability of being shown.")]
     pinned: Annotated[bool, Field(description="Whether a placement gave it its place.")]
+    trend: Annotated[
+        TrendGiven | None, Field(description="Where a placement lists what trends.")
+    ] = None
+    again: Annotated[
+        AgainGiven | None, Field(description="Where a placement lists what may be bought again.")
+    ] = None
 
 
 class LanguageGiven(BaseModel):
@@ -71,23 +100,10 @@ class RecommendationsGiven(BaseModel):
     placement: PlacementUsedGiven | None
 
 
-class TrendGiven(BaseModel):
-    """By how much an item trends."""
-
-    market: Annotated[str | None, Field(description="Where; null: among all users.")]
-    period: str
-    users: Annotated[int, Field(description="In the recent period.")]
-    expected: Annotated[float, Field(description="By the item's past and its market's growth.")]
-    times: Annotated[float, Field(description="Users for each that was expected, shrunk to 1.")]
-    low: Annotated[float, Field(description="Lower bound of times, of a 95% interval.")]
-    high: Annotated[float, Field(description="Upper bound of times.")]
-    reason: Annotated[str, Field(description="A sentence that says so.")]
-
-
 class TrendingItemGiven(ItemGiven):
     """A document that trends."""
 
-    trend: TrendGiven
+    trend: TrendGiven  # never null here
 
 
 class TrendingGiven(RecommendationsGiven):
@@ -96,20 +112,10 @@ class TrendingGiven(RecommendationsGiven):
     items: list[TrendingItemGiven]  # type: ignore[assignment]
 
 
-class AgainGiven(BaseModel):
-    """Why an item is due."""
-
-    times: Annotated[int, Field(description="Days on which the user bought it.")]
-    days: Annotated[float, Field(description="Since they bought it last.")]
-    gap_days: Annotated[float, Field(description="After which they typically buy it again.")]
-    chance: Annotated[float, Field(description="That they buy it in the time ahead.")]
-    reason: Annotated[str, Field(description="A sentence that says so.")]
-
-
 class AgainItemGiven(ItemGiven):
     """A document that a user may buy again."""
 
-    again: AgainGiven
+    again: AgainGiven  # never null here
 
 
 class BuyAgainGiven(RecommendationsGiven):

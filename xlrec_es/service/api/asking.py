@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from elasticsearch import Elasticsearch
 
@@ -16,7 +16,8 @@ from xlrec_es.interactions.impressions import Shown
 from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.placements.cache import Cache, Current
 from xlrec_es.placements.given_options import overlaid
-from xlrec_es.placements.resolution import Resolved, resolve
+from xlrec_es.placements.resolution import resolve
+from xlrec_es.recommend.curation import Curation
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import PlacementUsed, Recommendations
 from xlrec_es.recommend.recommender import AsyncRecommender
@@ -66,16 +67,24 @@ class Question:
     """What the library is asked.
 
     Attributes:
+        index: The alias or index.
         recommender: By the options of the request.
+        options: Those.
         languages: Target languages, or None.
         size: Of the list.
+        curation: Pins, buries and exclusions of a placement.
+        relation: By which a placement's list is counted from events; None: it is recommended.
         placement: What it is made by, for logs; None: no placement was asked for.
         notes: For people.
     """
 
+    index: str
     recommender: AsyncRecommender
+    options: Options
     languages: list[str] | None
     size: int = 10
+    curation: Curation = field(default_factory=Curation)
+    relation: str | None = None
     placement: PlacementUsed | None = None
     notes: tuple[str, ...] = ()
 
@@ -117,12 +126,14 @@ class Asking:
             IndexNotFound: The service has no such index.
             UsageError: The options cannot be.
         """
-        recommender = self._recommenders[self.index(asked.index)]
+        index = self.index(asked.index)
+        recommender = self._recommenders[index]
         options = options_of(asked.options, self._settings.options)
         languages, options = languages_of(asked, options)
         if options is not self._settings.options:
             recommender = recommender.by(options)
-        return Question(recommender, languages, asked.size if isinstance(asked, ListAsked) else 10)
+        size = asked.size if isinstance(asked, ListAsked) else 10
+        return Question(index, recommender, options, languages, size)
 
     def index(self, name: str | None) -> str:
         """An index of the service; the first where none is named.
@@ -153,23 +164,6 @@ class Asking:
             )
         return await self._placements.current(self.index(asked.index), asked.placement)
 
-    def resolved(self, asked: PlacedAsked, current: Current, user: str | None) -> Resolved:
-        """What a placement brings for one user, and what the request says instead.
-
-        Args:
-            asked: The request.
-            current: See `placement`.
-            user: The user's id, which decides on the variant.
-        """
-        return resolve(
-            current.stored,
-            current.placement,
-            self._settings.options,
-            user=user,
-            languages=asked.languages,
-            size=asked.size if "size" in asked.model_fields_set else None,
-        )
-
     def list_question(
         self, asked: PlacedAsked, current: Current | None, user: str | None
     ) -> Question:
@@ -186,12 +180,23 @@ class Asking:
         """
         if current is None:
             return self.question(asked)
-        found = self.resolved(asked, current, user)
+        found = resolve(
+            current.stored,
+            current.placement,
+            self._settings.options,
+            user=user,
+            languages=asked.languages,
+            size=asked.size if "size" in asked.model_fields_set else None,
+        )
         recommender = self._recommenders[current.stored.index]
         return Question(
+            current.stored.index,
             recommender.by(found.options, found.curation),
+            found.options,
             None if found.languages is None else list(found.languages),
             found.size,
+            found.curation,
+            found.relation,
             found.used,
             found.notes,
         )
@@ -209,23 +214,38 @@ class Asking:
             UsageError: The service reads no events; or an interaction cannot be.
             XlrecError: The events cannot be read.
         """
-        interactions, notes = interactions_of(asked.history), []
+        interactions = interactions_of(asked.history)
+        notes: list[str] = []
         source = self._settings.events
         if asked.user is not None and source is None and not for_variant:
             raise UsageError(
                 "this service reads no events: send the history, or start it with --events-index"
             )
         if asked.user is not None and source is not None:
-            try:
-                read = await asyncio.to_thread(self._read, asked.user, source)
-            except (UnknownItems, IndexNotFound):  # the index is made with the first event
-                notes.append("no event of this user is known")
-            else:
-                weighed, left_out = self._weighed(read.interactions)
-                interactions += weighed
-                notes += left_out
+            read, notes = await self.events_of(self._read, asked.user, source)
+            weighed, left_out = self._weighed(read.interactions)
+            interactions += weighed
+            notes += left_out
         known = None if asked.known_languages is None else tuple(asked.known_languages)
         return History(interactions, tuple(asked.texts), known), notes
+
+    async def events_of(
+        self, read: Callable[[str, EventSource], History], user: str, source: EventSource
+    ) -> tuple[History, list[str]]:
+        """The events of a user, and notes on them. A user whom nobody knows has none.
+
+        Args:
+            read: Reads them; it blocks, and is called in a thread.
+            user: The user's id.
+            source: Where events are.
+
+        Raises:
+            XlrecError: They cannot be read.
+        """
+        try:
+            return await asyncio.to_thread(read, user, source), []
+        except (UnknownItems, IndexNotFound):  # the index is made with the first event
+            return History(), ["no event of this user is known"]
 
     def _weighed(
         self, interactions: Sequence[Interaction]

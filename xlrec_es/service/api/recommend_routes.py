@@ -15,6 +15,7 @@ from xlrec_es.recommend.request import query_forms
 from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import BatchGiven, QueryGiven, RecommendationsGiven
 from xlrec_es.service.api.asking import Asking, Question, with_notes
+from xlrec_es.service.api.counting import Counting
 from xlrec_es.service.api.questions import (
     MAX_BATCH_IDS,
     BatchAsked,
@@ -35,40 +36,24 @@ _TOO_LONG = (
 )
 
 
-def routes(asking: Asking) -> APIRouter:
-    """The endpoints, which share what they ask by."""
+def routes(asking: Asking, counting: Counting) -> APIRouter:
+    """The endpoints.
+
+    Args:
+        asking: What all requests share.
+        counting: Makes the lists of placements that are counted from events.
+    """
     router = routing.router("recommendations")
 
     @router.post("/recommend", response_model=RecommendationsGiven)
     async def recommend(asked: RecommendAsked) -> Response:
         """Recommend items to a user; without anything known of the user, popular ones."""
-        current = await asking.placement(asked)
-        question = asking.list_question(asked, current, asked.user)
-        shown = asking.shown(asked.shown)
-        history, notes = await asking.history(asked, for_variant=current is not None)
-
-        async def found(history: History) -> Recommendations:
-            return await question.recommender.recommend(
-                history,
-                languages=question.languages,
-                size=question.size,
-                page=asked.page,
-                after=asked.after,
-                shown=shown,
-            )
-
-        try:
-            return written(question.completed(await found(history), notes))
-        except UnknownItems:
-            if asked.user is None:
-                raise
-            notes = [*notes, "no item of this user's history is in the index"]
-            return written(question.completed(await found(History()), notes))
+        return written(await _list(asking, counting, asked))
 
     @router.post("/recommend/batch", response_model=BatchGiven)
     async def recommend_batch(asked: BatchAsked) -> Response:
         """Recommend items to several users; for each of them a list, or a problem."""
-        return written({"users": await _lists(asking, asked)})
+        return written({"users": await _lists(asking, counting, asked)})
 
     @router.post("/similar", response_model=RecommendationsGiven)
     async def similar(asked: SimilarAsked) -> Response:
@@ -108,6 +93,11 @@ def routes(asking: Asking) -> APIRouter:
         """Show the searches that `recommend` sends, ready for Kibana's console."""
         current = await asking.placement(asked)
         question = asking.list_question(asked, current, asked.user)
+        if question.relation is not None:
+            raise UsageError(
+                f"a placement of the relation {question.relation} is counted from events, by no "
+                "search; ask for its list"
+            )
         history, _ = await asking.history(asked, for_variant=current is not None)
         plan = await question.recommender.plan(history, languages=question.languages)
         console = query_forms.render(plan.requests, index=plan.live.searched, url="")
@@ -120,7 +110,35 @@ def routes(asking: Asking) -> APIRouter:
     return router
 
 
-async def _lists(asking: Asking, asked: BatchAsked) -> list[dict[str, object]]:
+async def _list(asking: Asking, counting: Counting, asked: RecommendAsked) -> Recommendations:
+    """The list of one user."""
+    current = await asking.placement(asked)
+    question = asking.list_question(asked, current, asked.user)
+    if question.relation is not None:
+        return await counting.page(question, asked)
+    shown = asking.shown(asked.shown)
+    history, notes = await asking.history(asked, for_variant=current is not None)
+
+    async def found(history: History) -> Recommendations:
+        return await question.recommender.recommend(
+            history,
+            languages=question.languages,
+            size=question.size,
+            page=asked.page,
+            after=asked.after,
+            shown=shown,
+        )
+
+    try:
+        return question.completed(await found(history), notes)
+    except UnknownItems:
+        if asked.user is None:
+            raise
+        notes = [*notes, "no item of this user's history is in the index"]
+        return question.completed(await found(History()), notes)
+
+
+async def _lists(asking: Asking, counting: Counting, asked: BatchAsked) -> list[dict[str, object]]:
     """What a batch tells of each of its users, in their order."""
     current = await asking.placement(asked)
     placed = current is not None
@@ -136,6 +154,10 @@ async def _lists(asking: Asking, asked: BatchAsked) -> list[dict[str, object]]:
         groups.setdefault(variant, (question, []))[1].append(number)
     told: dict[int, dict[str, object]] = {}
     for question, numbers in groups.values():
+        if question.relation is not None:
+            for number in numbers:
+                told[number] = await _counted(counting, question, asked.users[number])
+            continue
         histories = [one[0] for n in numbers if not isinstance(one := read[n], XlrecError)]
         lists = question.recommender.recommend_many(
             histories, languages=question.languages, size=question.size
@@ -143,6 +165,14 @@ async def _lists(asking: Asking, asked: BatchAsked) -> list[dict[str, object]]:
         found = iter([one async for one in lists])
         told |= {number: _told(read[number], found, question) for number in numbers}
     return [told[number] for number in range(len(read))]
+
+
+async def _counted(counting: Counting, question: Question, asked: UserAsked) -> dict[str, object]:
+    """What a batch tells of a user whose list is counted from events."""
+    try:
+        return {"recommendations": await counting.first_page(question, asked)}
+    except XlrecError as error:
+        return {"problem": members_of(error)}
 
 
 async def _histories(

@@ -80,3 +80,27 @@ def test_a_call_may_choose_among_the_languages(
 def test_other_languages_are_refused() -> None:
     with pytest.raises(UsageError, match="has the languages ja, and not de"):
         resolved({"languages": ["ja"]}, languages=["ja", "de"])
+
+
+def test_a_relation_that_is_counted_is_no_option_of_the_recommender() -> None:
+    found = resolved({"options": {"relation": "trending", "filters": [ITS]}})
+    assert (found.relation, found.options.search.relation) == ("trending", None)
+    assert found.options.search.filters == (MINE, ITS)
+    assert resolved({}).relation is None
+    tested = {
+        "options": {"relation": "trending"},
+        "variants": {
+            "a": {"share": 0.4},
+            "b": {"share": 0.3, "options": {"relation": "buy-again"}},
+            "c": {"share": 0.3, "options": {"relation": "bought-together"}},
+        },
+    }
+    seen = {}
+    for n in range(100):
+        one = resolved(tested, user=f"u{n}")
+        seen[one.used.variant] = (one.relation, one.options.search.relation)
+    assert seen == {
+        "a": ("trending", None),
+        "b": ("buy-again", None),
+        "c": (None, "bought-together"),
+    }

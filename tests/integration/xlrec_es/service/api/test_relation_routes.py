@@ -6,6 +6,7 @@ import json
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
@@ -31,6 +32,7 @@ def test_trending_over_http(
     with service(tmp_path, *arguments, env={"XLREC_CONFIG": str(config)}) as served:
         _lists(served)
         _placements(served)
+        _shelves_by_placement(served)
         _refusals(served)
         _events_with_a_market(served, es, f"{index_name}-events")
 
@@ -62,7 +64,49 @@ def _placements(served: Service) -> None:
     # Of two brands one item each, in the first of the languages that the placement names.
     assert {item["language"] for item in found["items"]} == {"en"}
     assert len(found["items"]) == 2
-    assert "pins and buries of a placement do not apply here" in found["notes"]
+    assert any("pins and buries of a placement do not apply" in one for one in found["notes"])
+
+
+def _shelves_by_placement(served: Service) -> None:
+    """One way to ask for any shelf: the placement says by which relation it is made."""
+    told = {"Content-Type": "application/json"}
+    rows = {
+        "hot": {"options": {"relation": "trending", "market": "jp"}, "languages": ["de"]},
+        "tested": {
+            "languages": ["de"],
+            "variants": {
+                "a": {"share": 0.5, "options": {"relation": "trending", "market": "jp"}},
+                "b": {"share": 0.5},
+            },
+        },
+    }
+    for name, row in rows.items():
+        content = json.dumps(row).encode()
+        assert served.request("PUT", f"/v1/placements/{name}", content, told).status == 200
+    asked = {"placement": "hot", "user": "ann"}
+    found = served.post("/v1/recommend", asked).json
+    assert {item["id"] for item in found["items"]} == {"chess-0@de", "chess-2@de"}  # ann knows one
+    assert found["items"][0]["trend"]["market"] == "jp"
+    assert found["placement"] == {"name": "hot", "version": 1, "variant": None}
+    second = served.post("/v1/recommend", {**asked, "size": 1, "page": 2}).json["items"]
+    assert [one["id"] for one in second] == [found["items"][1]["id"]]
+    shown = served.post("/v1/recommend", {**asked, "shown": ["chess-0@de"]}).json
+    assert any("keeps its place" in one for one in shown["notes"])
+    assert served.post("/v1/recommend", {**asked, "after": found["cursor"] or "x1.x"}).status == 400
+    assert served.post("/v1/query", asked).status == 400
+    users = [{"user": f"user-{n}"} for n in range(12)] + [{"user": "ann"}]
+    lists = served.post("/v1/recommend/batch", {"placement": "tested", "users": users}).json
+    by_variant: dict[str, set[bool]] = {"a": set(), "b": set()}
+    for one in lists["users"]:
+        items = one["recommendations"]["items"]
+        variant = one["recommendations"]["placement"]["variant"]
+        by_variant[variant].add(all("trend" in item for item in items))
+    assert by_variant == {"a": {True}, "b": {False}}
+    preview = served.post("/v1/placements/hot/preview", {"users": [{"history": ["chess-1"]}]}).json
+    assert len(preview["users"][0]["after"]) == 2
+    wrong = json.dumps({"options": {"relation": "alike"}}).encode()
+    refused = served.request("PUT", "/v1/placements/wrong", wrong, told)
+    assert "one of bought-together, trending, buy-again" in refused.json["detail"]
 
 
 def _refusals(served: Service) -> None:
@@ -98,6 +142,7 @@ def test_buy_again_over_http(
     write_events(es, f"{index_name}-events", bought)
     arguments = ("-i", index_name, "--url", es_url, "--spool", str(tmp_path / "spool"))
     arguments += ("--events-index", f"{index_name}-events")
+    arguments += ("--placements-index", f"{index_name}-placements")
     with service(tmp_path, *arguments) as served:
         asked = {"user": "user1", "languages": ["de", "ja"], "ahead_days": 9, "size": 3}
         found = served.post("/v1/buy-again", asked).json
@@ -112,6 +157,15 @@ def test_buy_again_over_http(
         nobody = served.post("/v1/buy-again", {"user": "nobody"}).json
         assert (nobody["items"], nobody["notes"]) == ([], ["no event of this user is known"])
         assert served.post("/v1/buy-again", {"ahead_days": 0}).status == 422
+        _by_placement(served, item)
+
+
+def _by_placement(served: Service, item: dict[str, Any]) -> None:
+    row = json.dumps({"options": {"relation": "buy-again"}, "languages": ["de", "ja"]}).encode()
+    told = {"Content-Type": "application/json"}
+    assert served.request("PUT", "/v1/placements/again", row, told).status == 200
+    found = served.post("/v1/recommend", {"placement": "again", "user": "user1"}).json
+    assert [(one["id"], one["again"]["times"]) for one in found["items"]] == [(item["id"], 4)]
 
 
 def test_a_service_without_events_says_so(

@@ -8,6 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from xlrec_es.recommend import recommendations
+from xlrec_es.relations.buy_again import Again, AgainItem
+from xlrec_es.relations.trending import Trend, TrendingItem
 from xlrec_es.service.api import answers
 
 
@@ -23,4 +25,19 @@ from xlrec_es.service.api import answers
     ],
 )
 def test_no_field_is_untold(given: type, told: type[BaseModel]) -> None:
-    assert {field.name for field in fields(given)} == told.model_fields.keys()
+    # What a placement counts from events says more of each item, and what it recommends does not.
+    more = {"trend", "again"} if told is answers.ItemGiven else set()
+    assert {field.name for field in fields(given)} | more == told.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (TrendingItem, answers.TrendingItemGiven),
+        (Trend, answers.TrendGiven),
+        (AgainItem, answers.AgainItemGiven),
+        (Again, answers.AgainGiven),
+    ],
+)
+def test_what_is_counted_is_told(given: type, told: type[BaseModel]) -> None:
+    assert {field.name for field in fields(given)} <= told.model_fields.keys()
