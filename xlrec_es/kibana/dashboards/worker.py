@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.panels import (
     TIMES,
     WHOLE,
@@ -143,41 +144,27 @@ def _became(index: str) -> VegaPanel:
     )
 
 
-def _reasons(index: str) -> VegaPanel:
-    parts = {
-        "mark": {"type": "bar", "tooltip": True},
-        "encoding": {
-            "y": {
-                "field": "key",
-                "type": "nominal",
-                "sort": None,
-                "title": None,
-                "axis": {"labelLimit": 420},
-            },
-            "x": _records("doc_count"),
-        },
-    }
-    reasons = {"reasons": {"terms": {"field": "reason", "size": 12}}}
-    return VegaPanel(
+def _reasons(index: str) -> LensPanel:
+    return LensPanel(
         _REASONS,
-        vega_lite(_url(index, reasons), "aggregations.reasons.buckets", parts),
+        index,
+        "reason",
+        "records",
         "Of each run the first thousand rejected records are counted; the reject file has all.",
+        12,
+        time_field=TIME_FIELD,
     )
 
 
-def _stages(index: str) -> VegaPanel:
-    parts = {
-        "mark": {"type": "bar", "tooltip": True},
-        "encoding": {
-            "y": {"field": "key", "type": "nominal", "sort": None, "title": None},
-            "x": _records("doc_count"),
-        },
-    }
-    stages = {"stages": {"terms": {"field": "stage", "size": 10}}}
-    return VegaPanel(
+def _stages(index: str) -> LensPanel:
+    return LensPanel(
         _STAGES,
-        vega_lite(_url(index, stages), "aggregations.stages.buckets", parts),
+        index,
+        "stage",
+        "records",
         "Rejected while they were read, built, encoded or written.",
+        10,
+        time_field=TIME_FIELD,
     )
 
 
@@ -201,7 +188,3 @@ def _retries(index: str) -> VegaPanel:
 def _time(field: str) -> dict[str, Any]:
     scale = {"padding": 8}
     return {"field": field, "type": "temporal", "title": "run", "scale": scale, "axis": TIMES}
-
-
-def _records(field: str) -> dict[str, Any]:
-    return {"field": field, "type": "quantitative", "title": "records", "axis": WHOLE}
