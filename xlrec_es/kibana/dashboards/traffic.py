@@ -39,8 +39,9 @@ PARTIAL = "Which share of the lists was partial?"
 OF_CLICKS = (RATE, VARIANTS, LANGUAGES, RANKS, SOURCES)
 
 _INTERVAL = (
-    "Users who click are counted once for each recommendation. The intervals are Wilson's, of 95%, "
-    "over recommendations; those of compare-logs are over users, and are the ones to decide by."
+    "Clicks are events that say where the item was shown; a recommendation counts once. The "
+    "intervals are Wilson's, of 95%, over recommendations; those of compare-logs are over users, "
+    "and are the ones to decide by."
 )
 
 _DISLIKES = [name for name, weight in EVENT_WEIGHTS.items() if weight < 0]
