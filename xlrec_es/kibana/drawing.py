@@ -34,8 +34,8 @@ VARIABLES = {name: f"var(--{name})" for name in _STAND_INS}
 
 _CONFIG = {
     "background": "transparent",
-    # Their letters are as wide as each other's: vl-convert reckons with Liberation Sans.
-    "font": "Arial, Liberation Sans, Helvetica, sans-serif",
+    # Their letters are nearly as wide as each other's: vl-convert reckons with Liberation Sans.
+    "font": "Arial, Liberation Sans, Helvetica, DejaVu Sans Condensed, sans-serif",
     # Where a browser has none of them, its letters may be wider.
     "padding": {"left": 5, "top": 5, "right": 24, "bottom": 5},
     "mark": {"color": _MARKS[0]},
