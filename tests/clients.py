@@ -49,7 +49,7 @@ class Client:
             file.write_text(source, "utf-8")
         compiler = self.folder / "node_modules" / ".bin" / "tsc"
         done([compiler, *_STRICT, *_TARGET, *files], self.folder)
-        return [asked([_program("node"), file.with_suffix(".js")], self.folder) for file in files]
+        return [asked([program("node"), file.with_suffix(".js")], self.folder) for file in files]
 
     def java(self, name: str, source: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Compile a class, and run it."""
@@ -60,9 +60,7 @@ class Client:
 
 def typescript_client(folder: Path, generate: str) -> Client:
     """A client in TypeScript, by the command that generates it."""
-    (folder / "package.json").write_text('{"private": true, "type": "module"}')
-    wanted = [f"{name}@{version}" for name, version in PACKAGES.items()]
-    done([_program("npm"), *_NPM, *wanted], folder)
+    npm_packages(folder, PACKAGES)
     done(["sh", "-e", "-c", generate], folder)
     return Client(folder)
 
@@ -74,11 +72,11 @@ def java_client(folder: Path, generate: str) -> Client:
     with exclusive(context.repo_cache / "download.lock"):
         jar = context.project(group, name).at_version(version).artifact().resolve()
     command = shlex.join([str(_jdk() / "java"), _QUICK, "-jar", str(jar)])
-    program = folder / "bin" / name
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-    program.chmod(0o755)
-    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    generator = folder / "bin" / name
+    generator.parent.mkdir()
+    generator.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    generator.chmod(0o755)
+    path = f"{generator.parent}{os.pathsep}{os.environ['PATH']}"
     done(["sh", "-e", "-c", generate], folder, {"PATH": path})
     with exclusive(context.repo_cache / "download.lock"):
         _, needed = context.pom_dependency_list(POM(folder / "client" / "pom.xml"))
@@ -87,6 +85,13 @@ def java_client(folder: Path, generate: str) -> Client:
     classes = str(folder / "classes")
     done([_jdk() / "javac", "-d", classes, "-cp", os.pathsep.join(jars), *sources], folder)
     return Client(folder, os.pathsep.join([classes, *jars]))
+
+
+def npm_packages(folder: Path, versions: Mapping[str, str]) -> None:
+    """Install packages of npm into a folder, for programs in it to import."""
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    wanted = [f"{name}@{version}" for name, version in versions.items()]
+    done([program("npm"), *_NPM, *wanted], folder)
 
 
 def done(
@@ -113,7 +118,8 @@ def asked(
     )
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """Where a program of Node.js is; without it the test fails."""
     if path := shutil.which(name):
         return Path(path)
     pytest.fail(f"no {name}: install it, with apt-get install nodejs npm for one")

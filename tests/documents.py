@@ -21,6 +21,7 @@ BUDGETS = {
     "xlrec_es/EVALUATION.md": 200,
     "xlrec_es/OPERATIONS.md": 350,
     "xlrec_es/DESIGN.md": 250,
+    "xlrec_es/KIBANA.md": 150,
     "ingest/README.md": 350,
     "ingest/INTERACTIONS.md": 200,
     "ingest/FINETUNING.md": 200,

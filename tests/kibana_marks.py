@@ -9,6 +9,7 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.kibana.check import send
 from xlrec_es.kibana.drawing import marks
+from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.panels import Dashboard, MarkdownPanel, VegaPanel
 from xlrec_es.kibana.vega_source import NO_CONTEXT, TimeRange, filled, resolved
 
@@ -16,10 +17,11 @@ Mark = dict[str, str]
 
 
 def panel_of(dashboard: Dashboard, title: str) -> VegaPanel:
-    """The panel of that title."""
+    """The panel of that title; of one by Lens the picture."""
     [panel] = [one for one in dashboard.panels if one.title == title]
-    assert isinstance(panel, VegaPanel), panel
-    return panel
+    found = panel.picture() if isinstance(panel, LensPanel) else panel
+    assert isinstance(found, VegaPanel), panel
+    return found
 
 
 def texts_of(dashboard: Dashboard) -> dict[str, str]:

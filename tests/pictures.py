@@ -1,4 +1,4 @@
-"""The pictures of the documents, from real runs: demo, page, report of an evaluation, a diagram.
+"""The pictures of the documents, from real runs: demo, page, report, dashboards, a diagram.
 
     python tests/pictures.py [URL]
 
@@ -32,6 +32,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 import diagram
+import kibana_sheet
 from browser import chromium
 from http_service import service
 from xlrec_es.demo import INDEX
@@ -72,7 +73,9 @@ def main() -> None:
         evaluation = _evaluate(url, place)
         page = place / "report.html"
         _run("xlrec_es", "report", str(evaluation), "-o", str(page), url=url, cwd=place)
+        dashboards = kibana_sheet.write_data(_run, url, place)
         for theme in THEMES:
+            _write(f"kibana-{theme}.png", kibana_sheet.sheet(dashboards, theme))
             _write(f"demo-{theme}.svg", terminal("xlrec-es demo", one_user(printed, SHOWN), theme))
             _write(f"report-{theme}.png", screenshot(page, theme))
             _write(f"architecture-{theme}.svg", diagram.draw(theme))

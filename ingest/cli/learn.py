@@ -128,6 +128,14 @@ max_items_option = renamed_option(
     help="Fewest items of a user; users with fewer are left out.",
 )
 @max_items_option
+@click.option(
+    "--min-co-users",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Fewest different users that an association rests on, for privacy; others are left out.",
+)
 @renamed_option(
     "--transfer-neighbors",
     "neighbours",
@@ -192,6 +200,7 @@ def learn(
     min_users: int,
     min_works: int,
     max_works: int,
+    min_co_users: int,
     neighbours: int,
     kappa: float,
     full_cosine: float,
@@ -277,6 +286,7 @@ def learn(
         relation=relation_of(None if relation == TASTE.name else relation),
         shard=Shard.parse(shard),
         dry_run=dry_run,
+        min_co_users=min_co_users,
     )
     with connect(connection) as client:
         summary = run(client, job)
@@ -310,19 +320,9 @@ def _show(summary: Mapping[str, Any]) -> None:
         grid.add_row("users", f"{summary['users']}, of {summary['markets']} markets")
     sizes = summary["indicators"]
     grid.add_row("documents", f"{summary['documents']}, {sizes['mean']} associations each")
-    if summary["dry_run"]:
-        size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
-        grid.add_row("  to change", f"{summary['changed']}, {size}")
-    else:
-        grid.add_row("  changed", str(summary["changed"]))
-    grid.add_row("  unchanged", str(summary["unchanged"]))
-    if not (summary["dry_run"] or summary["complete"] or summary["refused"]):
-        grid.add_row("  incomplete", "until every shard has been run")
-    if summary["gone"]:
-        grid.add_row("  deleted meanwhile", str(summary["gone"]))
-    if summary["refused"]:
-        first = summary["refused"][0]
-        grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")
+    if "of too few users" in summary:
+        grid.add_row("  of too few users", f"{summary['of too few users']} associations left out")
+    _add_changes(grid, summary)
     grid.add_row("seconds", str(summary["seconds"]))
     console.print(grid)
     coverage = Table("language", "own", "blended", "inherited", "none")
@@ -337,3 +337,20 @@ def _show(summary: Mapping[str, Any]) -> None:
             rest = f"{one['users']} baskets, bought together with: {names}"
         rest = f", {one['indicators']}, {rest}"
         console.print(Text.assemble((one["work"], "bold"), rest))
+
+
+def _add_changes(grid: Table, summary: Mapping[str, Any]) -> None:
+    """What became of the documents."""
+    if summary["dry_run"]:
+        size = f"{summary['bytes'] / 1e6:.1f} MB of updates"
+        grid.add_row("  to change", f"{summary['changed']}, {size}")
+    else:
+        grid.add_row("  changed", str(summary["changed"]))
+    grid.add_row("  unchanged", str(summary["unchanged"]))
+    if not (summary["dry_run"] or summary["complete"] or summary["refused"]):
+        grid.add_row("  incomplete", "until every shard has been run")
+    if summary["gone"]:
+        grid.add_row("  deleted meanwhile", str(summary["gone"]))
+    if summary["refused"]:
+        first = summary["refused"][0]
+        grid.add_row("  refused", f"{len(summary['refused'])}, {first['id']}: {first['reason']}")

@@ -37,10 +37,12 @@ class Blend:
     Attributes:
         indicators: Shape (n_works, n_works): of each work in its row.
         provenance: For each work `own`, `blended`, `inherited`, or `none` if it has no indicator.
+        too_few: How many indicators were left out, for they rested on too few users.
     """
 
     indicators: csr_array
     provenance: NDArray[np.str_]
+    too_few: int = 0
 
 
 @dataclass(frozen=True, slots=True)

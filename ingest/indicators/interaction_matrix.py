@@ -27,6 +27,7 @@ from ingest.indicators.baskets import owner_of
 from ingest.indicators.popularity import COLUMN, LANGUAGE, MarketNumbers, Markets
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
+from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.interactions.likes import MAX_WEIGHT, UNKNOWN_EVENT, count_unknown
 from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
@@ -57,6 +58,7 @@ class LikeRules:
         basket_gap_h: Hours after which what a user does is another basket, in place of the user.
             None: users are users. Rows without a time are of no basket.
         repeats: Of the baskets of a user, in how many a work counts, the latest; None: in all.
+        forgotten: Users whose rows do not count.
     """
 
     events: Mapping[str, float] = field(default_factory=lambda: EVENT_WEIGHTS)
@@ -70,6 +72,7 @@ class LikeRules:
     plain: float | None = None
     basket_gap_h: float | None = None
     repeats: int | None = None
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
     def __post_init__(self) -> None:
         if self.half_life_days is not None and not self.half_life_days > 0:
@@ -99,6 +102,8 @@ class LikeMatrix:
             time of the latest. An evaluation knows by it what was learned.
         digest: Stands for what is learned from: the likes that count, with their weights.
         markets: Where they liked it.
+        owners: Shape (n_users,): a number for the user of each row, where rows are baskets. None:
+            each is a user.
     """
 
     matrix: csr_array
@@ -108,6 +113,7 @@ class LikeMatrix:
     read: Mapping[str, Any]
     digest: str
     markets: Markets
+    owners: NDArray[np.int32] | None = None
 
 
 def collect(
@@ -181,7 +187,8 @@ class _Collector:
         self.report["rows"] += len(batch)
         good = np.ones(len(batch), bool)
         for reason, bad in (
-            ("without user or item", (rows["user"] < 0) | (rows["work"] == -2)),
+            ("without user or item", (rows["user"] == -2) | (rows["work"] == -2)),
+            (REASON, rows["user"] == -1),
             ("unknown item", rows["work"] == -1),
             (UNKNOWN_EVENT, np.isneginf(rows["weight"])),
             ("absurd weight or rating", np.isnan(rows["weight"])),
@@ -195,7 +202,11 @@ class _Collector:
         self._parts.append(rows[good])
 
     def _user(self, user: str) -> int:
-        return self._users.setdefault(user, len(self._users))
+        """The number of a user, or basket; -1 for one who is to be left out."""
+        number = self._users.get(user, -1)
+        if number < 0 and owner_of(user) not in self._rules.forgotten:
+            number = self._users[user] = len(self._users)
+        return number
 
     def _count(self, reason: str, rows: int) -> None:
         if rows:
@@ -268,9 +279,10 @@ class _Collector:
         rows = self._each_once(rows, latest)
         until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
         read = {"likes": len(rows), "digest": _digest(users, works, rows), "until": until}
-        if self._rules.repeats is not None:
+        if owners is None and self._rules.repeats is not None:
+            owners = self._owners()
+        if owners is not None and self._rules.repeats is not None:
             draw = pair_hashes(users[rows["user"]], works[rows["work"]])
-            owners = self._owners() if owners is None else owners
             rows = self._without_repeats(rows, owners, draw, self._rules.repeats)
         rows = self._capped(rows, users, works)
         rows = self._without_rare(rows, "work", self._rules.min_users, "item too rare")
@@ -288,6 +300,7 @@ class _Collector:
             self._markets.count(
                 rows["user"], rows["work"], rows["market"], recent, n_works=len(self.works)
             ),
+            None if owners is None else owners[np.unique(rows["user"])],
         )
 
     def _in_baskets(

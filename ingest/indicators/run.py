@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from elasticsearch import Elasticsearch
+from scipy.sparse import csr_array
 
 from ingest.indicators import generation_meta
 from ingest.indicators.baskets import BASKET, COLUMNS_OF_BASKETS, by_basket
@@ -32,6 +33,7 @@ from ingest.indicators.catalogue import (
     digest_of,
     read_catalogue,
 )
+from ingest.indicators.co_users import CoUsers
 from ingest.indicators.cold_start import INHERITED, NONE, Blend, Transfer
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
@@ -42,7 +44,7 @@ from ingest.shard import Shard
 from ingest.write.modes import mode_of
 from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import SourceError
+from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.index.fields import OWN_FIELD, TASTE, Relation
 from xlrec_es.index.hits import language_of, routed, title_of, work_of
 from xlrec_es.index.indicators import storable
@@ -51,6 +53,7 @@ from xlrec_es.index.mapping import relation_fields
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 from xlrec_es.index.source_check import check_rewritable
 from xlrec_es.index.works import titled_hits
+from xlrec_es.interactions.forgotten import Forgotten
 from xlrec_es.interactions.likes import COLUMNS
 
 EXAMPLES = 3
@@ -72,6 +75,7 @@ class IndicatorJob:
         relation: What is learned; of all but taste, `baskets.BASKET` may be one of the fields.
         shard: Only the works of this part are learned and written.
         dry_run: Whether nothing is to be written.
+        min_co_users: On how many different users an association rests at least.
     """
 
     source: str
@@ -84,6 +88,11 @@ class IndicatorJob:
     relation: Relation = TASTE
     shard: Shard = field(default_factory=Shard)
     dry_run: bool = False
+    min_co_users: int = 1
+
+    def __post_init__(self) -> None:
+        if self.min_co_users < 1:
+            raise UsageError(f"min_co_users is {self.min_co_users}; it counts from 1")
 
 
 def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
@@ -103,7 +112,7 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     in_place = mode_of(live.meta).in_place
     check_rewritable(client, live.name, under_their_versions=in_place)
     catalogue = read_catalogue(client, live, with_popularity=job.popularity, relation=job.relation)
-    likes, by = _read(client, job, catalogue)
+    likes, by = _read(client, job, live, catalogue)
     blend = learn(job, likes, catalogue)
     works = shard_of(job, likes)
     learned = _AllLearned(job, likes, blend, works)
@@ -132,14 +141,16 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
 
 
-def _read(client: Elasticsearch, job: IndicatorJob, catalogue: Catalogue) -> tuple[LikeMatrix, str]:
+def _read(
+    client: Elasticsearch, job: IndicatorJob, live: LiveIndex, catalogue: Catalogue
+) -> tuple[LikeMatrix, str]:
     """What counts of the interactions; and by what rows are in one basket, empty for taste.
 
     Raises:
         SourceError: None of them counts, or they cannot be read.
     """
     report: Counter[str] = Counter()
-    rules, by = job.rules, ""
+    rules, by = replace(job.rules, forgotten=Forgotten.from_meta(live.meta.forgotten)), ""
     columns = COLUMNS_OF_BASKETS if job.relation.key else COLUMNS
     batches = read(job.source, job.fields, client=client, report=report, columns=columns)
     if job.relation.key:
@@ -167,12 +178,19 @@ def learn(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> Blend:
     """The indicators of the shard's works; only these are learned, and those they inherit from."""
     transfer, users, vectors = job.transfer, likes.users, catalogue.vectors
     works = shard_of(job, likes)
-    own = transfer.own_of(lambda some: job.learner.learn(likes.matrix, some), users, vectors, works)
+    together = CoUsers(likes, job.min_co_users) if job.min_co_users > 1 else None
+
+    def of(some: Works) -> csr_array:
+        found = job.learner.learn(likes.matrix, some)
+        return found if together is None else together.keep(found, some)
+
+    own = transfer.own_of(of, users, vectors, works)
     blend = transfer.apply(own, users, vectors, works)
     indicators = blend.indicators.copy()
     indicators.data = storable(indicators.data)
     indicators.sort_indices()  # by the works' ids, for a digest
-    return replace(blend, indicators=indicators)
+    too_few = 0 if together is None else together.left_out
+    return replace(blend, indicators=indicators, too_few=too_few)
 
 
 def shard_of(job: IndicatorJob, likes: LikeMatrix) -> Works:
@@ -235,7 +253,7 @@ def _generation(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> s
     made_of = repr(
         (job.learner, job.transfer, job.popularity, job.rules.half_life_days, likes.works)
     )
-    made_of += job.relation.key
+    made_of += job.relation.key + (f"k{job.min_co_users}" if job.min_co_users > 1 else "")
     return hashlib.sha256(f"{made_of}{likes.digest}{catalogue.digest}".encode()).hexdigest()[:12]
 
 
@@ -248,6 +266,7 @@ def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, An
         "model": job.learner.name,
         "transfer": transfer,
         "learned_from": dict(likes.read),
+        **({"min_co_users": job.min_co_users} if job.min_co_users > 1 else {}),
     }
     if job.popularity:
         note["markets"] = {"origin": likes.markets.origin, "names": list(likes.markets.names)}
@@ -346,6 +365,7 @@ def _summary(
         "items": len(likes.works),
         "documents": len(mine),
         "indicators": {"sum": total, "mean": round(total / max(1, len(mine)), 1)},
+        **({"of too few users": blend.too_few} if job.min_co_users > 1 else {}),
         "coverage": {language: dict(coverage[language]) for language in sorted(coverage)},
     }
 

@@ -122,12 +122,12 @@ def evaluate(
             report = run_experiment(
                 client, job, step=lambda n: progress.update(bar, advance=1, total=n)
             )
-        if write_to is not None:
+        if as_json:
+            print_json(report)
+        else:
+            show(report, Console())
+        if write_to is not None:  # last, so that a refusal does not lose the report
             write_results(client, write_to, report)
-    if as_json:
-        print_json(report)
-    else:
-        show(report, Console())
 
 
 def _evaluate_task(

@@ -54,7 +54,8 @@ SECTIONS = {
         ),
         "tune": LazyCommand("xlrec_es.cli.tune:tune", "Learn fusion weights from INTERACTIONS."),
         "compare-logs": LazyCommand(
-            "xlrec_es.cli.compare_logs:compare_logs", "Compare two variants by a LOG of clicks."
+            "xlrec_es.cli.logs.compare_logs:compare_logs",
+            "Compare two variants by a LOG of clicks.",
         ),
     },
     "Operate": {
@@ -64,7 +65,11 @@ SECTIONS = {
         ),
         "kibana": LazyCommand(
             "xlrec_es.cli.kibana.kibana:kibana",
-            "Dashboards for Kibana, of the catalog, the quality and the traffic.",
+            "Make, check and install Kibana dashboards.",
+        ),
+        "forget": LazyCommand(
+            "xlrec_es.cli.logs.forget:forget",
+            "Delete USERS, and learn no more from them.",
         ),
         "role": LazyCommand("xlrec_es.cli.role:role", "Print the minimum privileges of a key."),
     },

@@ -70,26 +70,24 @@ def tune(
     from xlrec_es.cluster.result_index import add
     from xlrec_es.evaluate import result_rows, tuning
 
-    with (
-        contextlib.closing(connect(connection)) as client,
-        Progress(console=Console(stderr=True), transient=True) as progress,
-    ):
-        task = progress.add_task("searching", total=None)
-        report = tuning.run(
-            client,
-            job,
-            measure=measure,
-            interests=interests,
-            dry_run=dry_run,
-            step=lambda n: progress.update(task, advance=1, total=n),
-        )
-        if write_to is not None:
+    with contextlib.closing(connect(connection)) as client:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("searching", total=None)
+            report = tuning.run(
+                client,
+                job,
+                measure=measure,
+                interests=interests,
+                dry_run=dry_run,
+                step=lambda n: progress.update(task, advance=1, total=n),
+            )
+        if as_json:
+            print_json(report)
+        else:
+            _show(report, Console())
+        if write_to is not None:  # last, so that a refusal does not lose the report
             row = result_rows.row_of_tuning(report, datetime.now(UTC))
             add(client, write_to, [row], types=result_rows.TYPES)
-    if as_json:
-        print_json(report)
-    else:
-        _show(report, Console())
 
 
 def _show(report: Mapping[str, Any], console: Console) -> None:

@@ -23,6 +23,8 @@ from xlrec_es.evaluate.leakage import (
 from xlrec_es.evaluate.protocol import COLD_POOL, POOLS, Case, Split, cold_cases, split, split_cases
 from xlrec_es.evaluate.vectorized_fusion import Fusion
 from xlrec_es.index.live_index import LiveIndex, find_live
+from xlrec_es.index.meta import IndexMeta
+from xlrec_es.interactions.forgotten import Forgotten
 from xlrec_es.interactions.likes import Likes, read_likes, warning_of
 from xlrec_es.recommend.options import (
     AUTO,
@@ -158,12 +160,15 @@ class Material:
         return {f"{retriever} alone": Fusion({retriever: 1.0}) for retriever in names}
 
 
-def read_split(job: EvaluationJob, items: Mapping[str, str]) -> tuple[Likes, Split]:
+def read_split(
+    job: EvaluationJob, items: Mapping[str, str], meta: IndexMeta
+) -> tuple[Likes, Split]:
     """Read the interactions of a job, and split them.
 
     Args:
         job: Which, and how.
         items: Work by item of the index.
+        meta: Of the index, which says who is to be left out.
 
     Raises:
         UsageError: Likes have no time to be split by.
@@ -176,7 +181,7 @@ def read_split(job: EvaluationJob, items: Mapping[str, str]) -> tuple[Likes, Spl
         min_rating=job.min_rating,
         events=job.events,
         time_format=job.time_format,
-    )
+    ).without(Forgotten.from_meta(meta.forgotten))
     return likes, split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
 
 
@@ -196,7 +201,7 @@ def gather(client: Elasticsearch, job: EvaluationJob, *, with_vectors: bool = Tr
     """
     live = find_live(client, job.index)
     pool = _read_pool(client, job, live, with_vectors=with_vectors)
-    likes, parts = read_split(job, pool.items)
+    likes, parts = read_split(job, pool.items, live.meta)
     cases: Sequence[Case] = split_cases(
         likes, parts, pool.languages, min_history=job.min_history, max_users=job.max_users
     )

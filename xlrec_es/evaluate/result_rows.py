@@ -16,9 +16,19 @@ TYPES: Mapping[str, str] = {
     "@timestamp": "date",
     **dict.fromkeys(("evaluation", "index", "fingerprint", "kind", "pool", "system"), "keyword"),
     **dict.fromkeys(("pair.source", "pair.target", "pair.name", "note.text"), "keyword"),
-    "note.verdict": "boolean",
+    **dict.fromkeys(("note.verdict", "tuning.accepted", "tuning.written"), "boolean"),
+    "pair.users": "long",
+    **dict.fromkeys((COVERAGE, "source_share_of_pool"), "double"),
+    **{
+        f"{measure}.{end}": "double"
+        for measure in (
+            *("recall", "recall_cold", "recall_warm", "ndcg_at_10", "source_share"),
+            *("pair.recall", "pair.ndcg_at_10", "tuning.gain"),
+        )
+        for end in ("mean", "low", "high")
+    },
 }
-"""Of the fields by which rows are told apart."""
+"""Of the fields by which rows are told apart or drawn, also while no row has them."""
 
 _BETTER = "recommender is better by"
 

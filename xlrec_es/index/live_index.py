@@ -17,6 +17,7 @@ from xlrec_es.index.search_limits import DEFAULT_LIMITS, SearchLimits
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.fingerprint import Fingerprint
 
+_FORGOTTEN = "forgotten"
 _READ = (
     "*.mappings._meta",
     "*.settings.index.version.created_string",
@@ -233,6 +234,8 @@ def _created(body: Mapping[str, Any]) -> tuple[int, int]:
 def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> LiveIndex:
     """Write `_meta.xlrec`, and the text fields of languages that are new in it.
 
+    Users who were forgotten meanwhile stay forgotten: that part is `note_forgotten`'s to write.
+
     Raises:
         FingerprintMismatch: The fingerprint would change: that takes a new version.
         ClusterError: The cluster does not answer, or refuses.
@@ -243,10 +246,29 @@ def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> Live
         # Elasticsearch replaces `_meta` as a whole, and others may keep something in it.
         mappings = client.indices.get_mapping(index=live.name)[live.name]["mappings"]
         theirs = mappings.get("_meta", {})
+        meta = replace(meta, forgotten=theirs.get(OWN_FIELD, {}).get(_FORGOTTEN) or meta.forgotten)
         client.indices.put_mapping(
             index=live.name, meta={**theirs, OWN_FIELD: meta.to_meta()}, properties=fields
         )
     return replace(live, meta=meta)
+
+
+def note_forgotten(client: Elasticsearch, index: str, forgotten: Mapping[str, Any]) -> None:
+    """Write who is to be left out into `_meta.xlrec`, and nothing else.
+
+    Args:
+        client: Of the cluster.
+        index: A physical index that has a `_meta.xlrec`.
+        forgotten: See `IndexMeta.forgotten`.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        mappings = client.indices.get_mapping(index=index)[index]["mappings"]
+        meta = mappings["_meta"]
+        own = {**meta[OWN_FIELD], _FORGOTTEN: dict(forgotten)}
+        client.indices.put_mapping(index=index, meta={**meta, OWN_FIELD: own})
 
 
 def take_languages(client: Elasticsearch, target: LiveIndex, theirs: IndexMeta) -> LiveIndex:

@@ -34,6 +34,8 @@ class IndexMeta:
         indicators: How the indicators were learned, and whether all of them are written; empty
             before the first time.
         relations: The same of each other relation that was learned, by name.
+        forgotten: Users who are left out when something is learned; see `forgotten.Forgotten`.
+            Empty if nobody is.
     """
 
     fingerprint: Fingerprint
@@ -48,6 +50,7 @@ class IndexMeta:
     relations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     encoder: Mapping[str, Any] = field(default_factory=dict)
     segmenters: Mapping[str, str] = field(default_factory=dict)
+    forgotten: Mapping[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
 
     def learned(self, relation: Relation) -> Mapping[str, Any]:
@@ -81,6 +84,7 @@ class IndexMeta:
             **({"relations": dict(self.relations)} if self.relations else {}),
             "encoder": dict(self.encoder),
             "segmenters": dict(self.segmenters),
+            **({"forgotten": dict(self.forgotten)} if self.forgotten else {}),
         }
 
     @classmethod
@@ -99,5 +103,6 @@ class IndexMeta:
             relations=dict(meta.get("relations") or {}),
             encoder=dict(meta.get("encoder") or {}),
             segmenters=dict(meta.get("segmenters") or {}),
+            forgotten=dict(meta.get("forgotten") or {}),
             schema=meta["schema"],
         )

@@ -23,6 +23,7 @@ from xlrec_es.errors import SourceError
 from xlrec_es.exact_json import UNHELD
 from xlrec_es.interactions.delimited import RAGGED
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
+from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.interactions.row_reader import SEVERAL, read_rows, text_of
 from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
@@ -93,6 +94,24 @@ class Likes:
         users = ids_as_numbers(self.users)[self.user[chosen]]
         works = ids_as_numbers(self.works)[self.work[chosen]]
         return pairs_digest(users, works)
+
+    def without(self, forgotten: Forgotten) -> Likes:
+        """Those of all other users."""
+        stays = np.array([user not in forgotten for user in self.users], bool)
+        if stays.all():
+            return self
+        kept = stays[self.user]
+        counted = {REASON: int((~kept).sum()), "positive interactions": int(kept.sum())}
+        number = (np.cumsum(stays) - 1).astype(np.int32)
+        return Likes(
+            tuple(user for user in self.users if user not in forgotten),
+            self.works,
+            number[self.user[kept]],
+            self.work[kept],
+            self.weight[kept],
+            self.time[kept],
+            {**self.report, **counted},
+        )
 
     def priorities(self, seed: int) -> NDArray[np.uint64]:
         """A random number for each like, shape (n,), that depends on its ids and the seed alone."""

@@ -11,7 +11,7 @@ from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import UsageError
 from xlrec_es.index.live_index import find_live
 from xlrec_es.index.mapped_fields import mapped_fields, some
-from xlrec_es.kibana.dashboards import catalog, worker
+from xlrec_es.kibana.dashboards import catalog, quality, traffic, worker
 from xlrec_es.kibana.data_views import Address, DataView, catalog_view, other_views
 from xlrec_es.kibana.field_labels import FieldLabel, labels_of
 from xlrec_es.kibana.indices import Indices
@@ -90,7 +90,12 @@ def rejects_of(client: Elasticsearch, runs: str | None) -> str | None:
 
 def dashboards(names: Indices, found: Catalog) -> tuple[Dashboard, ...]:
     """The dashboards, those without data too."""
-    return (catalog.dashboard(names, _notes(names, found)), worker.dashboard(names))
+    return (
+        catalog.dashboard(names, _notes(names, found)),
+        quality.dashboard(names),
+        traffic.dashboard(names),
+        worker.dashboard(names),
+    )
 
 
 def objects(names: Indices, found: Catalog) -> list[SavedObject]:

@@ -136,8 +136,8 @@ def other_views(names: Indices) -> Iterator[DataView]:
     """Those of the indices that there are beside it."""
     for index, what, time_field in (
         (names.evaluations, "evaluations", "@timestamp"),
-        (names.shown, "shown lists", "timestamp"),
-        (names.clicks, "clicks", "timestamp"),
+        (names.shown, "shown lists", "time"),
+        (names.clicks, "clicks", "time"),
         (names.runs, "runs of the worker", "@timestamp"),
         (names.rejects, "rejected records", "@timestamp"),
     ):

@@ -15,6 +15,7 @@ import vl_convert
 from xlrec_es.errors import UsageError
 
 _VEGA_LITE = "5.8"  # of those that vl-convert has, the nearest to Kibana's
+_NOWHERE: list[str] = []  # as in Kibana, which loads nothing from elsewhere unless it is told to
 _FIT = {"type": "fit", "contains": "padding"}
 
 _MARKS = (
@@ -33,7 +34,10 @@ VARIABLES = {name: f"var(--{name})" for name in _STAND_INS}
 
 _CONFIG = {
     "background": "transparent",
-    "font": "system-ui, sans-serif",
+    # Their letters are as wide as each other's: vl-convert reckons with Liberation Sans.
+    "font": "Arial, Liberation Sans, Helvetica, sans-serif",
+    # Where a browser has none of them, its letters may be wider.
+    "padding": {"left": 5, "top": 5, "right": 24, "bottom": 5},
     "mark": {"color": _MARKS[0]},
     "range": {"category": list(_MARKS)},
     "style": {
@@ -67,7 +71,8 @@ def as_svg(
     Raises:
         UsageError: Vega cannot draw it.
     """
-    svg: str = _tried(vl_convert.vega_to_svg, as_vega(spec, width=width, height=height))
+    vega = as_vega(spec, width=width, height=height)
+    svg: str = _tried(vl_convert.vega_to_svg, vega, allowed_base_urls=_NOWHERE)
     for name, stand_in in _STAND_INS.items():
         svg = svg.replace(stand_in, theme[name])
     return svg
@@ -106,10 +111,10 @@ def marks(
         UsageError: Vega cannot draw it.
     """
     vega = as_vega(spec, width=width, height=height)
-    scene = _tried(vl_convert.vega_to_scenegraph, vega)["scenegraph"]
+    found = _tried(vl_convert.vega_to_scenegraph, vega, allowed_base_urls=_NOWHERE)
     return [
         _values(item["description"])
-        for item in _items(scene)
+        for item in _items(found["scenegraph"])
         if "description" in item and kind in (None, item.get("ariaRoleDescription"))
     ]
 

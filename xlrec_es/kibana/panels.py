@@ -13,11 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
-from xlrec_es.kibana.saved_objects import DASHBOARD, TYPE_VERSIONS, SavedObject, stable_id
+from xlrec_es.kibana.saved_objects import (
+    DASHBOARD,
+    TYPE_VERSIONS,
+    Reference,
+    SavedObject,
+    stable_id,
+)
 
 COLUMNS = 48
 """Of Kibana's grid."""
@@ -31,6 +37,12 @@ POINT = {"type": "point", "filled": True, "opacity": 1, "size": 60}
 INTERVAL = {"type": "bar", "size": 2}
 """A mark of its interval, from `x` to `x2`, or from `y` to `y2`, in the same color."""
 
+WHOLE = {"tickCount": 5, "labelExpr": "datum.value % 1 ? '' : format(datum.value, ',d')"}
+"""An axis of counts: Vega-Lite has ticks between small ones, which would say 1 twice."""
+
+TIMES = {"tickCount": 8, "labelOverlap": True}
+"""An axis of times."""
+
 _NO_QUERY = {"query": {"query": "", "language": "kuery"}, "filter": []}
 _OPTIONS = {
     "useMargins": True,
@@ -39,6 +51,36 @@ _OPTIONS = {
     "syncTooltips": False,
     "hidePanelTitles": False,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A panel as a dashboard holds it.
+
+    Attributes:
+        type: Kibana's name of its kind.
+        config: Its `embeddableConfig`.
+        references: Data views that it needs.
+    """
+
+    type: str
+    config: Mapping[str, Any]
+    references: tuple[Reference, ...] = ()
+
+
+class Panel(Protocol):
+    """What stands in a dashboard."""
+
+    @property
+    def title(self) -> str:
+        """The question that it answers."""
+
+    def embedded(self, catalog: str) -> Embedded:
+        """In Kibana's form.
+
+        Args:
+            catalog: The catalog's name; see `stable_id`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +102,10 @@ class VegaPanel:
         spec = orjson.dumps(self.spec, option=orjson.OPT_INDENT_2).decode()
         return _visualization(self.title, "vega", {"spec": spec}, self.description)
 
+    def embedded(self, catalog: str) -> Embedded:
+        """See `Panel`."""
+        return Embedded("visualization", {"savedVis": self.saved(), "enhancements": {}})
+
 
 @dataclass(frozen=True, slots=True)
 class MarkdownPanel:
@@ -78,8 +124,9 @@ class MarkdownPanel:
         params = {"fontSize": 12, "openLinksInNewTab": True, "markdown": self.text}
         return _visualization(self.title, "markdown", params, "")
 
-
-Panel = VegaPanel | MarkdownPanel
+    def embedded(self, catalog: str) -> Embedded:
+        """See `Panel`."""
+        return Embedded("visualization", {"savedVis": self.saved(), "enhancements": {}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +215,14 @@ class Dashboard:
             index: The catalog's name; see `stable_id`.
         """
         version = TYPE_VERSIONS[DASHBOARD]
-        panels = [
-            _placed(panel, place, stable_id(index, self.name, panel.title), version)
-            for panel, place in self.placed()
-        ]
+        panels: list[dict[str, Any]] = []
+        references: list[Reference] = []
+        for panel, place in self.placed():
+            id_, embedded = stable_id(index, self.name, panel.title), panel.embedded(index)
+            panels.append(_placed(panel.title, place, id_, version, embedded))
+            references += (
+                Reference(f"{id_}:{one.name}", one.type, one.id) for one in embedded.references
+            )
         attributes = {
             "title": self.title,
             "description": self.description,
@@ -184,8 +235,8 @@ class Dashboard:
             "refreshInterval": {"pause": True, "value": 60_000},
             "version": 1,
         }
-        id_ = stable_id(index, DASHBOARD, self.name)
-        return SavedObject(DASHBOARD, id_, attributes, (), version)
+        own = stable_id(index, DASHBOARD, self.name)
+        return SavedObject(DASHBOARD, own, attributes, tuple(references), version)
 
 
 def needs(title: str, command: str) -> MarkdownPanel:
@@ -248,15 +299,15 @@ def _visualization(
     }
 
 
-def _placed(panel: Panel, place: Place, index: str, version: str) -> dict[str, Any]:
-    grid = {"x": place.x, "y": place.y, "w": place.w, "h": place.h, "i": index}
+def _placed(title: str, place: Place, id_: str, version: str, embedded: Embedded) -> dict[str, Any]:
+    grid = {"x": place.x, "y": place.y, "w": place.w, "h": place.h, "i": id_}
     return {
         "version": version,
-        "type": "visualization",
+        "type": embedded.type,
         "gridData": grid,
-        "panelIndex": index,
-        "embeddableConfig": {"savedVis": panel.saved(), "enhancements": {}},
-        "title": panel.title,
+        "panelIndex": id_,
+        "embeddableConfig": dict(embedded.config),
+        "title": title,
     }
 
 

@@ -35,7 +35,7 @@ body {{ max-width: {COLUMNS * _COLUMN + 32}px; }}
 .board section {{ border: 1px solid var(--line); padding: 0.25rem 0.5rem; min-width: 0; }}
 .board h3 {{ margin: 0.25rem 0; font-size: 0.95rem; }}
 .board p {{ margin: 0.25rem 0; }}
-.board svg {{ width: 100%; }}
+.board svg {{ width: 100%; overflow: visible; }}
 @media (max-width: 50rem) {{ .board section {{ grid-column: 1 / -1 !important; }} }}
 """
 

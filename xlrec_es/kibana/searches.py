@@ -1,7 +1,7 @@
 """The searches of saved objects: what Kibana would send for each panel and each saved search.
 
-It reads exports, ours or Kibana's own. What is none of its searches is passed over: Lens panels,
-maps, and queries in Kibana's language, which Kibana alone can read.
+It reads exports, ours or Kibana's own. What Kibana alone can read is passed over: queries in its
+language, maps, and panels by Lens that show more than counts by the values of a field.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import orjson
 
 from xlrec_es import exact_json
 from xlrec_es.errors import InvalidJson, UsageError
+from xlrec_es.kibana.lens import read_lens, view_of
 from xlrec_es.kibana.panels import MarkdownPanel, Panel, VegaPanel
 from xlrec_es.kibana.saved_objects import DASHBOARD, DATA_VIEW, SEARCH, SavedObject, stable_id
 from xlrec_es.kibana.vega_source import TimeRange, resolved, sources
+
+Views = Mapping[str, tuple[str, str | None]]
+"""Patterns and time fields of data views, by id."""
 
 _HITS = 50
 """Of a saved search."""
@@ -29,7 +33,7 @@ class Placed:
     """A panel of a dashboard that was read.
 
     Attributes:
-        panel: None where it is of a kind that is not drawn here.
+        panel: One by Lens as its picture; None where it is of a kind that is not drawn here.
         title: Of the panel.
         kind: Kibana's name of its kind: `vega`, `markdown`, `lens` ...
         width: In columns of the grid.
@@ -96,7 +100,13 @@ def dashboards_of(objects: Iterable[SavedObject]) -> list[DashboardRead]:
     Raises:
         UsageError: One is not in Kibana's form.
     """
-    return [_read(one) for one in objects if one.type == DASHBOARD]
+    there = list(objects)
+    views = {
+        one.id: (str(one.attributes["title"]), one.attributes.get("timeFieldName"))
+        for one in there
+        if one.type == DATA_VIEW
+    }
+    return [_read(one, views) for one in there if one.type == DASHBOARD]
 
 
 def searches_of(objects: Sequence[SavedObject]) -> Iterator[Search]:
@@ -195,10 +205,10 @@ def _named(clause: Mapping[str, Any]) -> Iterator[str]:
     yield from (name for name in clause if name != "boost")
 
 
-def _read(one: SavedObject) -> DashboardRead:
+def _read(one: SavedObject, views: Views) -> DashboardRead:
     try:
         attributes = one.attributes
-        found = [_placed(panel) for panel in _parsed(attributes["panelsJSON"])]
+        found = [_placed(panel, views) for panel in _parsed(attributes["panelsJSON"])]
         kept = bool(attributes.get("timeRestore"))
         return DashboardRead(
             str(attributes["title"]),
@@ -210,13 +220,20 @@ def _read(one: SavedObject) -> DashboardRead:
         raise UsageError(f"the dashboard {one.title} is not in Kibana's form: {error!r}") from error
 
 
-def _placed(panel: Mapping[str, Any]) -> Placed:
+def _placed(panel: Mapping[str, Any], views: Views) -> Placed:
     grid, config = panel["gridData"], panel.get("embeddableConfig", {})
     visualization = config.get("savedVis") or {}
     kind = visualization.get("type") or panel.get("type", "unknown")
     title = panel.get("title") or config.get("title") or visualization.get("title") or ""
     place = (grid["w"], grid["h"], grid["x"], grid["y"])
+    if kind == "lens" and "attributes" in config:
+        return Placed(_by_lens(title, config["attributes"], views), title or kind, kind, *place)
     return Placed(_panel(kind, title, visualization), title or kind, kind, *place)
+
+
+def _by_lens(title: str, attributes: Mapping[str, Any], views: Views) -> Panel | None:
+    found = read_lens(attributes, title=title, view=views.get(view_of(attributes) or ""))
+    return None if found is None else found.picture()
 
 
 def _panel(kind: str, title: str, visualization: Mapping[str, Any]) -> Panel | None:

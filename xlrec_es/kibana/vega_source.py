@@ -134,7 +134,7 @@ def resolved(
     uses, field = _context(url, body)
     keywords = _Keywords(time_range, context)
     if "query" in body:
-        if uses or field is not None:
+        if _CONTEXT in url or uses or field is not None:  # not even as false
             raise UsageError(f"{_CONTEXT} and {_TIME_FIELD} must not be there beside body.query")
         body["query"] = keywords.replaced(body["query"], in_query=True)
     else:
@@ -187,7 +187,7 @@ def _context(url: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[bool, str
 def _query(
     uses: bool, field: str | None, time_range: TimeRange, context: Mapping[str, Any]
 ) -> dict[str, Any]:
-    within = None if field is None else {"range": {field: _range({}, time_range)}}
+    within = None if not field else {"range": {field: _range({}, time_range)}}
     if not uses:
         return {} if within is None else {"query": within}
     query = copy.deepcopy(dict(context))

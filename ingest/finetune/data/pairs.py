@@ -39,6 +39,7 @@ from xlrec_es.index.fields import OWN_FIELD, TEXT_FIELD, VECTOR_FIELD
 from xlrec_es.index.hits import language_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.works import items_of, number_works, work_pages
+from xlrec_es.interactions.forgotten import Forgotten
 from xlrec_es.interactions.likes import Likes, read_likes
 from xlrec_es.languages import UNDETERMINED, base_language
 from xlrec_es.vectors.vector import Vector
@@ -107,6 +108,7 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
         XlrecError: As for `xlrec_es.index.live_index.find_live`.
     """
     live = find_live(client, job.index)
+    forgotten = Forgotten.from_meta(live.meta.forgotten)
     read = _read_documents(client, live, with_vectors=job.negatives > 0)
     likes = read_likes(
         job.interactions,
@@ -115,9 +117,10 @@ def make(client: Elasticsearch, job: PairsJob) -> TrainingSet:
         min_rating=job.min_rating,
         events=job.events,
         time_format=job.time_format,
-    )
+    ).without(forgotten)
     parts = split(likes, method=job.method, part=job.part, seed=job.seed, cold=job.cold)
-    clicks = read_clicks(job.clicks, read.items, _held_out(likes, parts)) if job.clicks else {}
+    held_out = _held_out(likes, parts)
+    clicks = read_clicks(job.clicks, read.items, held_out, forgotten) if job.clicks else {}
     data = assemble(job, read.documents, likes, parts, clicks)
     if job.negatives:
         data = mine(data, read.vectors, count=job.negatives, seed=job.seed)

@@ -74,6 +74,7 @@ MANY_MEANINGS = {
     "--field": "which fields there are depends on the file that the command reads",
     "--force": "what is refused is a model, or a version of a placement",
     "--format": "each output has forms of its own",
+    "--impressions-index": "a service makes it, and users are deleted from it",
     "--index": "role takes patterns and several",
     "--interactions": "init looks at the file, reindex evaluates by it, trends are of it",
     "--language": "only recommend and query divide slots between languages",
@@ -84,6 +85,7 @@ MANY_MEANINGS = {
     "--relation": "it is learned, asked for, or looked at",
     "--output": "a report is a file, a model and pairs are folders",
     "--shown": "a user was shown items, dashboards read an index of such lists",
+    "--space": "role takes several",
     "--preset": "init writes a file, placement set writes placements",
 }
 """Names that stand for more than one thing, each with the reason."""

@@ -41,7 +41,8 @@ def check(
     search it shows how many documents were found and how long that took. The exit code is 1 where
     a search fails, or names a field that the index does not have.
 
-    Queries in Kibana's own language (KQL) and Lens panels are left out: only Kibana reads them.
+    Queries in Kibana's own language (KQL) are left out, and panels by Lens that show more than
+    counts: only Kibana reads them.
     """
     from xlrec_es.kibana.check import check as check_searches
     from xlrec_es.kibana.saved_objects import read_ndjson

@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from pathlib import Path
 
 import click
 
+from xlrec_es.cli.kibana.contents import Contents, contents_options
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.outcome import print_json
-from xlrec_es.cli.options.shared import (
-    connection_options,
-    files_read,
-    index_option,
-    json_option,
-)
+from xlrec_es.cli.options.shared import connection_options, files_read, json_option
 from xlrec_es.cli.options.terminal import echo
-from xlrec_es.cluster.connection import Connection, connect
+from xlrec_es.cluster.connection import Connection
 from xlrec_es.output_files import refuse_inputs
 
 _NAMES = {"index-pattern": "data views", "search": "saved searches", "dashboard": "dashboards"}
 
 
 @sections.command()
-@index_option("Alias of the catalog.")
-@click.option("--evaluations", metavar="INDEX", help="Index that evaluate --write-to adds to.")
-@click.option("--shown", metavar="INDEX", help="Index of the lists that users were shown.")
-@click.option("--clicks", metavar="INDEX", help="Index of what users did.")
-@click.option(
-    "--runs",
-    metavar="INDEX",
-    help="Index that xlrec-ingest run --write-to adds to; INDEX-rejects has the rejected records.",
-)
-@click.option(
-    "--link",
-    "links",
-    multiple=True,
-    metavar="FIELD[=TEMPLATE]",
-    help="Your field with an item's address, shown as a link; or with a part of it, which a "
-    "TEMPLATE such as https://shop.example/{{value}} completes. Repeatable.",
-)
-@click.option(
-    "--image",
-    "pictures",
-    multiple=True,
-    metavar="FIELD[=TEMPLATE]",
-    help="Your field with a picture's address, shown as a picture; as --link. Repeatable.",
-)
+@contents_options(required=True)
 @click.option(
     "--output",
     "-o",
@@ -58,18 +30,7 @@ _NAMES = {"index-pattern": "data views", "search": "saved searches", "dashboard"
 )
 @json_option
 @connection_options
-def export(
-    index: str,
-    evaluations: str | None,
-    shown: str | None,
-    clicks: str | None,
-    runs: str | None,
-    links: tuple[str, ...],
-    pictures: tuple[str, ...],
-    output: Path | None,
-    as_json: bool,
-    connection: Connection,
-) -> None:
+def export(contents: Contents, output: Path | None, as_json: bool, connection: Connection) -> None:
     """Write data views, saved searches and dashboards for Kibana.
 
     \b
@@ -81,22 +42,11 @@ def export(
     Ids stay the same, so that what is imported again takes the place of what is there. A panel
     whose index you do not name says which command makes its data.
     """
-    from xlrec_es.kibana import bundle
-    from xlrec_es.kibana.data_views import Address
-    from xlrec_es.kibana.indices import Indices
     from xlrec_es.kibana.saved_objects import ndjson
 
-    path = output or Path(f"{index}.ndjson")
+    path = output or Path(f"{contents.index}.ndjson")
     refuse_inputs(path, files_read(click.get_current_context()), option="--output")
-    addresses = [
-        *(Address.parse(text) for text in links),
-        *(Address.parse(text, is_picture=True) for text in pictures),
-    ]
-    with contextlib.closing(connect(connection)) as client:
-        found = bundle.read_catalog(client, index, addresses)
-        rejects = bundle.rejects_of(client, runs)
-    names = Indices(index, evaluations, shown, clicks, runs, rejects)
-    objects = bundle.objects(names, found)
+    objects = contents.objects(connection)
     path.write_bytes(ndjson(objects))
     counts = Counter(one.type for one in objects)
     if as_json:

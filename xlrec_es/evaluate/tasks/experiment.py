@@ -195,7 +195,7 @@ def _search(bench: _Bench, live: LiveIndex) -> dict[str, Any]:
     """Titles in the source language, found in other languages with and without taste."""
     job = bench.job
     pool = read_pool(bench.client, live)
-    likes, parts = read_split(job, pool.items)
+    likes, parts = read_split(job, pool.items, live.meta)
     learned, hidden = _pairs(likes, parts.training), _pairs(likes, ~parts.training)
     everybody = writers(learned, hidden, pool.languages, min_history=job.min_history)
     some = sampled(everybody, job.max_users, seed=job.seed)

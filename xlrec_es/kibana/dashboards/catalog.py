@@ -13,7 +13,17 @@ from xlrec_es.index.fields import (
     VECTOR_FIELD,
 )
 from xlrec_es.kibana.indices import Indices
-from xlrec_es.kibana.panels import Dashboard, MarkdownPanel, Row, VegaPanel, search_url, vega_lite
+from xlrec_es.kibana.lens import LensPanel
+from xlrec_es.kibana.panels import (
+    TIMES,
+    WHOLE,
+    Dashboard,
+    MarkdownPanel,
+    Row,
+    VegaPanel,
+    search_url,
+    vega_lite,
+)
 
 NAME = "catalog"
 INGESTED_AT_FIELD = f"{OWN_FIELD}.ingested_at"
@@ -22,15 +32,11 @@ LANGUAGE_SOURCE_FIELD = f"{OWN_FIELD}.language_source"
 
 WITHOUT_LANGUAGE = "none"
 NOT_LEARNED = "not learned"
-WITHOUT_VECTOR = "no vector"
 UNTOLD = "not said"
 
 _LANGUAGES = 50
 _BUCKETS = 0.05
 _HEIGHT = 14
-
-_LANGUAGE_AXIS = {"field": "label", "type": "nominal", "sort": None, "title": None}
-_LABELED = {"calculate": "datum.key + '  ' + format(datum.doc_count, ',')", "as": "label"}
 
 
 def dashboard(names: Indices, notes: MarkdownPanel | None = None) -> Dashboard:
@@ -62,19 +68,15 @@ def _by_language(**inner: dict[str, Any]) -> dict[str, Any]:
     return {"languages": {"terms": terms, **({"aggs": inner} if inner else {})}}
 
 
-def _documents(index: str) -> VegaPanel:
-    parts = {
-        "transform": [_LABELED],
-        "mark": {"type": "bar", "tooltip": True},
-        "encoding": {
-            "y": _LANGUAGE_AXIS,
-            "x": _count("doc_count"),
-        },
-    }
-    return VegaPanel(
+def _documents(index: str) -> LensPanel:
+    return LensPanel(
         "How many documents are there in each language?",
-        vega_lite(search_url(index, _by_language()), "aggregations.languages.buckets", parts),
-        "Documents by xlrec.language. A document without one is counted as none.",
+        index,
+        LANGUAGE_FIELD,
+        "documents",
+        "Documents by xlrec.language. Click on a bar to see that language alone in every panel.",
+        _LANGUAGES,
+        shows_missing=True,
     )
 
 
@@ -208,9 +210,15 @@ def _written(index: str) -> VegaPanel:
             {"calculate": "datum.part.key", "as": "language"},
             {"calculate": "datum.part.doc_count", "as": "documents"},
         ],
-        "mark": {"type": "bar", "tooltip": True},
+        "mark": {"type": "bar", "size": 8, "tooltip": True},
         "encoding": {
-            "x": {"field": "key", "type": "temporal", "title": "written"},
+            "x": {
+                "field": "key",
+                "type": "temporal",
+                "title": "written",
+                "scale": {"padding": 8},
+                "axis": TIMES,
+            },
             "y": _count("documents"),
             "color": {"field": "language", "type": "nominal"},
         },
@@ -222,23 +230,15 @@ def _written(index: str) -> VegaPanel:
     )
 
 
-def _fingerprints(index: str) -> VegaPanel:
-    terms = {"field": FINGERPRINT_FIELD, "size": 20, "missing": WITHOUT_VECTOR}
-    parts = {
-        "transform": [_LABELED],
-        "mark": {"type": "bar", "tooltip": True},
-        "encoding": {
-            "y": _LANGUAGE_AXIS,
-            "x": _count("doc_count"),
-        },
-    }
-    return VegaPanel(
+def _fingerprints(index: str) -> LensPanel:
+    return LensPanel(
         "Were all vectors made by one encoder?",
-        vega_lite(
-            search_url(index, {"made": {"terms": terms}}), "aggregations.made.buckets", parts
-        ),
+        index,
+        FINGERPRINT_FIELD,
+        "documents",
         "By xlrec.fingerprint, which stands for the encoder and its settings. Vectors of two "
-        "cannot be compared: one bar is well, two are a fault.",
+        "cannot be compared: one bar is well, two are a fault. Without a vector, it is missing.",
+        shows_missing=True,
     )
 
 
@@ -247,7 +247,7 @@ def _count(field: str) -> dict[str, Any]:
         "field": field,
         "type": "quantitative",
         "title": "documents",
-        "axis": {"tickCount": 5, "tickMinStep": 1, "format": ",d"},
+        "axis": WHOLE,
     }
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.panels import (
+    TIMES,
+    WHOLE,
     Dashboard,
     MarkdownPanel,
     Panel,
@@ -26,7 +29,6 @@ _NONE_YET = (
 )
 _HEIGHT = 14
 _INTERVAL = {"%autointerval%": True}
-_WHOLE = {"tickCount": 5, "tickMinStep": 1, "format": ",d"}
 
 _SPEED = "How many documents a second did runs read?"
 _BECAME = "What became of the documents?"
@@ -101,7 +103,7 @@ def _speed(index: str) -> VegaPanel:
         ],
         "mark": {"type": "line", "point": True, "tooltip": True},
         "encoding": {
-            "x": {"field": "at", "type": "temporal", "title": "run"},
+            "x": _time("at"),
             "y": {
                 "field": "speed",
                 "type": "quantitative",
@@ -127,10 +129,10 @@ def _became(index: str) -> VegaPanel:
             {"fold": fates, "as": ["what", "documents"]},
             {"calculate": f"indexof({fates}, datum.what)", "as": "place"},
         ],
-        "mark": {"type": "bar", "tooltip": True},
+        "mark": {"type": "bar", "size": 8, "tooltip": True},
         "encoding": {
-            "x": {"field": "key", "type": "temporal", "title": "run"},
-            "y": {"field": "documents", "type": "quantitative", "axis": _WHOLE},
+            "x": _time("key"),
+            "y": {"field": "documents", "type": "quantitative", "axis": WHOLE},
             "color": {"field": "what", "type": "nominal", "sort": fates, "title": "were"},
             "order": {"field": "place"},
         },
@@ -142,51 +144,37 @@ def _became(index: str) -> VegaPanel:
     )
 
 
-def _reasons(index: str) -> VegaPanel:
-    parts = {
-        "mark": {"type": "bar", "tooltip": True},
-        "encoding": {
-            "y": {
-                "field": "key",
-                "type": "nominal",
-                "sort": None,
-                "title": None,
-                "axis": {"labelLimit": 420},
-            },
-            "x": _records("doc_count"),
-        },
-    }
-    reasons = {"reasons": {"terms": {"field": "reason", "size": 12}}}
-    return VegaPanel(
+def _reasons(index: str) -> LensPanel:
+    return LensPanel(
         _REASONS,
-        vega_lite(_url(index, reasons), "aggregations.reasons.buckets", parts),
+        index,
+        "reason",
+        "records",
         "Of each run the first thousand rejected records are counted; the reject file has all.",
+        12,
+        time_field=TIME_FIELD,
     )
 
 
-def _stages(index: str) -> VegaPanel:
-    parts = {
-        "mark": {"type": "bar", "tooltip": True},
-        "encoding": {
-            "y": {"field": "key", "type": "nominal", "sort": None, "title": None},
-            "x": _records("doc_count"),
-        },
-    }
-    stages = {"stages": {"terms": {"field": "stage", "size": 10}}}
-    return VegaPanel(
+def _stages(index: str) -> LensPanel:
+    return LensPanel(
         _STAGES,
-        vega_lite(_url(index, stages), "aggregations.stages.buckets", parts),
+        index,
+        "stage",
+        "records",
         "Rejected while they were read, built, encoded or written.",
+        10,
+        time_field=TIME_FIELD,
     )
 
 
 def _retries(index: str) -> VegaPanel:
     parts = {
         "transform": [{"calculate": "datum.retries.value", "as": "requests"}],
-        "mark": {"type": "bar", "tooltip": True},
+        "mark": {"type": "bar", "size": 8, "tooltip": True},
         "encoding": {
-            "x": {"field": "key", "type": "temporal", "title": "run"},
-            "y": {"field": "requests", "type": "quantitative", "axis": _WHOLE},
+            "x": _time("key"),
+            "y": {"field": "requests", "type": "quantitative", "axis": WHOLE},
         },
     }
     search = _url(index, _over_time(retries={"sum": {"field": "retries"}}))
@@ -197,5 +185,6 @@ def _retries(index: str) -> VegaPanel:
     )
 
 
-def _records(field: str) -> dict[str, Any]:
-    return {"field": field, "type": "quantitative", "title": "records", "axis": _WHOLE}
+def _time(field: str) -> dict[str, Any]:
+    scale = {"padding": 8}
+    return {"field": field, "type": "temporal", "title": "run", "scale": scale, "axis": TIMES}

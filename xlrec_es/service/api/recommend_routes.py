@@ -17,6 +17,7 @@ from xlrec_es.service.api.answers import BatchGiven, QueryGiven, Recommendations
 from xlrec_es.service.api.asking import Asking, Question, with_notes
 from xlrec_es.service.api.counting import Counting
 from xlrec_es.service.api.questions import (
+    MAX_BATCH_IDS,
     BatchAsked,
     RankAsked,
     RecommendAsked,
@@ -29,6 +30,10 @@ from xlrec_es.service.web.problems import members_of
 
 _AT_ONCE = 4
 """Histories of a batch that are read before other callers have their turn."""
+_TOO_LONG = (
+    f"the histories of this batch have more than {MAX_BATCH_IDS} interactions together; ask for "
+    "this user in another batch"
+)
 
 
 def routes(asking: Asking, counting: Counting) -> APIRouter:
@@ -173,16 +178,26 @@ async def _counted(counting: Counting, question: Question, asked: UserAsked) -> 
 async def _histories(
     asking: Asking, users: Sequence[UserAsked], placed: bool
 ) -> list[tuple[History, list[str]] | XlrecError]:
-    """The history of each user with notes on it, or why there is none."""
+    """The history of each user with notes on it, or why there is none.
+
+    Histories that were read count in the bound of those that were sent: the caller cannot know how
+    long they are, so that the users beyond it have a problem, and the others their lists.
+    """
     turns = asyncio.Semaphore(_AT_ONCE)
+    room = MAX_BATCH_IDS
 
     async def read(asked: UserAsked) -> tuple[History, list[str]] | XlrecError:
+        nonlocal room
         async with turns:
             await asyncio.sleep(0)  # what others asked meanwhile comes first
             try:
-                return await asking.history(asked, for_variant=placed)
+                found = await asking.history(asked, for_variant=placed)
             except XlrecError as error:
                 return error
+            if len(found[0].interactions) > room:
+                return UsageError(_TOO_LONG)
+            room -= len(found[0].interactions)
+            return found
 
     return await asyncio.gather(*map(read, users))
 

@@ -17,6 +17,7 @@ from xlrec_es.errors import UsageError
 from xlrec_es.interactions import ubi
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import event_weight
+from xlrec_es.recommend.options import EXPLORE, RETRIEVERS
 from xlrec_es.recommend.recommendations import shown_at
 from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import AcceptedGiven
@@ -25,7 +26,6 @@ from xlrec_es.service.api.questions import (
     EventTold,
     ImpressionsTold,
     PlacementTold,
-    ShownTold,
 )
 from xlrec_es.service.api.routing import written
 from xlrec_es.service.feedback.spool import Document, Spool
@@ -35,6 +35,10 @@ DEFAULT_VARIANT = "default"
 """Of a list that no experiment made."""
 
 _OF_LISTS = ("variant", "placement", "language")
+_NUMBERS = (
+    *("place", "placement_version"),
+    *(f"retrievers.{name}" for name in (*RETRIEVERS, EXPLORE)),
+)
 """Columns of impressions, and of events that say where in which list an item was shown."""
 
 
@@ -45,11 +49,12 @@ def mappings_of(settings: Settings) -> dict[str, dict[str, Any]]:
         named = (source.user, source.item, source.event, source.market, source.query_id)
         found[source.index] = _mapping(
             {
-                **dict.fromkeys((*filter(None, named), "impression", *_OF_LISTS), "keyword"),
+                **dict.fromkeys(("event", "impression", *_OF_LISTS), "keyword"),
+                **dict.fromkeys((*_NUMBERS, source.place), "integer"),
+                "time": "date",
+                **dict.fromkeys(filter(None, named), "keyword"),
                 **dict.fromkeys(filter(None, (source.rating, source.dwell_s)), "float"),
                 **({source.time: "date"} if source.time else {}),
-                source.place: "integer",
-                "placement_version": "integer",
             }
         )
     if settings.impressions is not None:
@@ -59,7 +64,7 @@ def mappings_of(settings: Settings) -> dict[str, dict[str, Any]]:
                 **ubi.TYPES,
                 **dict.fromkeys(texts, "keyword"),
                 **dict.fromkeys(("score", "propensity"), "float"),
-                **dict.fromkeys(("place", "placement_version"), "integer"),
+                **dict.fromkeys(_NUMBERS, "integer"),
                 **dict.fromkeys(("clicked", "degraded"), "boolean"),
                 "time": "date",
             }
@@ -126,7 +131,6 @@ def _event_document(told: EventTold, source: EventSource) -> Document:
         source.rating: told.rating,
         source.dwell_s: told.dwell_s,
         source.market: told.market,
-        **_place_columns(told.shown, source),
     }
     for name in ("rating", "dwell_s", "market"):
         if getattr(told, name) is not None and getattr(source, name) is None:
@@ -134,7 +138,9 @@ def _event_document(told: EventTold, source: EventSource) -> Document:
                 f"this service has no field for {name}: name it in the table [history] of its TOML "
                 "file"
             )
-    return Document(source.index, told.id or _event_id(told), _body(values))
+    # Its own fields come last: where two are called alike, they are what the source says.
+    body = _body({**_place_columns(told, source), **values})
+    return Document(source.index, told.id or _event_id(told), body)
 
 
 def _event_id(told: EventTold) -> str:
@@ -145,13 +151,20 @@ def _event_id(told: EventTold) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _place_columns(shown: ShownTold | None, source: EventSource) -> dict[str | None, object]:
-    """Where in which list it was shown; the names and values are those of the impression."""
-    if shown is None:
+def _place_columns(told: EventTold, source: EventSource) -> dict[str | None, object]:
+    """Where in which list it was shown, by the names that impressions have.
+
+    So what was shown and what was clicked can be counted side by side, also where the fields of
+    events have other names.
+    """
+    if (shown := told.shown) is None:
         return {}
     return {
-        source.query_id: shown.query_id,
+        "event": told.event,
+        "time": _moment(told.time),
+        "place": shown.place,
         source.place: shown.place,
+        source.query_id: shown.query_id,
         "impression": _impression_id(shown.query_id, shown.place),
         "variant": _variant(shown.variant, shown.placement),
         "language": shown.language,

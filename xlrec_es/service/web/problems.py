@@ -5,6 +5,8 @@ Source: RFC 9457, https://www.rfc-editor.org/rfc/rfc9457
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -33,6 +35,8 @@ from xlrec_es.errors import (
     XlrecError,
 )
 
+logger = logging.getLogger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_S = 1
 """Seconds after which a caller may ask again what met a lack of time or room."""
@@ -54,6 +58,9 @@ _STATUS: Mapping[type[XlrecError], HTTPStatus] = {
     MissingExtra: HTTPStatus.INTERNAL_SERVER_ERROR,
     XlrecError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+_ADDRESSES = r"https?://[^\s,;()]+(?:, https?://[^\s,;()]+)*"
+_BEHIND = re.compile(rf" at {_ADDRESSES}")
+_ALONE = re.compile(_ADDRESSES)
 _LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -103,12 +110,29 @@ def problem_members(
 
 def members_of(error: XlrecError) -> dict[str, Any]:
     """The members of the problem that an error is."""
-    return problem_members(status_of(error), str(error), kind=kind_of(error), **_extras(error))
+    return problem_members(
+        status_of(error), detail_of(error), kind=kind_of(error), **_extras(error)
+    )
 
 
 def problem_of(error: XlrecError) -> Response:
     """The answer that tells of an error."""
-    return problem(status_of(error), str(error), kind=kind_of(error), **_extras(error))
+    return problem(status_of(error), detail_of(error), kind=kind_of(error), **_extras(error))
+
+
+def detail_of(error: XlrecError) -> str:
+    """What a caller is told of an error: all but where the cluster and the encoder are.
+
+    A caller may use the service and no more; the log has the whole sentence.
+    """
+    whole = str(error)
+    if not isinstance(error, ClusterError | EncoderError | IndexNotFound):
+        return whole
+    behind = "the encoder" if isinstance(error, EncoderError) else "Elasticsearch"
+    told = _ALONE.sub(behind, _BEHIND.sub("", whole))
+    if told != whole:
+        logger.warning("%s", whole)
+    return told
 
 
 def _extras(error: XlrecError) -> dict[str, Any]:

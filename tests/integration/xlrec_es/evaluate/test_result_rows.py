@@ -98,3 +98,15 @@ def test_what_tune_decided_is_a_row(
     assert row["tuning"]["accepted"] is report["accepted"]
     assert row["tuning"]["written"] is False
     assert row["tuning"]["proposed"] == report["proposed"]
+
+
+def test_a_report_is_not_lost_where_its_rows_are_refused(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    write_catalogue(es, index_name)
+    for command in ("evaluate", "tune"):
+        arguments = [command, str(likes), "--url", es_url, "-i", index_name, "--json", "--k", "3"]
+        arguments += ["--max-users", "30", "--write-to", index_name]
+        done = CliRunner().invoke(xlrec_es, arguments)
+        assert (done.exit_code, "is an index of items" in done.stderr) == (1, True), done.output
+        assert json.loads(done.stdout)["index"].startswith(index_name)

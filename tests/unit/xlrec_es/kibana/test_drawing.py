@@ -79,3 +79,10 @@ def test_what_vega_cannot_draw_is_said_in_a_sentence(wrong: dict[str, Any]) -> N
     with pytest.raises(UsageError, match=r"Vega cannot draw it: .+") as caught:
         as_svg(wrong, width=300, height=200)
     assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    spec = {**SPEC, "data": {"url": "http://127.0.0.1:9/rows.json"}}
+    for draw in (lambda: as_svg(spec, width=300, height=200), lambda: marks(spec)):
+        with pytest.raises(UsageError, match="External data url not allowed"):
+            draw()

@@ -85,6 +85,7 @@ def test_the_query_is_the_dashboards_or_the_bodys_own_as_in_kibanas(
 def test_a_search_without_context_has_no_query_as_in_kibanas() -> None:
     assert body_of({}) == {}
     assert body_of({"body": {"size": 3}}) == {"size": 3}
+    assert body_of({"%context%": False, "%timefield%": ""}) == {}
 
 
 def test_the_dashboards_query_is_not_changed_by_a_range() -> None:
@@ -205,6 +206,7 @@ def test_an_automatic_interval_is_rounded_as_in_kibanas(
         ({"body": [1]}, "must be an object"),
         ({"%context%": True, "body": {"query": {}}}, "beside body.query"),
         ({"%timefield%": "t", "body": {"query": {}}}, "beside body.query"),
+        ({"%context%": False, "body": {"query": {}}}, "beside body.query"),
         ({"%context_query%": True, "body": {"query": {}}}, "must be alone"),
         ({"%context_query%": True, "%context%": True}, "must be alone"),
         ({"%context_query%": ""}, "must be true, or"),

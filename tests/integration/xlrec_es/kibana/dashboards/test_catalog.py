@@ -15,8 +15,9 @@ from kibana_catalog import OLD, catalog_documents, own_part
 from kibana_marks import Mark, drawn, panel_of
 from xlrec_es.kibana.dashboards import catalog
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.lens import MISSING
 from xlrec_es.versions.inventory import read_versions
-from xlrec_es.versions.status import LanguageCoverage, measure
+from xlrec_es.versions.status import WITHOUT, LanguageCoverage, measure
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_bars_are_the_numbers_of_index_status(shown: Any) -> None:  # noqa: ANN4
     languages = status_of(shown)
     bars = shown("How many documents are there in each language?")
     assert {m["label"]: m["documents"] for m in bars} == {
-        f"{language}  {found.documents}": str(found.documents)
+        f"{MISSING if language == WITHOUT else language}  {found.documents}": str(found.documents)
         for language, found in languages.items()
     }
     sizes = [int(m["documents"]) for m in bars]
@@ -97,6 +98,6 @@ def test_popularity_times_and_fingerprints_are_those_of_the_documents(
     assert sorted(int(m["documents"]) for m in written) == sorted(days.values())
 
     made = shown("Were all vectors made by one encoder?")
-    fingerprints = Counter(o.get("fingerprint", "no vector") for o in bodies)
+    fingerprints = Counter(o.get("fingerprint", MISSING) for o in bodies)
     assert {m["label"].split("  ")[0]: int(m["documents"]) for m in made} == fingerprints
-    assert set(fingerprints) == {FINGERPRINT.digest, OLD, "no vector"}
+    assert set(fingerprints) == {FINGERPRINT.digest, OLD, MISSING}

@@ -38,7 +38,7 @@ def run(place: int) -> dict[str, Any]:
 def names(es_each: Elasticsearch, index_name: str) -> Indices:
     """Two runs, and what they rejected."""
     runs, rejects = f"{index_name}-runs", f"{index_name}-runs-rejects"
-    keywords = {name: {"type": "keyword"} for name in ("index", "stage", "reason")}
+    keywords = {name: {"type": "keyword"} for name in ("index", "stage", "reason", "document")}
     mappings = {"properties": {"@timestamp": {"type": "date"}, **keywords}}
     for index in (runs, rejects):
         es_each.indices.create(index=index, mappings=mappings)
@@ -80,4 +80,5 @@ def test_rejected_records_are_counted_by_reason_and_by_stage(
         ("At which stage were they rejected?", {"read": 9, "build": 5, "write": 1}),
     ):
         bars = drawn(es_each, panel_of(made, title))
-        assert {m["key"]: int(m["records"]) for m in bars} == expected
+        found = {m["label"].split("  ")[0]: int(m["records"]) for m in bars}
+        assert found == expected

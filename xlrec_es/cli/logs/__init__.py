@@ -1,0 +1,1 @@
+"""Commands on what users were shown and did: compare it, or forget a user."""

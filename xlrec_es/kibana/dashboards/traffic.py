@@ -1,0 +1,312 @@
+"""Traffic: what users were shown and clicked, by variant, language, rank and retriever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xlrec_es.interactions.weighting import EVENT_WEIGHTS
+from xlrec_es.kibana.dashboards.marks import estimates, nominal, share
+from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.panels import (
+    VEGA_LITE,
+    Dashboard,
+    Panel,
+    Row,
+    VegaPanel,
+    needs,
+    search_url,
+    vega_lite,
+)
+from xlrec_es.recommend.options import EXPLORE, RETRIEVERS
+
+NAME = "traffic"
+TIME_FIELD = "time"
+
+_COMMAND = "xlrec-es serve --index {} --impressions-index SHOWN --events-index CLICKS"
+_HEIGHT = 15
+_MANY = 40
+"""Most variants, languages or ranks."""
+
+SHOWN = "How many recommendations were shown?"
+RATE = "Which share of them was clicked?"
+VARIANTS = "Which variant is clicked more?"
+LANGUAGES = "Which languages are clicked more?"
+RANKS = "How far down the list do users click?"
+SOURCES = "Whose recommendations are clicked?"
+ASKED = "Which languages were asked for, and which were shown?"
+PARTIAL = "Which share of the lists was partial?"
+OF_CLICKS = (RATE, VARIANTS, LANGUAGES, RANKS, SOURCES)
+
+_INTERVAL = (
+    "Clicks are events that say where the item was shown; a recommendation counts once. The "
+    "intervals are Wilson's, of 95%, over recommendations; those of compare-logs are over users, "
+    "and are the ones to decide by."
+)
+
+_DISLIKES = [name for name, weight in EVENT_WEIGHTS.items() if weight < 0]
+_IS_SHOWN = {"exists": {"field": "propensity"}}
+_IS_CLICKED = {
+    "bool": {
+        "filter": [{"exists": {"field": "impression"}}],
+        "must_not": [{"terms": {"event": _DISLIKES}}],
+    }
+}
+_FIRST_PLACE = {"bool": {"filter": [_IS_SHOWN, {"term": {"place": 1}}]}}
+"""One document for each list."""
+_IS_PARTIAL = {"bool": {"filter": [*_FIRST_PLACE["bool"]["filter"], {"term": {"degraded": True}}]}}
+
+_Z = 1.959963984540054  # of 95%
+
+
+def dashboard(names: Indices) -> Dashboard:
+    """The dashboard.
+
+    Args:
+        names: Of which what was shown and what was clicked is read.
+    """
+    panels = _panels(names)
+    rows = (
+        Row((panels[SHOWN], panels[RATE]), _HEIGHT),
+        Row((panels[VARIANTS], panels[LANGUAGES]), _HEIGHT),
+        Row((panels[RANKS], panels[SOURCES]), _HEIGHT),
+        Row((panels[ASKED], panels[PARTIAL]), _HEIGHT),
+    )
+    return Dashboard(
+        NAME,
+        f"{names.catalog}: Traffic",
+        "What users were shown and clicked, by variant, language, rank and retriever. By xlrec-es.",
+        rows,
+        since="now-30d",
+    )
+
+
+def _panels(names: Indices) -> Mapping[str, Panel]:
+    every = (SHOWN, *OF_CLICKS, ASKED, PARTIAL)
+    missing: dict[str, Panel] = {
+        title: needs(title, _COMMAND.format(names.catalog)) for title in every
+    }
+    if names.shown is None:
+        return missing
+    lists = (_shown(names.shown), _asked(names.shown), _partial(names.shown))
+    found: dict[str, Panel] = {panel.title: panel for panel in lists}
+    if names.clicks is not None:
+        both = ",".join(dict.fromkeys((names.shown, names.clicks)))
+        found |= {panel.title: panel for panel in _of_clicks(both)}
+    return missing | found
+
+
+def _of_clicks(both: str) -> tuple[VegaPanel, ...]:
+    return (
+        _rate_over_time(both),
+        _rates(both, VARIANTS, "variant", axis="variant"),
+        _rates(both, LANGUAGES, "language", axis="language of the item"),
+        _rates_by_rank(both),
+        _rates_by_retriever(both),
+    )
+
+
+def _url(index: str, aggregations: Mapping[str, Any]) -> dict[str, Any]:
+    return search_url(index, aggregations, time_field=TIME_FIELD)
+
+
+def _over_time(**inner: Any) -> dict[str, Any]:  # noqa: ANN401
+    histogram = {"field": TIME_FIELD, "interval": {"%autointerval%": True}, "min_doc_count": 1}
+    return {"times": {"date_histogram": histogram, "aggs": inner}}
+
+
+_COUNTS = {
+    "shown": {"filter": _IS_SHOWN},
+    "clicked": {
+        "filter": _IS_CLICKED,
+        # A recommendation that was clicked twice, or clicked and bought, was clicked.
+        "aggs": {
+            "once": {"cardinality": {"field": "impression", "precision_threshold": 10_000}},
+        },
+    },
+}
+"""Of a bucket: how many recommendations were shown, and how many of them were clicked."""
+
+
+def _wilson(bucket: str = "datum") -> list[dict[str, Any]]:
+    """Transforms to the rate of a bucket with `_COUNTS`, with its interval.
+
+    Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference"
+    (https://doi.org/10.1080/01621459.1927.10502953).
+    """
+    square = _Z * _Z
+    spread = (
+        f"{_Z} * sqrt(datum.mean * (1 - datum.mean) / datum.n + {square} / (4 * datum.n * datum.n))"
+    )
+    ends = {"low": "-", "high": "+"}
+    return [
+        {"calculate": f"{bucket}.shown.doc_count", "as": "n"},
+        {"filter": "datum.n > 0"},
+        # What was shown before the dashboard's time may be clicked within it.
+        {"calculate": f"min({bucket}.clicked.once.value, datum.n)", "as": "clicks"},
+        {"calculate": "datum.clicks / datum.n", "as": "mean"},
+        *(
+            {
+                "calculate": f"(datum.mean + {square} / (2 * datum.n) {sign} {spread})"
+                f" / (1 + {square} / datum.n)",
+                "as": end,
+            }
+            for end, sign in ends.items()
+        ),
+    ]
+
+
+_CLICKED = share("clicked", axis={"format": ".1%", "tickCount": 5})
+
+
+def _drawn_rates(*before: Mapping[str, Any], bucket: str, names: dict[str, Any]) -> dict[str, Any]:
+    counts = "format(datum.clicks, ',') + ' of ' + format(datum.n, ',')"
+    labeled = {"calculate": f"datum.name + '  ' + {counts}", "as": "label"}
+    return {
+        "transform": [*before, *_wilson(bucket), labeled],
+        "encoding": {"y": nominal("label", **names)},
+        "layer": estimates(_CLICKED),
+    }
+
+
+def _rates(index: str, title: str, field: str, *, axis: str) -> VegaPanel:
+    values = {"values": {"terms": {"field": field, "size": _MANY}, "aggs": _COUNTS}}
+    name = {"calculate": "toString(datum.key)", "as": "name"}
+    parts = _drawn_rates(name, bucket="datum", names={"title": axis})
+    return VegaPanel(
+        title, vega_lite(_url(index, values), "aggregations.values.buckets", parts), _INTERVAL
+    )
+
+
+def _rates_by_rank(index: str) -> VegaPanel:
+    ranks = {"field": "place", "size": _MANY, "order": {"_key": "asc"}}
+    parts = {
+        "transform": _wilson(),
+        "encoding": {
+            "x": {"field": "key", "type": "ordinal", "title": "rank", "axis": {"labelAngle": 0}},
+        },
+        "layer": estimates(_CLICKED, upright=True),
+    }
+    search = _url(index, {"values": {"terms": ranks, "aggs": _COUNTS}})
+    return VegaPanel(RANKS, vega_lite(search, "aggregations.values.buckets", parts), _INTERVAL)
+
+
+def _rates_by_retriever(index: str) -> VegaPanel:
+    found_by = {
+        name: {"exists": {"field": f"retrievers.{name}"}} for name in (*RETRIEVERS, EXPLORE)
+    }
+    search = _url(index, {"values": {"filters": {"filters": found_by}, "aggs": _COUNTS}})
+    parts = _drawn_rates(
+        {"calculate": f"{[*found_by]}", "as": "names"},
+        {"flatten": ["names"], "as": ["name"]},
+        {"calculate": "datum[datum.name]", "as": "bucket"},
+        bucket="datum.bucket",
+        names={"title": "found by"},
+    )
+    return VegaPanel(
+        SOURCES,
+        vega_lite(search, "aggregations.values.buckets", parts),
+        f"A recommendation counts for each retriever that found it. {_INTERVAL}",
+    )
+
+
+def _rate_over_time(index: str) -> VegaPanel:
+    parts = {
+        "transform": _wilson(),
+        "encoding": {"x": {"field": "key", "type": "temporal", "title": "time"}},
+        "layer": estimates(_CLICKED, upright=True),
+    }
+    return VegaPanel(
+        RATE,
+        vega_lite(_url(index, _over_time(**_COUNTS)), "aggregations.times.buckets", parts),
+        f"Clicks count when they come. {_INTERVAL}",
+    )
+
+
+def _shown(index: str) -> VegaPanel:
+    terms = {"field": "variant", "size": _MANY}
+    shown = {"filter": _IS_SHOWN, "aggs": {"variants": {"terms": terms}}}
+    parts = {
+        "transform": [
+            {"flatten": ["shown.variants.buckets"], "as": ["part"]},
+            {"calculate": "datum.part.key", "as": "variant"},
+            {"calculate": "datum.part.doc_count", "as": "recommendations"},
+        ],
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": {"field": "key", "type": "temporal", "title": "time"},
+            "y": {
+                "field": "recommendations",
+                "type": "quantitative",
+                "axis": {"tickCount": 5, "tickMinStep": 1, "format": ",d"},
+            },
+            "color": {"field": "variant", "type": "nominal"},
+        },
+    }
+    return VegaPanel(
+        SHOWN,
+        vega_lite(_url(index, _over_time(shown=shown)), "aggregations.times.buckets", parts),
+        "Items of lists, as /v1/impressions was told of them.",
+    )
+
+
+def _asked(index: str) -> VegaPanel:
+    """Two searches in one picture: of lists, and of what is in them."""
+
+    def layer(what: str, rows: Mapping[str, Any], field: str) -> dict[str, Any]:
+        values = {"values": {"terms": {"field": field, "size": _MANY}}}
+        whole = vega_lite(
+            _url(index, {"rows": {"filter": dict(rows), "aggs": values}}), "aggregations.rows", {}
+        )
+        return {
+            "data": whole["data"],
+            "transform": [
+                {"flatten": ["values.buckets"], "as": ["value"]},
+                {"calculate": "datum.value.key", "as": "language"},
+                {"calculate": "datum.value.doc_count / datum.doc_count", "as": "part"},
+                {"calculate": f"'{what}'", "as": "what"},
+            ],
+            "mark": {"type": "bar", "tooltip": True},
+            "encoding": {
+                "y": {"field": "language", "type": "nominal", "title": None},
+                "yOffset": {"field": "what"},
+                "x": {"field": "part", "type": "quantitative", **share("share")},
+                "color": {"field": "what", "type": "nominal", "title": None},
+            },
+        }
+
+    layers = [
+        layer("lists that asked for it", _FIRST_PLACE, "languages_asked"),
+        layer("recommendations in it", _IS_SHOWN, "language"),
+    ]
+    spec = {"$schema": VEGA_LITE, "layer": layers}
+    return VegaPanel(
+        ASKED,
+        spec,
+        "A list may ask for several languages. Lists that did not say count as lists.",
+    )
+
+
+def _partial(index: str) -> VegaPanel:
+    lists = {"lists": {"filter": _FIRST_PLACE}, "partial": {"filter": _IS_PARTIAL}}
+    parts = {
+        "transform": [
+            {"filter": "datum.lists.doc_count > 0"},
+            {"calculate": "datum.partial.doc_count / datum.lists.doc_count", "as": "part"},
+        ],
+        "mark": {"type": "line", "point": True, "tooltip": True},
+        "encoding": {
+            "x": {"field": "key", "type": "temporal", "title": "time"},
+            "y": {
+                "field": "part",
+                "type": "quantitative",
+                **share("share of the lists"),
+                "scale": {"domainMin": 0},
+            },
+        },
+    }
+    return VegaPanel(
+        PARTIAL,
+        vega_lite(_url(index, _over_time(**lists)), "aggregations.times.buckets", parts),
+        "Lists for which a search failed or came late (degraded): something may be missing.",
+    )

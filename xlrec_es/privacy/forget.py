@@ -1,0 +1,147 @@
+"""Forget users: delete their rows, leave them out of what is learned next, and say what remembers.
+
+First everything is looked up, so that a mistyped name deletes nothing. Then the index notes whom to
+leave out, and only then rows are deleted: whatever breaks that off, doing it again ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from elasticsearch import Elasticsearch
+
+from xlrec_es.errors import UsageError
+from xlrec_es.index.live_index import find_live, note_forgotten
+from xlrec_es.index.meta import IndexMeta
+from xlrec_es.interactions.forgotten import MOST, Forgotten
+from xlrec_es.privacy import traces
+from xlrec_es.privacy.traces import Trace
+from xlrec_es.versions.inventory import read_versions
+
+ELSEWHERE = (
+    "not looked at: files and snapshots that you made, such as training parts, pairs and exported "
+    "lists, and events that wait in the spool of a running service; forget again once they are "
+    "delivered"
+)
+"""What this program cannot know of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgot:
+    """What became of the rows of some users.
+
+    Attributes:
+        index: The alias, whose versions leave them out from now on.
+        users: How many.
+        noted: Versions that note them. Empty after a look alone.
+        rows: By what they are, and by physical index: rows that were deleted. After a look alone:
+            rows that are there, by the name that was given.
+        unread: Versions that are closed, so that they could not note it.
+        remembers: What was learned with these users' rows, as sentences with what renews it.
+    """
+
+    index: str
+    users: int
+    noted: tuple[str, ...]
+    rows: Mapping[str, Mapping[str, int]]
+    unread: tuple[str, ...] = ()
+    remembers: tuple[str, ...] = field(default=())
+
+    @property
+    def total(self) -> int:
+        """Rows in all."""
+        return sum(count for by_index in self.rows.values() for count in by_index.values())
+
+
+def look(client: Elasticsearch, index: str, users: Sequence[str], some: Sequence[Trace]) -> Forgot:
+    """Count the rows of some users, and change nothing.
+
+    Args:
+        client: Of the cluster.
+        index: The alias of a catalog.
+        users: Their ids, each once.
+        some: Where rows of users are.
+
+    Raises:
+        XlrecError: As for `forget`.
+    """
+    live = find_live(client, index)
+    known = [traces.look_up(client, trace, users) for trace in some]
+    rows = {one.trace.what: {one.trace.index: traces.count(client, one, users)} for one in known}
+    return Forgot(index, len(users), (), rows, remembers=remembers(index, live.meta))
+
+
+def forget(
+    client: Elasticsearch, index: str, users: Sequence[str], some: Sequence[Trace]
+) -> Forgot:
+    """Delete all rows of some users, and have every version of the index leave them out.
+
+    Args:
+        client: Of the cluster.
+        index: The alias of a catalog.
+        users: Their ids, each once.
+        some: Where rows of users are.
+
+    Raises:
+        UsageError: More users than an index can note, or an id that cannot be found.
+        ConfigError: A trace has no field that users are told apart by.
+        IndexNotFound: A trace's index is not there; nothing was deleted.
+        WriteError: Not all could be deleted.
+        XlrecError: As for `find_live`.
+    """
+    live = find_live(client, index)
+    known = [traces.look_up(client, trace, users) for trace in some]
+    versions = [version for version in read_versions(client, index).found if version.is_ours]
+    opened = {one.index: one.described().meta for one in versions if one.is_open}
+    opened.setdefault(live.name, live.meta)  # of an index without an alias
+    forgotten = {
+        name: Forgotten.from_meta(meta.forgotten).with_users(users) for name, meta in opened.items()
+    }
+    if max(len(one.digests) for one in forgotten.values()) > MOST:
+        raise UsageError(
+            f"{index} can note {MOST} forgotten users at most; nothing was deleted. Take their "
+            "rows out of all sources, learn again, and make a new index"
+        )
+    for name, one in forgotten.items():
+        note_forgotten(client, name, one.to_meta())
+    rows = {one.trace.what: traces.delete(client, one, users) for one in known}
+    return Forgot(
+        index,
+        len(users),
+        tuple(forgotten),
+        rows,
+        tuple(one.index for one in versions if not one.is_open),
+        remembers(index, live.meta),
+    )
+
+
+def remembers(index: str, meta: IndexMeta) -> tuple[str, ...]:
+    """What was learned before, as sentences with what renews it. Pure.
+
+    Args:
+        index: The alias.
+        meta: Of its live version.
+    """
+    said = []
+    if meta.indicators:
+        said.append(
+            "associations and popularity were learned with these users' rows, until: "
+            f"xlrec-ingest learn INTERACTIONS --index {index}"
+        )
+    said += [
+        f"{name} was learned with these users' rows, until: xlrec-ingest learn INTERACTIONS "
+        f"--relation {name} --index {index}"
+        for name in meta.relations
+    ]
+    if meta.tuning:
+        said.append(
+            "fusion was tuned with these users' rows, until: "
+            f"xlrec-es tune INTERACTIONS --index {index}"
+        )
+    if meta.encoder:
+        said.append(
+            "the encoder was fine-tuned on interactions, until: xlrec-ingest pairs, xlrec-ingest "
+            f"finetune, and xlrec-ingest reencode --index {index}"
+        )
+    return tuple(said)
