@@ -72,7 +72,7 @@ MANY_MEANINGS = {
     "--clicks": "a log is compared from a file too, dashboards read an index",
     "--dtype": "float16 is for encoding alone; training keeps weights in float32",
     "--field": "which fields there are depends on the file that the command reads",
-    "--force": "what is let through is a model, or a placement",
+    "--force": "what is refused is a model, or a version of a placement",
     "--format": "each output has forms of its own",
     "--impressions-index": "a service makes it, and users are deleted from it",
     "--index": "role takes patterns and several",
