@@ -22,10 +22,11 @@ from xlrec_es.recommend.recommendations import (
     Recommendation,
     Recommendations,
 )
-from xlrec_es.relations.event_counts import within
+from xlrec_es.relations.event_counts import Period, within
 from xlrec_es.relations.event_fields import look_up, names_of
+from xlrec_es.relations.event_file import FileEvents
 from xlrec_es.relations.names import BUY_AGAIN
-from xlrec_es.relations.purchases import Pairs, read_purchases
+from xlrec_es.relations.purchases import Pairs, Purchases, read_purchases
 from xlrec_es.relations.repeats import Due, Repeat, Repeats, due_items, learn_repeats
 from xlrec_es.relations.shelf import Offer, Shown, put_on_shelf, targets_of, works_of
 
@@ -115,7 +116,7 @@ class BuyAgain:
         self,
         client: Elasticsearch,
         index: str,
-        source: EventSource,
+        source: EventSource | FileEvents,
         *,
         options: Options | None = None,
         purchases: Sequence[str] | None = None,
@@ -126,7 +127,7 @@ class BuyAgain:
         Args:
             client: See `connection.connect`.
             index: Alias or index that `xlrec-ingest run` made.
-            source: Where events are.
+            source: Where events are, an index or a file that was read.
             options: Filters, caps, fields, languages that are left out.
             purchases: Names of the events that are purchases; None: those that are by their
                 usual names, such as `purchase` and `order`.
@@ -153,7 +154,7 @@ class BuyAgain:
         Args:
             question: What is asked.
             options: In place of those of the object.
-            now: The present; None: this moment.
+            now: The present; None: this moment, of a file that of its last event.
 
         Returns:
             `AgainItem`s, each item once, in a target language; items that are hardly ever bought
@@ -165,6 +166,8 @@ class BuyAgain:
             ConfigError: Events cannot be counted by their fields.
             ClusterError: Elasticsearch is out of reach, or refuses.
         """
+        if now is None and isinstance(self._source, FileEvents):
+            now = self._source.end
         how, moment = options or self._options, now or datetime.now(UTC)
         live = find_live(self._client, self._index)
         targets = targets_of(live, question.languages, how)
@@ -223,14 +226,7 @@ class BuyAgain:
         return known if time.monotonic() - learned_at < self._life_s else None
 
     def _learn_now(self, live: LiveIndex, now: datetime) -> _Learned:
-        fields = look_up(self._client, self._source)
-        period = (now - timedelta(days=WINDOW_DAYS), now)
-        events = None
-        if fields.event is not None:
-            query = {"bool": {"filter": [within(fields, [period])]}}
-            names = names_of(self._client, fields, query)
-            events = [name for name in names if self._is_purchase(name)]
-        read = read_purchases(self._client, fields, period, events)
+        read = self._read((now - timedelta(days=WINDOW_DAYS), now))
         pairs: Pairs = read.pairs(works_of(self._client, live, read.items))
         rates, gaps, spread = learn_repeats(
             pairs.work, pairs.times, pairs.spans_days, len(pairs.works)
@@ -240,6 +236,18 @@ class BuyAgain:
             for number, work in enumerate(pairs.works)
         }
         return _Learned(items, spread)
+
+    def _read(self, period: Period) -> Purchases:
+        """The purchases of all users."""
+        if isinstance(self._source, FileEvents):
+            return self._source.purchases(period, self._is_purchase)
+        fields = look_up(self._client, self._source)
+        events = None
+        if fields.event is not None:
+            query = {"bool": {"filter": [within(fields, [period])]}}
+            names = names_of(self._client, fields, query)
+            events = [name for name in names if self._is_purchase(name)]
+        return read_purchases(self._client, fields, period, events)
 
 
 def purchases_of(client: Elasticsearch, user: str, source: EventSource) -> History:

@@ -37,7 +37,7 @@ _SPREADS = np.array([0.05, 0.5, 1.0, 1.5])
 _WALKS = np.array([0.0, 0.5, 1.0])
 """Parts of what changes from one period to the next that stay."""
 
-_TRENDED = 0.05
+_TRENDED = 0.02
 """The part of the items that may have trended in the past, of which nothing is learned."""
 
 _WILD = 0.4

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from xlrec_es.errors import UsageError
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.interactions.event_source import EventSource
+from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Recommendation,
     Recommendations,
 )
-from xlrec_es.relations.event_counts import EventCounter, EventCounts, within
+from xlrec_es.relations.event_counts import EventCounter, EventCounts, Period, within
 from xlrec_es.relations.event_fields import EventFields, liked_names, look_up, names_of
+from xlrec_es.relations.event_file import FileCounter, FileEvents
 from xlrec_es.relations.growth import LEVEL, Growth, find_trends
 from xlrec_es.relations.names import TRENDING
 from xlrec_es.relations.periods import Periods
@@ -115,7 +117,7 @@ class _Counted:
 
     counts: EventCounts
     works: Mapping[str, tuple[str, str | None]]
-    counter: EventCounter
+    counter: EventCounter | FileCounter
     found: dict[tuple[str, ...] | None, Found] = field(default_factory=dict)
 
     @property
@@ -161,7 +163,7 @@ class Trends:
         self,
         client: Elasticsearch,
         index: str,
-        source: EventSource,
+        source: EventSource | FileEvents,
         *,
         options: Options | None = None,
         life_s: float = LIFE_S,
@@ -171,7 +173,8 @@ class Trends:
         Args:
             client: See `connection.connect`.
             index: Alias or index that `xlrec-ingest run` made.
-            source: Where events are; its `market` names the field with the market.
+            source: Where events are, an index or a file that was read; its `market` names the
+                field with the market.
             options: Filters, caps, fields, languages that are left out, and what events weigh:
                 those below zero do not count. Nothing else of them matters here.
             life_s: Seconds for which what was counted is good.
@@ -196,7 +199,7 @@ class Trends:
         Args:
             question: What is asked.
             options: In place of those of the object.
-            now: When the recent period ends; None: at this moment.
+            now: When the recent period ends; None: at this moment, of a file at its last event.
 
         Returns:
             `TrendingItem`s, each item once, in a target language. None is shown where nothing
@@ -252,6 +255,8 @@ class Trends:
         self, live: LiveIndex, asked: TrendQuestion, options: Options, now: datetime | None
     ) -> _Counted:
         """What was counted a moment ago, or is counted now: once for all who ask."""
+        if now is None and isinstance(self._source, FileEvents):
+            now = self._source.end
         if now is not None:
             return self._count_now(live, asked, options, now)
         key = (live.name, asked.periods, asked.market)
@@ -273,15 +278,27 @@ class Trends:
     def _count_now(
         self, live: LiveIndex, asked: TrendQuestion, options: Options, now: datetime
     ) -> _Counted:
+        counter = self._counter(asked, options, asked.periods.before(now))
+        counts = counter.count()
+        return _Counted(counts, works_of(self._client, live, counts.items), counter)
+
+    def _counter(
+        self, asked: TrendQuestion, options: Options, periods: Sequence[Period]
+    ) -> EventCounter | FileCounter:
+        weights = options.rules.events
+        if isinstance(self._source, FileEvents):
+            return FileCounter(
+                self._source,
+                periods,
+                counts=lambda name: (event_weight(name, weights) or 0) > 0,
+                market=asked.market,
+            )
         fields: EventFields = look_up(self._client, self._source)
-        periods = asked.periods.before(now)
         events = None
         if fields.event is not None:
             query = {"bool": {"filter": [within(fields, periods)]}}
-            events = liked_names(names_of(self._client, fields, query), options.rules.events)
-        counter = EventCounter(self._client, fields, periods, events=events, market=asked.market)
-        counts = counter.count()
-        return _Counted(counts, works_of(self._client, live, counts.items), counter)
+            events = liked_names(names_of(self._client, fields, query), weights)
+        return EventCounter(self._client, fields, periods, events=events, market=asked.market)
 
 
 def _item(

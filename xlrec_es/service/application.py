@@ -124,7 +124,7 @@ def make(settings: Settings) -> FastAPI:
         relation_routes.routes(asking, counting),
         placement_routes.routes(asking, admin),
         event_routes.routes(settings, spool),
-        status_routes.routes(settings, recommenders),
+        status_routes.routes(settings, recommenders, store),
     ):
         # As they are: an included router is searched twice for each request.
         app.router.routes.extend(router.routes)

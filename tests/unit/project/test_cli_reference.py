@@ -76,7 +76,7 @@ MANY_MEANINGS = {
     "--format": "each output has forms of its own",
     "--impressions-index": "a service makes it, and users are deleted from it",
     "--index": "role takes patterns and several",
-    "--interactions": "init looks at the file, a reindex evaluates both versions on it",
+    "--interactions": "init looks at the file, reindex evaluates by it, trends are of it",
     "--language": "only recommend and query divide slots between languages",
     "--learner": "pairs cannot be learned by exact EASE",
     "--market": "what is popular is learned by market, what trends is counted",

@@ -28,7 +28,7 @@ _min_rating_option = click.option(
     metavar="RATING",
     help="Lowest rating that counts as a positive interaction.",
 )
-_time_format_option = click.option(
+time_format_option = click.option(
     "--time-format",
     metavar="UNIT|PATTERN",
     help="Form of the times: seconds, milliseconds, microseconds, nanoseconds, yyyymmdd, "
@@ -39,12 +39,12 @@ _time_format_option = click.option(
 
 def like_options(command: F) -> F:
     """Give a command `events` (None for the weights by default), `min_rating` and `time_format`."""
-    return _event_option(_min_rating_option(_time_format_option(_with_weights(command))))
+    return _event_option(_min_rating_option(time_format_option(_with_weights(command))))
 
 
 def history_options(command: F) -> F:
     """Give a command `events` and `time_format`: in a history, ratings are compared by user."""
-    return _event_option(_time_format_option(_with_weights(command)))
+    return _event_option(time_format_option(_with_weights(command)))
 
 
 def _with_weights(command: F) -> F:

@@ -85,6 +85,9 @@ def max_users_option() -> Callable[[F], F]:
 COLUMNS_OF_LIKES = "user, item, event, rating, weight or time"
 """What a file of interactions may have, for `field_option`."""
 
+COLUMNS_OF_EVENTS = "user, item, event, time or market"
+"""What is counted of it by periods."""
+
 
 def field_option(columns: str, *, needed: str = "") -> Callable[[F], F]:
     """The option that says which column of a file is which; received as `assignments`.

@@ -185,6 +185,7 @@ class IndexGiven(BaseModel):
     languages: Annotated[list[str], Field(description="Those of its documents.")]
     associations: Annotated[bool, Field(description="Whether associations were learned.")]
     encoder: str
+    placements: Annotated[list[str], Field(description="Names of those that may be read.")]
 
 
 class IndicesGiven(BaseModel):

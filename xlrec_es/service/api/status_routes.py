@@ -13,12 +13,14 @@ from starlette.responses import PlainTextResponse, Response
 
 from xlrec_es.errors import (
     AuthenticationFailed,
+    ClusterError,
     ClusterUnreachable,
     IndexNotFound,
     IndexUnusable,
     PermissionDenied,
     XlrecError,
 )
+from xlrec_es.placements.store import Store
 from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import IndicesGiven, StateGiven
@@ -42,8 +44,16 @@ _STATES: Mapping[type[XlrecError], str] = {
 }
 
 
-def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> APIRouter:
-    """The endpoints."""
+def routes(
+    settings: Settings, recommenders: Mapping[str, AsyncRecommender], store: Store
+) -> APIRouter:
+    """The endpoints.
+
+    Args:
+        settings: Of the service.
+        recommenders: By index.
+        store: Where placements are kept; it blocks, and is called in threads.
+    """
     router = routing.router("status", prefix="", responses={})
     asked = _Believed(recommenders)
 
@@ -77,6 +87,7 @@ def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> 
     async def list_indices() -> Response:
         """The indices that are served."""
         lives = await asyncio.gather(*(one.live() for one in recommenders.values()))
+        names = [await asyncio.to_thread(_placements, store, name) for name in recommenders]
         described = [
             {
                 "name": name,
@@ -84,8 +95,9 @@ def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> 
                 "languages": live.meta.languages,
                 "associations": bool(live.meta.indicators),
                 "encoder": live.meta.fingerprint.model,
+                "placements": placements,
             }
-            for name, live in zip(recommenders, lives, strict=True)
+            for name, live, placements in zip(recommenders, lives, names, strict=True)
         ]
         return written(
             {
@@ -98,6 +110,15 @@ def routes(settings: Settings, recommenders: Mapping[str, AsyncRecommender]) -> 
         )
 
     return router
+
+
+def _placements(store: Store, index: str) -> list[str]:
+    """The names of an index's placements; none where the service may not read them."""
+    try:
+        return [one.name for one in store.all_of(index)]
+    except (ClusterError, IndexUnusable) as error:
+        logger.warning("placements of %s cannot be listed: %s", index, error)
+        return []
 
 
 class _Believed:

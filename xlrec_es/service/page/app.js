@@ -95,8 +95,8 @@ by("compare").addEventListener("click", () => {
   state.compare = !state.compare;
   if (state.compare) {
     // Other than A from the start, so that there is something to see.
-    const decides = state.a.decides === "text" ? "full" : "text";
-    state.b = { ...state.a, parts: { ...state.a.parts }, decides };
+    state.b = { ...state.a, parts: { ...state.a.parts }, placement: "" };
+    if (!state.a.placement) state.b.decides = state.a.decides === "text" ? "full" : "text";
     sides.b.fill();
   }
   sides.a.fill();

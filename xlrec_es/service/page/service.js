@@ -74,6 +74,7 @@ export function bodyOf({ user, history }, side) {
   const body = { index: side.index };
   if (user) body.user = user;
   if (history.length) body.history = history;
+  if (side.placement) return { ...body, placement: side.placement };
   const chosen = Object.keys(side.parts);
   if (chosen.length) body.languages = side.share === "parts" ? side.parts : chosen;
   body.size = side.size;

@@ -52,7 +52,8 @@ export class Side {
     this.root.setAttribute("aria-label", name);
     this.call.querySelector("pre").setAttribute("aria-label", `The call for ${name}`);
     this.field(`decides-${this.letter}`).value = options.decides;
-    for (const one of ["index", "size", "share", "dated", "halfLife", "filters"]) {
+    this.fillPlacements();
+    for (const one of ["index", "placement", "size", "share", "dated", "halfLife", "filters"]) {
       this.field(one).value = options[one];
     }
     for (const one of ["diversity", "explore"]) this.field(one).value = options[one] ?? 0;
@@ -60,6 +61,27 @@ export class Side {
     this.part("unlearned").hidden = !index || index.associations;
     this.fillLanguages(index?.languages ?? []);
     this.sayValues();
+  }
+
+  /** Offer the placements of the index, and the one of a link even if it is gone. */
+  fillPlacements() {
+    const { index, placement } = this.options;
+    const known = this.page.indices.find((one) => one.name === index)?.placements ?? [];
+    const names = placement && !known.includes(placement) ? [...known, placement] : known;
+    const options = names.map((name) => element("option", { value: name }, name));
+    const field = this.field("placement");
+    field.replaceChildren(element("option", { value: "" }, "none"), ...options);
+    field.parentElement.hidden = !names.length;
+  }
+
+  /** What a placement decides cannot be set beside it. */
+  sayPlaced() {
+    const placed = this.options.placement !== "";
+    for (const field of this.form.elements) {
+      if (["index", "placement"].includes(field.name) || field.type === "reset") continue;
+      if (field.name !== "halfLife" || placed) field.disabled = placed;
+    }
+    this.part("placed").hidden = !placed;
   }
 
   fillLanguages(known) {
@@ -95,6 +117,7 @@ export class Side {
       const counts = chosen.checked && options.share === "parts";
       row.querySelector(".value").textContent = counts ? slider.value : "";
     }
+    this.sayPlaced();
   }
 
   /** A person changed a field. */
@@ -106,6 +129,7 @@ export class Side {
     }
     options.parts = this.partsChosen();
     options.share = this.field("share").value;
+    options.placement = this.field("placement").value;
     options.decides = this.field(`decides-${this.letter}`).value;
     for (const name of ["dated", "filters"]) options[name] = this.field(name).value;
     for (const name of ["diversity", "explore", "halfLife"]) {
@@ -115,6 +139,7 @@ export class Side {
     if (field.name === "index") {
       options.index = field.value;
       options.parts = this.partsOfIndex();
+      options.placement = this.placementOfIndex();
       this.fill();
     }
     this.sayValues();
@@ -127,6 +152,13 @@ export class Side {
     const { index, parts } = this.options;
     const { languages } = this.page.indices.find((one) => one.name === index);
     return Object.fromEntries(Object.entries(parts).filter(([tag]) => languages.includes(tag)));
+  }
+
+  /** The placement, if the index has it too. */
+  placementOfIndex() {
+    const { index, placement } = this.options;
+    const { placements } = this.page.indices.find((one) => one.name === index);
+    return placements.includes(placement) ? placement : "";
   }
 
   partsChosen() {

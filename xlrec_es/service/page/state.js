@@ -11,6 +11,7 @@ const SHARES = ["score", "equal", "parts"];
 export function freshSide() {
   return {
     index: "",
+    placement: "", // by which the rest is decided
     decides: "full",
     size: 10,
     share: "score",
@@ -73,6 +74,7 @@ function readSide(said, letter) {
   const oneOf = (name, choices) => (choices.includes(text(name)) ? text(name) : usual[name]);
   return {
     index: text("index").slice(0, 512),
+    placement: text("placement").slice(0, 64),
     decides: oneOf("decides", DECIDES),
     size: Math.round(number("size", 1, 100)),
     share: oneOf("share", SHARES),

@@ -77,6 +77,7 @@ export function answerShown(answer, marks, user) {
   ];
   const shown = document.createDocumentFragment();
   shown.append(element("p", { class: "summary" }, summary(answer)));
+  if (answer.placement) shown.append(element("p", { class: "hint" }, madeBy(answer.placement)));
   if (remarks.length) {
     const lines = remarks.map((text) => element("li", { dir: "auto" }, text));
     shown.append(element("ul", { class: "notes", "aria-label": "Notes" }, ...lines));
@@ -88,6 +89,11 @@ export function answerShown(answer, marks, user) {
   const lists = byLanguage(answer).map((list) => languageShown(list, marks, user));
   shown.append(element("div", { class: "lists" }, ...lists));
   return shown;
+}
+
+/** "Made by home-row, version 3, variant b": of a placement. */
+function madeBy({ name, version, variant }) {
+  return `Made by ${name}, version ${version}${variant ? `, variant ${variant}` : ""}`;
 }
 
 /** "10 items in 3 languages, of an index"; nothing of no answer. */
@@ -136,6 +142,7 @@ function itemShown(item, mark, user) {
       addButton(item, user),
     ),
     mark ? element("p", { class: "mark" }, mark.text) : null,
+    item.pinned ? element("p", { class: "hint" }, "Pinned") : null,
     element("p", { class: "score" }, bar, `Score ${item.score.toFixed(3)}`),
     sources(item),
     reasons(item, user),
@@ -166,6 +173,8 @@ function sources(item) {
 }
 
 function reasons(item, user) {
+  const counts = item.trend ?? item.again;
+  if (counts) return element("p", { class: "reasons" }, capitalized(counts.reason));
   const told = item.reasons.filter((reason) => reason.share >= LEAST_SHARE);
   if (!told.length) return null;
   const parts = told.flatMap((reason, at) => [
@@ -175,6 +184,10 @@ function reasons(item, user) {
   ]);
   const before = told[0].relation === "bought-together" ? "Bought together with " : "Because of ";
   return element("p", { class: "reasons" }, before, ...parts);
+}
+
+function capitalized(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 /** How two answers differ: marks by work for each, and a sentence. */

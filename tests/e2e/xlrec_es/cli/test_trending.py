@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
@@ -43,6 +44,32 @@ def test_trending(es: Elasticsearch, es_url: str, index_name: str, tmp_path: Pat
     assert "give --events-index" in done.output
 
 
+def test_trending_of_a_file(
+    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    events = [*usual_weeks(), *burst("chess-0@ja", 50)]
+    write_events(es, f"{index_name}-events", events)
+    path = tmp_path / "events.jsonl"
+    rows = [{"who": one.pop("user"), **one} for one in map(dict, events)]
+    path.write_text("\n".join(map(json.dumps, [*rows, {"who": "ann", "item": "x"}])))
+    common = ["trending", "-i", index_name, "--url", es_url, "-l", "ja", "--json"]
+    found = []
+    for source in (
+        ["--events-index", f"{index_name}-events"],
+        ["--interactions", str(path), "--field", "user=who"],
+    ):
+        done = CliRunner().invoke(main, [*common, *source])
+        assert done.exit_code == 0, done.output
+        found.append(json.loads(done.stdout)["items"])
+    assert "1 of" in done.stderr
+    assert "without a time: 1" in done.stderr
+    assert [item["id"] for item in found[1]] == ["chess-0@ja"]
+    # Its present is its last event, a moment before that of the index.
+    assert found[1][0]["trend"]["users"] == found[0][0]["trend"]["users"]
+    assert found[1][0]["score"] == pytest.approx(found[0][0]["score"], rel=0.02)
+
+
 def test_buy_again(es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path) -> None:
     write_catalogue(es, index_name)
     bought = [
@@ -62,6 +89,13 @@ def test_buy_again(es: Elasticsearch, es_url: str, index_name: str, tmp_path: Pa
     assert "usually again after" in call("--user", "user1")
     [item] = json.loads(call("--user", "user1", "--json"))["items"]
     assert (item["id"], item["again"]["times"]) == ("cooking-3", 4)
+    path = tmp_path / "orders.csv"
+    columns = ("user", "item", "event", "time")
+    lines = [",".join(one[name] for name in columns) for one in bought]
+    path.write_text("\n".join([",".join(columns), *lines]))
+    source = ["--interactions", str(path), "--user", "user1"]
+    [same] = json.loads(call(*source, "--json"))["items"]
+    assert (same["id"], same["again"]["times"], same["again"]["gap_days"]) == ("cooking-3", 4, 10)
     viewed = tmp_path / "history.json"
     viewed.write_text(json.dumps([{"item": "cooking-3", "event": "view"}]))
     assert "nothing is due" in call("--history", str(viewed))

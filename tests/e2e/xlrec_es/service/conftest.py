@@ -48,6 +48,7 @@ def served(
     samples.write_text(json.dumps(SAMPLES))
     arguments = ["--url", es_url, "--samples", str(samples), "--spool", str(folder / "spool")]
     arguments += [word for name in catalog_names for word in ("-i", name)]
+    arguments += ["--placements-index", f"{catalog_names[0]}-placements"]
     with service(folder, *arguments, "--events-index", events) as started:
         told = [{"user": READER, "item": item} for item in ("painting-0@en", "painting-5")]
         assert started.post("/v1/events", {"events": told}).status < 300

@@ -18,6 +18,7 @@ from xlrec_es.errors import (
     IndexUnusable,
     XlrecError,
 )
+from xlrec_es.placements.store import Store
 from xlrec_es.recommend.recommender import AsyncRecommender
 from xlrec_es.service.api import status_routes
 from xlrec_es.service.settings import Settings
@@ -42,7 +43,8 @@ def served(recommender: Unwell) -> FastAPI:
     app = FastAPI()
     settings = Settings(("shop",), Connection(ADDRESS), AccessRules("127.0.0.1"))
     recommenders = cast("Mapping[str, AsyncRecommender]", {"shop": recommender})
-    app.router.routes.extend(status_routes.routes(settings, recommenders).routes)
+    store = cast("Store", None)  # which is not asked
+    app.router.routes.extend(status_routes.routes(settings, recommenders, store).routes)
     return app
 
 
