@@ -19,11 +19,13 @@ from xlrec_es.cluster.kibana_role import (
     elasticsearch_role,
     kibana_role,
 )
+from xlrec_es.kibana import bundle
+from xlrec_es.kibana.check import check
+from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.searches import searches_of
 
 APPLICATION = "kibana-.kibana"
 DATA = "evaluations"
-AGGREGATIONS = {"languages": {"terms": {"field": "xlrec.language"}}}
-
 
 TYPES = {
     "dashboard_v2": "dashboard",
@@ -89,9 +91,10 @@ def test_dashboards_search_their_indices_and_no_others(
     evaluated: Secured, options: tuple[str, ...]
 ) -> None:
     with key(evaluated, *options) as client:
-        found = client.search(index="shop", size=0, aggs=AGGREGATIONS)
-        assert found["aggregations"]["languages"]["buckets"]
-        assert client.field_caps(index="shop", fields="xlrec.*")["fields"]
+        made = bundle.objects(Indices("shop"), bundle.read_catalog(client, "shop"))
+        searches = [*searches_of(made)]
+        assert len(searches) > 10
+        assert [one.why for one in check(client, searches) if one.failed] == []
         assert client.search(index=DATA)["hits"]["hits"]
         for other in OTHERS:
             with pytest.raises(elasticsearch.AuthorizationException):
