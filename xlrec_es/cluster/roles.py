@@ -96,7 +96,13 @@ ROLES = {
     ),
     "writer": Role(
         {
-            "xlrec-es": ("tune", "placement set", "placement delete", "placement rollback"),
+            "xlrec-es": (
+                "tune",
+                "placement set",
+                "placement delete",
+                "placement rollback",
+                "forget in the index alone",
+            ),
             "xlrec-ingest": (
                 "run into an index that exists",
                 "run --in-place",
