@@ -135,7 +135,8 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         )
         summary["bytes"] = sum(len(operation.body) for operation in operations)
     else:
-        note = _note(job, likes, generation)
+        left_out = Forgotten.from_meta(live.meta.forgotten).as_note
+        note = _note(job, likes, generation) | left_out
         pairs = ((entry, learned.of(entry.work)) for entry in changed)
         summary |= _write(client, live, note, job, pairs)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}

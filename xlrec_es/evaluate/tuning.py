@@ -45,6 +45,7 @@ from xlrec_es.evaluate.weight_search import (
     rounded,
 )
 from xlrec_es.index.live_index import find_live, update_meta
+from xlrec_es.interactions.forgotten import Forgotten
 from xlrec_es.recommend.options import CASCADE, COLLABORATIVE, RETRIEVERS, WEIGHTED
 from xlrec_es.recommend.request.plan import default_interests
 
@@ -249,6 +250,7 @@ def _write(client: Elasticsearch, material: Material, report: Mapping[str, Any])
         "gain": report["gain on other users"],
         "likes": material.likes.digest(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **Forgotten.from_meta(material.live.meta.forgotten).as_note,
     }
     proposed = report["proposed"]
     weights = {}

@@ -11,6 +11,9 @@ from typing import Any, Self
 REASON = "of a forgotten user"
 """Reason for which a row does not count."""
 
+LEFT_OUT = "forgotten"
+"""Key of a note of what was learned: how many forgotten users it was learned without."""
+
 MOST = 10_000
 """Digests in one index: they are a part of its mapping, which every node of a cluster holds."""
 
@@ -43,6 +46,11 @@ class Forgotten:
         salted = self if self.salt else replace(self, salt=secrets.token_bytes(_SALT_BYTES))
         more = {salted._digest(user) for user in users}
         return replace(salted, digests=salted.digests | more)
+
+    @property
+    def as_note(self) -> dict[str, int]:
+        """Says in a note of what was learned how many were left out; nothing if nobody was."""
+        return {LEFT_OUT: len(self.digests)} if self.digests else {}
 
     def to_meta(self) -> dict[str, Any]:
         """As stored in `_meta.xlrec`."""

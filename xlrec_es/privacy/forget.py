@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from xlrec_es.errors import UsageError
 from xlrec_es.index.live_index import find_live, note_forgotten
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.interactions.forgotten import MOST, Forgotten
+from xlrec_es.interactions.forgotten import LEFT_OUT, MOST, Forgotten
 from xlrec_es.privacy import traces
 from xlrec_es.privacy.traces import Trace
 from xlrec_es.versions.inventory import read_versions
 
 ELSEWHERE = (
-    "not looked at: files and snapshots that you made, such as training parts, pairs and exported "
+    "files and snapshots that you made, such as training parts, pairs and exported "
     "lists, and events that wait in the spool of a running service; forget again once they are "
     "delivered"
 )
@@ -69,7 +70,7 @@ def look(client: Elasticsearch, index: str, users: Sequence[str], some: Sequence
     live = find_live(client, index)
     known = [traces.look_up(client, trace, users) for trace in some]
     rows = {one.trace.what: {one.trace.index: traces.count(client, one, users)} for one in known}
-    return Forgot(index, len(users), (), rows, remembers=remembers(index, live.meta))
+    return Forgot(index, len(users), (), rows, remembers=remembers(index, live.meta, users))
 
 
 def forget(
@@ -112,19 +113,27 @@ def forget(
         tuple(forgotten),
         rows,
         tuple(one.index for one in versions if not one.is_open),
-        remembers(index, live.meta),
+        remembers(index, live.meta, users),
     )
 
 
-def remembers(index: str, meta: IndexMeta) -> tuple[str, ...]:
+def remembers(index: str, meta: IndexMeta, users: Sequence[str]) -> tuple[str, ...]:
     """What was learned before, as sentences with what renews it. Pure.
 
     Args:
         index: The alias.
-        meta: Of its live version.
+        meta: Of its live version, before these users were forgotten.
+        users: Their ids.
     """
+    forgotten = Forgotten.from_meta(meta.forgotten)
+    known_before = all(user in forgotten for user in users)
+
+    def without(note: Mapping[str, Any]) -> bool:
+        """Whether it was learned when all of these users were left out already."""
+        return known_before and note.get(LEFT_OUT, 0) >= len(forgotten.digests)
+
     said = []
-    if meta.indicators:
+    if meta.indicators and not without(meta.indicators):
         said.append(
             "associations and popularity were learned with these users' rows, until: "
             f"xlrec-ingest learn INTERACTIONS --index {index}"
@@ -132,16 +141,17 @@ def remembers(index: str, meta: IndexMeta) -> tuple[str, ...]:
     said += [
         f"{name} was learned with these users' rows, until: xlrec-ingest learn INTERACTIONS "
         f"--relation {name} --index {index}"
-        for name in meta.relations
+        for name, note in meta.relations.items()
+        if not without(note)
     ]
-    if meta.tuning:
+    if meta.tuning and not without(meta.tuning):
         said.append(
             "fusion was tuned with these users' rows, until: "
             f"xlrec-es tune INTERACTIONS --index {index}"
         )
     if meta.encoder:
         said.append(
-            "the encoder was fine-tuned on interactions, until: xlrec-ingest pairs, xlrec-ingest "
-            f"finetune, and xlrec-ingest reencode --index {index}"
+            "the encoder was fine-tuned on interactions; if these users' rows were among them: "
+            f"xlrec-ingest pairs, xlrec-ingest finetune, and xlrec-ingest reencode --index {index}"
         )
     return tuple(said)

@@ -96,18 +96,23 @@ def forget(
     if not named:
         raise UsageError("no user to forget: give IDs, or --users-file FILE")
     places = [*_traces(ctx, events_index, impressions_index, clicks_index, user_field)]
+    only_looks = verify or dry_run
+    if only_looks and not places:
+        raise UsageError(
+            "no index of rows is named, so there is nothing to look at: give --events-index, "
+            "--impressions-index or --clicks-index, or a TOML file that names them"
+        )
     with contextlib.closing(connect(connection)) as client:
-        only_looks = verify or dry_run
         if not (only_looks or yes):
             where = ", ".join(f"{place.what} in {place.index}" for place in places)
             question = f"Forget {len(named)} users ({where or 'no index of rows is named'})?"
             click.confirm(visible(question), abort=True)
         found = (look if only_looks else carry_out)(client, index, named, places)
     if as_json:
-        print_json(_as_json(found, looked=only_looks))
+        print_json(_as_json(found, ELSEWHERE, looked=only_looks))
     else:
         _show(found, looked=only_looks)
-        echo(f"{ELSEWHERE[0].upper()}{ELSEWHERE[1:]}.", err=True)
+        echo(f"Not looked at: {ELSEWHERE}.", err=True)
     if verify and found.total:
         raise SystemExit(UNWELL)
 
@@ -118,7 +123,8 @@ def _of_file(path: Path | None) -> Iterator[str]:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"cannot read {path}: {why}") from error
     yield from filter(None, map(str.strip, text.splitlines()))
 
 
@@ -151,7 +157,7 @@ def _table_of_service(ctx: click.Context) -> Mapping[str, Any]:
     return {key.replace("-", "_"): value for key, value in table.items()}
 
 
-def _as_json(found: Forgot, *, looked: bool) -> dict[str, Any]:
+def _as_json(found: Forgot, elsewhere: str, *, looked: bool) -> dict[str, Any]:
     return {
         "index": found.index,
         "users": found.users,
@@ -160,6 +166,7 @@ def _as_json(found: Forgot, *, looked: bool) -> dict[str, Any]:
         "noted in": list(found.noted),
         "closed versions": list(found.unread),
         "remembers": list(found.remembers),
+        "not looked at": elsewhere,
     }
 
 

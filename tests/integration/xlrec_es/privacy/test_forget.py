@@ -19,7 +19,7 @@ from xlrec_es.errors import ConfigError, IndexNotFound, UsageError
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.privacy import traces
-from xlrec_es.privacy.forget import forget
+from xlrec_es.privacy.forget import forget, look
 from xlrec_es.privacy.traces import Trace
 
 USERS = ("ann", "bob", "cy")
@@ -128,8 +128,11 @@ def test_learning_again_leaves_them_out_though_the_source_has_them(
     rows = [f"user{user}\tchess-{item}" for user in range(12) for item in range(4)]
     path.write_text("\n".join(["user\titem", *rows]))
     before = run(es, job(path, index_name))
-    forget(es, index_name, ["user3", "user5"], [])
+    first = forget(es, index_name, ["user3", "user5"], [])
+    assert [sentence.split()[0] for sentence in first.remembers] == ["associations"]
     after = run(es, job(path, index_name))
+    for users, remembers in ((["user3", "user5"], False), (["user3", "user7"], True)):
+        assert bool(look(es, index_name, users, []).remembers) == remembers, "who was left out"
     assert REASON not in before["interactions"]
     assert after["interactions"][REASON] == 8
     others = [row for row in rows if row.split("\t")[0] not in ("user3", "user5")]
@@ -170,5 +173,7 @@ def test_the_command_counts_asks_deletes_and_proves_it(
     assert left(es, log) == left(es, shown) == {"cy": 1}
     verified = command("--verify")
     assert (verified.exit_code, "events: none" in verified.output) == (0, True)
+    nowhere = CliRunner().invoke(xlrec_es, ["forget", *common, "--verify"])
+    assert (nowhere.exit_code, "no index of rows is named" in nowhere.output) == (2, True)
     nobody = CliRunner().invoke(xlrec_es, ["forget", "-i", index_name, "--url", es_url])
     assert (nobody.exit_code, "no user to forget" in nobody.output) == (2, True)
