@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from xlrec_es.errors import ClusterUnreachable, MissingExtra, XlrecError
+from xlrec_es.errors import ClusterUnreachable, IndexNotFound, MissingExtra, XlrecError
 from xlrec_es.kibana.panels import COLUMNS, MarkdownPanel, Panel, VegaPanel
 from xlrec_es.kibana.searches import DashboardRead, Placed
 from xlrec_es.kibana.vega_source import TimeRange, filled, resolved
@@ -91,7 +91,11 @@ def _picture(panel: VegaPanel, placed: Placed, time_range: TimeRange, ask: Ask) 
     from xlrec_es.kibana.drawing import VARIABLES, as_svg, marks
 
     def answer(url: Mapping[str, Any]) -> Mapping[str, Any]:
-        return ask(*resolved(url, time_range))
+        index, body = resolved(url, time_range)
+        found = ask(index, body)
+        if not found.get("_shards", {}).get("total", 1):
+            raise IndexNotFound(f"there is no index {index}")
+        return found
 
     spec = filled(panel.spec, answer)
     width, height = placed.width * _COLUMN - _FRAME, placed.height * _ROW - _TITLE

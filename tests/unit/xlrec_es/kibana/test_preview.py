@@ -87,6 +87,13 @@ def test_a_search_that_fails_is_told_in_its_panel() -> None:
     assert "<b>Look</b>" in html
 
 
+def test_an_index_that_is_not_there_is_told_in_its_panel() -> None:
+    """Kibana, and so `check.send`, asks with `ignore_unavailable`: no shard answers then."""
+    html = render(READ, lambda *_: {"hits": {}, "_shards": {"total": 0}})
+    assert "there is no index shop" in html
+    assert "Vega" not in html
+
+
 def test_an_answer_without_aggregations_is_told_in_its_panel() -> None:
     assert "Vega cannot draw it: " in render(READ, lambda *_: {"hits": {}})
 
