@@ -206,7 +206,8 @@ def _rates_by_retriever(index: str) -> VegaPanel:
     return VegaPanel(
         SOURCES,
         vega_lite(search, "aggregations.values.buckets", parts),
-        f"A recommendation counts for each retriever that found it. {_INTERVAL}",
+        "A recommendation counts for each retriever that found it. A click counts if it names the "
+        f"item's `retrievers`. {_INTERVAL}",
     )
 
 
