@@ -6,13 +6,13 @@ and its theme's colors for axes, titles and marks.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import vl_convert
 
 from xlrec_es.errors import UsageError
+from xlrec_es.visible_text import drawable
 
 _VEGA_LITE = "5.8"  # of those that vl-convert has, the nearest to Kibana's
 _NOWHERE: list[str] = []  # as in Kibana, which loads nothing from elsewhere unless it is told to
@@ -84,7 +84,7 @@ def as_vega(spec: Mapping[str, Any], *, width: int, height: int) -> dict[str, An
     Raises:
         UsageError: It is no Vega-Lite.
     """
-    whole: dict[str, Any] = copy.deepcopy(dict(spec))
+    whole: dict[str, Any] = drawable(spec)
     whole["config"] = _merged(_CONFIG, whole.get("config", {}))
     whole["config"].pop("kibana", None)
     size = {"width": width, "height": height, "autosize": {**_FIT, **_autosize(whole)}}

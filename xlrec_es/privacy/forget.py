@@ -6,6 +6,8 @@ leave out, and only then rows are deleted: whatever breaks that off, doing it ag
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +19,10 @@ from xlrec_es.index.live_index import find_live, note_forgotten
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.interactions.forgotten import LEFT_OUT, MOST, Forgotten
 from xlrec_es.privacy import traces
-from xlrec_es.privacy.traces import Trace
+from xlrec_es.privacy.traces import KnownTrace, Trace
 from xlrec_es.versions.inventory import read_versions
+
+_VERSION = re.compile(r"(.+)-xlrec-v\d+")
 
 ELSEWHERE = (
     "files and snapshots that you made, such as training parts, pairs and exported "
@@ -36,8 +40,8 @@ class Forgot:
         index: The alias, whose versions leave them out from now on.
         users: How many.
         noted: Versions that note them. Empty after a look alone.
-        rows: By what they are, and by physical index: rows that were deleted. After a look alone:
-            rows that are there, by the name that was given.
+        rows: By what they are, and by physical index: rows that were deleted; after a look alone,
+            rows that are there.
         unread: Versions that are closed, so that they could not note it.
         remembers: What was learned with these users' rows, as sentences with what renews it.
     """
@@ -68,8 +72,13 @@ def look(client: Elasticsearch, index: str, users: Sequence[str], some: Sequence
         XlrecError: As for `forget`.
     """
     live = find_live(client, index)
-    known = [traces.look_up(client, trace, users) for trace in some]
-    rows = {one.trace.what: {one.trace.index: traces.count(client, one, users)} for one in known}
+    known = _known(client, users, some)
+    for one in itertools.chain(*known.values()):
+        traces.make_visible(client, one)
+    rows = {
+        what: {one.index: traces.count(client, one, users) for one in here}
+        for what, here in known.items()
+    }
     return Forgot(index, len(users), (), rows, remembers=remembers(index, live.meta, users))
 
 
@@ -92,7 +101,12 @@ def forget(
         XlrecError: As for `find_live`.
     """
     live = find_live(client, index)
-    known = [traces.look_up(client, trace, users) for trace in some]
+    if version := _VERSION.fullmatch(index):
+        raise UsageError(
+            f"{index} is one version of an index, and others would not note it; nothing was "
+            f"deleted. Name the alias: {version[1]}"
+        )
+    known = _known(client, users, some)
     versions = [version for version in read_versions(client, index).found if version.is_ours]
     opened = {one.index: one.described().meta for one in versions if one.is_open}
     opened.setdefault(live.name, live.meta)  # of an index without an alias
@@ -106,7 +120,10 @@ def forget(
         )
     for name, one in forgotten.items():
         note_forgotten(client, name, one.to_meta())
-    rows = {one.trace.what: traces.delete(client, one, users) for one in known}
+    rows = {
+        what: {one.index: traces.delete(client, one, users) for one in here}
+        for what, here in known.items()
+    }
     return Forgot(
         index,
         len(users),
@@ -115,6 +132,13 @@ def forget(
         tuple(one.index for one in versions if not one.is_open),
         remembers(index, live.meta, users),
     )
+
+
+def _known(
+    client: Elasticsearch, users: Sequence[str], some: Sequence[Trace]
+) -> dict[str, list[KnownTrace]]:
+    """The physical indices of each trace, by what it is."""
+    return {trace.what: traces.look_up(client, trace, users) for trace in some}
 
 
 def remembers(index: str, meta: IndexMeta, users: Sequence[str]) -> tuple[str, ...]:

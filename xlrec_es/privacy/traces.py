@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,10 +18,16 @@ AT_ONCE = 1000
 """Users in one search; Elasticsearch allows 65,536."""
 
 _ROUNDS = 5  # while others write
-_KEYWORD = "{}.keyword"
-_LONGEST = 256  # id that the `.keyword` of a mapping that nobody made has
-_WHOLE_NUMBERS = frozenset(("byte", "short", "integer", "long", "unsigned_long"))
-_EXACT = _WHOLE_NUMBERS | {"keyword", "constant_keyword", "wildcard"}
+_LONGEST_BYTES = 32_766  # of a term in Lucene
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,19}")
+_WHOLE_NUMBERS = {
+    "byte": (-(2**7), 2**7 - 1),
+    "short": (-(2**15), 2**15 - 1),
+    "integer": (-(2**31), 2**31 - 1),
+    "long": (-(2**63), 2**63 - 1),
+    "unsigned_long": (0, 2**64 - 1),
+}
+_EXACT = frozenset((*_WHOLE_NUMBERS, "keyword", "constant_keyword", "wildcard"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,61 +47,119 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class KnownTrace:
-    """A trace whose field was looked up.
+    """A physical index of a trace, whose field was looked up.
 
     Attributes:
         trace: As it was named.
+        index: The physical index: an alias may have a filter, and a pattern several mappings.
         field: By which users can be told apart.
-        numeric: Whether ids are whole numbers there.
+        kind: Type of that field.
     """
 
     trace: Trace
+    index: str
     field: str
-    numeric: bool
+    kind: str
 
     def searches(self, users: Sequence[str]) -> Iterator[dict[str, Any]]:
         """A query for each part of some users."""
-        there = [user for user in users if not self.numeric or _is_number(user)]
+        there = [user for user in users if self._can_have(user)]
         for begin in range(0, len(there), AT_ONCE):
             yield {"terms": {self.field: there[begin : begin + AT_ONCE]}}
 
+    def _can_have(self, user: str) -> bool:
+        """Whether the index can hold an id: `007` is no number, and is none of user 7."""
+        if self.kind not in _WHOLE_NUMBERS:
+            return len(user.encode()) <= _LONGEST_BYTES
+        least, most = _WHOLE_NUMBERS[self.kind]
+        return bool(_NUMBER.fullmatch(user)) and least <= int(user) <= most
 
-def look_up(client: Elasticsearch, trace: Trace, users: Sequence[str]) -> KnownTrace:
-    """Find the field that users are told apart by: of a text field, its `.keyword`.
+
+def look_up(client: Elasticsearch, trace: Trace, users: Sequence[str]) -> list[KnownTrace]:
+    """Find the field that users are told apart by in each physical index: or its `.keyword`.
 
     Raises:
         IndexNotFound: No such index.
-        ConfigError: It has no such field, or one by which a user cannot be found.
+        ConfigError: An index has documents and no such field, or one by which a user cannot be
+            found, or not told from others.
         UsageError: An id is too long to be found by.
-        ClusterError: The cluster does not answer, or refuses.
+        ClusterError: The cluster does not answer, or refuses; an index is closed, say.
     """
-    keyword = _KEYWORD.format(trace.user)
     try:
         with friendly_errors(client):
-            found = client.field_caps(
-                index=trace.index, fields=[trace.user, keyword], allow_no_indices=False
-            )
+            found = client.indices.get(
+                index=trace.index, expand_wildcards="all", allow_no_indices=False
+            ).body
     except IndexNotFound:
         raise IndexNotFound(
             f"there is no index {trace.index!r} of {trace.what}; nothing was deleted. Name the one "
             "that there is, or leave it out if there is none"
         ) from None
-    known = found.body["fields"]
-    for field in (trace.user, keyword):
-        kinds = {kind for kind, caps in known.get(field, {}).items() if caps["searchable"]}
-        if kinds and kinds <= _EXACT:
-            break
-    else:
+    known = []
+    for index, body in sorted(found.items()):
+        here = _look_up(trace, index, body.get("mappings", {}), users)
+        if here is not None:
+            known.append(here)
+        elif scan.count(client, index):
+            raise ConfigError(
+                f"{index} has no field {trace.user!r} that is a keyword or a whole number, so its "
+                f"{trace.what} of a user cannot be found; nothing was deleted. Name the field with "
+                "the user's ID, and indices that have it"
+            )
+    for one in known:
+        count(client, one, users)  # a closed index, or one that cannot be searched, is told now
+    return known
+
+
+def _look_up(
+    trace: Trace, index: str, mappings: Mapping[str, Any], users: Sequence[str]
+) -> KnownTrace | None:
+    """The field of one index; None if it has none of use. Pure.
+
+    Raises:
+        ConfigError: The field does not tell each user from the others.
+        UsageError: An id is too long for it.
+    """
+    field, mapped = trace.user, _mapped(mappings, trace.user, index)
+    if mapped.get("type") == "alias":
+        field = mapped["path"]
+        mapped = _mapped(mappings, field, index)
+    if mapped.get("type") == "text":
+        field, mapped = f"{field}.keyword", mapped.get("fields", {}).get("keyword", {})
+    kind = mapped.get("type")
+    if kind not in _EXACT or mapped.get("index") is False:
+        return None
+    if "normalizer" in mapped:
         raise ConfigError(
-            f"{trace.index} has no field {trace.user!r} that is a keyword or a whole number; name "
-            f"the field with the user's id: --field {trace.what}=NAME"
+            f"the field {field} of {index} has a normalizer, so it may take one user for another; "
+            "nothing was deleted. Index the ID as it is"
         )
-    if field == keyword and (long := [user for user in users if len(user) > _LONGEST]):
+    most = mapped.get("ignore_above")
+    if most is not None and any(len(user.encode("utf-16-le")) // 2 > most for user in users):
         raise UsageError(
-            f"{trace.index} finds no id of more than {_LONGEST} characters by {keyword}, and "
-            f"{len(long)} of these have more; index the id as a keyword"
+            f"the field {field} of {index} finds no ID of more than {most} characters, and one of "
+            "these has more; nothing was deleted. Index the ID as a keyword without ignore_above"
         )
-    return KnownTrace(trace, field, kinds <= _WHOLE_NUMBERS)
+    return KnownTrace(trace, index, field, kind)
+
+
+def _mapped(mappings: Mapping[str, Any], path: str, index: str) -> Mapping[str, Any]:
+    """What a mapping says of a field; empty if it has none.
+
+    Raises:
+        ConfigError: It is in nested objects, which a search for it would miss.
+    """
+    if path in mappings.get("runtime", {}):
+        return mappings["runtime"][path]  # type: ignore[no-any-return]
+    here: Mapping[str, Any] = mappings
+    for name in path.split("."):
+        if here.get("type") == "nested":
+            raise ConfigError(
+                f"the field {path} of {index} is in nested objects, by which a user cannot be "
+                "found; nothing was deleted. Index the user's ID beside them"
+            )
+        here = here.get("properties", {}).get(name, {})
+    return here
 
 
 def count(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> int:
@@ -106,44 +169,49 @@ def count(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> int
         SearchFailed: A part of the index does not answer.
         ClusterError: The cluster does not answer, or refuses.
     """
-    queries = known.searches(users)
-    return sum(scan.count(client, known.trace.index, query) for query in queries)
+    return sum(scan.count(client, known.index, query) for query in known.searches(users))
 
 
-def delete(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> dict[str, int]:
+def make_visible(client: Elasticsearch, known: KnownTrace) -> None:
+    """Have searches find what was written until now.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    with friendly_errors(client):
+        client.indices.refresh(index=known.index)
+
+
+def delete(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> int:
     """Delete all rows of some users, by their ids, for which every cluster has a way.
 
     Whoever writes meanwhile may write of them again, so it is looked again until none is found.
 
     Returns:
-        How many rows of each physical index were deleted.
+        How many rows were deleted.
 
     Raises:
         WriteError: A row cannot be deleted, or others come as fast as they are deleted.
         SearchFailed: A part of the index does not answer.
         ClusterError: The cluster does not answer, or refuses.
     """
-    deleted: Counter[str] = Counter()
-    with friendly_errors(client):
-        client.indices.refresh(index=known.trace.index)
+    deleted = 0
+    make_visible(client, known)
     for _ in range(_ROUNDS):
         for query in known.searches(users):
-            body = {"query": query, "_source": False}
-            for hits in scan.pages(client, known.trace.index, body):
-                deleted.update(_delete(client, hits))
-        with friendly_errors(client):
-            client.indices.refresh(index=known.trace.index)
+            for hits in scan.pages(client, known.index, {"query": query, "_source": False}):
+                deleted += _delete(client, hits)
+        make_visible(client, known)
         if not count(client, known, users):
-            return dict(deleted)
+            return deleted
     raise WriteError(
-        f"another program writes {known.trace.what} of these users into {known.trace.index} as "
-        f"fast as they are deleted ({sum(deleted.values())} so far); stop that, and do the same "
-        "again"
+        f"another program writes {known.trace.what} of these users into {known.index} as fast as "
+        f"they are deleted ({deleted} so far); stop that, and do the same again"
     )
 
 
-def _delete(client: Elasticsearch, hits: Sequence[scan.Hit]) -> Counter[str]:
-    """How many of them were there to be deleted, by physical index."""
+def _delete(client: Elasticsearch, hits: Sequence[scan.Hit]) -> int:
+    """How many of them were there to be deleted."""
     lines = []
     for hit in hits:
         one = {"_index": hit["_index"], "_id": hit["_id"]}
@@ -151,17 +219,13 @@ def _delete(client: Elasticsearch, hits: Sequence[scan.Hit]) -> Counter[str]:
         lines.append({"delete": {**one, **routing}})
     with friendly_errors(client):
         answer = client.bulk(operations=lines)
-    gone: Counter[str] = Counter()
-    for line, item in zip(lines, itertools.chain(answer["items"]), strict=True):
+    gone = 0
+    for line, item in zip(lines, answer["items"], strict=True):
         told = item["delete"]
         if told["status"] == HTTPStatus.OK:
-            gone[told["_index"]] += 1
+            gone += 1
         elif told["status"] != HTTPStatus.NOT_FOUND:  # somebody else has deleted it
             raise WriteError(
                 f"a row of {line['delete']['_index']} cannot be deleted: {explained(told['error'])}"
             )
     return gone
-
-
-def _is_number(user: str) -> bool:
-    return user.isascii() and user.removeprefix("-").isdigit()

@@ -8,6 +8,8 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from xlrec_es.visible_text import drawable
+
 Chart = alt.LayerChart | alt.Chart
 Row = Mapping[str, Any]
 
@@ -103,7 +105,7 @@ def curves(points: Mapping[str, Sequence[tuple[float, float]]]) -> bytes:
         .properties(width=_WIDTH, height=_WIDTH // 2)
         .resolve_scale(y="independent")
     )
-    png: bytes = vl_convert.vegalite_to_png(chart.to_dict(), scale=2)
+    png: bytes = vl_convert.vegalite_to_png(drawable(chart.to_dict()), scale=2)
     return png
 
 
@@ -115,7 +117,7 @@ def as_svg(chart: Chart, *, ink: str = "black", background: str | None = "white"
         ink: Color of what is written; `currentColor` takes that of the text around the picture.
         background: None leaves it transparent.
     """
-    svg: str = vl_convert.vegalite_to_svg(_styled(chart, background or "transparent"))
+    svg: str = vl_convert.vegalite_to_svg(drawable(_styled(chart, background or "transparent")))
     return svg.replace(_INK, ink)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from xlrec_es.visible_text import visible
+from xlrec_es.visible_text import drawable, visible
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,10 @@ def test_json_stays_the_same_json() -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)
     assert "\x9b" in text
     assert json.loads(visible(text)) == value
+
+
+def test_a_picture_holds_what_xml_allows() -> None:
+    odd = {"a\x00": ["b\x1b", ("c\uffff", 1, None)], "kept": "tab\t, ü, 日本, \U0001f600"}
+    whole = {"a\ufffd": ["b\ufffd", ["c\ufffd", 1, None]], "kept": odd["kept"]}
+    assert drawable(odd) == whole
+    assert len(drawable("x" * 100_000)) == 10_000

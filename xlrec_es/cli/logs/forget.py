@@ -87,12 +87,15 @@ def forget(
     The index notes salted digests of the IDs, so that learn, pairs, tune and evaluate leave these
     users out even where a source still has their rows. It prints what was learned with their rows
     before, and the commands that renew it. --verify exits with code 5 where a row is left. A key
-    needs `read` and `delete` on indices of rows, and `role writer` on the index.
+    needs `read`, `view_index_metadata`, `delete` and `maintenance` on indices of rows, and `role
+    writer` on the index.
     """
     from xlrec_es.privacy.forget import ELSEWHERE, look
     from xlrec_es.privacy.forget import forget as carry_out
 
     named = tuple(dict.fromkeys([*users, *_of_file(users_file)]))
+    if any(not user or _is_broken(user) for user in named):
+        raise UsageError("an ID is empty, or no text in UTF-8")
     if not named:
         raise UsageError("no user to forget: give IDs, or --users-file FILE")
     places = [*_traces(ctx, events_index, impressions_index, clicks_index, user_field)]
@@ -117,15 +120,26 @@ def forget(
         raise SystemExit(UNWELL)
 
 
+def _is_broken(user: str) -> bool:
+    """Whether an argument of the command line had bytes that are no text."""
+    try:
+        user.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def _of_file(path: Path | None) -> Iterator[str]:
     if path is None:
         return
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8-sig")
+        read = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        text = read.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"cannot read {path}: {why}") from error
-    yield from filter(None, map(str.strip, text.splitlines()))
+    # An id is as it stands there: it may have spaces, and what Python takes for the end of a line.
+    yield from (line for line in (one.removesuffix("\r") for one in text.split("\n")) if line)
 
 
 def _traces(
@@ -138,6 +152,8 @@ def _traces(
     """Where rows are, by the options and by what the configuration names for other commands."""
     from xlrec_es.privacy.traces import Trace
 
+    if "" in (events_index, impressions_index, clicks_index):
+        raise UsageError("the name of an index is empty; is a variable of the shell not set?")
     served = _table_of_service(ctx)
     events = event_source(events_index or served.get("events_index"))
     if events is not None:

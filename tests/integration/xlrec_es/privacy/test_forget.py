@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,7 +16,7 @@ from event_logs import MAPPING, event
 from indicator_learning import job
 from ingest.indicators.run import run
 from xlrec_es.cli.main import main as xlrec_es
-from xlrec_es.errors import ConfigError, IndexNotFound, UsageError
+from xlrec_es.errors import ConfigError, IndexNotFound, UsageError, XlrecError
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.privacy import traces
@@ -23,6 +24,7 @@ from xlrec_es.privacy.forget import forget, look
 from xlrec_es.privacy.traces import Trace
 
 USERS = ("ann", "bob", "cy")
+DOCUMENTED = {"nested": {"id": "ann"}, "keyword": "ann", "float": 7, "object": {"id": "ann"}}
 
 
 @pytest.fixture
@@ -99,11 +101,66 @@ def test_ids_are_found_in_text_and_numbers(es_each: Elasticsearch, index_name: s
     es_each.indices.refresh(index=f"{index_name}*")
     users = ["ann", "7", "7.0"]
     for name, rest in ((texts, {"ann b": 1, "70": 1}), (numbers, {"70": 1})):
-        known = traces.look_up(es_each, Trace("events", name), users)
+        [known] = traces.look_up(es_each, Trace("events", name), users)
         traces.delete(es_each, known, users)
         assert left(es_each, name) == rest
-    with pytest.raises(UsageError, match="finds no id of more than 256 characters"):
+    both = traces.look_up(es_each, Trace("events", f"{index_name}-*"), ["70"])
+    assert [(one.index, one.field) for one in both] == [(numbers, "user"), (texts, "user.keyword")]
+    assert [traces.delete(es_each, one, ["070", "70"]) for one in both] == [1, 1]
+    with pytest.raises(UsageError, match="finds no ID of more than 256 characters"):
         traces.look_up(es_each, Trace("events", texts), ["x" * 257])
+    with pytest.raises(UsageError, match="more than 256 characters"):
+        traces.look_up(es_each, Trace("events", texts), ["\U0001f600" * 200])
+
+
+def test_an_alias_that_hides_rows_hides_none_from_this(
+    es_each: Elasticsearch, index_name: str, events: str
+) -> None:
+    alias = f"{index_name}-some"
+    only = {"term": {"event": "purchase"}}
+    es_each.indices.put_alias(index=events, name=alias, filter=only, search_routing="bob")
+    found = forget(es_each, index_name, ["ann"], [Trace("events", alias)])
+    assert found.rows == {"events": {events: 3}}
+    assert left(es_each, events) == {"bob": 3, "cy": 3}
+
+
+@pytest.mark.parametrize(
+    ("mapped", "user", "sentence"),
+    [
+        ({"type": "nested", "properties": {"id": {"type": "keyword"}}}, "user.id", "nested"),
+        ({"type": "keyword", "normalizer": "lower"}, "user", "one user for another"),
+        ({"type": "keyword", "ignore_above": 2}, "user", "no ID of more than 2 characters"),
+        ({"type": "keyword", "index": False, "doc_values": False}, "user", "has no field"),
+        ({"type": "float"}, "user", "has no field"),
+        ({"type": "object", "enabled": False}, "user", "has no field"),
+    ],
+)
+def test_fields_that_would_miss_rows_or_take_others_are_refused(
+    es: Elasticsearch, index_name: str, mapped: dict[str, Any], user: str, sentence: str
+) -> None:
+    write_catalogue(es, index_name)
+    name = f"{index_name}-events"
+    lower = {"analysis": {"normalizer": {"lower": {"type": "custom", "filter": ["lowercase"]}}}}
+    es.indices.create(index=name, mappings={"properties": {"user": mapped}}, settings=lower)
+    es.index(index=name, document={"user": DOCUMENTED[str(mapped["type"])]}, refresh=True)
+    with pytest.raises(UsageError, match=sentence):
+        forget(es, index_name, ["ann"], [Trace("events", name, user)])
+    assert not find_live(es, index_name).meta.forgotten
+
+
+def test_a_closed_index_and_a_single_version_are_refused(
+    es: Elasticsearch, index_name: str
+) -> None:
+    live = write_catalogue(es, index_name)
+    name = f"{index_name}-events"
+    es.indices.create(index=f"{name}-1", mappings=MAPPING)
+    es.indices.create(index=f"{name}-2", mappings=MAPPING)
+    es.indices.close(index=f"{name}-2")
+    with pytest.raises(XlrecError, match="is closed"):
+        forget(es, index_name, ["ann"], [Trace("events", f"{name}-*")])
+    with pytest.raises(UsageError, match=f"Name the alias: {index_name}"):
+        forget(es, live.name, ["ann"], [])
+    assert not find_live(es, index_name).meta.forgotten
 
 
 def test_more_users_than_go_into_one_search(es_each: Elasticsearch, index_name: str) -> None:
@@ -114,9 +171,9 @@ def test_more_users_than_go_into_one_search(es_each: Elasticsearch, index_name: 
         lines += [{"index": {}}, {"user": user}]
     es_each.indices.create(index=name, mappings=MAPPING)
     es_each.bulk(index=name, operations=lines, refresh=True)
-    known = traces.look_up(es_each, Trace("events", name), users)
+    [known] = traces.look_up(es_each, Trace("events", name), users)
     assert traces.count(es_each, known, users) == len(users)
-    assert traces.delete(es_each, known, users) == {name: len(users)}
+    assert traces.delete(es_each, known, users) == len(users)
     assert left(es_each, name) == {"other": 1}
 
 
@@ -153,7 +210,7 @@ def test_the_command_counts_asks_deletes_and_proves_it(
     config = tmp_path / "xlrec.toml"
     config.write_text(f'[history]\nindex = "{log}"\n[serve]\nimpressions-index = "{shown}"\n')
     people = tmp_path / "people.txt"
-    people.write_text("ann\n\n bob \n")
+    people.write_bytes(b"\xef\xbb\xbfann\r\n\nbob\n")
     common = ["-i", index_name, "--users-file", str(people), "--url", es_url]
     call = ["--config", str(config), "forget", *common]
 

@@ -74,6 +74,18 @@ def test_texts_are_shown_without_links_which_lead_into_kibana() -> None:
     assert "discover#" not in html
 
 
+@pytest.mark.parametrize(
+    "odd",
+    ["B\x01", "\x00", "\uffff", "\x1b[31m", "x" * 200_000],
+    ids=["control", "null", "none", "escape", "long"],
+)
+def test_no_value_of_a_log_ends_the_process(odd: str) -> None:
+    """vl-convert aborts at characters that XML forbids, and draws long texts for minutes."""
+    html = render(READ, lambda *_: answering((odd, 3), ("de", 2)))
+    assert "<td>de</td>" in html
+    assert odd not in html
+
+
 def test_a_panel_without_data_says_so() -> None:
     assert "There is nothing to show yet." in render(READ, lambda *_: answering())
 
