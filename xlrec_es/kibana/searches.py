@@ -102,7 +102,7 @@ def dashboards_of(objects: Iterable[SavedObject]) -> list[DashboardRead]:
     """
     there = list(objects)
     views = {
-        one.id: (str(one.attributes["title"]), one.attributes.get("timeFieldName"))
+        one.id: (str(one.attributes.get("title", "")), one.attributes.get("timeFieldName"))
         for one in there
         if one.type == DATA_VIEW
     }
@@ -117,7 +117,7 @@ def searches_of(objects: Sequence[SavedObject]) -> Iterator[Search]:
     """
     for dashboard in dashboards_of(objects):
         yield from dashboard_searches(dashboard)
-    views = {one.id: str(one.attributes["title"]) for one in objects if one.type == DATA_VIEW}
+    views = {one.id: str(one.attributes.get("title", "")) for one in objects if one.type == DATA_VIEW}
     for one in objects:
         if one.type == SEARCH:
             yield _saved_search(one, views)
@@ -166,7 +166,7 @@ def with_catalog(objects: Sequence[SavedObject], index: str | None) -> list[Save
 
 def _exchanged(one: SavedObject, old: str, new: str) -> SavedObject:
     attributes = dict(one.attributes)
-    if one.type == DATA_VIEW and attributes["title"] == old:
+    if one.type == DATA_VIEW and attributes.get("title") == old:
         attributes["title"] = new
     elif one.type == DASHBOARD:
         panels = _parsed(attributes["panelsJSON"])
@@ -224,8 +224,8 @@ def _placed(panel: Mapping[str, Any], views: Views) -> Placed:
     grid, config = panel["gridData"], panel.get("embeddableConfig", {})
     visualization = config.get("savedVis") or {}
     kind = visualization.get("type") or panel.get("type", "unknown")
-    title = panel.get("title") or config.get("title") or visualization.get("title") or ""
-    place = (grid["w"], grid["h"], grid["x"], grid["y"])
+    title = str(panel.get("title") or config.get("title") or visualization.get("title") or "")
+    place = [int(grid[name]) for name in ("w", "h", "x", "y")]
     if kind == "lens" and "attributes" in config:
         return Placed(_by_lens(title, config["attributes"], views), title or kind, kind, *place)
     return Placed(_panel(kind, title, visualization), title or kind, kind, *place)
@@ -239,7 +239,7 @@ def _by_lens(title: str, attributes: Mapping[str, Any], views: Views) -> Panel |
 def _panel(kind: str, title: str, visualization: Mapping[str, Any]) -> Panel | None:
     params = visualization.get("params", {})
     if kind == "markdown":
-        return MarkdownPanel(title, params["markdown"])
+        return MarkdownPanel(title, str(params["markdown"]))
     if kind == "vega":
         spec = _parsed(params["spec"])
         if not isinstance(spec, dict):

@@ -105,7 +105,10 @@ def test_panels_of_other_kinds_are_passed_over() -> None:
     assert list(searches_of([one])) == []
 
 
-@pytest.mark.parametrize("panels", ["no json", '{"a": 1}', '[{"gridData":{}}]', "[1]"])
+WIDE = '[{"gridData":{"x":0,"y":0,"h":9,"w":"9; }</style><script>"}}]'
+
+
+@pytest.mark.parametrize("panels", ["no json", '{"a": 1}', '[{"gridData":{}}]', "[1]", WIDE])
 def test_a_dashboard_of_another_form_is_named(panels: str) -> None:
     one = SavedObject("dashboard", "d", {"title": "Theirs", "panelsJSON": panels})
     with pytest.raises(UsageError, match="the dashboard Theirs is not in Kibana's form"):
