@@ -117,7 +117,9 @@ def searches_of(objects: Sequence[SavedObject]) -> Iterator[Search]:
     """
     for dashboard in dashboards_of(objects):
         yield from dashboard_searches(dashboard)
-    views = {one.id: str(one.attributes.get("title", "")) for one in objects if one.type == DATA_VIEW}
+    views = {
+        one.id: str(one.attributes.get("title", "")) for one in objects if one.type == DATA_VIEW
+    }
     for one in objects:
         if one.type == SEARCH:
             yield _saved_search(one, views)
