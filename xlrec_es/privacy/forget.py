@@ -14,6 +14,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
+from xlrec_es.cluster import scan
 from xlrec_es.errors import UsageError
 from xlrec_es.index.live_index import find_live, note_forgotten
 from xlrec_es.index.meta import IndexMeta
@@ -74,7 +75,7 @@ def look(client: Elasticsearch, index: str, users: Sequence[str], some: Sequence
     live = find_live(client, index)
     known = _known(client, users, some)
     for one in itertools.chain(*known.values()):
-        traces.make_visible(client, one)
+        scan.make_visible(client, one.index)
     rows = {
         what: {one.index: traces.count(client, one, users) for one in here}
         for what, here in known.items()
@@ -118,6 +119,9 @@ def forget(
             f"{index} can note {MOST} forgotten users at most; nothing was deleted. Take their "
             "rows out of all sources, learn again, and make a new index"
         )
+    for trace in itertools.chain(*known.values()):
+        # A closed index, or one that cannot be searched, is told before anything is changed.
+        traces.count(client, trace, users)
     for name, one in forgotten.items():
         note_forgotten(client, name, one.to_meta())
     rows = {

@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster import scan
 from xlrec_es.cluster.client_errors import explained, friendly_errors
 from xlrec_es.errors import ConfigError, IndexNotFound, UsageError, WriteError
+from xlrec_es.index.hits import routed
 
 AT_ONCE = 1000
 """Users in one search; Elasticsearch allows 65,536."""
@@ -83,7 +84,7 @@ def look_up(client: Elasticsearch, trace: Trace, users: Sequence[str]) -> list[K
         ConfigError: An index has documents and no such field, or one by which a user cannot be
             found, or not told from others.
         UsageError: An id is too long to be found by.
-        ClusterError: The cluster does not answer, or refuses; an index is closed, say.
+        ClusterError: The cluster does not answer, or refuses.
     """
     try:
         with friendly_errors(client):
@@ -106,8 +107,6 @@ def look_up(client: Elasticsearch, trace: Trace, users: Sequence[str]) -> list[K
                 f"{trace.what} of a user cannot be found; nothing was deleted. Name the field with "
                 "the user's ID, and indices that have it"
             )
-    for one in known:
-        count(client, one, users)  # a closed index, or one that cannot be searched, is told now
     return known
 
 
@@ -172,16 +171,6 @@ def count(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> int
     return sum(scan.count(client, known.index, query) for query in known.searches(users))
 
 
-def make_visible(client: Elasticsearch, known: KnownTrace) -> None:
-    """Have searches find what was written until now.
-
-    Raises:
-        ClusterError: The cluster does not answer, or refuses.
-    """
-    with friendly_errors(client):
-        client.indices.refresh(index=known.index)
-
-
 def delete(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> int:
     """Delete all rows of some users, by their ids, for which every cluster has a way.
 
@@ -196,12 +185,12 @@ def delete(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> in
         ClusterError: The cluster does not answer, or refuses.
     """
     deleted = 0
-    make_visible(client, known)
+    scan.make_visible(client, known.index)
     for _ in range(_ROUNDS):
         for query in known.searches(users):
             for hits in scan.pages(client, known.index, {"query": query, "_source": False}):
                 deleted += _delete(client, hits)
-        make_visible(client, known)
+        scan.make_visible(client, known.index)
         if not count(client, known, users):
             return deleted
     raise WriteError(
@@ -212,11 +201,10 @@ def delete(client: Elasticsearch, known: KnownTrace, users: Sequence[str]) -> in
 
 def _delete(client: Elasticsearch, hits: Sequence[scan.Hit]) -> int:
     """How many of them were there to be deleted."""
-    lines = []
-    for hit in hits:
-        one = {"_index": hit["_index"], "_id": hit["_id"]}
-        routing = {"routing": hit["_routing"]} if "_routing" in hit else {}
-        lines.append({"delete": {**one, **routing}})
+    lines = [
+        {"delete": {"_index": hit["_index"], "_id": hit["_id"], **routed(hit.get("_routing"))}}
+        for hit in hits
+    ]
     with friendly_errors(client):
         answer = client.bulk(operations=lines)
     gone = 0

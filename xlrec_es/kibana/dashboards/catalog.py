@@ -12,6 +12,7 @@ from xlrec_es.index.fields import (
     PROVENANCE_FIELD,
     VECTOR_FIELD,
 )
+from xlrec_es.kibana.dashboards.marks import over_time
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.panels import (
@@ -194,14 +195,9 @@ def _popularity(index: str) -> VegaPanel:
 
 
 def _written(index: str) -> VegaPanel:
-    histogram = {
-        "field": INGESTED_AT_FIELD,
-        "interval": {"%autointerval%": True},
-        "min_doc_count": 1,
-    }
     search = search_url(
         index,
-        {"times": {"date_histogram": histogram, "aggs": _by_language()}},
+        over_time(INGESTED_AT_FIELD, **_by_language()),
         time_field=INGESTED_AT_FIELD,
     )
     parts = {

@@ -35,6 +35,17 @@ def estimates(
     ]
 
 
+def over_time(field: str, **inner: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Aggregations of each span of the dashboard's time, called `times`.
+
+    Args:
+        field: With the time.
+        inner: Aggregations of each span.
+    """
+    histogram = {"field": field, "interval": {"%autointerval%": True}, "min_doc_count": 1}
+    return {"times": {"date_histogram": histogram, "aggs": inner}}
+
+
 def metrics(prefix: str = "") -> dict[str, Any]:
     """Aggregations of a mean and the ends of its interval, of one document each.
 

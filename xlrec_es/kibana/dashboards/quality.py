@@ -12,6 +12,7 @@ from xlrec_es.evaluate.systems import RECOMMENDER
 from xlrec_es.kibana.dashboards.marks import estimates, metrics, nominal, share, taken
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.panels import (
+    POINT,
     Dashboard,
     Panel,
     Row,
@@ -314,7 +315,7 @@ def _source_share(index: str) -> VegaPanel:
             {"calculate": "datum.row.candidates.value", "as": names[1]},
             {"fold": names, "as": ["what", "share"]},
         ],
-        "mark": {"type": "point", "filled": True, "opacity": 1, "size": 60, "tooltip": True},
+        "mark": {**POINT, "tooltip": True},
         "encoding": {
             "y": nominal("system"),
             "x": {"field": "share", "type": "quantitative", **share("in the source language")},
@@ -362,8 +363,7 @@ def _tuned(index: str) -> VegaPanel:
     color = {"field": "settings", "type": "nominal", "title": "settings were"}
     parts = {
         "transform": [
-            *({"calculate": f"datum.{name}.value", "as": name} for name in ("low", "high")),
-            {"calculate": "datum.mean.value", "as": "mean"},
+            *({"calculate": f"datum.{name}.value", "as": name} for name in ("low", "high", "mean")),
             {"calculate": "datum.written.value ? 'taken' : 'left as they were'", "as": "settings"},
             {"calculate": "utcFormat(datum.key, '%Y-%m-%d %H:%M')", "as": "at"},
         ],

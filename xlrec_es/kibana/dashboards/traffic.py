@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS
-from xlrec_es.kibana.dashboards.marks import estimates, nominal, share
+from xlrec_es.kibana.dashboards.marks import estimates, nominal, over_time, share
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.panels import (
     VEGA_LITE,
@@ -108,11 +108,6 @@ def _of_clicks(both: str) -> tuple[VegaPanel, ...]:
 
 def _url(index: str, aggregations: Mapping[str, Any]) -> dict[str, Any]:
     return search_url(index, aggregations, time_field=TIME_FIELD)
-
-
-def _over_time(**inner: Any) -> dict[str, Any]:  # noqa: ANN401
-    histogram = {"field": TIME_FIELD, "interval": {"%autointerval%": True}, "min_doc_count": 1}
-    return {"times": {"date_histogram": histogram, "aggs": inner}}
 
 
 _COUNTS = {
@@ -219,7 +214,9 @@ def _rate_over_time(index: str) -> VegaPanel:
     }
     return VegaPanel(
         RATE,
-        vega_lite(_url(index, _over_time(**_COUNTS)), "aggregations.times.buckets", parts),
+        vega_lite(
+            _url(index, over_time(TIME_FIELD, **_COUNTS)), "aggregations.times.buckets", parts
+        ),
         f"Clicks count when they come. {_INTERVAL}",
     )
 
@@ -246,7 +243,9 @@ def _shown(index: str) -> VegaPanel:
     }
     return VegaPanel(
         SHOWN,
-        vega_lite(_url(index, _over_time(shown=shown)), "aggregations.times.buckets", parts),
+        vega_lite(
+            _url(index, over_time(TIME_FIELD, shown=shown)), "aggregations.times.buckets", parts
+        ),
         "Items of lists, as /v1/impressions was told of them.",
     )
 
@@ -308,6 +307,6 @@ def _partial(index: str) -> VegaPanel:
     }
     return VegaPanel(
         PARTIAL,
-        vega_lite(_url(index, _over_time(**lists)), "aggregations.times.buckets", parts),
+        vega_lite(_url(index, over_time(TIME_FIELD, **lists)), "aggregations.times.buckets", parts),
         "Lists for which a search failed or came late (degraded): something may be missing.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xlrec_es.kibana.dashboards.marks import over_time
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.panels import (
@@ -28,7 +29,6 @@ _NONE_YET = (
     "Once one has, export the dashboards again."
 )
 _HEIGHT = 14
-_INTERVAL = {"%autointerval%": True}
 
 _SPEED = "How many documents a second did runs read?"
 _BECAME = "What became of the documents?"
@@ -79,18 +79,13 @@ def _url(index: str, aggregations: dict[str, Any]) -> dict[str, Any]:
     return search_url(index, aggregations, time_field=TIME_FIELD)
 
 
-def _over_time(**inner: dict[str, Any]) -> dict[str, Any]:
-    histogram = {"field": TIME_FIELD, "interval": _INTERVAL, "min_doc_count": 1}
-    return {"times": {"date_histogram": histogram, "aggs": inner}}
-
-
 def _speed(index: str) -> VegaPanel:
     search = _url(
         index,
         {
             "indices": {
                 "terms": {"field": "index", "size": 10},
-                "aggs": _over_time(speed={"avg": {"field": "documents_per_second"}}),
+                "aggs": over_time(TIME_FIELD, speed={"avg": {"field": "documents_per_second"}}),
             }
         },
     )
@@ -139,7 +134,7 @@ def _became(index: str) -> VegaPanel:
     }
     return VegaPanel(
         _BECAME,
-        vega_lite(_url(index, _over_time(**sums)), "aggregations.times.buckets", parts),
+        vega_lite(_url(index, over_time(TIME_FIELD, **sums)), "aggregations.times.buckets", parts),
         "Unchanged ones were in the index already; superseded ones were older than it.",
     )
 
@@ -177,7 +172,7 @@ def _retries(index: str) -> VegaPanel:
             "y": {"field": "requests", "type": "quantitative", "axis": WHOLE},
         },
     }
-    search = _url(index, _over_time(retries={"sum": {"field": "retries"}}))
+    search = _url(index, over_time(TIME_FIELD, retries={"sum": {"field": "retries"}}))
     return VegaPanel(
         _RETRIES,
         vega_lite(search, "aggregations.times.buckets", parts),
