@@ -49,7 +49,7 @@ class Blend:
 class Transfer:
     """How works inherit from their neighbors.
 
-    The defaults measured best (xlrec_es/DESIGN.md, "Cold-start transfer").
+    The defaults measured best (ingest/DESIGN.md, "Cold-start transfer").
 
     Attributes:
         neighbours: Warm works that a work inherits from; 0: nothing is inherited.

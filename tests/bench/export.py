@@ -1,6 +1,7 @@
 """What the lists of all users cost: a loop of single calls, and an export.
 
-    python tests/bench/export.py [--documents 100000] [--users 10000] [--calls 200] [--url URL]
+    python tests/bench/export.py [--documents 100000] [--users 10000] [--calls 200]
+        [--url URL --process PID]
 
 In one run, on one node, with the catalogue of recommend.py; histories of 50 works, three target
 languages. Costs are processor time of this process and the node, so a loop on many cores is
@@ -63,12 +64,13 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=10_000)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--url")
+    parser.add_argument("--process", type=int, help="of the node at --url")
     arguments = parser.parse_args()
     documents, users, calls = arguments.documents, arguments.users, arguments.calls
     report: dict[str, object] = {"documents": documents, "users": users, "history": LENGTH}
     with contextlib.ExitStack() as stack:
         started = None if arguments.url else stack.enter_context(running(heap="2g"))
-        node = None if started is None else started.pid
+        node = arguments.process if started is None else started.pid
         client = stack.enter_context(
             connect(Connection(arguments.url if started is None else started.url))
         )
@@ -92,7 +94,7 @@ def main() -> None:
             def export(file: InteractionFile, recommender: Recommender = recommender) -> None:
                 recommender.export(file, folder / "lists.parquet", languages=TARGETS)
 
-            ask(people[:20])
+            ask(people)  # a node that has just begun takes twice as long
             export(few)
             loop, once = cost(node, lambda: ask(people)), cost(node, lambda: export(few))
             memory = {FEW: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}

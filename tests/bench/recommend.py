@@ -1,6 +1,7 @@
 """How long a recommendation takes, against one plain filtered kNN search with the official client.
 
-    python tests/bench/recommend.py [--documents 100000] [--calls 200] [--url URL] [--searches]
+    python tests/bench/recommend.py [--documents 100000] [--calls 200] [--searches]
+        [--url URL --process PID]
     python tests/bench/recommend.py --documents 100000 --larger 1000000 --dims 64
 
 In turns, in one run, on one node: a call of the one, a call of the other, and as many requests and
@@ -8,7 +9,7 @@ searches as a call takes that find nothing: what no way of searching saves. Synt
 clusters, five languages, 384 dims, with indicators and popularity; histories of 1, 10, 50, 100 and
 1,000 works; three target languages; with learned associations, and by texts alone. The processor
 time of this program alone is that of steps whose answers are there. Starts a node of its own unless
---url names one, which is then not asked what processor time it spends. Prints JSON. With
+--url names one, whose processor time counts if --process names it. Prints JSON. With
 --searches it is the searches of texts alone, in each way that they could be made (set PYTHONPATH to
 tests). With --larger it is how much slower a larger index is, histories of 50 works alone.
 """
@@ -252,6 +253,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--url")
+    parser.add_argument("--process", type=int, help="of the node at --url")
     parser.add_argument("--searches", action="store_true")
     parser.add_argument("--larger", type=int)
     parser.add_argument("--dims", type=int, default=DIMS)
@@ -260,7 +262,7 @@ def main() -> None:
     count, calls = arguments.documents, arguments.calls
     with contextlib.ExitStack() as stack:
         started = None if arguments.url else stack.enter_context(running(heap="2g"))
-        node = None if started is None else started.pid
+        node = arguments.process if started is None else started.pid
         url = arguments.url if started is None else started.url
         client = stack.enter_context(connect(Connection(url)))
         if arguments.larger:

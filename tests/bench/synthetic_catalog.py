@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from elasticsearch import Elasticsearch
+from elasticsearch.helpers import parallel_bulk
 
 from xlrec_es.index.live_index import LiveIndex, physical_name
 from xlrec_es.index.mapping import index_body
@@ -22,6 +23,8 @@ LANGUAGES = ("de", "en", "fr", "ja", "zh")
 TARGETS = ("de", "fr", "ja")
 WORDS = 5_000
 INDEX = "xlrec-bench"
+MERGED_WITHIN = 7200
+"""Seconds that merging a million documents into one segment may take beside other work."""
 
 
 def catalogue(count: int, dims: int = DIMS) -> Iterator[tuple[str, dict[str, object], np.ndarray]]:
@@ -83,19 +86,19 @@ def write(
             field["term_vector"] = "yes"
     live = LiveIndex(physical_name(index, 1), meta)
     client.indices.create(index=live.name, **body, aliases={index: {}})
-    vectors, operations = [], []
-    for id_, document, vector in catalogue(count, dims):
-        vectors.append(vector)
-        operations += [{"index": {"_index": live.name, "_id": id_}}, document]
-        if len(operations) >= 1000:
-            assert not client.options(request_timeout=300).bulk(operations=operations)["errors"]
-            operations = []
-    if operations:
-        assert not client.bulk(operations=operations)["errors"]
-    patient = client.options(request_timeout=1200)
+    vectors = np.empty((count, dims), np.float32)
+
+    def actions() -> Iterator[dict[str, object]]:
+        for number, (id_, document, vector) in enumerate(catalogue(count, dims)):
+            vectors[number] = vector
+            yield {"_index": live.name, "_id": id_, "_source": document}
+
+    patient = client.options(request_timeout=MERGED_WITHIN)
+    for _ in parallel_bulk(patient, actions(), thread_count=2, chunk_size=500):
+        pass  # an error is raised
     patient.indices.refresh(index=live.name)
     patient.indices.forcemerge(index=live.name, max_num_segments=1)
-    return np.asarray(vectors, np.float32)
+    return vectors
 
 
 def node_cpu(pid: int | None) -> float:

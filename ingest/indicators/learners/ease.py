@@ -22,7 +22,7 @@ MAX_WORKS = 30_000
 REGULARIZATION = 2000.0
 """Measured best, over histories of two works and of hundreds.
 
-See xlrec_es/DESIGN.md, "Learned associations".
+See ingest/DESIGN.md, "Learned associations".
 """
 
 

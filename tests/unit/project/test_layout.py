@@ -63,12 +63,13 @@ def test_every_folder_says_in_one_sentence_what_it_holds(package: str) -> None:
     assert {path: text for path, text in said.items() if not ONE_SENTENCE.fullmatch(text)} == {}
 
 
-def test_the_design_shows_the_folders_with_what_they_say() -> None:
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_design_shows_the_folders_with_what_they_say(package: str) -> None:
     shown = []
-    for folder in [folder for package in PACKAGES for folder in folders(package)]:
+    for folder in folders(package):
         name = "  " * (len(folder.relative_to(ROOT).parts) - 1) + folder.name + "/"
         shown.append(f"{name:18}{docstring(folder / '__init__.py')[0]}")
-    design = (ROOT / "xlrec_es" / "DESIGN.md").read_text("utf-8")
+    design = (ROOT / package / "DESIGN.md").read_text("utf-8")
     assert "\n".join(["```text", *shown, "```"]) in design
 
 

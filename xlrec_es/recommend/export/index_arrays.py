@@ -138,8 +138,7 @@ def read_arrays(
     reading = _Reading(live, options)
     shown = {"bool": {"filter": [in_language(list(tags)), *options.filters]}}
     for hits in scan.pages(client, live.searched, _body(live, options, shown)):
-        for hit in hits:
-            reading.show(hit)
+        reading.show(hits)
     # The others are read for histories alone: without indicators, which cost most.
     others = {"bool": {"must_not": [shown]}}
     for hits in scan.pages(client, live.searched, _body(live, None, others)):
@@ -198,8 +197,22 @@ class _Reading:
             self._work_titles[work] = (id_, title)
         return title
 
-    def show(self, hit: Answer) -> None:
-        """Take a document that may be shown, too."""
+    def show(self, hits: Iterable[Answer]) -> None:
+        """Take documents that may be shown, too."""
+        works: list[str] = []
+        weights: list[float] = []
+        for hit in hits:
+            self._show(hit)
+            found = read_indicators(hit["fields"].get(INDICATORS_FIELD))
+            self._lengths.append(len(found))
+            works.extend(found)
+            weights.extend(found.values())
+        # A page at once: three million numbers cost a second less than document by document.
+        numbers = map(self._names.__getitem__, works)
+        self._columns.append(np.fromiter(numbers, np.int32, len(works)))
+        self._weights.append(np.array(weights, np.float32))
+
+    def _show(self, hit: Answer) -> None:
         title, fields = self.add(hit), hit["fields"]
         id_ = fields.get(ID_FIELD, [hit["_id"]])[0]
         self._shown.append(len(self._all) - 1)
@@ -211,11 +224,6 @@ class _Reading:
             values[id_] = fields.get(name, ())
         if self._options.boosts:
             self._factors.append(boost_of(hit, self._options))
-        found = read_indicators(fields.get(INDICATORS_FIELD))
-        self._lengths.append(len(found))
-        numbers = map(self._names.__getitem__, found)
-        self._columns.append(np.fromiter(numbers, np.int32, len(found)))
-        self._weights.append(np.fromiter(found.values(), np.float32, len(found)))
 
     def arrays(self) -> IndexArrays:
         """The arrays, with works numbered in the order of their ids."""
