@@ -20,7 +20,7 @@ from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.recommend import encoder_url_option, remote_encoder
-from xlrec_es.cli.options.shared import files_read, json_option, write_to_option
+from xlrec_es.cli.options.shared import files_read, json_option, write_and_show, write_to_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
@@ -122,12 +122,10 @@ def evaluate(
             report = run_experiment(
                 client, job, step=lambda n: progress.update(bar, advance=1, total=n)
             )
-        if as_json:
-            print_json(report)
-        else:
-            show(report, Console())
-        if write_to is not None:  # last, so that a refusal does not lose the report
-            write_results(client, write_to, report)
+        write_and_show(
+            None if write_to is None else lambda: write_results(client, write_to, report),
+            lambda: print_json(report) if as_json else show(report, Console()),
+        )
 
 
 def _evaluate_task(

@@ -20,7 +20,7 @@ from xlrec_es.cli.options.shared import connection_options, dry_run_option, json
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cli.reindex import reindex
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.errors import IndexUnusable
+from xlrec_es.errors import IndexNotFound, IndexUnusable
 from xlrec_es.recommend.request.query_forms import request_object, request_text
 from xlrec_es.visible_text import visible
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what is slow to import is imported where it is used
 
     from xlrec_es.versions import rollback as rolling_back
     from xlrec_es.versions.aliases import AliasChange
+    from xlrec_es.versions.inventory import Versions
     from xlrec_es.versions.status import VersionStatus
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,6 +62,15 @@ def _on_versions(command: F) -> F:
     return wrapper  # type: ignore[return-value]
 
 
+def _existing(found: Versions) -> Versions:
+    if not found.found:
+        raise IndexNotFound(
+            f"there is no version of {found.name}, and no index of this name; make it with: "
+            f"xlrec-ingest run"
+        )
+    return found
+
+
 @index.command("list")
 @_on_versions
 @json_option
@@ -73,7 +83,7 @@ def list_versions(name: str, client: Elasticsearch, as_json: bool) -> None:
     """
     from xlrec_es.versions import inventory
 
-    found = inventory.read_versions(client, name)
+    found = _existing(inventory.read_versions(client, name))
     if as_json:
         rows = [{"index": v.index, "state": found.state(v), "open": v.is_open} for v in found.found]
         echo(json.dumps(versioned({"versions": rows})))
@@ -100,7 +110,7 @@ def status(name: str, client: Elasticsearch, as_json: bool) -> None:
     from xlrec_es.versions import inventory
     from xlrec_es.versions.status import measure
 
-    statuses = measure(client, inventory.read_versions(client, name))
+    statuses = measure(client, _existing(inventory.read_versions(client, name)))
     if as_json:
         rows = [dataclasses.asdict(status) for status in statuses]
         echo(json.dumps(versioned({"versions": rows}), ensure_ascii=False, indent=2))

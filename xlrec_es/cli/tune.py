@@ -17,7 +17,7 @@ from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.evaluate import job_options
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.outcome import print_json
-from xlrec_es.cli.options.shared import dry_run_option, json_option, write_to_option
+from xlrec_es.cli.options.shared import dry_run_option, json_option, write_and_show, write_to_option
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.evaluate.evaluator import NDCG, RECALL
 
@@ -81,13 +81,15 @@ def tune(
                 dry_run=dry_run,
                 step=lambda n: progress.update(task, advance=1, total=n),
             )
-        if as_json:
-            print_json(report)
-        else:
-            _show(report, Console())
-        if write_to is not None:  # last, so that a refusal does not lose the report
+
+        def write(index: str) -> None:
             row = result_rows.row_of_tuning(report, datetime.now(UTC))
-            add(client, write_to, [row], types=result_rows.TYPES)
+            add(client, index, [row], types=result_rows.TYPES)
+
+        write_and_show(
+            None if write_to is None else lambda: write(write_to),
+            lambda: print_json(report) if as_json else _show(report, Console()),
+        )
 
 
 def _show(report: Mapping[str, Any], console: Console) -> None:

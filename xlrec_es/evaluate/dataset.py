@@ -45,6 +45,9 @@ FINETUNE = "evaluate with the split of its xlrec-ingest pairs, or make pairs wit
 FEW_USERS = 20
 """With fewer, what matters cannot be told from noise."""
 
+_TELLING_PART = 5
+"""Lists of a fifth of a pool or less are advised: by chance they find a fifth."""
+
 MAX_TERMS = 65_536
 """Elasticsearch's own `index.max_terms_count`."""
 
@@ -345,23 +348,27 @@ def warnings_of(live: LiveIndex, likes: Likes, parts: Split) -> list[str]:
 
 
 def check_size(job: EvaluationJob, material: Material) -> None:
-    """Refuse lists that are longer than a pool.
+    """Refuse lists that are as long as a pool, which find all of it in any order.
 
     Raises:
-        UsageError: k is more than a pool has works.
+        UsageError: k is not less than a pool has works.
     """
     works, kind, source = _smallest_pool(material)
-    if job.k > works:
-        raise UsageError(
-            f"k is {job.k}, but {works} items compete in the {kind} pool for {source}; "
-            f"use --k {works} or less"
-        )
+    if job.k < works:
+        return
+    told = f"k is {job.k}, but {works} items compete in the {kind} pool for {source}"
+    if works < _TELLING_PART:
+        raise UsageError(f"{told}: too few for lists to differ; evaluate a larger catalog")
+    raise UsageError(
+        f"{told}, so that each list finds all of them; a fifth of them or fewer tells systems "
+        f"apart: use --k {works // _TELLING_PART} or less"
+    )
 
 
 def largest_k(material: Material) -> int:
-    """How long lists may be: as long as the smallest pool."""
+    """How long lists may be: shorter than the smallest pool."""
     works, _, _ = _smallest_pool(material)
-    return works
+    return max(1, works - 1)
 
 
 def _smallest_pool(material: Material) -> tuple[int, str, str]:

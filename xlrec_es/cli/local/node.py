@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import click
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.outcome import UNWELL, versioned
-from xlrec_es.cli.options.shared import json_option
+from xlrec_es.cli.options.shared import DEFAULT_URL, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import UsageError
 from xlrec_es.node import NodeInfo, lifecycle
@@ -129,6 +130,8 @@ def start(
             "xlrec-es node status --json",
             err=True,
         )
+    if info.url != os.environ.get("XLREC_URL", DEFAULT_URL) and not as_json:
+        echo(f"Other commands find this node by: export XLREC_URL={info.url}", err=True)
     echo(_as_json(info) if as_json else info.url)
 
 

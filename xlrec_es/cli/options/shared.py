@@ -16,6 +16,7 @@ from xlrec_es.cli.options.sections import connection_option
 from xlrec_es.cli.options.terminal import insecure_warnings
 from xlrec_es.cli.options.values import name_and_value
 from xlrec_es.cluster.connection import Connection
+from xlrec_es.errors import XlrecError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -234,6 +235,29 @@ def connection_options(command: F) -> F:
             return command(*args, connection=connection, **others)
 
     return wrapper  # type: ignore[return-value]
+
+
+def write_and_show(write: Callable[[], None] | None, show: Callable[[], None]) -> None:
+    """Write results, then show them; what hinders the one does not hinder the other.
+
+    A reader of what is shown may leave early (`| head`), which ends the program.
+
+    Args:
+        write: Writes them; None if they are not to be written.
+        show: Shows them.
+
+    Raises:
+        XlrecError: They could not be written. They were shown.
+    """
+    failed = None
+    try:
+        if write is not None:
+            write()
+    except XlrecError as error:
+        failed = error
+    show()
+    if failed is not None:
+        raise failed
 
 
 write_to_option = click.option(

@@ -239,6 +239,7 @@ def test_the_training_part_is_read_by_the_same_fields(
         ("user\titem\np\tx\n", (), "none of the 1 interactions"),
         ("user\titem\np\tchess-3\np\tchess-6\n", (), "nothing to evaluate"),
         (None, ("--k", "31", "--pool", "cross"), "28 items compete in the cross pool for de"),
+        (None, ("--k", "28", "--pool", "cross"), "use --k 5 or less"),
         (None, ("--field", "item"), "write NAME=FIELD"),
         (None, ("--split", "time"), "have no time"),
     ],

@@ -118,6 +118,15 @@ def run(client: Elasticsearch, *arguments: str) -> Result:
     return CliRunner().invoke(main, [*arguments, "--url", node.base_url], env={"COLUMNS": "400"})
 
 
+@pytest.mark.parametrize("command", ["list", "status"])
+def test_a_name_without_an_index_is_no_empty_table(
+    client: Elasticsearch, index_name: str, command: str
+) -> None:
+    done = run(client, "index", command, f"{index_name}-of-nothing")
+    assert done.exit_code != 0
+    assert f"there is no version of {index_name}-of-nothing" in done.output
+
+
 def test_a_closed_index_is_a_sentence_everywhere(
     client: Elasticsearch, index_name: str, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from xlrec_es.cli.main import main
+from xlrec_es.node import NodeInfo, lifecycle
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,28 @@ def test_a_folder_without_a_node_is_named(tmp_path: Path, command: str) -> None:
 def test_status_of_a_folder_without_a_node(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["node", "status", "--json", "--folder", str(tmp_path)])
     assert (done.exit_code, done.output) == (5, '{"schema_version": 1, "state": "stopped"}\n')
+
+
+@pytest.mark.parametrize(
+    ("url", "variable", "told"),
+    [
+        ("http://127.0.0.1:9200", None, ""),
+        ("http://127.0.0.1:9203", None, "export XLREC_URL=http://127.0.0.1:9203"),
+        ("https://127.0.0.1:9200", None, "export XLREC_URL=https://127.0.0.1:9200"),
+        ("http://127.0.0.1:9203", "http://127.0.0.1:9203", ""),
+        (
+            "http://127.0.0.1:9200",
+            "http://es.example:9200",
+            "export XLREC_URL=http://127.0.0.1:9200",
+        ),
+    ],
+)
+def test_where_other_commands_look_elsewhere_it_is_said_how_they_find_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, variable: str | None, told: str
+) -> None:
+    info = NodeInfo(url, tmp_path, "9.5.0", 1, tmp_path, language_analyzers=True)
+    monkeypatch.setattr(lifecycle, "start", lambda *_args, **_options: info)
+    done = CliRunner().invoke(main, ["node", "start"], env={"XLREC_URL": variable})
+    assert (done.exit_code, done.stdout) == (0, f"{url}\n")
+    assert told in done.stderr
+    assert ("export" in done.stderr) == bool(told)
