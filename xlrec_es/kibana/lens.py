@@ -174,10 +174,10 @@ def read_lens(
     return LensPanel(
         title,
         index,
-        by["sourceField"],
-        count["label"],
-        attributes.get("description", ""),
-        params["size"],
+        str(by["sourceField"]),
+        str(count["label"]),
+        str(attributes.get("description", "")),
+        int(params["size"]),
         bool(params.get("missingBucket")),
         time_field,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from xlrec_es.errors import ClusterUnreachable, IndexNotFound, MissingExtra, XlrecError
 from xlrec_es.kibana.panels import COLUMNS, MarkdownPanel, Panel, VegaPanel
-from xlrec_es.kibana.searches import DashboardRead, Placed
+from xlrec_es.kibana.searches import DashboardRead, Placed, in_form
 from xlrec_es.kibana.vega_source import TimeRange, filled, resolved
 from xlrec_es.report.html_page import page, table
 
@@ -79,7 +79,8 @@ def _inside(placed: Placed, time_range: TimeRange, ask: Ask) -> Iterable[str]:
         return _markdown(panel.text)
     if isinstance(panel, VegaPanel):
         try:
-            return [*_picture(panel, placed, time_range, ask), _note(panel.description)]
+            with in_form(placed.title):
+                return [*_picture(panel, placed, time_range, ask), _note(panel.description)]
         except ClusterUnreachable:
             raise
         except XlrecError as error:
