@@ -89,7 +89,7 @@ def _inside(placed: Placed, time_range: TimeRange, ask: Ask) -> Iterable[str]:
 
 
 def _picture(panel: VegaPanel, placed: Placed, time_range: TimeRange, ask: Ask) -> Iterator[str]:
-    from xlrec_es.kibana.drawing import VARIABLES, as_svg, marks
+    from xlrec_es.kibana.drawing import VARIABLES, as_svg, headline, marks
 
     def answer(url: Mapping[str, Any]) -> Mapping[str, Any]:
         index, body = resolved(url, time_range)
@@ -102,7 +102,8 @@ def _picture(panel: VegaPanel, placed: Placed, time_range: TimeRange, ask: Ask) 
     width, height = placed.width * _COLUMN - _FRAME, placed.height * _ROW - _TITLE
     numbers = marks(spec, width=width, height=height)
     if not numbers:
-        yield "<p>There is nothing to show yet.</p>"
+        told = headline(spec, width=width, height=height)
+        yield f"<p>{escape(told or 'There is nothing to show yet.')}</p>"
         return
     svg = as_svg(spec, width=width, height=height, theme=VARIABLES)
     yield svg.replace("<svg ", f'<svg role="img" aria-label="{escape(panel.title)}" ', 1)

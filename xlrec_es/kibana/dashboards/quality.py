@@ -9,10 +9,11 @@ from xlrec_es.evaluate.evaluator import COVERAGE
 from xlrec_es.evaluate.protocol import COLD_POOL, CROSS, MIXED
 from xlrec_es.evaluate.result_rows import PAIR, SYSTEM, TUNING
 from xlrec_es.evaluate.systems import RECOMMENDER
-from xlrec_es.kibana.dashboards.marks import estimates, metrics, nominal, share, taken
+from xlrec_es.kibana.dashboards.marks import NUMBER, axis_of, estimates, metrics, nominal, share, taken
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.panels import (
     POINT,
+    TIMES,
     Dashboard,
     Panel,
     Row,
@@ -134,7 +135,7 @@ def _recall(index: str) -> VegaPanel:
         ],
         "encoding": {"y": nominal("system"), "yOffset": {"field": "candidates", "sort": _POOLS}},
         "layer": estimates(
-            {"title": "recall", "axis": {"tickCount": 5}},
+            {"title": "recall", "axis": axis_of(NUMBER)},
             color={"field": "candidates", "type": "nominal", "sort": _POOLS, "title": "candidates"},
         ),
     }
@@ -159,9 +160,15 @@ def _over_time(index: str) -> VegaPanel:
             {"calculate": "datum.time.key", "as": "at"},
             *taken("time"),
         ],
-        "encoding": {"x": {"field": "at", "type": "temporal", "title": "evaluated"}},
+        "encoding": {
+            "x": {"field": "at", "type": "temporal", "title": "evaluated", "axis": TIMES}
+        },
         "layer": estimates(
-            {"title": "recall of the recommender", "scale": {"zero": False}},
+            {
+                "title": "recall of the recommender",
+                "scale": {"zero": False},
+                "axis": axis_of(NUMBER),
+            },
             color=color,
             upright=True,
         ),
@@ -280,7 +287,7 @@ def _cold(index: str) -> VegaPanel:
             "yOffset": {"field": "items", "sort": list(groups.values())},
         },
         "layer": estimates(
-            {"title": "recall", "axis": {"tickCount": 5}},
+            {"title": "recall", "axis": axis_of(NUMBER)},
             color={
                 "field": "items",
                 "type": "nominal",
@@ -368,7 +375,7 @@ def _tuned(index: str) -> VegaPanel:
             {"calculate": "utcFormat(datum.key, '%Y-%m-%d %H:%M')", "as": "at"},
         ],
         "encoding": {"y": nominal("at")},
-        "layer": estimates({"title": GAIN, "axis": {"tickCount": 5}}, color=color),
+        "layer": estimates({"title": GAIN, "axis": axis_of(NUMBER)}, color=color),
     }
     return VegaPanel(
         TUNED,

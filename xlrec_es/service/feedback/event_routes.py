@@ -18,7 +18,7 @@ from xlrec_es.interactions import ubi
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import event_weight
 from xlrec_es.recommend.options import EXPLORE, RETRIEVERS
-from xlrec_es.recommend.recommendations import shown_at
+from xlrec_es.recommend.recommendations import impression_id, shown_at
 from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import AcceptedGiven
 from xlrec_es.service.api.questions import (
@@ -58,11 +58,11 @@ def mappings_of(settings: Settings) -> dict[str, dict[str, Any]]:
             }
         )
     if settings.impressions is not None:
-        texts = ("user", "index", "fingerprint", "item", "work", "languages_asked", *_OF_LISTS)
+        texts = ("user", "index", "fingerprint", "item", "work", "languages_asked", "impression")
         found[settings.impressions] = _mapping(
             {
                 **ubi.TYPES,
-                **dict.fromkeys(texts, "keyword"),
+                **dict.fromkeys((*texts, *_OF_LISTS), "keyword"),
                 **dict.fromkeys(("score", "propensity"), "float"),
                 **dict.fromkeys(_NUMBERS, "integer"),
                 **dict.fromkeys(("clicked", "degraded"), "boolean"),
@@ -165,7 +165,7 @@ def _place_columns(told: EventTold, source: EventSource) -> dict[str | None, obj
         "place": shown.place,
         source.place: shown.place,
         source.query_id: shown.query_id,
-        "impression": _impression_id(shown.query_id, shown.place),
+        "impression": impression_id(shown.query_id, shown.place),
         "variant": _variant(shown.variant, shown.placement),
         "language": shown.language,
         "retrievers": {name: said.rank for name, said in shown.retrievers.items()},
@@ -203,10 +203,11 @@ def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
     return [
         Document(
             index,
-            _impression_id(whole, place),
+            impression_id(whole, place),
             orjson.dumps(
                 {
                     **shared,
+                    "impression": impression_id(whole, place),
                     **shown_at(place, item),
                     **ubi.impression(
                         user=told.user,
@@ -220,10 +221,6 @@ def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
         )
         for place, item in enumerate(told.items, 1)
     ]
-
-
-def _impression_id(query_id: str, place: int) -> str:
-    return f"{query_id}-{place}"
 
 
 def _variant(variant: str | None, placement: PlacementTold | None) -> str:
