@@ -40,7 +40,8 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
     """
     nodes = ", ".join(node.base_url for node in client.transport.node_pool.all())
     try:
-        yield
+        with _named():
+            yield
     except elasticsearch.AuthenticationException as error:
         raise AuthenticationFailed(
             f"{nodes} does not accept these credentials; give --api-key (XLREC_API_KEY), "
@@ -78,6 +79,12 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
             f"no Elasticsearch at {nodes} ({_why(error)}); "
             "check --url (XLREC_URL), or start one with: xlrec-es node start"
         ) from error
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         if not str(error).startswith(_NO_NAME):
             raise

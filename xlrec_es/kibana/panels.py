@@ -37,14 +37,19 @@ POINT = {"type": "point", "filled": True, "opacity": 1, "size": 60}
 INTERVAL = {"type": "bar", "size": 2}
 """A mark of its interval, from `x` to `x2`, or from `y` to `y2`, in the same color."""
 
-WHOLE = {"tickCount": 5, "labelExpr": "datum.value % 1 ? '' : format(datum.value, ',d')"}
+WHOLE = {
+    "tickCount": 5,
+    "format": ",d",
+    "labelExpr": "datum.value % 1 ? '' : format(datum.value, ',d')",
+}
 """An axis of counts: Vega-Lite has ticks between small ones, which would say 1 twice."""
 
 TIMES = {
     "tickCount": 8,
     "labelOverlap": True,
+    "format": "%Y-%m-%d %H:%M",
     "labelExpr": "seconds(datum.value) || milliseconds(datum.value) "
-    "? timeFormat(datum.value, '%b %d, %H:%M') : datum.label",
+    "? timeFormat(datum.value, '%b %d, %H:%M') : timeFormat(datum.value, {})",
 }
 """An axis of times; one of a single moment, between minutes, would say its milliseconds alone."""
 

@@ -307,7 +307,7 @@ def _moment(text: Any, now: datetime) -> datetime:  # noqa: ANN401 - of a file t
 
 
 def _within(text: str, seconds: float, now: datetime) -> datetime:
-    """A time so many seconds from now; shifts of it stay within what Python can reckon with."""
+    """A time so many seconds from now; shifts of it stay within Python's years."""
     if abs(seconds) > _FARTHEST_S:
         raise UsageError(f"{text!r} is more than {_FARTHEST_YEARS} years away; write now-90d, say")
     return now + timedelta(seconds=seconds)

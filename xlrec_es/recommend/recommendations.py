@@ -169,6 +169,7 @@ class Recommendations:
             "user": user,
             "variant": variant,
             "time": moment,
+            "@timestamp": moment,
             "index": self.index,
             "fingerprint": self.fingerprint,
             "degraded": bool(self.degraded),

@@ -99,6 +99,33 @@ def nominal(field: str, title: str | None = None, **more: Any) -> dict[str, Any]
     return {"field": field, "type": "nominal", "sort": None, "title": title, **more}
 
 
+def untitled(field: str, title: str, **axis: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The same, with a name for those who are told of it, and none at the axis."""
+    return nominal(field, title, axis={"title": None, **axis})
+
+
+def stacked(*told: tuple[str, str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A mark of bars, and channels, that are told by these fields and not by their order.
+
+    Args:
+        told: Fields with their titles and formats; an empty format is that of a text.
+    """
+    fields = [
+        {
+            "field": field,
+            "title": title,
+            **({"type": "quantitative", "format": form} if form else {}),
+        }
+        for field, title, form in told
+    ]
+    values = [
+        f"'{title}: ' + " + (f"format(datum['{field}'], '{form}')" if form else f"datum['{field}']")
+        for field, title, form in told
+    ]
+    mark = {"type": "bar", "tooltip": True, "description": {"expr": " + '; ' + ".join(values)}}
+    return mark, {"order": {"field": "place"}, "tooltip": fields}
+
+
 def share(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
     """A channel of shares, as percentages."""
     return {"title": title, "axis": axis_of(SHARE), **more}

@@ -156,7 +156,7 @@ def _drawn(
     """A panel of clicks, which says so if there are none of any time, in place of drawing 0%."""
     search["body"]["aggs"] |= _ANY_CLICK
     lines = ["There is no click that says where it was shown. Make some with:"]
-    lines += ["xlrec-es serve --impressions-index " f"{names.shown} --events-index {names.clicks}"]
+    lines += [f"xlrec-es serve --impressions-index {names.shown} --events-index {names.clicks}"]
     there = f"data('{_ANSWER}')[0]"
     otherwise = parts.pop("said", "''")
     text = f"!{there} ? '' : {there}.clicks.there.doc_count > 0 ? {otherwise} : {lines}"
@@ -255,8 +255,8 @@ def _rates_by_retriever(names: Indices) -> VegaPanel:
         SOURCES,
         _of_both(names, values),
         parts,
-        about="A recommendation counts for each retriever that found it. A click counts if it names "
-        f"the item's `retrievers`. {_INTERVAL}",
+        about="A recommendation counts for each retriever that found it. A click counts if it "
+        f"names the item's `retrievers`. {_INTERVAL}",
     )
 
 
@@ -325,10 +325,15 @@ def _asked(index: str) -> VegaPanel:
             ],
             "mark": {"type": "bar", "tooltip": True},
             "encoding": {
-                "y": {"field": "language", "type": "nominal", "title": None},
-                "yOffset": {"field": "what"},
+                "y": {"field": "language", "type": "nominal", "axis": {"title": None}},
+                "yOffset": {"field": "what", "title": "of"},
                 "x": {"field": "part", "type": "quantitative", **share("share")},
-                "color": {"field": "what", "type": "nominal", "title": None},
+                "color": {
+                    "field": "what",
+                    "type": "nominal",
+                    "title": "of",
+                    "legend": {"title": None},
+                },
             },
         }
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from xlrec_es.errors import UsageError, XlrecError
 from xlrec_es.index.mapping import load_mapping
 from xlrec_es.kibana import bundle
-from xlrec_es.kibana.field_labels import labels_of
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.labels.field_labels import labels_of
 from xlrec_es.kibana.preview import render
 from xlrec_es.kibana.saved_objects import read_ndjson
 from xlrec_es.kibana.saved_searches import CatalogSearches
@@ -135,7 +135,8 @@ def test_a_line_that_is_no_saved_object_is_refused(tmp_path: Path, line: dict[st
 DRAWN = [
     (n, path)
     for n, path in PLACES
-    if path[:2] == ("attributes", "panelsJSON") and UNFOLDED[n]["attributes"]["title"][-7:] == "Traffic"
+    if path[:2] == ("attributes", "panelsJSON")
+    and UNFOLDED[n]["attributes"]["title"][-7:] == "Traffic"
 ]
 
 

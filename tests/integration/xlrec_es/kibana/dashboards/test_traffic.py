@@ -197,7 +197,7 @@ def _over_time(draw: Draw, log: Log) -> None:
 def _languages(draw: Draw, log: Log) -> None:
     asked = Counter(language for some in log.asked for language in some)
     given = Counter(one["language"] for one in log.items)
-    assert {(m["language"], m["what"]): m["share"] for m in draw(traffic.ASKED)} == {
+    assert {(m["language"], m["of"]): m["share"] for m in draw(traffic.ASKED)} == {
         **{
             (lang, "lists that asked for it"): f"{n / len(log.asked):.1%}"
             for lang, n in asked.items()
@@ -250,9 +250,7 @@ def test_clicks_that_are_not_there_yet_are_no_clicks_of_zero_percent(log: Log) -
         )
     found = check(log.client, searches_of([made.saved_object("shop")]))
     whys = {one.search.title: one.why for one in found if one.failed}
-    assert whys == dict.fromkeys(
-        traffic.OF_CLICKS, f"there is no index {log.names.clicks}-notyet"
-    )
+    assert whys == dict.fromkeys(traffic.OF_CLICKS, f"there is no index {log.names.clicks}-notyet")
 
 
 def _all_can_be_sent(log: Log) -> None:
