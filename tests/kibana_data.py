@@ -70,13 +70,15 @@ def _write_traffic(client: Elasticsearch, names: Indices, folder: Path) -> None:
     options = [str(part) for pair in indices.items() for part in pair]
     options += ["-i", names.catalog, "--url", node.base_url, "--spool", str(folder / "spool")]
     with service(folder, *options) as served:
-        clicks = [click for number in range(24) for click in _shown(served, number)]
+        lists = [_shown(served, number) for number in range(24)]
+        shown, clicks = [one for one, _ in lists], [click for _, some in lists for click in some]
         assert served.post("/v1/events", {"events": clicks}).status == 202
         _await(client, str(names.clicks), len(clicks))
+        _await(client, str(names.shown), sum(shown))
 
 
-def _shown(served: Service, number: int) -> list[dict[str, Any]]:
-    """Show a user a list, and return the clicks."""
+def _shown(served: Service, number: int) -> tuple[int, list[dict[str, Any]]]:
+    """Show a user a list, and return how long it is, and the clicks."""
     asked = ["ja", "de"] if number % 3 == 0 else ["ja"]
     question = {"history": [f"chess-{number % 5}"], "languages": asked, "size": 5}
     items = served.post("/v1/recommend", question).json["items"]
@@ -85,7 +87,7 @@ def _shown(served: Service, number: int) -> list[dict[str, Any]]:
     degraded = ["a shard failed"] if number % 6 == 0 else []
     told_of = {**told, "items": items, "degraded": degraded}
     assert served.post("/v1/impressions", told_of).status == 202
-    return [
+    return len(items), [
         {
             **who,
             "item": item["id"],

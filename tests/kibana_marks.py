@@ -8,7 +8,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from xlrec_es.kibana.check import send
-from xlrec_es.kibana.drawing import marks
+from xlrec_es.kibana.drawing import headline, marks
 from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.panels import Dashboard, MarkdownPanel, VegaPanel
 from xlrec_es.kibana.vega_source import NO_CONTEXT, TimeRange, filled, resolved
@@ -58,3 +58,8 @@ def drawn(
 ) -> list[Mark]:
     """What a panel shows of a cluster; see `drawing.marks`."""
     return marks(answered(client, panel, TimeRange.relative(since, until)), kind)
+
+
+def headline_of(client: Elasticsearch, panel: VegaPanel, *, since: str, until: str) -> str:
+    """What a panel says above its picture."""
+    return headline(answered(client, panel, TimeRange.relative(since, until)))

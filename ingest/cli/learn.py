@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -30,6 +30,9 @@ from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
 from xlrec_es.index.fields import RELATIONS, TASTE, relation_of
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from ingest.indicators.noise import Privacy
 
 NAMES = ("local-ease", "ease", "cosine", "llr", "rp3beta", "association")
 DEVICES = ("cpu", "cuda")
@@ -136,6 +139,22 @@ max_items_option = renamed_option(
     metavar="N",
     help="Fewest different users that an association rests on, for privacy; others are left out.",
 )
+@click.option(
+    "--epsilon",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="NUMBER",
+    help="Differential privacy of each user: noise in all that is learned, the more the smaller "
+    "this is. --max-items is 20 then.",
+    show_default="no noise",
+)
+@click.option(
+    "--delta",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=1e-6,
+    show_default=True,
+    metavar="NUMBER",
+    help="Probability with which --epsilon may not hold; far below 1 / number of users.",
+)
 @renamed_option(
     "--transfer-neighbors",
     "neighbours",
@@ -201,6 +220,8 @@ def learn(
     min_works: int,
     max_works: int,
     min_co_users: int,
+    epsilon: float | None,
+    delta: float,
     neighbours: int,
     kappa: float,
     full_cosine: float,
@@ -287,7 +308,11 @@ def learn(
         shard=Shard.parse(shard),
         dry_run=dry_run,
         min_co_users=min_co_users,
+        privacy=_privacy(ctx, epsilon, delta, max_works),
     )
+    if job.privacy is not None and not as_json:
+        for sentence in job.privacy.statement:
+            echo(sentence, err=True)
     with connect(connection) as client:
         summary = run(client, job)
     warning = warning_of(summary["interactions"]) if events is None else None
@@ -299,6 +324,19 @@ def learn(
         _show(summary)
     if summary["refused"]:
         ctx.exit(REJECTED)
+
+
+def _privacy(
+    ctx: click.Context, epsilon: float | None, delta: float, max_works: int
+) -> Privacy | None:
+    """What the options promise to each user."""
+    from ingest.indicators.noise import ITEMS, Privacy
+
+    if epsilon is None:
+        if "delta" in _given(ctx):
+            raise UsageError("--delta is a part of --epsilon; give both, or neither")
+        return None
+    return Privacy(epsilon, delta, max_works if "max_works" in _given(ctx) else ITEMS)
 
 
 def _given(ctx: click.Context) -> set[str]:

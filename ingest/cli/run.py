@@ -239,11 +239,13 @@ def run(
 @sections.command()
 @click.argument("rejects", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @index_option()
+@write_to_option
 @run_options
 def replay(
     ctx: click.Context,
     rejects: Path,
     index: str,
+    write_to: str | None,
     assignments: tuple[str, ...],
     language_map: tuple[str, ...],
     quiet: bool,
@@ -279,7 +281,7 @@ def replay(
             rejects=still,
         )
         shown = _Shown(quiet, log_json, as_json, rejects=rejects)
-        done = _execute(job, connection, shown=shown)
+        done = _execute(job, connection, shown=shown, write_to=write_to)
     if done["rejected"]:
         ctx.exit(REJECTED)
 

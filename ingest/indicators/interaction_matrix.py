@@ -24,6 +24,7 @@ from scipy.sparse import csr_array
 
 from ingest.indicators.arrow_columns import floats, numbers_of, seconds, strings
 from ingest.indicators.baskets import owner_of
+from ingest.indicators.learners.noised_sums import Likes
 from ingest.indicators.popularity import COLUMN, LANGUAGE, MarketNumbers, Markets
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.interactions.digests import ids_as_numbers, pair_hashes, pairs_digest
@@ -94,7 +95,8 @@ class LikeMatrix:
     """What many users liked.
 
     Attributes:
-        matrix: Shape (n_users, n_works), float32: weights of likes, 1 in the mean square.
+        matrix: Shape (n_users, n_works), float32: weights of likes, 1 in the mean square. Noised
+            sums in its place, where users must not show.
         users: Users by work, shape (n_works,), float32; older likes count less.
         works: Work ids, in order of the columns.
         report: How many rows came, and how many did not count, by reason.
@@ -106,7 +108,7 @@ class LikeMatrix:
             each is a user.
     """
 
-    matrix: csr_array
+    matrix: Likes
     users: NDArray[np.float32]
     works: tuple[str, ...]
     report: Mapping[str, int]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -34,11 +34,13 @@ from ingest.indicators.catalogue import (
     read_catalogue,
 )
 from ingest.indicators.co_users import CoUsers
-from ingest.indicators.cold_start import INHERITED, NONE, Blend, Transfer
+from ingest.indicators.cold_start import Blend, Transfer
+from ingest.indicators.examples import examples
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
 from ingest.indicators.learners import Learner, LocalEase
 from ingest.indicators.learners.learner import Works
+from ingest.indicators.noise import Privacy, private
 from ingest.indicators.popularity import by_market, popularity
 from ingest.shard import Shard
 from ingest.write.modes import mode_of
@@ -46,18 +48,14 @@ from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.index.fields import OWN_FIELD, TASTE, Relation
-from xlrec_es.index.hits import language_of, routed, title_of, work_of
+from xlrec_es.index.hits import routed
 from xlrec_es.index.indicators import storable
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.mapping import relation_fields
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 from xlrec_es.index.source_check import check_rewritable
-from xlrec_es.index.works import titled_hits
 from xlrec_es.interactions.forgotten import Forgotten
 from xlrec_es.interactions.likes import COLUMNS
-
-EXAMPLES = 3
-_EXAMPLE_NEIGHBOURS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,10 @@ class IndicatorJob:
         shard: Only the works of this part are learned and written.
         dry_run: Whether nothing is to be written.
         min_co_users: On how many different users an association rests at least.
+        privacy: What is promised to each user; None: nothing, and no noise is added.
+
+    Raises:
+        UsageError: Options that contradict each other.
     """
 
     source: str
@@ -89,10 +91,28 @@ class IndicatorJob:
     shard: Shard = field(default_factory=Shard)
     dry_run: bool = False
     min_co_users: int = 1
+    privacy: Privacy | None = None
 
     def __post_init__(self) -> None:
         if self.min_co_users < 1:
             raise UsageError(f"min_co_users is {self.min_co_users}; it counts from 1")
+        if self.privacy is not None:
+            self._check_private()
+
+    def _check_private(self) -> None:
+        """Refuse what would look at all users before there is noise, or draw it several times."""
+        asked = {
+            "--relation": self.relation.key != TASTE.key,
+            "--shard": self.shard.count > 1,
+            "--min-co-users": self.min_co_users > 1,
+            "--min-users": self.rules.min_users > 1,
+            "--half-life": self.rules.half_life_days is not None,
+        }
+        if refused := [name for name, is_asked in asked.items() if is_asked]:
+            raise UsageError(
+                f"--epsilon keeps no promise together with {' and '.join(refused)}, which looks at "
+                "rows of other users without noise; leave one of the two out"
+            )
 
 
 def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
@@ -113,6 +133,8 @@ def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     check_rewritable(client, live.name, under_their_versions=in_place)
     catalogue = read_catalogue(client, live, with_popularity=job.popularity, relation=job.relation)
     likes, by = _read(client, job, live, catalogue)
+    if job.privacy is not None:
+        likes = private(likes, job.privacy)
     blend = learn(job, likes, catalogue)
     works = shard_of(job, likes)
     learned = _AllLearned(job, likes, blend, works)
@@ -152,6 +174,8 @@ def _read(
     """
     report: Counter[str] = Counter()
     rules, by = replace(job.rules, forgotten=Forgotten.from_meta(live.meta.forgotten)), ""
+    if job.privacy is not None:
+        rules = replace(rules, max_works=min(rules.max_works, job.privacy.items))
     columns = COLUMNS_OF_BASKETS if job.relation.key else COLUMNS
     batches = read(job.source, job.fields, client=client, report=report, columns=columns)
     if job.relation.key:
@@ -268,6 +292,7 @@ def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, An
         "transfer": transfer,
         "learned_from": dict(likes.read),
         **({"min_co_users": job.min_co_users} if job.min_co_users > 1 else {}),
+        **({} if job.privacy is None else {"privacy": job.privacy.to_meta()}),
     }
     if job.popularity:
         note["markets"] = {"origin": likes.markets.origin, "names": list(likes.markets.names)}
@@ -342,6 +367,10 @@ def _fields(learned: Learned, generation: str, relation: Relation) -> dict[str, 
     return fields
 
 
+def _promise(privacy: Privacy) -> dict[str, Any]:
+    return {**privacy.to_meta(), "statement": list(privacy.statement)}
+
+
 def _summary(
     job: IndicatorJob,
     live: LiveIndex,
@@ -367,44 +396,6 @@ def _summary(
         "documents": len(mine),
         "indicators": {"sum": total, "mean": round(total / max(1, len(mine)), 1)},
         **({"of too few users": blend.too_few} if job.min_co_users > 1 else {}),
+        **({} if job.privacy is None else {"privacy": _promise(job.privacy)}),
         "coverage": {language: dict(coverage[language]) for language in sorted(coverage)},
     }
-
-
-def examples(
-    client: Elasticsearch, live: LiveIndex, likes: LikeMatrix, blend: Blend
-) -> list[dict[str, Any]]:
-    """For people: what speaks for the works that most users liked, and for those that inherit."""
-    strongest = {work: _strongest(blend, work) for work in _chosen(likes, blend)}
-    shown = {likes.works[n] for work, others in strongest.items() for n in (work, *others)}
-    titles: dict[str, str] = {}
-    for hit in titled_hits(client, live, shown):
-        title = title_of(hit, live.meta.title_field) or hit["_id"]
-        titles.setdefault(work_of(hit), f"{title} ({language_of(hit)})")
-
-    def titled(work: int) -> str:
-        return titles.get(likes.works[work], likes.works[work])  # it has just been deleted
-
-    return [
-        {
-            "work": titled(work),
-            "indicators": str(blend.provenance[work]),
-            "users": round(float(likes.users[work])),
-            "liked by people who liked": [titled(other) for other in others],
-        }
-        for work, others in strongest.items()
-    ]
-
-
-def _chosen(likes: LikeMatrix, blend: Blend) -> Iterator[int]:
-    popular = np.argsort(-likes.users, kind="stable")
-    learned = popular[blend.provenance[popular] != NONE]  # by this shard
-    yield from (int(work) for work in learned[:EXAMPLES])
-    inheriting = np.flatnonzero(blend.provenance == INHERITED)[:EXAMPLES]
-    yield from (int(work) for work in inheriting)
-
-
-def _strongest(blend: Blend, work: int) -> list[int]:
-    start, end = blend.indicators.indptr[work : work + 2]
-    order = np.argsort(-blend.indicators.data[start:end], kind="stable")[:_EXAMPLE_NEIGHBOURS]
-    return [int(n) for n in blend.indicators.indices[start:end][order]]

@@ -67,6 +67,10 @@ SECTIONS = {
             "xlrec_es.cli.kibana.kibana:kibana",
             "Make, check and install Kibana dashboards.",
         ),
+        "log-templates": LazyCommand(
+            "xlrec_es.cli.logs.log_templates:log_templates",
+            "Print index templates for logs.",
+        ),
         "forget": LazyCommand(
             "xlrec_es.cli.logs.forget:forget",
             "Delete USERS, and learn no more from them.",

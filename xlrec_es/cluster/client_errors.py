@@ -16,6 +16,7 @@ from xlrec_es.errors import (
     ClusterUnreachable,
     IndexNotFound,
     PermissionDenied,
+    UsageError,
 )
 
 TOO_LARGE = 413
@@ -23,6 +24,8 @@ TOO_LARGE = 413
 # By the number of a block, in Elasticsearch's own sentences, the setting that takes it off.
 _BLOCKS = {"5": "read_only", "7": "read", "8": "write", "9": "metadata"}
 _SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([\w ]+)")
+_NO_NAME = "Empty value passed for parameter"
+"""The client's words for a name that is an empty text."""
 _BLOCK = re.compile(r"FORBIDDEN/(\d+)/")
 
 
@@ -33,10 +36,12 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
     Raises:
         ClusterError: Or one of its subclasses, in place of whatever the client raised.
         IndexNotFound: In place of a 404.
+        UsageError: A name is empty.
     """
     nodes = ", ".join(node.base_url for node in client.transport.node_pool.all())
     try:
-        yield
+        with _named():
+            yield
     except elasticsearch.AuthenticationException as error:
         raise AuthenticationFailed(
             f"{nodes} does not accept these credentials; give --api-key (XLREC_API_KEY), "
@@ -74,6 +79,16 @@ def friendly_errors(client: Elasticsearch | AsyncElasticsearch) -> Iterator[None
             f"no Elasticsearch at {nodes} ({_why(error)}); "
             "check --url (XLREC_URL), or start one with: xlrec-es node start"
         ) from error
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith(_NO_NAME):
+            raise
+        raise UsageError("the name of an index is empty; is a variable not set?") from error
 
 
 def _why(error: elasticsearch.TransportError) -> str:

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
-from xlrec_es.errors import UsageError
+from xlrec_es.errors import UsageError, XlrecError
+from xlrec_es.index.fields import ID_FIELD, POPULARITY_FIELD, VECTOR_FIELD
 from xlrec_es.index.live_index import find_live
 from xlrec_es.index.mapped_fields import mapped_fields, some
+from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.kibana.dashboards import catalog, quality, traffic, worker
 from xlrec_es.kibana.data_views import Address, DataView, catalog_view, other_views
-from xlrec_es.kibana.field_labels import FieldLabel, labels_of
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.labels.field_labels import FieldLabel, labels_of
 from xlrec_es.kibana.panels import Dashboard, MarkdownPanel
 from xlrec_es.kibana.saved_objects import SavedObject
 from xlrec_es.kibana.saved_searches import CatalogSearches, SavedSearch, rejects_search
+from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.recommend.request import query_forms
 
 REJECTS = "{}-rejects"
 """Index of rejected records, by that of the runs that `xlrec-ingest run --write-to` names."""
@@ -34,11 +38,13 @@ class Catalog:
         searches: See there.
         labels: Of the fields of ours that it has.
         addresses: Links and pictures among the user's own fields.
+        request: A search that the recommender sends, for the console; empty if it can send none.
     """
 
     searches: CatalogSearches
     labels: Mapping[str, FieldLabel]
     addresses: tuple[Address, ...] = ()
+    request: str = ""
 
 
 def read_catalog(client: Elasticsearch, index: str, addresses: Iterable[Address] = ()) -> Catalog:
@@ -68,7 +74,32 @@ def read_catalog(client: Elasticsearch, index: str, addresses: Iterable[Address]
     searches = CatalogSearches(
         live.meta.fingerprint.digest, live.meta.title_field, (*pictures, *links)
     )
-    return Catalog(searches, labels_of(mappings), given)
+    return Catalog(searches, labels_of(mappings), given, _request(client, index))
+
+
+def _request(client: Elasticsearch, index: str) -> str:
+    """The shortest of the searches that follow from liking the most popular document."""
+    popular = [
+        {POPULARITY_FIELD: {"order": "desc", "unmapped_type": "float"}},
+        {ID_FIELD: {"order": "asc", "unmapped_type": "keyword"}},
+    ]
+    with friendly_errors(client):
+        found = client.search(
+            index=index,
+            size=1,
+            query={"exists": {"field": VECTOR_FIELD}},
+            sort=popular,
+            source=False,
+        )["hits"]["hits"]
+    if not found:
+        return ""
+    history = History((Interaction(found[0]["_id"], "like"),))
+    try:
+        requests = Recommender(client, index).plan(history).requests
+    except XlrecError:  # it is there to be tried, and an export does without
+        return ""
+    texts = [query_forms.render([one], index=index, url="") for one in requests]
+    return min(texts, key=len, default="")
 
 
 def rejects_of(client: Elasticsearch, runs: str | None) -> str | None:
@@ -126,9 +157,11 @@ def _notes(names: Indices, found: Catalog) -> MarkdownPanel:
             "",
             *lines,
             "",
-            "**What the recommender searches for**: print its requests, and paste them into "
-            "[Dev Tools](dev_tools#/console):",
+            "**What the recommender searches for**: paste a search into "
+            "[Dev Tools](dev_tools#/console). This one is of a user who liked the most popular "
+            "document; the command prints all of them, for any history.",
             "",
+            *([f"```\n{found.request}\n```", ""] if found.request else []),
             f"```\nxlrec-es query --index {names.catalog} ID\n```",
             "",
             f"The guide is {GUIDE}.",

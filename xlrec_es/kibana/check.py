@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +60,14 @@ def check(client: Elasticsearch, searches: Iterable[Search]) -> Iterator[Checked
         AuthenticationFailed: The cluster does not accept the credentials.
     """
     known: dict[str, frozenset[str]] = {}
+    absent: dict[str, tuple[str, ...]] = {}
     for search in searches:
-        if search.index not in known:
-            known[search.index] = fields_there(client, search.index)
-        missing = tuple(name for name in search.fields if name not in known[search.index])
         began = time.perf_counter()
         try:
+            if search.index not in known:
+                absent[search.index] = absent_of(client, search.index)
+                known[search.index] = fields_there(client, search.index)
+                began = time.perf_counter()
             answer = send(client, search.index, search.body)
         except (ClusterUnreachable, AuthenticationFailed):
             raise
@@ -73,7 +75,8 @@ def check(client: Elasticsearch, searches: Iterable[Search]) -> Iterator[Checked
             yield Checked(search, None, time.perf_counter() - began, (), str(error))
             continue
         seconds, hits = time.perf_counter() - began, answer["hits"]["total"]["value"]
-        yield Checked(search, hits, seconds, missing, _lack(search, answer))
+        missing = tuple(name for name in search.fields if name not in known[search.index])
+        yield Checked(search, hits, seconds, missing, _lack(absent[search.index], answer))
 
 
 def send(client: Elasticsearch, index: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -100,8 +103,23 @@ def fields_there(client: Elasticsearch, index: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _lack(search: Search, answer: Mapping[str, Any]) -> str | None:
-    if not answer["_shards"]["total"]:
-        return f"there is no index {search.index}"
+def absent_of(client: Elasticsearch, index: str) -> tuple[str, ...]:
+    """The names and patterns of a list that no index has; a key needs no more than `read`.
+
+    Args:
+        client: Of the cluster.
+        index: Names and patterns, with commas between.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    named = [part for part in index.split(",") if part and not part.startswith("-")]
+    found = {part: send(client, part, {"size": 0}) for part in dict.fromkeys(named)}
+    return tuple(part for part, answer in found.items() if not answer["_shards"]["total"])
+
+
+def _lack(absent: Sequence[str], answer: Mapping[str, Any]) -> str | None:
+    if absent:
+        return f"there is no index {' and none '.join(absent)}"
     lacks = lacks_of(answer)
     return f"the search {' and '.join(lacks)}" if lacks else None

@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 
 from xlrec_es.errors import UsageError
-from xlrec_es.kibana.field_labels import HIDDEN, FieldLabel
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.labels import other_labels
+from xlrec_es.kibana.labels.field_labels import HIDDEN, FieldLabel
 from xlrec_es.kibana.saved_objects import DATA_VIEW, TYPE_VERSIONS, SavedObject, stable_id
 
 _PICTURE_SIZE = "96"  # pixels, in a row of Discover
@@ -133,16 +134,19 @@ def catalog_view(
 
 
 def other_views(names: Indices) -> Iterator[DataView]:
-    """Those of the indices that there are beside it."""
-    for index, what, time_field in (
-        (names.evaluations, "evaluations", "@timestamp"),
-        (names.shown, "shown lists", "time"),
-        (names.clicks, "clicks", "time"),
-        (names.runs, "runs of the worker", "@timestamp"),
-        (names.rejects, "rejected records", "@timestamp"),
+    """Those of the indices that there are beside it; what was shown and done may be in one."""
+    of_lists = other_labels.SHOWN, other_labels.CLICKS
+    if names.shown == names.clicks:
+        of_lists = (other_labels.SHOWN | other_labels.CLICKS,) * 2
+    for index, what, time_field, labels in (
+        (names.evaluations, "evaluations", "@timestamp", other_labels.EVALUATIONS),
+        (names.shown, "shown lists", "time", of_lists[0]),
+        (names.clicks, "clicks", "time", of_lists[1]),
+        (names.runs, "runs of the worker", "@timestamp", other_labels.RUNS),
+        (names.rejects, "rejected records", "@timestamp", other_labels.REJECTS),
     ):
         if index is not None:
-            yield DataView(index, f"{names.catalog}: {what}", time_field)
+            yield DataView(index, f"{names.catalog}: {what}", time_field, labels)
 
 
 def _text(value: object) -> str:

@@ -119,6 +119,31 @@ def marks(
     ]
 
 
+def headline(spec: Mapping[str, Any], *, width: int = 600, height: int = 300) -> str:
+    """The title within a picture, which may depend on what was found; empty without one.
+
+    Args:
+        spec: As for `as_svg`.
+        width: In pixels.
+        height: In pixels.
+
+    Raises:
+        UsageError: Vega cannot draw it.
+    """
+    vega = as_vega(spec, width=width, height=height)
+    found = _tried(vl_convert.vega_to_scenegraph, vega, allowed_base_urls=_NOWHERE)
+    lines = [text for text in _texts(found["scenegraph"], "title-text") if text]
+    return " ".join(lines)
+
+
+def _texts(group: Mapping[str, Any], role: str) -> Iterator[str]:
+    for item in group.get("items", ()):
+        if group.get("role") == role:
+            text = item.get("text") or ""
+            yield " ".join(text) if isinstance(text, list) else str(text)
+        yield from _texts(item, role)
+
+
 def _items(group: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for item in group.get("items", ()):
         if group.get("role") == "mark":

@@ -88,7 +88,10 @@ def install(kibana: Kibana, objects: Sequence[SavedObject], content: bytes) -> I
     told = answer.json
     if not isinstance(told, dict) or not isinstance(told.get("success"), bool):
         raise kibana.not_understood()
-    return Installation(tuple(_outcomes(objects, told)))
+    try:
+        return Installation(tuple(_outcomes(objects, told)))
+    except (AttributeError, KeyError, TypeError) as error:  # it lists what is no list of objects
+        raise kibana.not_understood() from error
 
 
 def rehearse(kibana: Kibana, objects: Sequence[SavedObject]) -> Installation:
@@ -113,8 +116,11 @@ def rehearse(kibana: Kibana, objects: Sequence[SavedObject]) -> Installation:
     missing = told.get("attributes", {}).get("objects") if isinstance(told, dict) else None
     if not isinstance(missing, list):
         raise KibanaError(f"Kibana at {kibana.url} refuses to look: {answer.said}", status=400)
-    errors = {(one["type"], one["id"]): one.get("error", {}) for one in missing}
-    return Installation(tuple(_rehearsed(objects, errors)))
+    try:
+        errors = {(one["type"], one["id"]): one.get("error", {}) for one in missing}
+        return Installation(tuple(_rehearsed(objects, errors)))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise kibana.not_understood() from error
 
 
 def _multipart(content: bytes) -> tuple[bytes, str]:

@@ -71,14 +71,15 @@ class LensPanel:
         missing = {"missing": MISSING} if self.shows_missing else {}
         terms = {"field": self.field, "size": self.size, **missing}
         search = search_url(self.index, {_BARS: {"terms": terms}}, time_field=self.time_field)
-        labels = {"field": "label", "type": "nominal", "sort": None, "title": None}
+        named = self.field.rpartition(".")[2].replace("_", " ")
+        labels = {"field": "label", "type": "nominal", "sort": None, "title": named}
         parts = {
             "transform": [
                 {"calculate": "datum.key + '  ' + format(datum.doc_count, ',')", "as": "label"}
             ],
             "mark": {"type": "bar", "tooltip": True},
             "encoding": {
-                "y": {**labels, "axis": {"labelLimit": 420}},
+                "y": {**labels, "axis": {"labelLimit": 420, "title": None}},
                 "x": {
                     "field": "doc_count",
                     "type": "quantitative",
@@ -174,10 +175,10 @@ def read_lens(
     return LensPanel(
         title,
         index,
-        by["sourceField"],
-        count["label"],
-        attributes.get("description", ""),
-        params["size"],
+        str(by["sourceField"]),
+        str(count["label"]),
+        str(attributes.get("description", "")),
+        int(params["size"]),
         bool(params.get("missingBucket")),
         time_field,
     )

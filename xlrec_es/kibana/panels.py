@@ -37,11 +37,21 @@ POINT = {"type": "point", "filled": True, "opacity": 1, "size": 60}
 INTERVAL = {"type": "bar", "size": 2}
 """A mark of its interval, from `x` to `x2`, or from `y` to `y2`, in the same color."""
 
-WHOLE = {"tickCount": 5, "labelExpr": "datum.value % 1 ? '' : format(datum.value, ',d')"}
+WHOLE = {
+    "tickCount": 5,
+    "format": ",d",
+    "labelExpr": "datum.value % 1 ? '' : format(datum.value, ',d')",
+}
 """An axis of counts: Vega-Lite has ticks between small ones, which would say 1 twice."""
 
-TIMES = {"tickCount": 8, "labelOverlap": True}
-"""An axis of times."""
+TIMES = {
+    "tickCount": 8,
+    "labelOverlap": True,
+    "format": "%Y-%m-%d %H:%M",
+    "labelExpr": "seconds(datum.value) || milliseconds(datum.value) "
+    "? timeFormat(datum.value, '%b %d, %H:%M') : timeFormat(datum.value, {})",
+}
+"""An axis of times; one of a single moment, between minutes, would say its milliseconds alone."""
 
 _NO_QUERY = {"query": {"query": "", "language": "kuery"}, "filter": []}
 _OPTIONS = {
@@ -254,15 +264,19 @@ def needs(title: str, command: str) -> MarkdownPanel:
     return MarkdownPanel(title, text)
 
 
-def vega_lite(url: Mapping[str, Any], rows: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+def vega_lite(
+    url: Mapping[str, Any], rows: str, parts: Mapping[str, Any], *, name: str | None = None
+) -> dict[str, Any]:
     """A specification over one search.
 
     Args:
         url: In Kibana's form; see `search_url`.
         rows: What of the answer is drawn, such as `aggregations.languages.buckets`.
         parts: The others: `mark` or `layer`, `encoding`, `transform` ...
+        name: By which expressions find the rows: `data('answer')`; None if none asks for them.
     """
-    data = {"url": dict(url), "format": {"property": rows}}
+    named = {} if name is None else {"name": name}
+    data = {**named, "url": dict(url), "format": {"property": rows}}
     return {"$schema": VEGA_LITE, "data": data, **parts}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from xlrec_es.errors import ClusterUnreachable, IndexNotFound, MissingExtra, XlrecError
 from xlrec_es.kibana.panels import COLUMNS, MarkdownPanel, Panel, VegaPanel
-from xlrec_es.kibana.searches import DashboardRead, Placed
+from xlrec_es.kibana.searches import DashboardRead, Placed, in_form
 from xlrec_es.kibana.vega_source import TimeRange, filled, resolved
 from xlrec_es.report.html_page import page, table
 
@@ -79,7 +79,8 @@ def _inside(placed: Placed, time_range: TimeRange, ask: Ask) -> Iterable[str]:
         return _markdown(panel.text)
     if isinstance(panel, VegaPanel):
         try:
-            return [*_picture(panel, placed, time_range, ask), _note(panel.description)]
+            with in_form(placed.title):
+                return [*_picture(panel, placed, time_range, ask), _note(panel.description)]
         except ClusterUnreachable:
             raise
         except XlrecError as error:
@@ -88,7 +89,7 @@ def _inside(placed: Placed, time_range: TimeRange, ask: Ask) -> Iterable[str]:
 
 
 def _picture(panel: VegaPanel, placed: Placed, time_range: TimeRange, ask: Ask) -> Iterator[str]:
-    from xlrec_es.kibana.drawing import VARIABLES, as_svg, marks
+    from xlrec_es.kibana.drawing import VARIABLES, as_svg, headline, marks
 
     def answer(url: Mapping[str, Any]) -> Mapping[str, Any]:
         index, body = resolved(url, time_range)
@@ -101,7 +102,8 @@ def _picture(panel: VegaPanel, placed: Placed, time_range: TimeRange, ask: Ask) 
     width, height = placed.width * _COLUMN - _FRAME, placed.height * _ROW - _TITLE
     numbers = marks(spec, width=width, height=height)
     if not numbers:
-        yield "<p>There is nothing to show yet.</p>"
+        told = headline(spec, width=width, height=height)
+        yield f"<p>{escape(told or 'There is nothing to show yet.')}</p>"
         return
     svg = as_svg(spec, width=width, height=height, theme=VARIABLES)
     yield svg.replace("<svg ", f'<svg role="img" aria-label="{escape(panel.title)}" ', 1)

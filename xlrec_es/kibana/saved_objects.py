@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -24,6 +24,14 @@ TYPE_VERSIONS = {DATA_VIEW: "7.11.0", SEARCH: "7.9.3", DASHBOARD: "8.9.0"}
 """The form that the attributes of each type have here."""
 
 _CORE_VERSION = "8.8.0"
+_VERSION = "typeMigrationVersion"
+_TEXTS = frozenset(("title", "name", "description"))
+"""Of the attributes, those that are shown."""
+_KINDS: Mapping[type, str] = {
+    **{str: "a text", dict: "an object", list: "a list", type(None): "null"},
+    **{bool: "true or false", int: "a number", float: "a number"},
+}
+T = TypeVar("T")
 _IDS = uuid.UUID("6a0c6b3e-6a5c-5d0f-9b7e-3f1c6d0f2a11")
 
 
@@ -85,18 +93,18 @@ class SavedObject:
         """The inverse of `to_json`, also of what Kibana exported.
 
         Raises:
-            KeyError: A part is missing.
-            TypeError: A part is of another kind.
+            UsageError: A part is missing, or of another kind.
         """
+        attributes = _part(found, "attributes", dict)
+        for name in _TEXTS & attributes.keys():
+            _part(attributes, name, str)
         references = tuple(
-            Reference(one["name"], one["type"], one["id"]) for one in found.get("references", [])
+            Reference(_part(one, "name", str), _part(one, "type", str), _part(one, "id", str))
+            for one in (_part(found, "references", list) if "references" in found else [])
         )
+        version = _part(found, _VERSION, str) if _VERSION in found else None
         return cls(
-            found["type"],
-            found["id"],
-            dict(found["attributes"]),
-            references,
-            found.get("typeMigrationVersion"),
+            _part(found, "type", str), _part(found, "id", str), attributes, references, version
         )
 
 
@@ -145,8 +153,17 @@ def _read(path: Path, number: int, line: bytes) -> SavedObject | None:
         return None
     try:
         return SavedObject.from_json(found)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except UsageError as error:
         raise UsageError(
-            f"line {number} of {path} is no saved object of Kibana ({error!r}); write such a file "
+            f"line {number} of {path} is no saved object of Kibana ({error}); write such a file "
             f"with: xlrec-es kibana export -o {path}"
         ) from error
+
+
+def _part(whole: Any, name: str, kind: type[T]) -> T:  # noqa: ANN401 - of a file that anyone wrote
+    if not isinstance(whole, dict) or name not in whole:
+        raise UsageError(f"it has no {name}")
+    found = whole[name]
+    if not isinstance(found, kind):
+        raise UsageError(f"its {name} is {_KINDS[type(found)]}, and must be {_KINDS[kind]}")
+    return found

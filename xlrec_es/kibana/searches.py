@@ -7,6 +7,7 @@ language, maps, and panels by Lens that show more than counts by the values of a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ import orjson
 from xlrec_es import exact_json
 from xlrec_es.errors import InvalidJson, UsageError
 from xlrec_es.kibana.lens import read_lens, view_of
-from xlrec_es.kibana.panels import MarkdownPanel, Panel, VegaPanel
+from xlrec_es.kibana.panels import COLUMNS, MarkdownPanel, Panel, VegaPanel
 from xlrec_es.kibana.saved_objects import DASHBOARD, DATA_VIEW, SEARCH, SavedObject, stable_id
 from xlrec_es.kibana.vega_source import TimeRange, resolved, sources
 
@@ -24,6 +25,12 @@ Views = Mapping[str, tuple[str, str | None]]
 
 _HITS = 50
 """Of a saved search."""
+_TALLEST = 1000
+"""Rows of Kibana's grid; a page of a hundred screens."""
+_OTHER_FORM = (
+    *(AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError),
+    InvalidJson,
+)
 _META_FIELDS = ("_id", "_index", "_score", "_source")
 _FIELD_KEYS = ("field", "path")
 
@@ -131,15 +138,14 @@ def dashboard_searches(dashboard: DashboardRead) -> Iterator[Search]:
     Raises:
         UsageError: A search is against Kibana's rules.
     """
-    time_range = TimeRange.relative(dashboard.since, dashboard.until)
+    with in_form(f"the dashboard {dashboard.title}"):
+        time_range = TimeRange.relative(dashboard.since, dashboard.until)
     for placed in dashboard.panels:
         if not isinstance(placed.panel, VegaPanel):
             continue
         for source in sources(placed.panel.spec):
-            try:
+            with in_form(f"{dashboard.title}, {placed.title}"):
                 index, body = resolved(source.data["url"], time_range)
-            except UsageError as error:
-                raise UsageError(f"{dashboard.title}, {placed.title}: {error}") from error
             fields = tuple(dict.fromkeys(fields_of(body)))
             yield Search(dashboard.title, placed.title, index, body, fields)
 
@@ -171,17 +177,38 @@ def _exchanged(one: SavedObject, old: str, new: str) -> SavedObject:
     if one.type == DATA_VIEW and attributes.get("title") == old:
         attributes["title"] = new
     elif one.type == DASHBOARD:
-        panels = _parsed(attributes["panelsJSON"])
-        for panel in panels:
-            params = (panel.get("embeddableConfig", {}).get("savedVis") or {}).get("params", {})
-            if "spec" in params:
-                spec = _parsed(params["spec"])
-                for source in sources(spec):
-                    if source.data["url"].get("index") == old:
-                        source.data["url"]["index"] = new
-                params["spec"] = orjson.dumps(spec).decode()
-        attributes["panelsJSON"] = orjson.dumps(panels).decode()
+        with in_form(f"the dashboard {one.title}"):
+            attributes["panelsJSON"] = _searching(attributes["panelsJSON"], old, new)
     return replace(one, attributes=attributes)
+
+
+def _searching(panels_json: str, old: str, new: str) -> str:
+    """Panels whose searches are of another index."""
+    panels = _parsed(panels_json)
+    for panel in panels:
+        params = (panel.get("embeddableConfig", {}).get("savedVis") or {}).get("params", {})
+        if "spec" in params:
+            spec = _parsed(params["spec"])
+            for source in sources(spec):
+                if source.data["url"].get("index") == old:
+                    source.data["url"]["index"] = new
+            params["spec"] = orjson.dumps(spec).decode()
+    return orjson.dumps(panels).decode()
+
+
+@contextmanager
+def in_form(what: str) -> Iterator[None]:
+    """Say of what is wrong where it is; a file may be of anyone, and hold anything.
+
+    Raises:
+        UsageError: In place of whatever a part of another kind leads to.
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}") from error
+    except _OTHER_FORM as error:
+        raise UsageError(f"{what} is not in Kibana's form: {error!r}") from error
 
 
 def fields_of(part: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a body
@@ -208,7 +235,7 @@ def _named(clause: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _read(one: SavedObject, views: Views) -> DashboardRead:
-    try:
+    with in_form(f"the dashboard {one.title}"):
         attributes = one.attributes
         found = [_placed(panel, views) for panel in _parsed(attributes["panelsJSON"])]
         kept = bool(attributes.get("timeRestore"))
@@ -216,18 +243,18 @@ def _read(one: SavedObject, views: Views) -> DashboardRead:
             str(attributes["title"]),
             str(attributes.get("description", "")),
             tuple(sorted(found, key=lambda placed: (placed.y, placed.x))),
-            *((attributes["timeFrom"], attributes["timeTo"]) if kept else ()),
+            *((str(attributes["timeFrom"]), str(attributes["timeTo"])) if kept else ()),
         )
-    except (AttributeError, KeyError, TypeError, ValueError, InvalidJson) as error:
-        raise UsageError(f"the dashboard {one.title} is not in Kibana's form: {error!r}") from error
 
 
 def _placed(panel: Mapping[str, Any], views: Views) -> Placed:
     grid, config = panel["gridData"], panel.get("embeddableConfig", {})
     visualization = config.get("savedVis") or {}
-    kind = visualization.get("type") or panel.get("type", "unknown")
+    kind = str(visualization.get("type") or panel.get("type", "unknown"))
     title = str(panel.get("title") or config.get("title") or visualization.get("title") or "")
     place = [int(grid[name]) for name in ("w", "h", "x", "y")]
+    if not (1 <= place[0] <= COLUMNS and 1 <= place[1] <= _TALLEST and min(place[2:]) >= 0):
+        raise UsageError(f"the panel {title} has no place in a grid of {COLUMNS} columns: {grid}")
     if kind == "lens" and "attributes" in config:
         return Placed(_by_lens(title, config["attributes"], views), title or kind, kind, *place)
     return Placed(_panel(kind, title, visualization), title or kind, kind, *place)
@@ -246,12 +273,12 @@ def _panel(kind: str, title: str, visualization: Mapping[str, Any]) -> Panel | N
         spec = _parsed(params["spec"])
         if not isinstance(spec, dict):
             raise UsageError(f"the specification of {title} is no object")
-        return VegaPanel(title, spec, visualization.get("description", ""))
+        return VegaPanel(title, spec, str(visualization.get("description", "")))
     return None
 
 
 def _saved_search(one: SavedObject, views: Mapping[str, str]) -> Search:
-    try:
+    with in_form(f"the search {one.title}"):
         attributes = one.attributes
         source = _parsed(attributes["kibanaSavedObjectMeta"]["searchSourceJSON"])
         referred = {reference.name: reference.id for reference in one.references}
@@ -264,12 +291,11 @@ def _saved_search(one: SavedObject, views: Mapping[str, str]) -> Search:
         if sort:
             body["sort"] = sort
         columns = [name for name in attributes.get("columns", []) if name not in _META_FIELDS]
-    except (AttributeError, KeyError, TypeError, ValueError, InvalidJson) as error:
-        raise UsageError(f"the search {one.title} is not in Kibana's form: {error!r}") from error
-    if id_ not in views:
-        raise UsageError(f"the search {one.title} needs the data view {id_}, which is not there")
-    named = (*columns, *(name for name, _ in attributes.get("sort", [])), *fields_of(body["query"]))
-    return Search(one.title, "", views[id_], body, tuple(dict.fromkeys(named)))
+        if id_ not in views:
+            raise UsageError(f"it needs the data view {id_}, which is not there")
+        named = [*columns, *(name for name, _ in attributes.get("sort", []))]
+        named += fields_of(body["query"])
+        return Search(one.title, "", views[id_], body, tuple(map(str, dict.fromkeys(named))))
 
 
 def _query(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,10 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _LONG_UNITS = {"second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w"}
 _RELATIVE = re.compile(r"now(?:([+-])(\d+)([smhdwMy]))?(?:/[smhdwMy])?")
 _DAYS = {"M": 30, "y": 365}
+_NO_TIME = "is no time; write now-90d, or an ISO time such as 2026-01-31"
+_FARTHEST_YEARS = 900
+_FARTHEST_S = _FARTHEST_YEARS * 366 * 86_400
+"""Of a time from now, and of a shift of it: together they stay within Python's years 1 to 9999."""
 
 _INTERVALS = (
     (500, "100ms"),
@@ -174,6 +178,8 @@ def _found(part: Any, key: str, path: str) -> Iterator[tuple[dict[str, Any], str
 def _context(url: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[bool, str | None]:
     """Whether the dashboard's filters are taken, and which field its time is."""
     uses, field = bool(url.get(_CONTEXT)), url.get(_TIME_FIELD)
+    if field is not None and not isinstance(field, str):
+        raise UsageError(f"{_TIME_FIELD} must be the name of a field, not {field!r}")
     old = url.get(_OLD_CONTEXT)
     if old is None:
         return uses, field
@@ -253,10 +259,13 @@ def _shift(asked: Mapping[str, Any]) -> timedelta:
     shift, unit = asked.get("shift") or 0, asked.get("unit") or "d"
     if isinstance(shift, bool) or not isinstance(shift, int | float):
         raise UsageError(f"shift must be a number, not {shift!r}")
-    short = _LONG_UNITS.get(unit, unit)
+    short = _LONG_UNITS.get(unit, unit) if isinstance(unit, str) else None
     if shift and short not in _SECONDS:
         raise UsageError(f"unit must be one of {', '.join(_LONG_UNITS)}, not {unit!r}")
-    return timedelta(seconds=shift * _SECONDS.get(short, 0))
+    seconds = shift * _SECONDS.get(str(short), 0)
+    if abs(seconds) > _FARTHEST_S:
+        raise UsageError(f"shift must be {_FARTHEST_YEARS} years at most, not {shift!r} {unit}")
+    return timedelta(seconds=seconds)
 
 
 def _interval(asked: Any, time_range: TimeRange) -> dict[str, str]:  # noqa: ANN401 - a text or more
@@ -279,22 +288,29 @@ def _interval(asked: Any, time_range: TimeRange) -> dict[str, str]:  # noqa: ANN
     return {"fixed_interval" if fixed else "calendar_interval": asked}
 
 
-def _moment(text: str, now: datetime) -> datetime:
+def _moment(text: Any, now: datetime) -> datetime:  # noqa: ANN401 - of a file that anyone wrote
+    if not isinstance(text, str):
+        raise UsageError(f"{text!r} {_NO_TIME}")
     found = _RELATIVE.fullmatch(text)
     if found is None:
         try:
             at = datetime.fromisoformat(text)
         except ValueError as error:
-            raise UsageError(
-                f"{text!r} is no time; write now-90d, or an ISO time such as 2026-01-31"
-            ) from error
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
+            raise UsageError(f"{text!r} {_NO_TIME}") from error
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return _within(text, (at - now).total_seconds(), now)
     sign, number, unit = found.groups()
     if sign is None:
         return now
     seconds = _DAYS[unit] * 86_400 if unit in _DAYS else _SECONDS[unit]
-    span = timedelta(seconds=int(number) * seconds)
-    return now + span if sign == "+" else now - span
+    return _within(text, int(f"{sign}{number}") * seconds, now)
+
+
+def _within(text: str, seconds: float, now: datetime) -> datetime:
+    """A time so many seconds from now; shifts of it stay within Python's years."""
+    if abs(seconds) > _FARTHEST_S:
+        raise UsageError(f"{text!r} is more than {_FARTHEST_YEARS} years away; write now-90d, say")
+    return now + timedelta(seconds=seconds)
 
 
 def _iso(at: datetime) -> str:

@@ -169,6 +169,7 @@ class Recommendations:
             "user": user,
             "variant": variant,
             "time": moment,
+            "@timestamp": moment,
             "index": self.index,
             "fingerprint": self.fingerprint,
             "degraded": bool(self.degraded),
@@ -177,6 +178,7 @@ class Recommendations:
             {
                 **shared,
                 **shown_at(place, item),
+                **({} if query_id is None else {"impression": impression_id(query_id, place)}),
                 **impression(
                     user=user,
                     time=moment,
@@ -209,6 +211,16 @@ class ShownItem(Protocol):
     def propensity(self) -> float: ...  # noqa: D102
     @property
     def retrievers(self) -> Mapping[str, _Ranked]: ...  # noqa: D102
+
+
+def impression_id(query_id: str, place: int) -> str:
+    """What stands for one recommendation of one list, in logs of what was shown and was done.
+
+    Args:
+        query_id: Of the list.
+        place: In it, from 1.
+    """
+    return f"{query_id}-{place}"
 
 
 def shown_at(place: int, item: ShownItem) -> dict[str, Any]:

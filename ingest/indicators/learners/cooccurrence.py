@@ -10,7 +10,9 @@ from scipy.sparse import csr_array, diags_array
 from scipy.special import xlogy
 
 from ingest.indicators.learners.learner import TOP, Works
+from ingest.indicators.learners.noised_sums import Likes, NoisedSums
 from ingest.indicators.learners.sparse_blocks import map_blocks, strengths, with_data
+from xlrec_es.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Cosine:
     top: int = TOP
     name: str = "cosine"
 
-    def learn(self, likes: csr_array, works: Works) -> csr_array:
+    def learn(self, likes: Likes, works: Works) -> csr_array:
         """As `Learner.learn`."""
         lengths = np.sqrt(strengths(likes))
 
@@ -60,7 +62,7 @@ class LogLikelihood:
     top: int = 50
     name: str = "llr"
 
-    def learn(self, likes: csr_array, works: Works) -> csr_array:
+    def learn(self, likes: Likes, works: Works) -> csr_array:
         """As `Learner.learn`."""
         chosen = _surprising(likes, works, top=self.top)
         chosen.data[:] = 1
@@ -95,18 +97,20 @@ class Association:
     top: int = TOP
     name: str = "association"
 
-    def learn(self, likes: csr_array, works: Works) -> csr_array:
+    def learn(self, likes: Likes, works: Works) -> csr_array:
         """As `Learner.learn`."""
         return _surprising(likes, works, top=self.top, least=self.least)
 
 
-def _surprising(likes: csr_array, works: Works, *, top: int, least: float = 0.0) -> csr_array:
+def _surprising(likes: Likes, works: Works, *, top: int, least: float = 0.0) -> csr_array:
     """The works that go with each more often than by chance, weighed by how unlikely that is.
 
     How much was liked does not count, only whether.
     """
-    ones = np.ones_like(likes.data)
-    liked = csr_array((ones, likes.indices, likes.indptr), shape=likes.shape)
+    liked = likes
+    if not isinstance(likes, NoisedSums):
+        ones = np.ones_like(likes.data)
+        liked = csr_array((ones, likes.indices, likes.indptr), shape=likes.shape)
     counts = strengths(liked).astype(np.float64)
     users = likes.shape[0]
 
@@ -164,8 +168,13 @@ class RP3Beta:
     top: int = TOP
     name: str = "rp3beta"
 
-    def learn(self, likes: csr_array, works: Works) -> csr_array:
+    def learn(self, likes: Likes, works: Works) -> csr_array:
         """As `Learner.learn`."""
+        if isinstance(likes, NoisedSums):
+            raise UsageError(
+                "rp3beta walks from user to user, and cannot learn from sums with noise; use "
+                "--learner local-ease"
+            )
         per_user = np.asarray(likes.sum(axis=1)).ravel().astype(np.float64)
         per_work = np.asarray(likes.sum(axis=0)).ravel().astype(np.float64)
         # Half of a user's step on either side, so that one sparse product makes both.

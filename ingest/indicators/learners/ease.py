@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
 from ingest.indicators.learners.learner import TOP, Works
+from ingest.indicators.learners.noised_sums import Likes, NoisedSums
 from ingest.indicators.learners.sparse_blocks import strongest
 from xlrec_es.errors import UsageError
 
@@ -39,7 +41,7 @@ class Ease:
     top: int = TOP
     name: str = "ease"
 
-    def learn(self, likes: csr_array, works: Works) -> csr_array:
+    def learn(self, likes: Likes, works: Works) -> csr_array:
         """As `Learner.learn`.
 
         Raises:
@@ -51,7 +53,7 @@ class Ease:
                 f"exact EASE inverts a matrix of {n_works} x {n_works} works; from {MAX_WORKS} on "
                 "use --learner local-ease, which is as good and grows linearly"
             )
-        gram = (likes.T @ likes).toarray().astype(np.float32)
+        gram = _gram(likes)
         gram[np.diag_indices(n_works)] += self.regularization
         factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
         wanted = np.zeros((n_works, len(works)), np.float32)
@@ -62,3 +64,12 @@ class Ease:
         weights[np.arange(len(works)), works] = 0
         weights[weights < 0] = 0
         return strongest(csr_array(weights), top=self.top)
+
+
+def _gram(likes: Likes) -> NDArray[np.float32]:
+    """The Gram matrix, shape (n_works, n_works)."""
+    if not isinstance(likes, NoisedSums):
+        return (likes.T @ likes).toarray().astype(np.float32)  # type: ignore[no-any-return]
+    gram: NDArray[np.float32] = likes.together.toarray()
+    gram[np.diag_indices(len(gram))] = likes.counts
+    return gram

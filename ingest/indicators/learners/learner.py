@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ingest.indicators.learners.noised_sums import Likes
+
 Works = NDArray[np.int32]
 """Numbers of works: columns of the likes."""
 
@@ -23,12 +25,12 @@ class Learner(Protocol):
         """As on the command line."""
         ...
 
-    def learn(self, likes: csr_array, works: Works) -> csr_array:
+    def learn(self, likes: Likes, works: Works) -> csr_array:
         """Learn the indicators of some works.
 
         Args:
             likes: Shape (n_users, n_works), float32: how much a user liked a work, above zero;
-                indices sorted. All works, whichever are asked for.
+                indices sorted. All works, whichever are asked for. Or noised sums of them.
             works: Those whose indicators are wanted, each once.
 
         Returns:
@@ -36,5 +38,8 @@ class Learner(Protocol):
             work, with their weights: finite, above zero, and never the work itself. Weights of
             different rows compare: the score of a work for a user is the sum over the user's
             history.
+
+        Raises:
+            UsageError: It cannot learn from sums alone.
         """
         ...

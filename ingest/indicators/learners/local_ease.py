@@ -15,8 +15,15 @@ from scipy.sparse import csr_array
 
 from ingest.indicators.learners.ease import REGULARIZATION
 from ingest.indicators.learners.learner import TOP, Works
+from ingest.indicators.learners.noised_sums import Likes, NoisedSums
 from ingest.indicators.learners.ridge_regressions import Regressions, Rows, regressions
-from ingest.indicators.learners.sparse_blocks import Floats, blocks, largest, others, strengths
+from ingest.indicators.learners.sparse_blocks import (
+    Floats,
+    blocks,
+    co_occurrences,
+    largest,
+    strengths,
+)
 
 NEIGHBOURS = 200
 WIDTH = 1000
@@ -42,7 +49,7 @@ class LocalEase:
     device: str = field(default="cpu", repr=False)  # the same is learned on each
     name: str = "local-ease"
 
-    def learn(self, likes: csr_array, works: Works) -> csr_array:
+    def learn(self, likes: Likes, works: Works) -> csr_array:
         """As `Learner.learn`."""
         n_works = likes.shape[1]
         gram = self._gram(likes, works)
@@ -64,7 +71,7 @@ class LocalEase:
             shape=(len(works), n_works),
         )
 
-    def _gram(self, likes: csr_array, works: Works) -> Rows:
+    def _gram(self, likes: Likes, works: Works) -> Rows:
         """The rows of these works and of their neighbors: all that their regressions need."""
         most = max(self.neighbours, _most_others(likes))  # what is longer is padding
         width = min(self.width, max(1, likes.shape[1] - 1), most)
@@ -88,14 +95,16 @@ class LocalEase:
             yield columns[best], row[best].astype(np.float32)
 
 
-def _most_others(likes: csr_array) -> int:
+def _most_others(likes: Likes) -> int:
     """With so many works or fewer each work has users in common."""
+    if isinstance(likes, NoisedSums):
+        return int(np.diff(likes.together.indptr).max(initial=0))
     lengths = np.diff(likes.indptr)
     of_each = np.bincount(likes.indices, np.repeat(lengths - 1, lengths))
     return int(of_each.max(initial=0))
 
 
-def _nearest(likes: csr_array, works: Works, width: int) -> Rows:
+def _nearest(likes: Likes, works: Works, width: int) -> Rows:
     """Of some works the co-occurrences with their nearest works by cosine."""
     n_works = likes.shape[1]
     diagonal = strengths(likes)
@@ -104,9 +113,9 @@ def _nearest(likes: csr_array, works: Works, width: int) -> Rows:
     place[works] = np.arange(len(works), dtype=np.int32)
     columns = np.full((len(works), width), -1, np.int32)
     values = np.zeros((len(works), width), np.float32)
-    by_work = likes.T.tocsr()
+    rows_of = co_occurrences(likes)
     for block in blocks(works, n_works):
-        together = others(by_work[block] @ likes, block)
+        together = rows_of(block)
         bounds = zip(place[block], together.indptr[:-1], together.indptr[1:], strict=True)
         for row, start, end in bounds:
             found, common = together.indices[start:end], together.data[start:end]

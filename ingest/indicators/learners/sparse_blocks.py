@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from ingest.indicators.learners.learner import Works
+from ingest.indicators.learners.noised_sums import Likes, NoisedSums
 
 BLOCK_ENTRIES = 16_000_000
 """Entries that a block of rows may have if it is full: 128 MB with their column numbers."""
@@ -23,17 +24,28 @@ def blocks(works: Works, n_works: int) -> Iterator[Works]:
         yield works[start : start + size]
 
 
-def strengths(likes: csr_array) -> Floats:
+def strengths(likes: Likes) -> Floats:
     """The sum of squares of each work's likes, shape (n_works,): the diagonal of the Gram matrix.
 
     For plain likes it is how many users liked the work.
     """
+    if isinstance(likes, NoisedSums):
+        return likes.counts
     squares = likes.data.astype(np.float64) ** 2
     return np.bincount(likes.indices, squares, minlength=likes.shape[1]).astype(np.float32)
 
 
+def co_occurrences(likes: Likes) -> Callable[[Works], csr_array]:
+    """Gives rows of the Gram matrix without its diagonal, shape (b, n_works), of b works."""
+    if isinstance(likes, NoisedSums):
+        together = likes.together
+        return lambda block: csr_array(together[block])
+    by_work = likes.T.tocsr()
+    return lambda block: others(by_work[block] @ likes, block)
+
+
 def map_blocks(
-    likes: csr_array, works: Works, weigh: Callable[[csr_array, Works], csr_array], *, top: int
+    likes: Likes, works: Works, weigh: Callable[[csr_array, Works], csr_array], *, top: int
 ) -> csr_array:
     """Co-occurrences of some works with all, weighed, and the strongest of them kept.
 
@@ -47,10 +59,9 @@ def map_blocks(
     Returns:
         Shape (len(works), n_works).
     """
-    by_work = likes.T.tocsr()
+    rows = co_occurrences(likes)
     parts = [
-        strongest(weigh(others(by_work[block] @ likes, block), block), top=top)
-        for block in blocks(works, likes.shape[1])
+        strongest(weigh(rows(block), block), top=top) for block in blocks(works, likes.shape[1])
     ]
     if not parts:
         return csr_array((0, likes.shape[1]), dtype=np.float32)

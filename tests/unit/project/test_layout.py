@@ -29,6 +29,7 @@ ACROSS_MODULES = {
     "integration/xlrec_es/recommend/test_filtered_alias.py": "every command respects an alias",
     "integration/xlrec_es/recommend/test_regional_variants.py": "one rule of languages everywhere",
     "integration/xlrec_es/versions/test_hostile_documents.py": "copied, refused, and gone on with",
+    "unit/xlrec_es/kibana/test_foreign_files.py": "a file is read, searched, and drawn",
     "unit/ingest/run/test_hostile_records.py": "a line is read, built, set aside, and read again",
 }
 MOST_MODULES = 15  # in a folder

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from xlrec_es.cli.options.shared import index_option
+from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -52,6 +53,7 @@ class Contents:
             XlrecError: The catalog cannot be looked at.
         """
         from xlrec_es.kibana import bundle
+        from xlrec_es.kibana.check import absent_of
         from xlrec_es.kibana.data_views import Address
         from xlrec_es.kibana.indices import Indices
 
@@ -62,8 +64,26 @@ class Contents:
         with contextlib.closing(connect(connection)) as client:
             found = bundle.read_catalog(client, self.index, addresses)
             rejects = bundle.rejects_of(client, self.runs)
+            for name, command in self._others():
+                if absent_of(client, name):
+                    echo(
+                        f"Warning: there is no index {name} yet, and its panels are empty until "
+                        f"there is; make it with: {command}",
+                        err=True,
+                    )
         names = Indices(self.index, self.evaluations, self.shown, self.clicks, self.runs, rejects)
         return bundle.objects(names, found)
+
+    def _others(self) -> Iterator[tuple[str, str]]:
+        """The other indices that were named, with the commands that make them."""
+        for name, command in (
+            (self.evaluations, "xlrec-es evaluate INTERACTIONS -i {} --write-to {}"),
+            (self.shown, "xlrec-es serve -i {} --impressions-index {}"),
+            (self.clicks, "xlrec-es serve -i {} --events-index {}"),
+            (self.runs, "xlrec-ingest run CATALOG -i {} --write-to {}"),
+        ):
+            if name is not None:
+                yield name, command.format(self.index, name)
 
 
 def contents_options(*, required: bool) -> Callable[[F], F]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +13,8 @@ from xlrec_es.cli.options.old_names import RenamedOption, tell_old_options
 F = TypeVar("F", bound=Callable[..., Any])
 
 RANKING, ENCODER, CONNECTION = "Ranking", "Encoder", "Connection"
+_INDEX, _VARIABLE = "INDEX", "XLREC_INDEX"
+"""By which a parameter is known to be the name of an index."""
 _ORDER = ("Options", RANKING, ENCODER, CONNECTION)
 
 
@@ -34,7 +36,10 @@ class SectionedCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options, under old names too."""
         tell_old_options(ctx, args)
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            _refuse_empty_names(ctx, self.params)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write them: the command's own first, for they are what people look for."""
@@ -47,6 +52,21 @@ class SectionedCommand(click.Command):
             if some:
                 with formatter.section(heading):
                     formatter.write_dl(some)
+
+
+def _refuse_empty_names(ctx: click.Context, params: Iterable[click.Parameter]) -> None:
+    """Refuse an index without a name: Elasticsearch would take it for all of them.
+
+    Raises:
+        BadParameter: In place of that.
+    """
+    for param in params:
+        names_an_index = param.metavar == _INDEX or param.envvar == _VARIABLE
+        given = ctx.params.get(param.name or "") if names_an_index else None
+        if any(not name.strip() for name in ((given,) if isinstance(given, str) else given or ())):
+            raise click.BadParameter(
+                "the name of an index is empty; is a variable of the shell not set?", ctx, param
+            )
 
 
 class SectionedGroup(click.Group):

@@ -12,7 +12,7 @@ from xlrec_es.index.fields import (
     PROVENANCE_FIELD,
     VECTOR_FIELD,
 )
-from xlrec_es.kibana.dashboards.marks import over_time
+from xlrec_es.kibana.dashboards.marks import SHARE, over_time, share, stacked, untitled
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.panels import (
@@ -98,8 +98,8 @@ def _coverage(index: str) -> VegaPanel:
         ],
         "mark": {"type": "bar", "tooltip": True},
         "encoding": {
-            "y": {"field": "key", "type": "nominal", "sort": None, "title": None},
-            "yOffset": {"field": "what", "sort": names},
+            "y": untitled("key", "language"),
+            "yOffset": {"field": "what", "sort": names, "title": "have"},
             "x": _share("share", "share of documents"),
             "color": {"field": "what", "type": "nominal", "sort": names, "title": "have"},
         },
@@ -144,20 +144,27 @@ def _parts_by_language(
 ) -> VegaPanel:
     """A bar for each language, of the whole's length, parted by the values of a field."""
     legend, order = named
+    mark, channels = stacked(
+        ("language", "language", ""),
+        ("what", legend, ""),
+        ("share", "share of documents", SHARE),
+        ("documents", "documents", ",d"),
+    )
     parts = {
         "transform": [
+            {"calculate": "datum.key", "as": "language"},
             {"flatten": ["parts.buckets"], "as": ["part"]},
             {"calculate": "datum.part.key", "as": "what"},
             {"calculate": "datum.part.doc_count", "as": "documents"},
             {"calculate": "datum.documents / datum.doc_count", "as": "share"},
             {"calculate": f"indexof({order}, datum.what)", "as": "place"},
         ],
-        "mark": {"type": "bar", "tooltip": True},
+        "mark": mark,
         "encoding": {
-            "y": {"field": "key", "type": "nominal", "sort": None, "title": None},
+            "y": untitled("key", "language"),
             "x": _share("share", "share of documents"),
             "color": {"field": "what", "type": "nominal", "sort": order, "title": legend},
-            "order": {"field": "place"},
+            **channels,
         },
     }
     search = search_url(index, _by_language(parts={"terms": {**terms, "size": len(order) + 5}}))
@@ -251,7 +258,6 @@ def _share(field: str, title: str) -> dict[str, Any]:
     return {
         "field": field,
         "type": "quantitative",
-        "title": title,
         "scale": {"domain": [0, 1]},
-        "axis": {"format": ".0%", "tickCount": 5},
+        **share(title),
     }

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from xlrec_es.evaluate.evaluator import COVERAGE
 from xlrec_es.evaluate.protocol import COLD_POOL, CROSS, MIXED
-from xlrec_es.evaluate.result_rows import PAIR, SYSTEM, TUNING
+from xlrec_es.evaluate.result_rows import PAIR, SYSTEM
 from xlrec_es.evaluate.systems import RECOMMENDER
-from xlrec_es.kibana.dashboards.marks import estimates, metrics, nominal, share, taken
+from xlrec_es.kibana.dashboards.marks import (
+    ENDS,
+    NUMBER,
+    axis_of,
+    estimates,
+    metrics,
+    nominal,
+    share,
+    taken,
+)
+from xlrec_es.kibana.dashboards.verdicts import (
+    FOUND,
+    LATEST,
+    NOTES,
+    TIME_FIELD,
+    TUNED,
+    latest,
+    notes,
+    tuned,
+)
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.panels import (
     POINT,
+    TIMES,
     Dashboard,
     Panel,
     Row,
@@ -23,7 +42,6 @@ from xlrec_es.kibana.panels import (
 )
 
 NAME = "quality"
-TIME_FIELD = "@timestamp"
 
 _COMMAND = "xlrec-es evaluate INTERACTIONS --index {} --write-to EVALUATIONS"
 _TUNE = "xlrec-es tune INTERACTIONS --index {} --write-to EVALUATIONS"
@@ -38,10 +56,7 @@ PAIRS = "From which language into which does it work?"
 COLD = "Are items without users found as well as the others?"
 SOURCE = "How much of a list is in the language of the user's history?"
 COVERED = "How much of the catalog is in any list?"
-TUNED = "Which settings did tune find better, and were they taken?"
-_TITLES = (RECALL, OVER_TIME, PAIRS, COLD, SOURCE, COVERED, TUNED)
-GAIN = "gain on users that the settings were not chosen on"
-_LATEST = "The latest evaluation within the dashboard's time. "
+_TITLES = (NOTES, RECALL, OVER_TIME, PAIRS, COLD, SOURCE, COVERED, TUNED)
 
 
 def dashboard(names: Indices) -> Dashboard:
@@ -50,12 +65,13 @@ def dashboard(names: Indices) -> Dashboard:
     Args:
         names: Of which the evaluations are read.
     """
-    recall, over_time, pairs, cold, source, coverage, tuned = _panels(names)
+    known, recall, over_time, pairs, cold, source, coverage, settings = _panels(names)
     rows = (
+        Row((known,), 10),
         Row((recall, over_time), _HEIGHT, (26, 22)),
         Row((pairs, cold), _HEIGHT),
         Row((source, coverage), _HEIGHT),
-        Row((tuned,), 10),
+        Row((settings,), 10),
     )
     return Dashboard(
         NAME,
@@ -73,32 +89,17 @@ def _panels(names: Indices) -> tuple[Panel, ...]:
         commands = dict.fromkeys(_TITLES, _COMMAND) | {TUNED: _TUNE}
         return tuple(needs(title, text.format(names.catalog)) for title, text in commands.items())
     return (
+        notes(index),
         _recall(index),
         _over_time(index),
         _pairs(index),
         _cold(index),
         _source_share(index),
         _coverage(index),
-        _tuned(index),
+        tuned(index),
     )
 
 
-def _latest(index: str, terms: Mapping[str, str], inner: Mapping[str, Any]) -> dict[str, Any]:
-    """A search of the latest evaluation's rows of some terms."""
-    of = {"bool": {"filter": [{"term": {name: value}} for name, value in terms.items()]}}
-    aggregations = {
-        "latest": {
-            "terms": {"field": "evaluation", "size": 1, "order": {"at": "desc"}},
-            "aggs": {
-                "at": {"max": {"field": TIME_FIELD}},
-                "rows": {"filter": of, "aggs": dict(inner)},
-            },
-        }
-    }
-    return search_url(index, aggregations, time_field=TIME_FIELD)
-
-
-_FOUND = "aggregations.latest.buckets"
 _OF_LATEST = [
     {"flatten": ["rows.systems.buckets"], "as": ["row"]},
     {"calculate": "datum.row.key", "as": "system"},
@@ -112,7 +113,7 @@ def _by_system(order: str, **inner: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _recall(index: str) -> VegaPanel:
-    search = _latest(
+    search = latest(
         index,
         {"kind": SYSTEM},
         _by_system(
@@ -134,14 +135,14 @@ def _recall(index: str) -> VegaPanel:
         ],
         "encoding": {"y": nominal("system"), "yOffset": {"field": "candidates", "sort": _POOLS}},
         "layer": estimates(
-            {"title": "recall", "axis": {"tickCount": 5}},
+            {"title": "recall", "axis": axis_of(NUMBER)},
             color={"field": "candidates", "type": "nominal", "sort": _POOLS, "title": "candidates"},
         ),
     }
     return VegaPanel(
         RECALL,
-        vega_lite(search, _FOUND, parts),
-        f"{_LATEST}Recall of held-out items among the first k of a list, with 95% intervals over "
+        vega_lite(search, FOUND, parts),
+        f"{LATEST}Recall of held-out items among the first k of a list, with 95% intervals over "
         "users, by candidate set: cross is all languages but the user's.",
     )
 
@@ -159,9 +160,13 @@ def _over_time(index: str) -> VegaPanel:
             {"calculate": "datum.time.key", "as": "at"},
             *taken("time"),
         ],
-        "encoding": {"x": {"field": "at", "type": "temporal", "title": "evaluated"}},
+        "encoding": {"x": {"field": "at", "type": "temporal", "title": "evaluated", "axis": TIMES}},
         "layer": estimates(
-            {"title": "recall of the recommender", "scale": {"zero": False}},
+            {
+                "title": "recall of the recommender",
+                "scale": {"zero": False},
+                "axis": axis_of(NUMBER),
+            },
             color=color,
             upright=True,
         ),
@@ -186,7 +191,7 @@ def _pairs(index: str) -> VegaPanel:
     targets = {"field": "pair.target", "size": _LANGUAGES, "order": {"_key": "asc"}}
     sources = {"field": "pair.source", "size": _LANGUAGES, "order": {"_key": "asc"}}
     inner = {"targets": {"terms": targets, "aggs": cells}}
-    search = _latest(
+    search = latest(
         index,
         {"kind": PAIR, "system": RECOMMENDER, "pool": CROSS},
         {"sources": {"terms": sources, "aggs": inner}},
@@ -217,14 +222,14 @@ def _pairs(index: str) -> VegaPanel:
                         "type": "quantitative",
                         "scale": {"scheme": "blues", "domainMin": 0},
                         "title": "recall",
+                        "legend": {"format": NUMBER},
                     },
                     "tooltip": [
-                        {"field": name, "type": "quantitative", "format": form}
-                        for name, form in (
-                            ("recall", ".3f"),
-                            ("low", ".3f"),
-                            ("high", ".3f"),
-                            ("users", ",d"),
+                        {"field": name, "title": title, "type": "quantitative", "format": form}
+                        for name, title, form in (
+                            ("recall", "recall", NUMBER),
+                            *((end, title, NUMBER) for end, title in ENDS.items()),
+                            ("users", "users", ",d"),
                         )
                     ],
                 },
@@ -244,8 +249,8 @@ def _pairs(index: str) -> VegaPanel:
     }
     return VegaPanel(
         PAIRS,
-        vega_lite(search, _FOUND, parts),
-        f"{_LATEST}Recall of the recommender by the language of the history and that of the items "
+        vega_lite(search, FOUND, parts),
+        f"{LATEST}Recall of the recommender by the language of the history and that of the items "
         "to be found, among items of all languages but the history's. A pair with few users is "
         "uncertain: point at it for its interval.",
     )
@@ -258,7 +263,7 @@ def _cold(index: str) -> VegaPanel:
         for group in groups
         for name in ("mean", "low", "high")
     }
-    search = _latest(
+    search = latest(
         index,
         {"kind": SYSTEM, "pool": CROSS},
         _by_system("best", best={"max": {"field": "recall.mean"}}, **ends),
@@ -277,10 +282,10 @@ def _cold(index: str) -> VegaPanel:
         ],
         "encoding": {
             "y": nominal("system"),
-            "yOffset": {"field": "items", "sort": list(groups.values())},
+            "yOffset": {"field": "items", "sort": list(groups.values()), "title": "items with"},
         },
         "layer": estimates(
-            {"title": "recall", "axis": {"tickCount": 5}},
+            {"title": "recall", "axis": axis_of(NUMBER)},
             color={
                 "field": "items",
                 "type": "nominal",
@@ -291,14 +296,14 @@ def _cold(index: str) -> VegaPanel:
     }
     return VegaPanel(
         COLD,
-        vega_lite(search, _FOUND, parts),
-        f"{_LATEST}Recall of items by how many users have them in the training part, among items "
+        vega_lite(search, FOUND, parts),
+        f"{LATEST}Recall of items by how many users have them in the training part, among items "
         "of all languages but the history's.",
     )
 
 
 def _source_share(index: str) -> VegaPanel:
-    search = _latest(
+    search = latest(
         index,
         {"kind": SYSTEM, "pool": MIXED},
         _by_system(
@@ -324,14 +329,14 @@ def _source_share(index: str) -> VegaPanel:
     }
     return VegaPanel(
         SOURCE,
-        vega_lite(search, _FOUND, parts),
-        f"{_LATEST}Among items of all languages. A list with a larger share than its candidates "
+        vega_lite(search, FOUND, parts),
+        f"{LATEST}Among items of all languages. A list with a larger share than its candidates "
         "prefers the language that the user already has.",
     )
 
 
 def _coverage(index: str) -> VegaPanel:
-    search = _latest(
+    search = latest(
         index,
         {"kind": SYSTEM, "pool": CROSS},
         _by_system(COVERAGE, **{COVERAGE: {"max": {"field": COVERAGE}}}),
@@ -346,35 +351,6 @@ def _coverage(index: str) -> VegaPanel:
     }
     return VegaPanel(
         COVERED,
-        vega_lite(search, _FOUND, parts),
-        f"{_LATEST}Items that are in the list of at least one test user.",
-    )
-
-
-def _tuned(index: str) -> VegaPanel:
-    moments = {"field": TIME_FIELD, "size": 30, "order": {"_key": "desc"}}
-    inner = {**metrics("tuning.gain."), "written": {"max": {"field": "tuning.written"}}}
-    of = {
-        "tuned": {
-            "filter": {"term": {"kind": TUNING}},
-            "aggs": {"times": {"terms": moments, "aggs": inner}},
-        }
-    }
-    color = {"field": "settings", "type": "nominal", "title": "settings were"}
-    parts = {
-        "transform": [
-            *({"calculate": f"datum.{name}.value", "as": name} for name in ("low", "high", "mean")),
-            {"calculate": "datum.written.value ? 'taken' : 'left as they were'", "as": "settings"},
-            {"calculate": "utcFormat(datum.key, '%Y-%m-%d %H:%M')", "as": "at"},
-        ],
-        "encoding": {"y": nominal("at")},
-        "layer": estimates({"title": GAIN, "axis": {"tickCount": 5}}, color=color),
-    }
-    return VegaPanel(
-        TUNED,
-        vega_lite(
-            search_url(index, of, time_field=TIME_FIELD), "aggregations.tuned.times.buckets", parts
-        ),
-        "Gain of the proposed settings over those before, with its 95% interval. Settings are "
-        "taken if the interval is above zero. Times are UTC.",
+        vega_lite(search, FOUND, parts),
+        f"{LATEST}Items that are in the list of at least one test user.",
     )

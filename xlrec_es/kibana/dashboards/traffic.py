@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS
-from xlrec_es.kibana.dashboards.marks import estimates, nominal, over_time, share
+from xlrec_es.kibana.dashboards.marks import SHARE, estimates, nominal, over_time, said, share
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.panels import (
+    TIMES,
     VEGA_LITE,
     Dashboard,
     Panel,
@@ -39,18 +40,18 @@ PARTIAL = "Which share of the lists was partial?"
 OF_CLICKS = (RATE, VARIANTS, LANGUAGES, RANKS, SOURCES)
 
 _INTERVAL = (
-    "Clicks are events that say where the item was shown; a recommendation counts once. The "
-    "intervals are Wilson's, of 95%, over recommendations; those of compare-logs are over users, "
-    "and are the ones to decide by."
+    "Clicks are events that say where the item was shown, in a list that was logged; a "
+    "recommendation counts once. The intervals are Wilson's, of 95%, over recommendations; those "
+    "of compare-logs are over users, and are the ones to decide by."
 )
 
 _DISLIKES = [name for name, weight in EVENT_WEIGHTS.items() if weight < 0]
 _IS_SHOWN = {"exists": {"field": "propensity"}}
+_PLACED = [{"exists": {"field": "impression"}}, {"exists": {"field": "event"}}]
+_HAS_PLACE = {"bool": {"filter": _PLACED, "must_not": [_IS_SHOWN]}}
+"""An event that says where in which list its item was shown."""
 _IS_CLICKED = {
-    "bool": {
-        "filter": [{"exists": {"field": "impression"}}],
-        "must_not": [{"terms": {"event": _DISLIKES}}],
-    }
+    "bool": {"filter": _PLACED, "must_not": [_IS_SHOWN, {"terms": {"event": _DISLIKES}}]}
 }
 _FIRST_PLACE = {"bool": {"filter": [_IS_SHOWN, {"term": {"place": 1}}]}}
 """One document for each list."""
@@ -91,43 +92,88 @@ def _panels(names: Indices) -> Mapping[str, Panel]:
     lists = (_shown(names.shown), _asked(names.shown), _partial(names.shown))
     found: dict[str, Panel] = {panel.title: panel for panel in lists}
     if names.clicks is not None:
-        both = ",".join(dict.fromkeys((names.shown, names.clicks)))
-        found |= {panel.title: panel for panel in _of_clicks(both)}
+        found |= {panel.title: panel for panel in _of_clicks(names)}
     return missing | found
 
 
-def _of_clicks(both: str) -> tuple[VegaPanel, ...]:
+def _of_clicks(names: Indices) -> tuple[VegaPanel, ...]:
     return (
-        _rate_over_time(both),
-        _rates(both, VARIANTS, "variant", axis="variant"),
-        _rates(both, LANGUAGES, "language", axis="language of the item"),
-        _rates_by_rank(both),
-        _rates_by_retriever(both),
+        _rate_over_time(names),
+        _rates(names, VARIANTS, "variant", axis="variant"),
+        _rates(names, LANGUAGES, "language", axis="language of the item"),
+        _rates_by_rank(names),
+        _rates_by_retriever(names),
     )
+
+
+def _of_both(names: Indices, aggregations: Mapping[str, Any]) -> dict[str, Any]:
+    """A search of what was shown and of what was done, which may be in one index."""
+    both = ",".join(dict.fromkeys(one for one in (names.shown, names.clicks) if one is not None))
+    return _url(both, aggregations)
 
 
 def _url(index: str, aggregations: Mapping[str, Any]) -> dict[str, Any]:
     return search_url(index, aggregations, time_field=TIME_FIELD)
 
 
+_ONCE = {"cardinality": {"field": "impression", "precision_threshold": 40_000}}
+"""Recommendations, each once; up to so many are counted nearly exactly."""
+
 _COUNTS = {
-    "shown": {"filter": _IS_SHOWN},
-    "clicked": {
-        "filter": _IS_CLICKED,
-        # A recommendation that was clicked twice, or clicked and bought, was clicked.
-        "aggs": {
-            "once": {"cardinality": {"field": "impression", "precision_threshold": 10_000}},
-        },
+    "shown": {
+        "filter": _IS_SHOWN,
+        "aggs": {"named": {"value_count": {"field": "impression"}}, "once": _ONCE},
+    },
+    # A recommendation that was clicked twice, or clicked and bought, was clicked.
+    "clicked": {"filter": _IS_CLICKED, "aggs": {"once": _ONCE}},
+    "either": {
+        "filter": {"bool": {"should": [_IS_SHOWN, _IS_CLICKED]}},
+        "aggs": {"once": _ONCE},
     },
 }
-"""Of a bucket: how many recommendations were shown, and how many of them were clicked."""
+"""Of a bucket: how many recommendations were shown, and how many of them were clicked.
+
+Elasticsearch does not join, so what was clicked and not shown is what there is more of in both.
+"""
+
+_ANSWER = "answer"
+_ANY_CLICK = {"clicks": {"global": {}, "aggs": {"there": {"filter": _HAS_PLACE}}}}
+"""Whether there has ever been an event that says where its item was shown."""
+_ONLY_WITH_CLICKS = {"filter": "datum.clicks.there.doc_count > 0"}
 
 
-def _wilson(bucket: str = "datum") -> list[dict[str, Any]]:
+def _not_shown(bucket: str) -> str:
+    """How many clicks of a bucket are on nothing that was logged; none where lists are unnamed."""
+    return (
+        f"({bucket}.shown.named.value < {bucket}.shown.doc_count ? 0 : "
+        f"max(0, {bucket}.either.once.value - {bucket}.shown.once.value))"
+    )
+
+
+def _drawn(
+    names: Indices, title: str, search: dict[str, Any], parts: dict[str, Any], *, about: str
+) -> VegaPanel:
+    """A panel of clicks, which says so if there are none of any time, in place of drawing 0%."""
+    search["body"]["aggs"] |= _ANY_CLICK
+    lines = ["There is no click that says where it was shown. Make some with:"]
+    lines += [f"xlrec-es serve --impressions-index {names.shown} --events-index {names.clicks}"]
+    there = f"data('{_ANSWER}')[0]"
+    otherwise = parts.pop("said", "''")
+    text = f"!{there} ? '' : {there}.clicks.there.doc_count > 0 ? {otherwise} : {lines}"
+    parts["transform"] = [_ONLY_WITH_CLICKS, *parts["transform"]]
+    spec = vega_lite(search, "aggregations", {**said(text), **parts}, name=_ANSWER)
+    return VegaPanel(title, spec, about)
+
+
+def _wilson(bucket: str, unlogged: str) -> list[dict[str, Any]]:
     """Transforms to the rate of a bucket with `_COUNTS`, with its interval.
 
     Source: Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference"
     (https://doi.org/10.1080/01621459.1927.10502953).
+
+    Args:
+        bucket: Where it is.
+        unlogged: How many of its clicks do not count.
     """
     square = _Z * _Z
     spread = (
@@ -137,8 +183,8 @@ def _wilson(bucket: str = "datum") -> list[dict[str, Any]]:
     return [
         {"calculate": f"{bucket}.shown.doc_count", "as": "n"},
         {"filter": "datum.n > 0"},
-        # What was shown before the dashboard's time may be clicked within it.
-        {"calculate": f"min({bucket}.clicked.once.value, datum.n)", "as": "clicks"},
+        {"calculate": f"{bucket}.clicked.once.value - {unlogged}", "as": "logged"},
+        {"calculate": "clamp(datum.logged, 0, datum.n)", "as": "clicks"},
         {"calculate": "datum.clicks / datum.n", "as": "mean"},
         *(
             {
@@ -151,74 +197,85 @@ def _wilson(bucket: str = "datum") -> list[dict[str, Any]]:
     ]
 
 
-_CLICKED = share("clicked", axis={"format": ".1%", "tickCount": 5})
+_CLICKED = share("clicked")
+
+
+def _rows(*, buckets: str = "values.buckets") -> dict[str, Any]:
+    return {"flatten": [buckets], "as": ["row"]}
 
 
 def _drawn_rates(*before: Mapping[str, Any], bucket: str, names: dict[str, Any]) -> dict[str, Any]:
     counts = "format(datum.clicks, ',') + ' of ' + format(datum.n, ',')"
     labeled = {"calculate": f"datum.name + '  ' + {counts}", "as": "label"}
     return {
-        "transform": [*before, *_wilson(bucket), labeled],
+        "transform": [*before, *_wilson(bucket, _not_shown(bucket)), labeled],
         "encoding": {"y": nominal("label", **names)},
-        "layer": estimates(_CLICKED),
+        "layer": estimates(_CLICKED, form=SHARE),
     }
 
 
-def _rates(index: str, title: str, field: str, *, axis: str) -> VegaPanel:
+def _rates(names: Indices, title: str, field: str, *, axis: str) -> VegaPanel:
     values = {"values": {"terms": {"field": field, "size": _MANY}, "aggs": _COUNTS}}
-    name = {"calculate": "toString(datum.key)", "as": "name"}
-    parts = _drawn_rates(name, bucket="datum", names={"title": axis})
-    return VegaPanel(
-        title, vega_lite(_url(index, values), "aggregations.values.buckets", parts), _INTERVAL
-    )
+    name = {"calculate": "toString(datum.row.key)", "as": "name"}
+    parts = _drawn_rates(_rows(), name, bucket="datum.row", names={"title": axis})
+    return _drawn(names, title, _of_both(names, values), parts, about=_INTERVAL)
 
 
-def _rates_by_rank(index: str) -> VegaPanel:
+def _rates_by_rank(names: Indices) -> VegaPanel:
     ranks = {"field": "place", "size": _MANY, "order": {"_key": "asc"}}
     parts = {
-        "transform": _wilson(),
+        "transform": [
+            _rows(),
+            {"calculate": "datum.row.key", "as": "rank"},
+            *_wilson("datum.row", _not_shown("datum.row")),
+        ],
         "encoding": {
-            "x": {"field": "key", "type": "ordinal", "title": "rank", "axis": {"labelAngle": 0}},
+            "x": {"field": "rank", "type": "ordinal", "title": "rank", "axis": {"labelAngle": 0}},
         },
-        "layer": estimates(_CLICKED, upright=True),
+        "layer": estimates(_CLICKED, upright=True, form=SHARE),
     }
-    search = _url(index, {"values": {"terms": ranks, "aggs": _COUNTS}})
-    return VegaPanel(RANKS, vega_lite(search, "aggregations.values.buckets", parts), _INTERVAL)
+    search = _of_both(names, {"values": {"terms": ranks, "aggs": _COUNTS}})
+    return _drawn(names, RANKS, search, parts, about=_INTERVAL)
 
 
-def _rates_by_retriever(index: str) -> VegaPanel:
+def _rates_by_retriever(names: Indices) -> VegaPanel:
     found_by = {
         name: {"exists": {"field": f"retrievers.{name}"}} for name in (*RETRIEVERS, EXPLORE)
     }
-    search = _url(index, {"values": {"filters": {"filters": found_by}, "aggs": _COUNTS}})
+    values = {"values": {"filters": {"filters": found_by}, "aggs": _COUNTS}}
     parts = _drawn_rates(
         {"calculate": f"{[*found_by]}", "as": "names"},
         {"flatten": ["names"], "as": ["name"]},
-        {"calculate": "datum[datum.name]", "as": "bucket"},
-        bucket="datum.bucket",
+        {"calculate": "datum.values.buckets[datum.name]", "as": "row"},
+        bucket="datum.row",
         names={"title": "found by"},
     )
-    return VegaPanel(
+    return _drawn(
+        names,
         SOURCES,
-        vega_lite(search, "aggregations.values.buckets", parts),
-        "A recommendation counts for each retriever that found it. A click counts if it names the "
-        f"item's `retrievers`. {_INTERVAL}",
+        _of_both(names, values),
+        parts,
+        about="A recommendation counts for each retriever that found it. A click counts if it "
+        f"names the item's `retrievers`. {_INTERVAL}",
     )
 
 
-def _rate_over_time(index: str) -> VegaPanel:
+def _rate_over_time(names: Indices) -> VegaPanel:
+    """Clicks come after what they are on, so those of one span of time may be on an earlier one."""
+    unlogged = _not_shown(f"data('{_ANSWER}')[0]")
     parts = {
-        "transform": _wilson(),
-        "encoding": {"x": {"field": "key", "type": "temporal", "title": "time"}},
-        "layer": estimates(_CLICKED, upright=True),
+        "transform": [
+            _rows(buckets="times.buckets"),
+            {"calculate": "datum.row.key", "as": "at"},
+            *_wilson("datum.row", "0"),
+        ],
+        "encoding": {"x": {"field": "at", "type": "temporal", "title": "time", "axis": TIMES}},
+        "layer": estimates(_CLICKED, upright=True, form=SHARE),
+        "said": f"{unlogged} > 0 ? format({unlogged}, ',') + ' clicks on what was not logged in "
+        "this time count here, and in no other panel' : ''",
     }
-    return VegaPanel(
-        RATE,
-        vega_lite(
-            _url(index, over_time(TIME_FIELD, **_COUNTS)), "aggregations.times.buckets", parts
-        ),
-        f"Clicks count when they come. {_INTERVAL}",
-    )
+    search = _of_both(names, {**over_time(TIME_FIELD, **_COUNTS), **_COUNTS})
+    return _drawn(names, RATE, search, parts, about=f"Clicks count when they come. {_INTERVAL}")
 
 
 def _shown(index: str) -> VegaPanel:
@@ -232,7 +289,7 @@ def _shown(index: str) -> VegaPanel:
         ],
         "mark": {"type": "bar", "tooltip": True},
         "encoding": {
-            "x": {"field": "key", "type": "temporal", "title": "time"},
+            "x": {"field": "key", "type": "temporal", "title": "time", "axis": TIMES},
             "y": {
                 "field": "recommendations",
                 "type": "quantitative",
@@ -268,10 +325,15 @@ def _asked(index: str) -> VegaPanel:
             ],
             "mark": {"type": "bar", "tooltip": True},
             "encoding": {
-                "y": {"field": "language", "type": "nominal", "title": None},
-                "yOffset": {"field": "what"},
+                "y": {"field": "language", "type": "nominal", "axis": {"title": None}},
+                "yOffset": {"field": "what", "title": "of"},
                 "x": {"field": "part", "type": "quantitative", **share("share")},
-                "color": {"field": "what", "type": "nominal", "title": None},
+                "color": {
+                    "field": "what",
+                    "type": "nominal",
+                    "title": "of",
+                    "legend": {"title": None},
+                },
             },
         }
 
@@ -296,7 +358,7 @@ def _partial(index: str) -> VegaPanel:
         ],
         "mark": {"type": "line", "point": True, "tooltip": True},
         "encoding": {
-            "x": {"field": "key", "type": "temporal", "title": "time"},
+            "x": {"field": "key", "type": "temporal", "title": "time", "axis": TIMES},
             "y": {
                 "field": "part",
                 "type": "quantitative",

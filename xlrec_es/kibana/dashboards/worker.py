@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xlrec_es.kibana.dashboards.marks import over_time
+from xlrec_es.kibana.dashboards.marks import over_time, stacked
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.panels import (
@@ -118,18 +118,22 @@ def _speed(index: str) -> VegaPanel:
 def _became(index: str) -> VegaPanel:
     fates = ["indexed", "unchanged", "superseded", "deleted", "rejected"]
     sums = {name: {"sum": {"field": name}} for name in fates}
+    mark, channels = stacked(
+        ("run", "run", ""), ("what", "were", ""), ("documents", "documents", ",d")
+    )
     parts = {
         "transform": [
             *({"calculate": f"datum.{name}.value", "as": name} for name in fates),
+            {"calculate": "timeFormat(datum.key, '%Y-%m-%d %H:%M')", "as": "run"},
             {"fold": fates, "as": ["what", "documents"]},
             {"calculate": f"indexof({fates}, datum.what)", "as": "place"},
         ],
-        "mark": {"type": "bar", "size": 8, "tooltip": True},
+        "mark": {**mark, "size": 8},
         "encoding": {
             "x": _time("key"),
             "y": {"field": "documents", "type": "quantitative", "axis": WHOLE},
             "color": {"field": "what", "type": "nominal", "sort": fates, "title": "were"},
-            "order": {"field": "place"},
+            **channels,
         },
     }
     return VegaPanel(

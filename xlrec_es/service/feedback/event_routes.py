@@ -17,8 +17,7 @@ from xlrec_es.errors import UsageError
 from xlrec_es.interactions import ubi
 from xlrec_es.interactions.event_source import EventSource
 from xlrec_es.interactions.weighting import event_weight
-from xlrec_es.recommend.options import EXPLORE, RETRIEVERS
-from xlrec_es.recommend.recommendations import shown_at
+from xlrec_es.recommend.recommendations import impression_id, shown_at
 from xlrec_es.service.api import routing
 from xlrec_es.service.api.answers import AcceptedGiven
 from xlrec_es.service.api.questions import (
@@ -28,52 +27,26 @@ from xlrec_es.service.api.questions import (
     PlacementTold,
 )
 from xlrec_es.service.api.routing import written
+from xlrec_es.service.feedback.log_mappings import (
+    TIMESTAMP,
+    events_mapping,
+    impressions_mapping,
+)
 from xlrec_es.service.feedback.spool import Document, Spool
 from xlrec_es.service.settings import Settings
 
 DEFAULT_VARIANT = "default"
 """Of a list that no experiment made."""
 
-_OF_LISTS = ("variant", "placement", "language")
-_NUMBERS = (
-    *("place", "placement_version"),
-    *(f"retrievers.{name}" for name in (*RETRIEVERS, EXPLORE)),
-)
-"""Columns of impressions, and of events that say where in which list an item was shown."""
-
 
 def mappings_of(settings: Settings) -> dict[str, dict[str, Any]]:
     """The mappings of the indices that are made if they are missing, by name."""
     found: dict[str, dict[str, Any]] = {}
-    if (source := settings.events) is not None:
-        named = (source.user, source.item, source.event, source.market, source.query_id)
-        found[source.index] = _mapping(
-            {
-                **dict.fromkeys(("event", "impression", *_OF_LISTS), "keyword"),
-                **dict.fromkeys((*_NUMBERS, source.place), "integer"),
-                "time": "date",
-                **dict.fromkeys(filter(None, named), "keyword"),
-                **dict.fromkeys(filter(None, (source.rating, source.dwell_s)), "float"),
-                **({source.time: "date"} if source.time else {}),
-            }
-        )
+    if settings.events is not None:
+        found[settings.events.index] = events_mapping(settings.events)
     if settings.impressions is not None:
-        texts = ("user", "index", "fingerprint", "item", "work", "languages_asked", *_OF_LISTS)
-        found[settings.impressions] = _mapping(
-            {
-                **ubi.TYPES,
-                **dict.fromkeys(texts, "keyword"),
-                **dict.fromkeys(("score", "propensity"), "float"),
-                **dict.fromkeys(_NUMBERS, "integer"),
-                **dict.fromkeys(("clicked", "degraded"), "boolean"),
-                "time": "date",
-            }
-        )
+        found[settings.impressions] = impressions_mapping()
     return found
-
-
-def _mapping(types: Mapping[str, str]) -> dict[str, Any]:
-    return {"properties": {name: {"type": kind} for name, kind in types.items()}}
 
 
 def routes(settings: Settings, spool: Spool | None) -> APIRouter:
@@ -123,11 +96,12 @@ def _check_name(place: str, event: str, settings: Settings) -> None:
 
 
 def _event_document(told: EventTold, source: EventSource) -> Document:
+    moment = _moment(told.time)
     values = {
         source.user: told.user,
         source.item: told.item,
         source.event: told.event,
-        source.time: _moment(told.time),
+        source.time: moment,
         source.rating: told.rating,
         source.dwell_s: told.dwell_s,
         source.market: told.market,
@@ -139,7 +113,7 @@ def _event_document(told: EventTold, source: EventSource) -> Document:
                 "file"
             )
     # Its own fields come last: where two are called alike, they are what the source says.
-    body = _body({**_place_columns(told, source), **values})
+    body = _body({**_place_columns(told, source, moment), **values})
     return Document(source.index, told.id or _event_id(told), body)
 
 
@@ -151,7 +125,7 @@ def _event_id(told: EventTold) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _place_columns(told: EventTold, source: EventSource) -> dict[str | None, object]:
+def _place_columns(told: EventTold, source: EventSource, moment: str) -> dict[str | None, object]:
     """Where in which list it was shown, by the names that impressions have.
 
     So what was shown and what was clicked can be counted side by side, also where the fields of
@@ -161,11 +135,11 @@ def _place_columns(told: EventTold, source: EventSource) -> dict[str | None, obj
         return {}
     return {
         "event": told.event,
-        "time": _moment(told.time),
+        "time": moment,
         "place": shown.place,
         source.place: shown.place,
         source.query_id: shown.query_id,
-        "impression": _impression_id(shown.query_id, shown.place),
+        "impression": impression_id(shown.query_id, shown.place),
         "variant": _variant(shown.variant, shown.placement),
         "language": shown.language,
         "retrievers": {name: said.rank for name, said in shown.retrievers.items()},
@@ -195,6 +169,7 @@ def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
         "variant": _variant(told.variant, told.placement),
         **_placement_columns(told.placement),
         "time": moment,
+        TIMESTAMP: moment,
         "index": told.index,
         "fingerprint": told.fingerprint,
         "languages_asked": None if told.languages is None else list(told.languages),
@@ -203,10 +178,11 @@ def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
     return [
         Document(
             index,
-            _impression_id(whole, place),
+            impression_id(whole, place),
             orjson.dumps(
                 {
                     **shared,
+                    "impression": impression_id(whole, place),
                     **shown_at(place, item),
                     **ubi.impression(
                         user=told.user,
@@ -220,10 +196,6 @@ def _impression_documents(told: ImpressionsTold, index: str) -> list[Document]:
         )
         for place, item in enumerate(told.items, 1)
     ]
-
-
-def _impression_id(query_id: str, place: int) -> str:
-    return f"{query_id}-{place}"
 
 
 def _variant(variant: str | None, placement: PlacementTold | None) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue
+from kibana_catalog import catalog_documents
 from xlrec_es.errors import NotAnXlrecIndex, UsageError
 from xlrec_es.kibana import bundle
 from xlrec_es.kibana.check import check, fields_there
 from xlrec_es.kibana.data_views import Address
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.panels import MarkdownPanel
 from xlrec_es.kibana.searches import searches_of
 
 
@@ -30,6 +34,32 @@ def test_every_field_of_every_search_is_there_and_every_search_works(
     there = fields_there(es_each, index_name)
     assert found.labels.keys() <= there
     assert {f"xlrec.text.{language}" for language in ("de", "en", "ja")} <= found.labels.keys()
+
+
+def test_the_request_for_the_console_works_as_it_stands(
+    es_each: Elasticsearch, index_name: str
+) -> None:
+    write_catalogue(es_each, index_name)
+    request = bundle.read_catalog(es_each, index_name).request
+    _caption, line, body = request.splitlines()
+    assert line == f"POST /{index_name}/_search"
+    [note] = [
+        panel.text
+        for one in bundle.dashboards(Indices(index_name), bundle.read_catalog(es_each, index_name))
+        for panel in one.panels
+        if panel.title == "Where can I look closer?" and isinstance(panel, MarkdownPanel)
+    ]
+    assert f"```\n{request}\n```" in note
+    assert es_each.search(index=index_name, body=json.loads(body))["hits"]["hits"]
+
+
+def test_an_index_without_vectors_is_exported_without_a_request(
+    es: Elasticsearch, index_name: str
+) -> None:
+    write_catalogue(es, index_name, instead={"bare": catalog_documents()["bare"]})
+    found = bundle.read_catalog(es, index_name)
+    assert found.request == ""
+    assert bundle.objects(Indices(index_name), found)
 
 
 def test_a_link_to_a_field_that_is_not_there_is_refused(es: Elasticsearch, index_name: str) -> None:

@@ -9,7 +9,7 @@ from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
 from elasticsearch import ApiError, ConnectionError, Elasticsearch
 
 from xlrec_es.cluster.client_errors import explained, friendly_errors
-from xlrec_es.errors import ClusterError, ClusterUnreachable
+from xlrec_es.errors import ClusterError, ClusterUnreachable, UsageError
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,11 @@ def test_no_connection_is_told_in_the_systems_own_words(message: str, told: str)
     with nowhere, friendly_errors(client):
         raise ConnectionError(message)
     client.close()
+
+
+def test_an_index_without_a_name_is_a_sentence_and_other_faults_stay() -> None:
+    client = Elasticsearch("http://localhost:9200")
+    with pytest.raises(UsageError, match="the name of an index is empty"), friendly_errors(client):
+        client.indices.get(index="")
+    with pytest.raises(ValueError, match=r"^no such number$"), friendly_errors(client):
+        raise ValueError("no such number")

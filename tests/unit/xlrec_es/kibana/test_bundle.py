@@ -6,8 +6,8 @@ import orjson
 
 from xlrec_es.index.mapping import load_mapping
 from xlrec_es.kibana import bundle
-from xlrec_es.kibana.field_labels import labels_of
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.labels.field_labels import labels_of
 from xlrec_es.kibana.panels import COLUMNS, MarkdownPanel
 from xlrec_es.kibana.saved_objects import TYPE_VERSIONS, SavedObject
 from xlrec_es.kibana.saved_searches import CatalogSearches

@@ -10,8 +10,8 @@ import pytest
 from xlrec_es.errors import UsageError
 from xlrec_es.index.mapping import load_mapping
 from xlrec_es.kibana.data_views import Address, DataView, catalog_view, other_views
-from xlrec_es.kibana.field_labels import labels_of
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.labels.field_labels import labels_of
 from xlrec_es.kibana.saved_objects import SavedObject
 
 LABELS = labels_of(load_mapping()["mappings"])

@@ -6,7 +6,7 @@ import orjson
 
 from xlrec_es.index.mapping import load_mapping
 from xlrec_es.kibana.data_views import catalog_view
-from xlrec_es.kibana.field_labels import labels_of
+from xlrec_es.kibana.labels.field_labels import labels_of
 from xlrec_es.kibana.saved_searches import CatalogSearches, rejects_search
 
 VIEW = catalog_view("shop", labels_of(load_mapping()["mappings"]))

@@ -12,8 +12,8 @@ import pytest
 from xlrec_es.errors import UsageError
 from xlrec_es.index.mapping import load_mapping
 from xlrec_es.kibana import bundle
-from xlrec_es.kibana.field_labels import labels_of
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.kibana.labels.field_labels import labels_of
 from xlrec_es.kibana.lens import LensPanel
 from xlrec_es.kibana.saved_objects import SavedObject, ndjson, read_ndjson
 from xlrec_es.kibana.saved_searches import CatalogSearches

@@ -68,6 +68,30 @@ def test_what_would_not_work_is_told_with_its_panel(
     assert f"there is no index {index_name}-gone" in gone.stderr
 
 
+def test_an_export_says_which_index_is_not_there_yet(
+    es: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    es.indices.create(index=f"{index_name}-shown")
+    file = tmp_path / "shop.ndjson"
+    names = {"--evaluations": "quality", "--shown": "shown", "--clicks": "clicks", "--runs": "runs"}
+    options = [part for o, name in names.items() for part in (o, f"{index_name}-{name}")]
+    done = run(es, "export", "-i", index_name, *options, "-o", str(file))
+    warned = [line for line in done.stderr.splitlines() if line.startswith("Warning")]
+    assert len(warned) == 3
+    assert warned[0] == (
+        f"Warning: there is no index {index_name}-quality yet, and its panels are empty until "
+        f"there is; make it with: xlrec-es evaluate INTERACTIONS -i {index_name} --write-to "
+        f"{index_name}-quality"
+    )
+    assert f"there is no index {index_name}-clicks yet" in warned[1]
+    assert f"there is no index {index_name}-runs yet" in warned[2]
+    assert file.exists()
+    told = run(es, "check", str(file), code=1).stderr
+    assert f"there is no index {index_name}-clicks" in told
+    assert f"{index_name}-clicks has no field" not in told
+
+
 def test_a_file_of_something_else_is_refused(es: Elasticsearch, tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     file.write_text("{}")
@@ -109,12 +133,12 @@ def test_what_a_run_has_done_is_drawn(
     [version] = json.loads(status.stdout)["versions"]
     languages = {name: found["documents"] for name, found in version["languages"].items()}
     bars = shown["How many documents are there in each language?"]
-    assert {m["label"].split("  ")[0]: int(m["documents"]) for m in bars} == languages
+    assert {m["language"].split("  ")[0]: int(m["documents"]) for m in bars} == languages
     assert sum(languages.values()) == summary["documents"]
     written = shown["When were the documents written?"]
     assert sum(int(m["documents"]) for m in written) == summary["documents"]
     [made] = shown["Were all vectors made by one encoder?"]
-    assert made["label"].split("  ")[0] == summary["fingerprint"]
+    assert made["fingerprint"].split("  ")[0] == summary["fingerprint"]
 
     became = shown["What became of the documents?"]
     for name in ("indexed", "unchanged", "superseded", "deleted", "rejected"):

@@ -43,7 +43,7 @@ def status_of(shown: Any) -> dict[str, LanguageCoverage]:  # noqa: ANN401
 def test_bars_are_the_numbers_of_index_status(shown: Any) -> None:  # noqa: ANN401
     languages = status_of(shown)
     bars = shown("How many documents are there in each language?")
-    assert {m["label"]: m["documents"] for m in bars} == {
+    assert {m["language"]: m["documents"] for m in bars} == {
         f"{MISSING if language == WITHOUT else language}  {found.documents}": str(found.documents)
         for language, found in languages.items()
     }
@@ -51,8 +51,8 @@ def test_bars_are_the_numbers_of_index_status(shown: Any) -> None:  # noqa: ANN4
     assert sizes == sorted(sizes, reverse=True)
 
     shares = shown("Which share of each language has a vector, and which has associations?")
-    assert {(m["key"], m["have"]): m["share of documents"] for m in shares} == {
-        (language, what): f"{part / found.documents:.0%}"
+    assert {(m["language"], m["have"]): m["share of documents"] for m in shares} == {
+        (language, what): f"{part / found.documents:.1%}"
         for language, found in languages.items()
         for what, part in (("a vector", found.vectors), ("associations", found.indicators))
     }
@@ -71,8 +71,8 @@ def test_parts_of_languages_are_those_of_the_documents(shown: Any) -> None:  # n
         ),
     ):
         expected = Counter((o.get("language", "none"), o.get(field, missing)) for o in bodies)
-        assert {(m["key"], m[legend]): m["share of documents"] for m in shown(title)} == {
-            pair: f"{count / totals[pair[0]]:.0%}" for pair, count in expected.items()
+        assert {(m["language"], m[legend]): m["share of documents"] for m in shown(title)} == {
+            pair: f"{count / totals[pair[0]]:.1%}" for pair, count in expected.items()
         }
 
 
@@ -99,5 +99,5 @@ def test_popularity_times_and_fingerprints_are_those_of_the_documents(
 
     made = shown("Were all vectors made by one encoder?")
     fingerprints = Counter(o.get("fingerprint", MISSING) for o in bodies)
-    assert {m["label"].split("  ")[0]: int(m["documents"]) for m in made} == fingerprints
+    assert {m["fingerprint"].split("  ")[0]: int(m["documents"]) for m in made} == fingerprints
     assert set(fingerprints) == {FINGERPRINT.digest, OLD, MISSING}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ from catalogue import write_catalogue, write_likes
 from kibana_marks import Mark, drawn, panel_of
 from xlrec_es.cluster.result_index import Row, add
 from xlrec_es.evaluate import tuning
-from xlrec_es.evaluate.dataset import EvaluationJob
+from xlrec_es.evaluate.dataset import EvaluationJob, gather
 from xlrec_es.evaluate.experiment import run_experiment
 from xlrec_es.evaluate.protocol import COLD_POOL, POOLS
 from xlrec_es.evaluate.result_rows import TYPES, row_of_tuning, rows_of_evaluation
 from xlrec_es.evaluate.systems import RECOMMENDER
 from xlrec_es.kibana.check import check
-from xlrec_es.kibana.dashboards import quality
+from xlrec_es.kibana.dashboards import quality, verdicts
+from xlrec_es.kibana.dashboards.marks import ENDS
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.searches import searches_of
 
@@ -61,8 +62,8 @@ def drawer(evaluated: Evaluated) -> Draw:
     return draw
 
 
-HALF = 0.0050001
-"""What is lost of a share that is written in whole percents."""
+HALF = 0.00050001
+"""What is lost of a number of three digits."""
 
 
 def percent(text: str) -> float:
@@ -70,17 +71,50 @@ def percent(text: str) -> float:
 
 
 def closely(numbers: dict[Any, Any]) -> Any:  # noqa: ANN401
-    """Vega writes twelve digits of a number."""
-    return pytest.approx(numbers, rel=1e-11, abs=1e-12)
+    """Three digits of a number are shown."""
+    return pytest.approx(numbers, rel=0, abs=HALF)
 
 
 def test_marks_are_the_numbers_of_evaluations(evaluated: Evaluated) -> None:
     draw, (first, latest, tuned) = drawer(evaluated), evaluated[2]
+    _notes(draw, latest)
     _recall(draw, latest)
     _pairs(draw, latest)
     _beside_recall(draw, latest)
     _over_time(draw, first, latest)
     _tuned(draw, tuned)
+
+
+def unbroken(sentence: str) -> str:
+    """With plain spaces."""
+    return sentence.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _notes(draw: Draw, report: Report) -> None:
+    kinds = {text: "verdict" for text in report["verdict"]} | {
+        text: "LEAK" if text.startswith("LEAK") else "note" for text in report["notes"]
+    }
+    assert {unbroken(m["sentence"]): m["is"] for m in draw(quality.NOTES)} == kinds
+    assert "verdict" in kinds.values()
+
+
+def test_an_evaluation_of_what_was_learned_from_says_leak(
+    evaluated: Evaluated, tmp_path: Path
+) -> None:
+    client, results, _ = evaluated
+    index = results.removesuffix("-evaluations")
+    job = EvaluationJob(write_likes(tmp_path / "likes.tsv", 80), index, k=3, max_users=40)
+    learned = gather(client, job, with_vectors=False).likes.digest()
+    [found] = client.indices.get_mapping(index=index).body.values()
+    meta = found["mappings"]["_meta"]
+    meta["xlrec"]["indicators"] = {"learned_from": {"digest": learned}}
+    client.indices.put_mapping(index=index, meta=meta)
+    report = run_experiment(client, job)
+    add(client, results, rows_of_evaluation(report, NOW + timedelta(hours=1)), types=TYPES)
+    sentences = drawer(evaluated)(quality.NOTES)
+    assert {unbroken(m["sentence"]) for m in sentences} == {*report["verdict"], *report["notes"]}
+    [leak] = [m["sentence"] for m in sentences if m["is"] == verdicts.LEAK]
+    assert leak.startswith("LEAK: the index's indicators were learned from likes")
 
 
 def _recall(draw: Draw, report: Report) -> None:
@@ -95,9 +129,9 @@ def _recall(draw: Draw, report: Report) -> None:
         {key: interval["mean"] for key, interval in recall.items()}
     )
     assert len({interval["mean"] for interval in recall.values()}) > 10, "they can be told apart"
-    bars = {(m["system"], m["candidates"]): m for m in draw(quality.RECALL, "bar")}
-    for end, name in (("low", "recall"), ("high", "high")):
-        assert {key: float(m[name]) for key, m in bars.items()} == closely(
+    assert draw(quality.RECALL, "bar") == [], "an estimate is told once, with its interval"
+    for end, name in ENDS.items():
+        assert {(m["system"], m["candidates"]): float(m[name]) for m in points} == closely(
             {key: interval[end] for key, interval in recall.items()}
         )
 
@@ -109,9 +143,9 @@ def _pairs(draw: Draw, report: Report) -> None:
     assert {(m["from"], m["into"]): float(m["recall"]) for m in cells} == closely(
         {pair: found["recall"]["mean"] for pair, found in pairs.items()}
     )
-    for name in ("low", "high"):
+    for end, name in ENDS.items():
         assert {(m["from"], m["into"]): m[name] for m in cells} == {
-            pair: f"{found['recall'][name]:.3f}" for pair, found in pairs.items()
+            pair: f"{found['recall'][end]:.3f}" for pair, found in pairs.items()
         }
     assert {(m["from"], m["into"]): m["users"] for m in cells} == {
         pair: str(found["users"]) for pair, found in pairs.items()
@@ -122,7 +156,7 @@ def _beside_recall(draw: Draw, report: Report) -> None:
     systems = report["pools"]["cross"]["systems"]
     groups = {"fewer than 5 users": "recall cold", "5 users or more": "recall warm"}
     points = draw(quality.COLD, "point")
-    assert {(m["system"], m["items"]): float(m["recall"]) for m in points} == closely(
+    assert {(m["system"], m["items with"]): float(m["recall"]) for m in points} == closely(
         {
             (name, group): mean
             for name, system in systems.items()
@@ -130,7 +164,7 @@ def _beside_recall(draw: Draw, report: Report) -> None:
             if (mean := system["measures"][measure]["mean"]) is not None
         }
     )
-    assert {m["items"] for m in points} == set(groups)
+    assert {m["items with"] for m in points} == set(groups)
     mixed = report["pools"]["mixed"]
     shares = draw(quality.SOURCE, "point")
     assert {
@@ -158,7 +192,7 @@ def _over_time(draw: Draw, first: Report, second: Report) -> None:
     } == closely(
         {
             (day, pool): found["systems"][RECOMMENDER]["measures"]["recall"]["mean"]
-            for day, report in (("Jan 01, 2026", first), ("Jan 02, 2026", second))
+            for day, report in (("2026-01-01 12:00", first), ("2026-01-02 12:00", second))
             for pool, found in report["pools"].items()
         }
     )  # fmt: skip
@@ -166,10 +200,14 @@ def _over_time(draw: Draw, first: Report, second: Report) -> None:
 
 def _tuned(draw: Draw, tuned: Report) -> None:
     [point] = draw(quality.TUNED, "point")
-    [bar] = draw(quality.TUNED, "bar")
-    gain, axis = tuned["gain on other users"], quality.GAIN
-    texts = [text.replace("\N{MINUS SIGN}", "-") for text in (point[axis], bar[axis], bar["high"])]
-    assert [*map(float, texts)] == pytest.approx([gain["mean"], gain["low"], gain["high"]])
+    gain, axis = tuned["gain on other users"], verdicts.GAIN
+    texts = [
+        text.replace("\N{MINUS SIGN}", "-")
+        for text in (point[axis], *(point[e] for e in ENDS.values()))
+    ]
+    assert [*map(float, texts)] == pytest.approx(
+        [gain["mean"], gain["low"], gain["high"]], abs=HALF
+    )
     assert point["settings were"] == "left as they were"
 
 
@@ -179,6 +217,6 @@ def test_an_index_without_an_evaluation_draws_nothing_and_fails_at_nothing(
     """As after a tuning alone; each field that is searched is there."""
     add(es_each, index_name, [Row("1", {"@timestamp": NOW.isoformat()})], types=TYPES)
     made = quality.dashboard(Indices("shop", evaluations=index_name))
-    assert [drawer((es_each, index_name, []))(panel.title) for panel in made.panels] == [[]] * 7
+    assert [drawer((es_each, index_name, []))(panel.title) for panel in made.panels] == [[]] * 8
     searches = searches_of([made.saved_object("shop")])
     assert [(one.search.title, one.why) for one in check(es_each, searches) if one.failed] == []

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue
 from http_service import Service, service
-from kibana_marks import Mark, drawn, panel_of
+from kibana_marks import Mark, drawn, headline_of, panel_of
+from xlrec_es.cli.main import main
 from xlrec_es.kibana.check import check
 from xlrec_es.kibana.dashboards import traffic
+from xlrec_es.kibana.dashboards.marks import ENDS
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.searches import searches_of
 
@@ -37,6 +41,7 @@ class Log:
         clicked: Those that were clicked, each once.
         asked: Languages of each list.
         partial: How many lists were.
+        served: The service.
     """
 
     client: Elasticsearch
@@ -45,6 +50,14 @@ class Log:
     clicked: list[dict[str, Any]] = field(default_factory=list)
     asked: list[list[str]] = field(default_factory=list)
     partial: Counter[str] = field(default_factory=Counter)
+    served: Service | None = None
+
+    def post(self, events: list[dict[str, Any]]) -> None:
+        """Tell the service of further events, and wait until they are in the index."""
+        assert self.served is not None
+        before = self.client.count(index=str(self.names.clicks))["count"]
+        assert self.served.post("/v1/events", {"events": events}).status == 202
+        _await(self.client, str(self.names.clicks), before + len(events))
 
 
 @pytest.fixture
@@ -63,6 +76,7 @@ def log(es_each: Elasticsearch, index_name: str, tmp_path: Path) -> Iterator[Log
         assert served.post("/v1/events", {"events": events}).status == 202
         _await(es_each, f"{index_name}-s", len(found.items))
         _await(es_each, f"{index_name}-c", len(found.clicked) + 1)
+        found.served = served
         yield found
 
 
@@ -149,17 +163,15 @@ def _rates(draw: Draw, log: Log) -> None:
         (traffic.RANKS, "rank", lambda one: [one["place"]]),
     ):
         expected = rates(log, kinds)
-        points = {m[axis].split("  ")[0]: m for m in draw(title, "point")}
-        bars = {m[axis].split("  ")[0]: m for m in draw(title, "bar")}
-        assert points.keys() == bars.keys() == expected.keys(), title
+        points = {m[axis].split("  ")[0]: m for m in draw(title)}
+        assert points.keys() == expected.keys(), title
         assert len(expected) > 1, title
         for kind, (clicks, n) in expected.items():
             assert points[kind]["clicked"] == f"{clicks / n:.1%}", title
             if axis != "rank":
                 assert points[kind][axis] == f"{kind}  {clicks} of {n}"
-            low, high = wilson(clicks, n)
-            assert bars[kind]["clicked"] == f"{low:.1%}", title
-            assert float(bars[kind]["high"]) == pytest.approx(high), title
+            ends = [points[kind][name] for name in ENDS.values()]
+            assert ends == [f"{end:.1%}" for end in wilson(clicks, n)], title
     assert (
         rates(log, lambda one: [one["variant"]])["a"]
         < rates(log, lambda one: [one["variant"]])["b"]
@@ -178,22 +190,67 @@ def _over_time(draw: Draw, log: Log) -> None:
     lists = Counter(one["time"] for one in log.items if one["place"] == 1)
     points = draw(traffic.PARTIAL, "point")
     assert sorted(m["share of the lists"] for m in points) == sorted(
-        f"{log.partial[day] / n:.0%}" for day, n in lists.items()
+        f"{log.partial[day] / n:.1%}" for day, n in lists.items()
     )
 
 
 def _languages(draw: Draw, log: Log) -> None:
     asked = Counter(language for some in log.asked for language in some)
     given = Counter(one["language"] for one in log.items)
-    assert {(m["language"], m["what"]): m["share"] for m in draw(traffic.ASKED)} == {
+    assert {(m["language"], m["of"]): m["share"] for m in draw(traffic.ASKED)} == {
         **{
-            (lang, "lists that asked for it"): f"{n / len(log.asked):.0%}"
+            (lang, "lists that asked for it"): f"{n / len(log.asked):.1%}"
             for lang, n in asked.items()
         },
         **{
-            (lang, "recommendations in it"): f"{n / given.total():.0%}" for lang, n in given.items()
+            (lang, "recommendations in it"): f"{n / given.total():.1%}" for lang, n in given.items()
         },
     }
+
+
+def test_clicks_on_what_was_not_logged_count_as_little_as_in_compare_logs(log: Log) -> None:
+    events = [
+        _click(one | {"query_id": f"unlogged-{number}"})
+        for number, one in enumerate(log.items)
+        if number % 2
+    ]
+    log.post(events)
+    made, draw = traffic.dashboard(log.names), drawer(log)
+    _rates(draw, log)
+    told = _compared(log)
+    assert told["log"]["clicks on what was not shown"] >= len(events)
+    shown = {m["variant"] for m in draw(traffic.VARIANTS)}
+    assert shown == {
+        f"{name}  {found['clicks']} of {found['shown']}" for name, found in told["variants"].items()
+    }
+    said = headline_of(
+        log.client, panel_of(made, traffic.RATE), since="2026-01-01", until="2026-01-04"
+    )
+    assert said.startswith(f"{len(events)} clicks on what was not logged in this time count here")
+
+
+def _compared(log: Log) -> dict[str, Any]:
+    [node] = log.client.transport.node_pool.all()
+    logs = [f"index:{log.names.shown}", "--clicks", f"index:{log.names.clicks}"]
+    done = CliRunner().invoke(main, ["compare-logs", *logs, "--json", "--url", node.base_url])
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_clicks_that_are_not_there_yet_are_no_clicks_of_zero_percent(log: Log) -> None:
+    made = traffic.dashboard(replace(log.names, clicks=f"{log.names.clicks}-notyet"))
+    for title in traffic.OF_CLICKS:
+        panel = panel_of(made, title)
+        assert drawn(log.client, panel, since="2026-01-01", until="2026-01-04") == [], title
+        said = headline_of(log.client, panel, since="2026-01-01", until="2026-01-04")
+        assert said == (
+            "There is no click that says where it was shown. Make some with: xlrec-es serve "
+            f"--impressions-index {log.names.shown} --events-index {log.names.clicks}-notyet"
+        )
+    found = check(log.client, searches_of([made.saved_object("shop")]))
+    whys = {one.search.title: one.why for one in found if one.failed}
+    assert whys == dict.fromkeys(traffic.OF_CLICKS, f"there is no index {log.names.clicks}-notyet")
 
 
 def _all_can_be_sent(log: Log) -> None:

@@ -75,10 +75,10 @@ def test_rejected_records_are_counted_by_reason_and_by_stage(
     es_each: Elasticsearch, names: Indices
 ) -> None:
     made = worker.dashboard(names)
-    for title, expected in (
-        ("Why were records rejected?", {"not JSON": 9, "no text": 6}),
-        ("At which stage were they rejected?", {"read": 9, "build": 5, "write": 1}),
+    for title, field, expected in (
+        ("Why were records rejected?", "reason", {"not JSON": 9, "no text": 6}),
+        ("At which stage were they rejected?", "stage", {"read": 9, "build": 5, "write": 1}),
     ):
         bars = drawn(es_each, panel_of(made, title))
-        found = {m["label"].split("  ")[0]: int(m["records"]) for m in bars}
+        found = {m[field].split("  ")[0]: int(m["records"]) for m in bars}
         assert found == expected

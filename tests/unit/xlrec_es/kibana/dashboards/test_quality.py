@@ -20,7 +20,7 @@ URLS = [
 
 
 def test_every_panel_is_within_the_time_that_is_shown() -> None:
-    assert len(URLS) == len(MADE.panels) == 7
+    assert len(URLS) == len(MADE.panels) == 8
     assert {url["%timefield%"] for url in URLS} == {"@timestamp"}
     assert {url["index"] for url in URLS} == {"evaluations"}
 
@@ -35,5 +35,5 @@ def test_without_evaluations_each_panel_says_what_makes_them() -> None:
     texts = texts_of(quality.dashboard(Indices("shop")))
     assert list(texts) == [panel.title for panel in MADE.panels]
     commands = [text for text in texts.values() if "evaluate INTERACTIONS --index shop" in text]
-    assert len(commands) == 6
+    assert len(commands) == 7
     assert "tune INTERACTIONS --index shop --write-to" in texts[quality.TUNED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xlrec_es.index.mapped_fields import mapped_fields
 from xlrec_es.index.mapping import index_body, load_mapping
-from xlrec_es.kibana.field_labels import HIDDEN, LABELS, label_of, labels_of
+from xlrec_es.kibana.labels.field_labels import HIDDEN, LABELS, label_of, labels_of
 
 OURS = index_body(dims=3, analyzers={"de": "german", "zh-Hant": "cjk"}, meta={})["mappings"]
 PATHS = {field.path for field in mapped_fields(OURS)}

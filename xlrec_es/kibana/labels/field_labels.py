@@ -14,8 +14,9 @@ from xlrec_es.index.fields import (
 )
 from xlrec_es.index.mapped_fields import mapped_fields
 
-_PERCENT = {"id": "percent", "params": {"pattern": "0,0.[0]%"}}
-_WHOLE = {"id": "number", "params": {"pattern": "0,0"}}
+PERCENT = {"id": "percent", "params": {"pattern": "0,0.[0]%"}}
+WHOLE = {"id": "number", "params": {"pattern": "0,0"}}
+"""Formats of shares and of counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ LABELS = {
     "xlrec.evidence": FieldLabel(
         "Users behind associations",
         "How many users the item's own associations come from; 0 for a cold-start item.",
-        _WHOLE,
+        WHOLE,
     ),
     "xlrec.generation": FieldLabel(
         "Learning run", "The run of xlrec-ingest learn that wrote the associations."
@@ -68,13 +69,13 @@ LABELS = {
         "Bought together is", "own, blended, inherited or none, as for associations."
     ),
     "xlrec.bought_together.evidence": FieldLabel(
-        "Baskets behind it", "How many baskets the item's own weights come from.", _WHOLE
+        "Baskets behind it", "How many baskets the item's own weights come from.", WHOLE
     ),
     "xlrec.bought_together.generation": FieldLabel(
         "Learning run of baskets", "The run of xlrec-ingest learn that wrote them."
     ),
     "xlrec.popularity": FieldLabel(
-        "Popularity", "How popular the item is, from 0 to 1, over all markets.", _PERCENT
+        "Popularity", "How popular the item is, from 0 to 1, over all markets.", PERCENT
     ),
     "xlrec.market_popularity": FieldLabel(
         "Popularity by market", "The same in each market, from 0 to 1."

@@ -1,0 +1,128 @@
+"""Of Quality: what evaluations say in sentences, and what `tune` decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xlrec_es.evaluate.result_rows import NOTE, TUNING
+from xlrec_es.kibana.dashboards.marks import (
+    NUMBER,
+    axis_of,
+    estimates,
+    metrics,
+    nominal,
+    untitled,
+)
+from xlrec_es.kibana.panels import POINT, VegaPanel, search_url, vega_lite
+
+TIME_FIELD = "@timestamp"
+NOTES = "What must be known before these numbers are trusted?"
+TUNED = "Which settings did tune find better, and were they taken?"
+GAIN = "gain on users that the settings were not chosen on"
+LATEST = "The latest evaluation within the dashboard's time. "
+FOUND = "aggregations.latest.buckets"
+"""Where an answer to the search of `latest` has it."""
+
+LEAK = "LEAK"
+"""With which the notes of an evaluation begin that is worth nothing."""
+_KINDS = [LEAK, "verdict", "note"]
+_LINE = 150
+"""Characters of a sentence in one line of a panel as wide as the dashboard."""
+_SENTENCES = 20
+_TOLD = (  # a semicolon with a space would end the sentence where descriptions are read
+    "'is: ' + datum.kind + '; sentence: ' + replace(datum.sentence, regexp('; ', 'g'), ';\u00a0')"
+)
+
+
+def latest(index: str, terms: Mapping[str, str], inner: Mapping[str, Any]) -> dict[str, Any]:
+    """A search of the latest evaluation's rows of some terms."""
+    of = {"bool": {"filter": [{"term": {name: value}} for name, value in terms.items()]}}
+    aggregations = {
+        "latest": {
+            "terms": {"field": "evaluation", "size": 1, "order": {"at": "desc"}},
+            "aggs": {
+                "at": {"max": {"field": TIME_FIELD}},
+                "rows": {"filter": of, "aggs": dict(inner)},
+            },
+        }
+    }
+    return search_url(index, aggregations, time_field=TIME_FIELD)
+
+
+def notes(index: str) -> VegaPanel:
+    """Sentences are labels of an axis, which have the theme's color."""
+    verdict = {"verdict": {"max": {"field": "note.verdict"}}}
+    terms = {"field": "note.text", "size": _SENTENCES, "order": {"verdict": "desc"}}
+    search = latest(index, {"kind": NOTE}, {"notes": {"terms": terms, "aggs": verdict}})
+    lines = f"regexp('(.{{1,{_LINE}}})( |$)', 'g')"
+    parts = {
+        "transform": [
+            {"flatten": ["rows.notes.buckets"], "as": ["row"]},
+            {"calculate": "datum.row.key", "as": "sentence"},
+            {
+                "calculate": f"indexof(datum.sentence, '{LEAK}') == 0 ? '{LEAK}' : "
+                "datum.row.verdict.value ? 'verdict' : 'note'",
+                "as": "kind",
+            },
+            {"calculate": f"indexof({_KINDS}, datum.kind)", "as": "place"},
+        ],
+        "mark": {**POINT, "tooltip": True, "description": {"expr": _TOLD}},
+        "encoding": {
+            "y": {
+                **untitled(
+                    "sentence",
+                    "sentence",
+                    orient="right",
+                    domain=False,
+                    ticks=False,
+                    labelLimit=0,
+                    labelExpr=f"split(trim(replace(datum.value, {lines}, '$1\\n')), '\\n')",
+                ),
+                "sort": {"field": "place", "op": "min"},
+            },
+            "color": {
+                "field": "kind",
+                "type": "nominal",
+                "scale": {"domain": _KINDS, "range": ["#F6726A", "#16C5C0", "#BFDBFF"]},
+                "title": "is",
+                "legend": {"orient": "left", "title": None},
+            },
+        },
+    }
+    return VegaPanel(
+        NOTES,
+        vega_lite(search, FOUND, parts),
+        f"{LATEST}{LEAK}: the index has learned from what it is tested on, and the numbers say "
+        "nothing. Evaluate with --write-training, learn from that file, and evaluate again.",
+    )
+
+
+def tuned(index: str) -> VegaPanel:
+    """What `tune` found and decided, each time that it ran."""
+    moments = {"field": TIME_FIELD, "size": 30, "order": {"_key": "desc"}}
+    inner = {**metrics("tuning.gain."), "written": {"max": {"field": "tuning.written"}}}
+    of = {
+        "tuned": {
+            "filter": {"term": {"kind": TUNING}},
+            "aggs": {"times": {"terms": moments, "aggs": inner}},
+        }
+    }
+    color = {"field": "settings", "type": "nominal", "title": "settings were"}
+    parts = {
+        "transform": [
+            *({"calculate": f"datum.{name}.value", "as": name} for name in ("low", "high", "mean")),
+            {"calculate": "datum.written.value ? 'taken' : 'left as they were'", "as": "settings"},
+            {"calculate": "utcFormat(datum.key, '%Y-%m-%d %H:%M')", "as": "at"},
+        ],
+        "encoding": {"y": nominal("at", "tuned at")},
+        "layer": estimates({"title": GAIN, "axis": axis_of(NUMBER)}, color=color),
+    }
+    return VegaPanel(
+        TUNED,
+        vega_lite(
+            search_url(index, of, time_field=TIME_FIELD), "aggregations.tuned.times.buckets", parts
+        ),
+        "Gain of the proposed settings over those before, with its 95% interval. Settings are "
+        "taken if the interval is above zero. Times are UTC.",
+    )

@@ -1,0 +1,1 @@
+"""What fields are called in Kibana, and what they mean."""
