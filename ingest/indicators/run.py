@@ -37,6 +37,7 @@ from ingest.indicators.co_users import CoUsers
 from ingest.indicators.cold_start import INHERITED, NONE, Blend, Transfer
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
+from ingest.indicators.large.on_disk import OnDisk
 from ingest.indicators.learners import Learner, LocalEase
 from ingest.indicators.learners.learner import Works
 from ingest.indicators.popularity import by_market, popularity
@@ -76,6 +77,7 @@ class IndicatorJob:
         shard: Only the works of this part are learned and written.
         dry_run: Whether nothing is to be written.
         min_co_users: On how many different users an association rests at least.
+        on_disk: Where interactions are kept that memory does not hold; None: they are in memory.
     """
 
     source: str
@@ -89,6 +91,7 @@ class IndicatorJob:
     shard: Shard = field(default_factory=Shard)
     dry_run: bool = False
     min_co_users: int = 1
+    on_disk: OnDisk | None = None
 
     def __post_init__(self) -> None:
         if self.min_co_users < 1:
@@ -96,6 +99,21 @@ class IndicatorJob:
 
 
 def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
+    """Learn indicators and write them; see `_run`.
+
+    Returns:
+        The summary, ready to be printed as JSON.
+
+    Raises:
+        XlrecError: See `_run`.
+    """
+    if job.on_disk is None:
+        return _run(client, job)
+    with job.on_disk.opened() as opened:
+        return _run(client, replace(job, on_disk=opened))
+
+
+def _run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     """Learn indicators and write them.
 
     Returns:
@@ -158,14 +176,28 @@ def _read(
         batches, named = by_basket(batches, report)
         by = job.fields.get(BASKET, BASKET) if named else f"{rules.basket_gap_h or 0:g} h"
         rules = replace(rules, basket_gap_h=None) if named else rules
-    likes = collect(
-        batches,
-        catalogue.items,
-        rules,
-        now_s=time.time(),
-        languages=catalogue.languages,
-        report=report,
-    )
+    named_in = catalogue.languages
+    if job.on_disk is None:
+        likes = collect(
+            batches,
+            catalogue.items,
+            rules,
+            now_s=time.time(),
+            languages=named_in,
+            report=report,
+        )
+    else:
+        from ingest.indicators.large.collecting import collect_on_disk  # DuckDB is an extra
+
+        likes = collect_on_disk(
+            batches,
+            catalogue.items,
+            rules,
+            now_s=time.time(),
+            languages=named_in,
+            on_disk=job.on_disk,
+        )
+        likes = replace(likes, report=dict(report + Counter(likes.report)))
     if not likes.matrix.nnz:
         counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())
         raise SourceError(
