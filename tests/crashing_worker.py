@@ -35,7 +35,7 @@ def load(job: RunJob) -> contextlib.AbstractContextManager[Encoder]:
 
 if __name__ == "__main__":
     assert run  # it is imported by now, so that what is killed is the run
-    assemble._load = load
+    assemble.load = load
     url, index, source, *options = sys.argv[1:]
     where = ["--url", url, "--timeout", "10", "--wait", "200", "--index", index]
     print("begun", flush=True)

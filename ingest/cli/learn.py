@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +13,7 @@ from click.core import ParameterSource
 from rich.table import Table
 from rich.text import Text
 
-from ingest.cli.options.target import shard_option
+from ingest.cli.options.target import Engine, engine_options, shard_option
 from ingest.shard import Shard
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
@@ -33,6 +35,7 @@ from xlrec_es.index.fields import RELATIONS, TASTE, relation_of
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from ingest.indicators.noise import Privacy
+    from ingest.indicators.run import IndicatorJob
 
 NAMES = ("local-ease", "ease", "cosine", "llr", "rp3beta", "association")
 DEVICES = ("cpu", "cuda")
@@ -195,8 +198,24 @@ max_items_option = renamed_option(
     metavar="NUMBER",
     help="Total weight of direct links to the neighbors, relative to the inherited weight.",
 )
+@click.option(
+    "--on-disk",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Folder for interactions that memory does not hold: they are sorted and read there.",
+    show_default="they are in memory",
+)
+@click.option(
+    "--memory-limit",
+    type=click.IntRange(64),
+    default=1024,
+    show_default=True,
+    metavar="N",
+    help="Megabytes of memory for sorting with --on-disk; what is worked at comes on top.",
+)
 @click.option("--keep-popularity", is_flag=True, help="Leave xlrec.popularity as it is.")
 @shard_option
+@engine_options
 @dry_run_option
 @json_option
 @connection_options
@@ -227,7 +246,10 @@ def learn(
     full_cosine: float,
     self_weight: float,
     keep_popularity: bool,
+    on_disk: Path | None,
+    memory_limit: int,
     shard: str,
+    engine: Engine | None,
     dry_run: bool,
     as_json: bool,
     connection: Connection,
@@ -250,6 +272,7 @@ def learn(
     from ingest.indicators import baskets
     from ingest.indicators.cold_start import BASKET_TRANSFER, Transfer
     from ingest.indicators.interaction_matrix import LikeRules
+    from ingest.indicators.large.on_disk import OnDisk
     from ingest.indicators.learners import LEARNERS, LocalEase
     from ingest.indicators.run import IndicatorJob, run
     from xlrec_es.interactions.likes import warning_of
@@ -309,12 +332,12 @@ def learn(
         dry_run=dry_run,
         min_co_users=min_co_users,
         privacy=_privacy(ctx, epsilon, delta, max_works),
+        on_disk=None if on_disk is None else OnDisk(on_disk, memory_limit),
     )
-    if job.privacy is not None and not as_json:
-        for sentence in job.privacy.statement:
-            echo(sentence, err=True)
-    with connect(connection) as client:
-        summary = run(client, job)
+    if not as_json:
+        _promise(job)
+    with connect(connection) as client, _on_engine(job, engine) as placed:
+        summary = run(client, placed)
     warning = warning_of(summary["interactions"]) if events is None else None
     if warning:
         echo(f"Warning: {warning}", err=True)
@@ -337,6 +360,35 @@ def _privacy(
             raise UsageError("--delta is a part of --epsilon; give both, or neither")
         return None
     return Privacy(epsilon, delta, max_works if "max_works" in _given(ctx) else ITEMS)
+
+
+def _promise(job: IndicatorJob) -> None:
+    """Say what is promised to each user."""
+    for sentence in () if job.privacy is None else job.privacy.statement:
+        echo(sentence, err=True)
+
+
+@contextlib.contextmanager
+def _on_engine(job: IndicatorJob, engine: Engine | None) -> Iterator[IndicatorJob]:
+    """The job, done where the engine is.
+
+    Raises:
+        UsageError: Noise is added on one machine.
+        MissingExtra: Ray is not installed.
+        IngestError: Ray cannot be started, or reached.
+    """
+    if engine is None:
+        yield job
+        return
+    if job.privacy is not None:
+        raise UsageError("--epsilon adds noise on one machine; leave --engine out")
+    from ingest.on_ray.learning import RayLearner
+    from ingest.on_ray.session import RayOptions, session
+
+    # What users liked lies in the object store, whose size is Ray's to choose.
+    options = RayOptions(engine.address, engine.workers, object_store_bytes=None)
+    with session(options):
+        yield replace(job, learner=RayLearner(job.learner))
 
 
 def _given(ctx: click.Context) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,13 @@ import click
 from ingest.cli.options.duplicates import duplicate_options
 from ingest.cli.options.encoder import centering_option, encoder_options
 from ingest.cli.options.record_fields import parse_language_map, parse_paths
-from ingest.cli.options.target import WrittenIndex, mode_options, shard_option
+from ingest.cli.options.target import (
+    Engine,
+    WrittenIndex,
+    engine_options,
+    mode_options,
+    shard_option,
+)
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
@@ -151,11 +158,13 @@ LANGUAGE_MAP = click.option(
     help="Port of localhost that serves metrics to Prometheus.",
 )
 @write_to_option
+@engine_options
 @run_options
 def run(
     ctx: click.Context,
     source: str,
     target: WrittenIndex,
+    engine: Engine | None,
     keep: tuple[str, ...] | None,
     assignments: tuple[str, ...],
     language_map: tuple[str, ...],
@@ -187,6 +196,7 @@ def run(
       xlrec-ingest run items.csv.gz --index shop --field title=name --resume
       xlrec-ingest run index:products --companion --keep-field price
       xlrec-ingest run index:products --in-place
+      xlrec-ingest run items/ --index shop --engine ray --address auto
 
     INPUT is a file of JSON Lines, plain or gzipped, or - for standard input: one object a line with
     an id, a text, and any other fields; all of them are kept. A record in several languages has
@@ -198,6 +208,9 @@ def run(
     fields and mapping are kept. --in-place and --companion need no copy of such an index. In a dump
     with {"_id": ..., "_source": {...}}, _source is the record and _id its ID, also MongoDB's
     {"$oid": ...}.
+
+    With --engine ray, INPUT may also be a folder of such files or a pattern; it is divided among
+    workers on one or more machines, which read it by the same path.
 
     With --follow the run waits for more at the end of a file that grows, or of index:NAME.
     --write-to RUNS adds the summary to an index, and to RUNS-rejects why records were rejected.
@@ -232,7 +245,7 @@ def run(
         metrics_port=metrics_port,
     )
     shown = _Shown(quiet, log_json, as_json)
-    if _execute(job, connection, shown=shown, write_to=write_to)["rejected"]:
+    if _execute(job, connection, shown=shown, write_to=write_to, engine=engine)["rejected"]:
         ctx.exit(REJECTED)
 
 
@@ -309,11 +322,15 @@ class _Shown:
 
 
 def _execute(
-    job: RunJob, connection: Connection, *, shown: _Shown, write_to: str | None = None
+    job: RunJob,
+    connection: Connection,
+    *,
+    shown: _Shown,
+    write_to: str | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Run the job, and print its summary; a signal ends the process here."""
     from ingest.encode.model_record import refusal
-    from ingest.run.assemble import run as run_job
     from ingest.run.observe.progress_bar import ProgressBar
     from ingest.run.observe.run_record import recorded
     from ingest.run.observe.summary import table
@@ -326,7 +343,7 @@ def _execute(
             if refused := refusal(job.model):
                 stop.say(f"Warning: {refused}.")
             with recorded(job, connection, index=write_to, tell=stop.say) as record:
-                done = run_job(job, connection, observe=log or bar, stop=stop)
+                done = _engine(engine)(job, connection, observe=log or bar, stop=stop)
                 record(done)
         if shown.rejects and done["complete"] and done["rejects"]:
             done["rejects"] = str(shown.rejects)
@@ -341,6 +358,23 @@ def _execute(
         if not done["complete"]:
             end(stop, "; all that was encoded is written")
     return done
+
+
+def _engine(engine: Engine | None) -> Callable[..., dict[str, Any]]:
+    """What runs the job.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+    """
+    if engine is None:
+        from ingest.run.assemble import run
+
+        return run
+    from ingest.on_ray import engine as ray_engine
+    from ingest.on_ray.session import RayOptions
+
+    options = RayOptions(engine.address, engine.workers)
+    return functools.partial(ray_engine.run, options=options)
 
 
 @contextlib.contextmanager

@@ -48,6 +48,14 @@ class DocumentBuilder:
     `xlrec.work`.
 
     A record with `"_op": "delete"` and an id is a `Deletion`.
+
+    Args:
+        fields: Which field is what.
+        recipe: How texts are made.
+        detector: Tells the language of a text.
+        values: What stands for which language.
+        started_ns: Nanoseconds since 1970, to which a record's position is added: that is its
+            version, in whatever order records are read. None: it is the moment of reading.
     """
 
     needs_all = False
@@ -58,7 +66,10 @@ class DocumentBuilder:
         recipe: Recipe,
         detector: LanguageDetector,
         values: LanguageValues | None = None,
+        *,
+        started_ns: int | None = None,
     ) -> None:
+        self._started_ns = started_ns
         self._values = values or LanguageValues()
         self._fields = fields
         self._recipe = recipe
@@ -67,7 +78,7 @@ class DocumentBuilder:
     def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
         """The record's documents, and why there are not more of them; or what is to go."""
         try:
-            version = self._version(record.fields)
+            version = self._version(record)
             if OPERATION_FIELD in record.fields:
                 yield self._deletion(record, version)
                 return
@@ -88,9 +99,11 @@ class DocumentBuilder:
                 seen.add(document.id)
                 yield document
 
-    def _version(self, record: Fields) -> int:
+    def _version(self, record: Record) -> int:
         path = self._fields.version
-        return time.time_ns() if path is None else version_of(lookup(record, path), path)
+        if path is not None:
+            return version_of(lookup(record.fields, path), path)
+        return time.time_ns() if self._started_ns is None else self._started_ns + record.position
 
     def _deletion(self, record: Record, version: int) -> Deletion:
         operation = record.fields[OPERATION_FIELD]

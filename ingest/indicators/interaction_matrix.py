@@ -34,10 +34,10 @@ from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, event_weight
 
 _DAY_S = 86_400.0
-_EPOCH_S = 946_684_800  # 2000-01-01: 32 bits of seconds reach from 1932 to 2068
+EPOCH_S = 946_684_800  # 2000-01-01: 32 bits of seconds reach from 1932 to 2068
 _PART = 1_000_000
-_NO_TIME = np.iinfo(np.int32).max  # counts as the latest
-_ROW = [("user", "i4"), ("work", "i4"), ("weight", "f4"), ("time", "i4"), ("market", "i2")]
+NO_TIME = np.iinfo(np.int32).max  # counts as the latest
+ROW = [("user", "i4"), ("work", "i4"), ("weight", "f4"), ("time", "i4"), ("market", "i2")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +142,14 @@ def collect(
             markets.
         UsageError: No such way to write times.
     """
-    collector = _Collector(items, rules, now_s, languages or {})
+    collector = Collector(items, rules, now_s, languages or {})
     collector.report = collector.report if report is None else report
     for batch in batches:
         collector.add(batch)
     return collector.finish()
 
 
-class _Collector:
+class Collector:
     """Rows so far, as numbers."""
 
     def __init__(
@@ -180,7 +180,7 @@ class _Collector:
                 f"{', '.join(batch.schema.names)}; say which is which: --field user=NAME"
             )
         columns = {name: batch.column(name) for name in batch.schema.names}
-        rows = np.empty(len(batch), _ROW)
+        rows = np.empty(len(batch), ROW)
         rows["user"] = numbers_of(columns["user"], self._user)
         rows["work"] = numbers_of(columns["item"], lambda item: self._items.get(item, -1))
         rows["weight"] = self._weights(columns, len(batch))
@@ -238,15 +238,15 @@ class _Collector:
         return weights
 
     def _times(self, columns: Mapping[str, pa.Array], size: int) -> NDArray[np.int32]:
-        """Seconds after `_EPOCH_S`."""
+        """Seconds after `EPOCH_S`."""
         if "time" not in columns:
-            return np.full(size, _NO_TIME, np.int32)
+            return np.full(size, NO_TIME, np.int32)
         times_s = seconds(columns["time"], self._times_read)
         future = times_s > self._now_s + _DAY_S  # clocks and time zones differ by less than a day
         self._count("in the future, taken for the latest", int(future.sum()))
         times_s[future] = np.nan
-        known = np.clip(times_s - _EPOCH_S, -_NO_TIME, _NO_TIME - 1)
-        return np.where(np.isnan(known), _NO_TIME, known).astype(np.int32)
+        known = np.clip(times_s - EPOCH_S, -NO_TIME, NO_TIME - 1)
+        return np.where(np.isnan(known), NO_TIME, known).astype(np.int32)
 
     def _count_unknown(self, columns: Mapping[str, pa.Array], rows: NDArray[np.bool_]) -> None:
         """Count rows of events that have no weight by what the events are called."""
@@ -269,9 +269,9 @@ class _Collector:
         """All rows as a matrix."""
         self._times_read.refuse_nothing("the interactions")
         self.report.update(self._times_read.report)
-        rows = np.concatenate(self._parts or [np.empty(0, _ROW)])
+        rows = np.concatenate(self._parts or [np.empty(0, ROW)])
         self._parts.clear()
-        known = rows["time"][rows["time"] != _NO_TIME]
+        known = rows["time"][rows["time"] != NO_TIME]
         latest = int(known.max()) if len(known) else 0
         # A user's number depends on the order of the rows, and a hash of the id does not.
         users, works = ids_as_numbers(self._users), ids_as_numbers(self.works)
@@ -279,7 +279,7 @@ class _Collector:
         if self._rules.basket_gap_h is not None:
             rows, users, owners = self._in_baskets(rows, users, self._rules.basket_gap_h * 3600)
         rows = self._each_once(rows, latest)
-        until = datetime.fromtimestamp(_EPOCH_S + latest, UTC).isoformat() if len(known) else None
+        until = datetime.fromtimestamp(EPOCH_S + latest, UTC).isoformat() if len(known) else None
         read = {"likes": len(rows), "digest": _digest(users, works, rows), "until": until}
         if owners is None and self._rules.repeats is not None:
             owners = self._owners()
@@ -317,7 +317,7 @@ class _Collector:
             users: A hash of each user.
             gap_s: Seconds without a row after which another basket begins.
         """
-        timed = rows["time"] != _NO_TIME
+        timed = rows["time"] != NO_TIME
         self._count("without basket or time", int((~timed).sum()))
         rows = rows[timed]
         rows = rows[np.lexsort((rows["time"], rows["user"]))]
@@ -434,7 +434,25 @@ def _digest(
     *,
     weighed: bool = False,
 ) -> str:
-    """`pairs_digest` of rows, of their weights too if wanted; a part at a time, to save memory."""
+    """`pairs_digest` of rows, of their weights too if wanted."""
+    return f"{digest_number(users, works, rows, weighed=weighed) % 2**64:016x}"
+
+
+def digest_number(
+    users: NDArray[np.uint64],
+    works: NDArray[np.uint64],
+    rows: NDArray[Any],
+    *,
+    weighed: bool = False,
+) -> int:
+    """The same as a number, which adds up over parts of all rows, modulo 2^64.
+
+    Args:
+        users: A hash of each user.
+        works: A hash of each work.
+        rows: Of which; a part of them at a time, to save memory.
+        weighed: Whether their weights count too.
+    """
     total = 0
     for start in range(0, len(rows), _PART):
         some = rows[start : start + _PART]
@@ -442,4 +460,4 @@ def _digest(
         if weighed:
             whose ^= np.ascontiguousarray(some["weight"]).view(np.uint32)
         total += int(pairs_digest(whose, works[some["work"]]), 16)
-    return f"{total % 2**64:016x}"
+    return total

@@ -78,22 +78,60 @@ class MarketNumbers:
             recent: What it counts, 0..1.
             n_works: Of the catalog.
         """
-        known = [*self._numbers]
-        given = any(origin == COLUMN for origin, _ in known)
-        origin = COLUMN if given else LANGUAGE
-        names = tuple(sorted(name for of, name in known if of == origin))
-        places = {(origin, name): place for place, name in enumerate(names)}
-        columns = np.array([*(places.get(market, -1) for market in known), -1])
-        at = columns[np.maximum(markets, -1)]
-        if not given:
+        counts = MarketCounts(self, n_works)
+        counts.add(users, works, markets, recent)
+        return counts.markets()
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """Origin and name of each market, in the order of the numbers."""
+        return [*self._numbers]
+
+
+class MarketCounts:
+    """Likes counted by market, users after users; once all rows have named their markets.
+
+    Args:
+        numbers: Of the markets.
+        n_works: Of the catalog.
+    """
+
+    def __init__(self, numbers: MarketNumbers, n_works: int) -> None:
+        known = numbers.named
+        self._given = any(origin == COLUMN for origin, _ in known)
+        self._origin = COLUMN if self._given else LANGUAGE
+        self._names = tuple(sorted(name for of, name in known if of == self._origin))
+        places = {(self._origin, name): place for place, name in enumerate(self._names)}
+        self._columns = np.array([*(places.get(market, -1) for market in known), -1])
+        self._n_works = n_works
+        self._pairs = np.empty(0, np.int64)  # of works and markets, sorted
+        self._sums = np.empty(0, np.float64)
+
+    def add(
+        self,
+        users: NDArray[np.int32],
+        works: NDArray[np.int32],
+        markets: NDArray[np.int16],
+        recent: NDArray[np.float32],
+    ) -> None:
+        """Count likes, those of a user all at once; arguments as of `MarketNumbers.count`."""
+        at = self._columns[np.maximum(markets, -1)]
+        if not self._given:
             at = main_markets(users, at)
         there = at >= 0
-        counted = csr_array(
-            (recent[there], (works[there], at[there])),
-            shape=(n_works, len(names)),
-            dtype=np.float32,
-        )
-        return Markets(names, origin, counted)
+        pairs = works[there].astype(np.int64) * len(self._names) + at[there]
+        both = np.union1d(self._pairs, pairs)
+        sums = np.zeros(len(both))
+        sums[np.searchsorted(both, self._pairs)] = self._sums
+        np.add.at(sums, np.searchsorted(both, pairs), recent[there])
+        self._pairs, self._sums = both, sums
+
+    def markets(self) -> Markets:
+        """What was counted."""
+        shape = (self._n_works, len(self._names))
+        places = np.divmod(self._pairs, max(1, len(self._names)))
+        counted = csr_array((self._sums.astype(np.float32), places), shape=shape)
+        return Markets(self._names, self._origin, counted)
 
 
 def main_markets(users: NDArray[np.int32], markets: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -38,6 +38,7 @@ from ingest.indicators.cold_start import Blend, Transfer
 from ingest.indicators.examples import examples
 from ingest.indicators.interaction_matrix import LikeMatrix, LikeRules, collect
 from ingest.indicators.interaction_reader import read
+from ingest.indicators.large.on_disk import OnDisk
 from ingest.indicators.learners import Learner, LocalEase
 from ingest.indicators.learners.learner import Works
 from ingest.indicators.noise import Privacy, private
@@ -78,6 +79,7 @@ class IndicatorJob:
 
     Raises:
         UsageError: Options that contradict each other.
+        on_disk: Where interactions are kept that memory does not hold; None: they are in memory.
     """
 
     source: str
@@ -92,6 +94,7 @@ class IndicatorJob:
     dry_run: bool = False
     min_co_users: int = 1
     privacy: Privacy | None = None
+    on_disk: OnDisk | None = None
 
     def __post_init__(self) -> None:
         if self.min_co_users < 1:
@@ -101,6 +104,10 @@ class IndicatorJob:
 
     def _check_private(self) -> None:
         """Refuse what would look at all users before there is noise, or draw it several times."""
+        if self.on_disk is not None:
+            raise UsageError(
+                "--epsilon adds noise to sums that are in memory; leave --on-disk out, or --epsilon"
+            )
         asked = {
             "--relation": self.relation.key != TASTE.key,
             "--shard": self.shard.count > 1,
@@ -116,6 +123,21 @@ class IndicatorJob:
 
 
 def run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
+    """Learn indicators and write them; see `_run`.
+
+    Returns:
+        The summary, ready to be printed as JSON.
+
+    Raises:
+        XlrecError: See `_run`.
+    """
+    if job.on_disk is None:
+        return _run(client, job)
+    with job.on_disk.opened() as opened:
+        return _run(client, replace(job, on_disk=opened))
+
+
+def _run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
     """Learn indicators and write them.
 
     Returns:
@@ -182,14 +204,28 @@ def _read(
         batches, named = by_basket(batches, report)
         by = job.fields.get(BASKET, BASKET) if named else f"{rules.basket_gap_h or 0:g} h"
         rules = replace(rules, basket_gap_h=None) if named else rules
-    likes = collect(
-        batches,
-        catalogue.items,
-        rules,
-        now_s=time.time(),
-        languages=catalogue.languages,
-        report=report,
-    )
+    named_in = catalogue.languages
+    if job.on_disk is None:
+        likes = collect(
+            batches,
+            catalogue.items,
+            rules,
+            now_s=time.time(),
+            languages=named_in,
+            report=report,
+        )
+    else:
+        from ingest.indicators.large.collecting import collect_on_disk  # DuckDB is an extra
+
+        likes = collect_on_disk(
+            batches,
+            catalogue.items,
+            rules,
+            now_s=time.time(),
+            languages=named_in,
+            on_disk=job.on_disk,
+        )
+        likes = replace(likes, report=dict(report + Counter(likes.report)))
     if not likes.matrix.nnz:
         counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())
         raise SourceError(

@@ -79,7 +79,7 @@ def run(
     start = time.perf_counter()
     if not job.index:
         raise ConfigError("the name of the index is empty")
-    rejects, noted = _own_files(job)
+    rejects, noted = own_files(job)
     tally = Tally()
     gone = Removed()
     with connect(connection) as client, contextlib.ExitStack() as held:
@@ -91,12 +91,12 @@ def run(
             in_place=job.mode.in_place,
             slices=job.slices,
         )
-        cluster = _reach(client, job.wait_s)
+        cluster = reach_cluster(client, job.wait_s)
         live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
-        job = _settled(job, live)
+        job = settled(job, live)
         if live is None:
             check_like(job, source)
-        builder = _builder(job, source)
+        builder = builder_for(job, source)
         checkpoint = _checkpoint(job, source, noted)
         held.enter_context(_locked(rejects, checkpoint))
         if live is not None:
@@ -107,7 +107,7 @@ def run(
             observe("load", tally, None)
             if encoder is None:
                 with tally.timed("load"):
-                    encoder = loaded.enter_context(_load(job))
+                    encoder = loaded.enter_context(load(job))
             worker = Worker(
                 job=job,
                 source=source,
@@ -118,8 +118,7 @@ def run(
                 rejects=rejects,
                 checkpoint=checkpoint,
                 state=state,
-                # Enough for batches of like length, and little enough for the bar to move.
-                window=max(256, getattr(encoder, "batch_tokens", 0) // 4),
+                window=window_of(encoder),
                 observe=observe,
                 tally=tally,
                 stop=stop or Stop(),
@@ -141,16 +140,20 @@ def run(
         resumed_after=state.position,
         seconds=time.perf_counter() - start,
     )
-    summary["warnings"] += _left_out(job, source)
-    if gone.refused:
-        summary["warnings"].append(
-            f"{len(gone.refused)} documents of records that are no more stay, because they could "
-            f"not be removed: {gone.refused[0].reason}"
-        )
+    summary["warnings"] += left_out(job, source)
+    summary["warnings"] += gone.warnings
     return summary
 
 
-def _own_files(job: RunJob) -> tuple[RejectFile, Path]:
+def window_of(encoder: Encoder) -> int:
+    """Documents that are encoded together.
+
+    They are enough for batches of like length, and few enough for the bar to move.
+    """
+    return max(256, getattr(encoder, "batch_tokens", 0) // 4)
+
+
+def own_files(job: RunJob) -> tuple[RejectFile, Path]:
     """The reject file and the place of the checkpoint, which a run replaces and removes.
 
     Raises:
@@ -170,7 +173,7 @@ def _own_files(job: RunJob) -> tuple[RejectFile, Path]:
     return RejectFile(path), noted
 
 
-def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
+def settled(job: RunJob, live: LiveIndex | None) -> RunJob:
     """The job as the index that exists, if it does, has it.
 
     Raises:
@@ -189,9 +192,18 @@ def _settled(job: RunJob, live: LiveIndex | None) -> RunJob:
     return job
 
 
-def _builder(job: RunJob, source: Source) -> Builder:
+def builder_for(job: RunJob, source: Source, *, started_ns: int | None = None) -> Builder:
+    """What makes documents of the records.
+
+    Args:
+        job: What is to be done.
+        source: Where the records are.
+        started_ns: See `DocumentBuilder`.
+    """
     values = LanguageValues(job.language_map)
-    documents = DocumentBuilder(job.fields, job.recipe, LanguageDetector(), values)
+    documents = DocumentBuilder(
+        job.fields, job.recipe, LanguageDetector(), values, started_ns=started_ns
+    )
     builder: Builder = documents
     if job.kept is not None:
         kept = kept_paths(job.kept, source.like["mappings"]) if source.like else job.kept
@@ -201,7 +213,7 @@ def _builder(job: RunJob, source: Source) -> Builder:
     return Deduplicator(builder, job.duplicates, job.fields.work)
 
 
-def _left_out(job: RunJob, source: Source) -> Iterator[str]:
+def left_out(job: RunJob, source: Source) -> Iterator[str]:
     """What the run could not know of the documents of an index."""
     if source.like is None:
         return
@@ -230,13 +242,14 @@ def _locked(rejects: RejectFile, checkpoint: Checkpoint) -> Iterator[None]:
         yield
 
 
-def _reach(client: Elasticsearch, wait_s: float) -> Cluster:
+def reach_cluster(client: Elasticsearch, wait_s: float) -> Cluster:
     """Ask the cluster what it can do, once it answers."""
     patience = Patience(retry_s=wait_s, max_wait_s=5.0)
     return Cluster(client, patience.call(client, lambda: probe(client)))
 
 
-def _load(job: RunJob) -> AbstractContextManager[Encoder]:
+def load(job: RunJob) -> AbstractContextManager[Encoder]:
+    """The job's encoder."""
     if is_address(job.model):
         return contextlib.nullcontext(reach(job.model, job.encoder))
     from ingest.encode.encoder_pool import encoder_for  # brings torch

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +112,7 @@ def _check_entries(path: Path, *, advice: str) -> int:
 
 
 def _is_entry(line: Record | Rejection) -> bool:
-    """Whether it is what `_line` makes, or begins so and was cut by a kill or broken by hand."""
+    """Whether it is what `line_of` makes, or begins so and was cut by a kill or broken by hand."""
     if isinstance(line, Record):
         return line.fields.keys() == _KEYS
     return isinstance(line.record, str) and _BEGINNING.match(line.record) is not None
@@ -180,8 +180,38 @@ class RejectFile:
         Raises:
             IngestError: The file cannot be written (further).
         """
+        self.write_lines(line_of(rejection))
+
+    def write_lines(self, lines: bytes) -> None:
+        """Add what `line_of` has made of some rejections.
+
+        Raises:
+            IngestError: The file cannot be written (further).
+        """
         try:
-            self._open().write(_line(rejection))
+            self._open().write(lines)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def arrange(self, parts: Sequence[tuple[int, int]]) -> None:
+        """Keep these parts of the file alone, in this order.
+
+        Args:
+            parts: Of each, the byte at which it begins, and before which it ends.
+
+        Raises:
+            IngestError: The file cannot be written.
+        """
+        new = self.path.with_name(f"{self.path.name}.new")
+        self.sync()
+        try:
+            with self.path.open("rb") as file, new.open("wb") as arranged:
+                for start, end in parts:
+                    file.seek(start)
+                    arranged.write(file.read(end - start))
+                arranged.flush()
+                os.fsync(arranged.fileno())
+            new.replace(self.path)
         except OSError as error:
             raise self._failure(error) from error
 
@@ -220,7 +250,7 @@ class RejectFile:
         return IngestError(f"cannot write the reject file {self.path}: {error.strerror}")
 
 
-def _line(rejection: Rejection) -> bytes:
+def line_of(rejection: Rejection) -> bytes:
     """One that `exact_json.loads` reads again, whatever is rejected."""
     record = rejection.record
     entry = {

@@ -56,6 +56,19 @@ def no_one(_phase: str, _tally: Tally, _fraction: float | None) -> None:
 
 
 @dataclass(slots=True)
+class Touched:
+    """Keys of documents that a part of a job has met; threads may add to it.
+
+    Attributes:
+        passed: Passed over, for an earlier job has left them just so.
+        written: Written, or deleted.
+    """
+
+    passed: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Worker:
     """Brings a source into an index.
 
@@ -75,6 +88,8 @@ class Worker:
         tally: What has happened so far.
         stop: The wish that the run may end: what is encoded is still written.
         writer: Writes; None until there is an index.
+        since: See `Target.compare`.
+        touched: Is told which documents were passed over, and which were written.
     """
 
     job: RunJob
@@ -92,6 +107,8 @@ class Worker:
     tally: Tally = field(default_factory=Tally)
     stop: Stop = field(default_factory=Stop)
     writer: BulkWriter | None = None
+    since: int | None = None
+    touched: Touched | None = None
     _reader: Reader = field(init=False)
     _committer: Committer = field(init=False)
     _encoded: dict[str, Vector] = field(default_factory=dict)  # raw, by content hash
@@ -279,7 +296,9 @@ class Worker:
             documents = [one for one in documents if may_be_rendition(one.id)]
         if not documents:
             return
-        found = index.compare(documents)
+        found = index.compare(documents, since=self.since)
+        if self.touched is not None:
+            self.touched.passed.extend(found.older)
         for key, reason in found.taken.items():
             window.reject(window.documents.pop(key).rejected("document", reason))
         if is_known:
@@ -334,6 +353,8 @@ class Worker:
             return None
         with self.tally.timed("write"):
             written = index.write(writer, window.operations)
+        if self.touched is not None:
+            self.touched.written.extend(one.document.key for one in window.operations)
         done = len(window.operations) - len(written.refused) - len(written.superseded)
         if window.deletions:
             window.counts.deleted += done

@@ -54,6 +54,9 @@ class IndexSource:
         in_place: The records are to be completed where they are: they come as the user's fields
             alone tell them, with `Record.stored` in place of `Record.own`.
 
+    Attributes:
+        part: Which of how many parts is read, from 0, told apart by ids; None: all of it.
+
     Raises:
         IndexUnusable: There is no such index, or the alias stands for several.
         SourceError: The index does not keep what was written into it.
@@ -74,6 +77,7 @@ class IndexSource:
         slices: int = 1,
         in_place: bool = False,
     ) -> None:
+        self.part: tuple[int, int] | None = None
         self.name = f"index {index}"
         self._client = client
         self._query = query or {"match_all": {}}
@@ -157,11 +161,14 @@ class IndexSource:
     def _matches(
         self, query: Mapping[str, Any], *, preference: str | None = None
     ) -> Iterator[Record | Rejection]:
-        body = {
+        body: dict[str, Any] = {
             "query": query,
             "_source": self._source,
             "seq_no_primary_term": self._in_place,
         }
+        if self.part is not None:  # by ids: by default it is by places that another reader lacks
+            number, most = self.part
+            body["slice"] = {"field": "_id", "id": number, "max": most}
         pages = scan.pages(
             self._client, self._searched, body, preference=preference, slices=self._slices
         )

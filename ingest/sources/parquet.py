@@ -35,6 +35,8 @@ class ParquetSource:
 
     Args:
         path: Of the file or folder.
+        groups: Of one file, the row groups that are read, from the first to before the last; None:
+            all of them.
 
     Raises:
         SourceError: Not a Parquet file, or damaged.
@@ -44,8 +46,9 @@ class ParquetSource:
     resumable = True
     like = None
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, groups: tuple[int, int] | None = None) -> None:
         self.name = path
+        self._groups = groups
         self.path = Path(path).absolute()
         folder = self.path.is_dir()
         self._files = sorted(self.path.rglob("*.parquet")) if folder else [self.path]
@@ -68,9 +71,10 @@ class ParquetSource:
                 yield from self._rows_of(opened, after)
 
     def _rows_of(self, file: pq.ParquetFile, after: int) -> Iterator[Record | Rejection]:
-        for group in range(file.num_row_groups):
+        first, end = self._groups or (0, file.num_row_groups)
+        for group in range(end):
             rows = file.metadata.row_group(group).num_rows
-            if self._read + rows <= after:  # not even decompressed
+            if group < first or self._read + rows <= after:  # not even decompressed
                 self._read += rows
                 continue
             for batch in self._batches(file, group):
@@ -91,6 +95,20 @@ class ParquetSource:
             return pq.ParquetFile(file, buffer_size=_BUFFER_BYTES)
         except (OSError, pa.ArrowException) as error:
             raise SourceError(f"cannot read {file}: {error}") from error
+
+
+def row_groups(path: str) -> list[int]:
+    """Rows of each row group of a file.
+
+    Raises:
+        SourceError: Not a Parquet file, or damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as opened:
+            metadata = opened.metadata
+            return [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"cannot read {path}: {error}") from error
 
 
 def _in_microseconds(schema: pa.Schema) -> pa.Schema:
@@ -123,6 +141,18 @@ def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
                 yield from batch.slice(number, 1).to_pylist()
             except (ValueError, OverflowError) as error:
                 yield f"a value that Python cannot hold: {error}"
+
+
+def records_of(batch: pa.RecordBatch, before: int) -> Iterator[Record | Rejection]:
+    """The records of a batch of rows.
+
+    Args:
+        batch: Of any columns.
+        before: Rows before it: positions go on from there.
+    """
+    coarse = batch.cast(_in_microseconds(batch.schema), safe=False)
+    for number, row in enumerate(_rows(coarse), before + 1):
+        yield _record(row, number)
 
 
 def _record(row: dict[str, Any] | str, number: int) -> Record | Rejection:

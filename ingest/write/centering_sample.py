@@ -70,6 +70,23 @@ def draw(
     return [text for language in sorted(heaps) for text in sorted(heaps[language])]
 
 
+def merged(
+    parts: Iterable[Sequence[SampledText]], *, per_language: int = PER_LANGUAGE
+) -> list[SampledText]:
+    """The sample of several parts of a source, as if it had been drawn from all of it at once.
+
+    Args:
+        parts: What `draw` gave for each, with the same seed.
+        per_language: The limit.
+    """
+    by_language: dict[str, list[SampledText]] = {}
+    for part in parts:
+        for text in part:
+            by_language.setdefault(base_language(text.language), []).append(text)
+    kept = {name: sorted(texts)[-per_language:] for name, texts in by_language.items()}
+    return [text for language in sorted(kept) for text in kept[language]]
+
+
 def _sampled(document: Document, rank: int) -> SampledText:
     return SampledText(rank, document.content_hash, document.language, document.text)
 

@@ -37,6 +37,16 @@ class Removed:
     removed: int = 0
     refused: Sequence[Refusal[Named]] = ()
 
+    @property
+    def warnings(self) -> list[str]:
+        """What to tell of those that stay."""
+        if not self.refused:
+            return []
+        return [
+            f"{len(self.refused)} documents of records that are no more stay, because they could "
+            f"not be removed: {self.refused[0].reason}"
+        ]
+
 
 def remove_gone(client: Elasticsearch, source: str, target: str) -> Removed:
     """Remove from a companion the documents of records that its source does not have any more.

@@ -44,8 +44,8 @@ def find(client: Elasticsearch, name: str) -> LiveIndex | None:
 class InPlace(Target):
     """A `Target` whose documents are there already."""
 
-    def compare(self, documents: Sequence[Document]) -> Compared:
-        """See `Target.compare`; what the index has came with the documents."""
+    def compare(self, documents: Sequence[Document], *, since: int | None = None) -> Compared:
+        """See `Target.compare`; what the index has came with the documents, each of them once."""
         unchanged: set[str] = set()
         earlier: dict[str, Earlier] = {}
         for document in documents:

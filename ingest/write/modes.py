@@ -8,7 +8,7 @@ of ours; `IN_PLACE` the object `xlrec` into the documents of somebody else's ind
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from elasticsearch import Elasticsearch
@@ -33,6 +33,9 @@ class Mode(ABC):
     name: ClassVar[str]
     in_place: ClassVar[bool] = False
     target: ClassVar[type[Target]] = Target
+
+    def __reduce__(self) -> tuple[Callable[[str], Mode], tuple[str]]:
+        return mode_called, (self.name,)  # in another process, too, it is told by identity
 
     def find(self, client: Elasticsearch, name: str) -> LiveIndex | None:
         """The index of that name, or None if it is to be made.
@@ -128,6 +131,11 @@ VERSION, IN_PLACE, COMPANION = _Version(), _InPlace(), _Companion()
 _BY_NAME = {mode.name: mode for mode in (VERSION, IN_PLACE, COMPANION)}
 
 
+def mode_called(name: str) -> Mode:
+    """The mode of this name."""
+    return _BY_NAME[name]
+
+
 def mode_of(meta: IndexMeta) -> Mode:
     """The mode in which an index was made."""
-    return _BY_NAME[meta.source.get("way", VERSION.name)]
+    return mode_called(meta.source.get("way", VERSION.name))

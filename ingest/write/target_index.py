@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from elasticsearch import Elasticsearch
@@ -27,7 +27,7 @@ from xlrec_es.records.renditions import DEFAULT_ID, records_of, rendition_id, wh
 from xlrec_es.vectors.vector import Vector, pack
 
 _IDENTITY = ("xlrec.content_hash", "xlrec.fingerprint")
-_READ = "docs._id,docs.found,docs.error,docs._source"
+_READ = "docs._id,docs.found,docs.error,docs._source,docs._version"
 _NO_ROUTING = "routing_missing_exception"
 _HEADERS = {"accept": "application/json", "content-type": "application/json"}
 _LEARNED = (
@@ -65,11 +65,20 @@ class Compared:
         unchanged: Keys of those that it has just as they are now.
         earlier: What stays of those that it has in another state, by key.
         taken: Why those whose id another record's document has cannot be written, by key.
+        older: Keys of the unchanged that were written before the job began; see `Target.compare`.
     """
 
     unchanged: Set[str]
     earlier: Mapping[str, Earlier]
     taken: Mapping[str, str] = field(default_factory=dict)
+    older: Set[str] = frozenset()
+
+
+class _Found(NamedTuple):
+    """What an index has of a document: what was asked for of its source, and its version."""
+
+    source: dict[str, Any]
+    version: int
 
 
 def find(client: Elasticsearch, name: str) -> LiveIndex | None:
@@ -167,14 +176,21 @@ class Target:
         )
         return update_meta(self._client, live, meta)
 
-    def compare(self, documents: Sequence[Document]) -> Compared:
+    def compare(self, documents: Sequence[Document], *, since: int | None = None) -> Compared:
         """What the index has of these documents.
+
+        Args:
+            documents: Each once.
+            since: Version of the first record of a job whose units are done in any order. An
+                equal state that an earlier record of the job has written gets its version anew,
+                for a state between the two may be yet to come. None: all is read in order.
 
         Raises:
             ClusterError: The cluster refuses, or is in trouble for too long.
         """
         by_key = {document.key: document for document in documents}
-        found = self._read(documents, [*_IDENTITY, *self._whose])
+        stands = self._read(documents, [*_IDENTITY, *self._whose])
+        found = {key: one.source for key, one in stands.items()}
         taken = {
             key: reason
             for key, stored in found.items()
@@ -183,12 +199,15 @@ class Target:
         unchanged = {
             key
             for key, stored in found.items()
-            if key not in taken and self._is_unchanged(_own(stored), by_key[key])
+            if key not in taken
+            and self._is_unchanged(_own(stored), by_key[key])
+            and (since is None or not since <= stands[key].version < by_key[key].version)
         }
         changed = [by_key[key] for key in found if key not in taken and key not in unchanged]
         whole = self._read(changed, [OWN_FIELD]) if changed else {}
-        earlier = {key: self._earlier(_own(stored), by_key[key]) for key, stored in whole.items()}
-        return Compared(unchanged, earlier, taken)
+        earlier = {key: self._earlier(_own(one.source), by_key[key]) for key, one in whole.items()}
+        older = {key for key in unchanged if since is not None and stands[key].version < since}
+        return Compared(unchanged, earlier, taken, older)
 
     def _why_taken(self, stored: Mapping[str, Any], document: Document) -> str:
         """Why a document must not take the place of what is stored; empty if it may."""
@@ -225,9 +244,9 @@ class Target:
         )
         possible = {deletion.key: deletion for deletion in made}
         there, refused = [], []
-        for key, stored in self._read(list(possible.values()), self._whose).items():
+        for key, stands in self._read(list(possible.values()), self._whose).items():
             one = possible[key]
-            record = records_of(one.id, stored, self._id_path)[0]
+            record = records_of(one.id, stands.source, self._id_path)[0]
             if (mine := of_record.get(key_of(record, one.record.routing))) is not None:
                 there.append(replace(mine, id=one.id))
             elif key in of_record:
@@ -237,7 +256,7 @@ class Target:
                 refused.append(of_record[key].rejected("document", reason))
         return there, refused
 
-    def _read(self, parts: Sequence[Part], includes: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def _read(self, parts: Sequence[Part], includes: Iterable[str]) -> dict[str, _Found]:
         """By key, what is asked for of each document that exists."""
         # Not `client.mget`, which does not know the parameter for vectors.
         parameters = {"_source_includes": ",".join(includes), "filter_path": _READ}
@@ -260,7 +279,7 @@ class Target:
             return entries
 
         return {
-            part.key: entry.get("_source", {})
+            part.key: _Found(entry.get("_source", {}), entry.get("_version", 0))
             for part, entry in zip(parts, self._patience.call(self._client, send), strict=True)
             if entry.get("found")
         }

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -29,6 +30,21 @@ Line = tuple[int, bytes, bool]
 """Number, content, and whether that is all of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LineRange:
+    """A part of a plain file, from the beginning of a line to the end of one.
+
+    Attributes:
+        start: Byte at which it begins.
+        end: Byte before which it ends.
+        lines_before: Lines of the file before it.
+    """
+
+    start: int
+    end: int
+    lines_before: int
+
+
 class JsonlSource:
     """JSON Lines: one object a line, in UTF-8. Compressed by gzip or not, as its content says.
 
@@ -36,13 +52,22 @@ class JsonlSource:
         path: Of the file; `-` is standard input.
         follow: Wait for more at the end, as `tail -f` does; a line counts once it has its end.
         expansion: How many bytes a byte of `MAX_LINE_BYTES` may take here.
+        part: Of a plain file, what is read; None: all of it.
     """
 
     resumable = True
     like = None
 
-    def __init__(self, path: str, *, follow: bool = False, expansion: int = 1) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        follow: bool = False,
+        expansion: int = 1,
+        part: LineRange | None = None,
+    ) -> None:
         self._follow = follow
+        self._part = part
         self._longest = expansion * MAX_LINE_BYTES
         self.name = "standard input" if path == "-" else path
         self.rereadable = path != "-" and not Path(path).is_fifo()
@@ -77,7 +102,7 @@ class JsonlSource:
     def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """See `Source.records`; positions are line numbers. Empty lines are passed over."""
         with self.open() as file:
-            for found in self._grow(file) if self._follow else _lines(file, self._longest):
+            for found in self._grow(file) if self._follow else self._found(file):
                 if found is None:
                     yield None
                     continue
@@ -91,6 +116,15 @@ class JsonlSource:
                     yield Rejection(number, "read", reason, _readable(line[:_EXCERPT_BYTES]))
                 elif line.strip():
                     yield parse(line, number)
+
+    def _found(self, file: io.BufferedIOBase) -> Iterator[Line]:
+        """The lines there are, of the part that is read."""
+        if self._part is None:
+            yield from _lines(file, self._longest)
+            return
+        file.seek(self._part.start)
+        for number, line, complete in _lines(file, self._longest, end=self._part.end):
+            yield self._part.lines_before + number, line, complete
 
     def _grow(self, file: io.BufferedIOBase) -> Iterator[Line | None]:
         """The lines there are, and those to come; None at the end for now.
@@ -156,9 +190,9 @@ def _uncompressed(file: io.BufferedReader) -> Iterator[io.BufferedIOBase]:
         yield file
 
 
-def _lines(file: io.BufferedIOBase, longest: int) -> Iterator[Line]:
+def _lines(file: io.BufferedIOBase, longest: int, *, end: int | None = None) -> Iterator[Line]:
     number = 0
-    while line := file.readline(longest + 1):
+    while (end is None or file.tell() < end) and (line := file.readline(longest + 1)):
         number += 1
         complete = len(line) <= longest or line.endswith(b"\n")
         yield number, line, complete

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -58,6 +58,22 @@ class WrittenIndex:
         return cls(name, IN_PLACE) if in_place else cls(index or f"{name}-xlrec", COMPANION)
 
 
+ENGINES = ("local", "ray")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Ray, where the work is done.
+
+    Attributes:
+        address: Of a Ray cluster; None: one is started on this machine.
+        workers: How many; None: as many as fit.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+
+
 shard_option = click.option(
     "--shard",
     default="1/1",
@@ -65,6 +81,45 @@ shard_option = click.option(
     metavar="I/N",
     help="Process the I-th of N parts only, to divide the input between machines.",
 )
+
+
+def engine_options(command: F) -> F:
+    """Give a command the options of where its work is done; it gets `engine`."""
+
+    @click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=ENGINES[0],
+        show_default=True,
+        help="Where the work is done: in this process, or by the workers of a Ray cluster.",
+    )
+    @click.option(
+        "--address",
+        metavar="HOST",
+        help="Ray cluster that --engine ray joins: auto, HOST:PORT or ray://HOST:PORT.",
+        show_default="one is started on this machine",
+    )
+    @click.option(
+        "--workers",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Workers of --engine ray.",
+        show_default="one for each GPU, or for each two CPUs where there is none",
+    )
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,  # noqa: ANN401 - whatever the command takes
+        engine: str,
+        address: str | None,
+        workers: int | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        if engine == ENGINES[0] and (address is not None or workers is not None):
+            raise ConfigError("--address and --workers are of --engine ray; give that too")
+        chosen = None if engine == ENGINES[0] else Engine(address, workers)
+        return command(*args, engine=chosen, **kwargs)
+
+    return cast("F", wrapped)
 
 
 def mode_options(command: F) -> F:

@@ -18,6 +18,7 @@ from ingest.indicators.learners.learner import TOP, Works
 from ingest.indicators.learners.noised_sums import Likes, NoisedSums
 from ingest.indicators.learners.ridge_regressions import Regressions, Rows, regressions
 from ingest.indicators.learners.sparse_blocks import (
+    BLOCK_ENTRIES,
     Floats,
     blocks,
     co_occurrences,
@@ -51,8 +52,35 @@ class LocalEase:
 
     def learn(self, likes: Likes, works: Works) -> csr_array:
         """As `Learner.learn`."""
-        n_works = likes.shape[1]
-        gram = self._gram(likes, works)
+        width = self.width_for(likes)
+        rows = nearest(likes, works, width)
+        more = self.lacking(rows)
+        if len(more):
+            rows = rows.with_those(nearest(likes, more, width), more)
+        return self.solve(rows, works)
+
+    def width_for(self, likes: Likes) -> int:
+        """Co-occurrences that are kept of a work, of these likes; what is longer is padding."""
+        most = max(self.neighbours, _most_others(likes))
+        others_there = int(likes.shape[1]) - 1
+        return min(self.width, max(1, others_there), most)
+
+    def lacking(self, rows: Rows) -> Works:
+        """Neighbors of works, which regressions need the rows of, and which have none here."""
+        near = np.unique(rows.columns[:, : self.neighbours])
+        near = near[near >= 0]
+        return near[rows.place[near] < 0]
+
+    def solve(self, gram: Rows, works: Works) -> csr_array:
+        """The regressions of works.
+
+        Args:
+            gram: The rows of these works and of their neighbors.
+            works: Which.
+
+        Returns:
+            As `Learner.learn`.
+        """
         solver = regressions(gram, self.regularization, self.device)
         columns, values, counts = [], [], []
         for at in range(0, len(works), solver.batch):
@@ -68,18 +96,8 @@ class LocalEase:
                 np.concatenate([empty, *columns]),
                 indptr,
             ),
-            shape=(len(works), n_works),
+            shape=(len(works), len(gram.diagonal)),
         )
-
-    def _gram(self, likes: Likes, works: Works) -> Rows:
-        """The rows of these works and of their neighbors: all that their regressions need."""
-        most = max(self.neighbours, _most_others(likes))  # what is longer is padding
-        width = min(self.width, max(1, likes.shape[1] - 1), most)
-        rows = _nearest(likes, works, width)
-        near = np.unique(rows.columns[:, : self.neighbours])
-        more = near[near >= 0]
-        more = more[rows.place[more] < 0]
-        return rows.with_those(_nearest(likes, more, width), more) if len(more) else rows
 
     def _regress(
         self, gram: Rows, solver: Regressions, works: Works
@@ -100,12 +118,24 @@ def _most_others(likes: Likes) -> int:
     if isinstance(likes, NoisedSums):
         return int(np.diff(likes.together.indptr).max(initial=0))
     lengths = np.diff(likes.indptr)
-    of_each = np.bincount(likes.indices, np.repeat(lengths - 1, lengths))
+    of_each = np.zeros(likes.shape[1])
+    size = max(1, BLOCK_ENTRIES // max(1, int(lengths.max(initial=1))))
+    for start in range(0, len(lengths), size):
+        some = lengths[start : start + size]
+        begin, end = likes.indptr[start], likes.indptr[min(start + size, len(lengths))]
+        counts = np.repeat(some - 1, some)
+        of_each += np.bincount(likes.indices[begin:end], counts, minlength=len(of_each))
     return int(of_each.max(initial=0))
 
 
-def _nearest(likes: Likes, works: Works, width: int) -> Rows:
-    """Of some works the co-occurrences with their nearest works by cosine."""
+def nearest(likes: Likes, works: Works, width: int) -> Rows:
+    """Of some works the co-occurrences with their nearest works by cosine.
+
+    Args:
+        likes: As for `Learner.learn`.
+        works: Which.
+        width: How many of each.
+    """
     n_works = likes.shape[1]
     diagonal = strengths(likes)
     lengths = np.sqrt(np.maximum(diagonal, np.finfo(np.float32).tiny))

@@ -17,6 +17,31 @@ BLOCK_ENTRIES = 16_000_000
 Floats = NDArray[np.float32]
 
 
+class BothWays(csr_array):  # type: ignore[misc] # scipy has no types
+    """Likes with their transpose beside them, which need not be made where it is needed.
+
+    What is made of it is an ordinary matrix.
+
+    Attributes:
+        by_work: The transpose, in rows.
+    """
+
+    by_work: csr_array
+
+    @classmethod
+    def of(cls, likes: csr_array, by_work: csr_array) -> BothWays:
+        """Both of them, nothing copied."""
+        made = cls((likes.data, likes.indices, likes.indptr), shape=likes.shape)
+        made.has_sorted_indices = True
+        made.by_work = by_work
+        return made
+
+
+def rows_of_works(likes: csr_array) -> csr_array:
+    """The transpose in rows: who liked each work."""
+    return likes.by_work if isinstance(likes, BothWays) else csr_array(likes.T.tocsr())
+
+
 def blocks(works: Works, n_works: int) -> Iterator[Works]:
     """The works in groups whose rows fit into `BLOCK_ENTRIES`."""
     size = max(1, BLOCK_ENTRIES // max(1, n_works))
@@ -31,8 +56,11 @@ def strengths(likes: Likes) -> Floats:
     """
     if isinstance(likes, NoisedSums):
         return likes.counts
-    squares = likes.data.astype(np.float64) ** 2
-    return np.bincount(likes.indices, squares, minlength=likes.shape[1]).astype(np.float32)
+    sums = np.zeros(likes.shape[1])
+    for start in range(0, likes.nnz, BLOCK_ENTRIES):
+        some = slice(start, start + BLOCK_ENTRIES)
+        np.add.at(sums, likes.indices[some], likes.data[some].astype(np.float64) ** 2)
+    return sums.astype(np.float32)
 
 
 def co_occurrences(likes: Likes) -> Callable[[Works], csr_array]:
@@ -40,7 +68,7 @@ def co_occurrences(likes: Likes) -> Callable[[Works], csr_array]:
     if isinstance(likes, NoisedSums):
         together = likes.together
         return lambda block: csr_array(together[block])
-    by_work = likes.T.tocsr()
+    by_work = rows_of_works(likes)
     return lambda block: others(by_work[block] @ likes, block)
 
 

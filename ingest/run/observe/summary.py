@@ -9,7 +9,8 @@ from typing import Any
 from rich.table import Table
 
 from ingest.encode import raw_vectors
-from ingest.run.counts import INDEXING
+from ingest.run.counts import INDEXING, Tally
+from ingest.run.job import RunJob
 from ingest.run.window import DETECTED_MARK
 from ingest.run.worker import Worker
 from ingest.write import word_segmentation
@@ -69,8 +70,8 @@ def summarize(
         | {"total": round(seconds, 2)},
         "warnings": [
             *warnings_of(index),
-            *_detected(tally.read_as),
-            *_warnings_of_clock(worker),
+            *detected(tally.read_as),
+            *late(tally, worker.job),
         ],
     }
 
@@ -91,7 +92,7 @@ def warnings_of(target: Target) -> Iterator[str]:
         )
 
 
-def _detected(read_as: Mapping[str, int]) -> Iterator[str]:
+def detected(read_as: Mapping[str, int]) -> Iterator[str]:
     """Values of which nobody has said what they mean."""
     found = {text: count for text, count in read_as.items() if text.endswith(DETECTED_MARK)}
     if found:
@@ -103,12 +104,12 @@ def _detected(read_as: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-def _warnings_of_clock(worker: Worker) -> Iterator[str]:
+def late(tally: Tally, job: RunJob) -> Iterator[str]:
     """What was newer in the index, where it is the clock that tells what is newer."""
-    late = worker.tally.newer_there + worker.tally.late_deletions
-    if late and worker.job.fields.version is None and not worker.job.mode.in_place:
+    newer = tally.newer_there + tally.late_deletions
+    if newer and job.fields.version is None and not job.mode.in_place:
         yield (
-            f"{late} documents were left as they are: in the index they are newer than this "
+            f"{newer} documents were left as they are: in the index they are newer than this "
             "machine's clock says that it is. Another run may have written them meanwhile; if "
             "not, the clock was set back, or was ahead before: run this again when it is past "
             "that time, or say what is newer with --field version=FIELD"

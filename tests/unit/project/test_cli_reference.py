@@ -86,6 +86,7 @@ MANY_MEANINGS = {
     "--output": "a report is a file, a model and pairs are folders",
     "--shown": "a user was shown items, dashboards read an index of such lists",
     "--space": "role takes several",
+    "--workers": "a service has processes that answer, Ray has workers for encoding and learning",
     "--preset": "init writes a file, placement set writes placements",
 }
 """Names that stand for more than one thing, each with the reason."""

@@ -173,5 +173,5 @@ def test_a_compressed_line_without_end_is_set_aside(
 
 def test_what_an_entry_takes_is_bounded() -> None:
     """`RejectSource` reads what `RejectFile` writes."""
-    line = reject_file._line(Rejection(1, "read", "not JSON", "\x00" * 1000))
+    line = reject_file.line_of(Rejection(1, "read", "not JSON", "\x00" * 1000))
     assert len(line) < 7 * 1000

@@ -113,7 +113,7 @@ def test_what_is_there_as_it_is_now_is_unchanged() -> None:
     path, params, body = first
     assert path == "/shop-xlrec-v1/_mget"
     includes = "xlrec.content_hash,xlrec.fingerprint,xlrec.language,xlrec.work,id"
-    shown = "docs._id,docs.found,docs.error,docs._source"
+    shown = "docs._id,docs.found,docs.error,docs._source,docs._version"
     assert params == {"_source_includes": includes, "filter_path": shown}
     assert body["docs"][:2] == [{"_id": "1"}, {"_id": "1", "routing": "r"}]
     assert second[1]["_source_includes"] == "xlrec"

@@ -40,13 +40,13 @@ def test_local_ease_looks_at_the_rows_of_the_works_and_their_neighbours_alone(
 ) -> None:
     """So that a shard of a large catalogue takes its part of the time and the memory."""
     asked: list[int] = []
-    nearest = local_ease._nearest
+    nearest = local_ease.nearest
 
     def recorded(likes: csr_array, works: np.ndarray, width: int) -> object:
         asked.extend(works.tolist())
         return nearest(likes, works, width)
 
-    monkeypatch.setattr(local_ease, "_nearest", recorded)
+    monkeypatch.setattr(local_ease, "nearest", recorded)
     some = np.array([7, 3], np.int32)
     LocalEase(neighbours=5).learn(likes, some)
     assert len(set(asked)) == len(asked) <= len(some) * 6
@@ -56,7 +56,8 @@ def test_local_ease_looks_at_the_rows_of_the_works_and_their_neighbours_alone(
 def test_what_is_kept_of_a_work_is_no_longer_than_the_longest_can_be() -> None:
     """Where few like anything, padding would take most of the memory and time."""
     likes = as_likes(np.eye(300, 300) + np.eye(300, 300, 1))  # two works each
-    found = LocalEase(regularization=1, neighbours=5)._gram(likes, all_works(likes))
+    learner = LocalEase(regularization=1, neighbours=5)
+    found = local_ease.nearest(likes, all_works(likes), learner.width_for(likes))
     assert found.columns.shape == (300, 5)
     works = all_works(likes)
     few, many = (LocalEase(regularization=1, neighbours=n).learn(likes, works) for n in (5, 80))

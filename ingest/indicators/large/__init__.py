@@ -1,0 +1,1 @@
+"""Interactions beyond memory: sorted on disk by DuckDB, learned from in mapped matrices."""

@@ -1,0 +1,1 @@
+"""Several processes or machines, by Ray: an input in units, and items in blocks."""
