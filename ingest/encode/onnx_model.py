@@ -101,5 +101,6 @@ def load(folder: Path) -> SentenceTransformer:
         modules=modules,
         prompts=config.get("prompts"),
         default_prompt_name=config.get("default_prompt_name"),
+        truncate_dim=config.get("truncate_dim"),
         device="cpu",
     )
