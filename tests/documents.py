@@ -26,6 +26,7 @@ BUDGETS = {
     "ingest/DESIGN.md": 150,
     "ingest/INTERACTIONS.md": 200,
     "ingest/FINETUNING.md": 200,
+    "ingest/ENCODERS.md": 200,
     "mappings/README.md": 90,
     "tests/README.md": 150,
     "tests/bench/README.md": 500,

@@ -278,7 +278,7 @@ def learn(
     from xlrec_es.interactions.likes import warning_of
 
     if device != DEVICES[0]:
-        from ingest.encode.sentence_transformer import choose_devices  # takes seconds
+        from ingest.encode.devices import choose_devices  # takes seconds
 
         device = choose_devices(device)[0]
     fields = parse_assignments(assignments, example="item=film_id")

@@ -31,6 +31,10 @@ SECTIONS = {
         "compress": LazyCommand(
             "ingest.cli.compress:compress", "Make an encoder smaller or faster."
         ),
+        "compare-encoders": LazyCommand(
+            "ingest.cli.compare_encoders:compare_encoders",
+            "Compare encoders on your own INTERACTIONS.",
+        ),
     },
     "Change the encoder": {
         "reencode": LazyCommand("ingest.cli.reencode:reencode", "Encode an index again, and swap."),

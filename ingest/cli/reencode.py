@@ -74,6 +74,7 @@ def reencode(
         raise UsageError("name the encoder with --model, even if it is that of the active version")
     from ingest.encode import model_record
     from ingest.encode.any_encoder import find_encoder
+    from ingest.encode.checkpoint.license import license_warning
     from ingest.versions.reindex import Wanted, prepare
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.cluster.retry import Cluster
@@ -85,11 +86,14 @@ def reencode(
         echo(f"Warning: {refused}.", err=True)
     centering = centering or model_record.measured_centering(model)
     learned_from = model_record.learned_from(model)
-    wanted = Wanted(fields, encoder, how.changes, how.limits, centering, learned_from)
     with contextlib.closing(connect(connection)) as client:
         cluster = Cluster(client, probe(client))
         versions = read_versions(client, name)
         loaded = find_encoder(model, encoder)
+        if warned := license_warning(loaded):
+            echo(f"Warning: {warned}.", err=True)
+        changes = how.of(versions, loaded.dims).changes
+        wanted = Wanted(fields, encoder, changes, how.limits, centering, learned_from)
         with progress(shown=not how.quiet) as observe:
             work = prepare(cluster, versions, wanted, encoder=loaded, observe=observe)
             if how.dry_run:

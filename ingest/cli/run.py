@@ -27,6 +27,7 @@ from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import REJECTED, print_json
+from xlrec_es.cli.options.reindex import vector_index_options
 from xlrec_es.cli.options.shared import (
     connection_options,
     index_option,
@@ -112,6 +113,7 @@ LANGUAGE_MAP = click.option(
 @index_option(required=False)
 @mode_options
 @duplicate_options
+@vector_index_options
 @centering_option("the index's own; if new, what measured best for a fine-tuned model, else center")
 @click.option(
     "--rejects",
@@ -172,6 +174,7 @@ def run(
     slices: int,
     duplicates: Duplicates,
     centering: str | None,
+    vectors: dict[str, Any],
     rejects: Path | None,
     resume: bool,
     checkpoint: Path | None,
@@ -233,6 +236,7 @@ def run(
         slices=slices,
         duplicates=duplicates,
         centering=centering,
+        vectors=vectors,
         model=model,
         encoder=encoder,
         rejects=rejects,

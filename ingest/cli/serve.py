@@ -68,15 +68,19 @@ def serve(
     except ImportError as error:
         raise MissingExtra.named("ingest", "the encoder's HTTP service") from error
     from ingest.encode.any_encoder import find_encoder
+    from ingest.encode.checkpoint.license import license_note, license_warning
 
     access = access_rules(host, token, hosts, origins)
     loaded = find_encoder(model, encoder)
+    if warned := license_warning(loaded):
+        echo(f"Warning: {warned}.", err=True)
     limits = replace(LIMITS, requests=max_requests)
     application = Application(loaded, access, limits, rate)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     for name in ("xlrec_es.service", "uvicorn"):  # a line for each request; none of the model's
         logging.getLogger(name).setLevel(logging.INFO)
     listening = server.Address(host, port).listen()
-    echo(f"encoding with {loaded.model} at {server.url_of(listening)}; Ctrl-C stops it")
+    license_ = "".join(f" ({name})" for name in license_note(loaded).values())
+    echo(f"encoding with {loaded.model}{license_} at {server.url_of(listening)}; Ctrl-C stops it")
     with contextlib.suppress(KeyboardInterrupt):
         server.serve(application, listening)

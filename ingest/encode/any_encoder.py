@@ -14,6 +14,19 @@ TIMEOUT_S = 120.0
 RETRY_S = 300.0
 """Seconds within which a service that is busy, or is started again, is asked again."""
 
+_LOADED_HERE = {
+    "device": "--device",
+    "dtype": "--dtype",
+    "batch_tokens": "--batch-tokens",
+    "prompt_name": "--prompt-name",
+    "text_prompt_name": "--text-prompt-name",
+    "dims": "--dims",
+    "attention": "--attention",
+    "revision": "--revision",
+    "trusted_code": "--trust-code",
+}
+"""Options by attribute, of an encoder that is loaded here."""
+
 
 def find_encoder(model: str, options: EncoderOptions) -> Encoder:
     """Load a model, on one device, or reach the one behind an address.
@@ -42,14 +55,18 @@ def reach(address: str, options: EncoderOptions) -> Encoder:
         ConfigError: The address is none, or an option is not for an encoder that runs elsewhere.
         EncoderError: Nothing answers, or it is no encoder, or it refuses.
     """
-    for name in ("device", "dtype", "batch_tokens"):
+    for name, option in _LOADED_HERE.items():
         if getattr(options, name) != getattr(DEFAULTS, name):
             raise ConfigError(
-                f"--{name.replace('_', '-')} is of an encoder that is loaded here; leave it out: "
-                "what runs elsewhere is told so where it is started"
+                f"{option} is of an encoder that is loaded here; leave it out: what runs elsewhere "
+                "is told so where it is started"
             )
     access = access_of_environment(
-        options.prefix, max_tokens=options.max_tokens, timeout_s=TIMEOUT_S, retry_s=RETRY_S
+        options.prefix,
+        options.text_prefix,
+        max_tokens=options.max_tokens,
+        timeout_s=TIMEOUT_S,
+        retry_s=RETRY_S,
     )
     encoder = open_encoder(address, access)
     if isinstance(encoder, RemoteEncoder):

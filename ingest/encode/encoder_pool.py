@@ -34,11 +34,8 @@ from xlrec_es.vectors.vector import Vector
 try:
     import torch
 
-    from ingest.encode.sentence_transformer import (
-        SentenceTransformerEncoder,
-        choose_devices,
-        load_encoder,
-    )
+    from ingest.encode.devices import choose_devices
+    from ingest.encode.sentence_transformer import SentenceTransformerEncoder, load_encoder
 except ImportError as error:
     raise MissingExtra.named("ingest", "Encoding texts") from error
 
@@ -67,7 +64,8 @@ def encoder_for(model: str, options: EncoderOptions) -> Iterator[Encoder]:
                 encoder.start_streams(torch.get_num_threads())
             yield encoder
         return
-    model_files.find(model)  # downloaded or converted once, before all of them look for it
+    # Downloaded or converted once, before all of them look for it.
+    model_files.find(model, revision=options.revision, trusted_code=options.trusted_code)
     with contextlib.closing(EncoderPool(model, options, devices)) as pool:
         yield pool
 
@@ -78,8 +76,10 @@ class _Description:
 
     model: str
     revision: str
+    license: str | None
     pooling: str
     prefix: str
+    text_prefix: str
     max_tokens: int
     dims: int
     batch_tokens: int
@@ -151,8 +151,9 @@ class EncoderPool:
                 for one in self._processes
             ]
             known, *_ = [each.result() for each in loading]
-        self.model, self.revision = known.model, known.revision
+        self.model, self.revision, self.license = known.model, known.revision, known.license
         self.pooling, self.prefix, self.dims = known.pooling, known.prefix, known.dims
+        self.text_prefix = known.text_prefix
         self.max_tokens, self.batch_tokens = known.max_tokens, known.batch_tokens
         self.dtype = known.dtype
         for process in self._processes:

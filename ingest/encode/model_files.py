@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.encode.checkpoint import pickled_weights
+from ingest.encode.checkpoint.kind import check_kind
+from ingest.encode.checkpoint.license import CARD, license_of
 from ingest.encode.model_record import RECORD
 from ingest.encode.options import EMBEDDED
-from xlrec_es.errors import EncoderError, MissingExtra
+from xlrec_es.errors import ConfigError, EncoderError, MissingExtra
 from xlrec_es.vectors.open_encoder import is_address
 
 try:
@@ -18,10 +23,11 @@ try:
 except ImportError as error:
     raise MissingExtra.named("ingest", "Encoding texts") from error
 
-# What a model is made of. Everything else of a repository stays there: pickled weights, which can
-# run code when they are read, other runtimes' weights, and code.
-_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+# What a model is made of. Everything else of a repository stays there: code, other runtimes'
+# weights, and pickled weights where there are others.
+_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", CARD]
 _HUB_FILES_NOT_NEEDED = ["onnx/*", "openvino/*"]
+_CODE = "*.py"
 _MODEL_FILE = re.compile(r"\.(json|safetensors|onnx|txt|model|jinja)$")
 
 WEIGHTS = re.compile(r"\.(safetensors|onnx)$")
@@ -36,51 +42,64 @@ class ModelFiles:
         folder: Holds a checkpoint.
         name: For people, and for the fingerprint.
         revision: Commit of the hub, or a hash of the files.
+        license: Of the weights; see `ingest.encode.checkpoint.license.license_of`.
     """
 
     folder: Path
     name: str
     revision: str
+    license: str | None = None
 
 
-def find(model: str) -> ModelFiles:
-    """Have a model's files on this machine.
+def find(model: str, *, revision: str | None = None, trusted_code: str | None = None) -> ModelFiles:
+    """Have a model's files on this machine; pickled weights are converted once.
 
     Args:
         model: A folder, a name on the Hugging Face hub, or `embedded`.
+        revision: Branch, tag or commit of a model of the hub; None for its main branch.
+        trusted_code: Commit of a model of the hub whose code is had, too.
 
     Raises:
-        EncoderError: It cannot be had, is not a model, or has pickled weights alone.
+        ConfigError: A revision is named of a model that is not of the hub.
+        EncoderError: It cannot be had, or is no dense encoder of texts, or its pickled weights
+            cannot be converted.
         MissingExtra: The embedded model's package is not installed.
     """
+    folder = Path(model).expanduser()
+    if (revision or trusted_code) and (model == EMBEDDED or folder.is_dir()):
+        option = "--trust-code" if trusted_code else "--revision"
+        raise ConfigError(f"{option} is for a model of the Hugging Face hub; leave it out")
     if model == EMBEDDED:
         from ingest.encode import embedded_model  # costs imports that other models do not need
 
         return ModelFiles(
-            embedded_model.checkpoint(), embedded_model.MODEL_NAME, embedded_model.REVISION
+            embedded_model.checkpoint(),
+            embedded_model.MODEL_NAME,
+            embedded_model.REVISION,
+            embedded_model.LICENSE,
         )
     if is_address(model):
         raise EncoderError(
             f"{model} is the address of an encoder that runs elsewhere, which this cannot use; "
             "name a model whose files can be had"
         )
-    folder = Path(model).expanduser()
     if folder.is_dir():
-        _check(folder, model)
-        return ModelFiles(folder, folder.resolve().name, hash_folder(folder))
-    folder = _download(model)
-    _check(folder, model)
-    return ModelFiles(folder, model, folder.name)
+        usable = _checked(folder, model, trusts_code=False)
+        name = folder.resolve().name
+        return ModelFiles(usable, name, hash_folder(usable), license_of(folder))
+    folder = _download(model, trusted_code or revision, with_code=trusted_code is not None)
+    usable = _checked(folder, model, trusts_code=trusted_code is not None)
+    return ModelFiles(usable, model, folder.name, license_of(folder))
 
 
-def _download(model: str) -> Path:
+def _download(model: str, revision: str | None, *, with_code: bool) -> Path:
     """The folder of a hub model; its name is the commit."""
+    wanted = [*_HUB_FILES, *([_CODE] if with_code else [])]
     try:
-        return Path(
-            snapshot_download(
-                model, allow_patterns=_HUB_FILES, ignore_patterns=_HUB_FILES_NOT_NEEDED
-            )
-        )
+        folder = Path(_snapshot(model, revision, wanted))
+        if pickles := _pickles_wanted(folder):
+            _snapshot(model, folder.name, pickles)
+        return folder
     except (OSError, HFValidationError) as error:  # the hub's errors are OSErrors
         reason = str(error).strip().partition("\n")[0]
         raise EncoderError(
@@ -89,17 +108,43 @@ def _download(model: str) -> Path:
         ) from error
 
 
-def _check(folder: Path, model: str) -> None:
-    has_config = (folder / "modules.json").is_file() or (folder / "config.json").is_file()
-    if not has_config:
+def _snapshot(model: str, revision: str | None, patterns: list[str]) -> str:
+    return snapshot_download(
+        model,
+        revision=revision,
+        allow_patterns=patterns,
+        ignore_patterns=_HUB_FILES_NOT_NEEDED,
+    )
+
+
+def _pickles_wanted(folder: Path) -> list[str]:
+    """Patterns of the pickled weights of those modules that have no others."""
+    paths = [""]
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # told by `check_kind`
+        paths += [entry["path"] for entry in json.loads((folder / "modules.json").read_bytes())]
+    return [
+        f"{path and path + '/'}{pattern}"
+        for path in sorted({*paths})
+        if not any((folder / path).glob("*.safetensors"))
+        for pattern in (pickled_weights.PICKLED, pickled_weights.SHARDS)
+    ]
+
+
+def _checked(folder: Path, model: str, *, trusts_code: bool) -> Path:
+    """The folder, or that of its converted weights, if it holds a dense encoder of texts.
+
+    Raises:
+        EncoderError: It does not, or the weights cannot be converted.
+    """
+    configurations = ("modules.json", "config.json", "adapter_config.json")
+    if not any((folder / name).is_file() for name in configurations):
         raise EncoderError(f"{folder} is not a model: it has no modules.json and no config.json")
-    folders = {path.parent for path in folder.rglob("*") if WEIGHTS.search(path.name)}
-    pickled = [p for p in folder.rglob("pytorch_model*.bin") if p.parent not in folders]
-    if pickled or not folders:
-        raise EncoderError(
-            f"{model} has no safetensors weights; pickled weights can run code when they are read, "
-            "and are refused. Convert them: AutoModel.from_pretrained(...).save_pretrained(...)"
-        )
+    check_kind(folder, model, trusts_code=trusts_code)
+    if pickled_weights.pickled_alone(folder):
+        return pickled_weights.converted(folder, model)
+    if not any(WEIGHTS.search(path.name) for path in folder.rglob("*")):
+        raise EncoderError(f"{model} has no weights in safetensors; get the whole model")
+    return folder
 
 
 def hash_folder(folder: Path) -> str:

@@ -8,7 +8,7 @@ Optimum, which does not work with transformers 5, so here it is read without.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,19 @@ class OnnxTransformer(InputModule):
         self,
         inputs: Sequence[Any],
         prompt: str | None = None,
+        processing_kwargs: Mapping[str, Any] | None = None,
         **_: Any,  # noqa: ANN401 - settings of other modules
     ) -> dict[str, Any]:
-        """Token ids and what else the model wants, by name; lists of one entry a text, unpadded."""
+        """Token ids and what else the model wants, by name.
+
+        Padded tensors, as `SentenceTransformer.encode` wants them; with `processing_kwargs`, which
+        it gives none of, unpadded lists of one entry a text.
+        """
         texts = self._prepend_prompt(list(inputs), prompt or "")
-        return dict(self.tokenizer(texts, truncation=True, max_length=self.max_seq_length))
+        tokens = self.tokenizer(texts, truncation=True, max_length=self.max_seq_length)
+        if processing_kwargs is not None:
+            return dict(tokens)
+        return dict(self.tokenizer.pad(tokens, return_tensors="pt"))
 
     def forward(self, features: dict[str, torch.Tensor], **_: object) -> dict[str, torch.Tensor]:
         """Add `token_embeddings`, shape (n, tokens, dims)."""
@@ -101,5 +109,6 @@ def load(folder: Path) -> SentenceTransformer:
         modules=modules,
         prompts=config.get("prompts"),
         default_prompt_name=config.get("default_prompt_name"),
+        truncate_dim=config.get("truncate_dim"),
         device="cpu",
     )

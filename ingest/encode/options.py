@@ -18,6 +18,8 @@ TRUNCATE, CHUNK = "truncate", "chunk"
 LONG_TEXTS = (TRUNCATE, CHUNK)
 _DEVICE = re.compile(r"cpu|cuda:\d+")  # of which there may be several
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+ATTENTIONS = ("auto", "sdpa", "eager", "flash")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class EncoderOptions:
     """How a model is loaded and run.
 
     Attributes:
-        prefix: What is put before each text; None for the model's own query prompt.
+        prefix: What is put before each document; None for the model's own, see
+            `ingest.encode.prompts`.
         max_tokens: Longest text in tokens, prefix included; the model's own limit if that is lower.
         long_texts: One of `LONG_TEXTS`: longer texts are cut off, or encoded in windows of so many
             tokens and averaged.
@@ -33,6 +36,13 @@ class EncoderOptions:
         dtype: One of `DTYPES`; `auto` takes bfloat16 where the device computes in it, else
             float32.
         batch_tokens: Padded tokens in one forward pass; None for a value that suits the device.
+        prompt_name: Name of the model's prompt for documents, in place of a prefix.
+        text_prefix: What is put before each free text of a user; None for the model's own.
+        text_prompt_name: Name of the model's prompt for free texts, in place of a prefix.
+        dims: Vectors are cut to so many dimensions; None for what the model's folder says.
+        attention: One of `ATTENTIONS`.
+        revision: Branch, tag or commit of a model of the hub; None for its main branch.
+        trusted_code: Commit of a model of the hub whose own code may run; None: no code may.
     """
 
     prefix: str | None = None
@@ -41,9 +51,39 @@ class EncoderOptions:
     device: str = "auto"
     dtype: str = "auto"
     batch_tokens: int | None = None
+    prompt_name: str | None = None
+    text_prefix: str | None = None
+    text_prompt_name: str | None = None
+    dims: int | None = None
+    attention: str = "auto"
+    revision: str | None = None
+    trusted_code: str | None = None
 
 
 DEFAULTS = EncoderOptions()
+
+
+def check_given(options: EncoderOptions) -> EncoderOptions:
+    """Refuse options that contradict each other, before anything is loaded.
+
+    Raises:
+        ConfigError: They do.
+    """
+    for prefix, name, words in (
+        (options.prefix, options.prompt_name, ("--prefix", "--prompt-name")),
+        (options.text_prefix, options.text_prompt_name, ("--text-prefix", "--text-prompt-name")),
+    ):
+        if prefix is not None and name is not None:
+            raise ConfigError(f"{words[0]} is a prompt and {words[1]} names one; give one of them")
+    code = options.trusted_code
+    if code is not None and not _COMMIT.fullmatch(code):
+        raise ConfigError(
+            f"--trust-code {code!r} is no commit: give all 40 hexadecimal digits of the one whose "
+            "code was read"
+        )
+    if code is not None and options.revision not in (None, code):
+        raise ConfigError("--trust-code is the commit that is loaded; leave out --revision")
+    return options
 
 
 def check_device(device: str) -> str:

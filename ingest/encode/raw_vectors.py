@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,19 @@ def encode(encoder: Encoder, texts: Sequence[str]) -> Vector:
             f"{encoder.dims} dimensions were expected"
         )
     return vectors
+
+
+def reference(encoder: Encoder, texts: Sequence[str]) -> Vector:
+    """The vectors that the model's own library makes, where it runs here; else as `encode`.
+
+    What checks the program's vectors must not be made by the program itself.
+
+    Raises:
+        EncoderError: As for `encode`.
+    """
+    by_library: Callable[[Sequence[str]], Vector] | None
+    by_library = getattr(encoder, "encode_by_library", None)
+    return encode(encoder, texts) if by_library is None else by_library(texts)
 
 
 def parallel(encoder: Encoder) -> int:

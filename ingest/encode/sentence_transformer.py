@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.encode import long_texts, model_files
+from ingest.encode.devices import choose_devices, choose_dtype, lacks_memory
 from ingest.encode.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
+from ingest.encode.prompts import choose_prompts
 from xlrec_es.errors import EncoderError, MissingExtra
-from xlrec_es.vectors.vector import Vector
+from xlrec_es.vectors.vector import MAX_DIMS, Vector
 
 try:
     import torch
@@ -30,16 +31,13 @@ except ImportError as error:
 
 logger = logging.getLogger(__name__)
 
-DTYPES: dict[str, torch.dtype] = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
-
 # Padded tokens in one forward pass. Measured on the CPU (2 cores, 12 layers of 384): 512 to 1,024
 # is best, 4,096 takes 20% longer. A GPU needs far more to be busy.
 _CPU_BATCH_TOKENS = 1024
 _GPU_BATCH_TOKENS = 32768
+
+_LIKE_TEXTS = ("A puzzle game", "Ein Kriminalroman, der im winterlichen Hamburg spielt", "数")
+_LIKE = 0.99  # cosine; 16 bits keep 0.999, and another pooling 0.9
 
 MAX_STREAMS = 8
 """Steps are started from Python, one at a time: more streams would wait for its lock."""
@@ -57,6 +55,7 @@ class SentenceTransformerEncoder:
         *,
         model: str,
         revision: str,
+        license_: str | None = None,
         options: EncoderOptions = DEFAULTS,
     ) -> None:
         self._transformer = transformer
@@ -67,16 +66,23 @@ class SentenceTransformerEncoder:
         self._map: Callable[..., Iterable[Vector]] = map
         self.model = model
         self.revision = revision
+        self.license = license_
         self.long_texts = options.long_texts
-        self.prefix = _default_prefix(transformer, model, options)
+        prompts = choose_prompts(
+            transformer.prompts, transformer.default_prompt_name, model, options
+        )
+        self.prefix, self.text_prefix = prompts.documents, prompts.texts
         self.max_tokens = min(options.max_tokens, transformer.max_seq_length or options.max_tokens)
         # Models of word vectors read all of a text, and have no limit to set.
         self._has_tokens = isinstance(transformer[0], Transformer | onnx_model.OnnxTransformer)
         if self._has_tokens:
             transformer.max_seq_length = self.max_tokens
-        self.dims = _dims(transformer, model)
+        self.dims = _dims(transformer, model, options.dims)
         self.pooling = _pooling(transformer)
-        self._window = self._window_size() if options.long_texts == CHUNK else None
+        self._windows = {
+            prompt: self._window_size(prompt) if options.long_texts == CHUNK else None
+            for prompt in (self.prefix, self.text_prefix)
+        }
         on_cpu = transformer.device.type == "cpu"
         self.batch_tokens = options.batch_tokens or (
             _CPU_BATCH_TOKENS if on_cpu else _GPU_BATCH_TOKENS
@@ -94,7 +100,7 @@ class SentenceTransformerEncoder:
 
     @property
     def dtype(self) -> str:
-        """What it computes in: a key of `DTYPES`, or `int8`."""
+        """What it computes in: a key of `ingest.encode.devices.DTYPES`, or `int8`."""
         if isinstance(self._transformer[0], onnx_model.OnnxTransformer):
             return "int8"
         return str(self._transformer.dtype).removeprefix("torch.")
@@ -136,9 +142,54 @@ class SentenceTransformerEncoder:
         Raises:
             EncoderError: The model failed, or the memory does not hold a single text.
         """
-        if self._window and texts:
-            return self._encode_in_windows(texts, self._window)
-        return self._encode_each(texts)
+        return self._encode(texts, self.prefix, self._encode_each)
+
+    def encode_query(self, texts: Sequence[str]) -> Vector:
+        """As `encode`, for free texts of users, which get `text_prefix`."""
+        return self._encode(texts, self.text_prefix, self._encode_each)
+
+    def encode_by_library(self, texts: Sequence[str]) -> Vector:
+        """As `encode`, by sentence-transformers' own `encode`: slower, and what ours must equal."""
+
+        def encode(texts: Sequence[str], prompt: str) -> Vector:
+            made = self._transformer.encode(
+                list(texts),
+                prompt=prompt,
+                truncate_dim=self.dims,
+                normalize_embeddings=True,
+                convert_to_tensor=True,
+            )
+            vectors: Vector = made.float().cpu().numpy().reshape(len(texts), self.dims)
+            return vectors
+
+        return self._encode(texts, self.prefix, encode)
+
+    def check_like_library(self) -> None:
+        """See that a few texts get the vectors that sentence-transformers gives them.
+
+        Raises:
+            EncoderError: They do not, so this program does not know the model.
+        """
+        texts = list(_LIKE_TEXTS)
+        mine, theirs = self.encode(texts), self.encode_by_library(texts)
+        cosines = np.sum(mine * theirs, axis=1)  # (n_texts,)
+        self.tokens = 0
+        usable = np.linalg.norm(theirs, axis=1) > 0
+        if (cosines[usable] < _LIKE).any():
+            raise EncoderError(
+                f"the vectors of {self.model} are not those that sentence-transformers makes "
+                f"(cosine {cosines[usable].min():.3f}); use another model, or --dtype float32"
+            )
+
+    def _encode(
+        self, texts: Sequence[str], prompt: str, encode: Callable[[Sequence[str], str], Vector]
+    ) -> Vector:
+        window = self._windows[prompt]
+        if not (window and texts):
+            return encode(texts, prompt)
+        pieces = [long_texts.split(text, self._transformer.tokenizer, window) for text in texts]
+        vectors = encode([piece for of_text in pieces for piece in of_text], prompt)
+        return long_texts.pool(vectors, [len(of_text) for of_text in pieces])
 
     def count_tokens(self, texts: Sequence[str]) -> int | None:
         """How many tokens `encode` reads of texts, prefix included; None if it knows none.
@@ -148,25 +199,27 @@ class SentenceTransformerEncoder:
         """
         if not self._has_tokens:
             return None
-        if self._window:
+        if window := self._windows[self.prefix]:
             tokenizer = self._transformer.tokenizer
-            pieces = [long_texts.split(text, tokenizer, self._window) for text in texts]
+            pieces = [long_texts.split(text, tokenizer, window) for text in texts]
             texts = [piece for of_text in pieces for piece in of_text]
-        return sum(map(len, self._tokenize(texts)["input_ids"]))
+        return sum(map(len, self._tokenize(texts, self.prefix)["input_ids"]))
 
-    def _encode_each(self, texts: Sequence[str]) -> Vector:
+    def _encode_each(self, texts: Sequence[str], prompt: str) -> Vector:
         vectors = np.zeros((len(texts), self.dims), np.float32)
         if texts and self._has_tokens:
-            for rows, encoded in self._encode_batches(self._tokenize(texts)):
+            for rows, encoded in self._encode_batches(self._tokenize(texts, prompt)):
                 vectors[rows] = encoded
         elif texts:
-            vectors[:] = self._transformer.encode(list(texts), prompt=self.prefix)
+            vectors[:] = self._transformer.encode(
+                list(texts), prompt=prompt, truncate_dim=self.dims
+            )
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, length, out=vectors, where=length > 0)
         return vectors
 
-    def _window_size(self) -> int | None:
-        """Tokens of a text that fit beside the prefix; None where nothing is cut off.
+    def _window_size(self, prompt: str) -> int | None:
+        """Tokens of a text that fit beside a prompt; None where nothing is cut off.
 
         Raises:
             EncoderError: There is no room for any, or no telling where a token stands in a text.
@@ -178,23 +231,18 @@ class SentenceTransformerEncoder:
                 f"{self.model} has a tokenizer that does not say where its tokens are in a text; "
                 "use --long-texts truncate"
             )
-        size = self.max_tokens - len(self._tokenize([""])["input_ids"][0])
+        size = self.max_tokens - len(self._tokenize([""], prompt)["input_ids"][0])
         if size < long_texts.MIN_SIZE:
             raise EncoderError(
                 f"the prefix leaves room for {size} of {self.max_tokens} tokens; raise --max-tokens"
             )
         return size
 
-    def _encode_in_windows(self, texts: Sequence[str], size: int) -> Vector:
-        pieces = [long_texts.split(text, self._transformer.tokenizer, size) for text in texts]
-        vectors = self._encode_each([piece for of_text in pieces for piece in of_text])
-        return long_texts.pool(vectors, [len(of_text) for of_text in pieces])
-
-    def _tokenize(self, texts: Sequence[str]) -> dict[str, Any]:
+    def _tokenize(self, texts: Sequence[str], prompt: str) -> dict[str, Any]:
         """Token ids and what else the model wants, by name; lists of one entry a text, unpadded."""
         tokens: dict[str, Any] = self._transformer.preprocess(
             list(texts),
-            prompt=self.prefix,
+            prompt=prompt,
             processing_kwargs={"text": {"padding": False}, "common": {"return_tensors": None}},
         )
         return tokens
@@ -240,7 +288,7 @@ class SentenceTransformerEncoder:
         features = {**shared, **padded.to(self._transformer.device)}
         with torch.inference_mode():
             encoded = self._transformer(features)["sentence_embedding"]  # (len(rows), dims)
-        vectors: Vector = encoded.float().cpu().numpy()
+        vectors: Vector = encoded[:, : self.dims].float().cpu().numpy()
         return vectors
 
     def _halve_batches(self, error: RuntimeError, *, n_texts: int, longest: int) -> None:
@@ -250,8 +298,7 @@ class SentenceTransformerEncoder:
             EncoderError: Any other error, or a lack of memory for one text.
         """
         reason = str(error).partition("\n")[0]
-        lacks_memory = re.search("out of memory|can't allocate memory", reason) is not None
-        if not lacks_memory and not isinstance(error, torch.OutOfMemoryError):
+        if not lacks_memory(error):
             raise EncoderError(f"{self.model} failed on a batch of texts: {reason}") from error
         if n_texts == 1:
             raise EncoderError(
@@ -277,15 +324,16 @@ def load_encoder(
         options: How to run it.
 
     Raises:
-        EncoderError: It cannot be had, is not a model, or has pickled weights alone; or several
-            devices are named, which are for `ingest.encode.encoder_pool`.
+        ConfigError: An option is not for this model.
+        EncoderError: It cannot be had, or is no dense encoder of texts; or several devices are
+            named, which are for `ingest.encode.encoder_pool`.
         MissingExtra: The embedded model's package is not installed.
     """
     transformers_logging.disable_progress_bar()
     device, *more = choose_devices(options.device)
     if more and "," in options.device:
         raise EncoderError(f"one device is enough here; name one of {options.device}")
-    found = model_files.find(model)
+    found = model_files.find(model, revision=options.revision, trusted_code=options.trusted_code)
     try:
         if onnx_model.is_onnx(found.folder):
             transformer = onnx_model.load(found.folder)
@@ -294,7 +342,7 @@ def load_encoder(
             transformer = SentenceTransformer(
                 str(found.folder),
                 device=device,
-                trust_remote_code=False,
+                trust_remote_code=options.trusted_code is not None,
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True, "dtype": dtype},
             )
@@ -303,71 +351,37 @@ def load_encoder(
     except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise EncoderError(f"cannot load the model {model!r}: {reason}") from error
-    return SentenceTransformerEncoder(
-        transformer, model=found.name, revision=found.revision, options=options
+    encoder = SentenceTransformerEncoder(
+        transformer,
+        model=found.name,
+        revision=found.revision,
+        license_=found.license,
+        options=options,
     )
+    encoder.check_like_library()
+    return encoder
 
 
-def choose_devices(wanted: str) -> tuple[str, ...]:
-    """The devices to run on, each as PyTorch names it.
-
-    Args:
-        wanted: See `ingest.encode.options.check_device`.
+def _dims(transformer: SentenceTransformer, model: str, wanted: int | None) -> int:
+    """Of the vectors, cut or not.
 
     Raises:
-        EncoderError: One was asked for by name and is not there.
+        EncoderError: The model does not say, or has fewer than are wanted, or too many.
     """
-    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    gpus = tuple(f"cuda:{number}" for number in range(n_gpus))
-    mps = ("mps",) if torch.backends.mps.is_available() else ()
-    if wanted == "auto":
-        return gpus or mps or ("cpu",)
-    devices = gpus or ("cuda",) if wanted == "cuda" else tuple(wanted.split(","))
-    there = (*gpus, *mps, "cpu")
-    for device in devices:
-        if device not in there:
-            raise EncoderError(
-                f"PyTorch finds no {device} device here; --device can be auto or {', '.join(there)}"
-            )
-    return devices
-
-
-def choose_dtype(wanted: str, device: str) -> torch.dtype:
-    """What to compute in.
-
-    bfloat16 keeps float32's range, so that no model overflows in it. On a CPU it is chosen with
-    AMX alone, where it was 3 times as fast as float32 (measured). AVX512-BF16 does not tell: on one
-    processor with it, bfloat16 was 1.8 times as fast, on another 1.5 times as slow. Without either
-    it is emulated and slower. Vectors agree to a cosine of 0.9999.
-    """
-    if wanted != "auto":
-        return DTYPES[wanted]
-    if device.startswith("cuda"):
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device == "cpu":
-        fast = bool(torch.cpu.get_capabilities().get("amx_bf16", False))
-    else:
-        fast = False
-    return torch.bfloat16 if fast else torch.float32
-
-
-def _default_prefix(transformer: SentenceTransformer, model: str, options: EncoderOptions) -> str:
-    """The prefix asked for, else the model's own query prompt, else what E5 was trained with.
-
-    Items are compared with items, so both sides get the same one.
-    """
-    if options.prefix is not None:
-        return options.prefix
-    prompt: str | None = transformer.prompts.get("query")
-    if not prompt and re.search(r"(^|/|-)e5-(?!.*instruct)", model):
-        return "query: "  # the E5 models on the hub say so in their description alone
-    return prompt or ""
-
-
-def _dims(transformer: SentenceTransformer, model: str) -> int:
-    dims: int | None = transformer.get_embedding_dimension()
-    if dims is None:
+    saved = transformer.truncate_dim
+    transformer.truncate_dim = None
+    whole: int | None = transformer.get_embedding_dimension()
+    if whole is None:
         raise EncoderError(f"{model} does not say how long its vectors are")
+    dims = wanted or min(saved or whole, whole)
+    if dims > whole:
+        raise EncoderError(f"{model} has {whole} dimensions; --dims {dims} is more than that")
+    if dims > MAX_DIMS:
+        raise EncoderError(
+            f"{model} has {whole} dimensions, and Elasticsearch holds {MAX_DIMS}; cut them with "
+            "--dims if the model was trained for it (Matryoshka), else use another model"
+        )
+    transformer.truncate_dim = dims if dims < whole else None
     return dims
 
 

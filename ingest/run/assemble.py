@@ -18,12 +18,13 @@ from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
 from ingest.encode.any_encoder import reach
+from ingest.encode.checkpoint.license import license_warning
 from ingest.run import checkpoint as checkpoints
 from ingest.run import reject_file
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.file_lock import locked
-from ingest.run.index_setup import check_like, check_mode
+from ingest.run.index_setup import check_like, check_mode, check_vectors
 from ingest.run.job import RunJob
 from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.observe.summary import summarize
@@ -96,6 +97,8 @@ def run(
         job = settled(job, live)
         if live is None:
             check_like(job, source)
+        else:
+            check_vectors(job, client, live)
         builder = builder_for(job, source)
         checkpoint = _checkpoint(job, source, noted)
         held.enter_context(_locked(rejects, checkpoint))
@@ -142,6 +145,8 @@ def run(
     )
     summary["warnings"] += left_out(job, source)
     summary["warnings"] += gone.warnings
+    if warned := license_warning(encoder):
+        summary["warnings"].append(warned)
     return summary
 
 

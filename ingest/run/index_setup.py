@@ -9,18 +9,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from elasticsearch import Elasticsearch
+
+from ingest.encode.checkpoint.license import license_note
 from ingest.run.job import RunJob
 from ingest.sources.source import Source
 from ingest.write import companion_index, word_segmentation
 from ingest.write.modes import VERSION, mode_of
 from ingest.write.target_index import Target
+from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import ClusterError, FingerprintMismatch, IndexUnusable
 from xlrec_es.index.live_index import LiveIndex, check_fingerprint, find_live
-from xlrec_es.index.mapping import with_objects
+from xlrec_es.index.mapping import vector_options, with_objects
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.language_centering import LanguageCentering
+from xlrec_es.vectors.vector_index import DEFAULT, VectorIndex
 
 
 def open_index(job: RunJob, live: LiveIndex, *, encoder: Encoder, cluster: Cluster) -> Target:
@@ -58,6 +63,29 @@ def check_mode(job: RunJob, live: LiveIndex) -> None:
         raise IndexUnusable(
             f"{live.name} keeps {', '.join(kept or ())} of each document; leave out --keep-field, "
             "or use another index name"
+        )
+
+
+def check_vectors(job: RunJob, client: Elasticsearch, live: LiveIndex) -> None:
+    """Refuse to write into an index whose vectors are indexed otherwise than is asked for.
+
+    Raises:
+        IndexUnusable: They are.
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    if not job.vectors:
+        return
+    with friendly_errors(client):
+        [body] = client.indices.get_mapping(index=live.name).values()
+    options = vector_options(body["mappings"]) or {}
+    has = VectorIndex.of(options)
+    dims = live.meta.fingerprint.dims
+    if has is None or has.options(dims) != has.changed(job.vectors).options(dims):
+        wanted = (has or DEFAULT).changed(job.vectors)
+        raise IndexUnusable(
+            f"{live.name} indexes vectors as {options.get('type')}, otherwise than is asked for "
+            f"({wanted.kind}); change that with xlrec-es index reindex {job.index} and the same "
+            "options, or leave them out here"
         )
 
 
@@ -104,14 +132,15 @@ def create_index(
         segmenters=segmenters,
         title_field=job.fields.title_field,
         source={"input": source.name, "fields": asdict(job.fields), **way},
-        encoder=job.encoder_note,
+        encoder={**job.encoder_note, **license_note(encoder)},
     )
     client = cluster.client
 
     def create() -> LiveIndex:
         try:
             like = source.like and _kept(source.like, job)
-            made = job.mode.create(client, job.index, meta, like=like)
+            vectors = DEFAULT.changed(job.vectors)
+            made = job.mode.create(client, job.index, meta, like=like, vectors=vectors)
             return find_live(client, made.name)
         except ClusterError:
             # By the run of another shard, or by a request whose answer did not arrive.

@@ -50,6 +50,8 @@ class RunJob:
         metrics_port: Port of the localhost for Prometheus; None for none, 0 for any.
         wait_s: Seconds to wait for Elasticsearch where it does not answer at the start.
         seed: Of the centering sample.
+        vectors: How vectors are indexed, by attribute of `VectorIndex`; empty for the index's own,
+            and if it is new for the default.
     """
 
     source: str
@@ -73,6 +75,7 @@ class RunJob:
     metrics_port: int | None = None
     wait_s: float = 0.0
     seed: int = 0
+    vectors: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tries(self) -> bool:

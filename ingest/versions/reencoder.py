@@ -15,6 +15,7 @@ from elasticsearch import Elasticsearch
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.encode import raw_vectors
+from ingest.versions.stored_vectors import StoredVectors
 from ingest.write.target_index import own_fields
 from ingest.write.word_segmentation import Segmentation
 from xlrec_es.cluster import scan
@@ -55,28 +56,39 @@ class Reencoder:
         encoder: Makes their vectors.
         meta: Of the new version.
         packs_vectors: Whether the server takes vectors as Base64.
+        stored: Vectors that need no encoding, if there are any.
 
     Attributes:
         encoded: Texts that were encoded.
         kept: Documents whose vectors were copied.
+        cut: Documents whose vectors were made of those that were stored.
     """
 
     def __init__(
-        self, builder: Builder, encoder: Encoder, meta: IndexMeta, *, packs_vectors: bool
+        self,
+        builder: Builder,
+        encoder: Encoder,
+        meta: IndexMeta,
+        *,
+        packs_vectors: bool,
+        stored: StoredVectors | None = None,
     ) -> None:
         self._builder = builder
         self._encoder = encoder
         self._meta = meta
         self._segmentation = Segmentation(meta.segmenters)
         self._packs = packs_vectors
+        self._stored = stored
         self.encoded = 0
         self.kept = 0
+        self.cut = 0
 
     def __call__(self, hits: Sequence[Hit]) -> list[Mapping[str, Any] | str]:
         """The new documents, or why there can be none."""
         made = [self._build(hit) for hit in hits]
         found: list[Mapping[str, Any] | str] = []
-        encoded = iter(self._encode([one.document for one in made if isinstance(one, _Made)]))
+        wanted = [one for one in made if isinstance(one, _Made)]
+        encoded = iter(self._centered([one.document for one in wanted], self._raw(wanted)))
         for one in made:
             found.append(self._source(one, next(encoded)) if isinstance(one, _Made) else one)
         return found
@@ -96,12 +108,24 @@ class Reencoder:
             return packed_source(source) if self._packs else source
         return _Made(document, document.record.fields, own)
 
-    def _encode(self, documents: Sequence[Document]) -> list[Vector | str]:
+    def _raw(self, wanted: Sequence[_Made]) -> Vector:
+        """Vectors before centering, shape (len(wanted), dims): stored ones, else encoded."""
+        raw = np.zeros((len(wanted), self._meta.fingerprint.dims), np.float32)
+        texts = {}
+        for row, one in enumerate(wanted):
+            vector = None if self._stored is None else self._stored.raw(one.document, one.own)
+            if vector is None:
+                texts[row] = one.document.text
+            else:
+                raw[row] = vector
+        if texts:
+            raw[list(texts)] = raw_vectors.encode(self._encoder, list(texts.values()))
+        self.encoded += len(texts)
+        self.cut += len(wanted) - len(texts)
+        return raw
+
+    def _centered(self, documents: Sequence[Document], raw: Vector) -> list[Vector | str]:
         """Centered vectors, each of shape (dims,), or why there can be none."""
-        if not documents:
-            return []
-        raw = raw_vectors.encode(self._encoder, [document.text for document in documents])
-        self.encoded += len(documents)
         languages = [document.language for document in documents]
         centered = self._meta.centering.apply(raw, languages)
         good = raw_vectors.usable(raw) & raw_vectors.usable(centered)
@@ -129,7 +153,7 @@ class Reencoder:
         """Encode sampled documents again: are the vectors that are there what this encoder makes?
 
         Vectors of another prefix, say, look like any others, and those that were copied nobody has
-        looked at.
+        looked at. The model's own library encodes them, not this program.
         """
         hits = sample(client, target.name, _SAMPLED, source=scan.whole_source(client))
         stored, documents = [], []
@@ -139,9 +163,11 @@ class Reencoder:
             if vector is not None and isinstance(document, Document):
                 stored.append(np.asarray(vector, np.float32))
                 documents.append(document)
+        texts = [document.text for document in documents]
+        made = self._centered(documents, raw_vectors.reference(self._encoder, texts))
         cosines = [
             float(np.dot(old, new))
-            for old, new in zip(stored, self._encode(documents), strict=True)
+            for old, new in zip(stored, made, strict=True)
             if isinstance(new, np.ndarray)
         ]
         lowest = min(cosines, default=1.0)

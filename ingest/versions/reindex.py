@@ -15,10 +15,12 @@ from elasticsearch import Elasticsearch
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
+from ingest.encode.checkpoint.license import license_note
 from ingest.encode.options import EncoderOptions
 from ingest.sources.index import IndexSource
 from ingest.versions.recorded_recipe import recorded_builder, recorded_field_map
 from ingest.versions.reencoder import Reencoder
+from ingest.versions.stored_vectors import StoredVectors
 from ingest.write import centering_sample
 from ingest.write.centering_sample import estimate_centering
 from xlrec_es.cluster.retry import Cluster
@@ -93,9 +95,13 @@ def prepare(
     builder = recorded_builder(live, field_map, recipe)
     method = wanted.centering or live.meta.centering.method
     centering = _known(versions, live, recipe, encoder, method)
+    stored = StoredVectors.of(live.meta, recipe.fingerprint(encoder, live.meta.centering))
     if centering is None:
         observe("center", 0)
-        centering = _estimate(cluster.client, live, builder, encoder, method, wanted.seed)
+        if method != "none" and stored:
+            centering = stored.estimate(cluster.client, live)
+        if centering is None:
+            centering = _estimate(cluster.client, live, builder, encoder, method, wanted.seed)
     known = (meta.fingerprint for meta in _metas(versions, live))
     meta = replace(
         live.meta,
@@ -103,10 +109,14 @@ def prepare(
         centering=centering,
         title_field=field_map.title_field,
         source={**live.meta.source, "fields": asdict(field_map)},
-        encoder={"learned_from": wanted.learned_from} if wanted.learned_from else {},
+        encoder={
+            **({"learned_from": wanted.learned_from} if wanted.learned_from else {}),
+            **license_note(encoder),
+        },
     )
     plan = reindexing.plan(versions, changes=wanted.changes, meta=meta)
-    transform = Reencoder(builder, encoder, meta, packs_vectors=cluster.capabilities.packed_vectors)
+    packs = cluster.capabilities.packed_vectors
+    transform = Reencoder(builder, encoder, meta, packs_vectors=packs, stored=stored)
     return Reindexer(
         cluster.client,
         plan,
@@ -134,7 +144,8 @@ def _known(
     for meta in _metas(versions, live):
         if meta.centering.method != method:
             continue
-        if not recipe.fingerprint(encoder, meta.centering).differences(meta.fingerprint):
+        mine = replace(recipe.fingerprint(encoder, meta.centering), text_prefix=None)
+        if not mine.differences(meta.fingerprint):  # of the documents' vectors
             return meta.centering
     return None
 

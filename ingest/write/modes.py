@@ -19,6 +19,7 @@ from ingest.write.target_index import Target
 from xlrec_es.index.creation import add_to, create_first_version
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.vectors.vector_index import VectorIndex
 
 
 class Mode(ABC):
@@ -52,6 +53,7 @@ class Mode(ABC):
         meta: IndexMeta,
         *,
         like: Mapping[str, Any] | None,
+        vectors: VectorIndex,
     ) -> LiveIndex:
         """Make it.
 
@@ -60,11 +62,13 @@ class Mode(ABC):
             name: Index or alias.
             meta: What it is to say of itself.
             like: See `xlrec_es.index.creation.create_first_version`.
+            vectors: How they are indexed.
 
         Raises:
+            ConfigError: No vectors of so many dimensions are indexed so.
             ClusterError: The cluster does not answer, or refuses.
         """
-        return create_first_version(client, name, meta, like=like)
+        return create_first_version(client, name, meta, like=like, vectors=vectors)
 
     @abstractmethod
     def kept(self, title: str, keep: Sequence[str]) -> tuple[str, ...] | None:
@@ -106,9 +110,10 @@ class _InPlace(Mode):
         meta: IndexMeta,
         *,
         like: Mapping[str, Any] | None,
+        vectors: VectorIndex,
     ) -> LiveIndex:
         """Give it our fields; it has its own already, whatever it is to be `like`."""
-        return add_to(client, name, meta)
+        return add_to(client, name, meta, vectors=vectors)
 
     def kept(self, title: str, keep: Sequence[str]) -> tuple[str, ...]:
         return ()

@@ -44,9 +44,10 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
     Examples:
       xlrec-es index reindex shop --shards 4 --dry-run
       xlrec-es index reindex shop --shards 4
+      xlrec-es index reindex shop --quantization bbq
 
-    It changes shards, settings or mappings of NAME, with no downtime. Vectors are copied, not
-    computed; xlrec-ingest reencode computes them.
+    It changes shards, settings, mappings or how vectors are indexed, with no downtime. Vectors are
+    copied, not computed; xlrec-ingest reencode computes them.
 
     Searches go on, and so do writes, which are replayed. Writes are refused (403,
     cluster_block_exception) for about a second before the swap. A command that was stopped goes on
@@ -60,7 +61,8 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
     columns = parse_assignments(assignments)
     with contextlib.closing(connect(connection)) as client:
         packed = probe(client).packed_vectors
-        plan = reindexing.plan(read_versions(client, name), changes=how.changes)
+        versions = read_versions(client, name)
+        plan = reindexing.plan(versions, changes=how.of(versions).changes)
         if how.dry_run:
             show_plan(plan, how)
             return

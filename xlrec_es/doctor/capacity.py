@@ -7,44 +7,48 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from xlrec_es.vectors.vector_index import DEFAULT, VectorIndex
+
 GIB = 1024**3
 DISK = "cluster.routing.allocation.disk"
 """Elasticsearch's settings that keep disks from filling up."""
 
-_LINKS = 16  # `m` of the mapping's HNSW graph
 _UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": GIB, "tb": 1024**4, "pb": 1024**5}
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What the vectors of an index take, in the `int8_hnsw` index that the mapping makes.
+    """What the vectors of an index take.
 
-    A million of 384 dimensions, in one copy: 2.0 GB of disk and 0.45 GB of memory.
-    Source: Elasticsearch reference, "Tune approximate kNN search".
+    A million of 384 dimensions, in one copy, `int8_hnsw`: 2.0 GB of disk and 0.46 GB of memory.
+    Source: see `VectorIndex`. Measured: ingest/ENCODERS.md, "Index vectors".
 
     Attributes:
         documents: How many.
         dims: Length of a vector.
         copies: Primaries and replicas.
+        vectors: How they are indexed.
     """
 
     documents: int
     dims: int
     copies: int = 1
+    vectors: VectorIndex = DEFAULT
 
     @property
     def memory(self) -> int:
-        """Bytes that should fit into the page cache: int8 and graph, n (dims + 4 + 4 m)."""
-        return self.documents * self.copies * (self.dims + 4 + 4 * _LINKS)
+        """Bytes that should fit into the page cache: codes and graph."""
+        return self.documents * self.copies * self.vectors.memory_bytes(self.dims)
 
     @property
     def disk(self) -> int:
-        """Bytes on disk: the same, and the raw float32, n 4 dims."""
-        return self.documents * self.copies * 4 * self.dims + self.memory
+        """Bytes on disk: the same, and the raw float32."""
+        return self.documents * self.copies * self.vectors.disk_bytes(self.dims)
 
     def __str__(self) -> str:
         copies = f", {self.copies} copies" if self.copies > 1 else ""
-        return f"{self.documents:,} vectors of {self.dims} dimensions{copies}"
+        kind = "" if self.vectors == DEFAULT else f", {self.vectors.kind}"
+        return f"{self.documents:,} vectors of {self.dims} dimensions{kind}{copies}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from xlrec_es.doctor.capacity import DataNode, Need, Watermarks
 from xlrec_es.doctor.checks import Finding
 from xlrec_es.errors import NotAnXlrecIndex, PermissionDenied, SearchFailed
 from xlrec_es.index.live_index import LiveIndex
+from xlrec_es.index.mapping import vector_options
+from xlrec_es.vectors.vector_index import DEFAULT, VectorIndex
 from xlrec_es.versions.inventory import Version, Versions, read_versions
 from xlrec_es.versions.status import measure_version
 
@@ -178,9 +180,16 @@ def _capacity(patient: Patient, live: Version | None, described: LiveIndex | Non
         described.meta.fingerprint.dims if described else DEFAULT_DIMS,
         # A single node has no place for replicas.
         min(1 + replicas, len(nodes)),
+        _vector_index(live),
     )
     marks = Watermarks.from_settings(settings.body)
     return checks.check_disks(nodes, marks, need) + checks.check_memory(nodes, need)
+
+
+def _vector_index(live: Version | None) -> VectorIndex:
+    """How vectors are indexed; a kind that is not known is taken for the default one."""
+    options = vector_options(live.body["mappings"]) if live else None
+    return VectorIndex.of(options or {}) or DEFAULT
 
 
 def _holds_indices(roles: list[str]) -> bool:

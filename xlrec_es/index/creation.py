@@ -20,6 +20,7 @@ from xlrec_es.index.mapping import (
     with_objects,
 )
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.vectors.vector_index import DEFAULT, VectorIndex
 
 
 def create_first_version(
@@ -29,6 +30,7 @@ def create_first_version(
     settings: Mapping[str, Any] | None = None,
     *,
     like: Mapping[str, Any] | None = None,
+    vectors: VectorIndex = DEFAULT,
 ) -> LiveIndex:
     """Create `<name>-xlrec-v1` with the alias `<name>` on it, in one atomic call.
 
@@ -38,8 +40,10 @@ def create_first_version(
         meta: What the index says of itself.
         settings: Index settings that win.
         like: `mappings` and flat `settings` of another index, whose fields this one gets too.
+        vectors: How they are indexed.
 
     Raises:
+        ConfigError: No vectors of so many dimensions are indexed so.
         IndexUnusable: No index with objects can have those fields; or as for `templates.create`.
         ClusterError: The cluster does not answer, or refuses (the name is taken, say).
     """
@@ -50,13 +54,16 @@ def create_first_version(
         analyzers=meta.analyzers,
         meta=meta.to_meta(),
         settings={**settings_for_fields(theirs["settings"]), **(settings or {})},
+        index_options=vectors.options(meta.fingerprint.dims),
     )
     body = with_fields_of(body, with_objects(theirs["mappings"]))
     templates.create(client, physical, body, {name: {}})
     return LiveIndex(physical, meta)
 
 
-def add_to(client: Elasticsearch, name: str, meta: IndexMeta) -> LiveIndex:
+def add_to(
+    client: Elasticsearch, name: str, meta: IndexMeta, *, vectors: VectorIndex = DEFAULT
+) -> LiveIndex:
     """Give an index that somebody else made the fields of `xlrec`, and the description.
 
     Its own fields and the rest of its `_meta` stay as they are.
@@ -65,13 +72,20 @@ def add_to(client: Elasticsearch, name: str, meta: IndexMeta) -> LiveIndex:
         client: Of the cluster.
         name: An index, or an alias of one.
         meta: What it is to say of itself.
+        vectors: How they are indexed.
 
     Raises:
+        ConfigError: No vectors of so many dimensions are indexed so.
         IndexUnusable: As for `check_can_have_fields`.
         ClusterError: The cluster does not answer, or refuses.
     """
     index, mappings = check_can_have_fields(client, name)
-    own = index_body(dims=meta.fingerprint.dims, analyzers=meta.analyzers, meta=meta.to_meta())
+    own = index_body(
+        dims=meta.fingerprint.dims,
+        analyzers=meta.analyzers,
+        meta=meta.to_meta(),
+        index_options=vectors.options(meta.fingerprint.dims),
+    )
     both = with_fields_of(own, mappings)["mappings"]
     with friendly_errors(client):
         client.indices.put_mapping(

@@ -14,7 +14,7 @@ from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.mapping import text_fields
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.index.search_limits import DEFAULT_LIMITS, SearchLimits
-from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.encoder import Encoder, text_prefix
 from xlrec_es.vectors.fingerprint import Fingerprint
 
 _FORGOTTEN = "forgotten"
@@ -291,7 +291,8 @@ def check_encoder(live: LiveIndex, encoder: Encoder) -> None:
         FingerprintMismatch: The index's vectors were made by another encoder.
     """
     names = ("model", "revision", "dims", "pooling", "prefix")
-    mine = replace(live.meta.fingerprint, **{name: getattr(encoder, name) for name in names})
+    same = {name: getattr(encoder, name) for name in names}
+    mine = replace(live.meta.fingerprint, **same, text_prefix=text_prefix(encoder))
     check_fingerprint(live, mine)
 
 

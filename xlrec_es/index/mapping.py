@@ -45,6 +45,7 @@ def index_body(
     analyzers: Mapping[str, str],
     meta: Mapping[str, Any],
     settings: Mapping[str, Any] | None = None,
+    index_options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The body that creates an index.
 
@@ -53,6 +54,7 @@ def index_body(
         analyzers: Analyzer by language, one searchable text field each.
         meta: What goes into `_meta.xlrec`.
         settings: Index settings of the user's own (shards, replicas ...), which win.
+        index_options: How the vectors are indexed; None: as the shipped mapping has it.
 
     Returns:
         `settings` and `mappings`, for `indices.create`.
@@ -60,10 +62,19 @@ def index_body(
     body = load_mapping()
     properties = body["mappings"]["properties"][OWN_FIELD]["properties"]
     properties["embedding"]["dims"] = dims
+    if index_options is not None:
+        properties["embedding"]["index_options"] = dict(index_options)
     properties["text"]["properties"] = text_fields(analyzers)
     body["mappings"]["_meta"] = {OWN_FIELD: dict(meta)}
     body["settings"]["index"].update(settings or {})
     return body
+
+
+def vector_options(mappings: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The `index_options` of an index's vectors; None if it has none of ours."""
+    own = mappings.get("properties", {}).get(OWN_FIELD, {}).get("properties", {})
+    found: Mapping[str, Any] | None = own.get("embedding", {}).get("index_options")
+    return found
 
 
 def with_fields_of(body: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ from xlrec_es.recommend.request.plan import (
 )
 from xlrec_es.recommend.request.queries import to_msearch
 from xlrec_es.recommend.request.read_queries import passing_body, passing_of
-from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.encoder import Encoder, encode_query
 from xlrec_es.vectors.vector import Vector
 
 DESCRIPTION_LIFE_S = 30.0
@@ -426,7 +426,7 @@ class Core:
             raise UsageError("there is no encoder; give the Recommender one")
         check_encoder(live, self.encoder)
         with self._encoding:  # tokenizers are not made for several threads
-            return {"vectors": self.encoder.encode(texts)}  # (n_texts, dims)
+            return {"vectors": encode_query(self.encoder, texts)}  # (n_texts, dims)
 
 
 def _items(history: History, weights: Mapping[str, float]) -> Items:

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from xlrec_es.vectors.vector import Vector
+
+
+def encode_query(encoder: Encoder, texts: Sequence[str]) -> Vector:
+    """Encode free texts of users, by the prompt for them if the encoder has one of its own.
+
+    Args:
+        encoder: Has a method `encode_query` if it tells free texts from documents.
+        texts: Texts without the prefix.
+
+    Returns:
+        See `Encoder.encode`.
+
+    Raises:
+        EncoderError: The model failed.
+    """
+    own: Callable[[Sequence[str]], Vector] = getattr(encoder, "encode_query", encoder.encode)
+    return own(texts)
+
+
+def text_prefix(encoder: Encoder) -> str | None:
+    """What it puts before free texts; None if it does not tell them from documents."""
+    told: str | None = getattr(encoder, "text_prefix", None)
+    return told
 
 
 class Encoder(Protocol):

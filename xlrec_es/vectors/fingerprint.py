@@ -12,6 +12,8 @@ from typing import Any
 from xlrec_es.vectors import probe
 from xlrec_es.vectors.language_centering import with_current_key
 
+_TEXT_PREFIX = "text_prefix"
+
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -26,6 +28,8 @@ class Fingerprint:
         prefix: What was put before each text.
         recipe: Which fields made the text, in order, and how many tokens of it were read.
         centering: `none`, or the method and a hash of its vectors.
+        text_prefix: What is put before a user's free text, which is compared with the vectors;
+            None where it is not known, as of indices of earlier versions.
     """
 
     model: str
@@ -35,11 +39,13 @@ class Fingerprint:
     prefix: str
     recipe: str
     centering: str
+    text_prefix: str | None = None
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that stand for all of it, as stored with each document."""
+        """Sixteen hexadecimal digits, as stored with each document: of all that made its vector."""
         named = dataclasses.asdict(self)
+        del named[_TEXT_PREFIX]  # another one leaves the documents' vectors as they are
         # As it was named first: every document is stored with the digest.
         named["calibration"] = named.pop("centering")
         canonical = json.dumps(named, sort_keys=True, ensure_ascii=True)
@@ -51,8 +57,15 @@ class Fingerprint:
         told = [
             f"{name} is {mine[name]!r} here and {theirs[name]!r} there"
             for name in mine
-            if mine[name] != theirs[name] and name != "revision"
+            if mine[name] != theirs[name] and name not in ("revision", _TEXT_PREFIX)
         ]
+        if None not in (self.text_prefix, other.text_prefix) and (
+            self.text_prefix != other.text_prefix
+        ):
+            told.append(
+                f"free texts get the prefix {self.text_prefix!r} here and {other.text_prefix!r} "
+                "there"
+            )
         if not probe.same_model(self.revision, other.revision):
             told.append(self._other_revision(other))
         return tuple(told)
@@ -72,14 +85,25 @@ class Fingerprint:
         The digest is of what is written down, and so is not that of a sketch with another last
         digit.
         """
-        return next((other for other in others if not self.differences(other)), self)
+        same = next((other for other in others if not self.differences(other)), None)
+        if same is None:
+            return self
+        return (
+            same
+            if self.text_prefix is None
+            else dataclasses.replace(same, text_prefix=self.text_prefix)
+        )
 
     def to_meta(self) -> dict[str, Any]:
         """As stored in the index's `_meta.xlrec.fingerprint`."""
-        return dataclasses.asdict(self)
+        meta = dataclasses.asdict(self)
+        if self.text_prefix is None:
+            del meta[_TEXT_PREFIX]
+        return meta
 
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any]) -> Fingerprint:
         """The inverse of `to_meta`; later versions may have added keys, which are ignored."""
         named = with_current_key(meta)
-        return cls(**{f.name: named[f.name] for f in dataclasses.fields(cls)})
+        required = (f for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING)
+        return cls(**{f.name: named[f.name] for f in required}, text_prefix=meta.get(_TEXT_PREFIX))

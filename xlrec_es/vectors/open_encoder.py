@@ -27,17 +27,24 @@ class Access:
     service: ServiceOptions = field(default_factory=ServiceOptions)
 
 
-def access_of_environment(prefix: str | None = None, **options: Any) -> Access:  # noqa: ANN401
+def access_of_environment(
+    prefix: str | None = None,
+    text_prefix: str | None = None,
+    **options: Any,  # noqa: ANN401
+) -> Access:
     """What the environment has: secrets are in no address, and in no option of a command.
 
     Args:
         prefix: See `ServiceOptions`; None for that of the environment, too.
+        text_prefix: Likewise.
         options: Others of `ServiceOptions`.
     """
     if prefix is None:
         prefix = os.environ.get("XLREC_ENCODER_PREFIX")
+    if text_prefix is None:
+        text_prefix = os.environ.get("XLREC_ENCODER_TEXT_PREFIX")
     key = os.environ.get("XLREC_ENCODER_API_KEY")
-    service = ServiceOptions(api_key=key, prefix=prefix, **options)
+    service = ServiceOptions(api_key=key, prefix=prefix, text_prefix=text_prefix, **options)
     return Access(os.environ.get("XLREC_SERVE_TOKEN"), service)
 
 
@@ -67,9 +74,13 @@ def open_encoder(address: str, access: Access) -> RemoteEncoder | OpenAIEncoder:
     encoder = RemoteEncoder(
         url, token=access.token, timeout_s=service.timeout_s, retry_s=service.retry_s
     )
-    if service.prefix not in (None, encoder.prefix):
-        raise ConfigError(
-            f"the encoder at {url} puts {encoder.prefix!r} before each text, not "
-            f"{service.prefix!r}; give the prefix to xlrec-ingest serve"
-        )
+    for asked, has, what in (
+        (service.prefix, encoder.prefix, "text"),
+        (service.text_prefix, encoder.text_prefix, "free text"),
+    ):
+        if asked not in (None, has):
+            raise ConfigError(
+                f"the encoder at {url} puts {has!r} before each {what}, not {asked!r}; give the "
+                "prefix to xlrec-ingest serve"
+            )
     return encoder

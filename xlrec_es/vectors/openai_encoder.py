@@ -39,6 +39,7 @@ class ServiceOptions:
         api_key: What it must be told; None: nothing.
         prefix: What is put before each text here; None: nothing. What the service itself puts there
             comes on top.
+        text_prefix: What is put before each free text of a user; None: the prefix.
         max_tokens: Four times as many characters of a text are sent.
         batch_texts: Of one request. 32 is the most that text-embeddings-inference takes unless it
             is told otherwise.
@@ -48,6 +49,7 @@ class ServiceOptions:
 
     api_key: str | None = field(default=None, repr=False)
     prefix: str | None = None
+    text_prefix: str | None = None
     max_tokens: int = 128
     batch_texts: int = 32
     timeout_s: float = 10.0
@@ -99,6 +101,7 @@ class OpenAIEncoder:
         self.tokens = 0
         self.parallel = 4
         self.prefix = options.prefix or ""
+        self.text_prefix = self.prefix if options.text_prefix is None else options.text_prefix
         self.max_tokens = options.max_tokens
         if self._is_inference:
             self.model = model or urlsplit(self._endpoint.url).path.rpartition("/")[2]
@@ -122,8 +125,15 @@ class OpenAIEncoder:
         Raises:
             EncoderError: The service does not answer, or refuses, or answers something else.
         """
+        return self._encode_behind(self.prefix, texts)
+
+    def encode_query(self, texts: Sequence[str]) -> Vector:
+        """As `encode`, for free texts of users, which get `text_prefix`."""
+        return self._encode_behind(self.text_prefix, texts)
+
+    def _encode_behind(self, prefix: str, texts: Sequence[str]) -> Vector:
         most = CHARACTERS_OF_A_TOKEN * self.max_tokens
-        return self._encode_all([self.prefix + text[:most] for text in texts])
+        return self._encode_all([prefix + text[:most] for text in texts])
 
     def _encode_all(self, texts: Sequence[str]) -> Vector:
         parts = batches(texts, self._options.batch_texts, _BATCH_BYTES)

@@ -17,6 +17,9 @@ BATCH_TEXTS = 256
 BATCH_BYTES = 768 * 1024
 """Of the texts of one request, if they are several; the server takes a body of 1 MiB."""
 
+QUERY = "query"
+"""The task of texts that are searched by, in place of documents."""
+
 _OVERHEAD_BYTES = 64 * 1024  # of an answer, whatever else it holds
 _KINDS: Mapping[str, type] = {
     **dict.fromkeys(("model", "revision", "pooling", "prefix"), str),
@@ -66,6 +69,8 @@ class RemoteEncoder:
         self.dims: int = told["dims"]
         self.pooling: str = told["pooling"]
         self.prefix: str = told["prefix"]
+        self.text_prefix = _text_or_none(told.get("text_prefix"))  # older servers do not say
+        self.license = _text_or_none(told.get("license"))
         self.max_tokens: int = told["max_tokens"]
         self.long_texts = str(told.get("long_texts", "truncate"))  # older servers do not say
         if not 0 < self.dims <= MAX_DIMS:
@@ -83,13 +88,21 @@ class RemoteEncoder:
         Raises:
             EncoderError: The server does not answer, or refuses, or answers something else.
         """
-        made = [self._encode(batch) for batch in batches(texts, BATCH_TEXTS, BATCH_BYTES)]
+        return self._encode_all(texts, {})
+
+    def encode_query(self, texts: Sequence[str]) -> Vector:
+        """As `encode`, for free texts of users, which get `text_prefix`."""
+        return self._encode_all(texts, {"task": QUERY})
+
+    def _encode_all(self, texts: Sequence[str], task: Mapping[str, str]) -> Vector:
+        made = [self._encode(batch, task) for batch in batches(texts, BATCH_TEXTS, BATCH_BYTES)]
         return np.concatenate(made) if made else np.zeros((0, self.dims), np.float32)
 
-    def _encode(self, texts: Sequence[str]) -> Vector:
+    def _encode(self, texts: Sequence[str], task: Mapping[str, str]) -> Vector:
         row_bytes = 4 * self.dims  # 4 letters of base64 for 3 bytes, and the quotation marks
         most = _OVERHEAD_BYTES + len(texts) * (2 * row_bytes + 4)
-        answer = self._endpoint.ask("/encode", {"texts": list(texts)}, max_bytes=most)
+        body = {"texts": list(texts), **task}
+        answer = self._endpoint.ask("/encode", body, max_bytes=most)
         packed = answer.get("vectors")
         try:
             rows = [np.frombuffer(base64.b64decode(row), "<f4") for row in packed or ()]
@@ -101,6 +114,10 @@ class RemoteEncoder:
         if not np.isfinite(vectors).all():
             raise self._endpoint.not_understood()
         return vectors
+
+
+def _text_or_none(told: object) -> str | None:
+    return told if isinstance(told, str) else None
 
 
 def batches(texts: Sequence[str], most_texts: int, most_bytes: int) -> Iterator[list[str]]:

@@ -10,8 +10,9 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.index import final_pipeline, templates
 from xlrec_es.index.live_index import physical_name
-from xlrec_es.index.mapping import index_body, with_fields_of
+from xlrec_es.index.mapping import index_body, vector_options, with_fields_of
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.vectors.vector_index import VectorIndex
 from xlrec_es.versions import swap_note, write_block
 from xlrec_es.versions.inventory import Version, Versions
 
@@ -51,6 +52,7 @@ def plan_version(
 
     Raises:
         NotAnXlrecIndex: No `meta`, and this program did not make `like`.
+        ConfigError: Vectors of so many dimensions are not indexed as those of `like` are.
     """
     # The documents to come bring no indicators along, nor other relations.
     meta = meta or replace(like.described().meta, indicators={}, relations={})
@@ -60,11 +62,21 @@ def plan_version(
         analyzers=meta.analyzers,
         meta=meta.to_meta(),
         settings={**copied_settings(like.body["settings"]), **(settings or {})},
+        index_options=_index_options(like, meta.fingerprint.dims),
     )
     body = with_fields_of(body, like.body.get("mappings", {}))
     for note in (swap_note.KEY, write_block.KEY, final_pipeline.KEY):  # which are of the other
         body["mappings"]["_meta"].pop(note, None)
     return NewVersion(physical_name(versions.name, versions.next_number), body)
+
+
+def _index_options(like: Version, dims: int) -> Mapping[str, Any] | None:
+    """How the vectors of another version are indexed; None if it has none."""
+    options = vector_options(like.body.get("mappings", {}))
+    if options is None:
+        return None
+    known = VectorIndex.of(options)
+    return options if known is None else known.options(dims)
 
 
 def create(client: Elasticsearch, new: NewVersion) -> None:

@@ -120,7 +120,7 @@ def plan(
     note = {"from": source.index, "uuid": source.body["settings"]["index.uuid"], "changes": changes}
     meta = replace(meta, source={**meta.source, _NOTE: note})
     new = creation.plan_version(versions, source, meta=meta)
-    new = NewVersion(new.index, _noted(_merged(new.body, changes or {})))
+    new = NewVersion(new.index, _noted(merged(new.body, changes or {})))
     left = unfinished(versions)
     if left is not None:
         if not _is_wanted(left, meta, changes):
@@ -165,14 +165,16 @@ def _moved(
     return ReindexPlan(versions, left, NewVersion(new.index, new.body), swap, True, moved=True)
 
 
-def _merged(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A copy with the changes, object by object."""
-    merged = dict(body)
+    made = dict(body)
     for name, value in changes.items():
-        inner = merged.get(name)
+        inner = made.get(name)
         both = isinstance(inner, Mapping) and isinstance(value, Mapping)
-        merged[name] = _merged(inner, value) if both else value  # type: ignore[arg-type]
-    return merged
+        if name == "index_options" and both and "type" in value:
+            both = False  # each type has options of its own
+        made[name] = merged(inner, value) if both else value  # type: ignore[arg-type]
+    return made
 
 
 def _noted(body: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def _noted(body: dict[str, Any]) -> dict[str, Any]:
         "analyzers": {language: text["analyzer"] for language, text in texts.items()},
         "source": {_NOTE: {"refresh_interval": flat or settings["index"].get("refresh_interval")}},
     }
-    return _merged(body, {"mappings": {"_meta": {"xlrec": own}}})
+    return merged(body, {"mappings": {"_meta": {"xlrec": own}}})
 
 
 @dataclass(slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ingest.encode.options import (
+    ATTENTIONS,
     DTYPES,
     EMBEDDED,
     LONG_TEXTS,
@@ -16,10 +18,12 @@ from ingest.encode.options import (
     TRUNCATE,
     EncoderOptions,
     check_device,
+    check_given,
 )
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.sections import encoder_option
 from xlrec_es.vectors.language_centering import METHODS, current_method
+from xlrec_es.vectors.vector import MAX_DIMS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,8 +92,25 @@ def prefix_option(declare: Declare[F]) -> Callable[[F], F]:
     return declare(
         "--prefix",
         metavar="STRING",
-        help="Prompt to put before each text.",
-        show_default="the model's query prompt",
+        help="Prompt to put before each document.",
+        show_default="the model's query prompt, else its default",
+    )
+
+
+def dims_option(*, wanted: bool) -> Callable[[F], F]:
+    """The option that cuts vectors; received as `dims`.
+
+    Args:
+        wanted: False for nothing at all, where a command has dimensions of another meaning.
+    """
+    if not wanted:
+        return lambda command: command
+    return encoder_option(
+        "--dims",
+        type=click.IntRange(1, MAX_DIMS),
+        metavar="N",
+        help="Dimensions to cut vectors to, of a model that was trained for it (Matryoshka).",
+        show_default="as the model's folder says, else all",
     )
 
 
@@ -117,8 +138,42 @@ def own_encoder_options(command: F) -> F:
 
 
 def _encoder_options(command: F, *, or_elsewhere: bool) -> F:
+    names = [one.name for one in fields(EncoderOptions) if or_elsewhere or one.name != "dims"]
+
     @model_option(encoder_option, or_elsewhere=or_elsewhere)
+    @encoder_option(
+        "--revision",
+        metavar="STRING",
+        help="Branch, tag or commit of a model of the Hugging Face hub.",
+        show_default="its main branch",
+    )
+    @encoder_option(
+        "--trust-code",
+        "trusted_code",
+        metavar="COMMIT",
+        help="Commit of a model of the Hugging Face hub whose own code may run here. Read the code "
+        "first.",
+        show_default="no code may",
+    )
     @prefix_option(encoder_option)
+    @encoder_option(
+        "--prompt-name",
+        metavar="STRING",
+        help="Name of the model's prompt for documents, such as document or passage, in place of "
+        "--prefix.",
+    )
+    @encoder_option(
+        "--text-prefix",
+        metavar="STRING",
+        help="Prompt to put before each free text of a user.",
+        show_default="that of documents; with --prompt-name the model's query prompt",
+    )
+    @encoder_option(
+        "--text-prompt-name",
+        metavar="STRING",
+        help="Name of the model's prompt for free texts, in place of --text-prefix.",
+    )
+    @dims_option(wanted=or_elsewhere)
     @encoder_option(
         "--max-tokens",
         type=click.IntRange(min=8),
@@ -144,6 +199,14 @@ def _encoder_options(command: F, *, or_elsewhere: bool) -> F:
         help="Data type of computation; auto takes bfloat16 where it is faster.",
     )
     @encoder_option(
+        "--attention",
+        type=click.Choice(ATTENTIONS),
+        default="auto",
+        show_default=True,
+        help="Implementation of attention. flash needs an NVIDIA GPU, 16 bits and the package "
+        "flash-attn, and its vectors are compared with those of sdpa first.",
+    )
+    @encoder_option(
         "--batch-tokens",
         type=click.IntRange(min=1),
         metavar="N",
@@ -153,15 +216,9 @@ def _encoder_options(command: F, *, or_elsewhere: bool) -> F:
     @functools.wraps(command)
     def wrapper(
         *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
-        prefix: str | None,
-        max_tokens: int,
-        long_texts: str,
-        device: str,
-        dtype: str,
-        batch_tokens: int | None,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        options = EncoderOptions(prefix, max_tokens, long_texts, device, dtype, batch_tokens)
-        return command(*args, encoder=options, **kwargs)
+        named = {name: kwargs.pop(name) for name in names}
+        return command(*args, encoder=check_given(EncoderOptions(**named)), **kwargs)
 
     return wrapper  # type: ignore[return-value]

@@ -17,7 +17,7 @@ from prometheus_client import Counter
 
 from ingest.encode import raw_vectors
 from xlrec_es.errors import EncoderError
-from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.encoder import Encoder, encode_query
 from xlrec_es.vectors.vector import Vector
 
 PASSES = Counter("xlrec_encoder_passes", "Passes of the encoder.")
@@ -64,6 +64,7 @@ class _Caller:
 
     texts: Sequence[str]
     counted: bool
+    query: bool
     done: asyncio.Future[Encoded]
     parts: list[Encoded] = field(default_factory=list)
     taken: int = 0
@@ -98,7 +99,9 @@ class Batcher:
         self._waiting = 0
         self._companions = 1  # callers of the last pass
 
-    async def encode(self, texts: Sequence[str], *, counted: bool = False) -> Encoded:
+    async def encode(
+        self, texts: Sequence[str], *, counted: bool = False, query: bool = False
+    ) -> Encoded:
         """Encode texts, together with those of others.
 
         Whoever is cancelled leaves: what is not in a pass yet is not encoded.
@@ -106,6 +109,7 @@ class Batcher:
         Args:
             texts: At least one.
             counted: Whether tokens are counted, which takes a little time.
+            query: Whether they are free texts of users, not documents.
 
         Raises:
             TooManyWait: So many wait that these would have to wait for long.
@@ -115,7 +119,7 @@ class Batcher:
             raise TooManyWait(
                 f"{self._waiting} texts wait for the encoder; ask again a little later"
             )
-        caller = _Caller(texts, counted, asyncio.get_running_loop().create_future())
+        caller = _Caller(texts, counted, query, asyncio.get_running_loop().create_future())
         self._callers.append(caller)
         self._waiting += len(texts)
         self._came.set()
@@ -183,7 +187,7 @@ class Batcher:
         PASSES.inc()
         TEXTS.inc(len(texts))
         try:
-            vectors = raw_vectors.encode(self._encoder, texts)  # (n_texts, dims)
+            vectors = self._vectors(slices, texts)  # (n_texts, dims)
             ends = np.cumsum([len(one.texts) for one in slices])[:-1]
             parts = zip(slices, np.split(vectors, ends), strict=True)
             return [self._checked(one, rows) for one, rows in parts]
@@ -191,6 +195,16 @@ class Batcher:
             if len(slices) == 1:
                 return [error]
             return [result for one in slices for result in self._encode_pass([one])]
+
+    def _vectors(self, slices: Sequence[_Slice], texts: Sequence[str]) -> Vector:
+        """Of all texts; free texts and documents each by their prompt."""
+        queries = np.repeat([one.caller.query for one in slices], [len(o.texts) for o in slices])
+        vectors = np.empty((len(texts), self._encoder.dims), np.float32)
+        for query, encode in ((False, raw_vectors.encode), (True, encode_query)):
+            rows = np.flatnonzero(queries == query).tolist()
+            if rows:
+                vectors[rows] = encode(self._encoder, [texts[row] for row in rows])
+        return vectors
 
     def _checked(self, one: _Slice, vectors: Vector) -> Encoded | Exception:
         if not np.isfinite(vectors).all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -64,13 +64,16 @@ class Encoding:
     batcher: Batcher
     limit: RateLimit | None
 
-    async def encode(self, request: Request, texts: object, *, counted: bool = False) -> Encoded:
+    async def encode(
+        self, request: Request, texts: object, *, counted: bool = False, query: bool = False
+    ) -> Encoded:
         """The vectors of the texts of a request.
 
         Args:
             request: Whose.
             texts: As the request has them.
             counted: Whether tokens are counted.
+            query: Whether they are free texts of users, not documents.
 
         Raises:
             Refused: They are no such texts, or too many, for now or at all.
@@ -93,7 +96,9 @@ class Encoding:
                 wait_s=wait_s,
             )
         try:
-            return await _unless_gone(request, self.batcher.encode(texts, counted=counted))
+            return await _unless_gone(
+                request, self.batcher.encode(texts, counted=counted, query=query)
+            )
         except TooManyWait as error:
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, str(error), wait_s=1) from error
 
@@ -111,6 +116,28 @@ async def read(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, "the body is no JSON object")
     return body
+
+
+def asks_for_queries(
+    said: object, name: str, queries: Collection[str], documents: Collection[str]
+) -> bool:
+    """Whether a request is for free texts of users, not for documents.
+
+    Args:
+        said: What the request has for it; None for documents.
+        name: What that is called there.
+        queries: Words for free texts.
+        documents: Words for documents.
+
+    Raises:
+        Refused: It says neither.
+    """
+    if said is None or said in documents:
+        return False
+    if said in queries:
+        return True
+    words = ", ".join(sorted({*queries, *documents}))
+    raise Refused(HTTPStatus.BAD_REQUEST, f"{name} is one of {words}")
 
 
 def written(answer: object) -> Response:

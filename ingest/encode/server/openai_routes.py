@@ -1,7 +1,8 @@
 """The endpoints that OpenAI's clients ask: `POST /v1/embeddings` and `GET /v1/models`.
 
 They encode as `/encode` does: the prefix that the encoder was trained with is put before each text
-here, and so is not to be sent.
+here, and so is not to be sent. `input_type` says that free texts of users are meant, by the words
+that Voyage, Cohere and NVIDIA have for it.
 
 Source: https://platform.openai.com/docs/api-reference/embeddings
 """
@@ -17,10 +18,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest.encode.server.encoding import Encoding, Refused, answering, read, written
+from ingest.encode.server.encoding import (
+    Encoding,
+    Refused,
+    answering,
+    asks_for_queries,
+    read,
+    written,
+)
 from ingest.encode.server.own_routes import packed
 
 FORMATS = ("float", "base64")
+_QUERIES = frozenset(("query", "search_query"))
+_DOCUMENTS = frozenset(("document", "passage", "search_document"))
 
 
 def routes(encoding: Encoding) -> list[Route]:
@@ -31,8 +41,9 @@ def routes(encoding: Encoding) -> list[Route]:
         body = await read(request)
         form = _checked_form(body, encoding)
         texts = body.get("input")
+        query = asks_for_queries(body.get("input_type"), "input_type", _QUERIES, _DOCUMENTS)
         encoded = await encoding.encode(
-            request, [texts] if isinstance(texts, str) else texts, counted=True
+            request, [texts] if isinstance(texts, str) else texts, counted=True, query=query
         )
         rows = packed(encoded.vectors) if form == "base64" else list(encoded.vectors)
         answer: dict[str, Any] = {

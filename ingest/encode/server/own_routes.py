@@ -1,6 +1,7 @@
 """The endpoints of `xlrec-ingest serve` itself, which `RemoteEncoder` asks.
 
 POST /encode   {"texts": ["..."]}  ->  {"vectors": ["<base64 of little-endian float32>"]}
+               and "task": "query" for free texts of users, which may have a prompt of their own
 GET  /encoder  what encodes: the parts of the fingerprint that are the encoder's
 GET  /healthz  {"status": "ok"}
 GET  /metrics  Prometheus's numbers
@@ -15,8 +16,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ingest.encode.options import TRUNCATE
-from ingest.encode.server.encoding import Encoding, answering, read, written
+from ingest.encode.server.encoding import Encoding, answering, asks_for_queries, read, written
 from xlrec_es.service.web.observation import metrics
+from xlrec_es.vectors.encoder import text_prefix
+from xlrec_es.vectors.remote_encoder import QUERY
 from xlrec_es.vectors.vector import Vector
 
 _TOLD = ("model", "revision", "dims", "pooling", "prefix", "max_tokens")
@@ -27,11 +30,14 @@ def routes(encoding: Encoding) -> list[Route]:
 
     async def encode(request: Request) -> Response:
         body = await read(request)
-        encoded = await encoding.encode(request, body.get("texts"))
+        query = asks_for_queries(body.get("task"), "task", {QUERY}, {"document"})
+        encoded = await encoding.encode(request, body.get("texts"), query=query)
         return written({"vectors": packed(encoded.vectors)})
 
     async def encoder(_request: Request) -> Response:
         told = {name: getattr(encoding.encoder, name) for name in _TOLD}
+        told["text_prefix"] = text_prefix(encoding.encoder) or told["prefix"]
+        told["license"] = getattr(encoding.encoder, "license", None)
         return written({**told, "long_texts": getattr(encoding.encoder, "long_texts", TRUNCATE)})
 
     async def healthz(_request: Request) -> Response:

@@ -59,9 +59,13 @@ def with_projection(model: SentenceTransformer, projection: Vector) -> SentenceT
 
     Args:
         model: Its modules are shared, not copied.
-        projection: Shape (dims, the model's dims).
+        projection: Shape (dims, the model's dims), of which a model that is cut has fewer than its
+            modules.
     """
-    dims, all_dims = projection.shape
+    dims, seen = projection.shape
+    with model.truncate_embeddings(None):
+        all_dims = model.get_embedding_dimension() or seen
+    projection = np.pad(projection, ((0, 0), (0, all_dims - seen)))
     layer = Dense(
         all_dims,
         dims,

@@ -76,7 +76,8 @@ def _token_vectors(model: SentenceTransformer, tokenizer: PreTrainedTokenizerFas
         features: dict[str, Any] = {"input_ids": torch.tensor(rows, device=model.device)}
         features["attention_mask"] = torch.ones_like(features["input_ids"])
         with torch.inference_mode():
-            found[some] = model(features)["sentence_embedding"].float().cpu().numpy()
+            made = model(features)["sentence_embedding"][:, : found.shape[1]]
+            found[some] = made.float().cpu().numpy()
     return found
 
 

@@ -158,7 +158,7 @@ def assemble(
     languages = {work: [lang for lang, _ in own] for work, own in zip(works, texts, strict=True)}
     cases = split_cases(likes, parts, languages, max_users=job.max_users)
     learned = parts.training & _first_of_each_user(likes, parts.training, job)
-    matrix = _matrix(likes, learned)
+    matrix = like_matrix(likes, learned)
     users = np.bincount(likes.work[learned], minlength=len(works))
     together = _together(job.learner, matrix)
     pairs = _pairs(job, together, users, texts, works)
@@ -246,7 +246,7 @@ def _first_of_each_user(
     return kept
 
 
-def _matrix(likes: Likes, learned: NDArray[np.bool_]) -> csr_array:
+def like_matrix(likes: Likes, learned: NDArray[np.bool_]) -> csr_array:
     """Shape (n_users, n_works), float32; weights are 1 in the mean square, as learners expect."""
     weights = likes.weight[learned].astype(np.float64)
     scale = np.sqrt(np.mean(weights**2)) if len(weights) else 1.0

@@ -74,6 +74,6 @@ def open_comparison(
     choosing, judging = pool.halves(seed)
     # Before the base is loaded and hours are spent.
     model_folder.check_free(folder)
-    files = model_files.find(model)
+    files = model_files.find(model, revision=options.revision, trusted_code=options.trusted_code)
     encoder = load_encoder(model, options=options)
     return Comparison(pool, choosing, judging, model, files, encoder, seed)

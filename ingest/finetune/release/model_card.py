@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCardData, RepoCard
+from huggingface_hub import ModelCardData
 
 from ingest.encode import model_record
 from ingest.encode.model_files import ModelFiles
@@ -19,7 +18,7 @@ from xlrec_es import __version__
 CURVES = "curves.png"
 """Beside the card, where anything was measured while the model was made."""
 
-_EMBEDDED_HUB_ID, _EMBEDDED_LICENCE = "intfloat/multilingual-e5-small", "mit"
+_EMBEDDED_HUB_ID = "intfloat/multilingual-e5-small"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +48,10 @@ class Base:
             files: What it found.
         """
         if model == EMBEDDED:
-            return cls(files.name, files.revision, _EMBEDDED_LICENCE, _EMBEDDED_HUB_ID)
+            return cls(files.name, files.revision, files.license, _EMBEDDED_HUB_ID)
         hub_id = None if Path(model).expanduser().is_dir() else model
-        licence = _licence(files.folder, hub_id)
         learned_from = model_record.learned_from(str(files.folder))
-        return cls(files.name, files.revision, licence, hub_id, learned_from)
-
-
-def _licence(folder: Path, hub_id: str | None) -> str | None:
-    """What the model's card says; None if it cannot be had, or does not say."""
-    card = folder / "README.md"
-    # Whatever is wrong with somebody's card or the network, the training goes on.
-    with contextlib.suppress(Exception):
-        data = RepoCard.load(card if card.is_file() or not hub_id else hub_id).data
-        licence = data.get("license")
-        return str(licence) if licence else None
-    return None
+        return cls(files.name, files.revision, files.license, hub_id, learned_from)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from ingest.encode import model_files
+from ingest.encode.checkpoint.license import license_of
 from ingest.encode.model_files import ModelFiles
 from ingest.encode.model_record import RECORD, read_record
 from ingest.finetune.release.model_card import CURVES, Card, text_of
@@ -112,7 +113,7 @@ def write_folder(
         _write_card(unfinished, folder.name, revision, card, dims)
         unfinished.chmod(0o755)
         _put_in_place(unfinished, folder)
-    return ModelFiles(folder, folder.resolve().name, revision)
+    return ModelFiles(folder, folder.resolve().name, revision, license_of(folder))
 
 
 def _put_in_place(made: Path, folder: Path) -> None:

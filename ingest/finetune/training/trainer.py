@@ -21,7 +21,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 from torch import nn
 
-from ingest.encode.sentence_transformer import choose_devices, choose_dtype
+from ingest.encode.devices import choose_devices, choose_dtype
 from xlrec_es.errors import MissingExtra, TrainingFailed
 
 try:
@@ -272,11 +272,11 @@ def is_first() -> bool:
 
 
 def own_device(wanted: str) -> str:
-    """This process's device; see `ingest.encode.sentence_transformer.choose_devices`."""
+    """This process's device; see `ingest.encode.devices.choose_devices`."""
     devices = choose_devices(wanted)
     return devices[int(os.environ.get("LOCAL_RANK", "0")) % len(devices)]
 
 
 def computes_in_bf16(dtype: str, device: str) -> bool:
-    """Whether training computes in bfloat16; see `sentence_transformer.choose_dtype`."""
+    """Whether training computes in bfloat16; see `devices.choose_dtype`."""
     return choose_dtype(dtype, device) is torch.bfloat16

@@ -35,7 +35,7 @@ METAVARS = {
     *("URL", "KEY", "USER", "PASSWORD", "TOKEN", "SHA256", "HOST", "FILE", "FOLDER", "INDEX"),
     *("N", "NUMBER", "FRACTION", "COSINE", "RATING", "SECONDS", "HOURS", "DAYS", "SIZE", "I/N"),
     *("LANG", "MARKET", "MODEL", "STRING", "WORDS", "FIELD", "JSON", "VERSION", "ID", "CURSOR"),
-    *("DURATION",),
+    *("DURATION", "COMMIT"),
 }
 
 
@@ -70,6 +70,7 @@ def meanings(contexts: Iterable[click.Context]) -> dict[str, set[tuple[str, str,
 
 MANY_MEANINGS = {
     "--clicks": "a log is compared from a file too, dashboards read an index",
+    "--dims": "compress makes a smaller model, all others cut the vectors of one",
     "--dtype": "float16 is for encoding alone; training keeps weights in float32",
     "--field": "which fields there are depends on the file that the command reads",
     "--force": "what is refused is a model, or a version of a placement",

@@ -1,4 +1,4 @@
-"""What `index reindex` and `reencode` have in common."""
+"""What `index reindex` and `reencode` have in common, and how vectors are indexed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from xlrec_es import exact_json
 from xlrec_es.cli.options.shared import dry_run_option, json_option, quiet_option
 from xlrec_es.errors import ConfigError, InvalidJson
+from xlrec_es.index.fields import OWN_FIELD
+from xlrec_es.index.mapping import vector_options
+from xlrec_es.vectors.vector_index import DEFAULT, QUANTIZATIONS, STRUCTURES, VectorIndex
 from xlrec_es.versions.gate_limits import Limits
+
+if TYPE_CHECKING:
+    from xlrec_es.versions.inventory import Versions
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DEFAULTS = Limits()
@@ -32,6 +38,7 @@ class How:
         dry_run: Print what would be done.
         as_json: Print JSON.
         quiet: Show no progress.
+        vectors: How vectors are indexed, by attribute of `VectorIndex`, as far as it changes.
     """
 
     changes: dict[str, Any]
@@ -42,6 +49,81 @@ class How:
     dry_run: bool
     as_json: bool
     quiet: bool
+    vectors: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def of(self, versions: Versions, dims: int | None = None) -> How:
+        """The same with what is changed of how vectors are indexed among the changes.
+
+        Args:
+            versions: What there is; the active one's vectors are indexed in some way.
+            dims: Of the new version's vectors; None for those of the active one.
+
+        Raises:
+            ConfigError: Vectors of so many dimensions are not indexed so.
+        """
+        from xlrec_es.versions.reindex import merged  # slow to import
+
+        live = versions.named(versions.name) if versions.is_concrete else versions.live
+        if not self.vectors or live is None:
+            return self
+        mappings = live.body["mappings"]
+        dims = dims or live.described().meta.fingerprint.dims
+        has = VectorIndex.of(vector_options(mappings) or {}) or DEFAULT
+        field = {"index_options": has.changed(self.vectors).options(dims)}
+        theirs = self.changes.get("mappings", {})
+        own = {"properties": {OWN_FIELD: {"properties": {"embedding": field}}}}
+        return dataclasses.replace(self, changes={**self.changes, "mappings": merged(theirs, own)})
+
+
+def vector_index_options(command: F) -> F:
+    """Give a command the options of how vectors are indexed; it receives them as `vectors`.
+
+    What was not given is not in it.
+    """
+
+    @click.option(
+        "--quantization",
+        type=click.Choice(QUANTIZATIONS),
+        help="What of a vector is kept in memory: 8, 4 or 1 bit (bbq) of each number, or all 32. "
+        "With int4 and bbq the best are compared again by all 32.",
+        show_default="that of the index; of a new one int8",
+    )
+    @click.option(
+        "--vector-index",
+        "structure",
+        type=click.Choice(STRUCTURES),
+        help="How vectors are searched: by a graph, or, for small indices, all of them.",
+        show_default="that of the index; of a new one hnsw",
+    )
+    @click.option(
+        "--hnsw-m",
+        "m",
+        type=click.IntRange(2, 512),
+        metavar="N",
+        help="Neighbors of a vector in the graph; more find more and take more memory.",
+        show_default="that of the index; of a new one 16",
+    )
+    @click.option(
+        "--ef-construction",
+        type=click.IntRange(2, 3200),
+        metavar="N",
+        help="Candidates for these neighbors; more find more and make indexing slower.",
+        show_default="that of the index; of a new one 100",
+    )
+    @click.option(
+        "--oversample",
+        type=click.FloatRange(1, 10),
+        metavar="NUMBER",
+        help="Vectors compared again by all their bits, as a multiple of those searched for.",
+        show_default="2 for int4, 3 for bbq, none for int8",
+    )
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the command declares
+        names = [one.name for one in dataclasses.fields(VectorIndex)]
+        given = {name: value for name in names if (value := kwargs.pop(name)) is not None}
+        return command(*args, vectors=given, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
 
 
 def reindex_options(overlap: float) -> Callable[[F], F]:
@@ -103,6 +185,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             metavar="FRACTION",
             help="Gate: largest loss of recall in that evaluation, if statistically significant.",
         )
+        @vector_index_options
         @click.option("--no-swap", is_flag=True, help="Leave the alias on the active version.")
         @dry_run_option
         @quiet_option
@@ -122,6 +205,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             dry_run: bool,
             quiet: bool,
             as_json: bool,
+            vectors: dict[str, Any],
             **kwargs: Any,  # noqa: ANN401
         ) -> Any:  # noqa: ANN401
             changes = _changes(shards, replicas, changes_file)
@@ -135,6 +219,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
                 dry_run=dry_run,
                 as_json=as_json,
                 quiet=quiet,
+                vectors=vectors,
             )
             return command(*args, how=how, **kwargs)
 

@@ -11,6 +11,7 @@ from ingest.write import in_place, modes, target_index
 from ingest.write.modes import COMPANION, IN_PLACE, VERSION, Mode, mode_of
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.language_centering import LanguageCentering
+from xlrec_es.vectors.vector_index import DEFAULT
 
 
 def made_by(source: dict[str, Any]) -> IndexMeta:
@@ -53,9 +54,10 @@ def test_an_index_is_found_and_made_as_its_mode_has_it(monkeypatch: pytest.Monke
     client, meta, like = cast("Elasticsearch", "client"), made_by({}), {"mappings": {}}
     for mode in (VERSION, COMPANION, IN_PLACE):
         mode.find(client, "shop")
-        mode.create(client, "shop", meta, like=like)
-    of_ours = [("find", client, "shop"), ("create", client, "shop", meta, ("like", like))]
-    of_theirs = [("find in place", client, "shop"), ("add", client, "shop", meta)]
+        mode.create(client, "shop", meta, like=like, vectors=DEFAULT)
+    indexed = ("vectors", DEFAULT)
+    of_ours = [("find", client, "shop"), ("create", client, "shop", meta, ("like", like), indexed)]
+    of_theirs = [("find in place", client, "shop"), ("add", client, "shop", meta, indexed)]
     assert asked == [*of_ours, *of_ours, *of_theirs]
     assert [mode.in_place for mode in (VERSION, COMPANION, IN_PLACE)] == [False, False, True]
     assert issubclass(IN_PLACE.target, in_place.InPlace)

@@ -9,13 +9,23 @@ import pytest
 
 from data_nodes import DEFAULTS, LOW, NEED
 from xlrec_es.doctor.capacity import GIB, DataNode, Watermarks, parse_bytes
+from xlrec_es.vectors.vector_index import VectorIndex
 
 
 def test_a_million_vectors_take_what_was_measured() -> None:
-    assert NEED.memory / 1e9 == pytest.approx(0.39 + 0.06, abs=0.01)
-    assert NEED.disk / 1e9 == pytest.approx(1.54 + 0.45, abs=0.01)
+    assert NEED.memory / 1e9 == pytest.approx(0.40 + 0.06, abs=0.01)
+    assert NEED.disk / 1e9 == pytest.approx(1.54 + 0.46, abs=0.01)
     assert replace(NEED, copies=2).disk == 2 * NEED.disk
     assert str(replace(NEED, copies=2)) == "1,000,000 vectors of 384 dimensions, 2 copies"
+
+
+def test_each_way_to_index_vectors_takes_its_own() -> None:
+    small = replace(NEED, vectors=VectorIndex("bbq"))
+    assert small.memory / 1e6 == pytest.approx(48 + 14 + 64)
+    assert small.disk - small.memory == 4 * 384 * 1_000_000
+    assert str(small) == "1,000,000 vectors of 384 dimensions, bbq_hnsw"
+    whole = replace(NEED, vectors=VectorIndex("none", "flat"))
+    assert whole.memory == whole.disk == 4 * 384 * 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,10 @@ def test_documents_of_earlier_programs_keep_their_digest() -> None:
     assert replace(PRINT, centering="none").digest == "8a03b79b2dce9156"
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Fingerprint)])
+MADE_BY = [field.name for field in fields(Fingerprint) if field.name != "text_prefix"]
+
+
+@pytest.mark.parametrize("name", MADE_BY)
 def test_everything_counts(name: str) -> None:
     other = replace(PRINT, **{name: 8 if name == "dims" else "other"})
     assert other.digest != PRINT.digest
@@ -35,3 +38,38 @@ def test_everything_counts(name: str) -> None:
 
 def test_it_is_read_as_it_was_written() -> None:
     assert Fingerprint.from_meta({**PRINT.to_meta(), "of a later program": 1}) == PRINT
+    asked = replace(PRINT, text_prefix="query: ")
+    assert Fingerprint.from_meta(asked.to_meta()) == asked
+
+
+def test_what_earlier_programs_stored_is_what_it_was() -> None:
+    names = ("model", "revision", "dims", "pooling", "prefix", "recipe", "centering")
+    assert PRINT.to_meta().keys() == {*names}
+    assert Fingerprint.from_meta(PRINT.to_meta()).text_prefix is None
+
+
+@pytest.mark.parametrize("lacking", MADE_BY)
+def test_a_description_that_lacks_something_is_none(lacking: str) -> None:
+    meta = {name: value for name, value in PRINT.to_meta().items() if name != lacking}
+    with pytest.raises(KeyError, match=lacking):
+        Fingerprint.from_meta(meta)
+
+
+def test_the_prompt_of_free_texts_leaves_documents_as_they_are() -> None:
+    asked = replace(PRINT, text_prefix="query: ")
+    assert asked.digest == PRINT.digest
+
+
+def test_free_texts_of_another_prompt_are_not_compared() -> None:
+    one, other = (replace(PRINT, text_prefix=text) for text in ("query: ", ""))
+    [difference] = one.differences(other)
+    assert difference == "free texts get the prefix 'query: ' here and '' there"
+    assert one.differences(one) == ()
+
+
+def test_an_index_of_an_earlier_program_takes_the_same_encoder() -> None:
+    asked = replace(PRINT, text_prefix="query: ")
+    assert asked.differences(PRINT) == ()
+    assert PRINT.differences(asked) == ()
+    assert asked.or_equal([PRINT]) == asked, "and its prompt is known from then on"
+    assert PRINT.or_equal([asked]) == asked

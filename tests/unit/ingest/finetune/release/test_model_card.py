@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,6 @@ def test_a_card_says_what_the_gate_said(status: str, word: str) -> None:
 def test_the_licence_comes_from_the_bases_card(tmp_path: Path, tiny_model: Path) -> None:
     files = model_files.find(str(tiny_model))
     assert Base.of(str(tiny_model), files) == Base("tiny", files.revision)
-    (tmp_path / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Mine\n")
-    own = model_files.ModelFiles(tmp_path, "mine", "1")
-    assert Base.of(str(tmp_path), own).licence == "apache-2.0"
+    mine = shutil.copytree(tiny_model, tmp_path / "mine")
+    (mine / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Mine\n")
+    assert Base.of(str(mine), model_files.find(str(mine))).licence == "apache-2.0"

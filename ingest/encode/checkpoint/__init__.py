@@ -1,0 +1,1 @@
+"""What a model's folder holds, looked at before the model is loaded: kind, weights, license."""

@@ -1,0 +1,155 @@
+"""What kind of model a folder holds, by its configuration; nothing is loaded.
+
+sentence-transformers loads nearly any transformer as an encoder with mean pooling: a reranker, a
+SPLADE model and a ColBERT model too. Their vectors look like any others and rank like noise.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xlrec_es.errors import EncoderError
+
+_INSTEAD = "use a dense encoder, such as intfloat/multilingual-e5-small"
+_SPARSE = "a sparse encoder (SPLADE), which weighs words and makes no dense vectors"
+_MULTI = "a multi-vector encoder (ColBERT), which makes a vector of each token"
+_CROSS = "a cross-encoder (reranker), which scores pairs of texts and makes no vectors"
+_ROUTER = "an asymmetric model (Router), which encodes queries and documents by different modules"
+
+_BY_MODEL_TYPE = {
+    "SparseEncoder": _SPARSE,
+    "MultiVectorEncoder": _MULTI,
+    "ColBERT": _MULTI,
+    "CrossEncoder": _CROSS,
+}
+# By a part of the class that modules.json names. The first that is found counts.
+_BY_MODULE = {
+    "sparse_encoder": _SPARSE,
+    "SpladePooling": _SPARSE,
+    "MLMTransformer": _SPARSE,
+    "multi_vector_encoder": _MULTI,
+    "pylate": _MULTI,
+    "cross_encoder": _CROSS,
+    "LogitScore": _CROSS,
+    "Router": _ROUTER,
+    "Asym": _ROUTER,
+}
+_BY_TASK = {
+    "fill-mask": _SPARSE,
+    "sequence-classification": _CROSS,
+    "text-generation": "a model that generates texts",
+}
+_OWN = "sentence_transformers."
+_TRANSFORMER = re.compile(r"\.(Transformer|OnnxTransformer)$")
+_POOLING = re.compile(r"\.Pooling$")
+_TOKENS = ("token_embeddings", None)
+
+
+def check_kind(folder: Path, model: str, *, trusts_code: bool = False) -> None:
+    """See that a folder holds a dense encoder of texts.
+
+    Args:
+        folder: Of the model; has a `modules.json` or a `config.json`.
+        model: Its name, for people.
+        trusts_code: Whether modules of the model's own are allowed.
+
+    Raises:
+        EncoderError: It holds something else; or a configuration is damaged.
+    """
+    settings = _read(folder / "config_sentence_transformers.json")
+    if not (folder / "modules.json").is_file():
+        raise EncoderError(_without_modules(folder, model))
+    entries = _read(folder / "modules.json")
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise EncoderError(f"{model}: modules.json is damaged; get the model again")
+    modules = [str(entry.get("type", "")) for entry in entries]
+    what = _BY_MODEL_TYPE.get(settings.get("model_type", ""))
+    if settings.get("similarity_fn_name") == "maxsim":
+        what = _MULTI
+    what = what or next((w for part, w in _BY_MODULE.items() if part in " ".join(modules)), None)
+    configured = [_of_transformer(folder / str(entry.get("path", ""))) for entry in entries]
+    what = what or next((_BY_TASK[t] for c in configured if (t := _task(c)) in _BY_TASK), None)
+    if what:
+        raise EncoderError(f"{model} is {what}; {_INSTEAD}")
+    if foreign := [name for name in modules if not name.startswith(_OWN)]:
+        if not trusts_code:
+            raise EncoderError(
+                f"{model} would run code of its own ({foreign[0]}); {_INSTEAD}, or read that code "
+                "and name its commit with --trust-code"
+            )
+        return
+    if lone := list(_lone_adapters(folder)):
+        raise EncoderError(
+            f"{model} has LoRA adapters ({lone[0]}) without the weights of their base; merge them "
+            "(PeftModel.merge_and_unload), and save the whole model"
+        )
+    if (
+        any(map(_TRANSFORMER.search, modules))
+        and not any(map(_POOLING.search, modules))
+        and all(c.get("module_output_name") in _TOKENS for c in configured)
+    ):
+        raise EncoderError(
+            f"{model} has no pooling, so it makes a vector of each token and none of a text; "
+            f"{_INSTEAD}"
+        )
+
+
+def _without_modules(folder: Path, model: str) -> str:
+    """What a folder without `modules.json` holds, and what to do about it."""
+    if not (folder / "config.json").is_file():
+        return (
+            f"{model} has LoRA adapters without their base; merge them "
+            "(PeftModel.merge_and_unload), and save the whole model"
+        )
+    config = _read(folder / "config.json")
+    named = config.get("architectures") or [config.get("model_type") or "no architecture"]
+    architecture = str(named[0])
+    if "ForSequenceClassification" in architecture:
+        return f"{model} ({architecture}) is {_CROSS}, or a classifier; {_INSTEAD}"
+    if "ColBERT" in architecture or (folder / "artifact.metadata").is_file():
+        return f"{model} ({architecture}) is {_MULTI}; {_INSTEAD}"
+    if "ForMaskedLM" in architecture:
+        return (
+            f"{model} ({architecture}) is a masked language model or {_SPARSE}; {_INSTEAD}, or "
+            "train one from it"
+        )
+    return (
+        f"{model} is a plain transformer ({architecture}): it has no modules.json, which says how "
+        f"token vectors become the vector of a text; {_INSTEAD}, or save it with the pooling that "
+        "it was trained with: SentenceTransformer(modules=[Transformer(FOLDER), Pooling(DIMS, "
+        "MODE)]).save(OUTPUT)"
+    )
+
+
+def _of_transformer(folder: Path) -> dict[str, Any]:
+    """What sentence-transformers says of a module that is a transformer; empty of others."""
+    found = _read(folder / "sentence_bert_config.json")
+    return found if isinstance(found, dict) else {}
+
+
+def _task(configured: dict[str, Any]) -> str:
+    return str(configured.get("transformer_task") or "")
+
+
+def _lone_adapters(folder: Path) -> Iterator[str]:
+    for path in folder.rglob("adapter_config.json"):
+        if not any(path.parent.glob("model*.safetensors")):
+            yield path.relative_to(folder).as_posix()
+
+
+def _read(path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """A configuration; empty where there is none.
+
+    Raises:
+        EncoderError: It is damaged.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"cannot read {path}: {error}; get the model again") from error
