@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.config_file import table_of_service
 from xlrec_es.cli.options.outcome import UNWELL, versioned
+from xlrec_es.cli.options.recommend import event_source, events_index_option
 from xlrec_es.cli.options.shared import connection_options, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
@@ -50,6 +52,13 @@ _STYLES: dict[str, dict[str, Any]] = {
     help="Number of documents that the cluster must have room for.",
     show_default="those of the index, or a million",
 )
+@events_index_option
+@click.option(
+    "--impressions-index",
+    metavar="INDEX",
+    help="Index of what users were shown, to see how long it keeps rows.",
+    show_default="that of [serve] in the TOML file",
+)
 @json_option
 @connection_options
 @click.pass_context
@@ -58,6 +67,8 @@ def doctor(
     index: str | None,
     purpose: str,
     documents: int | None,
+    events_index: str | None,
+    impressions_index: str | None,
     as_json: bool,
     connection: Connection,
 ) -> None:
@@ -73,8 +84,15 @@ def doctor(
     """
     from xlrec_es.doctor.examination import Patient, examine
 
+    served = table_of_service(ctx)
+    events = event_source(events_index or served.get("events_index"))
+    named = {
+        "events": None if events is None else events.index,
+        "impressions": impressions_index or served.get("impressions_index"),
+    }
+    logs = {what: str(name) for what, name in named.items() if name is not None}
     with contextlib.closing(connect(connection)) as client:
-        findings = examine(Patient(client, index, purpose, documents))
+        findings = examine(Patient(client, index, purpose, documents, logs))
     if as_json:
         rows = [dataclasses.asdict(finding) for finding in findings]
         echo(json.dumps(versioned({"findings": rows}), ensure_ascii=False, indent=2))

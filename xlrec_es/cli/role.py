@@ -18,6 +18,9 @@ from xlrec_es.errors import UsageError
 KIBANA = "kibana"
 """The kind of those who look at dashboards, or install them."""
 
+FORGET = "forget"
+"""The kind of those who delete rows of users."""
+
 _REQUESTS = {"role": roles.role_request, "api-key": roles.api_key_request}
 
 
@@ -25,6 +28,7 @@ def _listed() -> str:
     """What each kind allows, in lines that fit 80 columns."""
     allowed = {kind: one.allows for kind, one in roles.ROLES.items()}
     allowed[KIBANA] = "xlrec-es kibana install, and to look at what it installs"
+    allowed[FORGET] = "xlrec-es forget, on the indices of --events-index and --data-index"
     indent = " " * (max(map(len, allowed)) + 2)
     return "\n".join(
         textwrap.fill(
@@ -44,6 +48,7 @@ Examples:
   xlrec-es role reader --index shop --format api-key > key.json
   xlrec-es role writer --index shop --deletes
   xlrec-es role kibana --index shop --space shop --console
+  xlrec-es role forget --index shop --events-index clicks --data-index shown
   curl --json @key.json -u elastic https://search.example:9200/_security/api_key
 
 Nothing is sent. What each kind allows:
@@ -54,7 +59,7 @@ Nothing is sent. What each kind allows:
 
 
 @sections.command(help=_HELP)
-@click.argument("kind", type=click.Choice([*roles.ROLES, KIBANA]))
+@click.argument("kind", type=click.Choice([*roles.ROLES, KIBANA, FORGET]))
 @click.option(
     "--index",
     "-i",
@@ -98,7 +103,8 @@ Nothing is sent. What each kind allows:
     "data",
     multiple=True,
     metavar="INDEX",
-    help="Of kibana: index that dashboards read too, of evaluations for one. Repeatable.",
+    help="Of kibana: index that dashboards read too, of evaluations for one. Of forget: index of "
+    "impressions or clicks, whose rows it deletes. Repeatable.",
 )
 @click.option(
     "--view-only",
@@ -139,8 +145,20 @@ def role(
         line, body = _of_kibana(form, names, described)
         _print(line, body, console=console)
         return
-    if data or views_only or spaces != ("default",):
-        raise UsageError("--space, --data-index and --view-only are for the kind kibana")
+    if views_only or spaces != ("default",) or (data and kind != FORGET):
+        raise UsageError(
+            "--space and --view-only are for the kind kibana, and --data-index for kibana and "
+            "forget"
+        )
+    if kind == FORGET:
+        if source or placements_index or deletes:
+            raise UsageError("a role of forget has --events-index and --data-index alone")
+        logs = tuple(filter(None, (events_index, *data)))
+        line, body = _REQUESTS[form](
+            roles.role_name(kind, names), roles.forget_descriptor(names, logs)
+        )
+        _print(line, body, console=console)
+        return
     described = roles.descriptor(
         kind,
         names,

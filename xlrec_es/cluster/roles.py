@@ -202,6 +202,32 @@ def _check_name(name: str) -> None:
         )
 
 
+def forget_descriptor(names: Sequence[str], logs: Sequence[str]) -> dict[str, Any]:
+    """A role for `xlrec-es forget` alone: no document of the catalog can be changed with it.
+
+    Args:
+        names: Aliases of indices, whose versions note who is left out.
+        logs: Indices of events, impressions and clicks, whose rows are deleted.
+
+    Raises:
+        UsageError: No index of rows, or a name that would open everything or more than it seems to.
+    """
+    if not logs:
+        raise UsageError(
+            "a key for forget deletes rows: name their indices with --events-index and --data-index"
+        )
+    for name in (*names, *logs):
+        _check_name(name)
+    patterns = [pattern for name in names for pattern in index_names(name)]
+    return {
+        "cluster": [],
+        "indices": [
+            {"names": patterns, "privileges": [*_READ, "indices:admin/mapping/put"]},
+            {"names": [*logs], "privileges": [*_READ, *_DELETE, "maintenance"]},
+        ],
+    }
+
+
 def role_name(kind: str, names: Sequence[str]) -> str:
     """What the role is called: `xlrec-shop-reader`."""
     return f"xlrec-{'-'.join(name.strip('*-') for name in names)}-{kind}"

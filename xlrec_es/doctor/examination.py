@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import elasticsearch
 from elasticsearch import Elasticsearch
@@ -12,7 +12,7 @@ from xlrec_es.cluster.analyzers import available_analyzers
 from xlrec_es.cluster.capabilities import node_versions
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.roles import ROLES, index_names
-from xlrec_es.doctor import checks
+from xlrec_es.doctor import checks, retention
 from xlrec_es.doctor.capacity import DataNode, Need, Watermarks
 from xlrec_es.doctor.checks import Finding
 from xlrec_es.errors import NotAnXlrecIndex, PermissionDenied, SearchFailed
@@ -38,12 +38,14 @@ class Patient:
         name: Alias of an index; None for the cluster alone.
         purpose: One of `roles.ROLES`: what the credentials are meant for.
         documents: How many there must be room for; None for a million, or for those of the index.
+        logs: Indices of what users did and were shown, by `events` and `impressions`.
     """
 
     client: Elasticsearch
     name: str | None = None
     purpose: str = "reader"
     documents: int | None = None
+    logs: Mapping[str, str] = field(default_factory=dict)
 
 
 def examine(patient: Patient) -> list[Finding]:
@@ -71,6 +73,7 @@ def examine(patient: Patient) -> list[Finding]:
     findings += _tolerant("analyzers", lambda: _analyzers(client, described))
     if live is not None and described is not None:
         findings += _tolerant("documents", lambda: _documents(client, versions, live))
+    findings += _tolerant(retention.TOPIC, lambda: retention.examine_logs(client, patient.logs))
     return findings + _tolerant("disk", lambda: _capacity(patient, live, described))
 
 

@@ -22,6 +22,7 @@ import orjson
 from numpy.typing import NDArray
 
 from xlrec_es.errors import SourceError
+from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.interactions.history import ABSURD, History, Interaction
 from xlrec_es.interactions.likes import count_unknown, number_of
 from xlrec_es.interactions.row_reader import read_columns, text_of
@@ -133,6 +134,7 @@ class UserGroups:
         file: InteractionFile,
         *,
         events: Mapping[str, float],
+        forgotten: Forgotten | None = None,
         part_bytes: int = PART_BYTES,
     ) -> None:
         """Nothing is read yet.
@@ -140,8 +142,10 @@ class UserGroups:
         Args:
             file: Which, and how.
             events: Weight by event; rows of other events are counted and left out.
+            forgotten: Users whose rows are counted and left out; None: there are none.
             part_bytes: See `PART_BYTES`.
         """
+        self._forgotten = forgotten or Forgotten()
         self._path, self._fields = file.path, file.fields
         self._weights = events
         self._times = TimeReader(file.time_format)
@@ -231,6 +235,7 @@ class UserGroups:
             (WITHOUT, _empty(users) | _empty(items)),
             (ABSURD_ROW, odd_weights | odd_ratings),
             (NO_WEIGHT, rows["weight"] == 0),
+            (REASON, self._of_forgotten(users)),
         ):
             self.report[reason] += int((kept & wrong).sum())
             kept &= ~wrong
@@ -243,6 +248,13 @@ class UserGroups:
             rows = rows[kept]
         rows["item"] = self._items.of(items)
         return users, rows
+
+    def _of_forgotten(self, users: Sequence[str]) -> NDArray[np.bool_]:
+        """Which rows are of users who asked to be forgotten."""
+        if not self._forgotten:
+            return np.zeros(len(users), bool)
+        left_out = {user for user in set(users) if user in self._forgotten}
+        return np.fromiter((user in left_out for user in users), bool, len(users))
 
 
 class _Parts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xlrec_es.cli.options import sections
-from xlrec_es.cli.options.config_file import ConfigFile
+from xlrec_es.cli.options.config_file import table_of_service
 from xlrec_es.cli.options.outcome import UNWELL, print_json
 from xlrec_es.cli.options.recommend import event_source, events_index_option
 from xlrec_es.cli.options.shared import (
@@ -84,11 +84,10 @@ def forget(
       xlrec-es forget --users-file asked.txt -i shop --yes
       xlrec-es forget ann -i shop --verify
 
-    The index notes salted digests of the IDs, so that learn, pairs, tune and evaluate leave these
-    users out even where a source still has their rows. It prints what was learned with their rows
-    before, and the commands that renew it. --verify exits with code 5 where a row is left. A key
-    needs `read`, `view_index_metadata`, `delete` and `maintenance` on indices of rows, and `role
-    writer` on the index.
+    The index notes salted digests of the IDs, so that learn, pairs, tune, evaluate and export leave
+    these users out even where a source still has their rows. It prints what was learned with their rows
+    before, and the commands that renew it. --verify exits with code 5 where a row is left. `xlrec-es
+    role forget` prints what a key needs.
     """
     from xlrec_es.privacy.forget import ELSEWHERE, look
     from xlrec_es.privacy.forget import forget as carry_out
@@ -154,7 +153,7 @@ def _traces(
 
     if "" in (events_index, impressions_index, clicks_index):
         raise UsageError("the name of an index is empty; is a variable of the shell not set?")
-    served = _table_of_service(ctx)
+    served = table_of_service(ctx)
     events = event_source(events_index or served.get("events_index"))
     if events is not None:
         yield Trace("events", events.index, events.user)
@@ -164,13 +163,6 @@ def _traces(
     ):
         if name is not None:
             yield Trace(what, str(name), user_field)
-
-
-def _table_of_service(ctx: click.Context) -> Mapping[str, Any]:
-    """`[serve]` of the TOML file: what a service writes has to be found without a word."""
-    config = ctx.find_object(ConfigFile)
-    table = {} if config is None else config.tables.get("serve", {})
-    return {key.replace("-", "_"): value for key, value in table.items()}
 
 
 def _as_json(found: Forgot, elsewhere: str, *, looked: bool) -> dict[str, Any]:

@@ -172,3 +172,10 @@ config_option = click.option(
     callback=read_config,
     help="TOML file with defaults: [connection], and a table for each command.",
 )
+
+
+def table_of_service(ctx: click.Context) -> Mapping[str, Any]:
+    """`[serve]` of the TOML file: what a service writes has to be found without a word."""
+    config = ctx.find_object(ConfigFile)
+    table = {} if config is None else config.tables.get("serve", {})
+    return {key.replace("-", "_"): value for key, value in table.items()}

@@ -69,11 +69,13 @@ def notes(index: str) -> VegaPanel:
         ],
         "mark": {**POINT, "tooltip": True, "description": {"expr": _TOLD}},
         "encoding": {
+            "x": {"value": 6},
             "y": {
                 **untitled(
                     "sentence",
                     "sentence",
-                    orient="right",
+                    labelAlign="left",
+                    labelPadding=-16,  # into the picture, beside the point
                     domain=False,
                     ticks=False,
                     labelLimit=0,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xlrec_es.errors import UnknownItems, XlrecError
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions.by_user import Histories, InteractionFile, UserGroups
+from xlrec_es.interactions.forgotten import Forgotten
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.answer.cascade import text_places
 from xlrec_es.recommend.export.index_arrays import Numbers, read_arrays
@@ -121,7 +122,11 @@ def export(
     exported = Exported(index=live.name)
     with (
         list_writer(client, wanted.output, sources=bool(options.search.source)) as writer,
-        UserGroups(wanted.interactions, events=options.rules.events) as groups,
+        UserGroups(
+            wanted.interactions,
+            events=options.rules.events,
+            forgotten=Forgotten.from_meta(live.meta.forgotten),
+        ) as groups,
     ):
         why = why_searched(live, options)
         computing = None

@@ -107,6 +107,8 @@ class Spool:
         connection = sqlite3.connect(self.folder / FILE, timeout=_WAIT_S)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        # What was delivered is of users who may ask to be forgotten; not every SQLite does this.
+        connection.execute("PRAGMA secure_delete=ON")
         connection.execute(f"PRAGMA max_page_count={max(16, most_bytes // _PAGE)}")
         return connection
 

@@ -16,7 +16,7 @@ from catalogue import write_likes
 from secured_node import Secured, delete_shop, good, leaks
 from traffic import Traffic
 from xlrec_es.cluster.connection import connect
-from xlrec_es.cluster.roles import descriptor
+from xlrec_es.cluster.roles import descriptor, forget_descriptor
 from xlrec_es.index.live_index import find_live, update_meta
 
 RECORDS = [
@@ -33,6 +33,30 @@ def test_a_reader_reads(shop: Secured) -> None:
     assert "live" in good(shop.run("reader", "index", "list", "shop"))
     similar = good(shop.run("reader", "similar", "-i", "shop", "--json", "chess-3"))
     assert json.loads(similar)["items"]
+
+
+def test_a_key_of_forget_forgets_and_writes_nothing(shop: Secured) -> None:
+    for name in ("clicks", "shown"):
+        shop.client.indices.create(
+            index=name, mappings={"properties": {"user": {"type": "keyword"}}}
+        )
+        shop.client.index(index=name, document={"user": "ann"}, refresh=True)
+    try:
+        role = forget_descriptor(["shop"], ["clicks", "shown"])
+        made = shop.client.security.create_api_key(name="forget", role_descriptors={"f": role})
+        shop.keys["forget"] = str(made["encoded"])
+        logs = ("--events-index", "clicks", "--impressions-index", "shown")
+        told = good(shop.run("forget", "forget", "ann", "-i", "shop", *logs, "--yes", "--json"))
+        assert json.loads(told)["rows"] == {"events": {"clicks": 1}, "impressions": {"shown": 1}}
+        good(shop.run("forget", "forget", "ann", "-i", "shop", *logs, "--verify"))
+        with connect(shop.as_("forget")) as client:
+            for index in ("shop", "clicks"):
+                with pytest.raises(elasticsearch.AuthorizationException):
+                    client.index(index=index, document={"user": "eve"})
+            with pytest.raises(elasticsearch.AuthorizationException):
+                client.delete(index="shop", id="chess-3")
+    finally:
+        shop.client.indices.delete(index="clicks,shown")
 
 
 def ingested(secured: Secured, kind: str, folder: Path, model: Path, index: str) -> Result:

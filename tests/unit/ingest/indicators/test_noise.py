@@ -57,8 +57,8 @@ def test_the_scale_of_the_noise_is_that_of_balle_and_wang(epsilon: float, delta:
     found = Privacy(epsilon, delta, items=5)
     assert found.scales == pytest.approx(
         {
-            "pairs": unit * math.sqrt(10) / math.sqrt(0.9),
-            "items": unit * math.sqrt(5) / math.sqrt(0.09),
+            "pairs": unit * math.sqrt(10) / math.sqrt(0.79),
+            "items": unit * math.sqrt(5) / math.sqrt(0.2),
             "users": unit / math.sqrt(0.01),
         },
         rel=1e-6,

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import cli_reference
 from xlrec_es.cli.main import main
-from xlrec_es.cluster.roles import ROLES, descriptor, role_name
+from xlrec_es.cluster.roles import ROLES, descriptor, forget_descriptor, role_name
 from xlrec_es.errors import UsageError
 
 
@@ -73,6 +73,24 @@ def test_a_writer_that_deletes_has_that_privilege_more() -> None:
     assert json.loads(shown.stdout) == deleting
     refused = CliRunner().invoke(main, ["role", "reader", "-i", "shop", "--deletes"])
     assert (refused.exit_code, "writer" in refused.stderr) == (2, True)
+
+
+def test_a_role_of_forget_deletes_rows_and_changes_no_document() -> None:
+    shown = CliRunner().invoke(
+        main, ["role", "forget", "-i", "shop", "--events-index", "clicks", "--data-index", "shown"]
+    )
+    found = json.loads(shown.stdout)
+    assert found == forget_descriptor(["shop"], ["clicks", "shown"])
+    catalog, logs = found["indices"]
+    assert catalog["names"] == ["shop", "shop-xlrec-*"]
+    assert not {"index", "write", "delete", "manage"} & {*catalog["privileges"]}
+    assert logs["names"] == ["clicks", "shown"]
+    assert "delete" in logs["privileges"]
+    nowhere = CliRunner().invoke(main, ["role", "forget", "-i", "shop"])
+    assert (nowhere.exit_code, "name their indices" in nowhere.output) == (2, True)
+    for more in (["--deletes"], ["--source-index", "x"], ["--view-only"]):
+        refused = CliRunner().invoke(main, ["role", "forget", "-i", "shop", *more])
+        assert refused.exit_code == 2
 
 
 @pytest.mark.parametrize("name", ["*", "", " ", "*,*", "?*", "-*"])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from xlrec_es.errors import SourceError, UsageError
 from xlrec_es.interactions import by_user
 from xlrec_es.interactions.by_user import InteractionFile, UserGroups
+from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.interactions.history import History
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS
 
@@ -138,3 +139,12 @@ def test_memory_does_not_grow_with_users(tmp_path: Path) -> None:
     few, many = (peak_bytes(tmp_path / "rows.tsv", users) for users in (1_500, 9_000))
     assert few > 2**20
     assert many < 1.5 * few
+
+
+def test_forgotten_users_are_counted_and_left_out(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.tsv", ["ann\ta", "bob\ta", "ann\tb", "cy\tc"])
+    forgotten = Forgotten().with_users(["ann", "eve"])
+    with UserGroups(file, events=EVENT_WEIGHTS, forgotten=forgotten) as groups:
+        assert [user for some in groups.batches(9) for user in some.users] == ["bob", "cy"]
+        assert groups.report[REASON] == 2
+        assert groups.items == ("a", "c")
