@@ -4,9 +4,10 @@ Ray places the actors, starts them again and repeats what was under way. Repeati
 versions are made from the start of the job and the position of a record in the whole input, so the
 last state in the input wins in whatever order units are read. Two things depend on that order:
 
-1. Deletions wait until the documents of all units are written.
-2. A unit that has passed over a document, because an earlier job left it just so, is repeated if
-   another unit has written or deleted that document.
+1. A unit that has passed over a document, because an earlier job left it just so, is repeated if
+   another unit has written that document, or any is to delete it: the document then gets the
+   version of its place in this input.
+2. Deletions come last. What stands behind them in the input has a higher version, and stays.
 """
 
 from __future__ import annotations
@@ -106,8 +107,8 @@ class Driver:
         if noted is not None and noted.index:
             noted.check(identity, self._index_name())
             self._start_workers(noted)
-            for done in self.notes.all_done():
-                self._take(done, earlier=True)
+            for done in sorted(self.notes.all_done(), key=lambda done: done.number):
+                self._take(done, earlier=True, many=len(noted.units))
         else:
             noted = self._begin(identity)
         self.stop.can_drain = True
@@ -225,47 +226,67 @@ class Driver:
             client, lambda: self.job.mode.find(client, self.job.index)
         )
 
-    def _take(self, done: UnitDone, *, earlier: bool = False) -> None:
-        """Count a unit, and keep of it what the end of the run needs."""
-        self.progress.add(done, earlier=earlier)
+    def _take(self, done: UnitDone, *, many: int, earlier: bool = False) -> None:
+        """Count a unit, and keep of it what the end of the run needs.
+
+        Args:
+            done: What became of it. The deletions are the unit after the last, and units that were
+                repeated have numbers behind that, in the same order.
+            many: Units of the input.
+            earlier: Whether an earlier run has done it.
+        """
+        if done.number > many:
+            self.progress.correct(self._done[done.number - many - 1], done)
+        else:
+            self.progress.add(done, earlier=earlier)
         self._done[done.number] = replace(done, summary={}, rejects=b"")
 
     def _do_all(self, noted: NotedJob) -> bool:
-        """All units, then deletions, then what has to be repeated; whether all of it was done."""
-        sizes = {unit.number: unit.size or 1 for unit in noted.units}
-        left = [unit for unit in noted.units if unit.number not in self._done]
+        """All units, then what has to be repeated, then deletions; whether all of it was done."""
+        units, many = noted.units, len(noted.units)
+        sizes = {unit.number: unit.size or 1 for unit in units}
         total = sum(sizes.values())
-        for done in self._each(left):
-            self.notes.done(done)
-            self._take(done)
-            self.progress.tell("index", sum(sizes[number] for number in self._done) / total)
+        for done in self._each([unit for unit in units if unit.number not in self._done]):
+            self._note(done, many)
+            self.progress.tell("index", sum(sizes.get(n, 0) for n in self._done) / total)
             self.progress.check()
         if not self._done.keys() >= sizes.keys():
             return False
-        deletions = sorted(record for number in sizes for record in self._done[number].deletions)
-        if deletions and len(sizes) not in self._done:
-            unit = Unit(len(sizes), RECORDS, self.job.source, records=tuple(deletions))
-            for done in self._each([unit]):
-                self.notes.done(done)
-                self._take(done)
-        if deletions and len(sizes) not in self._done:
+        again = {number + many + 1: number for number in self._outrun(many)}
+        left = [units[number] for place, number in again.items() if place not in self._done]
+        for done in self._each(left, renews=True):
+            self._note(replace(done, number=done.number + many + 1), many)
+        if not self._done.keys() >= again.keys():
             return False
-        again = [unit for unit in noted.units if unit.number in self._outrun()]
-        repeated = 0
-        for done in self._each(again):
-            self.progress.correct(self._done[done.number], done)
-            repeated += 1
-        return repeated == len(again)
+        deletions = sorted(
+            (record for number in sizes for record in self._done[number].deletions),
+            key=lambda record: record[0],
+        )
+        if deletions and many not in self._done:
+            unit = Unit(many, RECORDS, self.job.source, records=tuple(deletions))
+            for done in self._each([unit]):
+                self._note(done, many)
+        return not deletions or many in self._done
 
-    def _each(self, units: Sequence[Unit]) -> Iterator[UnitDone]:
+    def _note(self, done: UnitDone, many: int) -> None:
+        """Note a unit and take it in."""
+        self.notes.done(done)
+        self._take(done, many=many)
+
+    def _each(self, units: Sequence[Unit], *, renews: bool = False) -> Iterator[UnitDone]:
         """Have units done, each by an actor that is free; those alone that came to their end.
+
+        Args:
+            units: Which.
+            renews: See `UnitWorker.run`.
 
         Raises:
             XlrecError: One of them failed; its rejects are written down.
         """
 
         def run(worker: Any, unit: Unit) -> Any:  # noqa: ANN401 - Ray's
-            return worker.run.remote(unit, tries=unit.number == 0 and self.job.tries)
+            tries = unit.number == 0 and self.job.tries and not renews
+            return worker.run.remote(unit, tries=tries, renews=renews)
 
         for done in each(self._workers, units, run, until=self.stop.requested.is_set):
             assert isinstance(done, UnitDone)
@@ -275,13 +296,19 @@ class Driver:
             if done.summary["complete"]:
                 yield done
 
-    def _outrun(self) -> set[int]:
-        """Numbers of units that passed over a document which another unit has touched."""
-        touched = [(number, done.written) for number, done in self._done.items()]
-        hashes = np.concatenate([written for _, written in touched])
-        owners = np.repeat([number for number, _ in touched], [len(w) for _, w in touched])
-        found = set()
-        for number, done in self._done.items():
-            if len(done.passed) and np.isin(done.passed, hashes[owners != number]).any():
-                found.add(number)
-        return found
+    def _outrun(self, many: int) -> list[int]:
+        """Numbers of units that passed over what another has written, or what is to be deleted.
+
+        Args:
+            many: Units of the input.
+        """
+        firsts = [self._done[number] for number in range(many)]
+        doomed = np.concatenate([done.doomed for done in firsts])
+        written = np.concatenate([done.written for done in firsts])
+        owners = np.repeat(np.arange(many), [len(done.written) for done in firsts])
+        return [
+            done.number
+            for done in firsts
+            if np.isin(done.passed, doomed).any()
+            or np.isin(done.passed, written[owners != done.number]).any()
+        ]

@@ -87,7 +87,7 @@ class Progress:
         self.tally.superseded += older
         self.tally.unchanged -= written + older
         self.tally.encoded += again.counts["encoded"]
-        self.add_rejects(again.number, again.rejects)
+        self.add_rejects(first.number, again.rejects)
 
     def check(self) -> None:
         """See that not more is rejected than the job allows.

@@ -147,6 +147,7 @@ class UnitNotes:
             "deletions": orjson.dumps(done.deletions).decode(),
             "passed": base64.b64encode(done.passed.tobytes()).decode(),
             "written": base64.b64encode(done.written.tobytes()).decode(),
+            "doomed": base64.b64encode(done.doomed.tobytes()).decode(),
             "rejects": len(parts),
         }
         self._put(str(done.number), fields)
@@ -175,6 +176,7 @@ class UnitNotes:
                     tuple(map(tuple, orjson.loads(stored["deletions"]))),
                     _hashes(stored["passed"]),
                     _hashes(stored["written"]),
+                    _hashes(stored["doomed"]),
                 )
 
     def remove(self) -> None:

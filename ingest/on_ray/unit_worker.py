@@ -33,8 +33,10 @@ from xlrec_es.cluster.bulk import BulkLimits
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.errors import IndexNotFound, XlrecError
+from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.records.envelope import opened
 from xlrec_es.records.record import Record, Rejection
+from xlrec_es.records.renditions import rendition_id
 from xlrec_es.vectors.encoder import Encoder
 
 Hashes = NDArray[np.uint64]
@@ -100,7 +102,8 @@ class UnitDone:
         rejects: Lines for the reject file.
         deletions: Records that delete, with their positions: it is too early for them.
         passed: Hashes of documents that were passed over, as an earlier job has left them.
-        written: Hashes of documents that were written or deleted.
+        written: Hashes of documents that were written.
+        doomed: Hashes of documents that the deletions may be of.
         error: Why the unit was not done.
     """
 
@@ -111,6 +114,7 @@ class UnitDone:
     deletions: tuple[tuple[int, Any], ...] = ()
     passed: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
     written: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
+    doomed: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
     error: XlrecError | None = None
 
 
@@ -228,12 +232,14 @@ class UnitWorker:
         return made.live.name
 
     @told
-    def run(self, unit: Unit, *, tries: bool) -> UnitDone:
+    def run(self, unit: Unit, *, tries: bool, renews: bool = False) -> UnitDone:
         """Bring the records of a unit into the index.
 
         Args:
             unit: The unit.
             tries: Whether the run ends where all of its first records fail.
+            renews: Whether what an earlier job has left just so is written too, with the version
+                that it has in this job.
         """
         task, cluster = self._task, self._reached()
         # The whole run's limit is for the driver, who sees all units.
@@ -259,7 +265,7 @@ class UnitWorker:
                 limits=BulkLimits(max_requests=task.requests),
                 observe=no_one,
                 stop=Stop(self._stop.requested),
-                since=task.started_ns if is_file and task.by_position else None,
+                since=_since(task, renews=renews) if is_file and task.by_position else None,
                 touched=touched,
             )
             error = None
@@ -281,6 +287,7 @@ class UnitWorker:
             tuple(builder.deletions),
             _hashes(touched.passed),
             _hashes(touched.written if task.renews else ()),
+            _hashes(_documents_of(builder.deletions_of, live) if task.renews else ()),
             error,
         )
 
@@ -308,12 +315,14 @@ class _DeletionsLater:
     def __init__(self, inner: Builder) -> None:
         self.inner = inner
         self.deletions: list[tuple[int, Any]] = []
+        self.deletions_of: list[Deletion] = []
 
     def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
         """See `Builder.build`."""
         for part in self.inner.build(record):
             if isinstance(part, Deletion):
                 self.deletions.append((record.position, record.whole))
+                self.deletions_of.append(part)
             else:
                 yield part
 
@@ -344,6 +353,19 @@ class UnitRejects(RejectFile):
 
     def sync(self) -> None:
         """The driver has them on the disk, once the unit is done."""
+
+
+def _since(task: Task, *, renews: bool) -> int:
+    """See `Target.compare`: what is renewed is as if the job itself had written it, before all."""
+    return 0 if renews else task.started_ns
+
+
+def _documents_of(deletions: Iterable[Deletion], live: LiveIndex) -> Iterator[str]:
+    """Keys of the documents that were there before the job, and may be made of these records."""
+    for one in deletions:
+        yield one.key
+        for tag in live.meta.languages:
+            yield replace(one, id=rendition_id(one.id, tag)).key
 
 
 def _hashes(keys: Iterable[str]) -> Hashes:

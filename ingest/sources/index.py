@@ -55,7 +55,7 @@ class IndexSource:
             alone tell them, with `Record.stored` in place of `Record.own`.
 
     Attributes:
-        part: Which of how many parts is read, from 0, told apart by ids; None: all of it.
+        part: Which of how many parts is read, from 0, the same at any time; None: all of it.
 
     Raises:
         IndexUnusable: There is no such index, or the alias stands for several.
@@ -161,17 +161,17 @@ class IndexSource:
     def _matches(
         self, query: Mapping[str, Any], *, preference: str | None = None
     ) -> Iterator[Record | Rejection]:
-        body: dict[str, Any] = {
+        body = {
             "query": query,
             "_source": self._source,
             "seq_no_primary_term": self._in_place,
         }
-        if self.part is not None:  # by ids: by default it is by places that another reader lacks
+        client, index = self._client, self._searched
+        if self.part is None:
+            pages = scan.pages(client, index, body, preference=preference, slices=self._slices)
+        else:
             number, most = self.part
-            body["slice"] = {"field": "_id", "id": number, "max": most}
-        pages = scan.pages(
-            self._client, self._searched, body, preference=preference, slices=self._slices
-        )
+            pages = scan.pages_of_slice(client, index, body, number=number, of=most)
         for hits in pages:
             for hit in hits:
                 self._read += 1

@@ -181,9 +181,10 @@ class Target:
 
         Args:
             documents: Each once.
-            since: Version of the first record of a job whose units are done in any order. An
-                equal state that an earlier record of the job has written gets its version anew,
-                for a state between the two may be yet to come. None: all is read in order.
+            since: Version of the first record of a job whose units are done in any order. An equal
+                state with an earlier version of that job is written anew, for a state between the
+                two may be yet to come. 0: so is one that an earlier job has left. None: all is
+                read in order.
 
         Raises:
             ClusterError: The cluster refuses, or is in trouble for too long.

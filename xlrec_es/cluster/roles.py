@@ -128,7 +128,13 @@ ROLES = {
                 "doctor",
                 "demo",
             ),
-            "xlrec-ingest": ("the first run", "run --companion", "reencode", "reencode-back"),
+            "xlrec-ingest": (
+                "the first run",
+                "run --companion",
+                "run --engine ray",
+                "reencode",
+                "reencode-back",
+            ),
         },
         (*_PROBE, *_TEMPLATES, *_CAPACITY),
         (*_READ, *_WRITE, *_DELETE, "manage"),  # a reindex deletes what was deleted meanwhile

@@ -232,6 +232,29 @@ def pages(
             client.close_point_in_time(id=pit)
 
 
+def pages_of_slice(
+    client: Elasticsearch, index: str, body: Mapping[str, Any], *, number: int, of: int
+) -> Iterator[list[Hit]]:
+    """One of several parts of an index, which is the same for every reader, at any time.
+
+    A scroll tells parts apart by shards and by the hashes of ids. A point in time tells them apart
+    by places in files, which change, and servers before 9 take no other field for it.
+
+    Args:
+        client: Of the cluster.
+        index: Index or alias.
+        body: As of `pages`.
+        number: Of the part, from 0.
+        of: How many parts there are, 2 or more.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+        PointInTimeLost: A node was restarted meanwhile.
+    """
+    asked = {"sort": ["_doc"], **body, "size": PAGE, "slice": {"id": number, "max": of}}
+    yield from _scrolled(client, index, asked, None)
+
+
 def _scrolled(
     client: Elasticsearch, index: str, asked: Mapping[str, Any], preference: str | None
 ) -> Iterator[list[Hit]]:

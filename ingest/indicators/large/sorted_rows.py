@@ -48,6 +48,7 @@ class SortedRows:
             self._connection.execute(f"set memory_limit = '{memory_mb}MB'")
             self._connection.execute(f"set temp_directory = '{folder / 'spilled'}'")
             self._connection.execute("set preserve_insertion_order = false")
+            self._connection.execute("set enable_progress_bar = false")
             self._connection.execute("create table users (hash ubigint, place bigint)")
             self._connection.execute(
                 "create table likes (hash ubigint, place bigint, work integer, weight float, "
