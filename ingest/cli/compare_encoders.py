@@ -104,7 +104,7 @@ def compare_encoders(
 
     \b
     Examples:
-      xlrec-ingest compare-encoders interactions.tsv --items items.jsonl --model mine --model mine@256
+      xlrec-ingest compare-encoders interactions.tsv --items items.jsonl --model a --model b
 
     No index and no cluster is needed: all texts of the catalog are encoded by each model, in
     memory.

@@ -19,15 +19,16 @@ from xlrec_es.vectors.open_encoder import is_address
 
 try:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 except ImportError as error:
     raise MissingExtra.named("ingest", "Encoding texts") from error
 
 # What a model is made of. Everything else of a repository stays there: code, other runtimes'
 # weights, and pickled weights where there are others.
-_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", CARD]
+_HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
 _HUB_FILES_NOT_NEEDED = ["onnx/*", "openvino/*"]
 _CODE = "*.py"
+_WITHOUT_WEIGHTS = (".Pooling", ".Normalize", ".Dropout")  # modules of sentence-transformers
 _MODEL_FILE = re.compile(r"\.(json|safetensors|onnx|txt|model|jinja)$")
 
 WEIGHTS = re.compile(r"\.(safetensors|onnx)$")
@@ -96,7 +97,10 @@ def _download(model: str, revision: str | None, *, with_code: bool) -> Path:
     """The folder of a hub model; its name is the commit."""
     wanted = [*_HUB_FILES, *([_CODE] if with_code else [])]
     try:
-        folder = Path(_snapshot(model, revision, wanted))
+        try:
+            folder = Path(_snapshot(model, revision, [*wanted, CARD]))
+        except LocalEntryNotFoundError:  # of an earlier version, which needed no card, and offline
+            folder = Path(_snapshot(model, revision, wanted))
         if pickles := _pickles_wanted(folder):
             _snapshot(model, folder.name, pickles)
         return folder
@@ -119,9 +123,10 @@ def _snapshot(model: str, revision: str | None, patterns: list[str]) -> str:
 
 def _pickles_wanted(folder: Path) -> list[str]:
     """Patterns of the pickled weights of those modules that have no others."""
-    paths = [""]
+    paths: list[str] = []
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # told by `check_kind`
-        paths += [entry["path"] for entry in json.loads((folder / "modules.json").read_bytes())]
+        entries = json.loads((folder / "modules.json").read_bytes())
+        paths = [one["path"] for one in entries if not one["type"].endswith(_WITHOUT_WEIGHTS)]
     return [
         f"{path and path + '/'}{pattern}"
         for path in sorted({*paths})

@@ -15,7 +15,7 @@ from ingest.encode import long_texts, model_files
 from ingest.encode.devices import choose_devices, choose_dtype, lacks_memory
 from ingest.encode.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.encode.prompts import choose_prompts
-from xlrec_es.errors import EncoderError, MissingExtra
+from xlrec_es.errors import ConfigError, EncoderError, MissingExtra
 from xlrec_es.vectors.vector import MAX_DIMS, Vector
 
 try:
@@ -26,6 +26,7 @@ try:
     from transformers.utils import logging as transformers_logging
 
     from ingest.encode import onnx_model
+    from ingest.encode.attention import attention_settings, check_attention
 except ImportError as error:
     raise MissingExtra.named("ingest", "Encoding texts") from error
 
@@ -344,9 +345,13 @@ def load_encoder(
                 device=device,
                 trust_remote_code=options.trusted_code is not None,
                 local_files_only=True,
-                model_kwargs={"use_safetensors": True, "dtype": dtype},
+                model_kwargs={
+                    "use_safetensors": True,
+                    "dtype": dtype,
+                    **attention_settings(options.attention, device, dtype),
+                },
             )
-    except MissingExtra:
+    except (ConfigError, MissingExtra):
         raise
     except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
         reason = str(error).partition("\n")[0] or type(error).__name__
@@ -358,6 +363,7 @@ def load_encoder(
         license_=found.license,
         options=options,
     )
+    check_attention(transformer, found.name, options.attention, encoder.encode)
     encoder.check_like_library()
     return encoder
 

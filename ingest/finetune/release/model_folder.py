@@ -56,7 +56,7 @@ def write_model(folder: Path, model: SentenceTransformer, card: Card) -> ModelFi
     Raises:
         EncoderError: There is something else in the folder, or it cannot be written.
     """
-    if card.prefix:
+    if card.prefix or any(model.prompts.values()):  # a base's own prompt must not come back
         set_prefix(model, card.prefix)
     dims = model.get_embedding_dimension()
 

@@ -17,6 +17,7 @@ OF_A_PACKAGE_ITSELF = "test_public_api.py"  # what its `__init__.py` exports
 ACROSS_MODULES = {
     "e2e/xlrec_es/cli/test_kills.py": "commands are killed, wherever they are, and go on",
     "e2e/xlrec_es/service/test_page_placements.py": "from what is stored to what the page shows",
+    "integration/ingest/finetune/training/test_llm_encoders.py": "from a run to recommendations",
     "integration/ingest/run/test_bad_inputs.py": "a bad input passes every stage of a run",
     "integration/ingest/run/test_faults.py": "a run is killed, wherever it is, and goes on",
     "integration/ingest/run/test_filtered_alias.py": "every command is asked through an alias",

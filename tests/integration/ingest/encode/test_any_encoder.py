@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,13 @@ def test_both_protocols_give_the_models_own_vectors(
         ("", EncoderOptions(device="cpu"), "--device is of an encoder that is loaded here"),
         ("/v1", EncoderOptions(dtype="float16"), "--dtype is of"),
         ("/v1", EncoderOptions(batch_tokens=9), "--batch-tokens is of"),
+        ("", EncoderOptions(prompt_name="document"), "--prompt-name is of"),
+        ("", EncoderOptions(text_prompt_name="query"), "--text-prompt-name is of"),
+        ("/v1", EncoderOptions(dims=8), "--dims is of"),
+        ("/v1", EncoderOptions(attention="sdpa"), "--attention is of"),
+        ("", EncoderOptions(revision="main"), "--revision is of"),
+        ("", EncoderOptions(trusted_code="0" * 40), "--trust-code is of"),
+        ("", EncoderOptions(text_prefix=""), "puts 'query: ' before each free text, not ''"),
         ("", EncoderOptions(prefix=""), "puts 'query: ' before each text, not ''"),
         ("", EncoderOptions(max_tokens=32), "reads 64 tokens"),
         ("", EncoderOptions(long_texts="chunk"), "started with --long-texts truncate"),
@@ -80,6 +88,25 @@ def test_what_is_told_where_the_encoder_is_started(
 ) -> None:
     with pytest.raises(ConfigError, match=told):
         reach(service.url + path, options)
+
+
+def test_free_texts_have_a_prompt_of_their_own_by_both_protocols(tiny_model: Path) -> None:
+    options = EncoderOptions(device="cpu", dtype="float32", text_prefix="passage: ")
+    here = load_encoder(str(tiny_model), options=options)
+    expected = here.encode_query(TEXTS)
+    assert np.abs(expected - here.encode(TEXTS)).max() > 1e-3
+    with serving(here) as service:
+        remote = reach(service.url, DEFAULTS)
+        assert isinstance(remote, RemoteEncoder)
+        assert (remote.prefix, remote.text_prefix) == ("query: ", "passage: ")
+        np.testing.assert_allclose(remote.encode_query(TEXTS), expected, atol=1e-5)
+        np.testing.assert_allclose(remote.encode(TEXTS), here.encode(TEXTS), atol=1e-5)
+        body = {"input": TEXTS, "input_type": "query"}
+        rows = service.request("POST", "/v1/embeddings", body).json["data"]
+        found = np.array([row["embedding"] for row in rows], np.float32)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        wrong = service.request("POST", "/encode", {"texts": TEXTS, "task": "clustering"})
+        assert (wrong.status, wrong.json["detail"]) == (400, "task is one of document, query")
 
 
 def test_a_windowed_encoder_says_so(tiny_model: Path) -> None:
@@ -118,6 +145,32 @@ def vectors(es: Elasticsearch, index: str) -> dict[str, Vector]:
         hit["_id"]: np.array(hit["fields"]["xlrec.embedding"], np.float32)
         for hit in answer["hits"]["hits"]
     }
+
+
+def test_an_index_knows_the_prompt_of_free_texts(
+    program: Program, es: Elasticsearch, tiny_model: Path
+) -> None:
+    """Another one is refused; an index of an earlier program takes any."""
+    assert program.run(str(tiny_model), "--text-prefix", "passage: ").exit_code == 0
+    live = find_live(es, program.index)
+    assert live.meta.fingerprint.text_prefix == "passage: "
+
+    def ask(text_prefix: str) -> int:
+        options = EncoderOptions(text_prefix=text_prefix)
+        encoder = load_encoder(str(tiny_model), options=options)
+        recommender = Recommender(es, program.index, encoder=encoder)
+        return len(recommender.recommend(History(texts=("chess",)), languages=["de"]).items)
+
+    assert ask("passage: ")
+    with pytest.raises(FingerprintMismatch, match="free texts get the prefix 'other: ' here"):
+        ask("other: ")
+    earlier = replace(live.meta.fingerprint, text_prefix=None)
+    meta = replace(live.meta, fingerprint=earlier).to_meta()
+    es.indices.put_mapping(index=live.name, meta={"xlrec": meta})
+    assert "text_prefix" not in find_live(es, program.index).meta.to_meta()["fingerprint"]
+    assert ask("other: ")
+    again = json.loads(program.run(str(tiny_model), "--text-prefix", "new: ", "--json").stdout)
+    assert again["indexed"] == 0, "documents are what they were"
 
 
 @pytest.mark.parametrize("path", ["", "/v1#tiny"])

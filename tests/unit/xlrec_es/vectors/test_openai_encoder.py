@@ -140,6 +140,20 @@ def test_the_prefix_is_put_before_each_text_and_not_cut_off(fake: Fake) -> None:
     assert fake.inputs() == [["query: " + "a" * 32, "query: b"]]
 
 
+@pytest.mark.parametrize(
+    ("text_prefix", "sent"), [(None, "passage: b"), ("q: ", "q: b"), ("", "b")]
+)
+def test_free_texts_have_a_prefix_of_their_own(
+    fake: Fake, text_prefix: str | None, sent: str
+) -> None:
+    options = ServiceOptions(prefix="passage: ", text_prefix=text_prefix)
+    encoder = OpenAIEncoder(fake.url, options=options)
+    encoder.encode_query(["b"])
+    encoder.encode(["b"])
+    assert fake.inputs() == [[sent], ["passage: b"]]
+    assert encoder.text_prefix == sent.removesuffix("b")
+
+
 def test_the_order_is_that_of_the_indexes(fake: Fake) -> None:
     encoder = OpenAIEncoder(fake.url)
     fake.odd = lambda body: (200, {}, {"data": fake.rows(body["input"])[::-1]})

@@ -68,6 +68,7 @@ def test_the_model_is_named(service: Service) -> None:
         ({"input": "a", "model": 1}, 404, "model 'letters' alone", "model_not_found"),
         ({"input": "a", "dimensions": 8}, 400, "26 dimensions", None),
         ({"input": "a", "dimensions": [26]}, 400, "26 dimensions", None),
+        ({"input": "a", "input_type": "image"}, 400, "input_type is one of document, pass", None),
         ({"input": "a", "encoding_format": "int8"}, 400, "float, base64", None),
         ({"input": "a", "encoding_format": ["float"]}, 400, "float, base64", None),
     ],

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,15 @@ def test_plain_sentence_transformers_loads_it_with_its_prefix(
     assert encoder.prefix == "item: "
     assert encoder.revision == written.revision
     assert encoder.model == "tuned"
+
+
+def test_a_bases_prompt_does_not_come_back(model: SentenceTransformer, tmp_path: Path) -> None:
+    """The base puts `query: ` before each text, and was tuned without."""
+    expected = model.encode(list(TEXTS), prompt="")
+    write_model(tmp_path / "tuned", model, replace(CARD, prefix=""))
+    assert load_encoder(str(tmp_path / "tuned")).prefix == ""
+    found = SentenceTransformer(str(tmp_path / "tuned"), device="cpu").encode(list(TEXTS))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_the_card_is_read_by_the_hubs_own_library_and_is_no_part_of_the_model(
