@@ -16,6 +16,7 @@ MEASUREMENTS = bench_tables.RESULTS.parent / "README.md"
 OF_THE_TESTS = (
     bench_tables.RESULTS.parents[1] / "README.md"
 )  # what is measured of the tests themselves
+OF_SCALE = bench_tables.ROOT / "ingest" / "SCALE.md"
 BEHIND = "is behind: run python3 tests/environment.py python tests/bench_tables.py"
 
 
@@ -39,7 +40,7 @@ def test_every_table_that_begins_is_found(path: Path) -> None:
 def test_every_result_is_shown_once() -> None:
     shown = [
         name
-        for path in (MEASUREMENTS, OF_THE_TESTS)
+        for path in (MEASUREMENTS, OF_THE_TESTS, OF_SCALE)
         for name in bench_tables.tables(path.read_text("utf-8"))
     ]
     assert sorted(shown) == sorted(path.stem for path in RESULTS)
