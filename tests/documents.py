@@ -27,6 +27,7 @@ BUDGETS = {
     "ingest/INTERACTIONS.md": 200,
     "ingest/FINETUNING.md": 200,
     "ingest/ENCODERS.md": 200,
+    "ingest/SCALE.md": 160,
     "mappings/README.md": 90,
     "tests/README.md": 150,
     "tests/bench/README.md": 500,

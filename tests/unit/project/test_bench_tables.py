@@ -15,7 +15,7 @@ DOCUMENTS = bench_tables.documents()
 MEASUREMENTS = [
     *bench_tables.RESULTS.parent.glob("*.md"),
     bench_tables.RESULTS.parents[1] / "README.md",  # what is measured of the tests themselves
-    bench_tables.ROOT / "ingest" / "ENCODERS.md",  # where one chooses by it
+    *(bench_tables.ROOT / "ingest").glob("*.md"),  # guides by which one chooses
 ]
 BEHIND = "is behind: run python3 tests/environment.py python tests/bench_tables.py"
 
