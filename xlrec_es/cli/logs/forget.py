@@ -85,9 +85,9 @@ def forget(
       xlrec-es forget ann -i shop --verify
 
     The index notes salted digests of the IDs, so that learn, pairs, tune, evaluate and export leave
-    these users out even where a source still has their rows. It prints what was learned with their rows
-    before, and the commands that renew it. --verify exits with code 5 where a row is left. `xlrec-es
-    role forget` prints what a key needs.
+    these users out even where a source still has their rows. It prints what was learned with their
+    rows before, and the commands that renew it. --verify exits with code 5 where a row is left.
+    `xlrec-es role forget` prints what a key needs.
     """
     from xlrec_es.privacy.forget import ELSEWHERE, look
     from xlrec_es.privacy.forget import forget as carry_out
