@@ -52,8 +52,9 @@ def test_indicators_are_learned_from_noise_and_nothing_tells_the_rows(
     hits = es_each.search(index=index_name, size=1000)["hits"]["hits"]
     own = {hit["_id"]: hit["_source"]["xlrec"] for hit in hits}
     assert not any(one.get("market_popularity") for one in own.values())
-    [taught] = own["chess-3"]["indicators"]
-    assert {"chess-1", "chess-2"} <= set(taught), "2,000 users are more than the noise"
+    taught = {"sparse_vector": {"field": "xlrec.indicators", "query_vector": {"chess-0": 1.0}}}
+    found = es_each.search(index=index_name, query=taught, size=100)["hits"]["hits"]
+    assert "chess-3" in {hit["_id"] for hit in found}, "500 users are more than the noise"
     assert own["chess-3"]["evidence"] != round(own["chess-3"]["evidence"]), "noised"
 
     again = json.loads(learn(es_each, index_name, likes, *command, "--json").stdout)
