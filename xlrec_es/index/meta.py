@@ -21,8 +21,8 @@ class IndexMeta:
         fingerprint: What made its vectors.
         centering: The mean vectors that were subtracted from them, by language.
         analyzers: Analyzer really used, by language.
-        encoder: `learned_from`: which likes the encoder was fine-tuned on; empty if it is not known
-            to have been. See `leakage.encoder_leak`.
+        encoder: `learned_from`: which likes the encoder was fine-tuned on, see
+            `leakage.encoder_leak`; and `license` of its weights. Each is left out if not known.
         segmenters: What cut the texts into words before they were stored, by language: package and
             version. None for most languages: Elasticsearch does it.
         title_field: The user's field that holds a document's title, or None.

@@ -177,7 +177,7 @@ def remembers(index: str, meta: IndexMeta, users: Sequence[str]) -> tuple[str, .
             "fusion was tuned with these users' rows, until: "
             f"xlrec-es tune INTERACTIONS --index {index}"
         )
-    if meta.encoder:
+    if meta.encoder.get("learned_from"):  # its license says nothing of users
         said.append(
             "the encoder was fine-tuned on interactions; if these users' rows were among them: "
             f"xlrec-ingest pairs, xlrec-ingest finetune, and xlrec-ingest reencode --index {index}"
