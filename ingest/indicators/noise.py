@@ -79,7 +79,9 @@ class Privacy:
         if not 0 < self.delta < 1:
             raise UsageError(f"delta is {self.delta:g}; use a number between 0 and 1, such as 1e-6")
         if self.items < 2:
-            raise UsageError(f"items is {self.items}; pairs need 2 of a user at least")
+            raise UsageError(
+                f"--max-items is {self.items}, and pairs need 2 items of a user at least"
+            )
         try:
             import dp_accounting  # noqa: F401 - to say early what is missing
         except ImportError as error:
@@ -116,14 +118,19 @@ class Privacy:
         }
 
     @property
+    def _times(self) -> str:
+        """The power of e that epsilon is, which a float may not hold."""
+        return f"{math.exp(self.epsilon):.4g}" if self.epsilon < 700 else f"e^{self.epsilon:g}"
+
+    @property
     def statement(self) -> tuple[str, ...]:
         """What is protected, against whom, and what is not, in sentences."""
         return (
             f"Protected: the rows of any one user in these interactions, of whom {self.items} "
             "items count at most. The associations and the popularity that this run writes are "
             f"(epsilon {self.epsilon:g}, delta {self.delta:g})-differentially private: with and "
-            f"without that user, any outcome is at most {math.exp(self.epsilon):.4g} times as "
-            f"likely, but for a probability of {self.delta:g}.",
+            f"without that user, any outcome is at most {self._times} times as likely, but for a "
+            f"probability of {self.delta:g}.",
             "Against: everyone who reads the index or recommendations made from it, whatever else "
             "they know.",
             "Not protected: the numbers of interactions that this command prints to you; the "

@@ -55,7 +55,7 @@ from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.mapping import relation_fields
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 from xlrec_es.index.source_check import check_rewritable
-from xlrec_es.interactions.forgotten import Forgotten
+from xlrec_es.interactions.forgotten import LEFT_OUT, POPULARITY_LEFT_OUT, Forgotten
 from xlrec_es.interactions.likes import COLUMNS
 
 
@@ -104,6 +104,11 @@ class IndicatorJob:
 
     def _check_private(self) -> None:
         """Refuse what would look at all users before there is noise, or draw it several times."""
+        if not self.popularity:
+            raise UsageError(
+                "--epsilon promises nothing of popularity that stays as it was; leave "
+                "--keep-popularity out"
+            )
         if self.on_disk is not None:
             raise UsageError(
                 "--epsilon adds noise to sums that are in memory; leave --on-disk out, or --epsilon"
@@ -179,8 +184,7 @@ def _run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         )
         summary["bytes"] = sum(len(operation.body) for operation in operations)
     else:
-        left_out = Forgotten.from_meta(live.meta.forgotten).as_note
-        note = _note(job, likes, generation) | left_out
+        note = _note(job, likes, generation) | _left_out(job, live)
         pairs = ((entry, learned.of(entry.work)) for entry in changed)
         summary |= _write(client, live, note, job, pairs)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
@@ -316,6 +320,17 @@ def _generation(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> s
     )
     made_of += job.relation.key + (f"k{job.min_co_users}" if job.min_co_users > 1 else "")
     return hashlib.sha256(f"{made_of}{likes.digest}{catalogue.digest}".encode()).hexdigest()[:12]
+
+
+def _left_out(job: IndicatorJob, live: LiveIndex) -> dict[str, int]:
+    """How many forgotten users were left out; of popularity that stays, how many were then."""
+    forgotten, before = Forgotten.from_meta(live.meta.forgotten), live.meta.indicators
+    note = forgotten.as_note
+    if job.relation.key == TASTE.key and not job.popularity and before:
+        then = before.get(POPULARITY_LEFT_OUT, before.get(LEFT_OUT, 0))
+        if then < len(forgotten.digests):
+            note[POPULARITY_LEFT_OUT] = then
+    return note
 
 
 def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, Any]:

@@ -14,6 +14,9 @@ REASON = "of a forgotten user"
 LEFT_OUT = "forgotten"
 """Key of a note of what was learned: how many forgotten users it was learned without."""
 
+POPULARITY_LEFT_OUT = "forgotten in popularity"
+"""Likewise for popularity, where it stays from an earlier run; else it is of the same run."""
+
 MOST = 10_000
 """Digests in one index: they are a part of its mapping, which every node of a cluster holds."""
 

@@ -16,12 +16,12 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster import scan
 from xlrec_es.errors import UsageError
-from xlrec_es.index.live_index import find_live, note_forgotten
+from xlrec_es.index.live_index import LiveIndex, find_live, note_forgotten
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.interactions.forgotten import LEFT_OUT, MOST, Forgotten
+from xlrec_es.interactions.forgotten import LEFT_OUT, MOST, POPULARITY_LEFT_OUT, Forgotten
 from xlrec_es.privacy import traces
 from xlrec_es.privacy.traces import KnownTrace, Trace
-from xlrec_es.versions.inventory import read_versions
+from xlrec_es.versions.inventory import Version, read_versions
 
 _VERSION = re.compile(r"(.+)-xlrec-v\d+")
 
@@ -80,7 +80,8 @@ def look(client: Elasticsearch, index: str, users: Sequence[str], some: Sequence
         what: {one.index: traces.count(client, one, users) for one in here}
         for what, here in known.items()
     }
-    return Forgot(index, len(users), (), rows, remembers=remembers(index, live.meta, users))
+    _, opened = _versions(client, index, live)
+    return Forgot(index, len(users), (), rows, remembers=_all_remember(index, live, opened, users))
 
 
 def forget(
@@ -108,9 +109,7 @@ def forget(
             f"deleted. Name the alias: {version[1]}"
         )
     known = _known(client, users, some)
-    versions = [version for version in read_versions(client, index).found if version.is_ours]
-    opened = {one.index: one.described().meta for one in versions if one.is_open}
-    opened.setdefault(live.name, live.meta)  # of an index without an alias
+    versions, opened = _versions(client, index, live)
     forgotten = {
         name: Forgotten.from_meta(meta.forgotten).with_users(users) for name, meta in opened.items()
     }
@@ -134,8 +133,31 @@ def forget(
         tuple(forgotten),
         rows,
         tuple(one.index for one in versions if not one.is_open),
-        remembers(index, live.meta, users),
+        _all_remember(index, live, opened, users),
     )
+
+
+def _versions(
+    client: Elasticsearch, index: str, live: LiveIndex
+) -> tuple[list[Version], dict[str, IndexMeta]]:
+    """All versions, and what those say that are open."""
+    versions = [version for version in read_versions(client, index).found if version.is_ours]
+    opened = {one.index: one.described().meta for one in versions if one.is_open}
+    opened.setdefault(live.name, live.meta)  # of an index without an alias
+    return versions, opened
+
+
+def _all_remember(
+    index: str, live: LiveIndex, opened: Mapping[str, IndexMeta], users: Sequence[str]
+) -> tuple[str, ...]:
+    """See `remembers`; of other versions, too, which a rollback may bring back."""
+    others = tuple(
+        f"{name}, another version, was learned with these users' rows, until it is deleted, or: "
+        f"xlrec-ingest learn INTERACTIONS --index {name}"
+        for name, meta in opened.items()
+        if name != live.name and remembers(index, meta, users)
+    )
+    return remembers(index, live.meta, users) + others
 
 
 def _known(
@@ -156,14 +178,20 @@ def remembers(index: str, meta: IndexMeta, users: Sequence[str]) -> tuple[str, .
     forgotten = Forgotten.from_meta(meta.forgotten)
     known_before = all(user in forgotten for user in users)
 
-    def without(note: Mapping[str, Any]) -> bool:
+    def without(note: Mapping[str, Any], key: str = LEFT_OUT) -> bool:
         """Whether it was learned when all of these users were left out already."""
-        return known_before and note.get(LEFT_OUT, 0) >= len(forgotten.digests)
+        return known_before and note.get(key, 0) >= len(forgotten.digests)
 
     said = []
-    if meta.indicators and not without(meta.indicators):
+    learned = meta.indicators
+    if learned and not without(learned):
         said.append(
             "associations and popularity were learned with these users' rows, until: "
+            f"xlrec-ingest learn INTERACTIONS --index {index}"
+        )
+    elif POPULARITY_LEFT_OUT in learned and not without(learned, POPULARITY_LEFT_OUT):
+        said.append(
+            "popularity was learned with these users' rows, until, without --keep-popularity: "
             f"xlrec-ingest learn INTERACTIONS --index {index}"
         )
     said += [

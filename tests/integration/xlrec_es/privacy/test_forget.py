@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from indicator_learning import job
 from ingest.indicators.run import run
 from xlrec_es.cli.main import main as xlrec_es
 from xlrec_es.errors import ConfigError, IndexNotFound, UsageError, XlrecError
-from xlrec_es.index.live_index import find_live, update_meta
+from xlrec_es.index.live_index import find_live, physical_name, update_meta
 from xlrec_es.interactions.forgotten import REASON, Forgotten
 from xlrec_es.privacy import traces
 from xlrec_es.privacy.forget import forget, look
@@ -196,6 +197,47 @@ def test_learning_again_leaves_them_out_though_the_source_has_them(
     path.write_text("\n".join(["user\titem", *others]))
     again = run(es, job(path, index_name))
     assert after["generation"] == again["generation"], "as if the rows had never been there"
+
+
+def test_popularity_that_stays_remembers_them_until_it_is_learned_again(
+    es: Elasticsearch, index_name: str, tmp_path: Path
+) -> None:
+    write_catalogue(es, index_name)
+    path = tmp_path / "likes.tsv"
+    rows = [f"user{user}\tchess-{item}" for user in range(12) for item in range(4)]
+    path.write_text("\n".join(["user\titem", *rows]))
+    run(es, job(path, index_name))
+    forget(es, index_name, ["user3"], [])
+    run(es, replace(job(path, index_name), popularity=False))
+    [sentence] = look(es, index_name, ["user3"], []).remembers
+    assert sentence.startswith("popularity was learned with these users' rows")
+    run(es, replace(job(path, index_name), popularity=False))
+    assert len(look(es, index_name, ["user3"], []).remembers) == 1, "a further run changes nothing"
+    run(es, job(path, index_name))
+    assert look(es, index_name, ["user3"], []).remembers == ()
+
+
+def test_another_version_remembers_them(es: Elasticsearch, index_name: str, tmp_path: Path) -> None:
+    first = write_catalogue(es, index_name).name
+    path = tmp_path / "likes.tsv"
+    rows = [f"user{user}\tchess-{item}" for user in range(12) for item in range(4)]
+    path.write_text("\n".join(["user\titem", *rows]))
+    run(es, job(path, index_name))
+    second = physical_name(index_name, 2)
+    es.indices.put_settings(index=first, settings={"index.blocks.write": True})
+    es.indices.clone(index=first, target=second, settings={"index.blocks.write": None})
+    es.indices.put_settings(index=first, settings={"index.blocks.write": None})
+    es.indices.update_aliases(
+        actions=[
+            {"remove": {"index": first, "alias": index_name}},
+            {"add": {"index": second, "alias": index_name}},
+        ]
+    )
+    forget(es, index_name, ["user3"], [])
+    run(es, job(path, index_name))
+    [sentence] = look(es, index_name, ["user3"], []).remembers
+    assert sentence.startswith(f"{first}, another version")
+    assert f"xlrec-ingest learn INTERACTIONS --index {first}" in sentence
 
 
 def test_the_command_counts_asks_deletes_and_proves_it(

@@ -252,7 +252,7 @@ def test_the_same_attack_breaks_a_promise_that_less_noise_cannot_keep() -> None:
         (lambda: Privacy(math.inf), "epsilon is inf"),
         (lambda: Privacy(1, 0), "delta is 0"),
         (lambda: Privacy(1, 1), "delta is 1"),
-        (lambda: Privacy(1, items=1), "items is 1"),
+        (lambda: Privacy(1, items=1), "--max-items is 1"),
     ],
 )
 def test_a_promise_that_is_none_is_refused(make: object, why: str) -> None:
@@ -260,9 +260,15 @@ def test_a_promise_that_is_none_is_refused(make: object, why: str) -> None:
         make()  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(("epsilon", "times"), [(1, "2.718 times"), (1000, "e^1000 times")])
+def test_the_statement_has_a_number_for_every_epsilon(epsilon: float, times: str) -> None:
+    assert times in " ".join(Privacy(epsilon).statement)
+
+
 @pytest.mark.parametrize(
     ("more", "option"),
     [
+        ({"popularity": False}, "--keep-popularity"),
         ({"min_co_users": 2}, "--min-co-users"),
         ({"shard": Shard(1, 2)}, "--shard"),
         ({"relation": relation_of("bought-together")}, "--relation"),
