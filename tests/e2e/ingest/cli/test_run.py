@@ -206,7 +206,7 @@ def failed_with(done: Result | subprocess.CompletedProcess[str], code: int) -> s
         (["cut.gz"], 1, "no Elasticsearch at"),  # the beginning is fine
         ([], 2, "Missing argument 'INPUT'"),
         (["items", "more"], 2, "Got unexpected extra argument (more)"),
-        (["items", "--index", ""], 2, "the name of the index is empty"),
+        (["items", "--index", ""], 2, "the name of an index is empty"),
         (["items", "--field", "title"], 2, "--field title: write NAME=FIELD, such as title=name"),
         (["items", "--field", "tilte=name"], 2, "there is no field 'tilte' to map; use id, "),
         (["items", "--field", "id=a,b"], 2, "field id: give one name"),
@@ -275,14 +275,14 @@ def test_useless_input(run: Program, content: str | bytes, message: str) -> None
     ("model", "message"),
     [
         ("empty", "empty is not a model: it has no modules.json and no config.json"),
-        ("pickled", "pickled has no safetensors weights"),
+        ("plain", "plain is a plain transformer"),
     ],
 )
 def test_models_that_cannot_be_used(run: Program, model: str, message: str) -> None:
     (run.folder / "empty").mkdir()
-    (run.folder / "pickled").mkdir()
-    run.write("pickled/config.json", "{}")
-    run.write("pickled/pytorch_model.bin", "")
+    (run.folder / "plain").mkdir()
+    run.write("plain/config.json", "{}")
+    run.write("plain/pytorch_model.bin", "")
     run.write("items", jsonl(*RECORDS))
     assert message in failed_with(run.here("items", *run.options, "--model", model), 1)
 
