@@ -84,7 +84,7 @@ class DocumentBuilder:
                 return
             drafts = drafts_of(record, self._fields)
         except Unfit as error:
-            yield Rejection(record.position, "document", str(error), record.whole)
+            yield record.rejected("document", str(error))
             return
         seen: set[str] = set()
         for draft in drafts:
@@ -93,8 +93,7 @@ class DocumentBuilder:
                 if document.id in seen:
                     raise Unfit(f"the record has {document.language} twice")
             except Unfit as error:
-                rejection = Rejection(record.position, "document", str(error), record.whole)
-                yield replace(rejection, document=draft.document_id)
+                yield record.rejected("document", str(error), draft.document_id)
             else:
                 seen.add(document.id)
                 yield document

@@ -52,7 +52,7 @@ class Document:
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This document, as a rejected record."""
-        return Rejection(self.record.position, stage, reason, self.record.whole, self.id)
+        return self.record.rejected(stage, reason, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Deletion:
 
     def rejected(self, stage: str, reason: str) -> Rejection:
         """This deletion, as a rejected record."""
-        return Rejection(self.record.position, stage, reason, self.record.whole, self.id)
+        return self.record.rejected(stage, reason, self.id)
 
 
 Part = Document | Deletion

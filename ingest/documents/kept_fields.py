@@ -34,7 +34,7 @@ class KeptFields:
         """See `DocumentBuilder.build`."""
         built = list(self._builder.build(record))
         if self._in_place and (reason := _not_in_place(built, record)):
-            built = [Rejection(record.position, "document", reason, record.whole)]
+            built = [record.rejected("document", reason)]
         for one in built:
             if isinstance(one, Document):
                 paths = [p for path in self._keep for p in paths_in(one.source, path)]

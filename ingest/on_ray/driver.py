@@ -167,7 +167,7 @@ class Driver:
         if not self._reads_index:
             units = units_of(files_of(self.job.source), records=records)
             if not units:
-                raise SourceError(f"{self.job.source} has no record that can be indexed")
+                raise self._no_record()
             return units
         name = self.job.source.removeprefix(row_reader.INDEX)
         documents = scan.count(self.cluster.client, name, parse_query(self.job.query))
@@ -180,15 +180,10 @@ class Driver:
         counted are read too, unless there is but one.
         """
         samples = self.live is None
-        if samples and self.job.method == "none":
-            looked_at = [*units[:1]]  # for its languages
-        elif samples:
+        uncounted = [unit for unit in units if unit.size is None and unit.kind != SLICE]
+        looked_at = uncounted if len(units) > 1 else []
+        if samples and self.job.method != "none":
             looked_at = [*units]
-        else:
-            looked_at = []
-        if len(units) > 1:
-            uncounted = (unit for unit in units if unit.size is None and unit.kind != SLICE)
-            looked_at += [unit for unit in uncounted if unit not in looked_at]
         sizes: dict[int, int] = {}
         parts: list[list[SampledText]] = []
         refused: dict[int, bytes] = {}
@@ -196,21 +191,33 @@ class Driver:
         def look(worker: Any, unit: Unit) -> Any:  # noqa: ANN401 - Ray's
             return worker.look.remote(unit, sample=samples)
 
-        for looked in each(self._workers, looked_at, look):
-            assert isinstance(looked, Looked)
-            sizes[looked.number] = looked.size
-            parts.append(looked.sampled)
-            refused[looked.number] = looked.rejects
-            self.progress.tell("sample", len(sizes) / len(looked_at))
+        def look_at(some: Sequence[Unit]) -> None:
+            for looked in each(self._workers, some, look):
+                assert isinstance(looked, Looked)
+                sizes[looked.number] = looked.size
+                parts.append(looked.sampled)
+                refused[looked.number] = looked.rejects
+                self.progress.tell("sample", len(sizes) / max(len(looked_at), len(sizes)))
+
+        look_at(looked_at)
+        for unit in units:  # without centering, the languages of one are enough to begin with
+            if samples and not any(parts) and unit.number not in sizes:
+                look_at([unit])
         if samples and not any(parts):
             for number, lines in sorted(refused.items()):
                 self.progress.add_rejects(number, lines)
-            written = self.progress.rejects
-            raise SourceError(
-                f"{self.job.source} has no record that can be indexed"
-                + (f"; {written.path} says why" if written.size else "")
-            )
-        return with_sizes(units, sizes), merged(parts)
+            raise self._no_record()
+        counted = with_sizes(units, sizes)
+        if not counted:
+            raise self._no_record()
+        return counted, merged(parts)
+
+    def _no_record(self) -> SourceError:
+        written = self.progress.rejects
+        return SourceError(
+            f"{self.job.source} has no record that can be indexed"
+            + (f"; {written.path} says why" if written.size else "")
+        )
 
     def _create(self, units: Sequence[Unit], sampled: Sequence[SampledText]) -> None:
         """Have one actor make the index."""

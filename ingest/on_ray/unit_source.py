@@ -16,11 +16,11 @@ from ingest.sources.index import IndexSource, parse_query
 from ingest.sources.parquet import ParquetSource
 from ingest.sources.source import Source, open_source
 from xlrec_es.records.jsonl import JsonlSource, LineRange
-from xlrec_es.records.record import Record, Rejection
+from xlrec_es.records.record import Place, Record, Rejection
 
 
 class UnitSource:
-    """The records of a unit, with their positions in the whole input.
+    """The records of a unit, with their positions in the whole input and their places in its file.
 
     Args:
         unit: The unit.
@@ -39,6 +39,8 @@ class UnitSource:
         self.name = job.source
         self._unit = unit
         self._inner = _open(unit, job, client)
+        is_all = unit.kind == units.SLICE or Path(unit.path) == Path(job.source)
+        self._file = None if is_all else unit.path
         self.path: Path | None = self._inner.path if self._inner else None
         self.like: Mapping[str, Any] | None = self._inner.like if self._inner else None
 
@@ -50,12 +52,15 @@ class UnitSource:
     def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """See `Source.records`."""
         if self._inner is None:
-            for position, fields in self._unit.records:
-                yield Record(fields, position)
+            for position, fields, line, file in self._unit.records:
+                yield Record(fields, position, place=Place(line, file))
             return
         for record in self._inner.records():
             if record is not None:
-                yield replace(record, position=self._unit.before + record.position)
+                place = record.place
+                if self._file is not None:
+                    place = replace(record.placed, file=self._file)
+                yield replace(record, position=self._unit.before + record.position, place=place)
 
 
 def _open(unit: Unit, job: RunJob, client: Elasticsearch) -> Source | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ingest.documents.builder import Builder
 from ingest.documents.document import Deletion, Document
 from ingest.on_ray.unit_source import UnitSource
-from ingest.on_ray.units import RECORDS, SLICE, Unit
+from ingest.on_ray.units import RECORDS, SLICE, PlacedRecord, Unit
 from ingest.run.assemble import builder_for, load, reach_cluster, window_of
 from ingest.run.counts import Counts
 from ingest.run.index_setup import create_index
@@ -100,7 +100,7 @@ class UnitDone:
         summary: See `ingest.run.observe.summary.summarize`; empty after an error.
         counts: See `Counts.as_json`.
         rejects: Lines for the reject file.
-        deletions: Records that delete, with their positions: it is too early for them.
+        deletions: Records that delete: it is too early for them.
         passed: Hashes of documents that were passed over, as an earlier job has left them.
         written: Hashes of documents that were written.
         doomed: Hashes of documents that the deletions may be of.
@@ -111,7 +111,7 @@ class UnitDone:
     summary: dict[str, Any]
     counts: dict[str, Any]
     rejects: bytes = b""
-    deletions: tuple[tuple[int, Any], ...] = ()
+    deletions: tuple[PlacedRecord, ...] = ()
     passed: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
     written: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
     doomed: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
@@ -163,7 +163,7 @@ class UnitWorker:
             sample: Whether a sample is drawn.
         """
         source = UnitSource(unit, self._task.job, self._reached().client)
-        last = 0
+        last = unit.before
 
         def records() -> Iterator[Record | Rejection | None]:
             nonlocal last
@@ -314,14 +314,15 @@ class _DeletionsLater:
 
     def __init__(self, inner: Builder) -> None:
         self.inner = inner
-        self.deletions: list[tuple[int, Any]] = []
+        self.deletions: list[PlacedRecord] = []
         self.deletions_of: list[Deletion] = []
 
     def build(self, record: Record) -> Iterator[Document | Deletion | Rejection]:
         """See `Builder.build`."""
         for part in self.inner.build(record):
             if isinstance(part, Deletion):
-                self.deletions.append((record.position, record.whole))
+                place = record.placed
+                self.deletions.append((record.position, record.whole, place.line, place.file))
                 self.deletions_of.append(part)
             else:
                 yield part

@@ -9,7 +9,7 @@ from typing import Any
 
 from ingest.sources.parquet import row_groups
 from xlrec_es.errors import ConfigError, SourceError
-from xlrec_es.records.catalog_files import is_parquet, open_text
+from xlrec_es.records.catalog_files import has_content, is_parquet, open_text
 from xlrec_es.records.delimited import DelimitedSource
 from xlrec_es.records.json_array import JsonArraySource
 
@@ -24,6 +24,9 @@ LINES, ROWS, FILE, SLICE, RECORDS = "lines", "rows", "file", "slice", "records"
 _ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _READ_BYTES = 8 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
+
+PlacedRecord = tuple[int, Any, int, str | None]
+"""Position of a record in the input; all of it; its line; the file, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Unit:
         before: Records of the input before this unit's file.
         within: Lines or rows of its file before it.
         size: Records in it, with empty lines; None: they are not counted.
-        records: Of `RECORDS`, each with its position in the input.
+        records: Of `RECORDS`.
     """
 
     number: int
@@ -51,7 +54,7 @@ class Unit:
     before: int = 0
     within: int = 0
     size: int | None = None
-    records: tuple[tuple[int, Any], ...] = ()
+    records: tuple[PlacedRecord, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For a note; see `Unit.from_json`."""
@@ -102,7 +105,8 @@ def state_of(files: Sequence[Path]) -> list[tuple[str, int, int]]:
 def units_of(files: Sequence[Path], *, records: int = UNIT_RECORDS) -> list[Unit]:
     """The units of these files, in order; of whole files the records are not counted yet.
 
-    Lines of plain JSON Lines are counted on the way, for a reject has the number of its line.
+    Lines of plain JSON Lines are counted on the way, for a reject has the number of its line. Of
+    several files, one that is empty has no records: whatever writes in parts may leave some.
 
     Args:
         files: Of the input.
@@ -111,20 +115,22 @@ def units_of(files: Sequence[Path], *, records: int = UNIT_RECORDS) -> list[Unit
     Raises:
         SourceError: A file cannot be read.
     """
+    if len(files) > 1:
+        files = [file for file in files if has_content(str(file))]
     units = [unit for file in files for unit in _of_file(file, records)]
     return _placed([replace(unit, number=number) for number, unit in enumerate(units)])
 
 
 def with_sizes(units: Sequence[Unit], sizes: dict[int, int]) -> list[Unit]:
-    """The units with what has been counted.
+    """The units with what has been counted; those that have no record are left out.
 
     Args:
         units: All of the input.
         sizes: Records of units, by number; those that are known already stay.
     """
-    return _placed(
-        [replace(u, size=sizes.get(u.number) if u.size is None else u.size) for u in units]
-    )
+    counted = [replace(u, size=sizes.get(u.number) if u.size is None else u.size) for u in units]
+    kept = [unit for unit in counted if unit.size != 0 or unit.kind == SLICE]
+    return _placed([replace(unit, number=number) for number, unit in enumerate(kept)])
 
 
 def _placed(units: Sequence[Unit]) -> list[Unit]:

@@ -30,7 +30,8 @@ _LONGEST_NAME = 60
 ADVICE = "name another file with --rejects"
 
 _KEYS = {"time", "line", "stage", "reason", "document", "record"}
-_BEGINNING = re.compile(r'\{"time":"[^"]+","line":\d+,"stage":"')
+_FILE = "file"  # of an entry, where the input has several files
+_BEGINNING = re.compile(r'\{"time":"[^"]+","line":\d+,"(?:file|stage)":"')
 _LOOKED_AT = 3  # lines; further ones may be broken by hand, and are rejected again
 
 
@@ -114,7 +115,7 @@ def _check_entries(path: Path, *, advice: str) -> int:
 def _is_entry(line: Record | Rejection) -> bool:
     """Whether it is what `line_of` makes, or begins so and was cut by a kill or broken by hand."""
     if isinstance(line, Record):
-        return line.fields.keys() == _KEYS
+        return line.fields.keys() - {_FILE} == _KEYS
     return isinstance(line.record, str) and _BEGINNING.match(line.record) is not None
 
 
@@ -252,10 +253,11 @@ class RejectFile:
 
 def line_of(rejection: Rejection) -> bytes:
     """One that `exact_json.loads` reads again, whatever is rejected."""
-    record = rejection.record
+    record, place = rejection.record, rejection.placed
     entry = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "line": rejection.position,
+        "line": place.line,
+        **({} if place.file is None else {_FILE: place.file}),
         "stage": rejection.stage,
         "reason": rejection.reason,
         "document": rejection.document,

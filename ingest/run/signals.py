@@ -32,7 +32,7 @@ class Stop:
 
     Attributes:
         requested: Set by whoever wishes it.
-        can_drain: Set by the run while it has something to bring to an end.
+        can_drain: Set by the run once it writes, and has something to bring to an end.
         number: The signal that it came by, if it did.
         say: Tells whoever wishes it what happens.
     """
@@ -80,10 +80,13 @@ def end(stop: Stop, how: str) -> NoReturn:
     """End the process with a sentence, and the exit code of the signal."""
     Console(stderr=True).show_cursor()  # which the progress bar hides
     name = signal.Signals(stop.number).name
-    stop.say(
-        f"Stopped by {name}{how}. What was acknowledged is in the index; the same command goes on "
-        "from there, with --resume at once."
+    kept = (
+        "What was acknowledged is in the index; the same command goes on from there, with --resume "
+        "at once."
+        if stop.can_drain
+        else "This run has written no document yet; run the same command again."
     )
+    stop.say(f"Stopped by {name}{how}. {kept}")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(128 + stop.number)  # threads that wait for a network could not be told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xlrec_es.errors import SourceError
-from xlrec_es.records.record import Record, Rejection
+from xlrec_es.records.record import Place, Record, Rejection
 
 _BATCH = 256  # rows
 _BUFFER_BYTES = 1024 * 1024  # in place of whole column chunks, which may be a gigabyte
@@ -50,8 +51,8 @@ class ParquetSource:
         self.name = path
         self._groups = groups
         self.path = Path(path).absolute()
-        folder = self.path.is_dir()
-        self._files = sorted(self.path.rglob("*.parquet")) if folder else [self.path]
+        self._is_folder = self.path.is_dir()
+        self._files = sorted(self.path.rglob("*.parquet")) if self._is_folder else [self.path]
         self._rows = 0
         self._read = 0
         for file in self._files:  # fails now rather than after the model has been loaded
@@ -67,8 +68,18 @@ class ParquetSource:
         """See `Source.records`; positions are numbers of rows, over all files."""
         self._read = 0
         for file in self._files:
+            before = self._read
             with self._open(file) as opened:
-                yield from self._rows_of(opened, after)
+                for record in self._rows_of(opened, after):
+                    if self._is_folder:
+                        place = Place(record.position - before, self._name_of(file))
+                        yield replace(record, place=place)
+                    else:
+                        yield record
+
+    def _name_of(self, file: Path) -> str:
+        """A file of the folder, as the folder was named."""
+        return str(Path(self.name) / file.relative_to(self.path))
 
     def _rows_of(self, file: pq.ParquetFile, after: int) -> Iterator[Record | Rejection]:
         first, end = self._groups or (0, file.num_row_groups)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from xlrec_es.records.jsonl import JsonlSource, parse
-from xlrec_es.records.record import Record, Rejection
+from xlrec_es.records.record import Place, Record, Rejection
 
 SCHEME = "rejects:"
 """Before the name of a reject file that is the source."""
@@ -16,7 +17,9 @@ and what stands around it."""
 
 
 class RejectSource:
-    """A reject file as a source: the records in it, with their positions in the first source.
+    """A reject file as a source: the records in it, with their places in the first source.
+
+    Positions are the numbers of lines there. They come again where that source had several files.
 
     Args:
         path: The file.
@@ -39,7 +42,17 @@ class RejectSource:
     def records(self, after: int = 0) -> Iterator[Record | Rejection | None]:
         """See `Source.records`."""
         for entry in self._lines.records(after):
-            yield _restore(entry) if isinstance(entry, Record) else entry
+            if isinstance(entry, Record):
+                restored = _restore(entry)
+                yield replace(restored, place=_place(entry, restored.position))
+            else:
+                yield entry
+
+
+def _place(entry: Record, line: int) -> Place:
+    """Where the record stood in the first source."""
+    file = entry.fields.get("file")
+    return Place(line, file if isinstance(file, str) else None)
 
 
 def _restore(entry: Record) -> Record | Rejection:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from xlrec_es.records.delimited import DelimitedSource, is_delimited
 from xlrec_es.records.json_array import JsonArraySource, is_json_array
-from xlrec_es.records.jsonl import JsonlSource
+from xlrec_es.records.jsonl import BYTE_ORDER_MARK, JsonlSource, open_file
 
 _PARQUET_MAGIC = b"PAR1"
+_BLOCK_BYTES = 64 * 1024
 
 
 def open_text(
@@ -34,6 +35,19 @@ def open_text(
         with source.open():  # fails now rather than after the model has been loaded
             pass
     return source
+
+
+def has_content(path: str) -> bool:
+    """Whether a file, compressed by gzip or not, has anything but white space.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    with open_file(Path(path), path) as file:
+        while block := file.read(_BLOCK_BYTES):
+            if block.removeprefix(BYTE_ORDER_MARK).strip():
+                return True
+    return False
 
 
 def is_parquet(path: str) -> bool:

@@ -11,7 +11,7 @@ from xlrec_es.errors import SourceError
 from xlrec_es.interactions.bounded_lines import bounded_lines
 from xlrec_es.interactions.delimited import RAGGED, Delimited, read_delimited
 from xlrec_es.records.jsonl import open_file
-from xlrec_es.records.record import Record, Rejection
+from xlrec_es.records.record import Place, Record, Rejection
 
 _ENDINGS = {".csv": False, ".tsv": True}
 
@@ -67,6 +67,7 @@ class DelimitedSource:
     def _record(self, number: int, line: int, cells: list[str]) -> Record | Rejection:
         if len(cells) != len(self._header):
             told = ("\t" if self._tabs else ",").join(cells)
-            return Rejection(number, "read", f"line {line} has {RAGGED}", told)
+            reason = f"line {line} has {RAGGED}"
+            return Rejection(number, "read", reason, told, place=Place(line))
         fields = {name: cell for name, cell in zip(self._header, cells, strict=True) if cell}
-        return Record(fields, number, size=sum(map(len, cells)))
+        return Record(fields, number, size=sum(map(len, cells)), place=Place(line))

@@ -22,7 +22,7 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 """A longer line is rejected: memory stays bounded, and Elasticsearch would not take it."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EXCERPT_BYTES = 1000
 _POLL_S = 0.5
 
@@ -110,7 +110,7 @@ class JsonlSource:
                 if number <= after:
                     continue
                 if number == 1:
-                    line = line.removeprefix(_BYTE_ORDER_MARK)
+                    line = line.removeprefix(BYTE_ORDER_MARK)
                 if not complete:
                     reason = f"the line is longer than {self._longest // 1024**2} MB"
                     yield Rejection(number, "read", reason, _readable(line[:_EXCERPT_BYTES]))

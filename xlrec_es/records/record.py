@@ -28,12 +28,25 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands in its file, for users to look it up.
+
+    Attributes:
+        line: Number of the line, or of the row or element in files that have no lines; from 1.
+        file: Name of the file; None where the source is that one file.
+    """
+
+    line: int
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One object of the source, as it came.
 
     Attributes:
         fields: The user's own fields; nobody changes them.
-        position: Where it stands: the line's number, from 1.
+        position: Where it stands among all records of the source, from 1.
         id: The id that the source itself has for it; None where it is one of the fields.
         own: What an index of this program's says of it: language, work ...; None from elsewhere.
         size: Bytes that it took there, for memory to be bounded; 0 if nobody knows.
@@ -41,6 +54,7 @@ class Record:
         as_it_came: All of what the source has, where the fields are what is inside of it; see
             `xlrec_es.records.envelope`.
         routing: What its shard was chosen by in the index that it is from, if not its id.
+        place: Where it stands in its file; None: the position is the number of its line.
     """
 
     fields: Fields
@@ -51,11 +65,21 @@ class Record:
     stored: Stored | None = field(default=None, compare=False)
     as_it_came: Fields | None = field(default=None, compare=False)
     routing: str | None = None
+    place: Place | None = field(default=None, compare=False)
 
     @property
     def whole(self) -> Fields:
         """What is kept of it when it is rejected, to be read again."""
         return self.fields if self.as_it_came is None else self.as_it_came
+
+    @property
+    def placed(self) -> Place:
+        """Where it stands in its file."""
+        return self.place or Place(self.position)
+
+    def rejected(self, stage: str, reason: str, document: str | None = None) -> Rejection:
+        """This record, as a rejected one; the arguments are those of `Rejection`."""
+        return Rejection(self.position, stage, reason, self.whole, document, place=self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +92,7 @@ class Rejection:
         reason: Why, in words.
         record: The record as it came; the raw line where it could not be read.
         document: Id of the one document refused, where the record makes several.
+        place: As of `Record`.
     """
 
     position: int
@@ -75,3 +100,9 @@ class Rejection:
     reason: str
     record: Fields | str
     document: str | None = None
+    place: Place | None = field(default=None, compare=False)
+
+    @property
+    def placed(self) -> Place:
+        """See `Record.placed`."""
+        return self.place or Place(self.position)

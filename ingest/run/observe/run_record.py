@@ -29,7 +29,7 @@ RUN_TYPES: Mapping[str, str] = {
 }
 REJECT_TYPES: Mapping[str, str] = {
     "@timestamp": "date",
-    **dict.fromkeys(("run", "index", "stage", "reason", "document"), "keyword"),
+    **dict.fromkeys(("run", "index", "stage", "reason", "document", "file"), "keyword"),
     "line": "long",
 }
 """Of the fields by which documents are told apart."""
@@ -185,6 +185,7 @@ class _Rejected:
                 "stage": stage,
                 "reason": reason,
                 "line": entry.get("line"),
+                "file": entry.get("file"),
                 "document": entry.get("document"),
             }
             self.rows.append(Row(row_id(self._run, len(self.rows)), _readable(fields)))

@@ -131,5 +131,6 @@ REJECTS: Mapping[str, FieldLabel] = {
     "stage": FieldLabel("Stage", "Where it was rejected: read, build, encode or write."),
     "reason": FieldLabel("Reason", "Why, without what it quotes of the record."),
     "document": FieldLabel("Document", "ID of the document, where there is one."),
-    "line": FieldLabel("Line", "Of the input.", WHOLE),
+    "line": FieldLabel("Line", "Of the input, or of its file.", WHOLE),
+    "file": FieldLabel("File", "Of an input of several files, the one that has the record."),
 }

@@ -17,6 +17,7 @@ from ingest.on_ray.units import (
     FILE,
     LINES,
     MOST_SLICES,
+    RECORDS,
     ROWS,
     Unit,
     check_can_be_split,
@@ -29,7 +30,7 @@ from ingest.on_ray.units import (
 from ingest.run.job import RunJob
 from ingest.sources.source import open_source
 from xlrec_es.errors import ConfigError, SourceError
-from xlrec_es.records.record import Record
+from xlrec_es.records.record import Place, Record
 
 
 def lines(first: int, count: int) -> bytes:
@@ -109,6 +110,70 @@ def test_a_folder_is_its_files_in_the_order_of_their_names(tmp_path: Path) -> No
     assert found[-1] == (30 + 20 + 2 + 25 - (lines(100, 30).endswith(b"\n\n")), {"id": 24})
 
 
+EMPTY = {
+    "b.csv": b"",
+    "b.tsv": b"\xef\xbb\xbf",
+    "b.csv.gz": gzip.compress(b"\n\r\n"),
+    "b.jsonl": b"",
+    "b.jsonl.gz": gzip.compress(b""),
+    "b.parquet": b"",
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_file_among_several_has_no_records(name: str, tmp_path: Path) -> None:
+    """As programs leave it that write in parts."""
+    (tmp_path / "a.jsonl").write_bytes(lines(1, 9))
+    (tmp_path / name).write_bytes(EMPTY[name])
+    (tmp_path / "c.csv").write_text("id,title\n1,one\n", "utf-8")
+    units = units_of(files_of(str(tmp_path)))
+    assert [(unit.number, Path(unit.path).name) for unit in units] == [(0, "a.jsonl"), (1, "c.csv")]
+
+
+def test_an_empty_table_alone_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes(b"")
+    with pytest.raises(SourceError, match="is empty; its first line should name the columns"):
+        units_of([path])
+
+
+def test_a_unit_that_turns_out_to_have_no_record_is_left_out(tmp_path: Path) -> None:
+    """A slice stays: documents may be put into it until it is read."""
+    units = [Unit(0, FILE, "a.csv"), Unit(1, FILE, "b.csv"), Unit(2, LINES, "c.jsonl", size=4)]
+    assert with_sizes(units, {0: 0, 1: 3}) == [
+        Unit(0, FILE, "b.csv", size=3),
+        Unit(1, LINES, "c.jsonl", size=4, before=3),
+    ]
+    slices = slices_of("shop", 10, workers=1, records=2)
+    assert len(with_sizes(slices, {0: 0})) == len(slices)
+
+
+def places(units: list[Unit], source: str) -> list[Place]:
+    job = RunJob(source, "shop")
+    client = Elasticsearch("http://127.0.0.1:1")
+    found = [one for unit in units for one in UnitSource(unit, job, client).records()]
+    return [one.placed for one in found if one is not None]
+
+
+def test_of_several_files_a_record_has_the_place_in_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": 1}\n\n{broken\n')
+    (tmp_path / "b.csv").write_text('id,title\n1,"one\nand more"\n2\n3,three\n')
+    pq.write_table(pa.table({"id": range(3)}), tmp_path / "c.parquet", row_group_size=2)
+    a, b, c = (str(tmp_path / name) for name in ("a.jsonl", "b.csv", "c.parquet"))
+    wanted = [Place(1, a), Place(3, a), Place(2, b), Place(4, b), Place(5, b)]
+    wanted += [Place(n, c) for n in (1, 2, 3)]
+    units = counted(units_of(files_of(str(tmp_path)), records=2))
+    assert places(units, str(tmp_path)) == wanted
+    for path in (a, b, c):
+        own = [Place(place.line) for place in wanted if place.file == path]
+        assert places(units_of([Path(path)]), path) == own
+
+
+def test_a_deletion_keeps_the_place_that_it_had(tmp_path: Path) -> None:
+    unit = Unit(9, RECORDS, str(tmp_path), records=((7, {"id": 1}, 3, "a.csv"), (9, {}, 5, None)))
+    assert places([unit], str(tmp_path)) == [Place(3, "a.csv"), Place(5)]
+
+
 def test_a_pattern_and_a_file_alone(tmp_path: Path) -> None:
     for name in ("items-1.jsonl", "items-2.jsonl", "other.jsonl"):
         (tmp_path / name).write_bytes(lines(1, 2))
@@ -141,7 +206,7 @@ def test_an_index_is_cut_so_that_every_worker_has_several_slices() -> None:
 
 
 def test_a_note_of_a_unit_is_read_again() -> None:
-    unit = Unit(3, LINES, "items.jsonl", 5, 9, 2, 1, 4, ((7, {"id": 1}),))
+    unit = Unit(3, LINES, "items.jsonl", 5, 9, 2, 1, 4, ((7, {"id": 1}, 3, "a"),))
     assert Unit.from_json(json.loads(json.dumps(unit.as_json()))) == unit
 
 

@@ -15,7 +15,7 @@ from ingest.run.reject_file import RejectFile, default_path, replaced
 from ingest.shard import Shard
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, IngestError
-from xlrec_es.records.record import Rejection
+from xlrec_es.records.record import Place, Rejection
 
 
 def test_rejections_are_written_as_lines(tmp_path: Path) -> None:
@@ -38,6 +38,19 @@ def test_rejections_are_written_as_lines(tmp_path: Path) -> None:
         "line": 3, "stage": "read", "reason": "not JSON", "document": None, "record": "ungültig"
     }  # fmt: skip
     assert (second["record"], second["document"]) == ({"id": "a"}, "a@en")
+
+
+def test_of_several_files_the_one_that_has_the_record_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rejects"
+    place = Place(3, 'items/"b".csv')
+    with RejectFile(path) as rejects:
+        rejects.write(Rejection(20_003, "read", "not JSON", "x" * 100, place=place))
+    [entry] = map(json.loads, path.read_text("utf-8").splitlines())
+    assert (entry["file"], entry["line"]) == (place.file, place.line)
+    written = path.read_bytes()
+    for content in (written, written[:100]):  # cut by a kill
+        path.write_bytes(content)
+        RejectFile(path)
 
 
 def test_without_rejections_there_is_no_file(tmp_path: Path) -> None:

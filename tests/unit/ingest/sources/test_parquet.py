@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingest.sources.parquet import ParquetSource
 from ingest.sources.source import open_source
 from xlrec_es.errors import SourceError
-from xlrec_es.records.record import Record, Rejection
+from xlrec_es.records.record import Place, Record, Rejection
 
 ROWS = [{"id": n, "title": f"Número {n}", "tags": ["x", "y"]} for n in range(1, 11)]
 
@@ -51,7 +51,11 @@ def test_rows_become_records(tmp_path: Path) -> None:
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
     for part, rows in (("b", ROWS[4:]), ("a", ROWS[:4])):
         write(tmp_path / "items" / f"{part}.parquet", pa.Table.from_pylist(rows))
-    assert read(tmp_path / "items", 2) == [Record(f, n) for n, f in enumerate(ROWS, 1) if n > 2]
+    found = read(tmp_path / "items", 2)
+    assert found == [Record(f, n) for n, f in enumerate(ROWS, 1) if n > 2]
+    a, b = (str(tmp_path / "items" / name) for name in ("a.parquet", "b.parquet"))
+    places = [*(Place(n, a) for n in (3, 4)), *(Place(n, b) for n in range(1, 7))]
+    assert [record.place for record in found] == places
 
 
 NOON = dt.datetime(2026, 11, 25, 12, 0, 0, 1)

@@ -29,6 +29,8 @@ def test_rows_become_records(tmp_path: Path, name: str) -> None:
     source = open_source(str(path))
     assert isinstance(source, DelimitedSource)
     assert list(source.records()) == list(source.records()) == EXPECTED
+    # The numbers of lines, as reasons have them; the header is the first.
+    assert [record.placed.line for record in source.records()] == [2, 3, 4, 5]
     for after in range(5):
         assert list(source.records(after)) == EXPECTED[after:]
 
