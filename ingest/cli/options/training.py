@@ -18,6 +18,7 @@ from ingest.encode.options import EMBEDDED, EncoderOptions
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import REFUSED, print_json
 from xlrec_es.cli.options.shared import files_read, json_option, quiet_option, seed_option
+from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.output_files import refuse_inputs
 
 if TYPE_CHECKING:  # it needs torch
@@ -104,7 +105,7 @@ def training_options(*, steps: int, learning_rate: float) -> Callable[[F], F]:
         ),
         click.option(
             "--learning-rate",
-            type=float,
+            type=NumberRange(min=0, min_open=True),
             default=learning_rate,
             show_default=True,
             metavar="NUMBER",
