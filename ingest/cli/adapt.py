@@ -8,6 +8,7 @@ import click
 
 from ingest.cli.options.training import Asked, finish, progress, training_options
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.values import NumberRange
 
 
 @sections.command()
@@ -22,7 +23,7 @@ from xlrec_es.cli.options import sections
 )
 @click.option(
     "--temperature",
-    type=click.FloatRange(min=1),
+    type=NumberRange(min=1),
     default=3.0,
     show_default=True,
     metavar="NUMBER",

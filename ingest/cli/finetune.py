@@ -8,6 +8,7 @@ import click
 
 from ingest.cli.options.training import Asked, finish, progress, training_options
 from xlrec_es.cli.options import sections
+from xlrec_es.cli.options.values import NumberRange
 
 ALL = "all"
 
@@ -52,7 +53,7 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
 )
 @click.option(
     "--scale",
-    type=float,
+    type=NumberRange(min=0, min_open=True),
     default=20.0,
     show_default=True,
     metavar="NUMBER",
@@ -60,7 +61,7 @@ def _layers(_ctx: click.Context, _param: click.Parameter, value: str) -> int | N
 )
 @click.option(
     "--popularity",
-    type=float,
+    type=NumberRange(0, 1),
     default=0.3,
     show_default=True,
     metavar="NUMBER",

@@ -29,6 +29,7 @@ from xlrec_es.cli.options.shared import (
     parse_assignments,
 )
 from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
 from xlrec_es.index.fields import RELATIONS, TASTE, relation_of
@@ -77,7 +78,7 @@ max_items_option = renamed_option(
 )
 @click.option(
     "--basket-gap",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     metavar="HOURS",
     help="Without such a column: hours without an event after which a user has another basket.",
     show_default="1",
@@ -108,7 +109,7 @@ max_items_option = renamed_option(
 )
 @click.option(
     "--half-life",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     metavar="DAYS",
     help="Days after which an interaction counts half.",
     show_default="all count alike",
@@ -144,7 +145,7 @@ max_items_option = renamed_option(
 )
 @click.option(
     "--epsilon",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     metavar="NUMBER",
     help="Differential privacy of each user: noise in all that is learned, the more the smaller "
     "this is. --max-items is 20 then.",
@@ -152,7 +153,7 @@ max_items_option = renamed_option(
 )
 @click.option(
     "--delta",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     default=1e-6,
     show_default=True,
     metavar="NUMBER",
@@ -172,7 +173,7 @@ max_items_option = renamed_option(
     "--shrinkage",
     "kappa",
     old=("--kappa",),
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=0.3,
     show_default=True,
     metavar="NUMBER",
@@ -182,7 +183,7 @@ max_items_option = renamed_option(
     "--full-transfer-similarity",
     "full_cosine",
     old=("--full-cosine",),
-    type=click.FloatRange(0, 1, min_open=True),
+    type=NumberRange(0, 1, min_open=True),
     default=0.5,
     show_default=True,
     metavar="COSINE",
@@ -192,7 +193,7 @@ max_items_option = renamed_option(
     "--neighbor-weight",
     "self_weight",
     old=("--self-weight",),
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=0.4,
     show_default=True,
     metavar="NUMBER",

@@ -35,6 +35,7 @@ from xlrec_es.cli.options.shared import (
     quiet_option,
     write_to_option,
 )
+from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import XlrecError
 
@@ -143,7 +144,7 @@ LANGUAGE_MAP = click.option(
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=0.0,
     metavar="SECONDS",
     help="Seconds to wait for Elasticsearch at the start.",

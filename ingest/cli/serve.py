@@ -15,6 +15,7 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.secret_files import warn_of_exposed
 from xlrec_es.cli.options.serving import address_options, caller_options
 from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.errors import MissingExtra
 
 
@@ -30,7 +31,7 @@ from xlrec_es.errors import MissingExtra
 @caller_options
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     metavar="N",
     help="Texts a second that one address may send, and ten times as many at once; beyond that the "
     "answer is 429.",

@@ -61,7 +61,7 @@ def choose_dtype(wanted: str, device: str) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def lacks_memory(error: RuntimeError) -> bool:
+def lacks_memory(error: Exception) -> bool:
     """Whether a pass failed for want of memory: a smaller one may succeed."""
     said = re.search("out of memory|can't allocate memory", str(error).partition("\n")[0])
     return said is not None or isinstance(error, torch.OutOfMemoryError)

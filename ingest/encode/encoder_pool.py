@@ -82,6 +82,7 @@ class _Description:
     text_prefix: str
     max_tokens: int
     dims: int
+    cut_from: int | None
     batch_tokens: int
     dtype: str
 
@@ -153,7 +154,7 @@ class EncoderPool:
             known, *_ = [each.result() for each in loading]
         self.model, self.revision, self.license = known.model, known.revision, known.license
         self.pooling, self.prefix, self.dims = known.pooling, known.prefix, known.dims
-        self.text_prefix = known.text_prefix
+        self.text_prefix, self.cut_from = known.text_prefix, known.cut_from
         self.max_tokens, self.batch_tokens = known.max_tokens, known.batch_tokens
         self.dtype = known.dtype
         for process in self._processes:

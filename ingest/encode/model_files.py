@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.encode.checkpoint import pickled_weights
+from ingest.encode.checkpoint import pickled_weights, tokenizer, weights
 from ingest.encode.checkpoint.kind import check_kind
 from ingest.encode.checkpoint.license import CARD, license_of
 from ingest.encode.model_record import RECORD
@@ -85,11 +85,11 @@ def find(model: str, *, revision: str | None = None, trusted_code: str | None = 
             "name a model whose files can be had"
         )
     if folder.is_dir():
-        usable = _checked(folder, model, trusts_code=False)
+        usable = _checked(folder, model)
         name = folder.resolve().name
         return ModelFiles(usable, name, hash_folder(usable), license_of(folder))
     folder = _download(model, trusted_code or revision, with_code=trusted_code is not None)
-    usable = _checked(folder, model, trusts_code=trusted_code is not None)
+    usable = _checked(folder, model, trusts_code=trusted_code is not None, from_hub=True)
     return ModelFiles(usable, model, folder.name, license_of(folder))
 
 
@@ -135,16 +135,21 @@ def _pickles_wanted(folder: Path) -> list[str]:
     ]
 
 
-def _checked(folder: Path, model: str, *, trusts_code: bool) -> Path:
+def _checked(
+    folder: Path, model: str, *, trusts_code: bool = False, from_hub: bool = False
+) -> Path:
     """The folder, or that of its converted weights, if it holds a dense encoder of texts.
 
     Raises:
-        EncoderError: It does not, or the weights cannot be converted.
+        EncoderError: It does not, or files are missing or damaged, or the weights cannot be
+            converted.
     """
     configurations = ("modules.json", "config.json", "adapter_config.json")
     if not any((folder / name).is_file() for name in configurations):
         raise EncoderError(f"{folder} is not a model: it has no modules.json and no config.json")
-    check_kind(folder, model, trusts_code=trusts_code)
+    check_kind(folder, model, trusts_code=trusts_code, from_hub=from_hub)
+    tokenizer.check_files(folder, model)
+    weights.check_whole(folder, model)
     if pickled_weights.pickled_alone(folder):
         return pickled_weights.converted(folder, model)
     if not any(WEIGHTS.search(path.name) for path in folder.rglob("*")):

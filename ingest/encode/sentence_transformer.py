@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.encode import long_texts, model_files
+from ingest.encode.checkpoint.tokenizer import check_vocabulary
 from ingest.encode.devices import choose_devices, choose_dtype, lacks_memory
+from ingest.encode.dimensions import choose_dims
 from ingest.encode.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.encode.prompts import choose_prompts
 from xlrec_es.errors import ConfigError, EncoderError, MissingExtra
-from xlrec_es.vectors.vector import MAX_DIMS, Vector
+from xlrec_es.vectors import probe
+from xlrec_es.vectors.vector import Vector
 
 try:
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Transformer
-    from sentence_transformers.sentence_transformer.modules import Pooling
+    from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
     from transformers.utils import logging as transformers_logging
 
     from ingest.encode import onnx_model
@@ -78,7 +81,7 @@ class SentenceTransformerEncoder:
         self._has_tokens = isinstance(transformer[0], Transformer | onnx_model.OnnxTransformer)
         if self._has_tokens:
             transformer.max_seq_length = self.max_tokens
-        self.dims = _dims(transformer, model, options.dims)
+        self.dims, self.cut_from = choose_dims(transformer, model, options.dims)
         self.pooling = _pooling(transformer)
         self._windows = {
             prompt: self._window_size(prompt) if options.long_texts == CHUNK else None
@@ -165,17 +168,27 @@ class SentenceTransformerEncoder:
 
         return self._encode(texts, self.prefix, encode)
 
-    def check_like_library(self) -> None:
+    def check_like_library(self, asked: str | None = None) -> None:
         """See that a few texts get the vectors that sentence-transformers gives them.
 
+        Args:
+            asked: The model as it was asked for, for people; None for its name.
+
         Raises:
-            EncoderError: They do not, so this program does not know the model.
+            EncoderError: They do not, so this program does not know the model; or none of them gets
+                a vector with a direction, so its weights are damaged.
         """
         texts = list(_LIKE_TEXTS)
         mine, theirs = self.encode(texts), self.encode_by_library(texts)
         cosines = np.sum(mine * theirs, axis=1)  # (n_texts,)
         self.tokens = 0
-        usable = np.linalg.norm(theirs, axis=1) > 0
+        usable = np.linalg.norm(theirs, axis=1) > 0  # neither zeros nor NaN
+        if not usable.any():
+            raise EncoderError(
+                f"the model {asked or self.model!r} makes vectors of zeros or NaN of all texts, so "
+                "its weights are damaged or beyond what 16 bits hold; get the model again, or use "
+                "--dtype float32"
+            )
         if (cosines[usable] < _LIKE).any():
             raise EncoderError(
                 f"the vectors of {self.model} are not those that sentence-transformers makes "
@@ -264,7 +277,7 @@ class SentenceTransformerEncoder:
             for number, rows in enumerate(batches):
                 try:
                     vectors = next(encoded)
-                except RuntimeError as error:
+                except (RuntimeError, IndexError) as error:  # a token without an embedding
                     self._halve_batches(error, n_texts=len(rows), longest=int(lengths[rows[0]]))
                     left = np.concatenate(batches[number:])
                     break
@@ -292,7 +305,7 @@ class SentenceTransformerEncoder:
         vectors: Vector = encoded[:, : self.dims].float().cpu().numpy()
         return vectors
 
-    def _halve_batches(self, error: RuntimeError, *, n_texts: int, longest: int) -> None:
+    def _halve_batches(self, error: Exception, *, n_texts: int, longest: int) -> None:
         """Go on with smaller batches after a lack of memory.
 
         Raises:
@@ -351,44 +364,36 @@ def load_encoder(
                     **attention_settings(options.attention, device, dtype),
                 },
             )
-    except (ConfigError, MissingExtra):
+        encoder = SentenceTransformerEncoder(
+            transformer,
+            model=found.name,
+            revision=found.revision,
+            license_=found.license,
+            options=options,
+        )
+        _check_tokenizer(transformer, model)
+        check_attention(transformer, found.name, options.attention, encoder.encode)
+        encoder.check_like_library(model)
+    except (ConfigError, EncoderError, MissingExtra):
         raise
     except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise EncoderError(f"cannot load the model {model!r}: {reason}") from error
-    encoder = SentenceTransformerEncoder(
-        transformer,
-        model=found.name,
-        revision=found.revision,
-        license_=found.license,
-        options=options,
-    )
-    check_attention(transformer, found.name, options.attention, encoder.encode)
-    encoder.check_like_library()
+        raise EncoderError(
+            f"cannot load the model {model!r}: {reason}; get it again, or use another"
+        ) from error
     return encoder
 
 
-def _dims(transformer: SentenceTransformer, model: str, wanted: int | None) -> int:
-    """Of the vectors, cut or not.
-
-    Raises:
-        EncoderError: The model does not say, or has fewer than are wanted, or too many.
-    """
-    saved = transformer.truncate_dim
-    transformer.truncate_dim = None
-    whole: int | None = transformer.get_embedding_dimension()
-    if whole is None:
-        raise EncoderError(f"{model} does not say how long its vectors are")
-    dims = wanted or min(saved or whole, whole)
-    if dims > whole:
-        raise EncoderError(f"{model} has {whole} dimensions; --dims {dims} is more than that")
-    if dims > MAX_DIMS:
-        raise EncoderError(
-            f"{model} has {whole} dimensions, and Elasticsearch holds {MAX_DIMS}; cut them with "
-            "--dims if the model was trained for it (Matryoshka), else use another model"
-        )
-    transformer.truncate_dim = dims if dims < whole else None
-    return dims
+def _check_tokenizer(transformer: SentenceTransformer, model: str) -> None:
+    """See `check_vocabulary`."""
+    first = transformer[0]
+    if isinstance(first, StaticEmbedding):
+        check_vocabulary(first.tokenizer, first.embedding.num_embeddings, probe.TEXTS, model)
+    elif isinstance(first, Transformer) and first.tokenizer is not None:
+        n_embedded = getattr(first.config.get_text_config(), "vocab_size", None)
+        check_vocabulary(first.tokenizer, n_embedded, probe.TEXTS, model)
+    elif isinstance(first, onnx_model.OnnxTransformer):
+        check_vocabulary(first.tokenizer, None, probe.TEXTS, model)
 
 
 def _pooling(transformer: SentenceTransformer) -> str:

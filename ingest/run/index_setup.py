@@ -19,7 +19,7 @@ from ingest.write.modes import VERSION, mode_of
 from ingest.write.target_index import Target
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.cluster.retry import Cluster
-from xlrec_es.errors import ClusterError, FingerprintMismatch, IndexUnusable
+from xlrec_es.errors import ClusterError, ConfigError, FingerprintMismatch, IndexUnusable
 from xlrec_es.index.live_index import LiveIndex, check_fingerprint, find_live
 from xlrec_es.index.mapping import vector_options, with_objects
 from xlrec_es.index.meta import IndexMeta
@@ -71,6 +71,7 @@ def check_vectors(job: RunJob, client: Elasticsearch, live: LiveIndex) -> None:
 
     Raises:
         IndexUnusable: They are.
+        ConfigError: An option has no effect on vectors that are indexed so.
         ClusterError: The cluster does not answer, or refuses.
     """
     if not job.vectors:
@@ -120,7 +121,9 @@ def create_index(
 
     Raises:
         ClusterError: The cluster refuses, or does not answer.
+        ConfigError: Vectors of so many dimensions are not indexed so.
     """
+    vectors = choose_vector_index(job, encoder)
     analyzers, segmenters = word_segmentation.choose_analyzers(
         languages, cluster.capabilities.analyzers
     )
@@ -139,7 +142,6 @@ def create_index(
     def create() -> LiveIndex:
         try:
             like = source.like and _kept(source.like, job)
-            vectors = DEFAULT.changed(job.vectors)
             made = job.mode.create(client, job.index, meta, like=like, vectors=vectors)
             return find_live(client, made.name)
         except ClusterError:
@@ -152,6 +154,30 @@ def create_index(
             return made_meanwhile
 
     return _target(job, cluster.patience.call(client, create), cluster)
+
+
+def choose_vector_index(job: RunJob, encoder: Encoder) -> VectorIndex:
+    """How the vectors of a new index are indexed.
+
+    Args:
+        job: Says what of that is asked for.
+        encoder: Makes the vectors.
+
+    Raises:
+        ConfigError: Vectors of so many dimensions are not, or an option has no effect.
+    """
+    wanted = DEFAULT.changed(job.vectors)
+    try:
+        wanted.options(encoder.dims)
+    except ConfigError as error:
+        whole: int | None = getattr(encoder, "cut_from", None)
+        if whole is None:
+            raise
+        raise ConfigError(
+            f"{error}; or --dims {whole}, for truncate_dim in config_sentence_transformers.json "
+            f"of {encoder.model} cuts its {whole} dimensions to {encoder.dims}"
+        ) from error
+    return wanted
 
 
 def _kept(like: Mapping[str, Any], job: RunJob) -> Mapping[str, Any]:

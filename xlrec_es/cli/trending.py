@@ -35,7 +35,7 @@ from xlrec_es.cli.options.shared import (
     size_option,
 )
 from xlrec_es.cli.options.terminal import echo
-from xlrec_es.cli.options.values import parse_caps, parse_history, parse_query
+from xlrec_es.cli.options.values import Number, parse_caps, parse_history, parse_query
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import ConfigError, EmptyHistory
 from xlrec_es.interactions.history import History, Interaction
@@ -268,7 +268,7 @@ def trending(shelf: Shelf, market: str | None, period: str, past: int) -> Recomm
     "--ahead-days",
     default=7.0,
     show_default=True,
-    type=float,
+    type=Number(),
     metavar="DAYS",
     help="How far ahead is looked.",
 )

@@ -69,9 +69,24 @@ class VectorIndex:
         Args:
             given: By name. With another quantization the oversampling is that of it, unless it is
                 given, too.
+
+        Raises:
+            ConfigError: One of them has no effect on vectors that are indexed so.
         """
         other = given.get("quantization", self.quantization) != self.quantization
-        return replace(self, **{**({"oversample": None} if other else {}), **given})
+        changed = replace(self, **{**({"oversample": None} if other else {}), **given})
+        if changed.quantization == NONE and given.get("oversample") is not None:
+            raise ConfigError(
+                "--oversample is for vectors of fewer bits (int8, int4, bbq), and these have all "
+                "32 (--quantization none); leave it out"
+            )
+        of_graph = {"m": "--hnsw-m", "ef_construction": "--ef-construction"}
+        if changed.structure == FLAT and (idle := [of_graph[n] for n in of_graph if n in given]):
+            raise ConfigError(
+                f"{' and '.join(idle)}: these are for a graph, and the vectors have none "
+                "(--vector-index flat); leave them out"
+            )
+        return changed
 
     @property
     def kind(self) -> str:
@@ -91,7 +106,7 @@ class VectorIndex:
         if self.quantization == BBQ and dims < _LEAST_BBQ_DIMS:
             raise ConfigError(
                 f"bbq takes {_LEAST_BBQ_DIMS} dimensions or more, and the vectors have {dims}; use "
-                "--quantization int8"
+                f"--quantization {INT8 if dims % 2 else f'{INT4} or {INT8}'}"
             )
         if self.quantization == INT4 and dims % 2:
             raise ConfigError(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from ingest.documents.duplicate_policy import MODES, Duplicates
+from xlrec_es.cli.options.values import Number
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,7 +29,7 @@ def duplicate_options(command: F) -> F:
     @click.option(
         "--near-duplicates",
         "near",
-        type=float,
+        type=Number(),
         metavar="FRACTION",
         help="Similarity from which texts are duplicates too, such as 0.8: their common part of "
         "strings of five characters. It is estimated, and a few duplicates are missed.",

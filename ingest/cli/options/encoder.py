@@ -97,6 +97,16 @@ def prefix_option(declare: Declare[F]) -> Callable[[F], F]:
     )
 
 
+def prompt_name_option(declare: Declare[F]) -> Callable[[F], F]:
+    """The option that names a model's prompt in place of `prefix_option`; `prompt_name`."""
+    return declare(
+        "--prompt-name",
+        metavar="STRING",
+        help="Name of the model's prompt for documents, such as document or passage, in place of "
+        "--prefix.",
+    )
+
+
 def dims_option(*, wanted: bool) -> Callable[[F], F]:
     """The option that cuts vectors; received as `dims`.
 
@@ -156,12 +166,7 @@ def _encoder_options(command: F, *, or_elsewhere: bool) -> F:
         show_default="no code may",
     )
     @prefix_option(encoder_option)
-    @encoder_option(
-        "--prompt-name",
-        metavar="STRING",
-        help="Name of the model's prompt for documents, such as document or passage, in place of "
-        "--prefix.",
-    )
+    @prompt_name_option(encoder_option)
     @encoder_option(
         "--text-prefix",
         metavar="STRING",

@@ -13,11 +13,17 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ingest.cli.options.encoder import device_option, model_option, prefix_option
-from ingest.encode.options import EMBEDDED, EncoderOptions
+from ingest.cli.options.encoder import (
+    device_option,
+    model_option,
+    prefix_option,
+    prompt_name_option,
+)
+from ingest.encode.options import EMBEDDED, EncoderOptions, check_given
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import REFUSED, print_json
 from xlrec_es.cli.options.shared import files_read, json_option, quiet_option, seed_option
+from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.output_files import refuse_inputs
 
 if TYPE_CHECKING:  # it needs torch
@@ -78,6 +84,7 @@ def training_options(*, steps: int, learning_rate: float) -> Callable[[F], F]:
         ),
         model_option(click.option),
         prefix_option(click.option),
+        prompt_name_option(click.option),
         click.option(
             "--max-tokens",
             type=click.IntRange(8),
@@ -104,7 +111,7 @@ def training_options(*, steps: int, learning_rate: float) -> Callable[[F], F]:
         ),
         click.option(
             "--learning-rate",
-            type=float,
+            type=NumberRange(min=0, min_open=True),
             default=learning_rate,
             show_default=True,
             metavar="NUMBER",
@@ -157,12 +164,13 @@ def training_options(*, steps: int, learning_rate: float) -> Callable[[F], F]:
             flags = {name: given.pop(name) for name in ("resume", "force", "quiet", "as_json")}
             encoder = EncoderOptions(
                 prefix=given.pop("prefix"),
+                prompt_name=given.pop("prompt_name"),
                 max_tokens=given.pop("max_tokens"),
                 device=given.pop("device"),
             )
             names = ("steps", "batch_size", "learning_rate", "evaluate_every", "patience", "seed")
             times = {name: given.pop(name) for name in names}
-            asked = Asked(**own, **flags, options=encoder, times=times)
+            asked = Asked(**own, **flags, options=check_given(encoder), times=times)
             return command(*args, asked=asked, **given)
 
         for option in reversed(options):

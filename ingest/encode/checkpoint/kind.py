@@ -49,18 +49,21 @@ _POOLING = re.compile(r"\.Pooling$")
 _TOKENS = ("token_embeddings", None)
 
 
-def check_kind(folder: Path, model: str, *, trusts_code: bool = False) -> None:
+def check_kind(
+    folder: Path, model: str, *, trusts_code: bool = False, from_hub: bool = False
+) -> None:
     """See that a folder holds a dense encoder of texts.
 
     Args:
         folder: Of the model; has a `modules.json` or a `config.json`.
         model: Its name, for people.
-        trusts_code: Whether modules of the model's own are allowed.
+        trusts_code: Whether code of the model's own is allowed.
+        from_hub: Whether the model is one of the Hugging Face hub, whose code can be allowed.
 
     Raises:
         EncoderError: It holds something else; or a configuration is damaged.
     """
-    settings = _read(folder / "config_sentence_transformers.json")
+    settings = _read_object(folder / "config_sentence_transformers.json")
     if not (folder / "modules.json").is_file():
         raise EncoderError(_without_modules(folder, model))
     entries = _read(folder / "modules.json")
@@ -75,12 +78,11 @@ def check_kind(folder: Path, model: str, *, trusts_code: bool = False) -> None:
     what = what or next((_BY_TASK[t] for c in configured if (t := _task(c)) in _BY_TASK), None)
     if what:
         raise EncoderError(f"{model} is {what}; {_INSTEAD}")
-    if foreign := [name for name in modules if not name.startswith(_OWN)]:
-        if not trusts_code:
-            raise EncoderError(
-                f"{model} would run code of its own ({foreign[0]}); {_INSTEAD}, or read that code "
-                "and name its commit with --trust-code"
-            )
+    foreign = [name for name in modules if not name.startswith(_OWN)]
+    if not trusts_code and (code := [*foreign, *_own_classes(folder, entries)]):
+        trust = ", or read that code and name its commit with --trust-code" if from_hub else ""
+        raise EncoderError(f"{model} would run code of its own ({code[0]}); {_INSTEAD}{trust}")
+    if foreign:
         return
     if lone := list(_lone_adapters(folder)):
         raise EncoderError(
@@ -105,7 +107,7 @@ def _without_modules(folder: Path, model: str) -> str:
             f"{model} has LoRA adapters without their base; merge them "
             "(PeftModel.merge_and_unload), and save the whole model"
         )
-    config = _read(folder / "config.json")
+    config = _read_object(folder / "config.json")
     named = config.get("architectures") or [config.get("model_type") or "no architecture"]
     architecture = str(named[0])
     if "ForSequenceClassification" in architecture:
@@ -125,10 +127,25 @@ def _without_modules(folder: Path, model: str) -> str:
     )
 
 
+def _own_classes(folder: Path, entries: list[dict[str, Any]]) -> Iterator[str]:
+    """Classes in the model's own code that transformers has none of its own for.
+
+    Many models name the code that they had before transformers knew their kind; that is not run.
+    """
+    for entry in entries:
+        config = _read_object(folder / str(entry.get("path", "")) / "config.json")
+        named = config.get("auto_map")
+        if not isinstance(named, dict) or not named:
+            continue
+        from transformers import CONFIG_MAPPING  # slow to import
+
+        if config.get("model_type") not in CONFIG_MAPPING:
+            yield str(named.get("AutoModel") or next(iter(named.values())))
+
+
 def _of_transformer(folder: Path) -> dict[str, Any]:
     """What sentence-transformers says of a module that is a transformer; empty of others."""
-    found = _read(folder / "sentence_bert_config.json")
-    return found if isinstance(found, dict) else {}
+    return _read_object(folder / "sentence_bert_config.json")
 
 
 def _task(configured: dict[str, Any]) -> str:
@@ -139,6 +156,18 @@ def _lone_adapters(folder: Path) -> Iterator[str]:
     for path in folder.rglob("adapter_config.json"):
         if not any(path.parent.glob("model*.safetensors")):
             yield path.relative_to(folder).as_posix()
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """A configuration that is an object; empty where there is none.
+
+    Raises:
+        EncoderError: It is damaged, or something else.
+    """
+    found = _read(path)
+    if not isinstance(found, dict):
+        raise EncoderError(f"{path} is damaged: it is no JSON object; get the model again")
+    return found
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds

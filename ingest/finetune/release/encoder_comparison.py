@@ -27,7 +27,7 @@ from ingest.finetune.release import gate
 from ingest.finetune.release.in_memory_evaluation import Examination, K
 from ingest.indicators.cold_start import Transfer
 from ingest.indicators.learners import LocalEase
-from xlrec_es.errors import UsageError
+from xlrec_es.errors import ConfigError, EncoderError, UsageError
 from xlrec_es.evaluate.baselines import best
 from xlrec_es.evaluate.catalogue import mean_directions
 from xlrec_es.evaluate.evaluator import MetricValues, recall_by_pair
@@ -36,7 +36,7 @@ from xlrec_es.evaluate.protocol import Case
 from xlrec_es.evaluate.significance import Interval, bootstrap, compare
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.open_encoder import is_address
-from xlrec_es.vectors.vector import Vector
+from xlrec_es.vectors.vector import MAX_DIMS, Vector
 from xlrec_es.vectors.vector_index import DEFAULT
 
 FEW_USERS = 20
@@ -65,11 +65,18 @@ class Candidate:
 
     @classmethod
     def parse(cls, text: str) -> Candidate:
-        """Out of `MODEL` or `MODEL@DIMS`."""
+        """Out of `MODEL` or `MODEL@DIMS`.
+
+        Raises:
+            UsageError: It says no dimensions, or more than Elasticsearch holds.
+        """
         match = _DIMS.fullmatch(text)
         if match is None or is_address(text) or Path(text).expanduser().exists():
             return cls(text, text)
-        return cls(text, match["model"], int(match["dims"]))
+        dims = int(match["dims"])
+        if not 1 <= dims <= MAX_DIMS:
+            raise UsageError(f"--model {text}: write a number from 1 to {MAX_DIMS} behind the @")
+        return cls(text, match["model"], dims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +125,12 @@ def compare_encoders(
     Raises:
         UsageError: There are fewer than two, or one is named twice.
         SourceError: There are no two users to measure on.
-        EncoderError: A model cannot be had, or fails.
+        EncoderError: A model cannot be had, which is seen before anything is encoded, or fails.
     """
     names = [candidate.name for candidate in candidates]
     if len(names) < 2 or len({*names}) < len(names):
         raise UsageError("name two models or more with --model, each once")
+    _check_loads(candidates, options)
     documents = data.documents
     whole = Examination(
         data.works,
@@ -176,6 +184,22 @@ def compare_encoders(
         "pairs": _pairs(measured, seed),
         "recommended": _recommended(measured, users, cold_users, seed),
     }
+
+
+def _check_loads(candidates: Sequence[Candidate], options: EncoderOptions) -> None:
+    """See that each model can be had, before hours go into encoding with the first of them.
+
+    They are loaded again later, one at a time: together they may not fit into memory.
+
+    Raises:
+        ConfigError: An option is not for one of them.
+        EncoderError: One cannot be had, or not with so many dimensions.
+    """
+    for candidate in candidates:
+        try:
+            find_encoder(candidate.model, replace(options, dims=candidate.dims))
+        except (ConfigError, EncoderError) as error:
+            raise type(error)(f"--model {candidate.name}: {error}") from error
 
 
 def _encode(encoder: Encoder, texts: Sequence[str], name: str, told: Told) -> tuple[Vector, float]:

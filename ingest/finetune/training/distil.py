@@ -230,7 +230,7 @@ def distil(job: DistilJob, told: Told = lambda _step, _logs: None) -> dict[str, 
 def _teach(job: DistilJob, dims: int, originals: Sequence[str]) -> Vector:
     """The teacher's vectors, shape (n_originals, dims)."""
     training = job.training
-    options = replace(training.options, prefix=None)
+    options = replace(training.options, prefix=None, prompt_name=None)
     teacher = load_encoder(job.teacher or training.model, options=options)
     if teacher.dims != dims:
         raise UsageError(

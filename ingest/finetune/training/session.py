@@ -120,6 +120,7 @@ class Session:
         """
         if is_first():
             revision = self.comparison.files.revision
+            settings = {**settings, "prefix": self.prefix}
             run = {"settings": settings, "pairs": self.data.digest, "base": revision}
             checkpoint_folder.prepare(self.job.folder, run, resume=self.job.resume)
         return self.job.checkpoints

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import click
 import pytest
+from click.types import FloatParamType
 
 import cli_reference
 
@@ -29,6 +30,16 @@ def test_every_command_has_help(path: str) -> None:
 def test_every_option_has_help(path: str) -> None:
     options = [p for p in COMMANDS[path].params if isinstance(p, click.Option)]
     assert not [option.opts for option in options if not option.help and not option.hidden]
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_number_of_an_option_is_finite(path: str) -> None:
+    """NaN is within any range of click's own, and an infinity within any without an end."""
+    for option in COMMANDS[path].params:
+        if isinstance(option.type, FloatParamType):
+            for text in ("nan", "inf", "-inf"):
+                with pytest.raises(click.BadParameter):
+                    option.type.convert(text, option, None)
 
 
 METAVARS = {

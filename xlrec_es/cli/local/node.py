@@ -19,6 +19,7 @@ from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.outcome import UNWELL, versioned
 from xlrec_es.cli.options.shared import DEFAULT_URL, json_option
 from xlrec_es.cli.options.terminal import echo
+from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.errors import UsageError
 from xlrec_es.node import NodeInfo, lifecycle
 from xlrec_es.node.distribution import SERVERS
@@ -87,7 +88,7 @@ def node() -> None:
     "--start-timeout",
     "start_timeout_s",
     old=("--timeout", "--timeout-s"),
-    type=click.FloatRange(min=1),
+    type=NumberRange(min=1),
     default=lifecycle.START_TIMEOUT_S,
     show_default=True,
     metavar="SECONDS",

@@ -21,6 +21,7 @@ from xlrec_es.cli.options.shared import (
     parse_assignments,
     seed_option,
 )
+from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.evaluate.protocol import AT_RANDOM, BY_TIME, POOLS_BY_NAME
 from xlrec_es.recommend.options import AUTO, EQUAL
 
@@ -41,7 +42,7 @@ def split_options(command: F) -> F:
         "part",
         default=0.2,
         show_default=True,
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        type=NumberRange(0, 1, min_open=True, max_open=True),
         metavar="FRACTION",
         help="Part of the interactions that is held out.",
     )
@@ -51,7 +52,7 @@ def split_options(command: F) -> F:
         old=("--cold",),
         default=0.0,
         show_default=True,
-        type=click.FloatRange(0, 1, max_open=True),
+        type=NumberRange(0, 1, max_open=True),
         metavar="FRACTION",
         help="Part of the items, sampled, to treat as new: all their interactions are held out.",
     )

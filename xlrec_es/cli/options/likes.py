@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from xlrec_es.cli.options.values import Number, finite
 from xlrec_es.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,7 +25,7 @@ _event_option = click.option(
 )
 _min_rating_option = click.option(
     "--min-rating",
-    type=float,
+    type=Number(),
     metavar="RATING",
     help="Lowest rating that counts as a positive interaction.",
 )
@@ -61,7 +62,7 @@ def _weights(events: tuple[str, ...]) -> dict[str, float]:
     for text in events:
         name, _, number = text.partition("=")
         try:
-            weights[name] = float(number)
+            weights[name] = finite(number)
         except ValueError:
             raise UsageError(f"--event {text!r}: write NAME=WEIGHT, such as purchase=5") from None
     return weights

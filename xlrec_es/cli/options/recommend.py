@@ -12,6 +12,8 @@ from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.sections import ranking_option
 from xlrec_es.cli.options.shared import connection_options, index_option
 from xlrec_es.cli.options.values import (
+    Number,
+    NumberRange,
     parse_boost,
     parse_caps,
     parse_history,
@@ -152,7 +154,7 @@ def how_options(command: F) -> F:
         "--diversity",
         default=0.0,
         show_default=True,
-        type=click.FloatRange(0, 1),
+        type=NumberRange(0, 1),
         metavar="FRACTION",
         help="Strength of the diversification (MMR); 0 is off.",
     )
@@ -160,7 +162,7 @@ def how_options(command: F) -> F:
         "--explore",
         default=0.0,
         show_default=True,
-        type=click.FloatRange(0, 1),
+        type=NumberRange(0, 1),
         metavar="FRACTION",
         help="Part of the list for items without interactions when associations were learned. "
         "They are drawn, and the JSON output has the probability of each.",
@@ -183,7 +185,7 @@ def how_options(command: F) -> F:
     )
     @ranking_option(
         "--min-similarity",
-        type=float,
+        type=Number(),
         metavar="COSINE",
         help="Minimum cosine similarity of hits of the dense retriever, after language centering.",
     )

@@ -12,6 +12,7 @@ import click
 
 from xlrec_es import exact_json
 from xlrec_es.cli.options.shared import dry_run_option, json_option, quiet_option
+from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.errors import ConfigError, InvalidJson
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.mapping import vector_options
@@ -112,7 +113,7 @@ def vector_index_options(command: F) -> F:
     )
     @click.option(
         "--oversample",
-        type=click.FloatRange(1, 10),
+        type=NumberRange(1, 10),
         metavar="NUMBER",
         help="Vectors compared again by all their bits, as a multiple of those searched for.",
         show_default="2 for int4, 3 for bbq, none for int8",
@@ -121,6 +122,7 @@ def vector_index_options(command: F) -> F:
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the command declares
         names = [one.name for one in dataclasses.fields(VectorIndex)]
         given = {name: value for name in names if (value := kwargs.pop(name)) is not None}
+        DEFAULT.changed(given)  # refuses those that contradict each other, before any work
         return command(*args, vectors=given, **kwargs)
 
     return wrapper  # type: ignore[return-value]
@@ -149,7 +151,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
         )
         @click.option(
             "--min-recall",
-            type=click.FloatRange(0, 1),
+            type=NumberRange(0, 1),
             default=_DEFAULTS.recall,
             show_default=True,
             metavar="FRACTION",
@@ -158,7 +160,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
         )
         @click.option(
             "--min-overlap",
-            type=click.FloatRange(0, 1),
+            type=NumberRange(0, 1),
             default=overlap,
             show_default=True,
             metavar="FRACTION",
@@ -166,7 +168,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
         )
         @click.option(
             "--max-missing",
-            type=click.FloatRange(0, 1),
+            type=NumberRange(0, 1),
             default=_DEFAULTS.missing,
             show_default=True,
             metavar="FRACTION",
@@ -179,7 +181,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
         )
         @click.option(
             "--max-loss",
-            type=click.FloatRange(0, 1),
+            type=NumberRange(0, 1),
             default=0.0,
             show_default=True,
             metavar="FRACTION",

@@ -14,7 +14,7 @@ from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.secret_files import choose_secret
 from xlrec_es.cli.options.sections import connection_option
 from xlrec_es.cli.options.terminal import insecure_warnings
-from xlrec_es.cli.options.values import name_and_value
+from xlrec_es.cli.options.values import NumberRange, name_and_value
 from xlrec_es.cluster.connection import Connection
 from xlrec_es.errors import XlrecError
 
@@ -203,7 +203,7 @@ def connection_options(command: F) -> F:
         show_envvar=True,
         default=30.0,
         show_default=True,
-        type=click.FloatRange(min=0, min_open=True),
+        type=NumberRange(min=0, min_open=True),
         metavar="SECONDS",
         help="Seconds that one request may take.",
     )

@@ -1,16 +1,83 @@
-"""What the values of options say: pairs, queries, boosts, histories. Pure."""
+"""What the values of options say: numbers, pairs, queries, boosts, histories. Pure."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import click
+from click.types import FloatParamType
+
 from xlrec_es import exact_json
 from xlrec_es.errors import ConfigError, InvalidJson, UsageError
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.recommend.options import Boost, Options, Recency
+
+
+def finite(text: str) -> float:
+    """A finite number: `float` reads `nan` and `inf` too.
+
+    Args:
+        text: Of a command line, or the number itself.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
+
+
+class Number(FloatParamType):
+    """The value of an option that is any finite number."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - a text, or a default
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read it.
+
+        Raises:
+            BadParameter: It is none.
+        """
+        return _finite_of(self, super().convert(value, param, ctx), param, ctx)
+
+
+class NumberRange(click.FloatRange):
+    """The value of an option that is a finite number within limits.
+
+    NaN is neither below nor above one, so `click.FloatRange` lets it through.
+    """
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - a text, or a default
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read it.
+
+        Raises:
+            BadParameter: It is none, or beyond the limits.
+        """
+        return _finite_of(self, super().convert(value, param, ctx), param, ctx)
+
+
+def _finite_of(
+    kind: click.ParamType[Any],
+    number: float,
+    param: click.Parameter | None,
+    ctx: click.Context | None,
+) -> float:
+    if not math.isfinite(number):
+        kind.fail(f"{number} is no finite number.", param, ctx)
+    return number
 
 
 def parse_caps(texts: tuple[str, ...]) -> dict[str, int]:
@@ -55,9 +122,9 @@ def parse_boost(text: str) -> Boost:
     """`factor=query`."""
     number, _, query = text.partition("=")
     try:
-        factor = float(number)
+        factor = finite(number)
     except ValueError:
-        raise UsageError(f"--boost {text!r}: {number!r} is not a number; FACTOR=JSON") from None
+        raise UsageError(f"--boost {text!r}: {number!r} is no finite number; FACTOR=JSON") from None
     return Boost(parse_query("--boost", query), factor)
 
 
@@ -115,9 +182,9 @@ def parse_pairs(option: str, texts: tuple[str, ...]) -> dict[str, float | None]:
             continue
         name, number = name_and_value(option, text, form="NAME=NUMBER")
         try:
-            pairs[name] = float(number)
+            pairs[name] = finite(number)
         except ValueError:
-            raise UsageError(f"{option} {text!r}: {number!r} is not a number") from None
+            raise UsageError(f"{option} {text!r}: {number!r} is no finite number") from None
     return pairs
 
 

@@ -215,7 +215,7 @@ def test_explanations_are_a_line_a_retriever(catalogue: list[str]) -> None:
     [
         (["-l", "klingon", "chess-3"], 2, "'klingon' is not a language tag"),
         (["-l", "ko", "chess-3"], 2, "has no documents in 'ko'; it has: de, en, ja"),
-        (["-l", "ja=many", "chess-3"], 2, "'many' is not a number"),
+        (["-l", "ja=many", "chess-3"], 2, "'many' is no finite number"),
         (["-l", "ja=.5", "-l", "de", "chess-3"], 2, "every --language a part"),
         (["-l", "ja=-1", "chess-3"], 2, "above zero"),
         (["-l", "ja=nan", "chess-3"], 2, "above zero"),

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ingest.cli.main import main
+from ingest.finetune.release import encoder_comparison
 from topic_catalog import write_catalog
 
 
@@ -56,7 +57,8 @@ def test_fields_of_items_and_interactions_can_have_other_names(
     [
         (("--model", "{0}"), "name two models or more"),
         (("--model", "{0}", "--model", "{0}"), "each once"),
-        (("--model", "{0}", "--model", "{0}@99"), "has 32 dimensions; --dims 99 is more"),
+        (("--model", "{0}", "--model", "{0}@99"), "{0}@99: tiny has 32 dimensions, so its"),
+        (("--model", "{0}", "--model", "{0}@0"), "{0}@0: write a number from 1 to 4096"),
         (("--model", "{0}", "--model", "/no/such"), "is no folder here"),
     ],
 )
@@ -65,4 +67,14 @@ def test_what_cannot_be_compared_is_told(
 ) -> None:
     done = compare(folder, *(text.format(tiny_model) for text in arguments), "--device", "cpu")
     assert done.exit_code in (1, 2)
-    assert told in " ".join(done.output.split())
+    assert told.format(tiny_model) in " ".join(done.output.split())
+
+
+def test_all_models_are_checked_before_one_encodes(
+    folder: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[object] = []
+    monkeypatch.setattr(encoder_comparison.raw_vectors, "encode", encoded.append)
+    done = compare(folder, "--model", str(tiny_model), "--model", "/no/such", "--device", "cpu")
+    assert "--model /no/such: '/no/such' is no folder here" in " ".join(done.output.split())
+    assert not encoded

@@ -198,7 +198,7 @@ def test_code_of_the_model_is_not_run(model_copy: Path) -> None:
 
 def test_damaged_weights_are_an_error(model_copy: Path) -> None:
     (model_copy / "model.safetensors").write_bytes(b"damaged")
-    with pytest.raises(EncoderError, match="cannot load the model"):
+    with pytest.raises(EncoderError, match=r"are damaged: model\.safetensors is not whole"):
         load_encoder(str(model_copy))
 
 
@@ -301,27 +301,6 @@ def mean_vector(
     return mean / length if length else mean
 
 
-def test_a_folder_that_says_how_vectors_are_cut_is_heard(tmp_path: Path) -> None:
-    folder = model_kinds.build_encoder(tmp_path, truncate_dim=12)
-    assert load_encoder(str(folder), options=FLOAT32).encode(TEXTS).shape == (len(TEXTS), 12)
-    wider = EncoderOptions(dims=20, device="cpu", dtype="float32")
-    assert load_encoder(str(folder), options=wider).dims == 20
-
-
-def test_more_dimensions_than_there_are_is_an_error(tiny_model: Path) -> None:
-    options = EncoderOptions(dims=DIMS + 1, device="cpu")
-    with pytest.raises(EncoderError, match=f"has {DIMS} dimensions; --dims {DIMS + 1} is more"):
-        load_encoder(str(tiny_model), options=options)
-
-
-def test_more_dimensions_than_elasticsearch_holds_must_be_cut(tmp_path: Path) -> None:
-    folder = model_kinds.build_static(tmp_path / "wide", dims=4100)
-    with pytest.raises(EncoderError, match="has 4100 dimensions, and Elasticsearch holds 4096"):
-        load_encoder(str(folder), options=FLOAT32)
-    cut = EncoderOptions(dims=64, device="cpu")
-    assert load_encoder(str(folder), options=cut).encode(["a"]).shape == (1, 64)
-
-
 def test_a_model_that_this_program_encodes_otherwise_is_refused(
     encoder: SentenceTransformerEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,3 +308,32 @@ def test_a_model_that_this_program_encodes_otherwise_is_refused(
     monkeypatch.setattr(encoder.transformer, "encode", lambda *_, **__: -torch.ones(3, DIMS))
     with pytest.raises(EncoderError, match="are not those that sentence-transformers makes"):
         encoder.check_like_library()
+
+
+@pytest.mark.parametrize("value", [float("nan"), 0.0])
+def test_weights_that_make_no_vectors_are_refused(model_copy: Path, value: float) -> None:
+    model = SentenceTransformer(str(model_copy), device="cpu")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(value)
+    model.save(str(model_copy), create_model_card=False)
+    with pytest.raises(
+        EncoderError, match=f"^the model '{model_copy}' makes vectors of zeros or NaN"
+    ):
+        load_encoder(str(model_copy), options=FLOAT32)
+
+
+def test_a_prompt_that_is_no_text_is_told(model_copy: Path) -> None:
+    path = model_copy / "config_sentence_transformers.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "prompts": {"query": 5}}))
+    with pytest.raises(EncoderError, match=f"cannot load the model '{model_copy}'"):
+        load_encoder(str(model_copy), options=FLOAT32)
+
+
+def test_a_token_without_an_embedding_is_told(encoder: SentenceTransformerEncoder) -> None:
+    def fail(*_: object) -> None:
+        raise IndexError("index out of range in self")
+
+    encoder._transformer.register_forward_pre_hook(fail)
+    with pytest.raises(EncoderError, match="tiny failed on a batch of texts: index out of range"):
+        encoder.encode(["a puzzle"])

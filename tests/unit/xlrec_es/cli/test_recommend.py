@@ -59,7 +59,7 @@ def test_a_relation_that_spoke_is_named() -> None:
         (["--cap", "brand"], "needs a number"),
         (["--cap", "brand=1.5"], "give a whole number"),
         (["--cap", "brand=0"], "use at least 1"),
-        (["--boost", '{"match_all": {}}'], "is not a number; FACTOR=JSON"),
+        (["--boost", '{"match_all": {}}'], "is no finite number; FACTOR=JSON"),
         (["--boost", "2=brand"], "--boost 'brand' is not JSON"),
         (["--boost", '0={"match_all": {}}'], "use a number above zero"),
         (["--boost", '2={"match_all": {}}', "--server-side"], "leave out mix 'auto' and boosts"),

@@ -68,15 +68,48 @@ def test_another_quantization_has_an_oversampling_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantization", "dims", "told"),
-    [("bbq", 63, "bbq takes 64 dimensions or more"), ("int4", 65, "int4 takes an even number")],
+    ("quantization", "dims", "told", "instead"),
+    [
+        ("bbq", 63, "bbq takes 64 dimensions or more", "int8"),
+        ("bbq", 62, "bbq takes 64 dimensions or more", "int4 or int8"),
+        ("int4", 65, "int4 takes an even number", "int8"),
+    ],
 )
 def test_dimensions_that_cannot_be_indexed_so_are_refused(
-    quantization: str, dims: int, told: str
+    quantization: str, dims: int, told: str, instead: str
 ) -> None:
-    with pytest.raises(ConfigError, match=f"{told}.*have {dims}; use --quantization int8"):
+    with pytest.raises(ConfigError, match=f"{told}.*have {dims}; use --quantization {instead}$"):
         VectorIndex(quantization).options(dims)
-    assert VectorIndex(quantization).options(dims + 1)
+    for other in instead.split(" or "):
+        assert VectorIndex(other).options(dims)
+
+
+@pytest.mark.parametrize(
+    ("has", "given", "told"),
+    [
+        (DEFAULT, {"quantization": "none", "oversample": 3.0}, "--oversample is for vectors of"),
+        (VectorIndex("none"), {"oversample": 3.0}, "--oversample is for vectors of fewer bits"),
+        (DEFAULT, {"structure": "flat", "m": 16}, "--hnsw-m: these are for a graph"),
+        (
+            VectorIndex("bbq", "flat"),
+            {"m": 16, "ef_construction": 9},
+            "--hnsw-m and --ef-construction: these",
+        ),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(
+    has: VectorIndex, given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{told}.*leave"):
+        has.changed(given)
+
+
+def test_what_an_index_has_does_not_stand_against_what_is_asked_for() -> None:
+    graph = VectorIndex("bbq", m=32, ef_construction=200, oversample=5.0)
+    assert graph.changed({"structure": "flat", "quantization": "none"}).options(64) == {
+        "type": "flat"
+    }
+    assert VectorIndex("none", "flat").changed({"structure": "hnsw", "m": 8}).m == 8
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,38 @@ def test_code_of_its_own_must_be_trusted_by_its_commit(tmp_path: Path) -> None:
     folder = model_kinds.build_encoder(tmp_path)
     with_module(folder, "custom_st.Transformer")
     with pytest.raises(EncoderError, match=r"code of its own \(custom_st\.Transformer\).*--trust"):
-        check_kind(folder, "jina")
-    check_kind(folder, "jina", trusts_code=True)
+        check_kind(folder, "jina", from_hub=True)
+    check_kind(folder, "jina", from_hub=True, trusts_code=True)
+
+
+def with_class(folder: Path, model_type: str) -> None:
+    path = folder / "config.json"
+    named = {"AutoConfig": "configuration.OwnConfig", "AutoModel": "modeling.OwnModel"}
+    config = {**json.loads(path.read_bytes()), "auto_map": named, "model_type": model_type}
+    path.write_text(json.dumps(config))
+
+
+def test_a_class_of_its_own_must_be_trusted_too(tmp_path: Path) -> None:
+    folder = model_kinds.build_encoder(tmp_path)
+    with_class(folder, "own")
+    with pytest.raises(EncoderError, match=r"code of its own \(modeling\.OwnModel\).*--trust"):
+        check_kind(folder, "jina", from_hub=True)
+    check_kind(folder, "jina", from_hub=True, trusts_code=True)
+
+
+def test_code_that_transformers_does_not_need_is_not_run_and_not_refused(tmp_path: Path) -> None:
+    folder = model_kinds.build_encoder(tmp_path)
+    with_class(folder, "bert")
+    assert find(str(folder)).folder == folder
+
+
+@pytest.mark.parametrize("own", [lambda f: with_class(f, "own"), lambda f: with_module(f, "a.B")])
+def test_code_of_a_folder_cannot_be_trusted(tmp_path: Path, own: Callable[[Path], None]) -> None:
+    folder = model_kinds.build_encoder(tmp_path)
+    own(folder)
+    with pytest.raises(EncoderError, match=f"^{folder} would run code of its own") as told:
+        find(str(folder))
+    assert "--trust-code" not in str(told.value)
 
 
 def test_trusted_code_makes_no_dense_encoder_of_another_kind(tmp_path: Path) -> None:
@@ -85,6 +115,14 @@ def test_adapters_beside_a_configuration_are_named(tmp_path: Path) -> None:
     (folder / "adapter_config.json").write_text("{}")
     with pytest.raises(EncoderError, match=r"LoRA adapters \(adapter_config\.json\) without the"):
         check_kind(folder, "tuned")
+
+
+@pytest.mark.parametrize("name", ["config_sentence_transformers.json", "config.json"])
+def test_a_configuration_that_is_no_object_is_told(tmp_path: Path, name: str) -> None:
+    folder = model_kinds.build_encoder(tmp_path)
+    (folder / name).write_text("[1]")
+    with pytest.raises(EncoderError, match=f"{name} is damaged.*get the model again"):
+        check_kind(folder, "damaged")
 
 
 @pytest.mark.parametrize("content", ["not json", '{"a": 1}', "[1]"])

@@ -114,6 +114,9 @@ def test_killed_and_resumed_it_comes_to_the_same(
     refused = adapt(pairs, tmp_path / "killed", masked_model, *more)
     assert refused.exit_code == 2
     assert "go on with --resume" in refused.stderr
+    changed = (*more, "--resume", "--prefix", "item: ")
+    otherwise = adapt(pairs, tmp_path / "killed", masked_model, *changed)
+    assert "of a run with other settings" in " ".join(otherwise.stderr.split())
     resumed = adapt(pairs, tmp_path / "killed", masked_model, *more, "--resume")
     assert resumed.exit_code == 0, resumed.output
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
+import model_kinds
 from devices import DEVICES
 from ingest.encode.model_record import read_record
 from ingest.encode.sentence_transformer import load_encoder
@@ -57,6 +58,18 @@ def test_what_does_not_help_is_kept_and_marked(
     assert forced.exit_code == 0
     assert json.loads(forced.stdout)["status"] == "forced"
     assert "**Forced.**" in (tmp_path / "tuned/README.md").read_text()
+
+
+def test_a_prompt_is_named_as_for_a_run(pairs: Path, tmp_path: Path) -> None:
+    prompts = {"query": "find: ", "document": "item: "}
+    base = model_kinds.build_encoder(tmp_path / "base", prompts=prompts)
+    more = ("--steps", 1, "--batch-size", 8, "--layers", 1, "--force")
+    done = finetune(pairs, tmp_path / "tuned", base, *more, "--prompt-name", "document")
+    assert done.exit_code == 0, done.output
+    assert load_encoder(str(tmp_path / "tuned")).prefix == "item: "
+    both = ("--prompt-name", "document", "--prefix", "item: ")
+    refused = finetune(pairs, tmp_path / "other", base, *more, *both)
+    assert "--prefix is a prompt and --prompt-name names one" in refused.stderr
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -46,3 +46,17 @@ def test_changes_of_an_index_are_read(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--changes", str(path), "--shards", "2"])
     index = {"codec": "best_compression", "number_of_shards": 2}
     assert done.output == f"{ {'settings': {'index': index}} }\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--quantization", "none", "--oversample", "3"],
+        ["--vector-index", "flat", "--hnsw-m", "16"],
+        ["--vector-index", "flat", "--ef-construction", "50"],
+    ],
+)
+def test_an_option_without_effect_is_refused(arguments: list[str]) -> None:
+    done = CliRunner().invoke(command, arguments)
+    assert isinstance(done.exception, ConfigError)
+    assert arguments[2] in str(done.exception)

@@ -4,11 +4,15 @@ import contextlib
 import re
 from pathlib import Path
 
+import click
 import pytest
 from hypothesis import given, settings
 
 from hostile_json import BYTES, nested
 from xlrec_es.cli.options.values import (
+    Number,
+    NumberRange,
+    finite,
     name_and_value,
     parse_boost,
     parse_history,
@@ -34,6 +38,26 @@ def test_what_to_write_is_said_where_a_name_or_its_value_is_missing(text: str) -
 
 def test_a_pair_may_be_a_name_alone() -> None:
     assert parse_pairs("--language", ("en=0.7", "de")) == {"en": 0.7, "de": None}
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "many", ""])
+def test_a_number_is_finite(text: str) -> None:
+    with pytest.raises(ValueError, match=r"finite number|could not convert"):
+        finite(text)
+    for kind in (Number(), NumberRange(min=0)):
+        with pytest.raises(click.BadParameter):
+            kind.convert(text, None, None)
+    with pytest.raises(UsageError, match="is no finite number"):
+        parse_boost(f'{text}={{"match_all": {{}}}}')
+    if text:
+        with pytest.raises(UsageError, match="is no finite number"):
+            parse_numbers("--weight", (f"dense={text}",))
+
+
+def test_a_finite_number_is_read() -> None:
+    assert finite("-1e3") == -1000
+    assert Number().convert("-1e3", None, None) == -1000
+    assert NumberRange(0, 1).convert("0.25", None, None) == 0.25
 
 
 @pytest.mark.parametrize("text", ["=0.5", "dense="])
