@@ -45,6 +45,15 @@ OF_PROGRAMS = {
 }
 """Those of help pages and messages, where no glossary is at hand."""
 
+SENTENCE = 3
+"""Words at least: what is shorter is a key, a name or a part of something."""
+
+NOT_PROSE = (
+    "\n:root {",  # a style sheet
+    "multilingual-e5-small, 4-bit, dequantised",  # a model's name, in fingerprints of indices
+)
+"""How strings begin that are no sentences."""
+
 
 def banned_in(text: str, *, program: bool = False) -> list[str]:
     """What a text should not have, each with what to write.
@@ -67,6 +76,24 @@ def messages(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             for argument in node.exc.args:
                 yield _literal(argument)
+
+
+def sentences(source: str) -> Iterator[str]:
+    """All that a program may say: its strings of several words, but for docstrings.
+
+    An error's sentence often stands far from its `raise`: in a function that makes it, or in a
+    table. `...` is for what is filled in.
+    """
+    tree = ast.parse(source)
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            skipped |= {id(part) for part in ast.walk(node) if part is not node}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in skipped:
+            text = _literal(node)
+            if len(text.split()) >= SENTENCE and not text.startswith(NOT_PROSE):
+                yield text
 
 
 def _literal(node: ast.expr) -> str:

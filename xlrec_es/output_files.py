@@ -1,9 +1,9 @@
-"""Files that a command writes: never one that it reads."""
+"""Files that a command writes: never in the place of one that it reads, or that others made."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from xlrec_es.errors import UsageError
@@ -57,6 +57,60 @@ def refuse_inputs(
                 f"{output} holds {one}, which the command reads, and is not replaced; name another "
                 f"folder with {option}"
             )
+
+
+def refuse_others(output: Path, is_earlier: Callable[[Path], bool], *, kind: str) -> None:
+    """See that a file takes the place of an earlier one of its kind alone.
+
+    Args:
+        output: The file that is to be written; a device or a pipe loses nothing.
+        is_earlier: Whether a file that is there and not empty is what the command writes.
+        kind: What it writes, for the message.
+
+    Raises:
+        UsageError: Something else is there, or it cannot be read; or there is no folder for it.
+    """
+    if not output.parent.is_dir():
+        raise UsageError(f"there is no folder {output.parent}; make it first")
+    if not output.is_file():
+        return
+    try:
+        is_replaced = output.stat().st_size == 0 or is_earlier(output)
+    except OSError as error:
+        raise UsageError(
+            f"{output} is there and cannot be read ({error.strerror}), and is not replaced; name "
+            "another file, or remove it"
+        ) from error
+    if not is_replaced:
+        raise UsageError(
+            f"{output} is there and is no {kind}, and is not replaced; name another file, or "
+            "remove it"
+        )
+
+
+def beginning(path: Path, size: int) -> bytes:
+    """The first bytes of a file, at most `size` of them.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+@contextlib.contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Say in one sentence that a file cannot be written, whatever is why.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {output} ({error.strerror}); name another file, or make room for it"
+        ) from error
 
 
 def _path(name: str | Path) -> Path:

@@ -131,8 +131,8 @@ class Privacy:
             f"(epsilon {self.epsilon:g}, delta {self.delta:g})-differentially private: with and "
             f"without that user, any outcome is at most {self._times} times as likely, but for a "
             f"probability of {self.delta:g}.",
-            "Against: everyone who reads the index or recommendations made from it, whatever else "
-            "they know.",
+            "Against: all who read the index or recommendations made from it, whatever else they "
+            "know.",
             "Not protected: the numbers of interactions that this command prints to you; the "
             "interactions, events and impressions themselves; a fine-tuned encoder; the catalog; "
             "and that a user's own list depends on the user's own history.",

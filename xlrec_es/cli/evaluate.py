@@ -38,12 +38,16 @@ from xlrec_es.evaluate.evaluator import (
     labels_at,
 )
 from xlrec_es.evaluate.tasks.names import LISTS, TASKS
-from xlrec_es.output_files import refuse_inputs
+from xlrec_es.output_files import beginning, refuse_inputs, refuse_others, writing
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from elasticsearch import Elasticsearch
 
     from xlrec_es.evaluate.dataset import EvaluationJob, Material
+
+_WRITTEN = ("user", "item", "weight", "time")
+"""Columns of a file of training interactions."""
+_LINE_END = "\r\n"
 
 
 @sections.command()
@@ -110,11 +114,18 @@ def evaluate(
     if write_training is not None:
         inputs = (job.interactions, *files_read(click.get_current_context()))
         refuse_inputs(write_training, inputs, option="--write-training")
+        head = ("\t".join(_training_columns(job.fields)) + _LINE_END).encode()
+        refuse_others(
+            write_training,
+            lambda path: beginning(path, len(head)) == head,
+            kind="file that --write-training wrote with these columns",
+        )
     with contextlib.closing(connect(connection)) as client:
         if write_training is not None:
             material = gather(client, job, with_vectors=False)
             check_size(job, material)  # to say so before hours of learning
-            _write_training(write_training, material, job.fields)
+            with writing(write_training):
+                _write_training(write_training, material, job.fields)
             echo(f"{write_training}: {int(material.parts.training.sum())} interactions")
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -172,16 +183,21 @@ def _pair_table(report: Mapping[str, Any]) -> Table:
     return table
 
 
+def _training_columns(fields: Mapping[str, str]) -> list[str]:
+    own = [fields.get(column, column) for column in _WRITTEN]
+    return own + [name for column, name in fields.items() if column not in _WRITTEN]
+
+
 def _write_training(path: Path, material: Material, fields: Mapping[str, str]) -> None:
     """A file from which `likes.read_likes` reads the training part, by the same fields.
 
     The weights are those that events and ratings gave, so their own columns are there but empty.
     """
-    likes, own = material.likes, ("user", "item", "weight", "time")
-    others = [name for column, name in fields.items() if column not in own]
+    likes, columns = material.likes, _training_columns(fields)
+    others = columns[len(_WRITTEN) :]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t")
-        writer.writerow([*(fields.get(column, column) for column in own), *others])
+        writer = csv.writer(file, delimiter="\t", lineterminator=_LINE_END)
+        writer.writerow(columns)
         for row in material.parts.training.nonzero()[0]:
             time = likes.time[row]
             writer.writerow(

@@ -166,7 +166,7 @@ def _connection(ctx: click.Context, index: str) -> Iterator[Setting]:
         if given[name]:
             yield Setting(name, given[name], "whom the cluster's certificate is checked by")
     if given["insecure"]:
-        yield Setting("insecure", True, "for trials alone: nobody checks the certificate", False)
+        yield Setting("insecure", True, "for testing alone: the certificate is not checked", False)
     files = [n for n in ("api_key_file", "password_file") if given[n] not in (None, STANDARD_INPUT)]
     for name in files:
         yield Setting(name, given[name], "its first line is the secret")

@@ -13,12 +13,14 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.shared import files_read
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import InvalidJson, UsageError
-from xlrec_es.output_files import refuse_inputs
+from xlrec_es.output_files import beginning, refuse_inputs, refuse_others, writing
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.report.charts import Chart
 
 _STDIN = "<stdin>"
+_PNG, _OF_VEGA = b"\x89PNG\r\n\x1a\n", b'class="marks"'
+_LOOKED_AT = 300  # bytes
 
 
 @sections.command()
@@ -61,18 +63,24 @@ def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -
     that repeats it. It needs no network.
     """
     from xlrec_es.report.evaluation_page import render
+    from xlrec_es.report.html_page import PAGE, is_page
 
     name = getattr(evaluation, "name", _STDIN)
     inputs = ("-" if name == _STDIN else name, *files_read(click.get_current_context()))
     refuse_inputs(output, inputs, option="--output")
+    refuse_others(output, is_page, kind=PAGE)
     try:
         found = exact_json.loads(evaluation.read(), exact=False)
     except InvalidJson as error:
         raise UsageError(f"{evaluation.name} is {error}") from error
+    page = render(found)
     charts = charts_by_path(found, folder, kind) if folder is not None else {}
     for path in charts:
         refuse_inputs(path, inputs, option="--figures")
-    output.write_text(render(found), "utf-8")
+        if path.exists():
+            refuse_others(path, _is_picture, kind="chart of xlrec-es report")
+    with writing(output):
+        output.write_text(page, "utf-8")
     echo(output)
     for path in write_charts(charts, kind):
         echo(path)
@@ -94,6 +102,14 @@ def write_charts(charts: Mapping[Path, Chart], kind: str) -> Iterator[Path]:
     from xlrec_es.report.charts import as_png, as_svg
 
     for path, chart in charts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(as_png(chart) if kind == "png" else as_svg(chart).encode())
+        picture = as_png(chart) if kind == "png" else as_svg(chart).encode()
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture)
         yield path
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file is a picture as `write_charts` writes them: what Vega draws, or any PNG."""
+    first = beginning(path, _LOOKED_AT)
+    return first.startswith(_PNG) or (first.startswith(b"<svg ") and _OF_VEGA in first)

@@ -102,7 +102,7 @@ def _refusal(nodes: str, error: elasticsearch.ApiError) -> str:
     if error.status_code == TOO_LARGE:
         return (
             f"{nodes} takes no request as large as this one (http.max_content_length, 100mb where "
-            "nobody set it); ask for less at once, or raise that"
+            "it is not set); ask for less at once, or raise that"
         )
     return f"{nodes} answered {error.status_code}: {reason_of(error)}"
 
@@ -137,7 +137,7 @@ def explained(cause: Mapping[str, Any]) -> str:
         block = _BLOCK.search(reason)
         if block and block[1] in _BLOCKS:
             setting = f'{{"index.blocks.{_BLOCKS[block[1]]}": null}}'
-            return f"{reason} if nobody wants that: PUT <index>/_settings {setting}"
+            return f"{reason} if it is not wanted: PUT <index>/_settings {setting}"
     return reason
 
 

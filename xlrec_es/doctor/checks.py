@@ -231,7 +231,7 @@ def check_limits(settings: Mapping[str, str]) -> list[Finding]:
         ("index.max_terms_count", limits.terms, MAX_TERMS, "long histories are split"),
     ):
         if has < usual:
-            advice = f'if nobody needs it: PUT <index>/_settings {{"{name}": null}}'
+            advice = f'if it is not needed: PUT <index>/_settings {{"{name}": null}}'
             message = f"{name} is {has} in place of {usual}: {follows}, and more requests are sent"
             findings.append(Finding("limits", "warning", message, advice))
     return findings or [Finding("limits", "ok", "as Elasticsearch has them, or above")]
@@ -249,13 +249,13 @@ def check_writes(settings: Mapping[str, str]) -> list[Finding]:
         return [Finding("writes", "problem", message, advice)]
     if settings.get("index.blocks.read_only") == "true":
         message = "refused, and changes of the mapping too (index.blocks.read_only)"
-        advice = 'if nobody wants it: PUT <index>/_settings {"index.blocks.read_only": null}'
+        advice = 'if it is not wanted: PUT <index>/_settings {"index.blocks.read_only": null}'
         return [Finding("writes", "warning", message, advice)]
     if settings.get("index.blocks.write") == "true":
         message = "refused (index.blocks.write)"
         advice = (
             "if a reindex or rollback was killed, run it again, which takes the block off; if "
-            'nobody wants it: PUT <index>/_settings {"index.blocks.write": null}'
+            'it is not wanted: PUT <index>/_settings {"index.blocks.write": null}'
         )
         return [Finding("writes", "warning", message, advice)]
     return [Finding("writes", "ok", "taken")]

@@ -280,11 +280,11 @@ def _without_cold_pool(job: EvaluationJob, material: Material) -> Material:
     users = len({case.user for case in cases})
     reason = ""
     if users < FEW_USERS:
-        reason = f"{users} users have a target that nobody likes in the training part"
+        reason = f"{users} users have a target that no user likes in the training part"
     elif works < job.k:
-        reason = f"it has {works} works for a source language, and lists have {job.k} places"
+        reason = f"it has {works} items for a source language, and lists have {job.k} places"
     elif (most := _most(_only(material.pool, material.cold))) > MAX_TERMS:
-        reason = f"its {most} works of one language are {_TOO_MANY}"
+        reason = f"its {most} items of one language are {_TOO_MANY}"
     if not reason:
         return material
     others = tuple(kind for kind in job.pools if kind != COLD_POOL)

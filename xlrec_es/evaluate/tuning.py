@@ -195,7 +195,7 @@ def _found(
     cases, languages = material.cases, material.languages
     found = answers(client, material.live.searched, cases, options=options, languages=languages)
     for case, searched in zip(cases, found, strict=True):
-        assert searched is not None, "a history is of works of this very index"
+        assert searched is not None, "a history is of items of this very index"
         scores = RetrieverScores.of(searched)
         yield case, [scores.narrowed(case.languages(pool, languages)) for pool in job.pools]
 

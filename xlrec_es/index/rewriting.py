@@ -108,7 +108,7 @@ class Rewriter:
             rewrites = [r for o, r in late if o.body and r.state is None]
             if not rewrites:
                 return settled
-        reason = f"somebody else wrote it {_ATTEMPTS} times meanwhile"
+        reason = f"another program wrote it {_ATTEMPTS} times meanwhile"
         settled.refused += [Refusal(one.document, reason) for one in rewrites]
         return settled
 

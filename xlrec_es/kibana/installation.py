@@ -178,7 +178,7 @@ def _why(one: SavedObject, error: Mapping[str, Any]) -> str:
         )
     if kind == "conflict":
         return (
-            "it is there and could not be overwritten: somebody else changed it meanwhile; run the "
+            "it is there and could not be overwritten: another user changed it meanwhile; run the "
             "same command again"
         )
     if kind == "ambiguous_conflict":

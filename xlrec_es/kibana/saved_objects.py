@@ -23,7 +23,11 @@ DATA_VIEW, SEARCH, DASHBOARD = "index-pattern", "search", "dashboard"
 TYPE_VERSIONS = {DATA_VIEW: "7.11.0", SEARCH: "7.9.3", DASHBOARD: "8.9.0"}
 """The form that the attributes of each type have here."""
 
+_EXPORT = "xlrec-es kibana export -i INDEX"
+"""Without a file: what is named here may be the user's catalog."""
 _CORE_VERSION = "8.8.0"
+_VERSIONS = frozenset(("coreMigrationVersion", "typeMigrationVersion", "migrationVersion"))
+"""Of these, every export of Kibana's has one in each line."""
 _VERSION = "typeMigrationVersion"
 _TEXTS = frozenset(("title", "name", "description"))
 """Of the attributes, those that are shown."""
@@ -138,10 +142,29 @@ def read_ndjson(path: Path) -> list[SavedObject]:
     found = [_read(path, n, line) for n, line in enumerate(lines, 1) if line.strip()]
     objects = [one for one in found if one is not None]
     if not objects:
-        raise UsageError(
-            f"{path} holds no saved object; write one with: xlrec-es kibana export -o {path}"
-        )
+        raise UsageError(f"{path} holds no saved object; write a file of them with: {_EXPORT}")
     return objects
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is an export, ours or Kibana's, and nothing else.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            lines = [exact_json.loads(line, exact=False) for line in file if line.strip()]
+            objects = [one for one in lines if not _is_summary(one)]
+            for one in objects:
+                SavedObject.from_json(one)
+    except (InvalidJson, UsageError):
+        return False
+    return all(_VERSIONS & one.keys() for one in objects)
+
+
+def _is_summary(line: Any) -> bool:  # noqa: ANN401 - of a file that anyone wrote
+    return isinstance(line, dict) and "exportedCount" in line
 
 
 def _read(path: Path, number: int, line: bytes) -> SavedObject | None:
@@ -149,14 +172,14 @@ def _read(path: Path, number: int, line: bytes) -> SavedObject | None:
         found = exact_json.loads(line, exact=False)
     except InvalidJson as error:
         raise UsageError(f"line {number} of {path} is {error}") from error
-    if isinstance(found, dict) and "exportedCount" in found:
+    if _is_summary(found):
         return None
     try:
         return SavedObject.from_json(found)
     except UsageError as error:
         raise UsageError(
-            f"line {number} of {path} is no saved object of Kibana ({error}); write such a file "
-            f"with: xlrec-es kibana export -o {path}"
+            f"line {number} of {path} is no saved object of Kibana ({error}); write a file of them "
+            f"with: {_EXPORT}"
         ) from error
 
 

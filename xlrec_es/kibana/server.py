@@ -201,15 +201,15 @@ class Kibana:
             )
         return (
             f"no Kibana answers at {self.url} ({reason}); check --kibana-url (XLREC_KIBANA_URL), "
-            "whose port is 5601, where nobody gave Kibana another"
+            "usually port 5601"
         )
 
     def _refused(self, answer: Answer) -> KibanaError:
         """The error of an answer that is not what was asked for."""
         if "x-elastic-product" in answer.headers:
             return KibanaError(
-                f"{self.url} is the address of Elasticsearch; give Kibana's as --kibana-url, which "
-                "has the port 5601, where nobody gave it another",
+                f"{self.url} is the address of Elasticsearch; give Kibana's as --kibana-url, "
+                "usually port 5601",
                 status=answer.status,
             )
         if answer.status == 404 and "kbn-name" not in answer.headers:

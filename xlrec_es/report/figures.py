@@ -54,7 +54,7 @@ def figures(report: Mapping[str, Any], kind: str) -> list[Figure]:
     captions = (
         "What is found",
         f"{measure} of the recommender, by pair of languages",
-        "Works that many know, and cold ones",
+        "Items that many users know, and cold ones",
     )
     found = [
         Figure(

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
+
+from xlrec_es.output_files import beginning
+
+PAGE = "page of xlrec-es report or xlrec-es kibana preview"
+"""What `page` makes, in words."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --soft: #595959; --line: #8886;
@@ -43,6 +49,10 @@ pre { overflow-x: auto; border: 1px solid var(--line); padding: .6rem; white-spa
 
 # Whatever stands in a report, a browser runs nothing of it and asks nobody.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_HEAD = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+)
 
 
 def page(title: str, body: str, *, style: str = "") -> str:
@@ -55,12 +65,20 @@ def page(title: str, body: str, *, style: str = "") -> str:
     """
     name = escape(title)
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'{_HEAD}<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{name}</title><style>{_STYLE}{style}</style></head>"
         f"<body><main><h1>{name}</h1>{body}</main></body></html>\n"
     )
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is what `page` made.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    head = _HEAD.encode()
+    return beginning(path, len(head)) == head
 
 
 def figure(caption: str, svg: str, numbers: str) -> str:

@@ -170,7 +170,7 @@ class Copier:
             for name, hit in gone.items()
         )
         stay = {one.document.name: one.reason for one in written.refused}
-        stay |= {one.document.name: "somebody else wrote it" for one in written.superseded}
+        stay |= {one.document.name: "another program wrote it" for one in written.superseded}
         return {name: f"it was deleted, and stays: {reason}" for name, reason in stay.items()}
 
     def count(self, index: str) -> int:

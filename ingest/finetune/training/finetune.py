@@ -294,7 +294,7 @@ def _card(job: FinetuneJob, session: Session, log: Sequence[Mapping[str, float]]
     data = session.data
     return Card(
         "xlrec-ingest finetune",
-        "A multilingual encoder of texts, fine-tuned so that texts of works that the same users "
+        "A multilingual encoder of texts, fine-tuned so that texts of items that the same users "
         "like are near each other, in whatever languages they are.",
         session.comparison.origin,
         prefix=session.prefix,

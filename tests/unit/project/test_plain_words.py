@@ -9,7 +9,7 @@ import pytest
 
 import cli_reference
 from documents import ROOT
-from plain_words import BANNED, OF_PROGRAMS, OF_PROSE, banned_in, messages
+from plain_words import BANNED, OF_PROGRAMS, OF_PROSE, banned_in, messages, sentences
 
 MODULES = [path for package in ("xlrec_es", "ingest") for path in (ROOT / package).rglob("*.py")]
 CONTEXTS = {context.command_path: context for context in cli_reference.commands()}
@@ -29,6 +29,8 @@ def test_no_help_has_a_banned_word(path: str) -> None:
 def test_no_message_of_an_error_has_a_banned_word() -> None:
     said = [(path, text) for path in MODULES for text in messages(path)]
     assert len(said) > 300
+    said += [(path, text) for path in MODULES for text in sentences(path.read_text("utf-8"))]
+    assert len(said) > 2000
     found = {(str(path), text): found_in(text) for path, text in said}
     assert {place: words for place, words in found.items() if words} == {}
 
@@ -56,6 +58,24 @@ def test_messages_are_read_out_of_errors_with_what_is_filled_in(tmp_path: Path) 
         'raise error from ValueError("neither")\n'
     )
     assert list(messages(path)) == ["... of them: {n}", "..."]
+
+
+def test_sentences_are_read_wherever_they_stand() -> None:
+    source = '''"""A docstring that nobody reads aloud."""
+TABLE = {404: "what nobody has found", 1: "a key"}  # nobody sees this
+
+
+def told(url: str) -> str:
+    """Another docstring of nobody."""
+    return (
+        f"no Kibana answers at {url}, whose port {url!r} "
+        "nobody changed"
+    )
+'''
+    assert sorted(sentences(source)) == [
+        "no Kibana answers at ..., whose port ... nobody changed",
+        "what nobody has found",
+    ]
 
 
 def test_what_a_word_is_replaced_by_is_not_banned_itself() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from xlrec_es.errors import UsageError
-from xlrec_es.output_files import is_same, refuse_inputs
+from xlrec_es.output_files import beginning, is_same, refuse_inputs, refuse_others, writing
 
 
 @pytest.fixture
@@ -66,3 +66,42 @@ def test_a_folder_that_is_replaced_holds_no_input(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"^model is what the command reads"):
         refuse_inputs(Path("model"), ["here/model"], option="-o", replaces=True)
     refuse_inputs(inner, ["model", "items"], option="-o", replaces=True)
+
+
+def starts_with_b(path: Path) -> bool:
+    return beginning(path, 1) == b"b"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_takes_the_place_of_one_of_its_kind_alone() -> None:
+    Path("ours").write_text("bc")
+    Path("empty").touch()
+    for output in ("ours", "empty", "new", "/dev/null", "here/new"):
+        refuse_others(Path(output), starts_with_b, kind="book")
+    for output in ("items", "symbolic", "hard"):
+        with pytest.raises(UsageError) as error:
+            refuse_others(Path(output), starts_with_b, kind="book")
+        assert str(error.value) == (
+            f"{output} is there and is no book, and is not replaced; name another file, or remove "
+            "it"
+        )
+    with pytest.raises(UsageError, match=r"^there is no folder none; make it first$"):
+        refuse_others(Path("none/new"), starts_with_b, kind="book")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_cannot_be_looked_at_is_not_replaced() -> None:
+    def unreadable(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with pytest.raises(UsageError, match=r"^items is there and cannot be read \(Permission denied"):
+        refuse_others(Path("items"), unreadable, kind="book")
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_cannot_be_written_is_one_sentence() -> None:
+    with (
+        pytest.raises(UsageError, match=r"^cannot write items/new \(Not a directory\); name"),
+        writing(Path("items/new")),
+    ):
+        Path("items/new").write_text("a")

@@ -13,7 +13,7 @@ from xlrec_es.cli.options.outcome import print_json
 from xlrec_es.cli.options.shared import connection_options, files_read, json_option
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection
-from xlrec_es.output_files import refuse_inputs
+from xlrec_es.output_files import refuse_inputs, refuse_others, writing
 
 _NAMES = {"index-pattern": "data views", "search": "saved searches", "dashboard": "dashboards"}
 
@@ -40,14 +40,17 @@ def export(contents: Contents, output: Path | None, as_json: bool, connection: C
       xlrec-es kibana export -i shop --link url --image picture
 
     Ids stay the same, so that what is imported again takes the place of what is there. A panel
-    whose index you do not name says which command makes its data.
+    whose index you do not name says which command makes its data. An earlier export is replaced;
+    any other file is not.
     """
-    from xlrec_es.kibana.saved_objects import ndjson
+    from xlrec_es.kibana.saved_objects import is_export, ndjson
 
     path = output or Path(f"{contents.index}.ndjson")
     refuse_inputs(path, files_read(click.get_current_context()), option="--output")
+    refuse_others(path, is_export, kind="export of Kibana's saved objects")
     objects = contents.objects(connection)
-    path.write_bytes(ndjson(objects))
+    with writing(path):
+        path.write_bytes(ndjson(objects))
     counts = Counter(one.type for one in objects)
     if as_json:
         print_json({"file": str(path), "objects": dict(counts)})

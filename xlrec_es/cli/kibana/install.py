@@ -106,7 +106,7 @@ def install(
 
 
 def _to_kibana(connection: Connection, url: str, ca_certs: str | None) -> Connection:
-    """The connection to Kibana of somebody who connects to Elasticsearch so."""
+    """The connection to Kibana, as that to Elasticsearch but for what is given."""
     if ca_certs is None:
         return dataclasses.replace(connection, url=url)
     return dataclasses.replace(connection, url=url, ca_certs=ca_certs, ca_fingerprint=None)

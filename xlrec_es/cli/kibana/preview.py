@@ -13,7 +13,7 @@ from xlrec_es.cli.options.shared import connection_options, files_read
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import UsageError
-from xlrec_es.output_files import refuse_inputs
+from xlrec_es.output_files import refuse_inputs, refuse_others, writing
 
 
 @sections.command()
@@ -43,12 +43,15 @@ def preview(file: Path, index: str | None, output: Path, connection: Connection)
     from xlrec_es.kibana.preview import render
     from xlrec_es.kibana.saved_objects import read_ndjson
     from xlrec_es.kibana.searches import dashboards_of, with_catalog
+    from xlrec_es.report.html_page import PAGE, is_page
 
     refuse_inputs(output, (file, *files_read(click.get_current_context())), option="--output")
+    refuse_others(output, is_page, kind=PAGE)
     found = dashboards_of(with_catalog(read_ndjson(file), index))
     if not found:
         raise UsageError(f"{file} holds no dashboard")
     with contextlib.closing(connect(connection)) as client:
         html = render(found, lambda name, body: send(client, name, body))
-    output.write_text(html, "utf-8")
+    with writing(output):
+        output.write_text(html, "utf-8")
     echo(output)

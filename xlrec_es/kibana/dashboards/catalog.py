@@ -64,6 +64,11 @@ def dashboard(names: Indices, notes: MarkdownPanel | None = None) -> Dashboard:
     )
 
 
+def _to_fill(index: str) -> str:
+    """What to run where a panel has nothing to show before anything is learned."""
+    return f"To fill this, run: xlrec-ingest learn INTERACTIONS --index {index}."
+
+
 def _by_language(**inner: dict[str, Any]) -> dict[str, Any]:
     terms = {"field": LANGUAGE_FIELD, "size": _LANGUAGES, "missing": WITHOUT_LANGUAGE}
     return {"languages": {"terms": terms, **({"aggs": inner} if inner else {})}}
@@ -108,7 +113,7 @@ def _coverage(index: str) -> VegaPanel:
         "Which share of each language has a vector, and which has associations?",
         vega_lite(search, "aggregations.languages.buckets", parts),
         "Without a vector, a document is found by words alone. Associations are learned from "
-        "interactions, or inherited from similar items.",
+        f"interactions, or inherited from similar items. {_to_fill(index)}",
     )
 
 
@@ -118,7 +123,7 @@ def _provenance(index: str) -> VegaPanel:
         index,
         "How much of each language is cold?",
         "Where an item's associations come from: its own users, its own and similar items, similar "
-        "items alone (a cold-start item), or nowhere.",
+        f"items alone (a cold-start item), or nowhere. {_to_fill(index)}",
         terms={"field": PROVENANCE_FIELD, "missing": NOT_LEARNED},
         named=("associations", order),
     )
@@ -197,7 +202,8 @@ def _popularity(index: str) -> VegaPanel:
     return VegaPanel(
         "How is popularity spread?",
         vega_lite(search, "aggregations.languages.buckets", parts),
-        "Documents by xlrec.popularity, from 0 to 1. Most catalogs have few popular items.",
+        "Documents by xlrec.popularity, from 0 to 1. Most catalogs have few popular items. "
+        f"{_to_fill(index)}",
     )
 
 

@@ -21,8 +21,8 @@ from xlrec_es.recommend.request.queries import boost_of
 
 NOBODY = "nothing is known of this user: the documents are in the order in which they were given"
 UNSAID = (
-    "nobody said in which language works are wanted: where several versions suit alike, it is the "
-    "one in a language that the user knows, else in that of most of the works; give languages"
+    "no language was asked for: where several versions suit alike, it is the one in a language "
+    "that the user knows, else in that of most items; give languages"
 )
 
 

@@ -89,7 +89,7 @@ class Wanted:
 NOBODY = "none of the items is in the index"
 EMPTY = "nothing was found"
 FEW = "too few candidates without the texts"
-NEW = "most candidates are items that nobody has liked yet"
+NEW = "most candidates are items that no user has liked yet"
 TEXTS = "a history that few users' interactions rest on"
 ODD = "an item that is stored in an unusual way"
 COLD = "nothing that is liked"

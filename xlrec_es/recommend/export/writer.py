@@ -17,10 +17,12 @@ from xlrec_es.cluster.bulk import BulkWriter, Named, Operation
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexUnusable, MissingExtra, UsageError, WriteError
 from xlrec_es.interactions.row_reader import INDEX
+from xlrec_es.output_files import refuse_others
 from xlrec_es.recommend.export.list_rows import ListRows
 
 PARQUET, JSON_LINES = ".parquet", ".jsonl"
 
+_COLUMNS = frozenset(("user", "rank", "id", "item", "language", "score", "title", "reasons"))
 _AT_ONCE = 65_536
 """Rows in a row group of a Parquet file."""
 
@@ -43,7 +45,7 @@ def list_writer(client: Elasticsearch, output: str, *, sources: bool) -> Iterato
         sources: Whether rows have fields of the user's own.
 
     Raises:
-        UsageError: Neither of them; or the folder is not there.
+        UsageError: Neither of them; or the folder is not there; or the file is, and holds no lists.
         IndexUnusable: The index is there already.
         MissingExtra: Parquet needs pyarrow.
         WriteError: Elasticsearch does not take a row.
@@ -67,7 +69,8 @@ def checked_file(output: str) -> Path:
     """The file that lists go to.
 
     Raises:
-        UsageError: It has another ending, or no folder.
+        UsageError: It has another ending, or no folder; or something else than lists is there.
+        MissingExtra: Parquet needs pyarrow.
     """
     path = Path(output)
     if path.suffix not in (PARQUET, JSON_LINES):
@@ -75,9 +78,28 @@ def checked_file(output: str) -> Path:
             f"lists are written to a file that ends in {PARQUET} or {JSON_LINES}, or to "
             f"{INDEX}NAME, and {output!r} is none of these"
         )
-    if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}; make it first")
+    refuse_others(path, _has_lists, kind="file of lists that xlrec-es export wrote")
     return path
+
+
+def _has_lists(path: Path) -> bool:
+    """Whether a file has the columns of lists."""
+    if path.suffix == JSON_LINES:
+        with path.open("rb") as file:
+            try:
+                row = orjson.loads(file.readline())
+            except orjson.JSONDecodeError:
+                return False
+        return isinstance(row, dict) and row.keys() >= _COLUMNS
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtra.named("export", "a Parquet file") from error
+    try:
+        return set(parquet.read_schema(path).names) >= _COLUMNS
+    except pa.ArrowException:
+        return False
 
 
 @contextlib.contextmanager

@@ -155,7 +155,7 @@ def test_cold_works_are_a_pool_of_their_own(
     assert set(few["pools"]) == set(POOLS)
     # Where all works are known there is none, and who asks for it is told.
     for command, message in (
-        ("evaluate", "0 users have a target that nobody likes"),
+        ("evaluate", "0 users have a target that no user likes"),
         ("tune", "weights are for lists of all works"),
     ):
         done = CliRunner().invoke(xlrec_es, [command, str(likes), *where, "--pool", "cold"])

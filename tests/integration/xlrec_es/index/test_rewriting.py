@@ -213,7 +213,7 @@ def test_what_is_for_one_state_leaves_another_alone(es_each: Elasticsearch, inde
 def test_what_is_written_each_time_is_told(es_each: Elasticsearch, index: str) -> None:
     written = Meddling(es_each, index, always=True).write([Rewrite(Named("1"), {"work": "w"})])
     assert [one.document.id for one in written.refused] == ["1"]
-    assert "somebody else wrote it" in written.refused[0].reason
+    assert "another program wrote it" in written.refused[0].reason
     assert works(es_each, index)["1"][2] is None
 
 

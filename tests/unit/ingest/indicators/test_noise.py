@@ -286,7 +286,7 @@ def test_the_statement_says_the_numbers() -> None:
     protected, against, not_protected, again = Privacy(1, 1e-6, items=20).statement
     assert "(epsilon 1, delta 1e-06)" in protected
     assert "at most 2.718 times as likely" in protected
-    assert "everyone who reads the index" in against
+    assert "all who read the index" in against
     for what in ("encoder", "catalog", "impressions"):
         assert what in not_protected
     assert "add up" in again

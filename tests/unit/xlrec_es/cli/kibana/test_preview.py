@@ -26,3 +26,13 @@ def test_a_file_without_dashboards_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["kibana", "preview", str(file)])
     assert done.exit_code == 2
     assert "holds no dashboard" in done.output.replace("\n", " ")
+
+
+def test_a_page_of_others_is_not_replaced(tmp_path: Path) -> None:
+    file, output = tmp_path / "shop.ndjson", tmp_path / "index.html"
+    file.write_bytes(ndjson([SavedObject("tag", "t", {"name": "x"})]))
+    output.write_text("<!doctype html>\n<html></html>\n")
+    done = CliRunner().invoke(main, ["kibana", "preview", str(file), "-o", str(output)])
+    assert done.exit_code == 2
+    assert "is there and is no page of xlrec-es report" in done.output.replace("\n", " ")
+    assert output.read_text() == "<!doctype html>\n<html></html>\n"

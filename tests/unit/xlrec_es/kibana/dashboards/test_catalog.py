@@ -11,6 +11,7 @@ from xlrec_es.kibana.panels import MarkdownPanel, Panel, VegaPanel
 from xlrec_es.kibana.vega_source import sources
 
 MADE = catalog.dashboard(Indices("shop"))
+COMMAND = "xlrec-ingest learn INTERACTIONS --index shop."
 
 
 def picture(panel: Panel) -> VegaPanel:
@@ -26,6 +27,15 @@ def test_every_panel_asks_the_catalog_a_question() -> None:
         [source] = sources(panel.spec)
         assert source.data["url"]["index"] == "shop"
         assert source.rows.split(".")[1] in source.data["url"]["body"]["aggs"]
+
+
+def test_what_is_learned_says_the_command_that_learns() -> None:
+    told = [p.title for p in map(picture, MADE.panels) if COMMAND in p.description]
+    assert told == [
+        "Which share of each language has a vector, and which has associations?",
+        "How much of each language is cold?",
+        "How is popularity spread?",
+    ]
 
 
 def test_only_times_of_writing_depend_on_the_time_that_is_shown() -> None:

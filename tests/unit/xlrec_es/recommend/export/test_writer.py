@@ -44,8 +44,10 @@ LISTS = Recommendations(
 @pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
 def test_a_file_has_its_name_once_it_is_whole(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"lists{ending}"
-    path.write_text("yesterday's")
     rows = rows_of("ann", LISTS, sources=False)
+    with list_writer(NOWHERE, str(path), sources=False) as writer:
+        writer.write(rows)
+    yesterday = path.read_bytes()
 
     def interrupted() -> None:
         with list_writer(NOWHERE, str(path), sources=False) as writer:
@@ -54,12 +56,40 @@ def test_a_file_has_its_name_once_it_is_whole(tmp_path: Path, ending: str) -> No
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert path.read_text() == "yesterday's"
+    assert path.read_bytes() == yesterday
     with list_writer(NOWHERE, str(path), sources=False) as writer:
         writer.write(rows)
-        assert path.read_text() == "yesterday's"
-    assert path.read_bytes() != b"yesterday's"
+        writer.write(rows)
+        assert path.read_bytes() == yesterday
+    assert path.read_bytes() != yesterday
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("content", ['{"id": "a", "title": "Chess"}\n', "[1]\n", "no JSON"])
+def test_a_catalog_is_not_replaced(tmp_path: Path, ending: str, content: str) -> None:
+    path = tmp_path / f"items{ending}"
+    path.write_text(content)
+    with (
+        pytest.raises(UsageError, match="is there and is no file of lists that xlrec-es export"),
+        list_writer(NOWHERE, str(path), sources=False),
+    ):
+        pass
+    assert path.read_text() == content
+
+
+def test_a_catalog_in_parquet_is_not_replaced(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = tmp_path / "items.parquet"
+    parquet.write_table(pa.table({"id": ["a"], "title": ["Chess"]}), path)
+    with (
+        pytest.raises(UsageError, match="is there and is no file of lists"),
+        list_writer(NOWHERE, str(path), sources=False),
+    ):
+        pass
+    assert parquet.read_table(path).num_rows == 1
 
 
 def test_rows_are_whole() -> None:
