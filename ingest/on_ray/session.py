@@ -6,10 +6,13 @@ import contextlib
 import io
 import logging
 import os
+import signal
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from xlrec_es.errors import IngestError, MissingExtra, UsageError, XlrecError
 
@@ -17,6 +20,8 @@ from xlrec_es.errors import IngestError, MissingExtra, UsageError, XlrecError
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Ray will not change this variable of tasks without a GPU, as it says in a warning.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# Of 40 s each, where something listens that is not Ray: its own 20 would be a quarter of an hour.
+os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")
 
 try:
     import ray
@@ -31,6 +36,9 @@ TRIES = 20
 """A call that has ended the process of its actor so often is given up."""
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
 """Of a Ray that is started here: units and results are small."""
+AUTO = "auto"
+CONNECT_S = 5.0
+"""What a head of Ray has for an answer to the first packet."""
 _POLL_S = 0.5
 
 I = TypeVar("I")  # noqa: E741 - an input
@@ -41,12 +49,13 @@ class RayOptions:
     """Where the work is done, and by how many.
 
     Attributes:
-        address: Of a Ray cluster, as `ray.init` takes it; None: one is started on this machine.
+        address: Of a Ray cluster: `auto`, `HOST:PORT` or `ray://HOST:PORT`; None: one is started
+            on this machine.
         workers: Actors; None: one for each GPU, or for each two CPUs where there is none.
         object_store_bytes: Of a Ray that is started here; None: as much as Ray thinks fit.
 
     Raises:
-        UsageError: Fewer than one.
+        UsageError: Fewer than one, or an address of another form.
     """
 
     address: str | None = None
@@ -56,6 +65,8 @@ class RayOptions:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"workers is {self.workers}; it counts from 1")
+        if self.address not in (None, AUTO):
+            _host_and_port(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +99,89 @@ def session(options: RayOptions) -> Iterator[Places]:
             # At least so many that every actor has a place.
             "num_cpus": max(os.cpu_count() or 1, options.workers or 1),
         }
+    else:
+        _check_listens(options.address)
     try:
-        ray.init(
-            address=options.address or "local",
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            **local,
-        )
+        with _signals_kept():
+            ray.init(
+                address=options.address or "local",
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                **local,
+            )
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = options.address or "on this machine"
-        reason = str(error).partition("\n")[0]
-        raise IngestError(f"cannot start Ray, or reach it, {where}: {reason}") from error
+        raise IngestError(_sentence(options.address, error)) from error
     with contextlib.redirect_stdout(_Logged()):
         try:
             yield _places(options)
         finally:
             ray.shutdown()
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    """Where a cluster listens, by an address that is not `auto`.
+
+    Raises:
+        UsageError: It has another form.
+    """
+    with contextlib.suppress(ValueError):  # of a port
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        if parts.scheme in ("", "ray") and parts.hostname and parts.port and not parts.path:
+            return parts.hostname, parts.port
+    raise UsageError(
+        f"{address!r} is no address of a Ray cluster; give auto, HOST:PORT or ray://HOST:PORT"
+    )
+
+
+def _check_listens(address: str) -> None:
+    """See that something listens there, for Ray itself tries for minutes.
+
+    Raises:
+        IngestError: Nothing does.
+        UsageError: `auto` is an address of another form, by the variable RAY_ADDRESS.
+    """
+    from ray._private.services import canonicalize_bootstrap_address
+
+    if address == AUTO:
+        address = os.environ.get("RAY_ADDRESS") or AUTO
+    if address != AUTO:
+        _host_and_port(address)
+    # As `ray.init` does it: it looks for a cluster of this machine in a file and among processes,
+    # and takes the address that other machines have for localhost.
+    try:
+        there = address if "://" in address else canonicalize_bootstrap_address(address)
+    except ConnectionError as error:
+        raise IngestError(_sentence(address, "none runs on this machine")) from error
+    try:
+        socket.create_connection(_host_and_port(str(there)), CONNECT_S).close()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise IngestError(_sentence(address, reason)) from error
+
+
+def _sentence(address: str | None, why: object) -> str:
+    """Why there is no Ray, and what to do."""
+    first, _, rest = str(why).partition("\n")
+    # Of two versions that do not go together, Ray tells in lines.
+    reason = " ".join([first, *rest.split()]) if first.endswith(":") else first
+    if address is None:
+        return f"cannot start Ray on this machine: {reason}"
+    return (
+        f"cannot reach Ray at {address}: {reason.rstrip('.')}; give the address of a head (ray "
+        "start --head prints it) and set RAY_AUTH_MODE=token if it has a token, or leave --address "
+        "out to start Ray on this machine"
+    )
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Have a run end gently on SIGTERM still: Ray puts a handler of its own in the place."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(before) and signal.getsignal(signal.SIGTERM) is not before:
+            signal.signal(signal.SIGTERM, before)
 
 
 class _Logged(io.TextIOBase):

@@ -99,10 +99,11 @@ class SortedRows:
                 "as number from users group by hash"
             )
             self._connection.execute("drop table users")
+            # The one name of a reader that DuckDB 1.4 to 2.0 have; it does not hold all rows.
             reader = self._connection.sql(
                 "select number, hash, work, weight, time, market from likes join numbers "
                 "using (hash) order by number, place"
-            ).to_arrow_reader(BLOCK_ROWS)
+            ).arrow(BLOCK_ROWS)
             left: list[pa.RecordBatch] = []
             for batch in reader:
                 numbers = batch.column("number").to_numpy()
