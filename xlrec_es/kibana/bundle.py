@@ -26,6 +26,9 @@ from xlrec_es.recommend.request import query_forms
 REJECTS = "{}-rejects"
 """Index of rejected records, by that of the runs that `xlrec-ingest run --write-to` names."""
 
+MOST_POPULAR, FIRST = "the most popular document", "the first document, by its ID"
+"""What the user of the search for the console likes; the latter where no popularity is known."""
+
 GUIDE = "xlrec_es/KIBANA.md"
 """The guide, in the project's folder."""
 
@@ -38,13 +41,16 @@ class Catalog:
         searches: See there.
         labels: Of the fields of ours that it has.
         addresses: Links and pictures among the user's own fields.
-        request: A search that the recommender sends, for the console; empty if it can send none.
+        request: A search that the recommender sends and that finds something, for the console;
+            empty if there is none.
+        liked: What the user of that search likes, in words.
     """
 
     searches: CatalogSearches
     labels: Mapping[str, FieldLabel]
     addresses: tuple[Address, ...] = ()
     request: str = ""
+    liked: str = ""
 
 
 def read_catalog(client: Elasticsearch, index: str, addresses: Iterable[Address] = ()) -> Catalog:
@@ -74,11 +80,15 @@ def read_catalog(client: Elasticsearch, index: str, addresses: Iterable[Address]
     searches = CatalogSearches(
         live.meta.fingerprint.digest, live.meta.title_field, (*pictures, *links)
     )
-    return Catalog(searches, labels_of(mappings), given, _request(client, index))
+    return Catalog(searches, labels_of(mappings), given, *_request(client, index))
 
 
-def _request(client: Elasticsearch, index: str) -> str:
-    """The shortest of the searches that follow from liking the most popular document."""
+def _request(client: Elasticsearch, index: str) -> tuple[str, str]:
+    """The shortest search that finds something for a user of one document, and that document.
+
+    The document is the most popular one. Before associations are learned, a search by them is among
+    those that are planned, and finds nothing.
+    """
     popular = [
         {POPULARITY_FIELD: {"order": "desc", "unmapped_type": "float"}},
         {ID_FIELD: {"order": "asc", "unmapped_type": "keyword"}},
@@ -90,16 +100,23 @@ def _request(client: Elasticsearch, index: str) -> str:
             query={"exists": {"field": VECTOR_FIELD}},
             sort=popular,
             source=False,
+            docvalue_fields=[{"field": POPULARITY_FIELD}],
         )["hits"]["hits"]
     if not found:
-        return ""
+        return "", ""
+    liked = MOST_POPULAR if found[0].get("fields") else FIRST
     history = History((Interaction(found[0]["_id"], "like"),))
     try:
         requests = Recommender(client, index).plan(history).requests
+        texts = {query_forms.render([one], index=index, url=""): one.body for one in requests}
+        for text in sorted(texts, key=len):
+            with friendly_errors(client):
+                answer = client.search(index=index, body={**texts[text], "size": 1})
+            if answer["hits"]["hits"]:
+                return text, liked
     except XlrecError:  # it is there to be tried, and an export does without
-        return ""
-    texts = [query_forms.render([one], index=index, url="") for one in requests]
-    return min(texts, key=len, default="")
+        pass
+    return "", ""
 
 
 def rejects_of(client: Elasticsearch, runs: str | None) -> str | None:
@@ -151,17 +168,28 @@ def _notes(names: Indices, found: Catalog) -> MarkdownPanel:
         searches.append(rejects_search())
     # Relative to `<base>/s/<space>/app/dashboards`, so that they lead into the same space.
     lines = [f"- [{one.title}](discover#/view/{one.id(names.catalog)})" for one in searches]
+    if found.request:
+        tried = [
+            "**What the recommender searches for**: paste a search into "
+            f"[Dev Tools](dev_tools#/console). This one is of a user who liked {found.liked}; the "
+            "command prints all of them, for any history.",
+            "",
+            f"```\n{found.request}\n```",
+        ]
+    else:
+        tried = [
+            "**What the recommender searches for**: there was nothing to find when this was "
+            "exported. Run `xlrec-ingest run`, and export again; the command prints the searches "
+            "of any history, for [Dev Tools](dev_tools#/console).",
+        ]
     text = "\n".join(
         [
             "**Documents that need a look**",
             "",
             *lines,
             "",
-            "**What the recommender searches for**: paste a search into "
-            "[Dev Tools](dev_tools#/console). This one is of a user who liked the most popular "
-            "document; the command prints all of them, for any history.",
+            *tried,
             "",
-            *([f"```\n{found.request}\n```", ""] if found.request else []),
             f"```\nxlrec-es query --index {names.catalog} ID\n```",
             "",
             f"The guide is {GUIDE}.",

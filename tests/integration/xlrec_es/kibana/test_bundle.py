@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -53,12 +54,39 @@ def test_the_request_for_the_console_works_as_it_stands(
     assert es_each.search(index=index_name, body=json.loads(body))["hits"]["hits"]
 
 
+def without(*names: str) -> dict[str, dict[str, Any]]:
+    """The catalog, whose documents lack some fields of ours."""
+    found = catalog_documents()
+    for body in found.values():
+        for name in names:
+            body.get("xlrec", {}).pop(name, None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("missing", "liked"),
+    [
+        ((), bundle.MOST_POPULAR),
+        (("popularity",), bundle.FIRST),
+        (("popularity", "indicators", "indicators_from", "evidence"), bundle.FIRST),
+    ],
+)
+def test_the_request_finds_something_before_anything_is_learned_too(
+    es: Elasticsearch, index_name: str, missing: tuple[str, ...], liked: str
+) -> None:
+    write_catalogue(es, index_name, instead=without(*missing))
+    found = bundle.read_catalog(es, index_name)
+    assert found.liked == liked
+    _caption, _line, body = found.request.splitlines()
+    assert es.search(index=index_name, body=json.loads(body))["hits"]["hits"]
+
+
 def test_an_index_without_vectors_is_exported_without_a_request(
     es: Elasticsearch, index_name: str
 ) -> None:
     write_catalogue(es, index_name, instead={"bare": catalog_documents()["bare"]})
     found = bundle.read_catalog(es, index_name)
-    assert found.request == ""
+    assert (found.request, found.liked) == ("", "")
     assert bundle.objects(Indices(index_name), found)
 
 

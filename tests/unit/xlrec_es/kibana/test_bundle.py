@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import orjson
 
 from xlrec_es.index.mapping import load_mapping
@@ -74,3 +76,24 @@ def test_without_other_indices_there_are_still_all_dashboards() -> None:
     assert titles[0] == "shop: catalog"
     assert "shop: Worker" in titles
     assert "shop: rejected records by stage" not in titles
+
+
+def note(found: bundle.Catalog) -> str:
+    [text] = [
+        panel.text
+        for one in bundle.dashboards(EVERYTHING, found)
+        for panel in one.panels
+        if isinstance(panel, MarkdownPanel)
+    ]
+    return text
+
+
+def test_notes_tell_of_whom_a_search_is_or_what_to_run() -> None:
+    shown = note(dataclasses.replace(FOUND, request="POST /shop/_search", liked=bundle.FIRST))
+    assert "This one is of a user who liked the first document, by its ID; the command" in shown
+    assert "```\nPOST /shop/_search\n```" in shown
+    without = note(FOUND)
+    assert "This one" not in without
+    assert "Run `xlrec-ingest run`, and export again" in without
+    for text in (shown, without):
+        assert "```\nxlrec-es query --index shop ID\n```" in text

@@ -83,6 +83,39 @@ def test_a_second_run_counts_its_own_rejects(
     assert len(sources(es, f"{runs}-rejects")) == 3
 
 
+def test_a_replay_and_what_it_rejects_again_are_documents(
+    es: Elasticsearch, es_url: str, index_name: str, items: Path, tiny_model: Path
+) -> None:
+    runs = f"{index_name}-runs"
+    run(items, es_url, index_name, tiny_model, "--write-to", runs)
+    file = Path(f"{items}.{index_name}.rejects.jsonl")
+    entries = [json.loads(line) for line in file.read_text().splitlines()]
+    [mended] = [one for one in entries if one["line"] == 7]
+    mended["record"]["price"] = 7
+    file.write_text("".join(f"{json.dumps(one)}\n" for one in entries))
+
+    arguments = ("replay", file, "--url", es_url, "-i", index_name, "--model", tiny_model)
+    options = ("--quiet", "--json", "--write-to", runs)
+    done = CliRunner().invoke(xlrec_ingest, list(map(str, (*arguments, *options))))
+    assert done.exit_code == 3, done.output
+    summary = json.loads(done.stdout)
+    first, row = sources(es, runs)
+    assert (summary["indexed"], summary["rejected"]) == (1, 2)
+    for name in ("index", "version", "fingerprint", "documents", "indexed", "rejected", "seconds"):
+        assert row[name] == summary[name], name
+    assert row["outcome"] == "complete"
+    assert row["source"].endswith(str(file))
+    assert row["rejected_by_stage"] == {"read": 1, "write": 1}
+    rejects = sources(es, f"{runs}-rejects")
+    by_run = {one["run"]: 0 for one in (first, row)}
+    for one in rejects:
+        by_run[one["run"]] += 1
+    assert by_run == {first["run"]: 3, row["run"]: 2}
+    again = [one["document"] for one in rejects if one["run"] == row["run"]]
+    assert sorted(again, key=str) == [None, "y"]
+    assert SECRET not in json.dumps([row, *rejects])
+
+
 def test_a_run_that_fails_is_a_document_too(
     es: Elasticsearch, es_url: str, index_name: str, items: Path, tiny_model: Path
 ) -> None:
