@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,15 +14,14 @@ from disturbed import contents, rejected_lines
 from fakes import HashEncoder
 from ingest.run import assemble
 from ingest.run.job import RunJob
+from ray_cluster import ENVIRONMENT, TESTS, RayCluster
 from xlrec_es.cluster.connection import Connection
-
-TESTS = Path(__file__).parents[3]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_a_dataset_is_written_as_the_file_would_be(
-    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
+    es: Elasticsearch, es_url: str, index_name: str, ray_there: RayCluster, tmp_path: Path
 ) -> None:
     path = tmp_path / "items.jsonl"
     records: list[dict[str, object]] = [
@@ -39,8 +37,11 @@ def test_a_dataset_is_written_as_the_file_would_be(
     assert len(contents(es, index_name)) == 100
     rejects = tmp_path / "ray.rejects.jsonl"
     done = subprocess.run(
-        [sys.executable, str(TESTS / "ray_dataset.py"), es_url, index_name, str(path), rejects],
-        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        [
+            *(sys.executable, str(TESTS / "ray_dataset.py"), ray_there.address),
+            *(es_url, index_name, str(path), str(rejects)),
+        ],
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=250,
