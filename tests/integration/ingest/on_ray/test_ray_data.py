@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from elasticsearch import Elasticsearch
 
 from disturbed import contents, rejected_lines
 from fakes import HashEncoder
+from ingest.on_ray.ray_data import XlrecDatasink, XlrecEncoder
 from ingest.run import assemble
 from ingest.run.job import RunJob
+from ingest.write.modes import COMPANION
 from ray_cluster import ENVIRONMENT, TESTS, RayCluster
+from ray_dataset import hash_encoder
 from xlrec_es.cluster.connection import Connection
+from xlrec_es.errors import IndexUnusable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -55,3 +62,25 @@ def test_a_dataset_is_written_as_the_file_would_be(
     assert second["unchanged"] == 299
     assert first["rejected"] == second["rejected"] == 1
     assert len(rejected_lines(rejects)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"vectors": {"quantization": "int4"}}, "otherwise than is asked for"),
+        ({"mode": COMPANION}, "use neither --in-place nor --companion"),
+    ],
+)
+def test_an_index_that_was_made_otherwise_is_refused(
+    es_url: str, index_name: str, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text('{"id": 1, "language": "en", "title": "one"}\n', "utf-8")
+    job = RunJob(str(path), index_name, centering="none")
+    assemble.run(job, Connection(es_url), encoder=HashEncoder())
+    table = pa.table({"id": [1], "language": ["en"], "title": ["one"]})
+    encoded = XlrecEncoder(job, hash_encoder)(table)
+    with pytest.raises(IndexUnusable, match=told):
+        XlrecDatasink(Connection(es_url), replace(job, **change)).write([encoded], None)
+    written = XlrecDatasink(Connection(es_url), job).write([encoded], None)
+    assert written.counts["unchanged"] == 1
