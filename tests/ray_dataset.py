@@ -1,6 +1,6 @@
 """A file as a dataset of Ray Data, written twice by the adapters; prints what became of it.
 
-python ray_dataset.py URL INDEX INPUT REJECTS
+python ray_dataset.py ADDRESS URL INDEX INPUT REJECTS
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def hash_encoder(_job: RunJob) -> contextlib.AbstractContextManager[Encoder]:
     return contextlib.nullcontext(HashEncoder())
 
 
-def main(url: str, index: str, source: str, rejects: str) -> None:
+def main(address: str, url: str, index: str, source: str, rejects: str) -> None:
     # By its name, or Ray could not find it in other processes.
     from ray_dataset import hash_encoder as by_name
 
     job = RunJob(source, index, rejects=Path(rejects))
     found = []
-    with session(RayOptions(workers=2)):
+    with session(RayOptions(address, workers=2)):
         for _ in range(2):
             encoded = ray.data.read_json(source).map_batches(
                 XlrecEncoder,

@@ -1,4 +1,7 @@
-"""Learners on Ray beside themselves: says of each whether the result is the same bit by bit."""
+"""Learners on Ray beside themselves: says of each whether the result is the same bit by bit.
+
+python ray_learning.py ADDRESS OUTPUT
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,12 @@ def same(one: csr_array, other: csr_array) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
 
 
-def main(output: Path) -> None:
+def main(address: str, output: Path) -> None:
     some = np.random.default_rng(1).permutation(MANY_WORKS)[:41].astype(np.int32)
     learners = {name: make() for name, make in LEARNERS.items()}
     learners["local-ease"] = LocalEase(regularization=5, neighbours=6, width=12, top=5)
     found = {}
-    with session(RayOptions(workers=2)):
+    with session(RayOptions(address, workers=2)):
         for name, learner in learners.items():
             on_ray = RayLearner(learner, block_works=7)
             learned = learner.learn(likes(), some)
@@ -44,4 +47,4 @@ def main(output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,6 +1,6 @@
 """`xlrec-ingest run --engine ray` as a process, with an encoder that needs no model: to be killed.
 
-python ray_run.py URL INDEX INPUT [--resume] [--centering METHOD]
+python ray_run.py URL INDEX INPUT [--address HOST:PORT] [--resume]
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ from xlrec_es.vectors.vector import Vector
 
 UNIT_RECORDS = 250
 PAUSE_S = 0.05
+LICENSE = "cc-by-nc-4.0"
 
 
 class SlowEncoder(HashEncoder):
     """Takes its time, so that there is a moment to kill it in."""
+
+    license = LICENSE
 
     def encode(self, texts: Sequence[str]) -> Vector:
         time.sleep(PAUSE_S)
@@ -43,6 +46,6 @@ if __name__ == "__main__":
     engine.run = functools.partial(engine.run, making=making)
     url, index, source, *options = sys.argv[1:]
     where = ["--url", url, "--timeout", "10", "--wait", "60", "--index", index]
-    ray = ["--engine", "ray", "--workers", "3"]
+    ray = ["--engine", "ray", "--workers", "2"]
     print("begun", flush=True)
     main(["run", source, *where, *ray, "--quiet", "--json", *options])

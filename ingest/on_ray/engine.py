@@ -14,7 +14,7 @@ from ingest.run import reject_file
 from ingest.run.assemble import left_out, own_files, reach_cluster, settled
 from ingest.run.counts import Observer
 from ingest.run.file_lock import locked
-from ingest.run.index_setup import check_like
+from ingest.run.index_setup import check_like, check_vectors
 from ingest.run.job import RunJob
 from ingest.run.signals import Stop
 from ingest.run.worker import no_one
@@ -61,7 +61,9 @@ def run(
         live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
         job = settled(job, live)
         source = _index_source(job, cluster)
-        if live is None and source is not None:
+        if live is not None:
+            check_vectors(job, client, live)
+        elif source is not None:
             check_like(job, source)
         progress = Progress(job, rejects, observe)
         progress.tell("load")

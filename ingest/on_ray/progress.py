@@ -148,7 +148,11 @@ class Progress:
             "bottleneck": slowest and {"stage": slowest[0], "busy": round(slowest[1], 2)},
             "seconds": {stage: round(spent, 2) for stage, spent in tally.seconds.items()}
             | {"total": round(seconds, 2)},
-            "warnings": [*warnings_of(target), *detected(tally.read_as)],
+            "warnings": [
+                *warnings_of(target),
+                *detected(tally.read_as),
+                *dict.fromkeys(warning for one in summaries for warning in one["warnings"]),
+            ],
         }
 
     def _add_seconds(self, seconds: Mapping[str, float]) -> None:

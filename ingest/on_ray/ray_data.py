@@ -24,8 +24,9 @@ import pyarrow as pa
 
 from ingest.documents.document import Document
 from ingest.on_ray.unit_worker import MakeEncoder, UnitRejects
-from ingest.run.assemble import builder_for, load, reach_cluster, window_of
+from ingest.run.assemble import builder_for, load, reach_cluster, settled, window_of
 from ingest.run.counts import Counts
+from ingest.run.index_setup import check_vectors
 from ingest.run.job import RunJob
 from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.worker import Worker
@@ -138,6 +139,8 @@ class XlrecDatasink(Datasink[BlockWritten]):
 
         Raises:
             IndexNotFound: The index is not there.
+            IndexUnusable: It was made in another mode, or its vectors are indexed otherwise than
+                the job says.
             FingerprintMismatch: Its vectors are another encoder's.
             SourceError: The records have no vectors.
             ClusterError: It cannot be written.
@@ -154,6 +157,8 @@ class XlrecDatasink(Datasink[BlockWritten]):
                     f"there is no index {job.index}: make it by xlrec-ingest run with some of the "
                     "records, from which the centering is estimated"
                 )
+            job = settled(job, live)
+            check_vectors(job, client, live)
             builder = builder_for(job, source, started_ns=self._started_ns)
             worker = Worker(
                 job=job,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.documents.builder import Builder
 from ingest.documents.document import Deletion, Document
+from ingest.encode.checkpoint.license import license_warning
 from ingest.on_ray.unit_source import UnitSource
 from ingest.on_ray.units import RECORDS, SLICE, PlacedRecord, Unit
 from ingest.run.assemble import builder_for, load, reach_cluster, window_of
@@ -97,7 +98,8 @@ class UnitDone:
 
     Attributes:
         number: Of the unit.
-        summary: See `ingest.run.observe.summary.summarize`; empty after an error.
+        summary: See `ingest.run.observe.summary.summarize`; empty after an error. Of warnings it
+            has those of the encoder.
         counts: See `Counts.as_json`.
         rejects: Lines for the reject file.
         deletions: Records that delete: it is too early for them.
@@ -273,6 +275,9 @@ class UnitWorker:
             try:
                 written = worker.run()
                 summary = summarize(worker, index=written, resumed_after=0, seconds=0.0)
+                # Those of the encoder alone: all others the driver knows of all units together.
+                warned = license_warning(encoder)
+                summary["warnings"] = [] if warned is None else [warned]
             except XlrecError as problem:
                 error = problem
             finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import signal
 import subprocess
@@ -23,13 +22,14 @@ from fault_proxy import Fault, fault_proxy
 from ingest.cli.run import REJECTED
 from ingest.run import assemble
 from ingest.run.job import RunJob
+from ray_cluster import ENVIRONMENT, TESTS, RayCluster
+from ray_run import LICENSE
 from xlrec_es.cluster.connection import Connection
 
 RECORDS = 2000
 KILLS = 5
-REFUSED = 12
+REFUSED = 6
 """Then no more: each refusal halves a request, and the pauses before it is sent again double."""
-TESTS = Path(__file__).parents[3]
 RAN_TO_THE_END = REJECTED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -86,10 +86,10 @@ def source(alone: Alone, tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def begun(url: str, index: str, source: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """A driver with three actors, which has begun."""
+    """A driver with two actors, which has begun."""
     with subprocess.Popen(
         [sys.executable, str(TESTS / "ray_run.py"), url, index, str(source), *options],
-        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -106,10 +106,10 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, output, errors
 
 
-def actors(driver: int) -> list[psutil.Process]:
+def actors(ray_there: RayCluster) -> list[psutil.Process]:
     """Processes of actors that work."""
     found = []
-    for process in psutil.Process(driver).children(recursive=True):
+    for process in psutil.Process(ray_there.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if process.cmdline()[0].startswith("ray::UnitWorker.run"):
                 found.append(process)
@@ -133,7 +133,12 @@ def check(es: Elasticsearch, index: str, source: Path, alone: Alone) -> None:
 
 
 def test_actors_are_killed_while_half_of_the_first_requests_are_refused(
-    es: Elasticsearch, es_url: str, index_name: str, source: Path, alone: Alone
+    es: Elasticsearch,
+    es_url: str,
+    index_name: str,
+    source: Path,
+    alone: Alone,
+    ray_there: RayCluster,
 ) -> None:
     draw = random.Random(1)
     refused = killed = 0
@@ -147,29 +152,36 @@ def test_actors_are_killed_while_half_of_the_first_requests_are_refused(
 
     with fault_proxy(es_url) as proxy:
         proxy.when = refuse
-        with begun(proxy.url, index_name, source) as process:
+        with begun(proxy.url, index_name, source, "--address", ray_there.address) as process:
             while killed < KILLS and process.poll() is None:
-                for actor in actors(process.pid)[:1]:
+                for actor in actors(ray_there)[:1]:
                     with contextlib.suppress(psutil.Error):
                         actor.kill()
                         killed += 1
-                time.sleep(draw.random())
+                time.sleep(draw.random() / 2)
             code, output, errors = ended(process)
     assert code == RAN_TO_THE_END, errors
     assert killed == KILLS
     assert refused == REFUSED
     summary = json.loads(output)
     assert summary["rejected"] == len(alone.bad)
+    assert [LICENSE in warning for warning in summary["warnings"]] == [True]
     assert summary["retries"] > 0
     check(es, index_name, source, alone)
 
 
 def test_a_driver_is_interrupted_and_then_killed_and_each_time_gone_on_from(
-    es: Elasticsearch, es_url: str, index_name: str, source: Path, alone: Alone
+    es: Elasticsearch,
+    es_url: str,
+    index_name: str,
+    source: Path,
+    alone: Alone,
+    ray_there: RayCluster,
 ) -> None:
+    options = ("--address", ray_there.address, "--resume")
     done = 0
     for number, codes in ((signal.SIGINT, {130}), (signal.SIGKILL, {-9})):
-        with begun(es_url, index_name, source, "--resume") as process:
+        with begun(es_url, index_name, source, *options) as process:
             while process.poll() is None:
                 if units_done(es, index_name) > done:
                     break
@@ -181,19 +193,23 @@ def test_a_driver_is_interrupted_and_then_killed_and_each_time_gone_on_from(
         noted = units_done(es, index_name)
         assert noted > done
         done = noted
-    with begun(es_url, index_name, source, "--resume") as process:
+    with begun(es_url, index_name, source, *options) as process:
         code, output, errors = ended(process)
     assert code == RAN_TO_THE_END, errors
     summary = json.loads(output)
     assert summary["resumed_after"] == done
     assert summary["rejected"] == len(alone.bad)
+    assert [LICENSE in warning for warning in summary["warnings"]] == [True]
     check(es, index_name, source, alone)
 
 
 def test_states_and_deletions_in_different_units_come_to_what_the_order_of_the_input_says(
     es: Elasticsearch, es_url: str, index_name: str, source: Path, alone: Alone
 ) -> None:
-    """Also where the index has a later state already, which is passed over before others."""
+    """Also where the index has a later state already, which is passed over before others.
+
+    The driver starts a Ray of its own.
+    """
     job = RunJob(str(source), index_name)
     assemble.run(job, Connection(es_url), encoder=HashEncoder())
     with begun(es_url, index_name, alone.later) as process:

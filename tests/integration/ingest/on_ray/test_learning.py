@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,17 +13,15 @@ from elasticsearch import Elasticsearch
 
 from catalogue import TOPICS, WORKS_PER_TOPIC, write_catalogue
 from ingest.indicators.learners import LEARNERS
-
-TESTS = Path(__file__).parents[3]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"}
+from ray_cluster import ENVIRONMENT, TESTS, RayCluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def test_every_learner_learns_the_same_in_blocks(tmp_path: Path) -> None:
+def test_every_learner_learns_the_same_in_blocks(ray_there: RayCluster, tmp_path: Path) -> None:
     output = tmp_path / "found.json"
     subprocess.run(
-        [sys.executable, str(TESTS / "ray_learning.py"), str(output)],
+        [sys.executable, str(TESTS / "ray_learning.py"), ray_there.address, str(output)],
         env=ENVIRONMENT,
         check=True,
         timeout=200,

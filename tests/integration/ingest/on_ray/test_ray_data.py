@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from elasticsearch import Elasticsearch
 
 from disturbed import contents, rejected_lines
 from fakes import HashEncoder
+from ingest.on_ray.ray_data import XlrecDatasink, XlrecEncoder
 from ingest.run import assemble
 from ingest.run.job import RunJob
+from ingest.write.modes import COMPANION
+from ray_cluster import ENVIRONMENT, TESTS, RayCluster
+from ray_dataset import hash_encoder
 from xlrec_es.cluster.connection import Connection
-
-TESTS = Path(__file__).parents[3]
+from xlrec_es.errors import IndexUnusable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_a_dataset_is_written_as_the_file_would_be(
-    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
+    es: Elasticsearch, es_url: str, index_name: str, ray_there: RayCluster, tmp_path: Path
 ) -> None:
     path = tmp_path / "items.jsonl"
     records: list[dict[str, object]] = [
@@ -39,8 +44,11 @@ def test_a_dataset_is_written_as_the_file_would_be(
     assert len(contents(es, index_name)) == 100
     rejects = tmp_path / "ray.rejects.jsonl"
     done = subprocess.run(
-        [sys.executable, str(TESTS / "ray_dataset.py"), es_url, index_name, str(path), rejects],
-        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        [
+            *(sys.executable, str(TESTS / "ray_dataset.py"), ray_there.address),
+            *(es_url, index_name, str(path), str(rejects)),
+        ],
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=250,
@@ -54,3 +62,25 @@ def test_a_dataset_is_written_as_the_file_would_be(
     assert second["unchanged"] == 299
     assert first["rejected"] == second["rejected"] == 1
     assert len(rejected_lines(rejects)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"vectors": {"quantization": "int4"}}, "otherwise than is asked for"),
+        ({"mode": COMPANION}, "use neither --in-place nor --companion"),
+    ],
+)
+def test_an_index_that_was_made_otherwise_is_refused(
+    es_url: str, index_name: str, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text('{"id": 1, "language": "en", "title": "one"}\n', "utf-8")
+    job = RunJob(str(path), index_name, centering="none")
+    assemble.run(job, Connection(es_url), encoder=HashEncoder())
+    table = pa.table({"id": [1], "language": ["en"], "title": ["one"]})
+    encoded = XlrecEncoder(job, hash_encoder)(table)
+    with pytest.raises(IndexUnusable, match=told):
+        XlrecDatasink(Connection(es_url), replace(job, **change)).write([encoded], None)
+    written = XlrecDatasink(Connection(es_url), job).write([encoded], None)
+    assert written.counts["unchanged"] == 1
