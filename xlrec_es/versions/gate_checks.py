@@ -118,9 +118,10 @@ def check_vectors(
     if lowest is not None:
         told = low or {lowest: recalls[lowest]}
         parts = ", ".join(f"{name} {recall:.2f}" for name, recall in told.items())
-        checks.append(
-            Check("recall", not low, f"of the exact nearest {K}, found: {parts} ({limits.recall})")
-        )
+        rest = f"too low in {len(low)}" if low else "the lowest"
+        parts += f", {rest} of {len(recalls)} languages"
+        message = f"of the exact nearest {K}, found: {parts} ({limits.recall})"
+        checks.append(Check("recall", not low, message))
     return checks
 
 

@@ -1,1 +1,1 @@
-"""What a model's folder holds, looked at before the model is loaded: kind, weights, license."""
+"""What a model's folder holds, looked at before loading: kind, tokenizer, weights, license."""
