@@ -218,7 +218,7 @@ def test_explanations_are_a_line_a_retriever(catalogue: list[str]) -> None:
         (["-l", "ja=many", "chess-3"], 2, "'many' is no finite number"),
         (["-l", "ja=.5", "-l", "de", "chess-3"], 2, "every --language a part"),
         (["-l", "ja=-1", "chess-3"], 2, "above zero"),
-        (["-l", "ja=nan", "chess-3"], 2, "above zero"),
+        (["-l", "ja=nan", "chess-3"], 2, "'nan' is no finite number"),
         (["who?"], 1, "no work or document with the id 'who?'"),
         (["chess-3", "who?"], 1, "the id 'who?'; correct it, or give --skip-unknown"),
         ([], 2, "the history is empty"),
