@@ -77,7 +77,7 @@ def test_the_statement_is_printed_for_people(
         (["--epsilon", "0"], "0.0 is not in the range x>0"),
         (["--epsilon", "1", "--delta", "1"], "1.0 is not in the range 0<x<1"),
         (["--delta", "0.1"], "--delta is a part of --epsilon"),
-        (["--epsilon", "1", "--max-items", "1"], "pairs need 2 of a user"),
+        (["--epsilon", "1", "--max-items", "1"], "pairs need 2 items of a user"),
         (["--epsilon", "1", "--min-co-users", "5"], "together with --min-co-users"),
         (["--epsilon", "1", "--shard", "1/2"], "together with --shard"),
         (["--epsilon", "1", "--learner", "rp3beta"], "use --learner local-ease"),
