@@ -76,10 +76,10 @@ class IndicatorJob:
         dry_run: Whether nothing is to be written.
         min_co_users: On how many different users an association rests at least.
         privacy: What is promised to each user; None: nothing, and no noise is added.
+        on_disk: Where interactions are kept that memory does not hold; None: they are in memory.
 
     Raises:
         UsageError: Options that contradict each other.
-        on_disk: Where interactions are kept that memory does not hold; None: they are in memory.
     """
 
     source: str
