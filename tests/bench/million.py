@@ -5,8 +5,9 @@
 The encoder is a static one, made here with weights that are drawn: how fast it is does not depend
 on them. The worker is `xlrec-ingest run` in a process of its own, whose memory is looked at each
 five seconds. Beside it another process's recommendations are timed, by the texts of histories of 20
-documents that are in the index already, and again when the worker has ended. What the vectors take
-on disk is Elasticsearch's own number (`_disk_usage`), beside the estimate that `doctor` makes.
+documents that are in the index already. They are timed again when the worker has ended, and when
+the index is merged into one segment, each time in turns with one plain kNN search. What the vectors
+take on disk is Elasticsearch's own number (`_disk_usage`), beside the estimate that `doctor` makes.
 Prints JSON.
 """
 
@@ -29,7 +30,7 @@ from elasticsearch import Elasticsearch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers.models import Unigram
 from tokenizers.pre_tokenizers import Whitespace
 
 from xlrec_es import Connection, History, Options, Recommender, connect
@@ -43,14 +44,17 @@ INDEX = "million"
 WORDS = 20_000
 LANGUAGES = ("de", "en", "fr", "ja", "zh")
 EACH_S = 5.0
+TURNS = 100
 
 
 def make_model(folder: Path, dims: int) -> None:
     """A static encoder of words that are drawn."""
-    vocabulary = {"[UNK]": 0} | {f"word{number}": number + 1 for number in range(WORDS)}
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    # Any other text has the tokens of its bytes: a tokenizer that knows few words is refused.
+    pieces = ["[UNK]", *(f"<0x{byte:02X}>" for byte in range(256))]
+    pieces += [f"word{number}" for number in range(WORDS)]
+    tokenizer = Tokenizer(Unigram([(piece, 0.0) for piece in pieces], unk_id=0, byte_fallback=True))
     tokenizer.pre_tokenizer = Whitespace()
-    weights = torch.randn(len(vocabulary), dims, generator=torch.Generator().manual_seed(0))
+    weights = torch.randn(len(pieces), dims, generator=torch.Generator().manual_seed(0))
     module = StaticEmbedding(tokenizer, embedding_weights=weights)
     SentenceTransformer(modules=[module]).save(str(folder))
 
@@ -88,6 +92,25 @@ def asked(client: Elasticsearch) -> Iterator[float]:
             yield float("nan")
         else:
             yield 1000 * (time.perf_counter() - start)
+
+
+def in_turns(client: Elasticsearch, index: str, calls: Iterator[float]) -> dict[str, float]:
+    """Milliseconds of a recommendation and of a plain kNN search, of `TURNS` each in turns."""
+    stored = client.get(index=index, id="w7", source_includes="xlrec.embedding")
+    vector = stored["_source"]["xlrec"]["embedding"]
+    knn = {"field": "xlrec.embedding", "query_vector": vector, "k": 50, "num_candidates": 100}
+    plain, whole = [], []
+    for _ in range(TURNS):
+        start = time.perf_counter()
+        client.search(index=index, knn=knn, source=False)
+        plain.append(1000 * (time.perf_counter() - start))
+        whole.append(next(calls))
+    segments = client.indices.stats(index=index, metric="segments")["_all"]["primaries"]
+    return {
+        "segments": segments["segments"]["count"],
+        "ms of a plain kNN search, p50": float(np.median(plain)),
+        "ms of a recommendation, p50": float(np.nanmedian(whole)),
+    }
 
 
 def watched(worker: subprocess.Popen[str], calls: Iterator[float]) -> dict[str, list[float]]:
@@ -129,11 +152,17 @@ def main() -> None:
                 assert worker.stdout is not None
                 summary = json.loads(worker.stdout.read())
             seconds = time.perf_counter() - start
-            after = [next(calls) for _ in range(100)]
             live = find_live(client, INDEX)
+            after = in_turns(client, live.name, calls)
+            client.options(request_timeout=3600).indices.forcemerge(
+                index=live.name, max_num_segments=1
+            )
+            merged = in_turns(client, live.name, calls)
             on_disk = vectors_on_disk(client, live.name)
             whole = client.indices.stats(index=live.name, metric="store")["_all"]["primaries"]
-        found = report(given, seen, after, seconds, summary) | {
+        found = report(given, seen, seconds, summary) | {
+            "after it": after,
+            "merged": merged,
             "vectors on disk, MB": on_disk / 1e6,
             "the same by doctor's estimate": given.documents * DEFAULT.disk_bytes(given.dims) / 1e6,
             "index on disk, MB": whole["store"]["size_in_bytes"] / 1e6,
@@ -144,7 +173,6 @@ def main() -> None:
 def report(
     given: argparse.Namespace,
     seen: dict[str, list[float]],
-    after: list[float],
     seconds: float,
     summary: dict[str, Any],
 ) -> dict[str, Any]:
@@ -162,7 +190,6 @@ def report(
         "MB at most": float(memory.max()),
         "ms of a recommendation beside it, p50": float(np.nanmedian(seen["ms"])),
         "calls beside it": int(np.isfinite(seen["ms"]).sum()),
-        "ms of a recommendation after it, p50": float(np.nanmedian(after)),
     }
 
 

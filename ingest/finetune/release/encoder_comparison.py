@@ -36,6 +36,7 @@ from xlrec_es.evaluate.protocol import Case
 from xlrec_es.evaluate.significance import Interval, bootstrap, compare
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.open_encoder import is_address
+from xlrec_es.vectors.probe import LEAST_COSINE
 from xlrec_es.vectors.vector import MAX_DIMS, Vector
 from xlrec_es.vectors.vector_index import DEFAULT
 
@@ -102,6 +103,21 @@ class _Measured:
     pairs: dict[tuple[str, str], tuple[list[str], MetricValues]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """Texts by one model.
+
+    Attributes:
+        model: That encoded them.
+        vectors: Raw, shape (n_texts, dims).
+        texts_s: Texts in a second.
+    """
+
+    model: str
+    vectors: Vector
+    texts_s: float
+
+
 def compare_encoders(
     data: CatalogLikes,
     candidates: Sequence[Candidate],
@@ -145,12 +161,13 @@ def compare_encoders(
     users = [case.user for case in judging.cases]
     cold_users = [case.user for case in data.cold_cases]
     own = LocalEase().learn(data.learned, np.arange(len(data.works), dtype=np.int32))
-    measured = []
-    for candidate in candidates:
+    found: dict[str, _Measured] = {}
+    encoded: _Encoded | None = None  # by the model before, which may be the same
+    for candidate in _longest_first(candidates):
         encoder = find_encoder(candidate.model, replace(options, dims=candidate.dims))
-        raw, texts_s = _encode(encoder, documents.texts, candidate.name, told)
-        centering, _ = gate.choose(choosing, raw)
-        vectors = whole.centered(raw)[centering]
+        encoded = _encode(encoder, documents.texts, candidate, encoded, told)
+        centering, _ = gate.choose(choosing, encoded.vectors)
+        vectors = whole.centered(encoded.vectors)[centering]
         lists = judging.lists(vectors)
         cold = np.empty(0)
         if len({*cold_users}) >= FEW_USERS:
@@ -160,17 +177,16 @@ def compare_encoders(
                 mean_directions(vectors, documents.work, len(data.works)),
             )
             cold = _cold_recall(data, whole.languages, inherited.indicators, cold_k)
-        measured.append(
-            _Measured(
-                candidate.name,
-                encoder.dims,
-                centering,
-                texts_s,
-                judging.recall(lists),
-                cold,
-                recall_by_pair(judging.cases, lists, judging.languages, judging.k),
-            )
+        found[candidate.name] = _Measured(
+            candidate.name,
+            encoder.dims,
+            centering,
+            encoded.texts_s,
+            judging.recall(lists),
+            cold,
+            recall_by_pair(judging.cases, lists, judging.languages, judging.k),
         )
+    measured = [found[name] for name in names]
     rows = [_row(one, measured[0], users, cold_users, seed) for one in measured]
     return {
         "k": whole.k,
@@ -202,14 +218,43 @@ def _check_loads(candidates: Sequence[Candidate], options: EncoderOptions) -> No
             raise type(error)(f"--model {candidate.name}: {error}") from error
 
 
-def _encode(encoder: Encoder, texts: Sequence[str], name: str, told: Told) -> tuple[Vector, float]:
-    """Raw vectors, shape (n_texts, dims), and texts a second."""
+def _longest_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those of one model together: ones with fewer dimensions can be cut from the one before."""
+    models = [*dict.fromkeys(candidate.model for candidate in candidates)]
+    return sorted(
+        candidates, key=lambda one: (models.index(one.model), -(one.dims or MAX_DIMS + 1))
+    )
+
+
+def _encode(
+    encoder: Encoder,
+    texts: Sequence[str],
+    candidate: Candidate,
+    before: _Encoded | None,
+    told: Told,
+) -> _Encoded:
+    """Raw vectors of the texts, cut from those of the same model where that comes to the same."""
+    if before is not None and before.model == candidate.model:
+        cut = _cut(before.vectors, encoder.dims)
+        first = raw_vectors.encode(encoder, texts[:_WINDOW])
+        # Not where a model has layers of its own for each number of dimensions, say.
+        if np.einsum("ij,ij->i", first, cut[:_WINDOW]).min() >= LEAST_COSINE:
+            return _Encoded(candidate.model, cut, before.texts_s)
     start = time.perf_counter()
     made = []
-    for first in range(0, len(texts), _WINDOW):
-        made.append(raw_vectors.encode(encoder, texts[first : first + _WINDOW]))
-        told(name, min(1.0, (first + _WINDOW) / len(texts)))
-    return np.concatenate(made), len(texts) / (time.perf_counter() - start)
+    for place in range(0, len(texts), _WINDOW):
+        made.append(raw_vectors.encode(encoder, texts[place : place + _WINDOW]))
+        told(candidate.name, min(1.0, (place + _WINDOW) / len(texts)))
+    seconds = time.perf_counter() - start
+    return _Encoded(candidate.model, np.concatenate(made), len(texts) / seconds)
+
+
+def _cut(vectors: Vector, dims: int) -> Vector:
+    """The first dimensions, of length 1 again. Shape (n, all dims) -> (n, dims)."""
+    first = vectors[:, :dims]
+    length = np.linalg.norm(first, axis=1, keepdims=True)
+    cut: Vector = np.divide(first, length, out=np.zeros_like(first), where=length > 0)
+    return cut
 
 
 def _places(n_works: int) -> int:

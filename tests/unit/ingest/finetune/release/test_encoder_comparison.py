@@ -68,6 +68,37 @@ def test_fewer_dimensions_that_are_as_good_are_recommended(data: CatalogLikes) -
     assert done["recommended"]["model"] == "words@32"
 
 
+def test_a_model_that_is_cut_encodes_the_catalog_once(
+    data: CatalogLikes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In whatever order it is named; one whose short vectors are others encodes again."""
+    encoded: dict[int, int] = {}
+
+    class Cut(HashEncoder):
+        """Vectors with fewer dimensions are the first ones of those with 64."""
+
+        def encode(self, texts: Sequence[str]) -> Vector:
+            encoded[self.dims] = encoded.get(self.dims, 0) + len(texts)
+            first = HashEncoder(dims=64).encode(texts)[:, : self.dims]
+            return first / np.linalg.norm(first, axis=1, keepdims=True)
+
+    models = {"cut": Cut, "words": HashEncoder}
+    monkeypatch.setattr(encoder_comparison, "_WINDOW", 16)
+    monkeypatch.setattr(
+        encoder_comparison,
+        "find_encoder",
+        lambda model, options: models[model](dims=options.dims or 64),
+    )
+    names = ("cut@48", "words", "cut", "words@32")
+    done = compare_encoders(data, candidates(*names), DEFAULTS)
+    assert encoded == {64: len(data.documents.texts), 48: 16}
+    assert [row["model"] for row in done["models"]] == [*names]
+    alone = compare_encoders(data, candidates("cut@48", "words@32"), DEFAULTS)
+    for place, row in ((0, alone["models"][0]), (3, alone["models"][1])):
+        assert done["models"][place]["recall"] == pytest.approx(row["recall"])
+    assert done["models"][0]["texts_per_s"] == done["models"][2]["texts_per_s"]
+
+
 def test_too_few_users_of_new_items_measure_nothing(
     data: CatalogLikes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
