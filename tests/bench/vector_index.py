@@ -1,11 +1,15 @@
 """What each way to index vectors costs, and what it finds: recall, bytes and milliseconds.
 
     python tests/bench/vector_index.py titles.npy [--encode ITEMS.jsonl] [--version 9.5.0]
+    python tests/bench/vector_index.py --bytes 384 1024 [--documents 100000]
 
 With --encode, vectors of titles of catalogs are made first, by the embedded model. Vectors are rows
 of float32. Of 20,200, the last 200 are searched for among all others, and an exact search in numpy
 says what is to be found. Each index is force-merged into one segment, and asked in turns with the
 others, so that all see the same machine. Starts a node.
+
+With --bytes, nothing is searched for: each type indexes drawn vectors of so many dimensions, whose
+bytes on disk stand beside the estimate.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from elasticsearch.helpers import parallel_bulk
 
 from xlrec_es.node import running
 from xlrec_es.vectors.vector import Vector
-from xlrec_es.vectors.vector_index import VectorIndex
+from xlrec_es.vectors.vector_index import QUANTIZATIONS, VectorIndex
 
 K, CANDIDATES = 10, 100
 QUERIES = 200
@@ -125,6 +129,32 @@ def measure(client: Elasticsearch, vectors: Vector) -> list[dict[str, Any]]:
     return rows
 
 
+def measure_bytes(client: Elasticsearch, documents: int, dims: int) -> list[dict[str, Any]]:
+    """A row for each type with a graph; vectors lie around 1,000 centers, as those of texts do."""
+    draw = np.random.default_rng(0)
+    centers = draw.standard_normal((1_000, dims), np.float32)
+    vectors = centers[draw.integers(len(centers), size=documents)]
+    vectors += draw.standard_normal(vectors.shape, np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = []
+    for quantization in QUANTIZATIONS:
+        way = VectorIndex(quantization)
+        fill(client, INDEX, vectors, way)
+        measured, estimated = bytes_of(client, INDEX), documents * way.disk_bytes(dims)
+        client.indices.delete(index=INDEX)
+        rows.append(
+            {
+                "dims": dims,
+                "documents": documents,
+                "type": way.kind,
+                "MB on disk": round(measured / 1e6, 2),
+                "MB estimated": round(estimated / 1e6, 2),
+                "estimate off": round(estimated / measured - 1, 4),
+            }
+        )
+    return rows
+
+
 def _numbered() -> list[tuple[int, tuple[str, VectorIndex]]]:
     return list(enumerate(WAYS.items()))
 
@@ -132,11 +162,21 @@ def _numbered() -> list[tuple[int, tuple[str, VectorIndex]]]:
 def main() -> None:
     """Read vectors, measure, and add the rows to a file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("vectors", type=Path)
+    parser.add_argument("vectors", type=Path, nargs="?")
+    parser.add_argument("--bytes", nargs="+", type=int, metavar="DIMS")
     parser.add_argument("--encode", nargs="+", type=Path, default=[])
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--version")
     given = parser.parse_args()
+    if given.bytes:
+        with running(version=given.version, heap="1g") as node:
+            client = Elasticsearch(node.url, request_timeout=600)
+            rows = [r for dims in given.bytes for r in measure_bytes(client, given.documents, dims)]
+        told = [{"server": node.version, **row} for row in rows]
+        sys.stdout.write(json.dumps(told, indent=1) + "\n")
+        return
+    if given.vectors is None:
+        parser.error("name a file of vectors, or --bytes")
     if given.encode:
         np.save(given.vectors, encoded(given.encode, given.documents + QUERIES))
     vectors = np.load(given.vectors).astype(np.float32)

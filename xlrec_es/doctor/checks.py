@@ -18,6 +18,9 @@ from xlrec_es.versions.status import VersionStatus
 MAX_SHARD_BYTES = 50 * GIB
 """Elastic's advice: shards between 10 and 50 GB (reference, "Size your shards")."""
 
+MAX_SEGMENTS = 60
+"""Of a shard. Elasticsearch aims at ten of each size, and has two to four sizes in a large one."""
+
 MAX_HEAP_BYTES = 32 * GIB
 """From here on Java no longer compresses its pointers."""
 
@@ -202,6 +205,24 @@ def check_shards(primary_bytes: int, shards: int) -> list[Finding]:
         advice = f"make a new version with more of them: xlrec-es index create --shards {more}"
         return [Finding("shards", "warning", message, advice)]
     return [Finding("shards", "ok", message)]
+
+
+def check_segments(segments: int, shards: int) -> list[Finding]:
+    """How many segments the primary shards of an index have: each has a graph of its own.
+
+    Source: "Tune approximate kNN search", "Reduce the number of index segments"
+    (https://www.elastic.co/docs/deploy-manage/production-guidance/optimize-performance/approximate-knn-search).
+    """
+    each = segments // shards
+    message = f"{each} a shard"
+    if each > MAX_SEGMENTS:
+        message += ": searches by vectors go through each of them, and are slower"
+        advice = (
+            "if a large load has just ended, Elasticsearch merges them by itself in time; at once, "
+            "and while nothing writes: POST <index>/_forcemerge?max_num_segments=1"
+        )
+        return [Finding("segments", "warning", message, advice)]
+    return [Finding("segments", "ok", message)]
 
 
 def check_refresh(interval: str | None) -> list[Finding]:

@@ -157,10 +157,11 @@ def _analyzers(client: Elasticsearch, described: LiveIndex | None) -> list[Findi
 
 def _documents(client: Elasticsearch, versions: Versions, live: Version) -> list[Finding]:
     with friendly_errors(client):
-        stats = client.indices.stats(index=live.searched(versions.name), metric="store")["_all"]
-    primaries = stats["primaries"]["store"]["size_in_bytes"]
+        stats = client.indices.stats(index=live.searched(versions.name), metric="store,segments")
+    primaries = stats["_all"]["primaries"]
     shards = int(live.body["settings"]["index.number_of_shards"])
-    found = checks.check_shards(primaries, shards)
+    found = checks.check_shards(primaries["store"]["size_in_bytes"], shards)
+    found += checks.check_segments(primaries["segments"]["count"], shards)
     try:
         return found + checks.check_documents(measure_version(client, versions, live))
     except SearchFailed as error:

@@ -29,6 +29,7 @@ from xlrec_es.interactions.weighting import EVENT_WEIGHTS
 from xlrec_es.placements.placement import read_placement
 from xlrec_es.records.field_map import FieldMap
 from xlrec_es.service.web.access import read_tokens
+from xlrec_es.vectors.vector_index import DEFAULT, VectorIndex
 
 DOCUMENTS = {one.name: one for one in documents()}
 GUIDES = {name: one for name, one in DOCUMENTS.items() if name not in GENERATED}
@@ -195,13 +196,15 @@ def test_the_table_of_exit_codes_is_that_of_the_program() -> None:
 
 
 def test_the_table_of_sizes_is_the_doctors() -> None:
-    millions = {"1 million": 1_000_000, "10 million": 10_000_000}
+    numbers = {"1 million": 1_000_000, "10 million": 10_000_000, "1 billion": 1_000_000_000}
     rows = OPERATIONS.table("| documents | dimensions |")
-    assert len(rows) == 4
+    assert len(rows) == 3
     for documents_, dims, disk, cache in rows:
-        need = Need(millions[documents_], int(dims))
-        assert disk == f"{need.disk / 1e9:.1f} GB"
-        assert cache == f"{need.memory / 1e9:.1f} GB"
+        number, _, quantization = documents_.partition(", ")
+        index = VectorIndex(in_code(quantization)[0]) if quantization else DEFAULT
+        need = Need(numbers[number], int(dims), vectors=index)
+        assert disk == f"{need.disk / 1e9:,.1f} GB"
+        assert cache == f"{need.memory / 1e9:,.1f} GB"
 
 
 def test_the_table_of_variables_has_them_all() -> None:

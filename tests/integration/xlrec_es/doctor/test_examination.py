@@ -34,7 +34,7 @@ def test_a_healthy_index(es_each: Elasticsearch, index_name: str) -> None:
     live = write_catalogue(es_each, index_name)
     found = by_topic(examine(Patient(es_each, index_name)))
     assert found["index"].message == f"{index_name} is {live.name}"
-    for topic in ("mapping", "refresh", "shards", "fingerprint", "vectors"):
+    for topic in ("mapping", "refresh", "shards", "segments", "fingerprint", "vectors"):
         assert found[topic].level == "ok", found[topic]
     # The catalogue's texts are read by `standard`, on purpose.
     assert found["analyzers"].level == "warning"

@@ -138,6 +138,11 @@ def test_shards_writes_and_refresh() -> None:
     [large] = checks.check_shards(120 * GIB, 2)
     assert large.level == "warning"
     assert "--shards 5" in large.advice
+    assert checks.check_segments(120, 2)[0].message == "60 a shard"
+    [many] = checks.check_segments(123, 2)
+    assert many.level == "warning"
+    assert many.message.startswith("61 a shard: ")
+    assert "_forcemerge?max_num_segments=1" in many.advice
     assert checks.check_refresh("-1")[0].level == "problem"
     assert checks.check_refresh(None)[0].message == "every 1s"
     assert checks.check_refresh("30s")[0].level == "ok"
