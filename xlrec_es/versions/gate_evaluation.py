@@ -15,7 +15,7 @@ from xlrec_es.evaluate.systems import Round, lists_of
 from xlrec_es.evaluate.vectorized_fusion import Fusion, Ranked
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.languages import named_by
-from xlrec_es.versions.gate_checks import Check
+from xlrec_es.versions.gate_checks import Check, Measured
 
 _SYSTEM = "recommender"
 
@@ -98,4 +98,5 @@ class Comparison:
         )
         if material.indicators == LEAKY:
             message += "; the indicators of both have seen the targets"
-        return Check("evaluation", gap.high >= -self.max_loss, message)
+        measured = Measured(gap.mean, -self.max_loss, gap.low, gap.high, of=kind)
+        return Check("evaluation", gap.high >= -self.max_loss, message, measured)
