@@ -184,7 +184,8 @@ def _run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         )
         summary["bytes"] = sum(len(operation.body) for operation in operations)
     else:
-        note = _note(job, likes, generation) | _left_out(job, live)
+        before = live.meta.indicators
+        note = _note(job, likes, generation, before) | _left_out(job, live)
         pairs = ((entry, learned.of(entry.work)) for entry in changed)
         summary |= _write(client, live, note, job, pairs)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
@@ -333,8 +334,10 @@ def _left_out(job: IndicatorJob, live: LiveIndex) -> dict[str, int]:
     return note
 
 
-def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, Any]:
-    """What `_meta.xlrec.indicators` says of a generation."""
+def _note(
+    job: IndicatorJob, likes: LikeMatrix, generation: str, before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `_meta.xlrec.indicators` says of a generation, which replaces the one before."""
     transfer = asdict(job.transfer)
     del transfer["device"]  # what is learned does not depend on it
     note = {
@@ -343,7 +346,7 @@ def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, An
         "transfer": transfer,
         "learned_from": dict(likes.read),
         **({"min_co_users": job.min_co_users} if job.min_co_users > 1 else {}),
-        **({} if job.privacy is None else {"privacy": job.privacy.to_meta()}),
+        **({} if job.privacy is None else {"privacy": job.privacy.to_meta(before)}),
     }
     if job.popularity:
         note["markets"] = {"origin": likes.markets.origin, "names": list(likes.markets.names)}
@@ -418,8 +421,9 @@ def _fields(learned: Learned, generation: str, relation: Relation) -> dict[str, 
     return fields
 
 
-def _promise(privacy: Privacy) -> dict[str, Any]:
-    return {**privacy.to_meta(), "statement": list(privacy.statement)}
+def _promise(privacy: Privacy, live: LiveIndex) -> dict[str, Any]:
+    earlier = live.meta.indicators
+    return {**privacy.to_meta(earlier), "statement": list(privacy.statement(earlier))}
 
 
 def _summary(
@@ -447,6 +451,6 @@ def _summary(
         "documents": len(mine),
         "indicators": {"sum": total, "mean": round(total / max(1, len(mine)), 1)},
         **({"of too few users": blend.too_few} if job.min_co_users > 1 else {}),
-        **({} if job.privacy is None else {"privacy": _promise(job.privacy)}),
+        **({} if job.privacy is None else {"privacy": _promise(job.privacy, live)}),
         "coverage": {language: dict(coverage[language]) for language in sorted(coverage)},
     }
