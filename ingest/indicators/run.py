@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -209,27 +210,10 @@ def _read(
         batches, named = by_basket(batches, report)
         by = job.fields.get(BASKET, BASKET) if named else f"{rules.basket_gap_h or 0:g} h"
         rules = replace(rules, basket_gap_h=None) if named else rules
-    named_in = catalogue.languages
-    if job.on_disk is None:
-        likes = collect(
-            batches,
-            catalogue.items,
-            rules,
-            now_s=time.time(),
-            languages=named_in,
-            report=report,
-        )
-    else:
-        from ingest.indicators.large.collecting import collect_on_disk  # DuckDB is an extra
-
-        likes = collect_on_disk(
-            batches,
-            catalogue.items,
-            rules,
-            now_s=time.time(),
-            languages=named_in,
-            on_disk=job.on_disk,
-        )
+    likes = _collector(job, report)(
+        batches, catalogue.items, rules, now_s=time.time(), languages=catalogue.languages
+    )
+    if job.on_disk is not None:
         likes = replace(likes, report=dict(report + Counter(likes.report)))
     if not likes.matrix.nnz:
         counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())
@@ -238,6 +222,15 @@ def _read(
             "written. See that items are ids of items or documents of the index"
         )
     return likes, by
+
+
+def _collector(job: IndicatorJob, report: Counter[str]) -> Callable[..., LikeMatrix]:
+    """What collects interactions where they are kept: in memory, or on disk."""
+    if job.on_disk is None:
+        return partial(collect, report=report)
+    from ingest.indicators.large.collecting import collect_on_disk  # DuckDB is an extra
+
+    return partial(collect_on_disk, on_disk=job.on_disk)
 
 
 def learn(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> Blend:

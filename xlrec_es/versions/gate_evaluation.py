@@ -98,5 +98,6 @@ class Comparison:
         )
         if material.indicators == LEAKY:
             message += "; the indicators of both have seen the targets"
-        measured = Measured(gap.mean, -self.max_loss, gap.low, gap.high, of=kind)
+        limit = 0.0 - self.max_loss  # and not -0.0
+        measured = Measured(gap.mean, limit, gap.low, gap.high, of=kind)
         return Check("evaluation", gap.high >= -self.max_loss, message, measured)
