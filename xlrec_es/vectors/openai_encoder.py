@@ -199,7 +199,7 @@ class OpenAIEncoder:
             answer = self._endpoint.ask("", {"input": texts}, max_bytes=most)
             rows = answer.get("text_embedding")
         else:
-            body = {"model": self.model, "input": texts, "encoding_format": "float"}
+            body: dict[str, Any] = {"model": self.model, "input": texts, "encoding_format": "float"}
             if self._wanted is not None:
                 body["dimensions"] = self._wanted  # a service that does not know it passes it by
             answer = self._endpoint.ask("/embeddings", body, max_bytes=most)

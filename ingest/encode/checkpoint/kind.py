@@ -160,7 +160,7 @@ def _own_tokenizer(config: dict[str, Any], settings: dict[str, Any]) -> Iterator
     from transformers import CONFIG_MAPPING, TOKENIZER_MAPPING
     from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 
-    kind = config.get("model_type")
+    kind = str(config.get("model_type"))
     if kind in CONFIG_MAPPING and CONFIG_MAPPING[kind] in TOKENIZER_MAPPING:
         return
     told = str(settings.get("tokenizer_class") or config.get("tokenizer_class") or "")

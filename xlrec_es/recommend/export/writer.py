@@ -107,9 +107,9 @@ def _opened(unfinished: Path, path: Path) -> BinaryIO:
 
 
 class _Explained(io.FileIO):
-    """A file that says in one sentence why it cannot be written, whoever writes it.
+    """A file that says in one sentence why it cannot be written.
 
-    Not all that is done meanwhile is writing, and Parquet's own writer writes it, too.
+    Not all that is done meanwhile is writing, and the writer of Parquet writes it, too.
     """
 
     def __init__(self, unfinished: Path, path: Path) -> None:

@@ -179,7 +179,7 @@ def test_a_file_without_a_byte_among_several_has_no_records(tmp_path: Path) -> N
 def test_what_is_no_parquet_by_that_name_is_an_error_here_and_by_ray(
     tmp_path: Path, others: tuple[str, ...], content: bytes
 ) -> None:
-    """Alone, a file without a byte is one too: nobody means to ingest nothing."""
+    """Alone, a file without a byte is one too: an input of nothing is a mistake."""
     folder = tmp_path / "items"
     folder.mkdir()
     for name in others:
