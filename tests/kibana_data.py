@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,19 @@ from xlrec_es.evaluate import tuning
 from xlrec_es.evaluate.dataset import EvaluationJob
 from xlrec_es.evaluate.experiment import run_experiment
 from xlrec_es.evaluate.protocol import COLD_POOL, POOLS
-from xlrec_es.evaluate.result_rows import TYPES, row_of_tuning, rows_of_evaluation
+from xlrec_es.evaluate.result_rows import (
+    TYPES,
+    row_of_tuning,
+    rows_of_evaluation,
+    rows_of_gate,
+)
 from xlrec_es.kibana.indices import Indices
+from xlrec_es.versions.gate_checks import Check, Measured
 
 SINCE, UNTIL = "2026-01-01", "2026-01-04"
 """The time of all of it."""
 
-_REJECTS = (("read", "not JSON", 9), ("build", "no text", 5), ("write", "no text", 1))
+_REJECTS = (("read", "not JSON", 9), ("document", "no text", 5), ("write", "no text", 1))
 
 
 def write_everything(client: Elasticsearch, name: str, folder: Path) -> Indices:
@@ -51,7 +57,7 @@ def write_everything(client: Elasticsearch, name: str, folder: Path) -> Indices:
 
 
 def _write_evaluations(client: Elasticsearch, names: Indices, folder: Path) -> None:
-    """Two evaluations of other seeds, and a tuning."""
+    """Two evaluations of other seeds, a tuning, and two gates, of which one refuses."""
     assert names.evaluations is not None
     likes = write_likes(folder / "likes.tsv", 80)
     job = EvaluationJob(likes, names.catalog, k=3, max_users=40)
@@ -61,6 +67,28 @@ def _write_evaluations(client: Elasticsearch, names: Indices, folder: Path) -> N
         add(client, names.evaluations, rows_of_evaluation(found, now), types=TYPES)
     tuned = row_of_tuning(tuning.run(client, job, dry_run=True), now)
     add(client, names.evaluations, [tuned], types=TYPES)
+    for day, recall in ((1, 0.95), (2, 0.62)):
+        decided = rows_of_gate(_gate(names.catalog, recall), datetime(2026, 1, day, 13, tzinfo=UTC))
+        add(client, names.evaluations, decided, types=TYPES)
+
+
+def _gate(name: str, recall: float) -> dict[str, Any]:
+    """As a reindex whose search finds so much tells of its gate."""
+    found = f"of the exact nearest 10, found: ja {recall}"
+    checks = (
+        Check("recall", recall >= 0.9, found, Measured(recall, 0.9, of="ja")),
+        Check("overlap", True, "0.88 of the recommendations stay", Measured(0.88, 0.5)),
+        Check("evaluation", True, "-0.004", Measured(-0.004, 0.0, -0.02, 0.01, of="cross")),
+        Check("fields", True, "0 of 200 sampled documents differ in their own fields"),
+    )
+    return {
+        "command": "index reindex",
+        "index": f"{name}-xlrec-v2",
+        "source": f"{name}-xlrec-v1",
+        "fingerprint": "0",
+        "swapped": recall >= 0.9,
+        "checks": [asdict(check) for check in checks],
+    }
 
 
 def _write_traffic(client: Elasticsearch, names: Indices, folder: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from xlrec_es.errors import UsageError
 
 _STANDARD_INPUT = "-"
 _ITS_FILE = Path("/dev/stdin")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_same(one: str | Path, other: str | Path) -> bool:
@@ -99,7 +103,7 @@ def beginning(path: Path, size: int) -> bytes:
 
 
 @contextlib.contextmanager
-def writing(output: Path) -> Iterator[None]:
+def explained(output: Path) -> Iterator[None]:
     """Say in one sentence that a file cannot be written, whatever is why.
 
     Raises:
@@ -109,7 +113,76 @@ def writing(output: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(
-            f"cannot write {output} ({error.strerror}); name another file, or make room for it"
+            f"cannot write {output} ({error.strerror or error}); name another file, or make room "
+            "for it"
+        ) from error
+
+
+@contextlib.contextmanager
+def whole(output: Path) -> Iterator[Path]:
+    """A file that takes an output's name once all of it is written, and is gone if it is not.
+
+    So a disk that is full costs neither what was there, nor leaves half of what was to be there.
+
+    Args:
+        output: The file; through a symbolic link, what it points to. A device or a pipe is written
+            itself.
+
+    Yields:
+        What to write.
+
+    Raises:
+        UsageError: It cannot be given its name.
+    """
+    if output.exists() and not output.is_file():
+        yield output
+        return
+    target = output.resolve()
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    try:
+        yield unfinished
+        with explained(output):
+            if target.exists():
+                shutil.copymode(target, unfinished)
+            unfinished.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(output: Path) -> Iterator[Path]:
+    """The same, where nothing but writing is done meanwhile.
+
+    Yields:
+        What to write.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    with explained(output), whole(output) as unfinished:
+        yield unfinished
+
+
+@contextlib.contextmanager
+def temporary(folder: str | Path, *, named_by: str = "TMPDIR") -> Iterator[None]:
+    """Say in one sentence that temporary files have no room.
+
+    Args:
+        folder: That they are in.
+        named_by: The environment variable or the option that names another one.
+
+    Raises:
+        UsageError: They have none.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise UsageError(
+            f"there is no room for temporary files in {folder} ({error.strerror}); make some, or "
+            f"name another folder by {named_by}"
         ) from error
 
 

@@ -35,6 +35,8 @@ from xlrec_es.errors import UsageError
 from xlrec_es.index.fields import RELATIONS, TASTE, relation_of
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from elasticsearch import Elasticsearch
+
     from ingest.indicators.noise import Privacy
     from ingest.indicators.run import IndicatorJob
 
@@ -335,9 +337,9 @@ def learn(
         privacy=_privacy(ctx, epsilon, delta, max_works),
         on_disk=None if on_disk is None else OnDisk(on_disk, memory_limit),
     )
-    if not as_json:
-        _promise(job)
     with connect(connection) as client, _on_engine(job, engine) as placed:
+        if not as_json:
+            _promise(client, job)
         summary = run(client, placed)
     warning = warning_of(summary["interactions"]) if events is None else None
     if warning:
@@ -363,9 +365,13 @@ def _privacy(
     return Privacy(epsilon, delta, max_works if "max_works" in _given(ctx) else ITEMS)
 
 
-def _promise(job: IndicatorJob) -> None:
-    """Say what is promised to each user."""
-    for sentence in () if job.privacy is None else job.privacy.statement:
+def _promise(client: Elasticsearch, job: IndicatorJob) -> None:
+    """Say what is promised to each user, after all that was promised before."""
+    if job.privacy is None:
+        return
+    from xlrec_es.index.live_index import find_live
+
+    for sentence in job.privacy.statement(find_live(client, job.index).meta.indicators):
         echo(sentence, err=True)
 
 

@@ -67,8 +67,9 @@ def reencode(
 
     The documents of the active version are encoded into a new one. Later writes are replayed, and
     the new version is verified and takes the active one's place. Vectors that fit already are
-    copied, and so is what was learned from interactions. Exit code 4: refused by a gate. A change
-    that needs no encoder is quicker with xlrec-es index reindex.
+    copied, and so is what was learned from interactions. Exit code 4: refused by a gate. --write-to
+    adds what the gate decided to an index, either way. A change that needs no encoder is quicker
+    with xlrec-es index reindex.
     """
     if ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         raise UsageError("name the encoder with --model, even if it is that of the active version")
@@ -99,4 +100,4 @@ def reencode(
             if how.dry_run:
                 show_plan(work.plan, how)
             else:
-                carry_out(work, how, columns)
+                carry_out(work, how, columns, command="reencode")

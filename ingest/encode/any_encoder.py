@@ -20,7 +20,6 @@ _LOADED_HERE = {
     "batch_tokens": "--batch-tokens",
     "prompt_name": "--prompt-name",
     "text_prompt_name": "--text-prompt-name",
-    "dims": "--dims",
     "attention": "--attention",
     "revision": "--revision",
     "trusted_code": "--trust-code",
@@ -64,6 +63,7 @@ def reach(address: str, options: EncoderOptions) -> Encoder:
     access = access_of_environment(
         options.prefix,
         options.text_prefix,
+        options.dims,
         max_tokens=options.max_tokens,
         timeout_s=TIMEOUT_S,
         retry_s=RETRY_S,

@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 import math
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,8 +106,13 @@ class Privacy:
             for part, length in self.sensitivities.items()
         }
 
-    def to_meta(self) -> dict[str, Any]:
-        """What `_meta` says of it."""
+    def to_meta(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
+        """What `_meta` says of it, and of all runs that promised something until now.
+
+        Args:
+            earlier: What `_meta` says of the associations that this run replaces.
+        """
+        spent = Spent.of(earlier).with_run(self)
         return {
             "epsilon": self.epsilon,
             "delta": self.delta,
@@ -115,6 +120,7 @@ class Privacy:
             "unit": "user",
             "mechanism": "gaussian",
             "noise": {part: round(scale, 3) for part, scale in self.scales.items()},
+            **spent.to_meta(self.delta),
         }
 
     @property
@@ -122,9 +128,13 @@ class Privacy:
         """The power of e that epsilon is, which a float may not hold."""
         return f"{math.exp(self.epsilon):.4g}" if self.epsilon < 700 else f"e^{self.epsilon:g}"
 
-    @property
-    def statement(self) -> tuple[str, ...]:
-        """What is protected, against whom, and what is not, in sentences."""
+    def statement(self, earlier: Mapping[str, Any]) -> tuple[str, ...]:
+        """What is protected, against whom, and what is not, in sentences.
+
+        Args:
+            earlier: As for `to_meta`.
+        """
+        spent = Spent.of(earlier).with_run(self)
         return (
             f"Protected: the rows of any one user in these interactions, of whom {self.items} "
             "items count at most. The associations and the popularity that this run writes are "
@@ -136,9 +146,86 @@ class Privacy:
             "Not protected: the numbers of interactions that this command prints to you; the "
             "interactions, events and impressions themselves; a fine-tuned encoder; the catalog; "
             "and that a user's own list depends on the user's own history.",
-            "Each run on the same users spends epsilon and delta again, and they add up. The noise "
-            "is of floating point, from a generator that the operating system seeds.",
+            f"Each run on the same users spends epsilon again. {spent.told(self.delta)}",
+            "The noise is of floating point, from a generator that the operating system seeds.",
         )
+
+
+_RUNS, _TOGETHER, _UNPROTECTED = "runs", "together", "also without epsilon"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the runs on one index have promised, one after the other.
+
+    Gaussian mechanisms compose exactly: together they are one whose noise has the standard
+    deviation s with 1 / s**2 = sum of 1 / s_i**2 (Dong, Roth and Su 2022, "Gaussian Differential
+    Privacy", corollary 3.3, https://doi.org/10.1111/rssb.12454). That is less than the sum of
+    epsilons, and holds where later runs depend on what earlier ones found.
+
+    Attributes:
+        runs: How many there were, by epsilon and delta.
+        unprotected: Whether there was one without any promise.
+    """
+
+    runs: Mapping[tuple[float, float], int]
+    unprotected: bool
+
+    @classmethod
+    def of(cls, noted: Mapping[str, Any]) -> Spent:
+        """What `_meta` says of the associations that there are; empty if there are none."""
+        told = noted.get("privacy")
+        if told is None:
+            return cls({}, unprotected=bool(noted))
+        # Earlier versions of this program noted the last run alone.
+        found = told.get(_RUNS, [{"epsilon": told["epsilon"], "delta": told["delta"], "times": 1}])
+        runs = {(one["epsilon"], one["delta"]): one["times"] for one in found}
+        return cls(runs, unprotected=told.get(_UNPROTECTED, False))
+
+    def with_run(self, privacy: Privacy) -> Spent:
+        """The same after one more."""
+        one = privacy.epsilon, privacy.delta
+        return replace(self, runs={**self.runs, one: self.runs.get(one, 0) + 1})
+
+    def epsilon(self, delta: float) -> float:
+        """Of all of them together, for a user whose rows were in each.
+
+        Args:
+            delta: Probability with which it may not hold.
+        """
+        from dp_accounting import get_epsilon_gaussian
+
+        precisions = (times / _unit(*one) ** 2 for one, times in self.runs.items())
+        return float(get_epsilon_gaussian(1 / math.sqrt(sum(precisions)), delta))
+
+    def to_meta(self, delta: float) -> dict[str, Any]:
+        """What `_meta` says of it."""
+        return {
+            _RUNS: [
+                {"epsilon": epsilon, "delta": of_it, "times": times}
+                for (epsilon, of_it), times in self.runs.items()
+            ],
+            _TOGETHER: {"epsilon": round(self.epsilon(delta), 6), "delta": delta},
+            **({_UNPROTECTED: True} if self.unprotected else {}),
+        }
+
+    def told(self, delta: float) -> str:
+        """In sentences."""
+        count = sum(self.runs.values())
+        if count == 1:
+            text = "This is the first on this index with --epsilon."
+        else:
+            text = (
+                f"This is run {count} on this index with --epsilon: for a user whose rows were in "
+                f"all of them, they are together (epsilon {self.epsilon(delta):.4g}, delta "
+                f"{delta:g})-differentially private."
+            )
+        if self.unprotected:
+            text += (
+                " An earlier run on this index was without --epsilon: to users whose rows were in "
+                "it, nothing is promised of what it wrote."
+            )
+        return text
 
 
 @functools.cache

@@ -15,8 +15,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -184,7 +185,8 @@ def _run(client: Elasticsearch, job: IndicatorJob) -> dict[str, Any]:
         )
         summary["bytes"] = sum(len(operation.body) for operation in operations)
     else:
-        note = _note(job, likes, generation) | _left_out(job, live)
+        before = live.meta.indicators
+        note = _note(job, likes, generation, before) | _left_out(job, live)
         pairs = ((entry, learned.of(entry.work)) for entry in changed)
         summary |= _write(client, live, note, job, pairs)
     return summary | {"seconds": round(time.perf_counter() - start, 2)}
@@ -208,27 +210,10 @@ def _read(
         batches, named = by_basket(batches, report)
         by = job.fields.get(BASKET, BASKET) if named else f"{rules.basket_gap_h or 0:g} h"
         rules = replace(rules, basket_gap_h=None) if named else rules
-    named_in = catalogue.languages
-    if job.on_disk is None:
-        likes = collect(
-            batches,
-            catalogue.items,
-            rules,
-            now_s=time.time(),
-            languages=named_in,
-            report=report,
-        )
-    else:
-        from ingest.indicators.large.collecting import collect_on_disk  # DuckDB is an extra
-
-        likes = collect_on_disk(
-            batches,
-            catalogue.items,
-            rules,
-            now_s=time.time(),
-            languages=named_in,
-            on_disk=job.on_disk,
-        )
+    likes = _collector(job, report)(
+        batches, catalogue.items, rules, now_s=time.time(), languages=catalogue.languages
+    )
+    if job.on_disk is not None:
         likes = replace(likes, report=dict(report + Counter(likes.report)))
     if not likes.matrix.nnz:
         counted = ", ".join(f"{reason}: {count}" for reason, count in likes.report.items())
@@ -237,6 +222,15 @@ def _read(
             "written. See that items are ids of items or documents of the index"
         )
     return likes, by
+
+
+def _collector(job: IndicatorJob, report: Counter[str]) -> Callable[..., LikeMatrix]:
+    """What collects interactions where they are kept: in memory, or on disk."""
+    if job.on_disk is None:
+        return partial(collect, report=report)
+    from ingest.indicators.large.collecting import collect_on_disk  # DuckDB is an extra
+
+    return partial(collect_on_disk, on_disk=job.on_disk)
 
 
 def learn(job: IndicatorJob, likes: LikeMatrix, catalogue: Catalogue) -> Blend:
@@ -333,8 +327,10 @@ def _left_out(job: IndicatorJob, live: LiveIndex) -> dict[str, int]:
     return note
 
 
-def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, Any]:
-    """What `_meta.xlrec.indicators` says of a generation."""
+def _note(
+    job: IndicatorJob, likes: LikeMatrix, generation: str, before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `_meta.xlrec.indicators` says of a generation, which replaces the one before."""
     transfer = asdict(job.transfer)
     del transfer["device"]  # what is learned does not depend on it
     note = {
@@ -343,7 +339,7 @@ def _note(job: IndicatorJob, likes: LikeMatrix, generation: str) -> dict[str, An
         "transfer": transfer,
         "learned_from": dict(likes.read),
         **({"min_co_users": job.min_co_users} if job.min_co_users > 1 else {}),
-        **({} if job.privacy is None else {"privacy": job.privacy.to_meta()}),
+        **({} if job.privacy is None else {"privacy": job.privacy.to_meta(before)}),
     }
     if job.popularity:
         note["markets"] = {"origin": likes.markets.origin, "names": list(likes.markets.names)}
@@ -418,8 +414,9 @@ def _fields(learned: Learned, generation: str, relation: Relation) -> dict[str, 
     return fields
 
 
-def _promise(privacy: Privacy) -> dict[str, Any]:
-    return {**privacy.to_meta(), "statement": list(privacy.statement)}
+def _promise(privacy: Privacy, live: LiveIndex) -> dict[str, Any]:
+    earlier = live.meta.indicators
+    return {**privacy.to_meta(earlier), "statement": list(privacy.statement(earlier))}
 
 
 def _summary(
@@ -447,6 +444,6 @@ def _summary(
         "documents": len(mine),
         "indicators": {"sum": total, "mean": round(total / max(1, len(mine)), 1)},
         **({"of too few users": blend.too_few} if job.min_co_users > 1 else {}),
-        **({} if job.privacy is None else {"privacy": _promise(job.privacy)}),
+        **({} if job.privacy is None else {"privacy": _promise(job.privacy, live)}),
         "coverage": {language: dict(coverage[language]) for language in sorted(coverage)},
     }

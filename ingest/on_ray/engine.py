@@ -18,7 +18,7 @@ from ingest.run.index_setup import check_like, check_vectors
 from ingest.run.job import RunJob
 from ingest.run.signals import Stop
 from ingest.run.worker import no_one
-from ingest.sources.index import IndexSource, parse_query
+from ingest.sources.source import index_source
 from ingest.write.companion_index import Removed, remove_gone
 from ingest.write.modes import COMPANION
 from ingest.write.target_index import Target
@@ -60,7 +60,9 @@ def run(
         cluster = reach_cluster(client, job.wait_s)
         live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
         job = settled(job, live)
-        source = _index_source(job, cluster)
+        source = index_source(
+            job.source, client=client, query=job.query, in_place=job.mode.in_place
+        )
         if live is not None:
             check_vectors(job, client, live)
         elif source is not None:
@@ -103,10 +105,8 @@ def check(job: RunJob) -> None:
     """Refuse what needs one reader of all the input.
 
     Raises:
-        ConfigError: So it is, or the index has no name.
+        ConfigError: So it is.
     """
-    if not job.index:
-        raise ConfigError("the name of the index is empty")
     check_can_be_split(job.source)
     given: Mapping[str, bool] = {
         "--follow": job.follow,
@@ -122,22 +122,6 @@ def check(job: RunJob) -> None:
                 f"--engine ray divides the input among its workers, and has no {name}; leave one "
                 "of the two out"
             )
-
-
-def _index_source(job: RunJob, cluster: Cluster) -> IndexSource | None:
-    """The index that is read, if the input is one.
-
-    Raises:
-        ConfigError: There is a query, but no index.
-    """
-    if job.source.startswith(row_reader.INDEX):
-        name, query = job.source.removeprefix(row_reader.INDEX), parse_query(job.query)
-        return IndexSource(cluster.client, name, query, in_place=job.mode.in_place)
-    if job.query:
-        raise ConfigError(
-            f"--query chooses from an index; give {row_reader.INDEX}NAME as the input"
-        )
-    return None
 
 
 def _target(job: RunJob, cluster: Cluster) -> Target:

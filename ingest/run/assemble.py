@@ -78,8 +78,6 @@ def run(
         XlrecError: It cannot be done, or not to the end; all that was acknowledged stays.
     """
     start = time.perf_counter()
-    if not job.index:
-        raise ConfigError("the name of the index is empty")
     rejects, noted = own_files(job)
     tally = Tally()
     gone = Removed()

@@ -14,6 +14,7 @@ from ingest.encode.options import DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.shard import Shard
 from ingest.sources.rejects import SCHEME
 from ingest.write.modes import VERSION, Mode
+from xlrec_es.errors import ConfigError
 from xlrec_es.records.field_map import FieldMap
 
 DEFAULT_CENTERING = "center"
@@ -52,6 +53,9 @@ class RunJob:
         seed: Of the centering sample.
         vectors: How vectors are indexed, by attribute of `VectorIndex`; empty for the index's own,
             and if it is new for the default.
+
+    Raises:
+        ConfigError: The index has no name.
     """
 
     source: str
@@ -76,6 +80,10 @@ class RunJob:
     wait_s: float = 0.0
     seed: int = 0
     vectors: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.index:
+            raise ConfigError("the name of the index is empty")
 
     @property
     def tries(self) -> bool:

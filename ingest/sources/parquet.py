@@ -34,6 +34,8 @@ class ParquetSource:
     `binary` takes), maps become objects, decimals become numbers, and NaN, which is how data frames
     write a missing number, is left out too.
 
+    Of several files, one of no bytes has no records: whatever writes in parts may leave some.
+
     Args:
         path: Of the file or folder.
         groups: Of one file, the row groups that are read, from the first to before the last; None:
@@ -53,6 +55,8 @@ class ParquetSource:
         self.path = Path(path).absolute()
         self._is_folder = self.path.is_dir()
         self._files = sorted(self.path.rglob("*.parquet")) if self._is_folder else [self.path]
+        if len(self._files) > 1:
+            self._files = [file for file in self._files if has_bytes(file)]
         self._rows = 0
         self._read = 0
         for file in self._files:  # fails now rather than after the model has been loaded
@@ -106,6 +110,18 @@ class ParquetSource:
             return pq.ParquetFile(file, buffer_size=_BUFFER_BYTES)
         except (OSError, pa.ArrowException) as error:
             raise SourceError(f"cannot read {file}: {error}") from error
+
+
+def has_bytes(file: Path) -> bool:
+    """Whether a file has any.
+
+    Raises:
+        SourceError: It is not there any more.
+    """
+    try:
+        return file.stat().st_size > 0
+    except OSError as error:
+        raise SourceError(f"cannot read {file}: {error.strerror}") from error
 
 
 def row_groups(path: str) -> list[int]:

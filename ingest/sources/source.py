@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from elasticsearch import Elasticsearch
 
@@ -13,6 +13,9 @@ from xlrec_es.errors import ConfigError
 from xlrec_es.interactions import row_reader
 from xlrec_es.records.catalog_files import is_parquet, open_text
 from xlrec_es.records.record import Record, Rejection
+
+if TYPE_CHECKING:  # what is slow to import is imported where it is used
+    from ingest.sources.index import IndexSource
 
 
 class Source(Protocol):
@@ -84,14 +87,11 @@ def open_source(
         ConfigError: The query is none, or there is one but no index; or it cannot be followed.
         ClusterError: The index cannot be read.
     """
-    if path.startswith(row_reader.INDEX):
-        if client is None:
-            raise ConfigError("an index as the source needs a connection")
-        from ingest.sources.index import IndexSource, parse_query
-
-        name = path.removeprefix(row_reader.INDEX)
-        chosen = parse_query(query)
-        return IndexSource(client, name, chosen, follow=follow, slices=slices, in_place=in_place)
+    index = index_source(
+        path, client=client, query=query, follow=follow, in_place=in_place, slices=slices
+    )
+    if index is not None:
+        return index
     if follow and (path.startswith(SCHEME) or path == "-" or is_parquet(path)):
         raise ConfigError(
             f"a file of JSON Lines and an index can be followed, {path} cannot: nothing tells what "
@@ -99,12 +99,45 @@ def open_source(
         )
     if path.startswith(SCHEME):
         return RejectSource(path.removeprefix(SCHEME))
-    if query:
-        raise ConfigError(
-            f"--query chooses from an index; give {row_reader.INDEX}NAME as the input"
-        )
     if is_parquet(path):
         from ingest.sources.parquet import ParquetSource  # takes 0.2 s to import
 
         return ParquetSource(path)
     return open_text(path, follow=follow)
+
+
+def index_source(
+    path: str,
+    *,
+    client: Elasticsearch | None,
+    query: str = "",
+    follow: bool = False,
+    in_place: bool = False,
+    slices: int = 1,
+) -> IndexSource | None:
+    """The index that an argument of the command line stands for; None if it stands for none.
+
+    Args:
+        path: As for `open_source`, and so are the others.
+        client: Where the index is.
+        query: Chooses a part of it.
+        follow: Wait for more at the end.
+        in_place: See `ingest.sources.index.IndexSource`.
+        slices: Parts that are read at the same time.
+
+    Raises:
+        ConfigError: The query is none, or there is one but no index; or there is no client.
+        ClusterError: The index cannot be read.
+    """
+    if not path.startswith(row_reader.INDEX):
+        if query:
+            raise ConfigError(
+                f"--query chooses from an index; give {row_reader.INDEX}NAME as the input"
+            )
+        return None
+    if client is None:
+        raise ConfigError("an index as the source needs a connection")
+    from ingest.sources.index import IndexSource, parse_query
+
+    name, chosen = path.removeprefix(row_reader.INDEX), parse_query(query)
+    return IndexSource(client, name, chosen, follow=follow, slices=slices, in_place=in_place)

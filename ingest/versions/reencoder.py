@@ -27,7 +27,7 @@ from xlrec_es.records.record import Record, Rejection
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.vector import Vector, pack
 from xlrec_es.versions.copier import packed_source
-from xlrec_es.versions.gate_checks import Check, sample
+from xlrec_es.versions.gate_checks import Check, Measured, sample
 
 _SAMPLED = 100
 _ALIKE = 0.98  # cosine; bfloat16 and 8 bits keep 0.999
@@ -175,7 +175,7 @@ class Reencoder:
             f"{len(cosines)} sampled vectors agree with the encoder to a cosine of {lowest:.3f} "
             f"({_ALIKE})"
         )
-        return [Check("encoder", lowest >= _ALIKE, message)]
+        return [Check("encoder", lowest >= _ALIKE, message, Measured(lowest, _ALIKE))]
 
 
 def built(builder: Builder, hit: Hit) -> Document | str:

@@ -124,8 +124,8 @@ def evaluate(
         if write_training is not None:
             material = gather(client, job, with_vectors=False)
             check_size(job, material)  # to say so before hours of learning
-            with writing(write_training):
-                _write_training(write_training, material, job.fields)
+            with writing(write_training) as file:
+                _write_training(file, material, job.fields)
             echo(f"{write_training}: {int(material.parts.training.sum())} interactions")
             return
         with Progress(console=Console(stderr=True), transient=True) as progress:

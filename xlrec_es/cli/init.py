@@ -17,7 +17,7 @@ from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.configuration.presets import preset_names
 from xlrec_es.errors import ConfigError
-from xlrec_es.output_files import refuse_inputs
+from xlrec_es.output_files import refuse_inputs, writing
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.configuration.columns import CatalogSample
@@ -124,11 +124,10 @@ def init(
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:
-    try:
-        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+    if path.is_file() and not overwrite:  # it came while the catalog was looked at
+        raise ConfigError(f"cannot write {path}: it is there already")
+    with writing(path) as file:
+        file.write_text(text, "utf-8")
 
 
 def _called(catalog: str | None, interactions: Path | None, preset: str | None) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -24,7 +25,8 @@ from xlrec_es.cli.options.shared import (
 )
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.errors import GateFailed
+from xlrec_es.errors import GateFailed, XlrecError
+from xlrec_es.index.meta import IndexMeta
 from xlrec_es.recommend.request.query_forms import request_object, request_text
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -51,7 +53,8 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
 
     Searches go on, and so do writes, which are replayed. Writes are refused (403,
     cluster_block_exception) for about a second before the swap. A command that was stopped goes on
-    when it is repeated. Exit code 4: refused by a gate, and NAME stays as it is.
+    when it is repeated. Exit code 4: refused by a gate, and NAME stays as it is. --write-to adds
+    what the gate decided to an index, either way.
     """
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.versions import reindex as reindexing
@@ -69,7 +72,7 @@ def reindex(name: str, assignments: tuple[str, ...], how: How, connection: Conne
         with progress(shown=not how.quiet) as observe:
             transform = copied_as_is(packed=packed)
             work = reindexing.Reindexer(client, plan, transform, limits=how.limits, observe=observe)
-            carry_out(work, how, columns)
+            carry_out(work, how, columns, command="index reindex")
 
 
 def show_plan(plan: ReindexPlan, how: How) -> None:
@@ -88,13 +91,14 @@ def show_plan(plan: ReindexPlan, how: How) -> None:
         echo(f"copies {plan.live.index} and verifies")
 
 
-def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
+def carry_out(work: Reindexer, how: How, columns: Mapping[str, str], *, command: str) -> None:
     """Do it, and print the report; a failed gate prints what it found, too.
 
     Args:
         work: What.
         how: And how.
         columns: Of the file of interactions, by their own names.
+        command: As people call it.
     """
     if how.interactions is not None:
         from xlrec_es.evaluate.dataset import EvaluationJob
@@ -107,14 +111,49 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str]) -> None:
     try:
         report = work.run(swap=how.swap)
     except GateFailed as error:
-        if not how.as_json:
+        refused = _decision(work, error.checks, swapped=False)
+        _record(work, how, {"command": command, **refused})
+        if how.as_json:
+            echo(json.dumps(versioned(refused), ensure_ascii=False, indent=2))
+        else:
             Console(stderr=True).print(_checks(error.checks))
         raise
+    decided = _decision(work, report.checks, swapped=report.swapped)
+    _record(work, how, {"command": command, **decided})
     if how.as_json:
         echo(json.dumps(versioned(dataclasses.asdict(report)), ensure_ascii=False, indent=2))
         return
     Console().print(_checks(report.checks))
     _show(report, work.plan.versions.name)
+
+
+def _decision(work: Reindexer, checks: Sequence[Check], *, swapped: bool) -> dict[str, Any]:
+    """What the gate decided, ready for JSON; keys are those of the report of a reindex."""
+    return {
+        "index": work.plan.new.index,
+        "source": work.plan.live.index,
+        "swapped": swapped,
+        "checks": [dataclasses.asdict(check) for check in checks],
+    }
+
+
+def _record(work: Reindexer, how: How, decided: Mapping[str, Any]) -> None:
+    """Add the decision to the index that was asked for; it stands, whether or not this works."""
+    if how.write_to is None:
+        return
+    from xlrec_es.cluster.result_index import add
+    from xlrec_es.evaluate import result_rows
+
+    meta = work.plan.new.body["mappings"]["_meta"]["xlrec"]
+    digest = IndexMeta.from_meta(meta).fingerprint.digest
+    rows = result_rows.rows_of_gate({**decided, "fingerprint": digest}, datetime.now(UTC))
+    try:
+        add(work.client, how.write_to, rows, types=result_rows.TYPES)
+    except XlrecError as error:
+        echo(
+            f"Warning: what the gate decided is done, and is not in {how.write_to}: {error}.",
+            err=True,
+        )
 
 
 def _show(report: ReindexReport, name: str) -> None:

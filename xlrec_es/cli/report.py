@@ -13,7 +13,7 @@ from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.shared import files_read
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.errors import InvalidJson, UsageError
-from xlrec_es.output_files import beginning, refuse_inputs, refuse_others, writing
+from xlrec_es.output_files import beginning, explained, refuse_inputs, refuse_others, writing
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
     from xlrec_es.report.charts import Chart
@@ -79,8 +79,8 @@ def report(evaluation: BinaryIO, output: Path, folder: Path | None, kind: str) -
         refuse_inputs(path, inputs, option="--figures")
         if path.exists():
             refuse_others(path, _is_picture, kind="chart of xlrec-es report")
-    with writing(output):
-        output.write_text(page, "utf-8")
+    with writing(output) as file:
+        file.write_text(page, "utf-8")
     echo(output)
     for path in write_charts(charts, kind):
         echo(path)
@@ -103,9 +103,10 @@ def write_charts(charts: Mapping[Path, Chart], kind: str) -> Iterator[Path]:
 
     for path, chart in charts.items():
         picture = as_png(chart) if kind == "png" else as_svg(chart).encode()
-        with writing(path):
+        with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(picture)
+        with writing(path) as file:
+            file.write_bytes(picture)
         yield path
 
 

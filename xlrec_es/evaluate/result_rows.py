@@ -1,4 +1,4 @@
-"""An evaluation, or a tuning, as rows for Kibana; the numbers are those of its report. Pure."""
+"""An evaluation, a tuning or a gate as rows for Kibana; the numbers are its report's. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from xlrec_es.cluster.result_index import Row, row_id
 from xlrec_es.evaluate.evaluator import COVERAGE, NDCG, RECALL
 
 SYSTEM, PAIR, NOTE, TUNING = "system", "pair", "note", "tuning"
-"""Kinds of rows: a system in a pool, a system for a pair of languages, a sentence, a tuning."""
+GATE, CHECK = "gate", "check"
+"""Kinds of rows: a system in a pool, a system for a pair of languages, a sentence, a tuning; what a
+gate decided, and each thing that it looked at."""
+
+GATE_PASSED = "every check passed"
+"""The reason of a gate that refuses nothing."""
 
 TYPES: Mapping[str, str] = {
     "@timestamp": "date",
     **dict.fromkeys(("evaluation", "index", "fingerprint", "kind", "pool", "system"), "keyword"),
     **dict.fromkeys(("pair.source", "pair.target", "pair.name", "note.text"), "keyword"),
     **dict.fromkeys(("note.verdict", "tuning.accepted", "tuning.written"), "boolean"),
+    **dict.fromkeys(("gate.decision", "gate.command", "gate.source", "gate.reason"), "keyword"),
+    **dict.fromkeys(("gate.passed", "gate.swapped", "check.ok"), "boolean"),
+    **dict.fromkeys(("check.name", "check.of", "check.message"), "keyword"),
+    **dict.fromkeys(("check.value", "check.low", "check.high", "check.limit"), "double"),
     "pair.users": "long",
     **dict.fromkeys((COVERAGE, "source_share_of_pool"), "double"),
     **{
@@ -127,6 +136,44 @@ def row_of_tuning(report: Mapping[str, Any], now: datetime) -> Row:
         },
     }
     return Row(row_id(moment, report["index"], TUNING), fields)
+
+
+def rows_of_gate(report: Mapping[str, Any], now: datetime) -> list[Row]:
+    """What a gate decided, and a row of each check, which knows the decision.
+
+    Args:
+        report: `command`, `index` (the new version), `source` (that it was to replace),
+            `fingerprint`, `swapped`, and `checks` as `versions.gate_checks.Check` has them.
+        now: When it was decided.
+    """
+    moment = now.isoformat()
+    checks = report["checks"]
+    failed = [check for check in checks if not check["ok"]]
+    told = "; ".join(f"{check['name']}: {check['message']}" for check in failed)
+    decision = row_id(moment, report["index"], GATE)
+    gate = {
+        "decision": decision,
+        **{name: report[name] for name in ("command", "source", "swapped")},
+        "passed": not failed,
+        "reason": told or GATE_PASSED,
+    }
+    shared = {
+        "@timestamp": moment,
+        **{name: report[name] for name in ("index", "fingerprint")},
+        "gate": gate,
+    }
+    return [
+        Row(decision, {"kind": GATE, **shared}),
+        *(
+            Row(row_id(decision, number), {"kind": CHECK, **shared, "check": _of_check(check)})
+            for number, check in enumerate(checks)
+        ),
+    ]
+
+
+def _of_check(check: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: check[name] for name in ("name", "ok", "message")}
+    return {**own, **(check["measured"] or {})}
 
 
 def _named(measure: str) -> str:

@@ -28,6 +28,7 @@ from xlrec_es.interactions.likes import count_unknown, number_of
 from xlrec_es.interactions.row_reader import read_columns, text_of
 from xlrec_es.interactions.times import TimeReader
 from xlrec_es.interactions.weighting import event_weight
+from xlrec_es.output_files import temporary
 
 COLUMNS = ("user", "item", "event", "rating", "weight", "time")
 """What a row may have; `user` and `item` it must have."""
@@ -162,6 +163,7 @@ class UserGroups:
         Raises:
             SourceError: It cannot be read, has no user or item, has no interactions, or it has
                 times of which none can be read.
+            UsageError: Temporary files have no room.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="xlrec-users-")
         try:
@@ -261,30 +263,34 @@ class _Parts:
     """Temporary files: in each, all rows of some users, in order, and the users' ids."""
 
     def __init__(self, folder: Path, count: int) -> None:
+        self.folder = folder
         self.files = [folder / str(number) for number in range(count)]
         self._open: list[tuple[BinaryIO, BinaryIO]] = []
         self._written: set[int] = set()  # users whose ids were written of late
 
     def __enter__(self) -> _Parts:
-        self._open = [(file.open("wb"), _ids(file).open("wb")) for file in self.files]
+        with temporary(self.folder):
+            self._open = [(file.open("wb"), _ids(file).open("wb")) for file in self.files]
         return self
 
     def __exit__(self, *_: object) -> None:
-        for files in self._open:
-            for file in files:
-                file.close()
+        with temporary(self.folder):
+            for files in self._open:
+                for file in files:
+                    file.close()
 
     def add(self, users: Sequence[str], rows: NDArray[np.void]) -> None:
         """Write rows, and the ids of their users, once or a few times."""
         ids = dict(zip(rows["user"].tolist(), users, strict=True))
         part = rows["user"] % len(self.files)
-        for number, (file, names) in enumerate(self._open):
-            mine = rows if len(self.files) == 1 else rows[part == number]
-            if len(mine):
-                file.write(mine.tobytes())
-                new = set(mine["user"].tolist()) - self._written
-                names.write(orjson.dumps([(key, ids[key]) for key in new]) + b"\n")
-                self._written |= new
+        with temporary(self.folder):
+            for number, (file, names) in enumerate(self._open):
+                mine = rows if len(self.files) == 1 else rows[part == number]
+                if len(mine):
+                    file.write(mine.tobytes())
+                    new = set(mine["user"].tolist()) - self._written
+                    names.write(orjson.dumps([(key, ids[key]) for key in new]) + b"\n")
+                    self._written |= new
         if len(self._written) > _MOST_WRITTEN:
             self._written.clear()
 
@@ -318,9 +324,10 @@ def _groups(file: Path, users: int) -> Iterator[tuple[int, str, NDArray[np.void]
     names = [ids[key] for key in hashes[begin[by_first]].tolist()]
     begin, length, first = begin[by_first], length[by_first], first[by_first]
     ahead = np.repeat(begin - (np.cumsum(length) - length), length)
-    rows[order[ahead + np.arange(len(rows))]].tofile(file)
-    np.stack([first, length], axis=1).tofile(_index(file))
-    _ids(file).write_bytes(b"".join(orjson.dumps(name) + b"\n" for name in names))
+    with temporary(file.parent):
+        rows[order[ahead + np.arange(len(rows))]].tofile(file)
+        np.stack([first, length], axis=1).tofile(_index(file))
+        _ids(file).write_bytes(b"".join(orjson.dumps(name) + b"\n" for name in names))
     del rows, order, hashes, begin, length, first, by_first, ahead, ids, names
     with file.open("rb") as data, _ids(file).open("rb") as lines, _index(file).open("rb") as index:
         while len(some := np.fromfile(index, np.int64, 2 * users).reshape(-1, 2)):

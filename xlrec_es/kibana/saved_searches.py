@@ -191,7 +191,7 @@ def rejects_search() -> SavedSearch:
         "Records that xlrec-ingest run rejected, and why. Mend them in the reject file, and bring "
         "them in again with: xlrec-ingest replay FILE",
         {},
-        ("stage", "reason", "document", "line", "index"),
+        ("stage", "reason", "document", "file", "line", "index"),
         (("stage", "asc"), ("@timestamp", "desc")),
         since="now-90d",
     )

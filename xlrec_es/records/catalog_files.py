@@ -8,7 +8,7 @@ from xlrec_es.records.delimited import DelimitedSource, is_delimited
 from xlrec_es.records.json_array import JsonArraySource, is_json_array
 from xlrec_es.records.jsonl import BYTE_ORDER_MARK, JsonlSource, open_file
 
-_PARQUET_MAGIC = b"PAR1"
+_PARQUET, _PARQUET_MAGIC = ".parquet", b"PAR1"
 _BLOCK_BYTES = 64 * 1024
 
 
@@ -51,12 +51,14 @@ def has_content(path: str) -> bool:
 
 
 def is_parquet(path: str) -> bool:
-    """Whether this is a Parquet file, or a folder that has some."""
+    """Whether this is a Parquet file, by its content or its name, or a folder that has some."""
     found = Path(path)
     if found.is_dir():
-        return any(found.rglob("*.parquet"))
+        return any(found.rglob(f"*{_PARQUET}"))
     if path == "-" or not found.is_file():
         return False
+    if found.suffix == _PARQUET:  # one that is cut short is to be told of, not read as lines
+        return True
     try:
         with found.open("rb") as file:
             return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC

@@ -29,6 +29,8 @@ _TOO_LONG = (400, 413, 422)  # what services answer to a text of more tokens tha
 _OVERHEAD_BYTES = 64 * 1024  # of an answer, whatever else it holds
 _NUMBER_BYTES = 32  # of one number in an answer, with what stands between them
 _MOST_MODELS_TOLD = 5
+_MOST_CUT = 4
+"""Of vectors that are cut, numbers that may come for each one that an index can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class ServiceOptions:
             comes on top.
         text_prefix: What is put before each free text of a user; None: the prefix.
         max_tokens: Four times as many characters of a text are sent.
+        dims: What vectors are cut to, of a model that was trained for it (Matryoshka): by the
+            service where it can, else here. None: not.
         batch_texts: Of one request. 32 is the most that text-embeddings-inference takes unless it
             is told otherwise.
         timeout_s: Seconds that one request may take.
@@ -51,6 +55,7 @@ class ServiceOptions:
     prefix: str | None = None
     text_prefix: str | None = None
     max_tokens: int = 128
+    dims: int | None = None
     batch_texts: int = 32
     timeout_s: float = 10.0
     retry_s: float = 2.0
@@ -84,7 +89,8 @@ class OpenAIEncoder:
         Raises:
             ConfigError: Not an http or https address, or no header can carry the key; or the model
                 is to be named.
-            EncoderError: It does not answer, or refuses, or it is no encoder.
+            EncoderError: It does not answer, or refuses, or it is no encoder; or its vectors cannot
+                be cut as they are to be.
         """
         self._is_inference = INFERENCE in url
         asking = Asking(
@@ -107,10 +113,36 @@ class OpenAIEncoder:
             self.model = model or urlsplit(self._endpoint.url).path.rpartition("/")[2]
         else:
             self.model = model or self._only_model()
-        self.dims = 0  # until the first answer tells
-        vectors = self._encode_all(probe.TEXTS)
+        self._answered = 0  # numbers of a vector, until the first answer tells
+        self._wanted = options.dims
+        vectors = self._first()
         self.dims = vectors.shape[1]
         self.revision = probe.sketch(vectors)
+
+    def _first(self) -> Vector:
+        """The vectors of the fixed texts, which tell how long all are.
+
+        Raises:
+            EncoderError: The service does not answer, or refuses, or cannot cut them so.
+        """
+        wanted = self._wanted
+        try:
+            vectors = self._encode_all(probe.TEXTS)
+        except EncoderError as error:
+            if wanted is None or _status(error) not in _TOO_LONG:
+                raise
+            self._wanted, self._answered = None, 0
+            self._encode_all(probe.TEXTS)  # or it refuses for another reason, and says which
+            raise EncoderError(
+                f"the model {self.model} at {self.device} gives no vectors of {wanted} dimensions "
+                f"({error}), and {self._answered} by itself; leave --dims out"
+            ) from error
+        if wanted is not None and vectors.shape[1] < wanted:
+            raise EncoderError(
+                f"the model {self.model} at {self.device} has {self._answered} dimensions, so its "
+                f"vectors cannot be cut to {wanted}"
+            )
+        return vectors
 
     def encode(self, texts: Sequence[str]) -> Vector:
         """Encode texts, in as many requests as it takes.
@@ -140,7 +172,7 @@ class OpenAIEncoder:
         made = [self._encode_shorter(part) for part in parts]
         if not made:
             return np.zeros((0, self.dims), np.float32)
-        vectors = np.concatenate(made)  # (n_texts, dims)
+        vectors = np.concatenate(made)[:, : self._wanted]  # (n_texts, dims)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, length, out=vectors, where=length > 0)
         return vectors
@@ -150,8 +182,7 @@ class OpenAIEncoder:
         try:
             return self._encode(texts)
         except EncoderError as error:
-            cause = error.__cause__
-            if not isinstance(cause, urllib.error.HTTPError) or cause.code not in _TOO_LONG:
+            if _status(error) not in _TOO_LONG:
                 raise
             if len(texts) == 1 and len(texts[0]) < 2 * _LEAST_CHARACTERS:
                 raise
@@ -162,12 +193,15 @@ class OpenAIEncoder:
         return np.concatenate([first, self._encode_shorter(texts[half:])])
 
     def _encode(self, texts: Sequence[str]) -> Vector:
-        most = _OVERHEAD_BYTES + len(texts) * (self.dims or MAX_DIMS) * _NUMBER_BYTES
+        longest = self._answered or self._longest
+        most = _OVERHEAD_BYTES + len(texts) * longest * _NUMBER_BYTES
         if self._is_inference:
             answer = self._endpoint.ask("", {"input": texts}, max_bytes=most)
             rows = answer.get("text_embedding")
         else:
-            body = {"model": self.model, "input": texts, "encoding_format": "float"}
+            body: dict[str, Any] = {"model": self.model, "input": texts, "encoding_format": "float"}
+            if self._wanted is not None:
+                body["dimensions"] = self._wanted  # a service that does not know it passes it by
             answer = self._endpoint.ask("/embeddings", body, max_bytes=most)
             rows = answer.get("data")
         vectors = self._checked(rows, len(texts))
@@ -195,15 +229,21 @@ class OpenAIEncoder:
             vectors = np.array(embeddings, np.float32)
         except (TypeError, ValueError) as error:
             raise self._endpoint.not_understood("an embedding is no list of numbers") from error
-        dims = self.dims or vectors.shape[-1]
-        if vectors.ndim != 2 or vectors.shape[1] != dims or not 0 < dims <= MAX_DIMS:
+        dims = self._answered or vectors.shape[-1]
+        if vectors.ndim != 2 or vectors.shape[1] != dims or not 0 < dims <= self._longest:
             raise self._endpoint.not_understood(
                 f"embeddings of the shape {vectors.shape}; "
-                f"{self.dims or f'1 to {MAX_DIMS}'} numbers each were expected"
+                f"{self._answered or f'1 to {self._longest}'} numbers each were expected"
             )
         if not np.isfinite(vectors).all():
             raise self._endpoint.not_understood("an embedding is not finite")
+        self._answered = dims
         return vectors
+
+    @property
+    def _longest(self) -> int:
+        """Numbers of a vector that may come; those that are cut may be more than are stored."""
+        return MAX_DIMS if self._wanted is None else _MOST_CUT * MAX_DIMS
 
     def _count(self, usage: object) -> None:
         n_tokens = usage.get("prompt_tokens") if isinstance(usage, Mapping) else None
@@ -227,3 +267,9 @@ class OpenAIEncoder:
                 f"{self._endpoint.url}#MODEL ({told})"
             )
         return names[0]
+
+
+def _status(error: EncoderError) -> int | None:
+    """The HTTP status that a service refused with; None if it did not."""
+    cause = error.__cause__
+    return cause.code if isinstance(cause, urllib.error.HTTPError) else None

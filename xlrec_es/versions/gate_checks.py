@@ -37,6 +37,25 @@ _Key = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """A number that decides, beside its limit. All are shares, of 1.
+
+    Attributes:
+        value: What was found.
+        limit: The value that just passes.
+        low: Of an estimate over users: 95% of its samples begin here. None of all else.
+        high: Likewise they end here. Where there is an interval, its better end is compared.
+        of: The language, or the candidate set, whose value it is; empty: of all.
+    """
+
+    value: float
+    limit: float
+    low: float | None = None
+    high: float | None = None
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing that was looked at.
 
@@ -44,11 +63,13 @@ class Check:
         name: `counts`, `vectors`, `recall`, `fields`, `analyzers`, `overlap` ...
         ok: Whether it is good enough.
         message: What was found, in a sentence.
+        measured: The number behind it; None where no number has a limit.
     """
 
     name: str
     ok: bool
     message: str
+    measured: Measured | None = None
 
 
 def check_counts(client: Elasticsearch, source: str, target: str, limits: Limits) -> Check:
@@ -56,22 +77,20 @@ def check_counts(client: Elasticsearch, source: str, target: str, limits: Limits
     theirs, ours = (_languages(client, index) for index in (source, target))
     if theirs.keys() == {None}:  # the source is no index of ours, and has no languages
         ours = {None: sum(ours.values())}
-    short = {
-        language: (ours.get(language, 0), count)
-        for language, count in theirs.items()
-        if count - ours.get(language, 0) > limits.missing * count
-    }
-    extra = {
-        language: (count, theirs.get(language, 0))
-        for language, count in ours.items()
-        if count - theirs.get(language, 0) > limits.missing * count
+    # Of the larger number, so that one document too many weighs as much as one too few.
+    apart = {
+        language: abs(ours.get(language, 0) - theirs.get(language, 0))
+        / max(ours.get(language, 0), theirs.get(language, 0))
+        for language in (*theirs, *(ours.keys() - theirs.keys()))
     }
     wrong = [
-        f"{language or 'no language'}: {mine} for {count}"
-        for language, (mine, count) in {**short, **extra}.items()
+        f"{language or 'no language'}: {ours.get(language, 0)} for {theirs.get(language, 0)}"
+        for language, share in apart.items()
+        if share > limits.missing
     ]
     total = f"{sum(ours.values())} documents for {sum(theirs.values())}"
-    return Check("counts", not wrong, "; ".join([total, *wrong]))
+    measured = Measured(max(apart.values(), default=0.0), limits.missing)
+    return Check("counts", not wrong, "; ".join([total, *wrong]), measured)
 
 
 def check_vectors(
@@ -121,7 +140,8 @@ def check_vectors(
         rest = f"too low in {len(low)}" if low else "the lowest"
         parts += f", {rest} of {len(recalls)} languages"
         message = f"of the exact nearest {K}, found: {parts} ({limits.recall})"
-        checks.append(Check("recall", not low, message))
+        measured = Measured(recalls[lowest], limits.recall, of=lowest)
+        checks.append(Check("recall", not low, message, measured))
     return checks
 
 
@@ -256,7 +276,7 @@ def check_overlap(
         return Check("overlap", True, "there was nothing to recommend")
     mean = float(np.mean(shares))
     message = f"{mean:.2f} of the recommendations stay ({len(shares)} histories; {limits.overlap})"
-    return Check("overlap", mean >= limits.overlap, message)
+    return Check("overlap", mean >= limits.overlap, message, Measured(mean, limits.overlap))
 
 
 def _overlap(

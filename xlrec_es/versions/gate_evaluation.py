@@ -15,7 +15,7 @@ from xlrec_es.evaluate.systems import Round, lists_of
 from xlrec_es.evaluate.vectorized_fusion import Fusion, Ranked
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.languages import named_by
-from xlrec_es.versions.gate_checks import Check
+from xlrec_es.versions.gate_checks import Check, Measured
 
 _SYSTEM = "recommender"
 
@@ -98,4 +98,6 @@ class Comparison:
         )
         if material.indicators == LEAKY:
             message += "; the indicators of both have seen the targets"
-        return Check("evaluation", gap.high >= -self.max_loss, message)
+        limit = 0.0 - self.max_loss  # and not -0.0
+        measured = Measured(gap.mean, limit, gap.low, gap.high, of=kind)
+        return Check("evaluation", gap.high >= -self.max_loss, message, measured)

@@ -133,14 +133,40 @@ def _own_classes(folder: Path, entries: list[dict[str, Any]]) -> Iterator[str]:
     Many models name the code that they had before transformers knew their kind; that is not run.
     """
     for entry in entries:
-        config = _read_object(folder / str(entry.get("path", "")) / "config.json")
+        own = folder / str(entry.get("path", ""))
+        config = _read_object(own / "config.json")
         named = config.get("auto_map")
-        if not isinstance(named, dict) or not named:
-            continue
-        from transformers import CONFIG_MAPPING  # slow to import
+        if isinstance(named, dict) and named:
+            from transformers import CONFIG_MAPPING  # slow to import
 
-        if config.get("model_type") not in CONFIG_MAPPING:
-            yield str(named.get("AutoModel") or next(iter(named.values())))
+            if config.get("model_type") not in CONFIG_MAPPING:
+                yield str(named.get("AutoModel") or next(iter(named.values())))
+        yield from _own_tokenizer(config, _read_object(own / "tokenizer_config.json"))
+
+
+def _own_tokenizer(config: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
+    """The class of a tokenizer in the model's own code, if transformers has none for it.
+
+    Args:
+        config: The model's `config.json`.
+        settings: Its `tokenizer_config.json`.
+    """
+    named = settings.get("auto_map") or config.get("auto_map")
+    if isinstance(named, dict):  # a list is of models before transformers 4.11
+        named = named.get("AutoTokenizer")
+    classes = [str(name) for name in named if name] if isinstance(named, list) else []
+    if not classes:
+        return
+    from transformers import CONFIG_MAPPING, TOKENIZER_MAPPING
+    from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
+
+    kind = str(config.get("model_type"))
+    if kind in CONFIG_MAPPING and CONFIG_MAPPING[kind] in TOKENIZER_MAPPING:
+        return
+    told = str(settings.get("tokenizer_class") or config.get("tokenizer_class") or "")
+    known = (told, f"{told}Fast", told.removesuffix("Fast"))
+    if not (told and any(map(tokenizer_class_from_name, known))):
+        yield classes[-1]
 
 
 def _of_transformer(folder: Path) -> dict[str, Any]:

@@ -44,6 +44,7 @@ FEW_USERS = 20
 """With fewer, what cold-start transfer finds is not measured."""
 
 _DIMS = re.compile(r"(?P<model>.+)@(?P<dims>\d+)")
+_DIMS_OF_SERVICE = re.compile(r"(?P<model>[^#]+#.+)@(?P<dims>[1-9]\d*)")
 _WINDOW = 256  # texts that are encoded together
 
 Told = Callable[[str, float], None]
@@ -71,8 +72,9 @@ class Candidate:
         Raises:
             UsageError: It says no dimensions, or more than Elasticsearch holds.
         """
-        match = _DIMS.fullmatch(text)
-        if match is None or is_address(text) or Path(text).expanduser().exists():
+        address = is_address(text)  # which may have an @ in it, and so may a name: model@003
+        match = (_DIMS_OF_SERVICE if address else _DIMS).fullmatch(text)
+        if match is None or (not address and Path(text).expanduser().exists()):
             return cls(text, text)
         dims = int(match["dims"])
         if not 1 <= dims <= MAX_DIMS:

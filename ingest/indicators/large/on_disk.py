@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xlrec_es.errors import IngestError
+from xlrec_es.output_files import temporary
 
 MEMORY_MB = 1024
 """What DuckDB may take by default."""
@@ -33,6 +34,7 @@ class OnDisk:
 
         Raises:
             IngestError: It cannot be made.
+            UsageError: It has no room.
         """
         try:
             own = Path(tempfile.mkdtemp(prefix="xlrec-learn-", dir=self.folder))
@@ -42,6 +44,7 @@ class OnDisk:
                 "--on-disk"
             ) from error
         try:
-            yield replace(self, folder=own)
+            with temporary(own, named_by="--on-disk"):
+                yield replace(self, folder=own)
         finally:
             shutil.rmtree(own, ignore_errors=True)

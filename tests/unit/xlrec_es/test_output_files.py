@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from xlrec_es.errors import UsageError
-from xlrec_es.output_files import beginning, is_same, refuse_inputs, refuse_others, writing
+from xlrec_es.output_files import (
+    beginning,
+    is_same,
+    refuse_inputs,
+    refuse_others,
+    temporary,
+    writing,
+)
 
 
 @pytest.fixture
@@ -105,3 +115,64 @@ def test_what_cannot_be_written_is_one_sentence() -> None:
         writing(Path("items/new")),
     ):
         Path("items/new").write_text("a")
+
+
+@contextlib.contextmanager
+def small_disk(size: int) -> Iterator[None]:
+    """No file can be longer, as on a disk that is full; Python ignores the signal."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("name", ["items", "symbolic"])
+def test_on_a_full_disk_the_earlier_file_stays_and_no_half_of_another(
+    folder: Path, name: str
+) -> None:
+    before = sorted(folder.iterdir())
+    with (
+        pytest.raises(UsageError, match=rf"^cannot write {name} \(File too large\); name another"),
+        small_disk(10),
+        writing(Path(name)) as file,
+    ):
+        file.write_text("b" * 11)
+    assert (folder / "items").read_text() == "a"
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_file_is_replaced_at_once_and_keeps_its_mode(folder: Path) -> None:
+    (folder / "items").chmod(0o640)
+    with writing(Path("symbolic")) as file:
+        file.write_text("b")
+        assert (folder / "items").read_text() == "a"
+    assert (folder / "items").read_text() == "b"
+    assert (folder / "items").stat().st_mode & 0o777 == 0o640
+    assert (folder / "symbolic").is_symlink()
+    with writing(folder / "new") as file:
+        file.write_text("c")
+    assert (folder / "new").read_text() == "c"
+
+
+def test_a_device_is_written_itself() -> None:
+    with writing(Path("/dev/null")) as file:
+        file.write_text("a")
+    assert Path("/dev/null").is_char_device()
+    with (
+        pytest.raises(UsageError, match=r"^cannot write /dev/full \(No space left on device\)"),
+        writing(Path("/dev/full")) as file,
+    ):
+        file.write_text("a")
+
+
+def test_other_faults_than_a_full_disk_are_not_told_as_one(folder: Path) -> None:
+    with (
+        pytest.raises(UsageError, match=r"^there is no room for temporary files in .* TMPDIR$"),
+        small_disk(10),
+        temporary(folder),
+    ):
+        (folder / "new").write_text("b" * 11)
+    with pytest.raises(FileNotFoundError), temporary(folder):
+        (folder / "none" / "new").write_text("b")

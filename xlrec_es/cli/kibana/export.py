@@ -49,8 +49,8 @@ def export(contents: Contents, output: Path | None, as_json: bool, connection: C
     refuse_inputs(path, files_read(click.get_current_context()), option="--output")
     refuse_others(path, is_export, kind="export of Kibana's saved objects")
     objects = contents.objects(connection)
-    with writing(path):
-        path.write_bytes(ndjson(objects))
+    with writing(path) as file:
+        file.write_bytes(ndjson(objects))
     counts = Counter(one.type for one in objects)
     if as_json:
         print_json({"file": str(path), "objects": dict(counts)})

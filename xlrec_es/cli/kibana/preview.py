@@ -52,6 +52,6 @@ def preview(file: Path, index: str | None, output: Path, connection: Connection)
         raise UsageError(f"{file} holds no dashboard")
     with contextlib.closing(connect(connection)) as client:
         html = render(found, lambda name, body: send(client, name, body))
-    with writing(output):
-        output.write_text(html, "utf-8")
+    with writing(output) as file_written:
+        file_written.write_text(html, "utf-8")
     echo(output)

@@ -25,6 +25,8 @@ from xlrec_es.node import NodeInfo, lifecycle
 from xlrec_es.node.distribution import SERVERS
 
 F = TypeVar("F", bound=Callable[..., Any])
+_FIRST_PAGE = "/_cat/indices?v"
+"""The stripped server lacks the module that answers at `/`, and says 405 there."""
 
 
 def _folder_option(command: F) -> F:
@@ -133,6 +135,8 @@ def start(
         )
     if info.url != os.environ.get("XLREC_URL", DEFAULT_URL) and not as_json:
         echo(f"Other commands find this node by: export XLREC_URL={info.url}", err=True)
+    if not as_json:
+        echo(f"In a browser, begin at {info.url}{_FIRST_PAGE}: this server has none at /", err=True)
     echo(_as_json(info) if as_json else info.url)
 
 

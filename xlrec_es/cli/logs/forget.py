@@ -151,8 +151,6 @@ def _traces(
     """Where rows are, by the options and by what the configuration names for other commands."""
     from xlrec_es.privacy.traces import Trace
 
-    if "" in (events_index, impressions_index, clicks_index):
-        raise UsageError("the name of an index is empty; is a variable of the shell not set?")
     served = table_of_service(ctx)
     events = event_source(events_index or served.get("events_index"))
     if events is not None:

@@ -59,7 +59,7 @@ encoder_url_option = click.option(
     metavar="URL",
     help="Encoder for free texts: http://HOST:9600 of `xlrec-ingest serve` (XLREC_SERVE_TOKEN is "
     "its token), or http://HOST/v1#MODEL of an OpenAI-compatible service (XLREC_ENCODER_API_KEY, "
-    "XLREC_ENCODER_PREFIX, XLREC_ENCODER_TEXT_PREFIX).",
+    "XLREC_ENCODER_PREFIX, XLREC_ENCODER_TEXT_PREFIX, XLREC_ENCODER_DIMS).",
 )
 
 

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from xlrec_es import exact_json
-from xlrec_es.cli.options.shared import dry_run_option, json_option, quiet_option
+from xlrec_es.cli.options.shared import (
+    dry_run_option,
+    json_option,
+    quiet_option,
+    write_to_option,
+)
 from xlrec_es.cli.options.values import NumberRange
 from xlrec_es.errors import ConfigError, InvalidJson
 from xlrec_es.index.fields import OWN_FIELD
@@ -39,6 +44,7 @@ class How:
         dry_run: Print what would be done.
         as_json: Print JSON.
         quiet: Show no progress.
+        write_to: Index that the gate's decision is added to; None: to none.
         vectors: How vectors are indexed, by attribute of `VectorIndex`, as far as it changes.
     """
 
@@ -50,6 +56,7 @@ class How:
     dry_run: bool
     as_json: bool
     quiet: bool
+    write_to: str | None = None
     vectors: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def of(self, versions: Versions, dims: int | None = None) -> How:
@@ -189,6 +196,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
         )
         @vector_index_options
         @click.option("--no-swap", is_flag=True, help="Leave the alias on the active version.")
+        @write_to_option
         @dry_run_option
         @quiet_option
         @json_option
@@ -204,6 +212,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
             interactions: Path | None,
             max_loss: float,
             no_swap: bool,
+            write_to: str | None,
             dry_run: bool,
             quiet: bool,
             as_json: bool,
@@ -221,6 +230,7 @@ def reindex_options(overlap: float) -> Callable[[F], F]:
                 dry_run=dry_run,
                 as_json=as_json,
                 quiet=quiet,
+                write_to=write_to,
                 vectors=vectors,
             )
             return command(*args, how=how, **kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xlrec_es.kibana.panels import INTERVAL, POINT
@@ -12,6 +12,9 @@ NUMBER, SHARE = ".3f", ".1%"
 
 ENDS = {"low": "95% from", "high": "95% to"}
 """What the ends of an interval are called."""
+
+_LINE = 150
+"""Characters of a sentence in one line of a panel as wide as the dashboard."""
 
 
 def estimates(
@@ -104,26 +107,85 @@ def untitled(field: str, title: str, **axis: Any) -> dict[str, Any]:  # noqa: AN
     return nominal(field, title, axis={"title": None, **axis})
 
 
-def stacked(*told: tuple[str, str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def stacked(*fields_told: tuple[str, str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A mark of bars, and channels, that are told by these fields and not by their order.
 
     Args:
-        told: Fields with their titles and formats; an empty format is that of a text.
+        fields_told: See `told`.
     """
-    fields = [
+    description, fields = told(*fields_told)
+    mark = {"type": "bar", "tooltip": True, "description": description}
+    return mark, {"order": {"field": "place"}, "tooltip": fields}
+
+
+def told(*fields: tuple[str, str, str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a reader of screens is told of a mark, and a pointer: a description, and tooltips.
+
+    Args:
+        fields: With their titles and formats; an empty format is that of a text. A number that is
+            missing is `none`.
+    """
+    tooltips = [
         {
             "field": field,
             "title": title,
             **({"type": "quantitative", "format": form} if form else {}),
         }
-        for field, title, form in told
+        for field, title, form in fields
     ]
     values = [
-        f"'{title}: ' + " + (f"format(datum['{field}'], '{form}')" if form else f"datum['{field}']")
-        for field, title, form in told
+        f"'{title}: ' + "
+        + (
+            f"(isValid(datum['{field}']) ? format(datum['{field}'], '{form}') : 'none')"
+            if form
+            else f"datum['{field}']"
+        )
+        for field, title, form in fields
     ]
-    mark = {"type": "bar", "tooltip": True, "description": {"expr": " + '; ' + ".join(values)}}
-    return mark, {"order": {"field": "place"}, "tooltip": fields}
+    return {"expr": " + '; ' + ".join(values)}, tooltips
+
+
+def sentences(kind: str, colors: Mapping[str, str], *, order: str | None) -> dict[str, Any]:
+    """A mark and channels of sentences, one below the other, each with a point before it.
+
+    Sentences are labels of an axis, which have the theme's color.
+
+    Args:
+        kind: Field by which points are colored, and which is told.
+        colors: By its values.
+        order: Field that they are ordered by; None: as they come.
+    """
+    lines = f"regexp('(.{{1,{_LINE}}})( |$)', 'g')"
+    # A semicolon with a space would end the sentence where descriptions are read.
+    sentence = "replace(datum.sentence, regexp('; ', 'g'), ';\u00a0')"
+    description = {"expr": f"'is: ' + datum.{kind} + '; sentence: ' + {sentence}"}
+    sort = None if order is None else {"field": order, "op": "min"}
+    return {
+        "mark": {**POINT, "tooltip": True, "description": description},
+        "encoding": {
+            "x": {"value": 6},
+            "y": {
+                **untitled(
+                    "sentence",
+                    "sentence",
+                    labelAlign="left",
+                    labelPadding=-16,  # into the picture, beside the point
+                    domain=False,
+                    ticks=False,
+                    labelLimit=0,
+                    labelExpr=f"split(trim(replace(datum.value, {lines}, '$1\\n')), '\\n')",
+                ),
+                "sort": sort,
+            },
+            "color": {
+                "field": kind,
+                "type": "nominal",
+                "scale": {"domain": [*colors], "range": [*colors.values()]},
+                "title": "is",
+                "legend": {"orient": "left", "title": None},
+            },
+        },
+    }
 
 
 def share(title: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -8,6 +8,7 @@ from xlrec_es.evaluate.evaluator import COVERAGE
 from xlrec_es.evaluate.protocol import COLD_POOL, CROSS, MIXED
 from xlrec_es.evaluate.result_rows import PAIR, SYSTEM
 from xlrec_es.evaluate.systems import RECOMMENDER
+from xlrec_es.kibana.dashboards.gates import CHECKED, DECIDED, checked, decided
 from xlrec_es.kibana.dashboards.marks import (
     ENDS,
     NUMBER,
@@ -45,6 +46,7 @@ NAME = "quality"
 
 _COMMAND = "xlrec-es evaluate INTERACTIONS --index {} --write-to EVALUATIONS"
 _TUNE = "xlrec-es tune INTERACTIONS --index {} --write-to EVALUATIONS"
+_REINDEX = "xlrec-es index reindex {} --write-to EVALUATIONS"
 _HEIGHT = 18
 _POOLS = [CROSS, MIXED, COLD_POOL]
 _SYSTEMS, _LANGUAGES, _RUNS = 50, 100, 200
@@ -56,7 +58,7 @@ PAIRS = "From which language into which does it work?"
 COLD = "Are items without users found as well as the others?"
 SOURCE = "How much of a list is in the language of the user's history?"
 COVERED = "How much of the catalog is in any list?"
-_TITLES = (NOTES, RECALL, OVER_TIME, PAIRS, COLD, SOURCE, COVERED, TUNED)
+_TITLES = (NOTES, RECALL, OVER_TIME, PAIRS, COLD, SOURCE, COVERED, TUNED, CHECKED, DECIDED)
 
 
 def dashboard(names: Indices) -> Dashboard:
@@ -65,19 +67,21 @@ def dashboard(names: Indices) -> Dashboard:
     Args:
         names: Of which the evaluations are read.
     """
-    known, recall, over_time, pairs, cold, source, coverage, settings = _panels(names)
+    known, recall, over_time, pairs, cold, source, coverage, *decisions = _panels(names)
+    settings, limits, gates = decisions
     rows = (
         Row((known,), 10),
         Row((recall, over_time), _HEIGHT, (26, 22)),
         Row((pairs, cold), _HEIGHT),
         Row((source, coverage), _HEIGHT),
-        Row((settings,), 10),
+        Row((settings, limits), _HEIGHT),
+        Row((gates,), 10),
     )
     return Dashboard(
         NAME,
         f"{names.catalog}: Quality",
-        "Recall with intervals by system, language pair and time, on held-out interactions. "
-        "By xlrec-es.",
+        "Recall with intervals by system, language pair and time, on held-out interactions; what "
+        "tune and gates decided. By xlrec-es.",
         rows,
         since="now-1y",
     )
@@ -86,7 +90,8 @@ def dashboard(names: Indices) -> Dashboard:
 def _panels(names: Indices) -> tuple[Panel, ...]:
     index = names.evaluations
     if index is None:
-        commands = dict.fromkeys(_TITLES, _COMMAND) | {TUNED: _TUNE}
+        others = {TUNED: _TUNE, **dict.fromkeys((CHECKED, DECIDED), _REINDEX)}
+        commands = dict.fromkeys(_TITLES, _COMMAND) | others
         return tuple(needs(title, text.format(names.catalog)) for title, text in commands.items())
     return (
         notes(index),
@@ -97,6 +102,8 @@ def _panels(names: Indices) -> tuple[Panel, ...]:
         _source_share(index),
         _coverage(index),
         tuned(index),
+        checked(index),
+        decided(index),
     )
 
 

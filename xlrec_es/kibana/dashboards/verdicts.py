@@ -12,9 +12,9 @@ from xlrec_es.kibana.dashboards.marks import (
     estimates,
     metrics,
     nominal,
-    untitled,
+    sentences,
 )
-from xlrec_es.kibana.panels import POINT, VegaPanel, search_url, vega_lite
+from xlrec_es.kibana.panels import VegaPanel, search_url, vega_lite
 
 TIME_FIELD = "@timestamp"
 NOTES = "What must be known before these numbers are trusted?"
@@ -26,13 +26,8 @@ FOUND = "aggregations.latest.buckets"
 
 LEAK = "LEAK"
 """With which the notes of an evaluation begin that is worth nothing."""
-_KINDS = [LEAK, "verdict", "note"]
-_LINE = 150
-"""Characters of a sentence in one line of a panel as wide as the dashboard."""
+_COLORS = {LEAK: "#F6726A", "verdict": "#16C5C0", "note": "#BFDBFF"}
 _SENTENCES = 20
-_TOLD = (  # a semicolon with a space would end the sentence where descriptions are read
-    "'is: ' + datum.kind + '; sentence: ' + replace(datum.sentence, regexp('; ', 'g'), ';\u00a0')"
-)
 
 
 def latest(index: str, terms: Mapping[str, str], inner: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,11 +46,10 @@ def latest(index: str, terms: Mapping[str, str], inner: Mapping[str, Any]) -> di
 
 
 def notes(index: str) -> VegaPanel:
-    """Sentences are labels of an axis, which have the theme's color."""
+    """What the latest evaluation says in sentences."""
     verdict = {"verdict": {"max": {"field": "note.verdict"}}}
     terms = {"field": "note.text", "size": _SENTENCES, "order": {"verdict": "desc"}}
     search = latest(index, {"kind": NOTE}, {"notes": {"terms": terms, "aggs": verdict}})
-    lines = f"regexp('(.{{1,{_LINE}}})( |$)', 'g')"
     parts = {
         "transform": [
             {"flatten": ["rows.notes.buckets"], "as": ["row"]},
@@ -65,32 +59,9 @@ def notes(index: str) -> VegaPanel:
                 "datum.row.verdict.value ? 'verdict' : 'note'",
                 "as": "kind",
             },
-            {"calculate": f"indexof({_KINDS}, datum.kind)", "as": "place"},
+            {"calculate": f"indexof({[*_COLORS]}, datum.kind)", "as": "place"},
         ],
-        "mark": {**POINT, "tooltip": True, "description": {"expr": _TOLD}},
-        "encoding": {
-            "x": {"value": 6},
-            "y": {
-                **untitled(
-                    "sentence",
-                    "sentence",
-                    labelAlign="left",
-                    labelPadding=-16,  # into the picture, beside the point
-                    domain=False,
-                    ticks=False,
-                    labelLimit=0,
-                    labelExpr=f"split(trim(replace(datum.value, {lines}, '$1\\n')), '\\n')",
-                ),
-                "sort": {"field": "place", "op": "min"},
-            },
-            "color": {
-                "field": "kind",
-                "type": "nominal",
-                "scale": {"domain": _KINDS, "range": ["#F6726A", "#16C5C0", "#BFDBFF"]},
-                "title": "is",
-                "legend": {"orient": "left", "title": None},
-            },
-        },
+        **sentences("kind", _COLORS, order="place"),
     }
     return VegaPanel(
         NOTES,

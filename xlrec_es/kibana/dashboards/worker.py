@@ -161,7 +161,7 @@ def _stages(index: str) -> LensPanel:
         index,
         "stage",
         "records",
-        "Rejected while they were read, built, encoded or written.",
+        "Rejected while they were read, made a document, encoded or written.",
         10,
         time_field=TIME_FIELD,
     )

@@ -44,12 +44,14 @@ def _of_list() -> dict[str, FieldLabel]:
 
 
 EVALUATIONS: Mapping[str, FieldLabel] = {
-    "@timestamp": FieldLabel("Evaluated", "When the evaluation or the tuning ended."),
+    "@timestamp": FieldLabel("Evaluated", "When the evaluation ended, or the tuning or the gate."),
     "evaluation": FieldLabel("Evaluation", "Stands for all rows of one evaluation."),
     "index": FieldLabel("Index", "The version that was evaluated."),
     "fingerprint": FieldLabel("Fingerprint", "Of the encoder that made its vectors."),
     "kind": FieldLabel(
-        "Kind of row", "system, pair of languages, note, or tuning: each has fields of its own."
+        "Kind of row",
+        "system, pair of languages, note, tuning, gate, or check of a gate: each has fields of its "
+        "own.",
     ),
     "pool": FieldLabel("Candidates", "Candidate set: cross, mixed or cold."),
     "system": FieldLabel("System", "The recommender, one of its retrievers, or a baseline."),
@@ -64,6 +66,20 @@ EVALUATIONS: Mapping[str, FieldLabel] = {
     **_measured(
         "tuning.gain", "Tuning: gain", "Gain on users that the settings were not chosen on."
     ),
+    "gate.decision": FieldLabel("Gate: decision", "Stands for it; its checks have it too."),
+    "gate.command": FieldLabel("Gate: command", "index reindex or reencode."),
+    "gate.source": FieldLabel("Gate: in place of", "The version that Index was to replace."),
+    "gate.passed": FieldLabel("Gate: passed", "Whether every check was good enough."),
+    "gate.swapped": FieldLabel("Gate: swapped", "Whether Index became the active version."),
+    "gate.reason": FieldLabel("Gate: reason", "What the checks that failed found."),
+    "check.name": FieldLabel("Check", "What was looked at: counts, vectors, recall and so on."),
+    "check.of": FieldLabel("Check: of", "The language or the candidates that it measured."),
+    "check.ok": FieldLabel("Check: passed", "Whether it was good enough."),
+    "check.message": FieldLabel("Check: found", "What it found, in a sentence."),
+    "check.value": FieldLabel("Check: measured", "The number that decides.", _DECIMAL),
+    "check.low": FieldLabel("Check: measured, 95% from", "Of an estimate over users.", _DECIMAL),
+    "check.high": FieldLabel("Check: measured, 95% to", "Of an estimate over users.", _DECIMAL),
+    "check.limit": FieldLabel("Check: limit", "The value that just passes.", _DECIMAL),
     **_measured("recall", "Recall", "Test items among the first k of a list."),
     **_measured("recall_cold", "Recall of cold items", "Of items with fewer than 5 users."),
     **_measured("recall_warm", "Recall of warm items", "Of items with 5 users or more."),
@@ -128,7 +144,7 @@ REJECTS: Mapping[str, FieldLabel] = {
     "@timestamp": FieldLabel("Rejected", "When the record was rejected."),
     "run": FieldLabel("Run", "Stands for the run that rejected it."),
     "index": FieldLabel("Index", "Alias or index that was written."),
-    "stage": FieldLabel("Stage", "Where it was rejected: read, build, encode or write."),
+    "stage": FieldLabel("Stage", "Where it was rejected: read, document, encode or write."),
     "reason": FieldLabel("Reason", "Why, without what it quotes of the record."),
     "document": FieldLabel("Document", "ID of the document, where there is one."),
     "line": FieldLabel("Line", "Of the input, or of its file.", WHOLE),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -17,7 +17,7 @@ from xlrec_es.cluster.bulk import BulkWriter, Named, Operation
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import IndexUnusable, MissingExtra, UsageError, WriteError
 from xlrec_es.interactions.row_reader import INDEX
-from xlrec_es.output_files import refuse_others
+from xlrec_es.output_files import explained, refuse_others, whole
 from xlrec_es.recommend.export.list_rows import ListRows
 
 PARQUET, JSON_LINES = ".parquet", ".jsonl"
@@ -55,14 +55,12 @@ def list_writer(client: Elasticsearch, output: str, *, sources: bool) -> Iterato
             yield into
         return
     path = checked_file(output)
-    # Beside it, so that giving it its name is one step.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file, _in_form(path, file, sources=sources) as writer:
-            yield writer
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        whole(path) as unfinished,
+        _opened(unfinished, path) as file,
+        _in_form(path, file, sources=sources) as writer,
+    ):
+        yield writer
 
 
 def checked_file(output: str) -> Path:
@@ -100,6 +98,27 @@ def _has_lists(path: Path) -> bool:
         return set(parquet.read_schema(path).names) >= _COLUMNS
     except pa.ArrowException:
         return False
+
+
+def _opened(unfinished: Path, path: Path) -> BinaryIO:
+    """A file to write; what goes wrong is told of the one whose name it gets."""
+    with explained(path):
+        return io.BufferedWriter(_Explained(unfinished, path))
+
+
+class _Explained(io.FileIO):
+    """A file that says in one sentence why it cannot be written.
+
+    Not all that is done meanwhile is writing, and the writer of Parquet writes it, too.
+    """
+
+    def __init__(self, unfinished: Path, path: Path) -> None:
+        super().__init__(unfinished, "wb")
+        self._path = path
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - a buffer, as io.FileIO takes it
+        with explained(self._path):
+            return super().write(data) or 0
 
 
 @contextlib.contextmanager

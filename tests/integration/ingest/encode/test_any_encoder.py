@@ -72,7 +72,7 @@ def test_both_protocols_give_the_models_own_vectors(
         ("/v1", EncoderOptions(batch_tokens=9), "--batch-tokens is of"),
         ("", EncoderOptions(prompt_name="document"), "--prompt-name is of"),
         ("", EncoderOptions(text_prompt_name="query"), "--text-prompt-name is of"),
-        ("/v1", EncoderOptions(dims=8), "--dims is of"),
+        ("", EncoderOptions(dims=8), "makes vectors of .* dimensions, not 8; give --dims to xlrec"),
         ("/v1", EncoderOptions(attention="sdpa"), "--attention is of"),
         ("", EncoderOptions(revision="main"), "--revision is of"),
         ("", EncoderOptions(trusted_code="0" * 40), "--trust-code is of"),
@@ -88,6 +88,12 @@ def test_what_is_told_where_the_encoder_is_started(
 ) -> None:
     with pytest.raises(ConfigError, match=told):
         reach(service.url + path, options)
+
+
+def test_a_service_that_refuses_to_cut_is_asked_without_it_and_told_of(service: Service) -> None:
+    told = r"gives no vectors of 8 dimensions \(.*leave dimensions out.*by itself; leave --dims out"
+    with pytest.raises(EncoderError, match=told):
+        reach(f"{service.url}/v1", EncoderOptions(dims=8))
 
 
 def test_free_texts_have_a_prompt_of_their_own_by_both_protocols(tiny_model: Path) -> None:

@@ -57,8 +57,17 @@ def test_indicators_are_learned_from_noise_and_nothing_tells_the_rows(
     assert "chess-3" in {hit["_id"] for hit in found}, "500 users are more than the noise"
     assert own["chess-3"]["evidence"] != round(own["chess-3"]["evidence"]), "noised"
 
+    assert meta["privacy"]["together"] == {"epsilon": 4, "delta": 1e-6}
+
     again = json.loads(learn(es_each, index_name, likes, *command, "--json").stdout)
     assert again["generation"] != summary["generation"], "which no guess of the rows gives"
+    privacy = find_live(es_each, index_name).meta.indicators["privacy"]
+    assert privacy["runs"] == [{"epsilon": 4, "delta": 1e-6, "times": 2}]
+    assert privacy["together"]["epsilon"] == pytest.approx(5.934, abs=0.001)
+    assert privacy == {k: v for k, v in again["privacy"].items() if k != "statement"}
+    told = learn(es_each, index_name, likes, *command, "--dry-run").stderr
+    assert "This is run 3 on this index with --epsilon" in told
+    assert find_live(es_each, index_name).meta.indicators["privacy"] == privacy, "nothing written"
 
 
 def test_the_statement_is_printed_for_people(

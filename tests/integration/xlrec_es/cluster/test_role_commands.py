@@ -161,6 +161,24 @@ def test_a_reader_evaluates_into_an_index_that_it_may_make(shop: Secured, tmp_pa
     shop.client.indices.delete(index="measured")
 
 
+def test_an_admin_writes_what_a_gate_decides_where_it_may(shop: Secured) -> None:
+    limits = ("--min-recall", "0.5", "--min-overlap", "0.3", "--no-swap")
+    options = ("index", "reindex", "shop", *limits, "--write-to", "decided")
+    refused = shop.run("admin", *options)
+    assert (refused.exit_code, "is not in decided" in refused.stderr) == (0, True), refused.output
+    role = descriptor("admin", ["shop"])
+    more = {"names": ["decided"], "privileges": ["create_index", "auto_configure", "index"]}
+    role["indices"].append(more)
+    key = shop.client.security.create_api_key(name="deciding", role_descriptors={"it": role})
+    for _ in range(2):  # the index is there then
+        told = shop.run("admin", *options, XLREC_API_KEY=key["encoded"])
+        good(told)
+        assert "Warning" not in told.stderr
+    shop.client.indices.refresh(index="decided")
+    assert shop.client.count(index="decided", q="kind:gate")["count"] == 2
+    shop.client.indices.delete(index="decided")
+
+
 def test_a_writer_makes_pairs(shop: Secured, tmp_path: Path) -> None:
     likes = str(write_likes(tmp_path / "likes.tsv", 80))
     options = ("pairs", likes, "-i", "shop", "-o", str(tmp_path / "pairs"))

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,7 +89,11 @@ def test_life_of_a_node(place: Path) -> None:
     urls = {starter.communicate()[0] for starter in both}
     assert [starter.returncode for starter in both] == [0, 0]
     assert len(urls) == 1
-    assert run("start", "--folder", folder).stdout in urls
+    again = run("start", "--folder", folder)
+    assert again.stdout in urls
+    [page] = re.findall(r"In a browser, begin at (\S+): this server has none at /", again.stderr)
+    with urllib.request.urlopen(page) as answer:
+        assert b"docs.count" in answer.read()
 
     info = status(folder).info
     assert info is not None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from dp_accounting import ComposedDpEvent, GaussianDpEvent
+from dp_accounting import ComposedDpEvent, GaussianDpEvent, get_sigma_gaussian
 from dp_accounting.pld import PLDAccountant
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -262,7 +263,7 @@ def test_a_promise_that_is_none_is_refused(make: object, why: str) -> None:
 
 @pytest.mark.parametrize(("epsilon", "times"), [(1, "2.718 times"), (1000, "e^1000 times")])
 def test_the_statement_has_a_number_for_every_epsilon(epsilon: float, times: str) -> None:
-    assert times in " ".join(Privacy(epsilon).statement)
+    assert times in " ".join(Privacy(epsilon).statement({}))
 
 
 @pytest.mark.parametrize(
@@ -283,10 +284,41 @@ def test_what_looks_at_users_without_noise_is_refused(more: dict[str, object], o
 
 
 def test_the_statement_says_the_numbers() -> None:
-    protected, against, not_protected, again = Privacy(1, 1e-6, items=20).statement
+    protected, against, not_protected, again, _ = Privacy(1, 1e-6, items=20).statement({})
     assert "(epsilon 1, delta 1e-06)" in protected
     assert "at most 2.718 times as likely" in protected
     assert "all who read the index" in against
     for what in ("encoder", "catalog", "impressions"):
         assert what in not_protected
-    assert "add up" in again
+    assert "This is the first on this index with --epsilon." in again
+
+
+def test_runs_add_up_as_gaussian_mechanisms_do() -> None:
+    """Compared with the accountant of dp-accounting, which adds privacy losses up numerically."""
+    noted: dict[str, Any] = {}
+    accountant = PLDAccountant()
+    for privacy in (Privacy(1), Privacy(1), Privacy(2, 1e-7)):
+        noted = {"privacy": privacy.to_meta(noted)}
+        accountant.compose(GaussianDpEvent(get_sigma_gaussian(privacy.epsilon, privacy.delta)))
+        together = noted["privacy"]["together"]
+        expected = accountant.get_epsilon(privacy.delta)
+        assert together == {"epsilon": pytest.approx(expected, rel=1e-3), "delta": privacy.delta}
+    assert noted["privacy"]["runs"] == [
+        {"epsilon": 1, "delta": 1e-6, "times": 2},
+        {"epsilon": 2, "delta": 1e-7, "times": 1},
+    ]
+    assert together["epsilon"] < 4, "less than the sum of the epsilons"
+    told = " ".join(Privacy(1).statement(noted))
+    assert "This is run 4 on this index with --epsilon" in told
+    assert "without --epsilon" not in told
+
+
+def test_a_run_without_a_promise_is_not_forgotten() -> None:
+    """Also where an earlier version noted the last run alone."""
+    noted: dict[str, Any] = {"privacy": Privacy(1).to_meta({"generation": "g", "complete": True})}
+    for _ in range(2):
+        told = " ".join(Privacy(1).statement(noted))
+        assert "An earlier run on this index was without --epsilon" in told
+        noted = {"privacy": Privacy(1).to_meta(noted)}
+    earlier = {"privacy": {"epsilon": 1, "delta": 1e-6, "unit": "user"}}
+    assert Privacy(1).to_meta(earlier)["runs"] == [{"epsilon": 1, "delta": 1e-6, "times": 2}]

@@ -10,9 +10,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from elasticsearch import Elasticsearch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.on_ray.unit_source import UnitSource
+from ingest.on_ray.units import files_of, units_of
+from ingest.run.job import RunJob
 from ingest.sources.parquet import ParquetSource
 from ingest.sources.source import open_source
 from xlrec_es.errors import SourceError
@@ -150,6 +154,42 @@ def test_every_row_is_accounted_for(
     for row in found:
         if isinstance(row, Record):
             orjson.dumps(row.fields)
+
+
+def both(path: Path) -> list[Record]:
+    """The records of a folder, which are the same where Ray divides it."""
+    here = [one for one in read(path) if isinstance(one, Record)]
+    job, client = RunJob(str(path), "shop"), Elasticsearch("http://127.0.0.1:1")
+    units = units_of(files_of(str(path)))
+    parts = [one for unit in units for one in UnitSource(unit, job, client).records()]
+    assert [one for one in parts if isinstance(one, Record)] == here
+    return here
+
+
+def test_a_file_without_a_byte_among_several_has_no_records(tmp_path: Path) -> None:
+    for part, rows in (("a", ROWS[:4]), ("c", ROWS[4:])):
+        write(tmp_path / "items" / f"{part}.parquet", pa.Table.from_pylist(rows))
+    (tmp_path / "items" / "b.parquet").touch()
+    assert [one.fields for one in both(tmp_path / "items")] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("others", "content"), [((), b""), (("a",), b'{"id": 1}\n'), ((), b"PAR1")]
+)
+def test_what_is_no_parquet_by_that_name_is_an_error_here_and_by_ray(
+    tmp_path: Path, others: tuple[str, ...], content: bytes
+) -> None:
+    """Alone, a file without a byte is one too: an input of nothing is a mistake."""
+    folder = tmp_path / "items"
+    folder.mkdir()
+    for name in others:
+        write(folder / f"{name}.parquet", pa.Table.from_pylist(ROWS))
+    (folder / "b.parquet").write_bytes(content)
+    for source in (folder, folder / "b.parquet"):
+        with pytest.raises(SourceError, match=r"cannot read .*b\.parquet"):
+            open_source(str(source))
+        with pytest.raises(SourceError, match=r"cannot read .*b\.parquet"):
+            units_of(files_of(str(source)))
 
 
 def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import tracemalloc
 from pathlib import Path
 
@@ -148,3 +149,18 @@ def test_forgotten_users_are_counted_and_left_out(tmp_path: Path) -> None:
         assert [user for some in groups.batches(9) for user in some.users] == ["bob", "cy"]
         assert groups.report[REASON] == 2
         assert groups.items == ("a", "c")
+
+
+def test_temporary_files_without_room_are_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "likes.tsv"
+    path.write_text("user\titem\n" + "".join(f"u{n}\ti{n}\n" for n in range(1000)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with (
+            pytest.raises(UsageError, match=r"^there is no room for temporary files in .*TMPDIR"),
+            UserGroups(InteractionFile(path), events=EVENT_WEIGHTS),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -7,6 +7,7 @@ import orjson
 from xlrec_es.index.mapping import load_mapping
 from xlrec_es.kibana.data_views import catalog_view
 from xlrec_es.kibana.labels.field_labels import labels_of
+from xlrec_es.kibana.labels.other_labels import REJECTS
 from xlrec_es.kibana.saved_searches import CatalogSearches, rejects_search
 
 VIEW = catalog_view("shop", labels_of(load_mapping()["mappings"]))
@@ -48,3 +49,5 @@ def test_rejected_records_are_shown_over_a_long_time() -> None:
     assert one.attributes["timeRestore"] is True
     assert one.attributes["timeRange"] == {"from": "now-90d", "to": "now"}
     assert one.attributes["sort"][0] == ["stage", "asc"]
+    assert {"stage", "reason", "document", "file", "line"} < set(one.attributes["columns"])
+    assert "read, document, encode or write" in REJECTS["stage"].description

@@ -16,6 +16,7 @@ from fakes import HashEncoder
 from served import served
 from xlrec_es.errors import ConfigError, EncoderError
 from xlrec_es.vectors import probe
+from xlrec_es.vectors.open_encoder import access_of_environment, open_encoder
 from xlrec_es.vectors.openai_encoder import OpenAIEncoder, ServiceOptions
 from xlrec_es.vectors.vector import Vector
 
@@ -132,6 +133,74 @@ def test_elasticsearchs_inference(fake: Fake) -> None:
         f"ApiKey {KEY}",
         {"input": ["a b"]},
     )
+
+
+def cut(texts: list[str], dims: int) -> Vector:
+    """The first numbers of the whole vectors, of length 1 again."""
+    vectors = HashEncoder().encode(texts)[:, :dims]
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("by_the_service", [True, False])
+def test_vectors_are_cut_by_the_service_or_here(fake: Fake, by_the_service: bool) -> None:
+    """A service that does not know the field answers with whole vectors."""
+
+    def shortened(body: dict[str, Any]) -> Answer:
+        rows = fake.rows(body["input"])
+        for row in rows:
+            row["embedding"] = row["embedding"][: body["dimensions"]]
+        return 200, {}, {"data": rows}
+
+    if by_the_service:
+        fake.odd = shortened
+    encoder = OpenAIEncoder(fake.url, "hash", options=ServiceOptions(dims=6))
+    texts = ["chess", "tea house"]
+    assert encoder.dims == 6
+    assert close(encoder.encode(texts), cut(texts, 6))
+    assert {body["dimensions"] for *_, body in fake.asked} == {6}
+    fake.odd = lambda _body: None
+    assert OpenAIEncoder(fake.url, "hash").dims == 16
+    assert "dimensions" not in fake.asked[-1][2]
+
+
+def test_elasticsearchs_inference_is_cut_here(fake: Fake) -> None:
+    url = fake.url.replace("/v1", "/_inference/text_embedding/my-e5")
+    encoder = OpenAIEncoder(url, options=ServiceOptions(dims=6))
+    assert close(encoder.encode(["a b"]), cut(["a b"], 6))
+    assert fake.asked[-1][2] == {"input": ["a b"]}
+
+
+def test_a_service_that_cannot_cut_says_why(fake: Fake) -> None:
+    """As vLLM does for a model that does not say that it may be cut."""
+    fake.odd = lambda body: (
+        (400, {}, {"message": "hash does not support matryoshka representation"})
+        if "dimensions" in body
+        else None
+    )
+    told = (
+        r"gives no vectors of 6 dimensions \(.*matryoshka.*\), and 16 by itself; leave --dims out"
+    )
+    with pytest.raises(EncoderError, match=told):
+        OpenAIEncoder(fake.url, "hash", options=ServiceOptions(dims=6))
+    fake.odd = lambda _body: None
+    with pytest.raises(EncoderError, match="has 16 dimensions, so its vectors cannot be cut to 17"):
+        OpenAIEncoder(fake.url, "hash", options=ServiceOptions(dims=17))
+    fake.odd = lambda _body: (401, {}, {"message": "who are you"})
+    with pytest.raises(EncoderError, match="who are you") as caught:
+        OpenAIEncoder(fake.url, "hash", options=ServiceOptions(dims=6))
+    assert "--dims" not in str(caught.value), "which has nothing to do with it"
+
+
+def test_the_query_side_takes_dimensions_from_the_environment(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XLREC_ENCODER_DIMS", "6")
+    assert open_encoder(fake.url, access_of_environment()).dims == 6
+    assert open_encoder(fake.url, access_of_environment(dims=5)).dims == 5
+    for text in ("0", "4097", "-1", "1.5", "six"):
+        monkeypatch.setenv("XLREC_ENCODER_DIMS", text)
+        with pytest.raises(ConfigError, match="give a number of dimensions from 1 to 4096"):
+            access_of_environment()
 
 
 def test_the_prefix_is_put_before_each_text_and_not_cut_off(fake: Fake) -> None:

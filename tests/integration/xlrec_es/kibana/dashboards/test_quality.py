@@ -217,6 +217,6 @@ def test_an_index_without_an_evaluation_draws_nothing_and_fails_at_nothing(
     """As after a tuning alone; each field that is searched is there."""
     add(es_each, index_name, [Row("1", {"@timestamp": NOW.isoformat()})], types=TYPES)
     made = quality.dashboard(Indices("shop", evaluations=index_name))
-    assert [drawer((es_each, index_name, []))(panel.title) for panel in made.panels] == [[]] * 8
+    assert [drawer((es_each, index_name, []))(panel.title) for panel in made.panels] == [[]] * 10
     searches = searches_of([made.saved_object("shop")])
     assert [(one.search.title, one.why) for one in check(es_each, searches) if one.failed] == []

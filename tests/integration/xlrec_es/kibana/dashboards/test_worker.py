@@ -17,7 +17,7 @@ RUNS = (
     {"documents": 100, "indexed": 80, "unchanged": 15, "rejected": 5, "retries": 0, "speed": 50.0},
     {"documents": 300, "indexed": 290, "unchanged": 0, "rejected": 10, "retries": 3, "speed": 70.5},
 )
-REJECTS = (("read", "not JSON", 9), ("build", "no text", 5), ("write", "no text", 1))
+REJECTS = (("read", "not JSON", 9), ("document", "no text", 5), ("write", "no text", 1))
 
 
 def run(place: int) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_rejected_records_are_counted_by_reason_and_by_stage(
     made = worker.dashboard(names)
     for title, field, expected in (
         ("Why were records rejected?", "reason", {"not JSON": 9, "no text": 6}),
-        ("At which stage were they rejected?", "stage", {"read": 9, "build": 5, "write": 1}),
+        ("At which stage were they rejected?", "stage", {"read": 9, "document": 5, "write": 1}),
     ):
         bars = drawn(es_each, panel_of(made, title))
         found = {m[field].split("  ")[0]: int(m["records"]) for m in bars}

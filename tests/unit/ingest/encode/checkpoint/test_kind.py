@@ -9,6 +9,7 @@ import pytest
 import model_kinds
 from ingest.encode.checkpoint.kind import check_kind
 from ingest.encode.model_files import find
+from ingest.encode.sentence_transformer import load_encoder
 from xlrec_es.errors import EncoderError
 
 
@@ -85,6 +86,42 @@ def test_a_class_of_its_own_must_be_trusted_too(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match=r"code of its own \(modeling\.OwnModel\).*--trust"):
         check_kind(folder, "jina", from_hub=True)
     check_kind(folder, "jina", from_hub=True, trusts_code=True)
+
+
+def with_tokenizer(folder: Path, model_type: str, tokenizer: str) -> None:
+    """A tokenizer of the model's own, of a kind that transformers knows or not."""
+    for name, more in (
+        ("config.json", {"model_type": model_type}),
+        (
+            "tokenizer_config.json",
+            {"tokenizer_class": tokenizer, "auto_map": {"AutoTokenizer": ["own.Slow", None]}},
+        ),
+    ):
+        path = folder / name
+        path.write_text(json.dumps({**json.loads(path.read_bytes()), **more}))
+
+
+def test_a_tokenizer_of_its_own_must_be_trusted_too(tmp_path: Path) -> None:
+    """`timm_wrapper` is a kind of model that has no tokenizer in transformers."""
+    folder = model_kinds.build_encoder(tmp_path)
+    with_tokenizer(folder, "timm_wrapper", "OwnTokenizer")
+    with pytest.raises(EncoderError, match=r"would run code of its own \(own\.Slow\).*--trust"):
+        check_kind(folder, "jina", from_hub=True)
+    check_kind(folder, "jina", from_hub=True, trusts_code=True)
+    with pytest.raises(EncoderError, match=f"^{folder} would run code of its own") as told:
+        load_encoder(str(folder))
+    assert "trust_remote_code" not in str(told.value), "which is the library's sentence"
+
+
+@pytest.mark.parametrize(
+    ("model_type", "tokenizer"), [("bert", "OwnTokenizer"), ("timm_wrapper", "BertTokenizer")]
+)
+def test_a_tokenizer_that_transformers_has_is_taken(
+    tmp_path: Path, model_type: str, tokenizer: str
+) -> None:
+    folder = model_kinds.build_encoder(tmp_path)
+    with_tokenizer(folder, model_type, tokenizer)
+    check_kind(folder, "jina")
 
 
 def test_code_that_transformers_does_not_need_is_not_run_and_not_refused(tmp_path: Path) -> None:

@@ -130,7 +130,10 @@ def test_progress_is_told(data: CatalogLikes) -> None:
 def test_dimensions_stand_behind_a_models_name(tmp_path: Path) -> None:
     assert Candidate.parse("a/b@256") == Candidate("a/b@256", "a/b", 256)
     assert Candidate.parse("a/b") == Candidate("a/b", "a/b")
-    assert Candidate.parse("http://host/v1#model@256").dims is None
+    service = "http://key@host:8080/v1#gecko"
+    assert Candidate.parse(f"{service}@256") == Candidate(f"{service}@256", service, 256)
+    for whole in (f"{service}@003", service, "http://host@9600", "http://host:9200/v1"):
+        assert Candidate.parse(whole) == Candidate(whole, whole)
     folder = tmp_path / "model@8"
     folder.mkdir()
     assert Candidate.parse(str(folder)).dims is None

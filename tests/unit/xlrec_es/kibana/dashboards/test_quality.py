@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kibana_marks import texts_of
 from xlrec_es.evaluate.result_rows import TYPES
-from xlrec_es.kibana.dashboards import quality
+from xlrec_es.kibana.dashboards import gates, quality
 from xlrec_es.kibana.indices import Indices
 from xlrec_es.kibana.panels import VegaPanel
 from xlrec_es.kibana.searches import fields_of
@@ -20,7 +20,7 @@ URLS = [
 
 
 def test_every_panel_is_within_the_time_that_is_shown() -> None:
-    assert len(URLS) == len(MADE.panels) == 8
+    assert len(URLS) == len(MADE.panels) == 10
     assert {url["%timefield%"] for url in URLS} == {"@timestamp"}
     assert {url["index"] for url in URLS} == {"evaluations"}
 
@@ -28,6 +28,7 @@ def test_every_panel_is_within_the_time_that_is_shown() -> None:
 def test_each_field_that_is_searched_is_mapped_before_any_row_has_it() -> None:
     fields = {field for url in URLS for field in fields_of(url["body"])}
     assert fields > {"evaluation", "pair.source", "recall.mean", "tuning.gain.low"}
+    assert fields > {"gate.decision", "gate.reason", "check.name", "check.limit"}
     assert fields <= TYPES.keys()
 
 
@@ -37,3 +38,5 @@ def test_without_evaluations_each_panel_says_what_makes_them() -> None:
     commands = [text for text in texts.values() if "evaluate INTERACTIONS --index shop" in text]
     assert len(commands) == 7
     assert "tune INTERACTIONS --index shop --write-to" in texts[quality.TUNED]
+    for title in (gates.CHECKED, gates.DECIDED):
+        assert "xlrec-es index reindex shop --write-to" in texts[title]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 
@@ -150,3 +151,28 @@ def test_rows_of_nothing_are_none() -> None:
     rows = rows_of("ann", Recommendations((), "shop-xlrec-v1", "f"), sources=False)
     assert not len(rows)
     assert rows.score.dtype == np.float64
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"lists{ending}"
+    path.symlink_to("/dev/full")
+
+    def write() -> None:
+        with list_writer(NOWHERE, str(path), sources=False) as writer:
+            writer.write(rows_of("ann", LISTS, sources=False))
+
+    with pytest.raises(UsageError) as error:
+        write()
+    assert str(error.value) == (
+        f"cannot write {path} (No space left on device); name another file, or make room for it"
+    )
+    path.unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, before[1]))
+    try:
+        with pytest.raises(UsageError, match="File too large"):
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [*tmp_path.iterdir()] == []
