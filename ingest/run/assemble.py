@@ -254,9 +254,13 @@ def reach_cluster(client: Elasticsearch, wait_s: float) -> Cluster:
     return Cluster(client, patience.call(client, lambda: probe(client)))
 
 
-@contextlib.contextmanager
-def load(job: RunJob) -> Iterator[Encoder]:
+def load(job: RunJob) -> AbstractContextManager[Encoder]:
     """The job's encoder, and the sparse one beside it."""
+    return _both(job)
+
+
+@contextlib.contextmanager
+def _both(job: RunJob) -> Iterator[Encoder]:
     with _dense(job) as dense:
         yield with_sparse(dense, job.encoder)
 

@@ -119,5 +119,8 @@ class Fingerprint:
         """The inverse of `to_meta`; later versions may have added keys, which are ignored."""
         named = with_current_key(meta)
         required = (f for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING)
-        optional = {name: meta.get(name) for name in (_TEXT_PREFIX, _SPARSE)}
-        return cls(**{f.name: named[f.name] for f in required}, **optional)
+        return cls(
+            **{f.name: named[f.name] for f in required},
+            text_prefix=meta.get(_TEXT_PREFIX),
+            sparse=meta.get(_SPARSE),
+        )

@@ -17,8 +17,9 @@ FIELD = "sparse"
 MOST_TOKENS = 256
 """Tokens of a document that are kept, the heaviest ones.
 
-Trained models stay below it: measured on 640 English texts of the sample, a SPLADE model of 12
-million parameters weighs 70 tokens in the mean. What weighs far more is no sparse model.
+Measured on the 371 English texts of the sample, with a SPLADE model of 4 million parameters: a text
+has 157 in the mean, 224 at the 90th percentile and 290 at most. Of the first 50 by all tokens,
+searches by 128 tokens find 84% with 256 tokens a text, as with all of them, and 82% with 128.
 """
 
 

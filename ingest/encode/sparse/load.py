@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from ingest.encode import model_files
 from ingest.encode.checkpoint.kind import LEXICAL_FILE
@@ -68,7 +69,7 @@ def load_sparse(wanted: SparseModel, options: EncoderOptions) -> TokenWeights:
 
 
 def _loaded(files: ModelFiles, device: str, options: EncoderOptions) -> Weigher:
-    how = {
+    how: dict[str, Any] = {
         "device": device,
         "local_files_only": True,
         "model_kwargs": {"use_safetensors": True, "dtype": choose_dtype(options.dtype, device)},

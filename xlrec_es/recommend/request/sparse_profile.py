@@ -10,8 +10,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-QUERY_TOKENS = 128
-"""Tokens of a search, the heaviest ones: each is a part of the query that is paid for."""
+QUERY_TOKENS = 256
+"""Tokens of a search, the heaviest ones: each is a part of the query that is paid for.
+
+Measured for histories of five of the 371 English texts of the sample, with a SPLADE model of 4
+million parameters: of the first 50 by all tokens, 256 find 93%, 128 find 84%, and 64 find 76%.
+"""
 
 _DIGITS = 6
 

@@ -139,6 +139,10 @@ def test_a_lack_of_memory_halves_the_batch(tmp_path: Path) -> None:
     assert len(encoder.encode(TEXTS)) == len(TEXTS)
     assert tried == [8, 4, 2]
     encoder.batch_tokens = 1
-    encoder.weigher.weigh = lambda _texts, _batch: weigh("no list", 0)  # type: ignore[method-assign,arg-type]
-    with pytest.raises((EncoderError, ValueError)):
+    encoder.weigher.weigh = failing  # type: ignore[method-assign]
+    with pytest.raises(EncoderError, match="failed on a batch of texts: a token without"):
         encoder.encode(TEXTS)
+
+
+def failing(_texts: list[str], _batch_texts: int) -> list[weighing.Row]:
+    raise IndexError("a token without an embedding")
