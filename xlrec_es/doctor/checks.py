@@ -307,10 +307,7 @@ def check_documents(status: VersionStatus) -> list[Finding]:
     counts = [c.sparse for c in status.languages.values() if c.sparse is not None]
     if counts and sum(counts) < vectors:
         message = f"{vectors - sum(counts)} of {documents} documents have no learned sparse weights"
-        advice = (
-            "no token of their texts has a weight, or another program wrote them: run "
-            "xlrec-ingest run on them with --sparse-model"
-        )
+        advice = "run xlrec-ingest run on them with --sparse-model"
         findings.append(Finding("sparse weights", "warning", message, advice))
     elif counts:
         message = f"all {sum(counts)} documents with a vector have learned sparse weights"

@@ -28,7 +28,8 @@ class LanguageCoverage:
         vectors: How many of them have a vector.
         indicators: How many of them have indicators.
         bought_together: How many of them have associations of that relation.
-        sparse: How many of them have learned sparse weights; None where the version has none.
+        sparse: How many of them have learned sparse weights, or were found to have none; None where
+            the version has no field for them.
     """
 
     documents: int
