@@ -58,6 +58,8 @@ class _Both:
         self.sparse = sparse
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the encoder has
+        if name == "_dense":  # of a copy that is being made
+            raise AttributeError(name)
         return getattr(self._dense, name)
 
 
