@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from xlrec_es import Boost, Options, SearchOptions
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.recommend.options import RETRIEVERS
+from xlrec_es.recommend.options import OF_EVERY_INDEX
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.versions import creation
@@ -33,8 +34,10 @@ FINGERPRINT = Fingerprint(
     centering="none",
 )
 
+SPARSE_FINGERPRINT = replace(FINGERPRINT, sparse="test weights at 1")
+
 EVERYTHING = Options(
-    weights=dict.fromkeys(RETRIEVERS, 1.0),
+    weights=dict.fromkeys(OF_EVERY_INDEX, 1.0),
     search=SearchOptions(
         exact=True,
         oversample=2.0,
@@ -99,6 +102,26 @@ def documents(liked: Collection[str] | None = None) -> dict[str, dict[str, objec
     return found
 
 
+def sparse_documents(*, shuffled: bool) -> dict[str, dict[str, object]]:
+    """The documents with learned sparse weights that name their topic.
+
+    Args:
+        shuffled: Whether the vectors are those of other works, and so say nothing of the topic.
+    """
+    made = documents()
+    names = sorted(made)
+    others = np.random.default_rng(0).permutation(len(names)).tolist()
+    vectors = [made[name]["xlrec"]["embedding"] for name in names]  # type: ignore[index]
+    for place, name in enumerate(names):
+        topic, number = name.split("@")[0].split("-")
+        own: dict[str, object] = made[name]["xlrec"]  # type: ignore[assignment]
+        own["fingerprint"] = SPARSE_FINGERPRINT.digest
+        own["sparse"] = {f"▁{topic}": 1.5, f"##{number}": 0.25, "▁the": 0.5}
+        if shuffled:
+            own["embedding"] = vectors[others[place]]
+    return made
+
+
 def write_catalogue(
     client: Elasticsearch,
     name: str,
@@ -108,6 +131,7 @@ def write_catalogue(
     shards: int = 1,
     languages: Sequence[str] = LANGUAGES,
     learned: float | None = None,
+    fingerprint: Fingerprint = FINGERPRINT,
 ) -> LiveIndex:
     """Create the index and write the documents by id: `extra` ones too, or others `instead`.
 
@@ -115,7 +139,7 @@ def write_catalogue(
     served by a cascade.
     """
     meta = IndexMeta(
-        fingerprint=FINGERPRINT,
+        fingerprint=fingerprint,
         centering=LanguageCentering.none(),
         analyzers=dict.fromkeys(languages, "standard"),
         title_field="title",

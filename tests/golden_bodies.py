@@ -45,6 +45,17 @@ def profile(*, read: bool = False) -> Profile:
     return build_profile(documents, {"gimp": 3.0, ODD_ID: 1.0})
 
 
+def weighed() -> Profile:
+    """A profile of documents with learned sparse weights."""
+    draws = {"▁draws": 1.5, "##er": 0.5, "▁.": 0.25}
+    documents = [
+        HistoryDocument("gimp@de", "gimp", "de", "GIMP", sparse=draws),
+        HistoryDocument("gimp@ja", "gimp", "ja", "GIMP", sparse={"描く": 2.0}),
+        HistoryDocument(ODD_ID, ODD_ID, "de", None, sparse={"▁plays": 1.0}),
+    ]
+    return build_profile(documents, {"gimp": 3.0, ODD_ID: -1.0})
+
+
 def requests(**changes: object) -> tuple[SearchRequest, ...]:
     arguments = {
         "languages": ["ja", "zh"],
@@ -53,13 +64,14 @@ def requests(**changes: object) -> tuple[SearchRequest, ...]:
         "options": SearchOptions(candidates=20, num_candidates=50, source=("title",)),
         **changes,
     }
-    return build_requests(profile(), **arguments)  # type: ignore[arg-type]
+    user = arguments.pop("profile", None) or profile()
+    return build_requests(user, **arguments)  # type: ignore[arg-type]
 
 
 def golden_bodies() -> dict[str, object]:
     return {
         "details": details_body(
-            ["a", ODD_ID], source=("title", "brand"), indicators=True, vectors=True
+            ["a", ODD_ID], source=("title", "brand"), read=("xlrec.indicators", "xlrec.embedding")
         ),
         "everything": [
             {"leg": r.retriever, "body": r.body}
@@ -110,7 +122,7 @@ def golden_bodies() -> dict[str, object]:
         "requests": [
             {"language": r.language, "leg": r.retriever, "body": r.body} for r in requests()
         ],
-        "seen": history_body(["a", ODD_ID], title=None, vectors=False),
+        "seen": history_body(["a", ODD_ID], title=None, read=()),
         "search": [
             text_body(profile(), "zh", tags, ODD_ID, search)
             for tags, search in (
@@ -125,6 +137,17 @@ def golden_bodies() -> dict[str, object]:
                     ),
                 ),
             )
+        ],
+        "sparse": [
+            history_body(["a", ODD_ID], title="title", read=("xlrec.embedding", "xlrec.sparse")),
+            *(
+                {"language": r.language, "leg": r.retriever, "body": r.body}
+                for r in one_search_each(
+                    requests(retrievers=["sparse"], profile=weighed()),
+                    weights={"sparse": 1.0},
+                    rank_constant=None,
+                )
+            ),
         ],
         "texts": [
             lexical_body(

@@ -20,6 +20,7 @@ from sentence_transformers import (
 )
 from sentence_transformers.base.modules import Dense, Normalize, Router, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
+from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
 from transformers import (
     BertConfig,
     BertForMaskedLM,
@@ -158,6 +159,31 @@ def build_sparse(folder: Path) -> Path:
     with quiet():
         SparseEncoder(str(plain), device="cpu").save(str(folder / "made"))
     return folder / "made"
+
+
+def build_sparse_router(folder: Path) -> Path:
+    """Write an asymmetric SPLADE model: queries are looked up, documents are read."""
+    plain = build_transformer(folder / "plain", "masked-lm")
+    tokenizer = train_tokenizer()
+    with quiet():
+        router = Router.for_query_document(
+            query_modules=[SparseStaticEmbedding(tokenizer)],
+            document_modules=[
+                Transformer(str(plain), transformer_task="fill-mask"),
+                SpladePooling(),
+            ],
+        )
+        SparseEncoder(modules=[router], device="cpu").save(str(folder / "made"))
+    return folder / "made"
+
+
+def build_lexical(folder: Path) -> Path:
+    """Write a dense encoder with a layer of lexical weights beside it, as bge-m3 is."""
+    made = build_encoder(folder, "xlm-roberta", pooling="cls")
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        torch.save(torch.nn.Linear(DIMS, 1).state_dict(), made / "sparse_linear.pt")
+    return made
 
 
 def build_multi_vector(folder: Path) -> Path:

@@ -7,7 +7,7 @@ import contextlib
 import click
 from click.core import ParameterSource
 
-from ingest.cli.options.encoder import centering_option, encoder_options
+from ingest.cli.options.encoder import centering_option, encoder_options, sparse_options
 from ingest.cli.options.record_fields import parse_paths
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.options import sections
@@ -45,6 +45,7 @@ def split_columns(assignments: tuple[str, ...]) -> tuple[dict[str, str], list[st
 @centering_option("what measured best for a fine-tuned model; else as the active version")
 @reindex_options(MIN_OVERLAP)
 @encoder_options
+@sparse_options
 @connection_options
 @click.pass_context
 def reencode(
@@ -75,7 +76,7 @@ def reencode(
         raise UsageError("name the encoder with --model, even if it is that of the active version")
     from ingest.encode import model_record
     from ingest.encode.any_encoder import find_encoder
-    from ingest.encode.checkpoint.license import license_warning
+    from ingest.encode.checkpoint.license import license_warnings
     from ingest.versions.reindex import Wanted, prepare
     from xlrec_es.cluster.capabilities import probe
     from xlrec_es.cluster.retry import Cluster
@@ -91,7 +92,7 @@ def reencode(
         cluster = Cluster(client, probe(client))
         versions = read_versions(client, name)
         loaded = find_encoder(model, encoder)
-        if warned := license_warning(loaded):
+        for warned in license_warnings(loaded):
             echo(f"Warning: {warned}.", err=True)
         changes = how.of(versions, loaded.dims).changes
         wanted = Wanted(fields, encoder, changes, how.limits, centering, learned_from)

@@ -7,7 +7,7 @@ import contextlib
 import click
 from click.core import ParameterSource
 
-from ingest.cli.options.encoder import encoder_options
+from ingest.cli.options.encoder import encoder_options, sparse_options
 from ingest.encode.options import EncoderOptions
 from xlrec_es.cli.index import show_rollback, show_rollback_plan
 from xlrec_es.cli.options import sections
@@ -28,6 +28,7 @@ from xlrec_es.errors import UsageError
 @quiet_option
 @json_option
 @encoder_options
+@sparse_options
 @connection_options
 @click.pass_context
 def reencode_back(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ingest.cli.options.duplicates import duplicate_options
-from ingest.cli.options.encoder import centering_option, encoder_options
+from ingest.cli.options.encoder import centering_option, encoder_options, sparse_options
 from ingest.cli.options.record_fields import parse_language_map, parse_paths
 from ingest.cli.options.target import (
     Engine,
@@ -62,6 +62,7 @@ def run_options(command: F) -> F:
         ),
         json_option,
         encoder_options,
+        sparse_options,
         connection_options,
         click.pass_context,
     ]

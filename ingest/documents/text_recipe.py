@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ingest.documents import text_cleaning
 from ingest.encode.options import CHUNK, TRUNCATE
+from ingest.encode.sparse.beside import sparse_name
 from xlrec_es.vectors.encoder import Encoder, text_prefix
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.language_centering import LanguageCentering
@@ -45,4 +46,5 @@ class Recipe:
             recipe=f"{', '.join(self.fields)}; cleaning {text_cleaning.VERSION}; {read}",
             centering=centering.name,
             text_prefix=text_prefix(encoder),
+            sparse=sparse_name(encoder),
         )

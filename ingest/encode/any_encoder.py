@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ingest.encode.options import DEFAULTS, TRUNCATE, EncoderOptions
+from ingest.encode.sparse.beside import with_sparse
 from xlrec_es.errors import ConfigError
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.open_encoder import access_of_environment, is_address, open_encoder
@@ -30,6 +31,8 @@ _LOADED_HERE = {
 def find_encoder(model: str, options: EncoderOptions) -> Encoder:
     """Load a model, on one device, or reach the one behind an address.
 
+    A sparse encoder that is asked for stands beside it; see `sparse.beside`.
+
     Args:
         model: A folder, a name on the Hugging Face hub, `embedded`, or an address; see
             `xlrec_es.vectors.open_encoder`.
@@ -40,6 +43,10 @@ def find_encoder(model: str, options: EncoderOptions) -> Encoder:
         EncoderError: It cannot be had, or does not answer; see `load_encoder`.
         MissingExtra: A package is not installed.
     """
+    return with_sparse(_dense(model, options), options)
+
+
+def _dense(model: str, options: EncoderOptions) -> Encoder:
     if is_address(model):
         return reach(model, options)
     from ingest.encode.sentence_transformer import load_encoder  # brings torch

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.encode.checkpoint import pickled_weights, tokenizer, weights
-from ingest.encode.checkpoint.kind import check_kind
+from ingest.encode.checkpoint.kind import LEXICAL_FILE, check_kind, check_sparse_kind
 from ingest.encode.checkpoint.license import CARD, license_of
 from ingest.encode.model_record import RECORD
 from ingest.encode.options import EMBEDDED
@@ -88,14 +90,52 @@ def find(model: str, *, revision: str | None = None, trusted_code: str | None = 
         usable = _checked(folder, model)
         name = folder.resolve().name
         return ModelFiles(usable, name, hash_folder(usable), license_of(folder))
-    folder = _download(model, trusted_code or revision, with_code=trusted_code is not None)
-    usable = _checked(folder, model, trusts_code=trusted_code is not None, from_hub=True)
+    trusts = trusted_code is not None
+    folder = _download(model, trusted_code or revision, more=(_CODE,) if trusts else ())
+    check = functools.partial(check_kind, trusts_code=trusts, from_hub=True)
+    usable = _checked(folder, model, check=check)
     return ModelFiles(usable, model, folder.name, license_of(folder))
 
 
-def _download(model: str, revision: str | None, *, with_code: bool) -> Path:
-    """The folder of a hub model; its name is the commit."""
-    wanted = [*_HUB_FILES, *([_CODE] if with_code else [])]
+def find_sparse(model: str, *, revision: str | None = None) -> ModelFiles:
+    """Have the files of a sparse encoder on this machine.
+
+    Args:
+        model: A folder, or a name on the Hugging Face hub.
+        revision: Branch, tag or commit of a model of the hub; None for its main branch.
+
+    Raises:
+        ConfigError: A revision is named of a folder.
+        EncoderError: It cannot be had, or is no sparse encoder of texts, or its pickled weights
+            cannot be converted.
+    """
+    folder = Path(model).expanduser()
+    if is_address(model) or model == EMBEDDED:
+        raise EncoderError(
+            f"{model} is no sparse encoder; name one whose files can be had with --sparse-model"
+        )
+    if folder.is_dir():
+        if revision:
+            raise ConfigError(
+                "--sparse-revision is for a model of the Hugging Face hub; leave it out"
+            )
+        usable = _checked(folder, model, check=check_sparse_kind)
+        name = folder.resolve().name
+        return ModelFiles(usable, name, hash_folder(usable, LEXICAL_FILE), license_of(folder))
+    folder = _download(model, revision, more=(LEXICAL_FILE,))
+    usable = _checked(folder, model, check=check_sparse_kind)
+    return ModelFiles(usable, model, folder.name, license_of(folder))
+
+
+def _download(model: str, revision: str | None, *, more: Sequence[str]) -> Path:
+    """The folder of a hub model; its name is the commit.
+
+    Args:
+        model: Its name.
+        revision: See `find`.
+        more: Patterns of files that are wanted besides those of each model.
+    """
+    wanted = [*_HUB_FILES, *more]
     try:
         try:
             folder = Path(_snapshot(model, revision, [*wanted, CARD]))
@@ -135,10 +175,13 @@ def _pickles_wanted(folder: Path) -> list[str]:
     ]
 
 
-def _checked(
-    folder: Path, model: str, *, trusts_code: bool = False, from_hub: bool = False
-) -> Path:
-    """The folder, or that of its converted weights, if it holds a dense encoder of texts.
+def _checked(folder: Path, model: str, *, check: Callable[[Path, str], None] = check_kind) -> Path:
+    """The folder, or that of its converted weights, if it holds what is wanted.
+
+    Args:
+        folder: Of the model.
+        model: Its name, for people.
+        check: Sees that it is of the kind that is wanted.
 
     Raises:
         EncoderError: It does not, or files are missing or damaged, or the weights cannot be
@@ -147,7 +190,7 @@ def _checked(
     configurations = ("modules.json", "config.json", "adapter_config.json")
     if not any((folder / name).is_file() for name in configurations):
         raise EncoderError(f"{folder} is not a model: it has no modules.json and no config.json")
-    check_kind(folder, model, trusts_code=trusts_code, from_hub=from_hub)
+    check(folder, model)
     tokenizer.check_files(folder, model)
     weights.check_whole(folder, model)
     if pickled_weights.pickled_alone(folder):
@@ -157,10 +200,17 @@ def _checked(
     return folder
 
 
-def hash_folder(folder: Path) -> str:
-    """Sixteen hexadecimal digits that stand for weights, tokenizer and configuration."""
+def hash_folder(folder: Path, *more: str) -> str:
+    """Sixteen hexadecimal digits that stand for weights, tokenizer and configuration.
+
+    Args:
+        folder: Of the model.
+        more: Names of other files that count.
+    """
     digest = hashlib.sha256()
-    files = (path for path in folder.rglob("*") if _MODEL_FILE.search(path.name))
+    files = (
+        path for path in folder.rglob("*") if _MODEL_FILE.search(path.name) or path.name in more
+    )
     for path in sorted(path for path in files if path.name != RECORD):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         with path.open("rb") as file:

@@ -22,6 +22,23 @@ ATTENTIONS = ("auto", "sdpa", "eager", "flash")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
+NO_SPARSE = "none"
+"""In place of a sparse model: there is to be none, even if the version before had one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SparseModel:
+    """A model that weighs the tokens of texts, beside the encoder.
+
+    Attributes:
+        model: A folder, or a name on the Hugging Face hub.
+        revision: Branch, tag or commit of a model of the hub; None for its main branch.
+    """
+
+    model: str
+    revision: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderOptions:
     """How a model is loaded and run.
@@ -43,6 +60,8 @@ class EncoderOptions:
         attention: One of `ATTENTIONS`.
         revision: Branch, tag or commit of a model of the hub; None for its main branch.
         trusted_code: Commit of a model of the hub whose own code may run; None: no code may.
+        sparse: What makes learned sparse weights of the same texts; None: nothing does. A model
+            `NO_SPARSE` says so for a version that is to lose them.
     """
 
     prefix: str | None = None
@@ -58,6 +77,12 @@ class EncoderOptions:
     attention: str = "auto"
     revision: str | None = None
     trusted_code: str | None = None
+    sparse: SparseModel | None = None
+
+    @property
+    def wants_sparse(self) -> bool:
+        """Whether there is to be a sparse model."""
+        return self.sparse is not None and self.sparse.model != NO_SPARSE
 
 
 DEFAULTS = EncoderOptions()

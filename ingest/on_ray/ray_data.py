@@ -32,7 +32,7 @@ from ingest.run.reject_file import RejectFile, default_path
 from ingest.run.worker import Worker
 from ingest.sources.parquet import records_of
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.errors import EncoderError, IndexNotFound, MissingExtra, SourceError
+from xlrec_es.errors import ConfigError, EncoderError, IndexNotFound, MissingExtra, SourceError
 from xlrec_es.records.envelope import opened
 from xlrec_es.records.record import Record, Rejection
 from xlrec_es.vectors.vector import Vector
@@ -49,6 +49,19 @@ VECTORS, ENCODER = "xlrec_vectors", "xlrec_encoder"
 _SAID = ("model", "revision", "dims", "pooling", "prefix", "max_tokens")
 
 
+def _refuse_sparse(job: RunJob) -> None:
+    """Refuse what these adapters do not carry from the one to the other.
+
+    Raises:
+        ConfigError: The job wants learned sparse weights.
+    """
+    if job.encoder.wants_sparse:
+        raise ConfigError(
+            "the adapters for Ray Data carry vectors, and no learned sparse weights; leave the "
+            "sparse model out, or use xlrec-ingest run --engine ray"
+        )
+
+
 class XlrecEncoder:
     """A callable class for `ray.data.Dataset.map_batches`, with `batch_format="pyarrow"`.
 
@@ -62,6 +75,7 @@ class XlrecEncoder:
     """
 
     def __init__(self, job: RunJob, encoder: MakeEncoder | None = None) -> None:
+        _refuse_sparse(job)
         self._job = job
         self._held = contextlib.ExitStack()
         self._encoder = self._held.enter_context((encoder or load)(job))
@@ -124,6 +138,7 @@ class XlrecDatasink(Datasink[BlockWritten]):
     """
 
     def __init__(self, connection: Connection, job: RunJob) -> None:
+        _refuse_sparse(job)
         self._connection = connection
         self._job = job
         self._started_ns = time.time_ns()

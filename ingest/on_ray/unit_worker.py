@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.documents.builder import Builder
 from ingest.documents.document import Deletion, Document
-from ingest.encode.checkpoint.license import license_warning
+from ingest.encode.checkpoint.license import license_warnings
 from ingest.on_ray.unit_source import UnitSource
 from ingest.on_ray.units import RECORDS, SLICE, PlacedRecord, Unit
 from ingest.run.assemble import builder_for, load, reach_cluster, window_of
@@ -276,8 +276,7 @@ class UnitWorker:
                 written = worker.run()
                 summary = summarize(worker, index=written, resumed_after=0, seconds=0.0)
                 # Those of the encoder alone: all others the driver knows of all units together.
-                warned = license_warning(encoder)
-                summary["warnings"] = [] if warned is None else [warned]
+                summary["warnings"] = license_warnings(encoder)
             except XlrecError as problem:
                 error = problem
             finally:

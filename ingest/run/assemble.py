@@ -18,13 +18,14 @@ from ingest.documents.deduplication import Deduplicator
 from ingest.documents.kept_fields import KeptFields
 from ingest.documents.language_detection import LanguageDetector
 from ingest.encode.any_encoder import reach
-from ingest.encode.checkpoint.license import license_warning
+from ingest.encode.checkpoint.license import license_warnings
+from ingest.encode.sparse.beside import with_sparse
 from ingest.run import checkpoint as checkpoints
 from ingest.run import reject_file
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.file_lock import locked
-from ingest.run.index_setup import check_like, check_mode, check_vectors
+from ingest.run.index_setup import check_like, check_mode, check_sparse, check_vectors
 from ingest.run.job import RunJob
 from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.observe.summary import summarize
@@ -143,8 +144,7 @@ def run(
     )
     summary["warnings"] += left_out(job, source)
     summary["warnings"] += gone.warnings
-    if warned := license_warning(encoder):
-        summary["warnings"].append(warned)
+    summary["warnings"] += license_warnings(encoder)
     return summary
 
 
@@ -185,6 +185,7 @@ def settled(job: RunJob, live: LiveIndex | None) -> RunJob:
     """
     if live is not None:
         check_mode(job, live)
+        check_sparse(job, live)
         if job.mode is COMPANION:
             return replace(job, keep=tuple(live.meta.source["keep"]))
     elif job.mode.in_place and job.shard.count > 1:
@@ -252,7 +253,17 @@ def reach_cluster(client: Elasticsearch, wait_s: float) -> Cluster:
 
 
 def load(job: RunJob) -> AbstractContextManager[Encoder]:
-    """The job's encoder."""
+    """The job's encoder, and the sparse one beside it."""
+    return _both(job)
+
+
+@contextlib.contextmanager
+def _both(job: RunJob) -> Iterator[Encoder]:
+    with _dense(job) as dense:
+        yield with_sparse(dense, job.encoder)
+
+
+def _dense(job: RunJob) -> AbstractContextManager[Encoder]:
     if is_address(job.model):
         return contextlib.nullcontext(reach(job.model, job.encoder))
     from ingest.encode.encoder_pool import encoder_for  # brings torch

@@ -66,6 +66,31 @@ def check_mode(job: RunJob, live: LiveIndex) -> None:
         )
 
 
+def check_sparse(job: RunJob, live: LiveIndex) -> None:
+    """Refuse to write documents without sparse weights beside others that have them; or with them.
+
+    What is known before a model is loaded; `check_fingerprint` sees which model it is.
+
+    Raises:
+        FingerprintMismatch: The index has them and the job does not make them, or the other way.
+    """
+    theirs, mine = live.meta.fingerprint.sparse, job.encoder.sparse
+    mine = mine if job.encoder.wants_sparse else None
+    if theirs is not None and mine is None:
+        raise FingerprintMismatch(
+            f"{live.name} has learned sparse weights; name the model that made them with "
+            f"--sparse-model ({theirs})",
+            differences=[f"learned sparse weights are none here and {theirs} there"],
+        )
+    if theirs is None and mine is not None:
+        raise FingerprintMismatch(
+            f"{live.name} was made without learned sparse weights; leave out --sparse-model, or "
+            f"make a version that has them: xlrec-ingest reencode {job.index} --model MODEL "
+            f"--sparse-model {mine.model}",
+            differences=[f"learned sparse weights are those of {mine.model} here and none there"],
+        )
+
+
 def check_vectors(job: RunJob, client: Elasticsearch, live: LiveIndex) -> None:
     """Refuse to write into an index whose vectors are indexed otherwise than is asked for.
 

@@ -22,6 +22,7 @@ import numpy as np
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.encode import raw_vectors
+from ingest.encode.sparse.beside import sparse_fields
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.committing import Committer
 from ingest.run.counts import INDEXING, Observer, Tally
@@ -316,6 +317,8 @@ class Worker:
         new = [row for row, one in enumerate(earlier) if one.vector is None]
         with self.tally.timed("encode"):
             raw = self._vectors_of([documents[row] for row in new])
+            made_beside = sparse_fields(self.encoder, [documents[row].text for row in new])
+        beside = dict(zip(new, made_beside, strict=True))
         window.counts.encoded += len(new)
         centered = index.live.meta.centering.apply(raw, [documents[r].language for r in new])
         made, kept = raw_vectors.usable(raw), raw_vectors.usable(centered)
@@ -328,7 +331,9 @@ class Worker:
             if vector is None:
                 continue
             try:
-                window.operations.append(index.operation(document, vector, earlier[row]))
+                window.operations.append(
+                    index.operation(document, vector, earlier[row], beside=beside.get(row))
+                )
             except InvalidJson as error:  # what the index has of it cannot be written again
                 window.reject(document.rejected("write", str(error)))
         return window

@@ -5,6 +5,7 @@ What fits already, by fingerprint and content hash, is copied.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from elasticsearch import Elasticsearch
 from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.encode import raw_vectors
+from ingest.encode.sparse.beside import FIELD, sparse_fields, sparse_of
 from ingest.versions.stored_vectors import StoredVectors
 from ingest.write.target_index import own_fields
 from ingest.write.word_segmentation import Segmentation
@@ -23,8 +25,10 @@ from xlrec_es.cluster.scan import Hit
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.recommend.request.sparse_profile import dot
 from xlrec_es.records.record import Record, Rejection
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.vector import Vector, pack
 from xlrec_es.versions.copier import packed_source
 from xlrec_es.versions.gate_checks import Check, Measured, sample
@@ -57,6 +61,7 @@ class Reencoder:
         meta: Of the new version.
         packs_vectors: Whether the server takes vectors as Base64.
         stored: Vectors that need no encoding, if there are any.
+        read: What made the documents that are read; None: nothing of theirs is kept.
 
     Attributes:
         encoded: Texts that were encoded.
@@ -72,6 +77,7 @@ class Reencoder:
         *,
         packs_vectors: bool,
         stored: StoredVectors | None = None,
+        read: Fingerprint | None = None,
     ) -> None:
         self._builder = builder
         self._encoder = encoder
@@ -79,6 +85,7 @@ class Reencoder:
         self._segmentation = Segmentation(meta.segmenters)
         self._packs = packs_vectors
         self._stored = stored
+        self._read = read
         self.encoded = 0
         self.kept = 0
         self.cut = 0
@@ -88,10 +95,27 @@ class Reencoder:
         made = [self._build(hit) for hit in hits]
         found: list[Mapping[str, Any] | str] = []
         wanted = [one for one in made if isinstance(one, _Made)]
-        encoded = iter(self._centered([one.document for one in wanted], self._raw(wanted)))
+        vectors = self._centered([one.document for one in wanted], self._raw(wanted))
+        encoded = iter(zip(vectors, self._beside(wanted), strict=True))
         for one in made:
-            found.append(self._source(one, next(encoded)) if isinstance(one, _Made) else one)
+            found.append(self._source(one, *next(encoded)) if isinstance(one, _Made) else one)
         return found
+
+    def _beside(self, wanted: Sequence[_Made]) -> list[Mapping[str, Any]]:
+        """Learned sparse weights of each, as fields: stored ones, else made by the model."""
+        found = [self._kept_beside(one) for one in wanted]
+        lacking = [row for row, fields in enumerate(found) if fields is None]
+        texts = [wanted[row].document.text for row in lacking]
+        made = dict(zip(lacking, sparse_fields(self._encoder, texts), strict=True))
+        return [made[row] if fields is None else fields for row, fields in enumerate(found)]
+
+    def _kept_beside(self, made: _Made) -> Mapping[str, Any] | None:
+        """What is stored of a document, if it is of the same text and model."""
+        read = self._read
+        if read is None or read.sparse != self._meta.fingerprint.sparse or FIELD not in made.own:
+            return None
+        fits = {"fingerprint": read.digest, "content_hash": made.document.content_hash}
+        return {FIELD: made.own[FIELD]} if fits.items() <= made.own.items() else None
 
     def _build(self, hit: Hit) -> _Made | Mapping[str, Any] | str:
         """The document to be encoded; or its source, if it fits; or why there is none."""
@@ -132,18 +156,21 @@ class Reencoder:
         useless = "the encoder made zeros or NaN of it, or nothing but its language's mean"
         return [row if ok else useless for row, ok in zip(centered, good, strict=True)]
 
-    def _source(self, made: _Made, vector: Vector | str) -> Mapping[str, Any] | str:
+    def _source(
+        self, made: _Made, vector: Vector | str, beside: Mapping[str, Any]
+    ) -> Mapping[str, Any] | str:
         if isinstance(vector, str):
             return vector
         document, language = made.document, made.document.language
         own = {
-            **made.own,
+            **{name: value for name, value in made.own.items() if name != FIELD},
             **own_fields(
                 document,
                 text={language: self._segmentation.text(language, document.text)},
                 fingerprint=self._meta.fingerprint.digest,
                 embedding=pack(vector) if self._packs else vector.tolist(),
             ),
+            **beside,
         }
         if document.popularity is not None:
             own.setdefault("popularity", document.popularity)
@@ -175,7 +202,36 @@ class Reencoder:
             f"{len(cosines)} sampled vectors agree with the encoder to a cosine of {lowest:.3f} "
             f"({_ALIKE})"
         )
-        return [Check("encoder", lowest >= _ALIKE, message, Measured(lowest, _ALIKE))]
+        checks = [Check("encoder", lowest >= _ALIKE, message, Measured(lowest, _ALIKE))]
+        return [*checks, *self._check_sparse(hits)]
+
+    def _check_sparse(self, hits: Sequence[Hit]) -> list[Check]:
+        """As `check`, of learned sparse weights; nothing where there are none."""
+        if sparse_of(self._encoder) is None:
+            return []
+        both = [
+            (own[FIELD], document)
+            for hit in hits
+            if FIELD in (own := hit["_source"].get(OWN_FIELD) or {})
+            and isinstance(document := built(self._builder, hit), Document)
+        ]
+        made = sparse_fields(self._encoder, [document.text for _, document in both])
+        cosines = [
+            _cosine(stored, fields[FIELD])
+            for (stored, _), fields in zip(both, made, strict=True)
+            if stored or fields[FIELD]
+        ]
+        lowest = min(cosines, default=1.0)
+        message = (
+            f"{len(cosines)} sampled sparse weights agree with the sparse model to a cosine of "
+            f"{lowest:.3f} ({_ALIKE})"
+        )
+        return [Check("sparse model", lowest >= _ALIKE, message, Measured(lowest, _ALIKE))]
+
+
+def _cosine(some: Mapping[str, float], others: Mapping[str, float]) -> float:
+    length = math.hypot(*some.values()) * math.hypot(*others.values())
+    return dot(some, others) / length if length > 0 else 0.0
 
 
 def built(builder: Builder, hit: Hit) -> Document | str:

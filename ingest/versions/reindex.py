@@ -16,7 +16,8 @@ from ingest.documents.builder import Builder
 from ingest.documents.document import Document
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.checkpoint.license import license_note
-from ingest.encode.options import EncoderOptions
+from ingest.encode.options import NO_SPARSE, EncoderOptions
+from ingest.encode.sparse.beside import sparse_of
 from ingest.sources.index import IndexSource
 from ingest.versions.recorded_recipe import recorded_builder, recorded_field_map
 from ingest.versions.reencoder import Reencoder
@@ -24,10 +25,11 @@ from ingest.versions.stored_vectors import StoredVectors
 from ingest.write import centering_sample
 from ingest.write.centering_sample import estimate_centering
 from xlrec_es.cluster.retry import Cluster
-from xlrec_es.errors import IndexUnusable
+from xlrec_es.errors import IndexUnusable, UsageError
 from xlrec_es.index import source_check
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
+from xlrec_es.recommend.options import SPARSE
 from xlrec_es.records.record import Record
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.language_centering import LanguageCentering
@@ -82,6 +84,7 @@ def prepare(
     Raises:
         IndexUnusable: As for `xlrec_es.versions.reindex.plan`; or the live one is not of this
             program, or does not give back all that it is searched by.
+        UsageError: It has learned sparse weights, and nobody says what becomes of them.
         EncoderError: The model failed.
         ClusterError: The cluster does not answer, or refuses.
     """
@@ -90,6 +93,7 @@ def prepare(
     live = versions.live.described()
     source_check.check_source(live.name, versions.live.body)  # before anything is encoded
     source_check.check_values(cluster.client, live.name, versions.live.body)
+    _check_sparse_named(live, wanted.options)
     field_map = recorded_field_map(live.meta, wanted.fields)
     recipe = Recipe(field_map.texts, wanted.options.long_texts)
     builder = recorded_builder(live, field_map, recipe)
@@ -107,6 +111,7 @@ def prepare(
         live.meta,
         fingerprint=recipe.fingerprint(encoder, centering).or_equal(known),
         centering=centering,
+        weights=_usable(live.meta.weights, encoder),
         title_field=field_map.title_field,
         source={**live.meta.source, "fields": asdict(field_map)},
         encoder={
@@ -116,7 +121,14 @@ def prepare(
     )
     plan = reindexing.plan(versions, changes=wanted.changes, meta=meta)
     packs = cluster.capabilities.packed_vectors
-    transform = Reencoder(builder, encoder, meta, packs_vectors=packs, stored=stored)
+    transform = Reencoder(
+        builder,
+        encoder,
+        meta,
+        packs_vectors=packs,
+        stored=stored,
+        read=live.meta.fingerprint,
+    )
     return Reindexer(
         cluster.client,
         plan,
@@ -125,6 +137,22 @@ def prepare(
         more_checks=[lambda target: transform.check(cluster.client, target)],
         observe=observe,
     )
+
+
+def _check_sparse_named(live: LiveIndex, options: EncoderOptions) -> None:
+    theirs = live.meta.fingerprint.sparse
+    if theirs is not None and options.sparse is None:
+        raise UsageError(
+            f"{live.name} has learned sparse weights ({theirs}); name their model with "
+            f"--sparse-model, or give --sparse-model {NO_SPARSE} for a version without them"
+        )
+
+
+def _usable(weights: Mapping[str, float], encoder: Encoder) -> Mapping[str, float]:
+    """The weights of an index without that of a retriever which the new version does not have."""
+    if sparse_of(encoder) is not None:
+        return weights
+    return {retriever: weight for retriever, weight in weights.items() if retriever != SPARSE}
 
 
 def _metas(versions: Versions, live: LiveIndex) -> Iterator[IndexMeta]:
@@ -144,7 +172,8 @@ def _known(
     for meta in _metas(versions, live):
         if meta.centering.method != method:
             continue
-        mine = replace(recipe.fingerprint(encoder, meta.centering), text_prefix=None)
+        mine = recipe.fingerprint(encoder, meta.centering)
+        mine = replace(mine, text_prefix=None, sparse=meta.fingerprint.sparse)
         if not mine.differences(meta.fingerprint):  # of the documents' vectors
             return meta.centering
     return None

@@ -51,7 +51,11 @@ class StoredVectors:
         """
         theirs = meta.fingerprint
         same = replace(
-            wanted, dims=theirs.dims, centering=theirs.centering, text_prefix=theirs.text_prefix
+            wanted,
+            dims=theirs.dims,
+            centering=theirs.centering,
+            text_prefix=theirs.text_prefix,
+            sparse=theirs.sparse,
         )
         if wanted.dims > theirs.dims or same.differences(theirs):
             return None

@@ -7,8 +7,8 @@ writes it meanwhile, the change is not made, and the next run makes it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from elasticsearch import Elasticsearch
 
@@ -56,11 +56,19 @@ class InPlace(Target):
                 earlier[document.key] = self._earlier(own, document)
         return Compared(unchanged, earlier)
 
-    def operation(self, document: Document, vector: Vector, earlier: Earlier = NOTHING) -> Change:
+    def operation(
+        self,
+        document: Document,
+        vector: Vector,
+        earlier: Earlier = NOTHING,
+        *,
+        beside: Mapping[str, Any] | None = None,
+    ) -> Change:
         """What is changed; what was learned, and all that is not ours, stays by itself."""
+        made = earlier.beside if beside is None else beside
         stored = _stored(document)
         state = (stored.seq_no, stored.primary_term)
-        return Rewrite(document, self._own(document, vector), state, stored.routing)
+        return Rewrite(document, {**self._own(document, vector), **made}, state, stored.routing)
 
     def write(self, writer: BulkWriter, changes: Sequence[Change]) -> Written[Part]:
         """See `Target.write`."""

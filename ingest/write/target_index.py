@@ -11,6 +11,7 @@ import numpy as np
 from elasticsearch import Elasticsearch
 
 from ingest.documents.document import Deletion, Document, Part, key_of
+from ingest.encode.sparse.beside import FIELD
 from ingest.write.word_segmentation import Segmentation, choose_analyzers
 from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, choose_analyzer
 from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
@@ -36,6 +37,9 @@ _LEARNED = (
 )
 """What others than the worker write into a document: see `ingest.indicators.run`."""
 
+_BESIDE = (FIELD,)
+"""What a text makes beside its vector."""
+
 Change = Operation[Part] | Rewrite[Part]
 """What is written of one document: all of it, or what it is completed with."""
 
@@ -47,10 +51,12 @@ class Earlier:
     Attributes:
         vector: Shape (dims,), centered; None where the text is another now.
         learned: Fields of `xlrec` that the worker does not make.
+        beside: Fields of `xlrec` that the text made beside the vector; empty where that is None.
     """
 
     vector: Vector | None = None
     learned: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 NOTHING = Earlier()
@@ -292,7 +298,8 @@ class Target:
         same_text = own.get("text") == self._text(document)
         if not same_text or own.get("fingerprint") != self._fingerprint or "embedding" not in own:
             return Earlier(None, learned)
-        return Earlier(np.asarray(own["embedding"], np.float32), learned)
+        beside = {name: own[name] for name in _BESIDE if name in own}
+        return Earlier(np.asarray(own["embedding"], np.float32), learned, beside)
 
     def write(self, writer: BulkWriter, changes: Sequence[Change]) -> Written[Part]:
         """Write what `operation` and `deletion` have made.
@@ -306,15 +313,24 @@ class Target:
         """
         return writer.write(cast("Sequence[Operation[Part]]", changes))
 
-    def operation(self, document: Document, vector: Vector, earlier: Earlier = NOTHING) -> Change:
+    def operation(
+        self,
+        document: Document,
+        vector: Vector,
+        earlier: Earlier = NOTHING,
+        *,
+        beside: Mapping[str, Any] | None = None,
+    ) -> Change:
         """What is needed to write a document.
 
         Args:
             document: The document.
             vector: Shape (dims,), centered, of length 1.
             earlier: See `compare`.
+            beside: Fields of `xlrec` that its text made beside the vector; None: as of `earlier`.
         """
-        own = {**earlier.learned, **self._own(document, vector)}
+        made = earlier.beside if beside is None else beside
+        own = {**earlier.learned, **self._own(document, vector), **made}
         source = {**document.source, OWN_FIELD: own}
         return Operation.index(
             document, source, **routed(document.record.routing), **_not_older_than(document.version)

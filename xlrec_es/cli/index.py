@@ -135,10 +135,19 @@ def _show_status(found: VersionStatus) -> None:
         return
     # A shop that never learned of baskets has no use for a column of zeros.
     baskets = any(coverage.bought_together for coverage in found.languages.values())
-    columns = ("with vectors", "with indicators", *(["bought together"] if baskets else []))
+    sparse = any(coverage.sparse is not None for coverage in found.languages.values())
+    columns = (
+        *("with vectors", "with indicators"),
+        *(["bought together"] if baskets else []),
+        *(["with sparse weights"] if sparse else []),
+    )
     table = Table("language", "documents", *columns)
     for language, coverage in found.languages.items():
-        parts = [coverage.vectors, coverage.indicators, coverage.bought_together][: len(columns)]
+        parts = [
+            *(coverage.vectors, coverage.indicators),
+            *([coverage.bought_together] if baskets else []),
+            *([coverage.sparse or 0] if sparse else []),
+        ]
         cells = [f"{part} ({part / coverage.documents:.0%})" for part in parts]
         table.add_row(language, str(coverage.documents), *cells)
     Console().print(table)

@@ -164,7 +164,11 @@ def reasons_of(item: Recommendation, *, least: float = LEAST_SHARE, most: int | 
     shown = [reason for reason in item.reasons if reason.share >= least]
     if item.reasons and not shown:  # a long history
         return f"many, each below {least:.0%}"
-    told = [f"{reason.title or reason.item} {reason.share:.0%}" for reason in shown[:most]]
+    told = [
+        f"{reason.title or reason.item} {reason.share:.0%}"
+        + (f" ({' '.join(reason.tokens)})" if reason.tokens else "")
+        for reason in shown[:most]
+    ]
     relation = shown[0].relation if shown else None
     before = f"{relation.replace('-', ' ')} with " if relation else ""
     return before + ", ".join(told)

@@ -292,6 +292,11 @@ def check_mapping(meta: IndexMeta, mappings: Mapping[str, Any]) -> list[Finding]
         ("dims of xlrec.embedding", vector.get("dims"), meta.fingerprint.dims),
         ("similarity of xlrec.embedding", vector.get("similarity"), "dot_product"),
         *(
+            [("type of xlrec.sparse", fields.get("sparse", {}).get("type"), "sparse_vector")]
+            if meta.fingerprint.sparse
+            else []
+        ),
+        *(
             (f"analyzer of {text_field(tag)}", _analyzer(texts.get(tag)), analyzer)
             for tag, analyzer in sorted(meta.analyzers.items())
         ),
@@ -320,6 +325,14 @@ def check_documents(status: VersionStatus) -> list[Finding]:
         findings.append(Finding("vectors", "warning", message, "run xlrec-ingest run on them"))
     else:
         findings.append(Finding("vectors", "ok", f"all {documents} documents have one"))
+    counts = [c.sparse for c in status.languages.values() if c.sparse is not None]
+    if counts and sum(counts) < vectors:
+        message = f"{vectors - sum(counts)} of {documents} documents have no learned sparse weights"
+        advice = "run xlrec-ingest run on them with --sparse-model"
+        findings.append(Finding("sparse weights", "warning", message, advice))
+    elif counts:
+        message = f"all {sum(counts)} documents with a vector have learned sparse weights"
+        findings.append(Finding("sparse weights", "ok", message))
     return findings
 
 

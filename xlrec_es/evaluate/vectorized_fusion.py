@@ -28,8 +28,10 @@ from xlrec_es.recommend.options import (
     CASCADE,
     COLLABORATIVE,
     DENSE,
+    IN_ONE_LANGUAGE,
     LEXICAL,
     POPULARITY,
+    SPARSE,
     WEIGHTED,
     WEIGHTS,
     Options,
@@ -39,7 +41,7 @@ from xlrec_es.recommend.request.plan import fusion_of
 Ranked = tuple[tuple[str, str], ...]
 """Works, best first, each with the language of the document that was found."""
 
-COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, DENSE)
+COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, SPARSE, DENSE)
 """Retrievers, in the order in which `ranking.rank` lists them: floats are added up in that
 order."""
 
@@ -122,7 +124,7 @@ class RetrieverScores:
         found = ~np.isnan(values)  # (n, retrievers)
         there = np.zeros((len(targets), len(COLUMNS)), bool)
         for column, retriever in enumerate(COLUMNS):
-            if retriever == LEXICAL:  # cannot be compared over languages, and has a zero of its own
+            if retriever in IN_ONE_LANGUAGE:
                 for target in range(len(targets)):
                     own = number == target
                     there[target, column] = found[own, column].any()
@@ -195,10 +197,9 @@ class Values:
             put_in_order = functools.partial(self._cascade, size=size)
         order = put_in_order(weights)
         slots = share_out(self.targets, mix, size)
-        if mix == AUTO and weights.get(LEXICAL, 0) > 0:
-            fair = put_in_order(
-                {retriever: weight for retriever, weight in weights.items() if retriever != LEXICAL}
-            )
+        compared = {name: w for name, w in weights.items() if name not in IN_ONE_LANGUAGE}
+        if mix == AUTO and any(weights.get(name, 0) > 0 for name in IN_ONE_LANGUAGE):
+            fair = put_in_order(compared)
             if fair:
                 slots = Counter(self.languages[row] for row in self._select(fair, slots, size))
         return tuple((self.works[r], self.languages[r]) for r in self._select(order, slots, size))

@@ -70,6 +70,11 @@ class LiveIndex:
         """
         return self.created >= (9, 5)
 
+    @property
+    def has_sparse(self) -> bool:
+        """Whether its documents have learned sparse weights."""
+        return self.meta.fingerprint.sparse is not None
+
 
 def physical_name(name: str, version: int) -> str:
     """The physical index of a version: `<name>-xlrec-v<N>`."""

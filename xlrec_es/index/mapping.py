@@ -65,6 +65,8 @@ def index_body(
     if index_options is not None:
         properties["embedding"]["index_options"] = dict(index_options)
     properties["text"]["properties"] = text_fields(analyzers)
+    if meta.get("fingerprint", {}).get("sparse"):
+        properties["sparse"] = {"type": "sparse_vector"}
     body["mappings"]["_meta"] = {OWN_FIELD: dict(meta)}
     body["settings"]["index"].update(settings or {})
     return body

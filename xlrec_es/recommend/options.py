@@ -74,7 +74,16 @@ DENSE = "dense"
 LEXICAL = "lexical"
 COLLABORATIVE = "collaborative"
 POPULARITY = "popularity"
-RETRIEVERS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
+SPARSE = "sparse"
+OF_EVERY_INDEX = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
+RETRIEVERS = (*OF_EVERY_INDEX, SPARSE)
+"""What the others search by, an index has only where it was asked for; see `plan.retrievers_of`."""
+
+IN_ONE_LANGUAGE = frozenset((LEXICAL, SPARSE))
+"""Those whose scores mean nothing from one language to the next, and have a zero of their own.
+
+Texts of one language share more words, and more tokens of one vocabulary, than those of two.
+"""
 
 EXPLORE = "explore"
 """The dense retriever among items that nobody liked yet; see `Options.explore`."""

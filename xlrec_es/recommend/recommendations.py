@@ -25,12 +25,15 @@ class Reason:
         share: Its part of the recommendation's score, 0..1.
         relation: How the two are related, if that was asked for: `bought-together`; None: by
             taste, or by what texts say.
+        tokens: The tokens that the two share, the strongest first, where the sparse retriever was
+            asked and knows any.
     """
 
     item: str
     title: str | None
     share: float
     relation: str | None = None
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class RetrieverScore:
     Attributes:
         rank: Place in the retriever's list of this language, from 1.
         score: The retriever's own score: centered cosine to the nearest interest, BM25, a sum of
-            indicators, or popularity.
+            indicators, a sum over tokens, or popularity.
         share: The retriever's part of the fused score, 0..1.
     """
 

@@ -13,6 +13,7 @@ from xlrec_es.vectors import probe
 from xlrec_es.vectors.language_centering import with_current_key
 
 _TEXT_PREFIX = "text_prefix"
+_SPARSE = "sparse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Fingerprint:
         centering: `none`, or the method and a hash of its vectors.
         text_prefix: What is put before a user's free text, which is compared with the vectors;
             None where it is not known, as of indices of earlier versions.
+        sparse: What made the learned sparse weights that stand beside each vector, in words that
+            begin with the model's name; None where there are none.
     """
 
     model: str
@@ -40,12 +43,15 @@ class Fingerprint:
     recipe: str
     centering: str
     text_prefix: str | None = None
+    sparse: str | None = None
 
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits, as stored with each document: of all that made its vector."""
         named = dataclasses.asdict(self)
         del named[_TEXT_PREFIX]  # another one leaves the documents' vectors as they are
+        if self.sparse is None:
+            del named[_SPARSE]  # as it was before there were any
         # As it was named first: every document is stored with the digest.
         named["calibration"] = named.pop("centering")
         canonical = json.dumps(named, sort_keys=True, ensure_ascii=True)
@@ -57,8 +63,13 @@ class Fingerprint:
         told = [
             f"{name} is {mine[name]!r} here and {theirs[name]!r} there"
             for name in mine
-            if mine[name] != theirs[name] and name not in ("revision", _TEXT_PREFIX)
+            if mine[name] != theirs[name] and name not in ("revision", _TEXT_PREFIX, _SPARSE)
         ]
+        if self.sparse != other.sparse:
+            told.append(
+                f"learned sparse weights are {self.sparse or 'none'} here and "
+                f"{other.sparse or 'none'} there"
+            )
         if None not in (self.text_prefix, other.text_prefix) and (
             self.text_prefix != other.text_prefix
         ):
@@ -99,6 +110,8 @@ class Fingerprint:
         meta = dataclasses.asdict(self)
         if self.text_prefix is None:
             del meta[_TEXT_PREFIX]
+        if self.sparse is None:
+            del meta[_SPARSE]
         return meta
 
     @classmethod
@@ -106,4 +119,8 @@ class Fingerprint:
         """The inverse of `to_meta`; later versions may have added keys, which are ignored."""
         named = with_current_key(meta)
         required = (f for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING)
-        return cls(**{f.name: named[f.name] for f in required}, text_prefix=meta.get(_TEXT_PREFIX))
+        return cls(
+            **{f.name: named[f.name] for f in required},
+            text_prefix=meta.get(_TEXT_PREFIX),
+            sparse=meta.get(_SPARSE),
+        )

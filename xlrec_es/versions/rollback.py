@@ -32,7 +32,7 @@ from xlrec_es.versions.swap_note import Note
 
 COMMAND = "rollback"
 """Who moves the alias, in the note of that."""
-_VECTOR = ("embedding", "fingerprint")
+_VECTOR = ("embedding", "sparse", "fingerprint")
 _OF_VECTOR = (*_VECTOR, "content_hash")  # without which the next run encodes the document
 
 
@@ -144,7 +144,9 @@ class OwnVectors:
             return source  # type: ignore[no-any-return]
         if "embedding" in theirs and _same_text(own, theirs):
             taken = {name: theirs[name] for name in (*_VECTOR, "text") if name in theirs}
-            made = {**source, "xlrec": {**own, **taken}}
+            # Sparse weights of the one model beside a vector of the other would be of neither.
+            kept = {name: value for name, value in own.items() if name not in _VECTOR}
+            made = {**source, "xlrec": {**kept, **taken}}
             return packed_source(made) if self._packed else made
         self.without_vector.add(key_of(hit))
         left = {name: value for name, value in own.items() if name not in _OF_VECTOR}

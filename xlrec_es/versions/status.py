@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.answers import whole
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import NotAnXlrecIndex
-from xlrec_es.index.fields import BOUGHT_TOGETHER, TASTE
+from xlrec_es.index.fields import BOUGHT_TOGETHER, SPARSE_FIELD, TASTE
 from xlrec_es.versions.inventory import State, Version, Versions
 
 _MAX_LANGUAGES = 1000
@@ -28,12 +28,15 @@ class LanguageCoverage:
         vectors: How many of them have a vector.
         indicators: How many of them have indicators.
         bought_together: How many of them have associations of that relation.
+        sparse: How many of them have learned sparse weights, or were found to have none; None where
+            the version has no field for them.
     """
 
     documents: int
     vectors: int
     indicators: int
     bought_together: int = 0
+    sparse: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,10 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
         ClusterError: The cluster does not answer, or refuses.
     """
     state = versions.state(version)
+    has_sparse = False
     try:
         fingerprint = version.described().meta.fingerprint
+        has_sparse = fingerprint.sparse is not None
         status = VersionStatus(version.index, state, fingerprint.model, fingerprint.digest)
     except NotAnXlrecIndex:
         status = VersionStatus(version.index, state, None, None)
@@ -91,7 +96,8 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
         return status
     with friendly_errors(client):
         stats = client.indices.stats(index=version.searched(versions.name), metric="store")
-        answer = client.search(**_count_arguments(versions, version, status.fingerprint)).body
+        body = _count_body(status.fingerprint, has_sparse=has_sparse)
+        answer = client.search(**_count_arguments(versions, version, body)).body
     whole(answer, f"the search that counts what is in {version.index}")
     found = answer["aggregations"]
     return replace(
@@ -104,6 +110,7 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
                 vectors=bucket["vectors"]["doc_count"],
                 indicators=bucket["indicators"]["doc_count"],
                 bought_together=bucket["bought_together"]["doc_count"],
+                sparse=bucket["sparse"]["doc_count"] if has_sparse else None,
             )
             for bucket in found["languages"]["buckets"]
         },
@@ -111,11 +118,9 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
     )
 
 
-def _count_arguments(
-    versions: Versions, version: Version, fingerprint: str | None
-) -> dict[str, Any]:
+def _count_arguments(versions: Versions, version: Version, body: dict[str, Any]) -> dict[str, Any]:
     """The search that counts, of what the alias shows or would show of a version."""
-    searched, body = version.searched(versions.name), _count_body(fingerprint)
+    searched = version.searched(versions.name)
     arguments: dict[str, Any] = {"index": searched, "body": body}
     if searched == version.index:
         # What the alias adds goes along in a swap; until then it is said here.
@@ -127,8 +132,9 @@ def _count_arguments(
     return arguments
 
 
-def _count_body(fingerprint: str | None) -> dict[str, Any]:
+def _count_body(fingerprint: str | None, *, has_sparse: bool) -> dict[str, Any]:
     """Documents by language, those with a vector, those with associations, and strays."""
+    sparse = {"sparse": {"filter": {"exists": {"field": SPARSE_FIELD}}}}
     known = {"terms": {"xlrec.fingerprint": [fingerprint] if fingerprint else []}}
     return {
         "size": 0,
@@ -145,6 +151,7 @@ def _count_body(fingerprint: str | None) -> dict[str, Any]:
                     "vectors": {"filter": {"exists": {"field": "xlrec.embedding"}}},
                     "indicators": {"filter": {"exists": {"field": TASTE.weights}}},
                     "bought_together": {"filter": {"exists": {"field": BOUGHT_TOGETHER.weights}}},
+                    **(sparse if has_sparse else {}),
                 },
             },
             "strays": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,13 +15,16 @@ from ingest.encode.options import (
     EMBEDDED,
     LONG_TEXTS,
     MAX_TOKENS,
+    NO_SPARSE,
     TRUNCATE,
     EncoderOptions,
+    SparseModel,
     check_device,
     check_given,
 )
 from xlrec_es.cli.options.old_names import renamed_option
 from xlrec_es.cli.options.sections import encoder_option
+from xlrec_es.errors import ConfigError
 from xlrec_es.vectors.language_centering import METHODS, current_method
 from xlrec_es.vectors.vector import MAX_DIMS
 
@@ -142,13 +145,51 @@ def encoder_options(command: F) -> F:
     return _encoder_options(command, or_elsewhere=True)
 
 
+def sparse_options(command: F) -> F:
+    """Give a command the options of a sparse encoder; they go into its `encoder`.
+
+    Stands below `encoder_options`.
+    """
+
+    @encoder_option(
+        "--sparse-model",
+        metavar="MODEL",
+        help="Model of learned sparse weights beside the encoder: a folder or a name on the "
+        "Hugging Face hub, of a SPLADE model or of one with lexical weights, such as BAAI/bge-m3; "
+        f"or {NO_SPARSE}.",
+        show_default="no sparse weights; an index that has them must be told",
+    )
+    @encoder_option(
+        "--sparse-revision",
+        metavar="STRING",
+        help="Branch, tag or commit of the sparse model on the Hugging Face hub.",
+        show_default="its main branch",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,  # noqa: ANN401 - click hands through whatever the command declares
+        encoder: EncoderOptions,
+        sparse_model: str | None,
+        sparse_revision: str | None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        if sparse_model is None and sparse_revision is not None:
+            raise ConfigError("--sparse-revision is of a --sparse-model; name that, too")
+        if sparse_model is not None:
+            encoder = replace(encoder, sparse=SparseModel(sparse_model, sparse_revision))
+        return command(*args, encoder=encoder, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
 def own_encoder_options(command: F) -> F:
     """`encoder_options` of a command that needs the model's files."""
     return _encoder_options(command, or_elsewhere=False)
 
 
 def _encoder_options(command: F, *, or_elsewhere: bool) -> F:
-    names = [one.name for one in fields(EncoderOptions) if or_elsewhere or one.name != "dims"]
+    left_out = {"sparse"} if or_elsewhere else {"sparse", "dims"}
+    names = [one.name for one in fields(EncoderOptions) if one.name not in left_out]
 
     @model_option(encoder_option, or_elsewhere=or_elsewhere)
     @encoder_option(

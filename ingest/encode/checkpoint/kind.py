@@ -14,6 +14,9 @@ from typing import Any
 
 from xlrec_es.errors import EncoderError
 
+LEXICAL_FILE = "sparse_linear.pt"
+"""Beside a dense encoder: the layer that makes its lexical weights, as bge-m3 has one."""
+
 _INSTEAD = "use a dense encoder, such as intfloat/multilingual-e5-small"
 _SPARSE = "a sparse encoder (SPLADE), which weighs words and makes no dense vectors"
 _MULTI = "a multi-vector encoder (ColBERT), which makes a vector of each token"
@@ -63,21 +66,14 @@ def check_kind(
     Raises:
         EncoderError: It holds something else; or a configuration is damaged.
     """
-    settings = _read_object(folder / "config_sentence_transformers.json")
     if not (folder / "modules.json").is_file():
         raise EncoderError(_without_modules(folder, model))
-    entries = _read(folder / "modules.json")
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        raise EncoderError(f"{model}: modules.json is damaged; get the model again")
+    entries = _entries(folder, model)
     modules = [str(entry.get("type", "")) for entry in entries]
-    what = _BY_MODEL_TYPE.get(settings.get("model_type", ""))
-    if settings.get("similarity_fn_name") == "maxsim":
-        what = _MULTI
-    what = what or next((w for part, w in _BY_MODULE.items() if part in " ".join(modules)), None)
     configured = [_of_transformer(folder / str(entry.get("path", ""))) for entry in entries]
-    what = what or next((_BY_TASK[t] for c in configured if (t := _task(c)) in _BY_TASK), None)
-    if what:
-        raise EncoderError(f"{model} is {what}; {_INSTEAD}")
+    if what := _other_than_dense(folder, modules, configured):
+        beside = ", and name this one with --sparse-model beside it" if what == _SPARSE else ""
+        raise EncoderError(f"{model} is {what}; {_INSTEAD}{beside}")
     foreign = [name for name in modules if not name.startswith(_OWN)]
     if not trusts_code and (code := [*foreign, *_own_classes(folder, entries)]):
         trust = ", or read that code and name its commit with --trust-code" if from_hub else ""
@@ -98,6 +94,61 @@ def check_kind(
             f"{model} has no pooling, so it makes a vector of each token and none of a text; "
             f"{_INSTEAD}"
         )
+
+
+def check_sparse_kind(folder: Path, model: str) -> None:
+    """See that a folder holds a model that weighs tokens.
+
+    Args:
+        folder: Of the model.
+        model: Its name, for people.
+
+    Raises:
+        EncoderError: It holds something else; or a configuration is damaged.
+    """
+    instead = f"--sparse-model takes a SPLADE model, or one with {LEXICAL_FILE}, as bge-m3 has it"
+    if not (folder / "modules.json").is_file():
+        raise EncoderError(
+            f"{model} has no modules.json, which says how the weights of tokens are made; "
+            f"{instead}. If it was trained as a SPLADE model, save it as one: "
+            "SparseEncoder(FOLDER).save(OUTPUT)"
+        )
+    entries = _entries(folder, model)
+    modules = [str(entry.get("type", "")) for entry in entries]
+    configured = [_of_transformer(folder / str(entry.get("path", ""))) for entry in entries]
+    what = _other_than_dense(folder, modules, configured)
+    if what != _SPARSE and not (what is None and (folder / LEXICAL_FILE).is_file()):
+        own = "; give it as --model" if what is None else ""
+        raise EncoderError(f"{model} is {what or 'a dense encoder'}{own}; {instead}")
+    if code := [
+        *(name for name in modules if not name.startswith(_OWN)),
+        *_own_classes(folder, entries),
+    ]:
+        raise EncoderError(f"{model} would run code of its own ({code[0]}); use another model")
+
+
+def _entries(folder: Path, model: str) -> list[dict[str, Any]]:
+    """What `modules.json` has.
+
+    Raises:
+        EncoderError: It is damaged.
+    """
+    entries = _read(folder / "modules.json")
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise EncoderError(f"{model}: modules.json is damaged; get the model again")
+    return entries
+
+
+def _other_than_dense(
+    folder: Path, modules: list[str], configured: list[dict[str, Any]]
+) -> str | None:
+    """What the model is, if it is known to be no dense encoder."""
+    settings = _read_object(folder / "config_sentence_transformers.json")
+    if settings.get("similarity_fn_name") == "maxsim":
+        return _MULTI
+    what = _BY_MODEL_TYPE.get(settings.get("model_type", ""))
+    what = what or next((w for part, w in _BY_MODULE.items() if part in " ".join(modules)), None)
+    return what or next((_BY_TASK[t] for c in configured if (t := _task(c)) in _BY_TASK), None)
 
 
 def _without_modules(folder: Path, model: str) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import re
 from pathlib import Path
 
+from ingest.encode.sparse.beside import SparseEncoder, sparse_of
 from xlrec_es.vectors.encoder import Encoder
 
 CARD = "README.md"
@@ -34,14 +35,25 @@ def license_of(folder: Path) -> str | None:
 
 
 def license_note(encoder: Encoder) -> dict[str, str]:
-    """The license of an encoder's weights, as an index remembers it; empty if it is not known."""
-    known = getattr(encoder, "license", None)
-    return {"license": known} if known else {}
+    """The licenses of an encoder's weights, as an index remembers them; without what is not known.
+
+    Returns:
+        `license`, and `sparse_license` of the sparse encoder beside it.
+    """
+    found = {"license": encoder, "sparse_license": sparse_of(encoder)}
+    told = {name: getattr(one, "license", None) for name, one in found.items()}
+    return {name: known for name, known in told.items() if known}
 
 
-def license_warning(encoder: Encoder) -> str | None:
+def license_warnings(encoder: Encoder) -> list[str]:
+    """`license_warning` of an encoder, and of the sparse one beside it."""
+    both = (encoder, sparse_of(encoder))
+    return [told for one in both if one is not None and (told := license_warning(one))]
+
+
+def license_warning(encoder: Encoder | SparseEncoder) -> str | None:
     """A sentence on weights that are not free for commercial use; None of others."""
-    license_ = license_note(encoder).get("license")
+    license_ = getattr(encoder, "license", None)
     if license_ is None or not _NON_COMMERCIAL.search(license_):
         return None
     return (

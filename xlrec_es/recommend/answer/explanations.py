@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.cluster.answers import Answer
-from xlrec_es.index.fields import RELATIONS, TASTE
+from xlrec_es.index.fields import RELATIONS, SPARSE_FIELD, TASTE
 from xlrec_es.index.hits import vector_of
 from xlrec_es.index.indicators import read_indicators
 from xlrec_es.recommend.answer import fusion
-from xlrec_es.recommend.options import COLLABORATIVE, DENSE, EXPLORE, LEXICAL
+from xlrec_es.recommend.options import COLLABORATIVE, DENSE, EXPLORE, LEXICAL, SPARSE
 from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.recommend.request.server_fusion import FUSED
+from xlrec_es.recommend.request.sparse_profile import dot
 from xlrec_es.vectors.vector import Vector
 
 MAX_REASONS = 3
@@ -23,6 +24,10 @@ MAX_REASONS = 3
 
 TEMPERATURE = 0.05
 """A work whose cosine is lower by so much speaks a third as much: exp(cosine / T)."""
+
+
+MAX_TOKENS = 3
+"""Tokens that a reason names."""
 
 
 LEAST_PART = 1e-9
@@ -36,13 +41,19 @@ class _Held:
     source: Mapping[str, Any] = field(default_factory=dict)
     vector: Vector | None = None
     indicators: Mapping[str, float] = field(default_factory=dict)
+    sparse: Mapping[str, float] = field(default_factory=dict)
 
 
 def _held(hit: Answer) -> _Held:
     fields = hit.get("fields", {})
     kept = (fields.get(relation.weights) for relation in (TASTE, *RELATIONS.values()))
     indicators = next(filter(None, kept), None)  # of one relation, which was asked for
-    return _Held(hit.get("_source", {}), vector_of(hit), read_indicators(indicators))
+    return _Held(
+        hit.get("_source", {}),
+        vector_of(hit),
+        read_indicators(indicators),
+        read_indicators(fields.get(SPARSE_FIELD)),
+    )
 
 
 def _speakers(candidate: fusion.Fused, plan: Plan, held: _Held) -> dict[str, float]:
@@ -74,6 +85,10 @@ def _of_retriever(retriever: str, language: str, plan: Plan, held: _Held) -> Map
         liked = profile.liked
         spoke = {work: part * held.indicators.get(work, 0.0) for work, part in liked.items()}
         return spoke if any(spoke.values()) else liked
+    if retriever == SPARSE:
+        liked, works = profile.liked, profile.sparse.works
+        spoke = {work: liked[work] * dot(own, held.sparse) for work, own in works.items()}
+        return spoke if any(spoke.values()) else liked
     if retriever in (DENSE, EXPLORE):
         parts = profile.parts
         if held.vector is None:
@@ -82,6 +97,22 @@ def _of_retriever(retriever: str, language: str, plan: Plan, held: _Held) -> Map
         near = np.exp((cosines - cosines.max()) / TEMPERATURE)
         return {name: part * float(e) for (name, part), e in zip(parts.items(), near, strict=True)}
     return {}
+
+
+def shared_tokens(work: str, plan: Plan, held: _Held) -> tuple[str, ...]:
+    """The tokens that a liked work and a document share, the strongest first; few of them.
+
+    None where the learned sparse weights of either were not read.
+    """
+    own = plan.profile.sparse.works.get(work, {})
+    both = {token: w * held.sparse[token] for token, w in own.items() if token in held.sparse}
+    strongest = sorted(both, key=lambda token: (-both[token], token))[:MAX_TOKENS]
+    return tuple(map(as_word, strongest))
+
+
+def as_word(token: str) -> str:
+    """A token of a vocabulary without the signs for where a word begins, or goes on."""
+    return token.removeprefix("▁").removeprefix("##").removeprefix("Ġ") or token
 
 
 def _of_fused(language: str, plan: Plan, held: _Held) -> Mapping[str, float]:

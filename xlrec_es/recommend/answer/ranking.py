@@ -18,7 +18,7 @@ from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
     EXPLORE,
-    LEXICAL,
+    IN_ONE_LANGUAGE,
     RECIPROCAL_RANK,
     Options,
 )
@@ -121,8 +121,7 @@ def rank(plan: Plan, answers: Sequence[Answer], options: Options, *, size: int =
     found = _retriever_lists(plan, usable)
     lists = {key: hits for key, hits in found.items() if key[1] != EXPLORE}
     unknown = {language: hits for (language, by), hits in found.items() if by == EXPLORE}
-    # BM25 alone means nothing from one language to the next.
-    comparable = frozenset(plan.weights) - {LEXICAL}
+    comparable = frozenset(plan.weights) - IN_ONE_LANGUAGE
     works = {document: work_of(hit) for document, hit in hits.items()}
     inherited = _inherited(found, hits, size)
 

@@ -8,15 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xlrec_es.cluster.answers import Answer
-from xlrec_es.index.fields import relation_of
+from xlrec_es.index.fields import SPARSE_FIELD, VECTOR_FIELD, relation_of
 from xlrec_es.index.hits import title_of
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.answer import fusion, reranking
 from xlrec_es.recommend.answer.cascade import text_places
-from xlrec_es.recommend.answer.explanations import MAX_REASONS, _Held, _held, _speakers
+from xlrec_es.recommend.answer.explanations import (
+    MAX_REASONS,
+    _Held,
+    _held,
+    _speakers,
+    shared_tokens,
+)
 from xlrec_es.recommend.answer.exploration import explored
 from xlrec_es.recommend.answer.ranking import Ranking, Searched, rank
-from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, Options
+from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, SPARSE, Options
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Reason,
@@ -126,6 +132,7 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> lis
         indicators=options.explain and _any_from(wanted, COLLABORATIVE, plan),
         vectors=options.diversity > 0
         or (options.explain and any(_any_from(wanted, by, plan) for by in (DENSE, EXPLORE))),
+        sparse=options.explain and _any_from(wanted, SPARSE, plan),
     )
 
 
@@ -143,6 +150,7 @@ def holdings(
     *,
     indicators: bool,
     vectors: bool,
+    sparse: bool = False,
 ) -> list[Answer]:
     """The searches for what documents hold: title and fields, and what else is asked for.
 
@@ -150,19 +158,23 @@ def holdings(
         wanted: Which documents; without any there is no search.
         plan: What was asked.
         options: How.
-        indicators: See `read_queries.details_body`.
-        vectors: See `read_queries.details_body`.
+        indicators: Whether their indicators are wanted, of the relation that is asked for.
+        vectors: Whether their vectors are.
+        sparse: Whether their learned sparse weights are.
     """
     title = plan.live.meta.title_field
     source = dict.fromkeys((*options.search.source, *([title] if title else [])))
+    wanted_fields = {
+        relation_of(options.search.relation).weights: indicators,
+        VECTOR_FIELD: vectors,
+        SPARSE_FIELD: sparse,
+    }
     return [
         details_body(
             ids,
             source=tuple(source),
-            indicators=indicators,
-            vectors=vectors,
+            read=[field for field, wanted_too in wanted_fields.items() if wanted_too],
             binary=plan.live.has_binary_vectors,
-            relation=relation_of(options.search.relation),
         )
         for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
         if ids
@@ -187,7 +199,7 @@ def title_bodies(shown: Recommendations, plan: Plan) -> list[Answer]:
     named = {reason.item for item in shown.items for reason in item.reasons}
     ids = [id_ for id_, work in _title_documents(plan).items() if work in named]
     return [
-        details_body(some, source=[plan.live.meta.title_field], indicators=False, vectors=False)
+        details_body(some, source=[plan.live.meta.title_field])
         for some in parts(ids, plan.live.limits.ids)
         if some
     ]
@@ -305,7 +317,13 @@ def _recommendation(
             for retriever, found in sorted(candidate.retrievers.items())
         },
         reasons=tuple(
-            Reason(speaker, plan.profile.titles.get(speaker), share, options.search.relation)
+            Reason(
+                speaker,
+                plan.profile.titles.get(speaker),
+                share,
+                options.search.relation,
+                shared_tokens(speaker, plan, held),
+            )
             for speaker, share in strongest
         ),
         source=held.source,

@@ -13,8 +13,15 @@ from xlrec_es.errors import (
     UsageError,
     XlrecError,
 )
-from xlrec_es.index.fields import EVIDENCE_FIELD, LANGUAGE_FIELD, text_field
+from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
+    LANGUAGE_FIELD,
+    SPARSE_FIELD,
+    VECTOR_FIELD,
+    text_field,
+)
 from xlrec_es.index.hits import text_of, title_of, vector_of, work_of
+from xlrec_es.index.indicators import read_indicators
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.search_limits import parts
 from xlrec_es.interactions.history import History
@@ -31,6 +38,7 @@ from xlrec_es.recommend.options import (
     POPULARITY,
     RECIPROCAL_RANK,
     RETRIEVERS,
+    SPARSE,
     WEIGHTED,
     WEIGHTS,
     Options,
@@ -50,7 +58,7 @@ from xlrec_es.vectors.vector import Vector
 FIRST = (COLLABORATIVE, POPULARITY)
 """The retrievers that a cascade begins with: one for users who like something, one for others."""
 
-FILL = (DENSE, LEXICAL)
+FILL = (DENSE, LEXICAL, SPARSE)
 """Those that fill what these leave open."""
 
 
@@ -234,6 +242,7 @@ def _planned(
 ) -> Plan:
     if options.search.relation is not None:
         _check_learned(live, options.search.relation)
+    _check_has(live, options)
     has = {name for document in known.documents for name in (document.work, document.id)}
     has.update(known.others, known.others.values())
     items = history.items
@@ -263,7 +272,8 @@ def _planned(
     ]
     weights, note = _usable_weights(weights, profile, scope)
     notes += [note] if note else []
-    asked = [name for name in RETRIEVERS if weights.get(name, 0) > 0 and name in scope.retrievers]
+    known_here = set(retrievers_of(live)) & set(scope.retrievers)
+    asked = [name for name in RETRIEVERS if weights.get(name, 0) > 0 and name in known_here]
     if options.explore > 0 and scope.retrievers is not FIRST:
         asked.append(EXPLORE)
     without = [name for name, tags in targets.items() if profile.languages.isdisjoint(tags)]
@@ -272,6 +282,8 @@ def _planned(
             f"no BM25 search for {', '.join(without)}: the liked items have no text in "
             "these languages"
         )
+    if SPARSE in asked and not profile.sparse.tokens:
+        notes.append("no sparse search: the liked items have no learned sparse weights")
     variants = {name: tags for name, tags in targets.items() if tags != (name,)}
     shared = options.search.shared if is_shared(fusion, options) else 0
     evidence = fusion == CASCADE or options.search.evidence
@@ -375,9 +387,33 @@ def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[H
             routing=None if live.gives_routing else hit.get("_routing"),
             evidence=float(hit["fields"].get(EVIDENCE_FIELD, (0.0,))[0]),
             text=text_of(hit),
+            sparse=read_indicators(hit["fields"].get(SPARSE_FIELD)),
         )
         for hit in hits
     ]
+
+
+def retrievers_of(live: LiveIndex) -> tuple[str, ...]:
+    """The retrievers that an index has something to search by for."""
+    has = {SPARSE: live.has_sparse}
+    return tuple(name for name in RETRIEVERS if has.get(name, True))
+
+
+def fields_to_read(live: LiveIndex, options: Options) -> tuple[str, ...]:
+    """What is read of the documents of a history for the retrievers that have a weight."""
+    weights = options.weights or live.meta.weights or WEIGHTS
+    asks_sparse = live.has_sparse and weights.get(SPARSE, 0) > 0
+    return (VECTOR_FIELD, *([SPARSE_FIELD] if asks_sparse else []))
+
+
+def _check_has(live: LiveIndex, options: Options) -> None:
+    """Refuse weights for what the index has not, if they were asked for."""
+    asked = {name for name, weight in (options.weights or {}).items() if weight > 0}
+    if SPARSE in asked - set(retrievers_of(live)):
+        raise UsageError(
+            f"{live.name} has no learned sparse weights for the retriever {SPARSE}; leave its "
+            "weight out, or make them: xlrec-ingest reencode --sparse-model"
+        )
 
 
 def texts_to_read(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlrec_es.recommend.options import PUSH
+from xlrec_es.recommend.request.sparse_profile import NO_TASTE, SparseTaste, sparse_taste
 from xlrec_es.vectors.vector import Vector
 
 MAX_INTERESTS = 32
@@ -51,6 +52,8 @@ class HistoryDocument:
         routing: What leads to its shard, where that is not its id.
         evidence: Users on whom the indicators rest in which it is named.
         text: By which it is searched, where that was read.
+        sparse: Learned weight by token, above zero; empty where there are none, or they were not
+            read.
     """
 
     id: str
@@ -61,6 +64,7 @@ class HistoryDocument:
     routing: str | None = None
     evidence: float = 0.0
     text: str | None = None
+    sparse: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class Profile:
         evidence: Users on whom the indicators of the liked works rest, added up over the works.
         said: Free texts' part of the taste, 0..1.
         words: By id, the texts of those documents of `texts` of which they were read.
+        sparse: Weight by token, see `sparse_profile.SparseTaste`.
     """
 
     interests: tuple[Interest, ...]
@@ -108,6 +113,7 @@ class Profile:
     evidence: float = 0.0
     said: float = 0.0
     words: Mapping[str, str] = field(default_factory=dict)
+    sparse: SparseTaste = NO_TASTE
 
     @property
     def text_share(self) -> float:
@@ -203,6 +209,11 @@ def build_profile(
         evidence=sum(max(d.evidence for d in by_work[work]) for work in liked if work in by_work),
         said=_part(texts_mass.values(), liked.values()),
         words={d.id: d.text for work in liked for d in by_work.get(work, ()) if d.text is not None},
+        sparse=sparse_taste(
+            {work: [d.sparse for d in by_work[work] if d.sparse] for work in known},
+            weights,
+            push=push,
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from xlrec_es.index.fields import (
     MARKET_POPULARITY_FIELD,
     MAX_HITS,
     POPULARITY_FIELD,
+    SPARSE_FIELD,
     VECTOR_FIELD,
     WORK_FIELD,
     in_language,
@@ -29,6 +30,7 @@ from xlrec_es.recommend.options import (
     LEXICAL,
     MAX_CLAUSES,
     POPULARITY,
+    SPARSE,
     Recency,
     SearchOptions,
 )
@@ -83,7 +85,7 @@ def build_requests(
 
     A retriever that cannot say anything is left out: BM25 for a language in which the history has
     no text (it cannot cross a language border), and all but popularity for a user who is not known
-    to like anything.
+    to like anything. So is the sparse one, where no weights were read.
 
     Args:
         profile: Whom to serve.
@@ -115,6 +117,10 @@ def build_requests(
             market = (markets or {}).get(language)
             body = popularity_body(profile, language, options, market=market)
             requests.append(SearchRequest(language, POPULARITY, body))
+        if SPARSE in retrievers and profile.sparse.tokens:
+            requests.append(
+                SearchRequest(language, SPARSE, sparse_body(profile, language, options))
+            )
     return tuple(requests)
 
 
@@ -262,6 +268,17 @@ def collaborative_body(profile: Profile, language: str, options: SearchOptions) 
             "prune": False,
         }
     }
+    unseen = _unseen(profile, language, options)
+    return {"query": _boosted(query, unseen, options), **hits_wanted(language, options)}
+
+
+def sparse_body(profile: Profile, language: str, options: SearchOptions) -> dict[str, Any]:
+    """The search for texts with the tokens of what was liked: a sum of products, exact.
+
+    Sources: as of `collaborative_body`. The profile has few enough tokens, so none is pruned.
+    """
+    tokens = dict(profile.sparse.tokens)
+    query = {"sparse_vector": {"field": SPARSE_FIELD, "query_vector": tokens, "prune": False}}
     unseen = _unseen(profile, language, options)
     return {"query": _boosted(query, unseen, options), **hits_wanted(language, options)}
 

@@ -16,6 +16,9 @@ class ReasonGiven(BaseModel):
     relation: Annotated[
         str | None, Field(description="How the two are related, if that was asked for.")
     ]
+    tokens: Annotated[
+        list[str], Field(description="Tokens that both share, if the sparse retriever was asked.")
+    ]
 
 
 class RetrieverGiven(BaseModel):

@@ -34,6 +34,16 @@ else:
 """
 
 
+_SPARSE_PROGRAM = """
+import json, sys
+from ingest.encode.options import EncoderOptions, SparseModel
+from ingest.encode.sparse.load import load_sparse
+sparse = SparseModel(sys.argv[1], **json.loads(sys.argv[2]))
+encoder = load_sparse(sparse, EncoderOptions(device="cpu", dtype="float32"))
+print(json.dumps({"name": encoder.name, "weights": encoder.encode(["a puzzle"])[0]}))
+"""
+
+
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
     with model_hub() as hub:
@@ -47,7 +57,7 @@ def load(hub: Hub, folder: Path, name: str = NAME, **options: Any) -> dict[str, 
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", **cache}
     environment |= options.pop("environment", {})
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, name, json.dumps(options)],
+        [sys.executable, "-c", options.pop("program", _PROGRAM), name, json.dumps(options)],
         env=environment,
         capture_output=True,
         text=True,
@@ -119,3 +129,15 @@ def test_a_folder_has_no_revision_to_choose(hub: Hub, option: str) -> None:
     with pytest.raises(ConfigError, match="is for a model of the Hugging Face hub"):
         find(str(folder), **{option: COMMIT})
     assert find(str(folder)).revision == hash_folder(folder)
+
+
+def test_a_layer_of_lexical_weights_is_had_where_they_are_wanted(hub: Hub, tmp_path: Path) -> None:
+    folder = model_kinds.build_lexical(tmp_path / "lexical")
+    model_kinds.pickle_weights(folder)
+    hub.models[NAME, COMMIT] = folder
+    load(hub, tmp_path)
+    assert "sparse_linear.pt" not in hub.downloaded
+    found = load(hub, tmp_path, program=_SPARSE_PROGRAM, revision=COMMIT)
+    assert {"sparse_linear.pt", "pytorch_model.bin"} <= {*hub.downloaded}
+    assert found["name"].startswith(f"{NAME} at {COMMIT}; lexical weights; ")
+    assert found["weights"]

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from catalogue import write_catalogue, write_likes
+from catalogue import SPARSE_FINGERPRINT, sparse_documents, write_catalogue, write_likes
 from ingest.cli.main import main as xlrec_ingest
 from xlrec_es import History, Recommender
 from xlrec_es.cli.main import main as xlrec_es
@@ -99,3 +99,37 @@ def test_what_it_cannot_learn_from_is_refused(
     done = CliRunner().invoke(xlrec_es, ["tune", str(likes), *where, "--k", "3"])
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
+
+
+def test_learned_sparse_weights_get_a_weight_where_they_find_more(
+    es_each: Elasticsearch, index_name: str, likes: Path
+) -> None:
+    """Vectors are those of other works here, and tokens name the topic that users like."""
+    [node] = es_each.transport.node_pool.all()
+    instead = sparse_documents(shuffled=True)
+    write_catalogue(es_each, index_name, instead=instead, fingerprint=SPARSE_FINGERPRINT)
+    report = tune(likes, node.base_url, index_name)
+    assert report["written"]
+    assert report["before"]["weights"]["sparse"] == 0
+    assert report["proposed"]["weights"]["sparse"] > 0.1
+    # Most of the whole is kept for indicators that may be learned yet.
+    assert find_live(es_each, index_name).meta.weights["sparse"] > 0
+    items = Recommender(es_each, index_name).recommend(History.of(["chess-3"])).items
+    assert "sparse" in items[0].retrievers
+    arguments = ["evaluate", str(likes), "--url", node.base_url, "-i", index_name, "--json"]
+    done = CliRunner().invoke(xlrec_es, [*arguments, "--k", "3"])
+    assert done.exit_code == 0, done.output
+    recall = {
+        name: measured["measures"]["recall"]["mean"]
+        for name, measured in json.loads(done.stdout)["pools"]["both"]["systems"].items()
+    }
+    assert recall["sparse alone"] > recall["dense alone"]
+
+
+def test_an_index_without_sparse_weights_is_not_asked_for_them(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    write_catalogue(es, index_name)
+    report = tune(likes, es_url, index_name, "--dry-run")
+    assert "sparse" not in report["proposed"]["weights"]
+    assert all("sparse" not in fold for fold in report["folds"])

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from elasticsearch import Elasticsearch
 
-from catalogue import FINGERPRINT, add_version, documents, write_catalogue
+from catalogue import (
+    FINGERPRINT,
+    SPARSE_FINGERPRINT,
+    add_version,
+    documents,
+    sparse_documents,
+    write_catalogue,
+)
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.status import WITHOUT, LanguageCoverage, measure
 
@@ -38,3 +45,18 @@ def test_status_counts_what_is_there(es_each: Elasticsearch, index_name: str) ->
         FINGERPRINT.digest,
     )
     assert (other.state, other.documents, other.languages) == ("newer", None, {})
+
+
+def test_learned_sparse_weights_are_counted_where_there_are_any(
+    es_each: Elasticsearch, index_name: str
+) -> None:
+    instead = sparse_documents(shuffled=False)
+    without: dict[str, object] = instead["chess-9"]["xlrec"]  # type: ignore[assignment]
+    del without["sparse"]
+    instead["chess-8"]["xlrec"]["sparse"] = {}  # type: ignore[index]
+    write_catalogue(es_each, index_name, instead=instead, fingerprint=SPARSE_FINGERPRINT)
+    [live] = measure(es_each, read_versions(es_each, index_name))
+    counted = {language: (c.documents, c.sparse) for language, c in live.languages.items()}
+    assert len(counted) == 3
+    for language, (there, weighed) in counted.items():
+        assert weighed == there - (language == without["language"]), "one that says nothing counts"

@@ -51,6 +51,12 @@ def test_a_relation_that_spoke_is_named() -> None:
     assert reasons_of(item) == "bought together with tea 50%, pot 50%"
 
 
+def test_tokens_that_two_texts_share_stand_beside_the_item() -> None:
+    reasons = (Reason("gimp", "GIMP", 0.9, tokens=("paint", "photo")), Reason("krita", None, 0.1))
+    item = Recommendation("a", "a", "ja", 0.9, "絵", {}, reasons)
+    assert reasons_of(item) == "GIMP 90% (paint photo), krita 10%"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -212,3 +212,20 @@ def test_documents() -> None:
         ("fingerprint", "problem"),
         ("vectors", "warning"),
     ]
+
+
+def test_learned_sparse_weights() -> None:
+    meta = replace(META, fingerprint=replace(META.fingerprint, sparse="splade at 1"))
+    [finding] = checks.check_mapping(meta, mapping())
+    assert finding.message == "type of xlrec.sparse is None, not sparse_vector"
+    fields = mapping()
+    fields["properties"]["xlrec"]["properties"]["sparse"] = {"type": "sparse_vector"}
+    assert checks.check_mapping(meta, fields)[0].level == "ok"
+    all_ = {"de": LanguageCoverage(2, 2, 0, sparse=2), "en": LanguageCoverage(1, 1, 0, sparse=1)}
+    status = VersionStatus("i", "live", "model", "f", 3, 9, all_)
+    told = checks.check_documents(status)[-1]
+    assert (told.topic, told.level) == ("sparse weights", "ok")
+    fewer = {**all_, "en": LanguageCoverage(1, 1, 0, sparse=0)}
+    told = checks.check_documents(replace(status, languages=fewer))[-1]
+    assert (told.topic, told.level) == ("sparse weights", "warning")
+    assert told.message == "1 of 3 documents have no learned sparse weights"

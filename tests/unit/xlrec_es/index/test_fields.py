@@ -5,7 +5,8 @@ import pytest
 from xlrec_es.index import fields
 from xlrec_es.index.mapping import index_body, relation_fields
 
-BODY = index_body(dims=4, analyzers={"de": "german"}, meta={"schema": "xlrec.v1"})
+META = {"schema": "xlrec.v1", "fingerprint": {"sparse": "splade"}}
+BODY = index_body(dims=4, analyzers={"de": "german"}, meta=META)
 MAPPINGS = BODY["mappings"]
 NAMES = [name for name in vars(fields) if name.endswith("_FIELD") and name != "OWN_FIELD"]
 
@@ -40,4 +41,10 @@ def test_texts_in_a_language_have_a_field_of_their_own() -> None:
 
 
 def test_what_an_index_says_of_itself_stands_under_the_objects_name() -> None:
-    assert MAPPINGS["_meta"] == {fields.OWN_FIELD: {"schema": "xlrec.v1"}}
+    assert MAPPINGS["_meta"] == {fields.OWN_FIELD: META}
+
+
+def test_no_field_of_sparse_weights_where_none_were_asked_for() -> None:
+    plain = index_body(dims=4, analyzers={}, meta={"schema": "xlrec.v1"})
+    own = plain["mappings"]["properties"][fields.OWN_FIELD]["properties"]
+    assert fields.SPARSE_FIELD.partition(".")[2] not in own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_documents_of_earlier_programs_keep_their_digest() -> None:
     assert replace(PRINT, centering="none").digest == "8a03b79b2dce9156"
 
 
-MADE_BY = [field.name for field in fields(Fingerprint) if field.name != "text_prefix"]
+MADE_BY = [field.name for field in fields(Fingerprint) if field.default is MISSING]
 
 
 @pytest.mark.parametrize("name", MADE_BY)
@@ -53,6 +53,15 @@ def test_a_description_that_lacks_something_is_none(lacking: str) -> None:
     meta = {name: value for name, value in PRINT.to_meta().items() if name != lacking}
     with pytest.raises(KeyError, match=lacking):
         Fingerprint.from_meta(meta)
+
+
+def test_learned_sparse_weights_count_where_there_are_any() -> None:
+    one, other = (replace(PRINT, sparse=name) for name in ("splade at 1", "splade at 2"))
+    assert len({PRINT.digest, one.digest, other.digest}) == 3
+    assert Fingerprint.from_meta(one.to_meta()) == one
+    [difference] = one.differences(PRINT)
+    assert difference == "learned sparse weights are splade at 1 here and none there"
+    assert one.differences(other)[0].endswith("are splade at 1 here and splade at 2 there")
 
 
 def test_the_prompt_of_free_texts_leaves_documents_as_they_are() -> None:
