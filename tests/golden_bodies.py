@@ -59,7 +59,7 @@ def requests(**changes: object) -> tuple[SearchRequest, ...]:
 def golden_bodies() -> dict[str, object]:
     return {
         "details": details_body(
-            ["a", ODD_ID], source=("title", "brand"), indicators=True, vectors=True
+            ["a", ODD_ID], source=("title", "brand"), read=("xlrec.indicators", "xlrec.embedding")
         ),
         "everything": [
             {"leg": r.retriever, "body": r.body}
@@ -110,7 +110,7 @@ def golden_bodies() -> dict[str, object]:
         "requests": [
             {"language": r.language, "leg": r.retriever, "body": r.body} for r in requests()
         ],
-        "seen": history_body(["a", ODD_ID], title=None, vectors=False),
+        "seen": history_body(["a", ODD_ID], title=None, read=()),
         "search": [
             text_body(profile(), "zh", tags, ODD_ID, search)
             for tags, search in (

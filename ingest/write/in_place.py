@@ -56,11 +56,16 @@ class InPlace(Target):
                 earlier[document.key] = self._earlier(own, document)
         return Compared(unchanged, earlier)
 
-    def operation(self, document: Document, vector: Vector, earlier: Earlier = NOTHING) -> Change:
+    def operation(
+        self, document: Document, vector: Vector | None, earlier: Earlier = NOTHING
+    ) -> Change:
         """What is changed; what was learned, and all that is not ours, stays by itself."""
         stored = _stored(document)
         state = (stored.seq_no, stored.primary_term)
-        return Rewrite(document, self._own(document, vector), state, stored.routing)
+        own = self._own(document, vector, earlier.pictured)
+        gone = {"image_vector", "image_hash"} if self.pictures is not None else set()
+        gone |= {"embedding"} if vector is None else set()
+        return Rewrite(document, own, state, stored.routing, gone=frozenset(gone.difference(own)))
 
     def write(self, writer: BulkWriter, changes: Sequence[Change]) -> Written[Part]:
         """See `Target.write`."""

@@ -17,7 +17,7 @@ from xlrec_es.evaluate.vectorized_fusion import Fusion, Ranked, RetrieverScores
 from xlrec_es.interactions.history import History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules
 from xlrec_es.recommend.answer.ranking import Searched
-from xlrec_es.recommend.options import RETRIEVERS, Options
+from xlrec_es.recommend.options import OF_EVERY_INDEX, Options
 from xlrec_es.recommend.recommender import Recommender
 
 SEEN = "seen"
@@ -80,7 +80,8 @@ def answers(
         client: Of the cluster.
         index: Alias or index.
         cases: Whom to search for.
-        options: How; retrievers are searched that have a weight there, all if there are none.
+        options: How; retrievers are searched that have a weight there; without any, those that
+            every index has.
         languages: In which.
 
     Yields:
@@ -95,7 +96,7 @@ def answers(
             "an evaluation fuses here, for Elasticsearch does not say what each retriever found; "
             "leave out server_side"
         )
-    every = options.weights or dict.fromkeys(RETRIEVERS, 1.0)
+    every = options.weights or dict.fromkeys(OF_EVERY_INDEX, 1.0)
     search = replace(options.search, evidence=True)  # for cascades among the settings
     with_every_retriever = replace(options, rules=RULES, weights=every, search=search)
     recommender = Recommender(client, index, options=with_every_retriever, timeout_s=TIMEOUT_S)

@@ -29,11 +29,11 @@ from xlrec_es.interactions.likes import Likes, read_likes, warning_of
 from xlrec_es.recommend.options import (
     AUTO,
     COLLABORATIVE,
-    DENSE,
-    LEXICAL,
+    POPULARITY,
     Options,
     SearchOptions,
 )
+from xlrec_es.recommend.request.plan import retrievers_of
 
 LEARN = (
     "take the training part with --write-training FILE and learn from it: "
@@ -159,7 +159,8 @@ class Material:
 
     def retrievers(self) -> dict[str, Fusion]:
         """A setting for each retriever alone; popularity is a baseline of its own."""
-        names = [DENSE, LEXICAL, *([COLLABORATIVE] if self.live.meta.indicators else [])]
+        has = {COLLABORATIVE: bool(self.live.meta.indicators), POPULARITY: False}
+        names = [name for name in retrievers_of(self.live) if has.get(name, True)]
         return {f"{retriever} alone": Fusion({retriever: 1.0}) for retriever in names}
 
 

@@ -46,8 +46,8 @@ from xlrec_es.evaluate.weight_search import (
 )
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.interactions.forgotten import Forgotten
-from xlrec_es.recommend.options import CASCADE, COLLABORATIVE, RETRIEVERS, WEIGHTED
-from xlrec_es.recommend.request.plan import default_interests
+from xlrec_es.recommend.options import CASCADE, COLLABORATIVE, WEIGHTED
+from xlrec_es.recommend.request.plan import default_interests, retrievers_of
 
 CHECKED = 0.3
 """Part of the users that the proposal is checked on."""
@@ -91,7 +91,7 @@ def run(
     _refuse(material)
     retrievers = [
         retriever
-        for retriever in RETRIEVERS
+        for retriever in retrievers_of(material.live)
         if retriever != COLLABORATIVE or material.indicators != NOTHING_LEARNED
     ]
     weights = material.fusion.weights

@@ -28,6 +28,7 @@ from xlrec_es.recommend.options import (
     CASCADE,
     COLLABORATIVE,
     DENSE,
+    IMAGE,
     LEXICAL,
     POPULARITY,
     WEIGHTED,
@@ -39,7 +40,7 @@ from xlrec_es.recommend.request.plan import fusion_of
 Ranked = tuple[tuple[str, str], ...]
 """Works, best first, each with the language of the document that was found."""
 
-COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, DENSE)
+COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, DENSE, IMAGE)
 """Retrievers, in the order in which `ranking.rank` lists them: floats are added up in that
 order."""
 

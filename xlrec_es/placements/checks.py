@@ -231,7 +231,7 @@ class _Examination:
         works: dict[str, str] = {}
         spoken: dict[str, set[str]] = {}
         for some in parts(curation.items, self._live.limits.ids):
-            body = history_body(some, title=None, vectors=False, size=self._live.limits.hits)
+            body = history_body(some, title=None, read=(), size=self._live.limits.hits)
             for hit in self._hits(body):
                 works[hit["_id"]] = works[work_of(hit)] = work_of(hit)
                 spoken.setdefault(work_of(hit), set()).add(language_of(hit))

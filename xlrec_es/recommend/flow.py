@@ -41,6 +41,7 @@ from xlrec_es.recommend.request import server_fusion
 from xlrec_es.recommend.request.plan import (
     Known,
     Plan,
+    fields_to_read,
     first_plan,
     fusion_of,
     guess_plan,
@@ -195,7 +196,7 @@ class Core:
         # A document's id does not say of which work it is a language version: the others are read.
         works = {work_of(hit) for hit in read.documents}
         if not works <= set(items.telling):
-            versions = Items(sorted(works), texts=items.texts)
+            versions = replace(items, telling=sorted(works), silent=())
             others, _ = yield from reader(live.searched, live, versions)
             read = read.with_all(others)
         return live, read, answers
@@ -272,7 +273,7 @@ class Core:
         weights = weigh(history, self.options.rules)
         options = options or self.options
         texts = texts_to_read(live, targets, options, own=own_languages)
-        items = replace(_items(history, weights), texts=texts)
+        items = replace(_items(history, weights), texts=texts, read=fields_to_read(live, options))
         counting = self._counting(live, options)
         live, read, counted = yield from self._history(read_in_full, live, items, counting)
         known = _known(read, live, weights, (yield from self._free_texts(history, live)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from xlrec_es.cluster.answers import Answer
+from xlrec_es.index.fields import VECTOR_FIELD
 from xlrec_es.index.hits import id_of, work_of
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.paging import PagedSearch, all_hits, once_each
@@ -53,11 +54,13 @@ class Items:
         telling: Those that say something.
         silent: Those that are known to the user, and no more.
         texts: Fields of texts that are wanted of the first `TEXTS_READ` that say something.
+        read: Other fields that are wanted of those that say something.
     """
 
     telling: Sequence[str]
     silent: Sequence[str] = ()
     texts: Sequence[str] = ()
+    read: Sequence[str] = (VECTOR_FIELD,)
 
 
 class Reader(Protocol):
@@ -86,7 +89,11 @@ def read_in_full(
     title, binary, size = live.meta.title_field, live.has_binary_vectors, live.limits.hits
     end = TEXTS_READ if items.texts else 0
     documents = [
-        _paged(some, history_body(some, title=title, texts=texts, binary=binary, size=size), live)
+        _paged(
+            some,
+            history_body(some, title=title, texts=texts, read=items.read, binary=binary, size=size),
+            live,
+        )
         for group, texts in ((items.telling[end:], ()), (items.telling[:end], items.texts))
         for some in parts(group, live.limits.ids)
         if some
@@ -136,7 +143,7 @@ def read_names(
 def _of_items(items: Sequence[str], live: LiveIndex) -> list[PagedSearch]:
     size = live.limits.hits
     return [
-        _paged(some, history_body(some, title=None, vectors=False, size=size), live)
+        _paged(some, history_body(some, title=None, read=(), size=size), live)
         for some in parts(items, live.limits.ids)
         if some
     ]

@@ -74,7 +74,10 @@ DENSE = "dense"
 LEXICAL = "lexical"
 COLLABORATIVE = "collaborative"
 POPULARITY = "popularity"
-RETRIEVERS = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
+IMAGE = "image"
+OF_EVERY_INDEX = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
+RETRIEVERS = (*OF_EVERY_INDEX, IMAGE)
+"""What the others search by, an index has only where it was asked for; see `plan.retrievers_of`."""
 
 EXPLORE = "explore"
 """The dense retriever among items that nobody liked yet; see `Options.explore`."""

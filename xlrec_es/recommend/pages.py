@@ -261,7 +261,7 @@ class PagedCore(Core):
         size = live.limits.hits
         searches = [
             PagedSearch(
-                history_body(some, title=None, vectors=False, size=size),
+                history_body(some, title=None, read=(), size=size),
                 may_be_more=len(some) * len(live.meta.languages) > size,
             )
             for some in parts(ids, live.limits.ids)

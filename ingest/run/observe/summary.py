@@ -47,6 +47,7 @@ def summarize(
         "deleted": tally.deleted,
         "late_deletions": tally.late_deletions,
         "encoded": tally.encoded,
+        **({"pictures": tally.pictures} if worker.job.images else {}),
         "tokens": raw_vectors.tokens(encoder),
         "rejected": tally.rejected,
         "rejects": str(worker.rejects.path) if tally.rejected else None,
@@ -128,6 +129,8 @@ def table(summary: Mapping[str, Any]) -> Table:
     for name in ("unchanged", "superseded", "deleted", "late_deletions"):
         if summary[name]:
             grid.add_row(f"  {name.replace('_', ' ')}", str(summary[name]))
+    if "pictures" in summary:
+        grid.add_row("  with picture", str(summary["pictures"]))
     if summary["rejected"]:
         grid.add_row("rejected", f"{summary['rejected']}, see {summary['rejects']}")
     if summary["unwrapped"]:

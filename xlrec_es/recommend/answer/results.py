@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xlrec_es.cluster.answers import Answer
-from xlrec_es.index.fields import relation_of
+from xlrec_es.index.fields import IMAGE_FIELD, VECTOR_FIELD, relation_of
 from xlrec_es.index.hits import title_of
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.answer import fusion, reranking
@@ -16,7 +16,7 @@ from xlrec_es.recommend.answer.cascade import text_places
 from xlrec_es.recommend.answer.explanations import MAX_REASONS, _Held, _held, _speakers
 from xlrec_es.recommend.answer.exploration import explored
 from xlrec_es.recommend.answer.ranking import Ranking, Searched, rank
-from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, Options
+from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, IMAGE, Options
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Reason,
@@ -126,6 +126,7 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> lis
         indicators=options.explain and _any_from(wanted, COLLABORATIVE, plan),
         vectors=options.diversity > 0
         or (options.explain and any(_any_from(wanted, by, plan) for by in (DENSE, EXPLORE))),
+        pictures=options.explain and _any_from(wanted, IMAGE, plan),
     )
 
 
@@ -143,6 +144,7 @@ def holdings(
     *,
     indicators: bool,
     vectors: bool,
+    pictures: bool = False,
 ) -> list[Answer]:
     """The searches for what documents hold: title and fields, and what else is asked for.
 
@@ -150,19 +152,23 @@ def holdings(
         wanted: Which documents; without any there is no search.
         plan: What was asked.
         options: How.
-        indicators: See `read_queries.details_body`.
-        vectors: See `read_queries.details_body`.
+        indicators: Whether their indicators are wanted, of the relation that is asked for.
+        vectors: Whether their vectors are.
+        pictures: Whether those of their pictures are.
     """
     title = plan.live.meta.title_field
     source = dict.fromkeys((*options.search.source, *([title] if title else [])))
+    wanted_fields = {
+        relation_of(options.search.relation).weights: indicators,
+        VECTOR_FIELD: vectors,
+        IMAGE_FIELD: pictures,
+    }
     return [
         details_body(
             ids,
             source=tuple(source),
-            indicators=indicators,
-            vectors=vectors,
+            read=[field for field, wanted_too in wanted_fields.items() if wanted_too],
             binary=plan.live.has_binary_vectors,
-            relation=relation_of(options.search.relation),
         )
         for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
         if ids
@@ -187,7 +193,7 @@ def title_bodies(shown: Recommendations, plan: Plan) -> list[Answer]:
     named = {reason.item for item in shown.items for reason in item.reasons}
     ids = [id_ for id_, work in _title_documents(plan).items() if work in named]
     return [
-        details_body(some, source=[plan.live.meta.title_field], indicators=False, vectors=False)
+        details_body(some, source=[plan.live.meta.title_field])
         for some in parts(ids, plan.live.limits.ids)
         if some
     ]

@@ -13,7 +13,13 @@ from xlrec_es.errors import (
     UsageError,
     XlrecError,
 )
-from xlrec_es.index.fields import EVIDENCE_FIELD, LANGUAGE_FIELD, text_field
+from xlrec_es.index.fields import (
+    EVIDENCE_FIELD,
+    IMAGE_FIELD,
+    LANGUAGE_FIELD,
+    VECTOR_FIELD,
+    text_field,
+)
 from xlrec_es.index.hits import text_of, title_of, vector_of, work_of
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.search_limits import parts
@@ -26,6 +32,7 @@ from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
     EXPLORE,
+    IMAGE,
     LEXICAL,
     MAX_CLAUSES,
     POPULARITY,
@@ -41,6 +48,7 @@ from xlrec_es.recommend.request.profile import (
     MAX_INTERESTS,
     HistoryDocument,
     Profile,
+    build_looks,
     build_profile,
 )
 from xlrec_es.recommend.request.queries import SearchRequest, build_requests
@@ -50,7 +58,7 @@ from xlrec_es.vectors.vector import Vector
 FIRST = (COLLABORATIVE, POPULARITY)
 """The retrievers that a cascade begins with: one for users who like something, one for others."""
 
-FILL = (DENSE, LEXICAL)
+FILL = (DENSE, LEXICAL, IMAGE)
 """Those that fill what these leave open."""
 
 
@@ -234,6 +242,7 @@ def _planned(
 ) -> Plan:
     if options.search.relation is not None:
         _check_learned(live, options.search.relation)
+    _check_has(live, options)
     has = {name for document in known.documents for name in (document.work, document.id)}
     has.update(known.others, known.others.values())
     items = history.items
@@ -247,14 +256,24 @@ def _planned(
     documents = _in_languages(known.documents, history.languages)
     # An item that has left the index may stand in indicators still.
     left = frozenset(items if fusion == CASCADE else ())
+    max_interests = options.max_interests or default_interests(live, weights)
     profile = build_profile(
         documents,
         _work_weights(known.weights, documents, left),
         free_texts=known.free_texts,
         also_seen={*known.others.values(), *(missing if fusion == CASCADE else unread)},
-        max_interests=options.max_interests or default_interests(live, weights),
+        max_interests=max_interests,
         push=options.push,
     )
+    if any(document.image is not None for document in documents):
+        looks = build_looks(
+            documents,
+            _work_weights(known.weights, documents, left),
+            free_texts=known.free_texts if live.meta.pictures_say_texts else {},
+            max_interests=max_interests,
+            push=options.push,
+        )
+        profile = replace(profile, looks=looks)
     targets = target_tags(scope.languages, live, profile, options, own=scope.own)
     notes = [
         f"there is no {language}: {tags[0]} stands for it"
@@ -263,7 +282,8 @@ def _planned(
     ]
     weights, note = _usable_weights(weights, profile, scope)
     notes += [note] if note else []
-    asked = [name for name in RETRIEVERS if weights.get(name, 0) > 0 and name in scope.retrievers]
+    known_here = set(retrievers_of(live)) & set(scope.retrievers)
+    asked = [name for name in RETRIEVERS if weights.get(name, 0) > 0 and name in known_here]
     if options.explore > 0 and scope.retrievers is not FIRST:
         asked.append(EXPLORE)
     without = [name for name, tags in targets.items() if profile.languages.isdisjoint(tags)]
@@ -321,7 +341,8 @@ def _usable_weights(
 ) -> tuple[Mapping[str, float], str | None]:
     """The weights, or those for a user of whom nothing is known, with a note."""
     learned = COLLABORATIVE in scope.retrievers and weights.get(COLLABORATIVE, 0) > 0
-    if profile.interests or (profile.liked and learned):
+    pictured = IMAGE in scope.retrievers and weights.get(IMAGE, 0) > 0
+    if profile.interests or (profile.liked and learned) or (pictured and profile.looks.interests):
         return weights, None
     return COLD_WEIGHTS, "nothing is known of this user: popular items are shown"
 
@@ -375,9 +396,33 @@ def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[H
             routing=None if live.gives_routing else hit.get("_routing"),
             evidence=float(hit["fields"].get(EVIDENCE_FIELD, (0.0,))[0]),
             text=text_of(hit),
+            image=vector_of(hit, IMAGE_FIELD),
         )
         for hit in hits
     ]
+
+
+def retrievers_of(live: LiveIndex) -> tuple[str, ...]:
+    """The retrievers that an index has something to search by for."""
+    has = {IMAGE: bool(live.meta.images)}
+    return tuple(name for name in RETRIEVERS if has.get(name, True))
+
+
+def fields_to_read(live: LiveIndex, options: Options) -> tuple[str, ...]:
+    """What is read of the documents of a history for the retrievers that have a weight."""
+    weights = options.weights or live.meta.weights or WEIGHTS
+    asks_image = bool(live.meta.images) and weights.get(IMAGE, 0) > 0
+    return (VECTOR_FIELD, *([IMAGE_FIELD] if asks_image else []))
+
+
+def _check_has(live: LiveIndex, options: Options) -> None:
+    """Refuse weights for what the index has not, if they were asked for."""
+    asked = {name for name, weight in (options.weights or {}).items() if weight > 0}
+    if IMAGE in asked - set(retrievers_of(live)):
+        raise UsageError(
+            f"{live.name} has no vectors of pictures for the retriever {IMAGE}; leave its weight "
+            "out, or make them: xlrec-ingest run --image FIELD --image-model MODEL"
+        )
 
 
 def texts_to_read(

@@ -10,10 +10,8 @@ from xlrec_es.index.fields import (
     ID_FIELD,
     LANGUAGE_FIELD,
     MAX_HITS,
-    TASTE,
     VECTOR_FIELD,
     WORK_FIELD,
-    Relation,
 )
 from xlrec_es.index.hits import fields_of_hits
 
@@ -25,7 +23,7 @@ def history_body(
     *,
     title: str | None,
     texts: Sequence[str] = (),
-    vectors: bool = True,
+    read: Sequence[str] = (VECTOR_FIELD,),
     binary: bool = False,
     size: int = MAX_HITS,
 ) -> dict[str, Any]:
@@ -35,7 +33,7 @@ def history_body(
         items: Ids of documents or works.
         title: The user's field that holds the title.
         texts: Fields of texts that are wanted.
-        vectors: Whether their vectors are wanted.
+        read: Fields that are wanted: of vectors of texts, and of pictures.
         binary: See `live_index.LiveIndex.has_binary_vectors`.
         size: Of a page; see `paging.PagedSearch`.
     """
@@ -50,9 +48,7 @@ def history_body(
         },
         "size": size,
         "_source": [*([title] if title else []), *texts] or False,
-        **fields_of_hits(
-            [WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD], [VECTOR_FIELD] * vectors, binary=binary
-        ),
+        **fields_of_hits([WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD], read, binary=binary),
         "track_total_hits": False,
     }
 
@@ -65,7 +61,7 @@ def names_body(items: Sequence[str], *, size: int = MAX_HITS) -> dict[str, Any]:
         size: Of a page; see `paging.PagedSearch`.
     """
     columns = [ID_FIELD, WORK_FIELD, LANGUAGE_FIELD, EVIDENCE_FIELD]
-    body = history_body(items, title=None, vectors=False, size=size)
+    body = history_body(items, title=None, read=(), size=size)
     del body["_source"]
     # As in `queries.hits_wanted`: reading `_id` of fifty documents takes longer than finding them.
     return {**body, "stored_fields": "_none_", **fields_of_hits(columns)}
@@ -98,26 +94,21 @@ def details_body(
     ids: Sequence[str],
     *,
     source: Sequence[str],
-    indicators: bool,
-    vectors: bool,
+    read: Sequence[str] = (),
     binary: bool = False,
-    relation: Relation = TASTE,
 ) -> dict[str, Any]:
     """The search for what shows, explains or diversifies documents already found.
 
     Args:
         ids: Ids of documents.
         source: The user's own fields that are wanted.
-        indicators: Whether their indicators are wanted.
-        vectors: Whether their vectors are wanted.
+        read: Fields that are wanted: of vectors of texts and of pictures, and indicators.
         binary: See `live_index.LiveIndex.has_binary_vectors`.
-        relation: Of which the indicators are.
     """
-    fields = [relation.weights] * indicators + [VECTOR_FIELD] * vectors
     return {
         "query": {"ids": {"values": list(ids)}},
         "size": len(ids),
         "_source": list(source) or False,
-        **fields_of_hits([], fields, binary=binary),
+        **fields_of_hits([], read, binary=binary),
         "track_total_hits": False,
     }
