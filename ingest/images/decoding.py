@@ -22,7 +22,7 @@ MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 25_000_000
 """Decoded, they take 75 MB. Models look at 224 x 224 of them, so that more shows nothing more."""
 
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _STILL = ("JPEG", "MPO")  # a camera's further pictures in a file are no animation
 _MODES = ("RGB", "RGBA", "L", "LA", "P", "PA", "1")
 

@@ -126,11 +126,9 @@ def table(summary: Mapping[str, Any]) -> Table:
     grid.add_row("encoder", f"{encoder['model']} on {place or 'this machine'}")
     grid.add_row("documents", str(summary["documents"]))
     grid.add_row("  indexed", str(summary["indexed"]))
-    for name in ("unchanged", "superseded", "deleted", "late_deletions"):
-        if summary[name]:
+    for name in ("pictures", "unchanged", "superseded", "deleted", "late_deletions"):
+        if summary.get(name):
             grid.add_row(f"  {name.replace('_', ' ')}", str(summary[name]))
-    if "pictures" in summary:
-        grid.add_row("  with picture", str(summary["pictures"]))
     if summary["rejected"]:
         grid.add_row("rejected", f"{summary['rejected']}, see {summary['rejects']}")
     if summary["unwrapped"]:
