@@ -12,7 +12,7 @@ from xlrec_es import Boost, Options, SearchOptions
 from xlrec_es.index.creation import create_first_version
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.recommend.options import RETRIEVERS
+from xlrec_es.recommend.options import OF_EVERY_INDEX
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.versions import creation
@@ -34,7 +34,7 @@ FINGERPRINT = Fingerprint(
 )
 
 EVERYTHING = Options(
-    weights=dict.fromkeys(RETRIEVERS, 1.0),
+    weights=dict.fromkeys(OF_EVERY_INDEX, 1.0),
     search=SearchOptions(
         exact=True,
         oversample=2.0,

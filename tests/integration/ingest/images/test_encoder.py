@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from image_models import picture
-from ingest.images.encoder import load_image_encoder
+from ingest.images.encoder import ImageEncoder, load_image_encoder
 from ingest.images.options import ImageOptions
 from xlrec_es.errors import ConfigError, EncoderError
 
 PICTURES = [picture(0), picture(1, size=(20, 48)), picture(2, size=(48, 9))]
 
 
-def load(folder: Path | str, **options: Any) -> Any:
-    return load_image_encoder(ImageOptions("icon", str(folder), device="cpu", **options))
+def load(folder: Path | str, revision: str | None = None) -> ImageEncoder:
+    options = ImageOptions("icon", str(folder), revision=revision, device="cpu")
+    return load_image_encoder(options)
 
 
 @pytest.mark.parametrize("name", ["clip", "siglip"])

@@ -129,7 +129,7 @@ def test_a_server_that_takes_its_time_is_left(
 ) -> None:
     monkeypatch.setattr(fetching, "TIMEOUT_S", 0.3)
     start = time.monotonic()
-    with pytest.raises(BadPicture, match="takes more than|cannot be had"):
+    with pytest.raises(BadPicture, match=r"takes more than|cannot be had"):
         fetcher(pictures.host).fetch(f"http://{pictures.host}/drip")
     assert time.monotonic() - start < 3
 

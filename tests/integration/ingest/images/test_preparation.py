@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from ingest.images.alignment_store import store_index
 from ingest.images.decoding import decode
 from ingest.images.encoder import load_image_encoder
 from ingest.images.options import ImageOptions
+from pictured_shop import Shop
 from xlrec_es.errors import EncoderError, FingerprintMismatch, IndexUnusable, UsageError
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History
@@ -26,7 +26,7 @@ def topic_of(id_: str) -> int:
     return int(id_) % len(TOPICS)
 
 
-def test_pictures_alone_are_brought_into_the_space_of_texts(shop: Any) -> None:
+def test_pictures_alone_are_brought_into_the_space_of_texts(shop: Shop) -> None:
     done = shop.run()
     assert (done["indexed"], done["pictures"], done["rejected"]) == (120, 120, 0)
     meta = find_live(shop.es, shop.index).meta
@@ -48,7 +48,7 @@ def test_pictures_alone_are_brought_into_the_space_of_texts(shop: Any) -> None:
     assert {reason.item for item in found.items for reason in item.reasons} == {"0", "12"}
 
 
-def test_a_model_of_both_has_a_space_of_its_own(shop: Any) -> None:
+def test_a_model_of_both_has_a_space_of_its_own(shop: Shop) -> None:
     # Vectors of random weights lie closer together than eight bits can tell.
     done = shop.run(model="clip", vectors={"quantization": "none"})
     assert done["pictures"] == 120
@@ -71,7 +71,7 @@ def test_a_model_of_both_has_a_space_of_its_own(shop: Any) -> None:
     assert [item.id for item in found.items] == nearest[:3]
 
 
-def test_a_picture_stands_for_a_text_that_is_missing(shop: Any) -> None:
+def test_a_picture_stands_for_a_text_that_is_missing(shop: Shop) -> None:
     shop.run()
     silent = {"id": "900", "language": "de", "icon": "900.png"}
     (shop.pictures / "900.png").write_bytes(as_bytes(picture(2, 900)))
@@ -87,7 +87,7 @@ def test_a_picture_stands_for_a_text_that_is_missing(shop: Any) -> None:
     assert "900" in [item.id for item in found.items]
 
 
-def test_in_a_space_of_its_own_a_picture_is_found_by_pictures_alone(shop: Any) -> None:
+def test_in_a_space_of_its_own_a_picture_is_found_by_pictures_alone(shop: Shop) -> None:
     silent = {"id": "900", "language": "de", "icon": "900.png"}
     (shop.pictures / "900.png").write_bytes(as_bytes(picture(2, 900)))
     exact = {"quantization": "none"}
@@ -101,7 +101,7 @@ def test_in_a_space_of_its_own_a_picture_is_found_by_pictures_alone(shop: Any) -
     assert {topic_of(item.id) for item in found.items} == {2}
 
 
-def test_a_bad_picture_is_set_aside_and_its_document_is_not(shop: Any) -> None:
+def test_a_bad_picture_is_set_aside_and_its_document_is_not(shop: Shop) -> None:
     records = [
         *shop.records,
         {"id": "bad", "language": "en", "title": "Chess of another kind", "icon": "../x.png"},
@@ -129,7 +129,7 @@ def test_a_bad_picture_is_set_aside_and_its_document_is_not(shop: Any) -> None:
     assert all("image_vector" not in documents[id_] for id_ in ("bad", "none", "number"))
 
 
-def test_only_pictures_that_changed_are_encoded_again(shop: Any) -> None:
+def test_only_pictures_that_changed_are_encoded_again(shop: Shop) -> None:
     shop.run()
     before = shop.documents()
     (shop.pictures / "3.png").write_bytes(as_bytes(picture(4, 3)))
@@ -154,7 +154,7 @@ def test_only_pictures_that_changed_are_encoded_again(shop: Any) -> None:
     assert "image_vector" not in shop.documents()["5"]
 
 
-def test_an_index_without_pictures_gets_them_later(shop: Any) -> None:
+def test_an_index_without_pictures_gets_them_later(shop: Shop) -> None:
     shop.run(model=None)
     mapping = shop.es.indices.get_mapping(index=shop.index)
     assert "image" not in json.dumps(mapping.body)
@@ -166,7 +166,7 @@ def test_an_index_without_pictures_gets_them_later(shop: Any) -> None:
     assert all("image_vector" in own for own in shop.documents().values())
 
 
-def test_vectors_of_two_models_are_not_mixed(shop: Any) -> None:
+def test_vectors_of_two_models_are_not_mixed(shop: Shop) -> None:
     shop.run(model="clip")
     with pytest.raises(FingerprintMismatch, match="model is 'siglip' here and 'clip' there"):
         shop.run(model="siglip")
@@ -174,14 +174,14 @@ def test_vectors_of_two_models_are_not_mixed(shop: Any) -> None:
         shop.run(model="vit")
 
 
-def test_an_alignment_that_is_gone_is_not_made_anew(shop: Any) -> None:
+def test_an_alignment_that_is_gone_is_not_made_anew(shop: Shop) -> None:
     shop.run()
     shop.es.indices.delete(index=store_index(shop.index))
-    with pytest.raises(IndexUnusable, match="is not in .* any more"):
+    with pytest.raises(IndexUnusable, match=r"is not in .* any more"):
         shop.run()
 
 
-def test_pictures_of_other_items_are_refused(shop: Any) -> None:
+def test_pictures_of_other_items_are_refused(shop: Shop) -> None:
     """The gate: no index is made of pictures that say nothing of the texts."""
     names = [record["icon"] for record in shop.records]
     np.random.default_rng(0).shuffle(names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import struct
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image
 
 from image_models import as_bytes, picture
-from ingest.images.decoding import MAX_BYTES, MAX_PIXELS, BadPicture, decode
+from ingest.images.decoding import MAX_BYTES, BadPicture, decode
 
 WHOLE = picture(0)
 
@@ -118,6 +117,7 @@ def test_a_bad_picture_is_refused_with_its_reason(data: bytes, reason: str) -> N
 
 def test_no_bytes_make_it_raise_anything_else() -> None:
     rng = np.random.default_rng(0)
+    decoded, refused = 0, 0
     for form in ("PNG", "JPEG", "WEBP", "GIF"):
         whole = as_bytes(NOISE, form)
         for _ in range(60):
@@ -125,9 +125,12 @@ def test_no_bytes_make_it_raise_anything_else() -> None:
             for place in rng.integers(0, len(damaged), 5):
                 damaged[place] = rng.integers(0, 256)
             try:
-                assert decode(bytes(damaged)).mode == "RGB"
-            except BadPicture as error:
-                assert str(error)
+                decode(bytes(damaged))
+            except BadPicture:
+                refused += 1
+            else:
+                decoded += 1
+    assert (decoded + refused, decoded > 0, refused > 100) == (240, True, True)
 
 
 @pytest.mark.parametrize("name", ["png bomb", "webp bomb"])
@@ -154,5 +157,3 @@ def test_a_bomb_allocates_nothing(name: str) -> None:
         check=True,
     )
     assert b"pixels" in done.stdout
-    assert 16_000 * 16_000 > MAX_PIXELS
-    assert resource.RLIMIT_AS

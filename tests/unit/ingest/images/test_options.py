@@ -11,7 +11,7 @@ from ingest.images.options import ImageOptions
 from xlrec_es.errors import ConfigError
 
 
-def chosen(field: str | None, model: str | None, **given: Any) -> ImageOptions | None:
+def chosen(field: str | None, model: str | None, **given: Any) -> ImageOptions | None:  # noqa: ANN401 - of any option
     rest = {"root": None, "hosts": (), "revision": None, "device": "auto", **given}
     return ImageOptions.chosen(field, model, **rest)
 

@@ -5,7 +5,8 @@ import pytest
 from xlrec_es.index import fields
 from xlrec_es.index.mapping import index_body, relation_fields
 
-BODY = index_body(dims=4, analyzers={"de": "german"}, meta={"schema": "xlrec.v1"})
+META = {"schema": "xlrec.v1", "images": {"fingerprint": {"dims": 6}}}
+BODY = index_body(dims=4, analyzers={"de": "german"}, meta=META)
 MAPPINGS = BODY["mappings"]
 NAMES = [name for name in vars(fields) if name.endswith("_FIELD") and name != "OWN_FIELD"]
 
@@ -40,4 +41,11 @@ def test_texts_in_a_language_have_a_field_of_their_own() -> None:
 
 
 def test_what_an_index_says_of_itself_stands_under_the_objects_name() -> None:
-    assert MAPPINGS["_meta"] == {fields.OWN_FIELD: {"schema": "xlrec.v1"}}
+    assert MAPPINGS["_meta"] == {fields.OWN_FIELD: META}
+
+
+def test_fields_of_pictures_are_there_where_they_were_asked_for_alone() -> None:
+    own = MAPPINGS["properties"][fields.OWN_FIELD]["properties"]
+    assert own["image_vector"] == {**own["embedding"], "dims": 6}
+    plain = index_body(dims=4, analyzers={}, meta={"schema": "xlrec.v1"})
+    assert "image" not in str(plain)

@@ -19,7 +19,7 @@ from xlrec_es.interactions.history import ABSURD, History, Interaction
 from xlrec_es.interactions.weighting import EVENT_WEIGHTS, WeightRules, weigh
 from xlrec_es.recommend.answer.ranking import rank
 from xlrec_es.recommend.answer.results import finish
-from xlrec_es.recommend.options import MAX_CLAUSES, RETRIEVERS, Options, SearchOptions
+from xlrec_es.recommend.options import MAX_CLAUSES, OF_EVERY_INDEX, Options, SearchOptions
 from xlrec_es.recommend.request.plan import Known, Plan, make_plan, texts_to_read
 from xlrec_es.recommend.request.profile import HistoryDocument
 
@@ -56,7 +56,7 @@ options = st.builds(
     ),
     max_interests=st.integers(1, 8),
     push=st.floats(0, 1),
-    weights=st.just(dict.fromkeys(RETRIEVERS, 0.25)),
+    weights=st.just(dict.fromkeys(OF_EVERY_INDEX, 0.25)),
     search=st.builds(SearchOptions, binary_vectors=st.booleans()),
 )
 
