@@ -13,7 +13,7 @@ from PIL import Image
 from tiny_model import train_tokenizer
 
 SIDE = 32
-_TOWER = {
+_TOWER: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,

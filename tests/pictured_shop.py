@@ -58,8 +58,8 @@ class Shop:
 
     def documents(self) -> dict[str, dict[str, Any]]:
         """`xlrec` of all documents by id; vectors are under the names of their fields."""
-        fields = ["xlrec.embedding", "xlrec.image_vector"]
-        hits = self.es.search(index=self.index, size=1000, fields=fields)["hits"]["hits"]
+        body = {"size": 1000, "fields": ["xlrec.embedding", "xlrec.image_vector"]}
+        hits = self.es.search(index=self.index, body=body)["hits"]["hits"]
         own = {"embedding", "image_vector"}
         return {
             hit["_id"]: {

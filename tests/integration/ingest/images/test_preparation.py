@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from fakes import HashEncoder
 from image_models import TOPICS, as_bytes, picture
+from ingest.encode.options import EncoderOptions
 from ingest.images.alignment_store import store_index
 from ingest.images.decoding import decode
 from ingest.images.encoder import load_image_encoder
 from ingest.images.options import ImageOptions
+from ingest.on_ray.engine import check
+from ingest.run.job import RunJob
+from ingest.versions.reindex import Wanted, prepare
+from ingest.write.modes import IN_PLACE
 from pictured_shop import Shop
-from xlrec_es.errors import EncoderError, FingerprintMismatch, IndexUnusable, UsageError
+from xlrec_es.cli.main import main as xlrec_es_main
+from xlrec_es.cluster.capabilities import probe
+from xlrec_es.cluster.retry import Cluster
+from xlrec_es.errors import (
+    ConfigError,
+    EncoderError,
+    FingerprintMismatch,
+    IndexUnusable,
+    UsageError,
+)
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.history import History
 from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommender import Recommender
+from xlrec_es.versions.gate_limits import Limits
+from xlrec_es.versions.inventory import read_versions
 
 BY_PICTURE = Options(weights={"image": 1.0})
 
@@ -189,3 +211,71 @@ def test_pictures_of_other_items_are_refused(shop: Shop) -> None:
     with pytest.raises(EncoderError, match=r"recall@10 of 24 held-out items is 0\.\d+ \[.*chance"):
         shop.run(records)
     assert not shop.es.indices.exists(index=shop.index)
+
+
+def test_pictures_come_along_in_a_reindex_and_not_in_a_reencoding(shop: Shop) -> None:
+    shop.run()
+    before = shop.documents()
+    command = ["index", "reindex", shop.index, "--url", shop.url]
+    done = CliRunner().invoke(xlrec_es_main, command)
+    assert done.exit_code == 0, done.output
+    live = find_live(shop.es, shop.index)
+    assert live.name.endswith("-v2")
+    assert live.meta.images["alignment"]["pairs"] == 120
+    assert shop.documents() == before
+    assert shop.run()["unchanged"] == 120
+
+    versions = read_versions(shop.es, shop.index)
+    wanted = Wanted({}, EncoderOptions(), {}, Limits())
+    cluster = Cluster(shop.es, probe(shop.es))
+    other = HashEncoder(revision="2")
+    with pytest.raises(IndexUnusable, match="are aligned with the vectors of its texts"):
+        prepare(cluster, versions, wanted, encoder=other, observe=lambda *_: None)
+
+
+def test_documents_are_completed_in_place_with_their_pictures(shop: Shop) -> None:
+    operations = [
+        line
+        for record in shop.records
+        for line in ({"index": {"_index": shop.index, "_id": record["id"]}}, record)
+    ]
+    shop.es.bulk(operations=operations, refresh=True)
+    in_place = {"source": f"index:{shop.index}", "mode": IN_PLACE}
+    done = shop.run(**in_place)
+    assert (done["indexed"], done["pictures"], done["rejected"]) == (120, 120, 0)
+    assert all("image_vector" in own for own in shop.documents().values())
+    assert shop.run(**in_place)["unchanged"] == 120
+    gone = {"source": "ctx._source.remove('icon')"}
+    shop.es.update(index=shop.index, id="7", script=gone, refresh=True)
+    shop.run(**in_place)
+    own = shop.documents()
+    assert {"image_vector", "image_hash"}.isdisjoint(own["7"])
+    assert "embedding" in own["7"]
+    assert "image_vector" in own["8"]
+
+
+def test_several_workers_read_no_pictures(shop: Shop) -> None:
+    images = ImageOptions("icon", str(shop.models["vit"]))
+    with pytest.raises(ConfigError, match="--image is not for --engine ray"):
+        check(RunJob("items.jsonl", shop.index, images=images))
+
+
+def test_an_input_that_is_read_once_needs_a_model_of_both(shop: Shop) -> None:
+    path = shop.folder / "items.jsonl"
+    path.write_text("\n".join(map(json.dumps, shop.records)))
+    for model, refused in (("vit", True), ("clip", False)):
+        pipe = shop.folder / f"{model}.pipe"
+        os.mkfifo(pipe)
+        writing = threading.Thread(target=_into, args=(pipe, path.read_bytes()))
+        writing.start()
+        if refused:
+            with pytest.raises(ConfigError, match="can be read but once"):
+                shop.run(model=model, source=str(pipe))
+        else:
+            assert shop.run(model=model, source=str(pipe))["pictures"] == 120
+        writing.join()
+
+
+def _into(pipe: Path, content: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        pipe.write_bytes(content)
