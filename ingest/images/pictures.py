@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,6 +43,7 @@ class Features:
         self.encoder = encoder
         self._fetcher = Fetcher(options)
         self._kept: dict[str, Vector] = {}
+        self._one_at_a_time = threading.Lock()  # a run may encode texts in several threads
         self.encoded = 0
 
     def state(self, document: Document) -> str | None:
@@ -61,6 +63,14 @@ class Features:
             EncoderError: The model failed.
         """
         states = [self.state(document) or "" for document in documents]
+        with self._one_at_a_time:
+            made = self._made(states, documents, keep=keep)
+        return [made[state] for state in states]
+
+    def _made(
+        self, states: Sequence[str], documents: Sequence[Document], *, keep: bool
+    ) -> dict[str, Vector | str]:
+        """Features, or why there are none, by what stands for the picture."""
         first = {
             state: document
             for state, document in zip(states, documents, strict=True)
@@ -73,7 +83,7 @@ class Features:
             made[state] = self._kept[state] if keep else self._kept.pop(state)
         if keep:
             self._kept |= {s: one for s, one in made.items() if not isinstance(one, str)}
-        return [made[state] for state in states]
+        return made
 
     def _encode(self, documents: Sequence[Document]) -> list[Vector | str]:
         found: list[Vector | str] = ["" for _ in documents]

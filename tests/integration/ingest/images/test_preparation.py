@@ -21,6 +21,7 @@ from ingest.images.encoder import load_image_encoder
 from ingest.images.options import ImageOptions
 from ingest.on_ray.engine import check
 from ingest.run.job import RunJob
+from ingest.sources.rejects import SCHEME
 from ingest.versions.reindex import Wanted, prepare
 from ingest.write.modes import IN_PLACE
 from pictured_shop import Shop
@@ -149,6 +150,16 @@ def test_a_bad_picture_is_set_aside_and_its_document_is_not(shop: Shop) -> None:
     assert {"bad", "none", "number"} <= documents.keys()
     assert not {"silent", "empty"} & documents.keys()
     assert all("image_vector" not in documents[id_] for id_ in ("bad", "none", "number"))
+
+    # What was set aside is read again once it is mended.
+    (shop.pictures / "missing.png").write_bytes(as_bytes(picture(0)))
+    [rejects] = shop.folder.glob("*.rejects.jsonl")
+    mended = rejects.read_text().replace("../x.png", "missing.png")
+    (again := shop.folder / "again").write_text(mended)
+    done = shop.run(source=f"{SCHEME}{again}", rejects=shop.folder / "still")
+    assert (done["indexed"], done["pictures"], done["rejected"]) == (3, 2, 2)
+    documents = shop.documents()
+    assert documents["bad"]["image_vector"] == documents["silent"]["image_vector"]
 
 
 def test_only_pictures_that_changed_are_encoded_again(shop: Shop) -> None:
