@@ -403,7 +403,7 @@ class Worker:
     def _pictures_of(
         self, window: Window, documents: Sequence[Document], earlier: Sequence[Earlier]
     ) -> dict[int, Pictured]:
-        """Of each document with a picture what is written of it, by row; bad ones are set aside."""
+        """Of each document with a picture what is written of it, by row; bad ones are rejected."""
         pictures = self._pictures
         if pictures is None:
             return {}

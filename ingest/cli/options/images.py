@@ -9,14 +9,16 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ingest.encode.options import check_device
 from ingest.images.options import ImageOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def image_options(command: F) -> F:
-    """Give a command the options of pictures; it gets `images`, None where nothing is said."""
+    """Give a command the options of pictures; it gets `images`, None where nothing is said.
+
+    It stands above `encoder_options`: pictures are encoded on the first device of texts.
+    """
 
     @click.option(
         "--image",
@@ -55,14 +57,6 @@ def image_options(command: F) -> F:
         help="Branch, tag or commit of an --image-model of the Hugging Face hub.",
         show_default="its main branch",
     )
-    @click.option(
-        "--image-device",
-        default="auto",
-        show_default=True,
-        metavar="DEVICE",
-        callback=lambda _ctx, _parameter, value: check_device(value),
-        help="Device of the --image-model: auto, cuda, mps, cpu, or cuda:0.",
-    )
     @functools.wraps(command)
     def wrapped(
         *args: Any,  # noqa: ANN401 - whatever the command takes
@@ -71,7 +65,7 @@ def image_options(command: F) -> F:
         image_root: Path | None,
         image_hosts: tuple[str, ...],
         image_revision: str | None,
-        image_device: str,
+        device: str,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         images = ImageOptions.chosen(
@@ -80,8 +74,8 @@ def image_options(command: F) -> F:
             root=image_root,
             hosts=image_hosts,
             revision=image_revision,
-            device=image_device,
+            device=device,
         )
-        return command(*args, images=images, **kwargs)
+        return command(*args, images=images, device=device, **kwargs)
 
     return cast("F", wrapped)
