@@ -28,6 +28,7 @@ BUDGETS = {
     "ingest/FINETUNING.md": 200,
     "ingest/ENCODERS.md": 200,
     "ingest/SCALE.md": 160,
+    "ingest/IMAGES.md": 120,
     "mappings/README.md": 90,
     "tests/README.md": 150,
     "tests/bench/README.md": 500,

@@ -14,6 +14,7 @@ import click
 
 from ingest.cli.options.duplicates import duplicate_options
 from ingest.cli.options.encoder import centering_option, encoder_options, sparse_options
+from ingest.cli.options.images import image_options
 from ingest.cli.options.record_fields import parse_language_map, parse_paths
 from ingest.cli.options.target import (
     Engine,
@@ -24,6 +25,7 @@ from ingest.cli.options.target import (
 )
 from ingest.documents.duplicate_policy import Duplicates
 from ingest.encode.options import EncoderOptions
+from ingest.images.options import ImageOptions
 from xlrec_es.cli.options import sections
 from xlrec_es.cli.options.console import Console
 from xlrec_es.cli.options.outcome import REJECTED, print_json
@@ -114,6 +116,7 @@ LANGUAGE_MAP = click.option(
 )
 @index_option(required=False)
 @mode_options
+@image_options
 @duplicate_options
 @vector_index_options
 @centering_option("the index's own; if new, what measured best for a fine-tuned model, else center")
@@ -177,6 +180,7 @@ def run(
     duplicates: Duplicates,
     centering: str | None,
     vectors: dict[str, Any],
+    images: ImageOptions | None,
     rejects: Path | None,
     resume: bool,
     checkpoint: Path | None,
@@ -220,6 +224,9 @@ def run(
     With --follow the run waits for more at the end of a file that grows, or of index:NAME.
     --write-to RUNS adds the summary to an index, and to RUNS-rejects why records were rejected.
 
+    With --image FIELD the pictures of items are encoded, too. A picture that cannot be used is
+    rejected, and its document indexed with its text.
+
     The index is created if it does not exist. Unchanged documents are skipped; where only other
     fields have changed, the vector is kept. {"_op": "delete", "id": 1} deletes. Exit code 3: done,
     but some records were rejected.
@@ -239,6 +246,7 @@ def run(
         duplicates=duplicates,
         centering=centering,
         vectors=vectors,
+        images=images,
         model=model,
         encoder=encoder,
         rejects=rejects,
@@ -258,12 +266,14 @@ def run(
 @sections.command()
 @click.argument("rejects", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @index_option()
+@image_options
 @write_to_option
 @run_options
 def replay(
     ctx: click.Context,
     rejects: Path,
     index: str,
+    images: ImageOptions | None,
     write_to: str | None,
     assignments: tuple[str, ...],
     language_map: tuple[str, ...],
@@ -295,6 +305,7 @@ def replay(
             source=f"{SCHEME}{rejects}",
             fields=_fields(ctx, assignments),
             language_map=parse_language_map(language_map),
+            images=images,
             model=model,
             encoder=encoder,
             rejects=still,

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from ingest.documents.document import Deletion, Document
+from ingest.documents.inline_pictures import is_inline
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
 from xlrec_es import exact_json
@@ -19,7 +20,7 @@ from xlrec_es.errors import InvalidJson, UnknownLanguage
 from xlrec_es.index.fields import OWN_FIELD
 from xlrec_es.languages import UNDETERMINED, is_tag, normalize
 from xlrec_es.records.drafts import Draft, drafts_of, id_in, texts_at
-from xlrec_es.records.field_map import FieldMap, lookup
+from xlrec_es.records.field_map import FieldMap, lookup, without
 from xlrec_es.records.language_values import LanguageValues
 from xlrec_es.records.record import Fields, Record, Rejection
 from xlrec_es.records.renditions import DEFAULT_ID, records_of, rendition_id
@@ -56,6 +57,8 @@ class DocumentBuilder:
         values: What stands for which language.
         started_ns: Nanoseconds since 1970, to which a record's position is added: that is its
             version, in whatever order records are read. None: it is the moment of reading.
+        image: Path of the field that has the picture; None: nobody asks for pictures. A record
+            with a picture needs no text. The picture itself (`data:`, Base64) is not stored.
     """
 
     needs_all = False
@@ -68,8 +71,10 @@ class DocumentBuilder:
         values: LanguageValues | None = None,
         *,
         started_ns: int | None = None,
+        image: str | None = None,
     ) -> None:
         self._started_ns = started_ns
+        self._image = image
         self._values = values or LanguageValues()
         self._fields = fields
         self._recipe = recipe
@@ -114,8 +119,9 @@ class DocumentBuilder:
         if not isinstance(draft.texts, Mapping):
             raise Unfit(f"the translation {draft.tag} is {kind_of(draft.texts)}, not an object")
         text = self._recipe.text(texts_at(draft.texts, draft.paths))
-        if not text:
-            raise Unfit(f"no text in {', '.join(draft.paths)}")
+        fields, image = self._pictured(draft)
+        if not text and image in (None, ""):
+            raise Unfit(f"no text in {', '.join(draft.paths)}{self._image_too()}")
         language, source = self._language(draft, text, stored=bool(record.own))
         id_ = checked_id(rendition_id(draft.id, language)) if draft.is_rendition else draft.id
         own = record.own or {}
@@ -128,7 +134,7 @@ class DocumentBuilder:
             "language_source": own.get("language_source") or source,
             "text": text,
             "popularity": popularity_of(lookup(record.fields, self._fields.popularity)),
-            "source": draft.source,
+            "source": fields,
         }
         said = draft.tag if isinstance(draft.tag, str) and not is_tag(draft.tag) else ""
         if source == DETECTED:
@@ -140,7 +146,20 @@ class DocumentBuilder:
             version=version,
             record_id=self._record_id(record, draft),
             language_value="" if record.own else said,
+            image=image,
         )
+
+    def _pictured(self, draft: Draft) -> tuple[Fields, object]:
+        """The fields that are stored, and what is there for the picture."""
+        if self._image is None:
+            return draft.source, None
+        image = lookup(draft.source, self._image)
+        if is_inline(image):  # megabytes that no search could use
+            return without(draft.source, self._image), image
+        return draft.source, image
+
+    def _image_too(self) -> str:
+        return "" if self._image is None else f", and no picture in {self._image}"
 
     def _record_id(self, record: Record, draft: Draft) -> str:
         """Id of the record that the draft is of, or was of where it is a document of ours."""

@@ -109,6 +109,8 @@ class _Seen:
     def first(self, document: Document) -> _First | None:
         """The document before this one that has its text; forgets an older text of its own."""
         self._forget(document.key)
+        if not document.text:  # of a picture alone; two that have none are not alike for that
+            return None
         if owner := self._owners.get(_digest(document)):
             return _First(owner, self._known[owner][1], 1.0)
         if self._alike and (found := self._alike.find(document)):
@@ -187,7 +189,7 @@ class _Alike:
 
 
 def _digest(document: Document) -> bytes:
-    content = f"{document.language}\0{document.text}".encode()
+    content = f"{document.language}\0{document.text or document.key}".encode()
     return hashlib.blake2b(content, digest_size=16).digest()
 
 

@@ -21,7 +21,7 @@ class Document:
         work: Shared by the language versions of a work.
         language: BCP 47 tag, `und` if unknown.
         language_source: `declared` or `detected`.
-        text: Clean, not empty: what is searched and encoded.
+        text: Clean: what is searched and encoded. Empty only where there is a picture.
         popularity: 0..1, or None if the record does not say.
         source: The user's own fields.
         content_hash: Stands for all of the above.
@@ -30,6 +30,7 @@ class Document:
         record_id: Id of the record that it is made of; None if nobody knows.
         language_value: What the record has for the language, where that is no tag; see
             `xlrec_es.records.language_values`.
+        image: What the record has for its picture, if anybody asked.
     """
 
     id: str
@@ -44,6 +45,12 @@ class Document:
     version: int = field(compare=False)
     record_id: str | None = field(default=None, compare=False)
     language_value: str = field(default="", compare=False)
+    image: object = field(default=None, compare=False)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether the record names a picture of it."""
+        return self.image not in (None, "")
 
     @property
     def key(self) -> str:

@@ -107,6 +107,10 @@ def check(job: RunJob) -> None:
     Raises:
         ConfigError: So it is.
     """
+    if job.images is not None:
+        raise ConfigError(
+            "--image is not for --engine ray: pictures are read by one machine; leave --engine out"
+        )
     check_can_be_split(job.source)
     given: Mapping[str, bool] = {
         "--follow": job.follow,

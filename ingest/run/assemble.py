@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elasticsearch import Elasticsearch
 
@@ -52,12 +52,16 @@ from xlrec_es.records.record import Record
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.open_encoder import is_address
 
+if TYPE_CHECKING:  # needs the extra `images`
+    from ingest.images.encoder import ImageEncoder
+
 
 def run(
     job: RunJob,
     connection: Connection,
     *,
     encoder: Encoder | None = None,
+    image_encoder: ImageEncoder | None = None,
     observe: Observer = no_one,
     stop: Stop | None = None,
 ) -> dict[str, Any]:
@@ -69,6 +73,7 @@ def run(
         job: What is to be done.
         connection: To the cluster.
         encoder: Makes the vectors; None to load the job's model.
+        image_encoder: Makes those of pictures; None to load the job's model for them, if any.
         observe: Is told how far it is, see `ingest.run.observe.progress_bar.ProgressBar`.
         stop: To end the run early: what is encoded is still written and noted.
 
@@ -110,6 +115,11 @@ def run(
             if encoder is None:
                 with tally.timed("load"):
                     encoder = loaded.enter_context(load(job))
+            if image_encoder is None and job.images is not None:
+                from ingest.images.encoder import load_image_encoder  # brings torch and Pillow
+
+                with tally.timed("load"):
+                    image_encoder = load_image_encoder(job.images)
             worker = Worker(
                 job=job,
                 source=source,
@@ -124,6 +134,7 @@ def run(
                 observe=observe,
                 tally=tally,
                 stop=stop or Stop(),
+                image_encoder=image_encoder,
             )
             with serve_metrics(worker, job.metrics_port):
                 written = worker.run()
@@ -206,7 +217,12 @@ def builder_for(job: RunJob, source: Source, *, started_ns: int | None = None) -
     """
     values = LanguageValues(job.language_map)
     documents = DocumentBuilder(
-        job.fields, job.recipe, LanguageDetector(), values, started_ns=started_ns
+        job.fields,
+        job.recipe,
+        LanguageDetector(),
+        values,
+        started_ns=started_ns,
+        image=None if job.images is None else job.images.field,
     )
     builder: Builder = documents
     if job.kept is not None:

@@ -33,6 +33,8 @@ class Counts:
         deleted: Documents whose deletion Elasticsearch acknowledged.
         late_deletions: Deletions that are older than what the index has.
         encoded: Texts that the encoder was given; a document whose text is as it was needs none.
+        pictures: Documents that got the vector of a picture. One whose picture is set aside is
+            indexed with its text, and counts as rejected too.
         languages: Documents by language.
         detected: Documents by language, where it was not declared.
         read_as: Documents by what they have for a language and what that was read as, where it is
@@ -48,6 +50,7 @@ class Counts:
     deleted: int = 0
     late_deletions: int = 0
     encoded: int = 0
+    pictures: int = 0
     languages: Counter[str] = field(default_factory=Counter)
     detected: Counter[str] = field(default_factory=Counter)
     read_as: Counter[str] = field(default_factory=Counter)
@@ -70,7 +73,7 @@ class Counts:
     def set_from(self, stored: Mapping[str, Any]) -> None:
         """Go on from what `as_json` gave."""
         for name in _COUNTS:
-            value = stored[name]
+            value = stored.get(name, getattr(self, name))  # of an earlier program, without it
             setattr(self, name, Counter(value) if isinstance(value, dict) else value)
 
 

@@ -11,6 +11,7 @@ from ingest.documents.duplicate_policy import KEEP, Duplicates
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.model_record import learned_from, measured_centering
 from ingest.encode.options import DEFAULTS, EMBEDDED, EncoderOptions
+from ingest.images.options import ImageOptions
 from ingest.shard import Shard
 from ingest.sources.rejects import SCHEME
 from ingest.write.modes import VERSION, Mode
@@ -53,6 +54,7 @@ class RunJob:
         seed: Of the centering sample.
         vectors: How vectors are indexed, by attribute of `VectorIndex`; empty for the index's own,
             and if it is new for the default.
+        images: Where pictures are and what encodes them; None: nobody asks for pictures.
 
     Raises:
         ConfigError: The index has no name.
@@ -80,6 +82,7 @@ class RunJob:
     wait_s: float = 0.0
     seed: int = 0
     vectors: Mapping[str, Any] = field(default_factory=dict)
+    images: ImageOptions | None = None
 
     def __post_init__(self) -> None:
         if not self.index:

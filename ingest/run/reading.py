@@ -196,6 +196,10 @@ class Reader:
                     break
             return centering_sample.draw(documents, seed=self.job.seed), _rejoined(head, built)
 
+    def documents(self) -> Iterator[Document]:
+        """All documents of the source, by a pass of its own."""
+        return self._first_pass()
+
     def _first_pass(self) -> Iterator[Document]:
         found = False
         for number, record in enumerate(_records(self.job, self.source)):
@@ -218,4 +222,6 @@ def _rejoined(head: Iterable[Built | None], rest: Records) -> Records:
 
 
 def _documents(built: Built | None) -> list[Document]:
-    return [part for part in (built.parts if built else ()) if isinstance(part, Document)]
+    """Those with a text, which alone says something of texts' vectors."""
+    parts = built.parts if built else ()
+    return [part for part in parts if isinstance(part, Document) and part.text]

@@ -12,10 +12,11 @@ Reading and committing are told in `ingest.run.reading` and `ingest.run.committi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.committing import Committer
 from ingest.run.counts import INDEXING, Observer, Tally
 from ingest.run.documents_in_flight import DocumentsUnderWay
-from ingest.run.index_setup import create_index, open_index
+from ingest.run.index_setup import choose_vector_index, create_index, open_index
 from ingest.run.job import RunJob
 from ingest.run.pipeline import ordered, prefetch
 from ingest.run.reading import TRIED, Reader, Records
@@ -36,16 +37,21 @@ from ingest.run.signals import Stop
 from ingest.run.window import Built, Window, group
 from ingest.sources.source import Source
 from ingest.write.centering_sample import SampledText, estimate_centering
-from ingest.write.target_index import NOTHING, Target
+from ingest.write.target_index import NOTHING, Earlier, Pictured, Target
 from xlrec_es.cluster.bulk import BulkLimits, BulkWriter
 from xlrec_es.cluster.retry import Cluster
 from xlrec_es.cluster.routings import check_kept_apart
-from xlrec_es.errors import InvalidJson, SourceError
+from xlrec_es.errors import ConfigError, InvalidJson, SourceError
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.interactions import row_reader
 from xlrec_es.records.renditions import may_be_rendition
 from xlrec_es.vectors.encoder import Encoder
+from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.vectors.vector import Vector
+
+if TYPE_CHECKING:  # need the extra `images`
+    from ingest.images.encoder import ImageEncoder
+    from ingest.images.pictures import Pictures
 
 WINDOW_BYTES = 8 * 1024 * 1024
 READ_AHEAD = 2
@@ -91,6 +97,7 @@ class Worker:
         writer: Writes; None until there is an index.
         since: See `Target.compare`.
         touched: Is told which documents were passed over, and which were written.
+        image_encoder: Makes vectors of pictures; None where the job has none.
     """
 
     job: RunJob
@@ -110,9 +117,11 @@ class Worker:
     writer: BulkWriter | None = None
     since: int | None = None
     touched: Touched | None = None
+    image_encoder: ImageEncoder | None = None
     _reader: Reader = field(init=False)
     _committer: Committer = field(init=False)
     _encoded: dict[str, Vector] = field(default_factory=dict)  # raw, by content hash
+    _pictures: Pictures | None = None
 
     def __post_init__(self) -> None:
         self._reader = Reader(
@@ -170,6 +179,9 @@ class Worker:
             self.checkpoint.bind(index.live)
         else:
             index = open_index(self.job, self.live, encoder=self.encoder, cluster=self.cluster)
+            if self.image_encoder is not None:
+                self._pictures = self._have_pictures(index, self.image_encoder)
+        index.pictures = self._pictures
         self._check_room(index)
         return index, built
 
@@ -243,7 +255,12 @@ class Worker:
                 window=self.window,
                 progress=lambda done: self.observe("center", self.tally, done),
             )
-        return create_index(
+        images: Mapping[str, Any] = {}
+        if self.image_encoder is not None:
+            self._pictures, images = self._begin_pictures(self.image_encoder, centering)
+            # Refused before there is an index.
+            choose_vector_index(self.job, self.encoder).options(images["fingerprint"]["dims"])
+        index = create_index(
             self.job,
             source=self.source,
             languages={text.language for text in sampled},
@@ -251,6 +268,51 @@ class Worker:
             encoder=self.encoder,
             cluster=self.cluster,
         )
+        if images:
+            index.add_images(images)
+        return index
+
+    def _begin_pictures(
+        self, image_encoder: ImageEncoder, centering: LanguageCentering
+    ) -> tuple[Pictures, Mapping[str, Any]]:
+        """Pictures for an index that has none yet, and what it says of them."""
+        from ingest.images.preparation import Texts, begin
+
+        assert self.job.images is not None, "an encoder without pictures"
+        if not (self.source.rereadable or image_encoder.knows_texts):
+            raise ConfigError(
+                f"{self.source.name} can be read but once, and what pictures say of texts is "
+                "learned before the first document is written; give a file, or an --image-model "
+                "that knows texts, such as sentence-transformers/clip-ViT-B-32"
+            )
+        fingerprint = self.job.recipe.fingerprint(self.encoder, centering)
+        with self.tally.timed("align"):
+            return begin(
+                self.cluster.client,
+                self.job.index,
+                self.job.images,
+                encoder=image_encoder,
+                texts=Texts(self.encoder, centering, fingerprint.digest),
+                documents=self._reader.documents(),
+            )
+
+    def _have_pictures(self, index: Target, image_encoder: ImageEncoder) -> Pictures:
+        """Pictures for an index that exists; one without any gets the fields for them."""
+        from ingest.images.preparation import go_on
+
+        assert self.job.images is not None, "an encoder without pictures"
+        client, meta = self.cluster.client, index.live.meta
+        if meta.images:
+            return go_on(
+                client,
+                index.live.name,
+                self.job.images,
+                encoder=image_encoder,
+                meta=meta.images,
+            )
+        pictures, images = self._begin_pictures(image_encoder, meta.centering)
+        index.add_images(images)
+        return pictures
 
     def _prepared(
         self, built: Records, index: Target, under_way: DocumentsUnderWay
@@ -314,7 +376,8 @@ class Worker:
             return None
         documents = list(window.documents.values())
         earlier = [window.earlier.get(document.key, NOTHING) for document in documents]
-        new = [row for row, one in enumerate(earlier) if one.vector is None]
+        new = [row for row, one in enumerate(earlier) if one.vector is None and documents[row].text]
+        pictures = self._pictures_of(window, documents, earlier)
         with self.tally.timed("encode"):
             raw = self._vectors_of([documents[row] for row in new])
             made_beside = sparse_fields(self.encoder, [documents[row].text for row in new])
@@ -328,15 +391,48 @@ class Worker:
                 window.reject(documents[row].rejected("encode", _why_useless(made[n])))
         for row, document in enumerate(documents):
             vector = by_row.get(row, earlier[row].vector)
-            if vector is None:
+            pictured = pictures.get(row)
+            if not document.text:  # what it looks like is all that is known of it
+                vector = pictured.as_text if pictured else None
+            if vector is None and (document.text or pictured is None):
                 continue
+            state = replace(earlier[row], pictured=pictured)
             try:
                 window.operations.append(
-                    index.operation(document, vector, earlier[row], beside=beside.get(row))
+                    index.operation(document, vector, state, beside=beside.get(row))
                 )
             except InvalidJson as error:  # what the index has of it cannot be written again
                 window.reject(document.rejected("write", str(error)))
         return window
+
+    def _pictures_of(
+        self, window: Window, documents: Sequence[Document], earlier: Sequence[Earlier]
+    ) -> dict[int, Pictured]:
+        """Of each document with a picture what is written of it, by row; bad ones are rejected."""
+        pictures = self._pictures
+        if pictures is None:
+            return {}
+        kept = {row: one.pictured for row, one in enumerate(earlier) if one.pictured}
+        new = [
+            row
+            for row, document in enumerate(documents)
+            if document.has_picture and row not in kept
+        ]
+        with self.tally.timed("pictures"):
+            found = pictures.vectors([documents[row] for row in new])
+        for row, vector in zip(new, found, strict=True):
+            document = documents[row]
+            if isinstance(vector, str):
+                window.reject(document.rejected("image", f"{self._field}: {vector}"))
+                continue
+            window.counts.pictures += 1
+            state = pictures.state(document) or ""
+            kept[row] = Pictured(vector, state, stands_for_text=pictures.stands_for_text)
+        return kept
+
+    @property
+    def _field(self) -> str:
+        return self.job.images.field if self.job.images else ""
 
     def _vectors_of(self, documents: Sequence[Document]) -> Vector:
         """Raw vectors, shape (len(documents), dims); those of the sample are known."""

@@ -119,6 +119,13 @@ def prepare(
             **license_note(encoder),
         },
     )
+    if live.meta.pictures_say_texts and meta.fingerprint.digest != live.meta.fingerprint.digest:
+        raise IndexUnusable(
+            f"the pictures of {live.name} are aligned with the vectors of its texts, and would not "
+            "be with others; make another index with the new encoder, xlrec-ingest run INPUT "
+            "--image FIELD --image-model MODEL --index OTHER, and put it behind the alias: "
+            "xlrec-es index swap"
+        )
     plan = reindexing.plan(versions, changes=wanted.changes, meta=meta)
     packs = cluster.capabilities.packed_vectors
     transform = Reencoder(

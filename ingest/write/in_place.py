@@ -13,7 +13,7 @@ from typing import Any, cast
 from elasticsearch import Elasticsearch
 
 from ingest.documents.document import Document, Part
-from ingest.write.target_index import NOTHING, Change, Compared, Earlier, Target
+from ingest.write.target_index import BESIDE, NOTHING, Change, Compared, Earlier, Target
 from xlrec_es.cluster.bulk import BulkWriter, Written
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
 from xlrec_es.index.creation import check_can_have_fields
@@ -59,7 +59,7 @@ class InPlace(Target):
     def operation(
         self,
         document: Document,
-        vector: Vector,
+        vector: Vector | None,
         earlier: Earlier = NOTHING,
         *,
         beside: Mapping[str, Any] | None = None,
@@ -68,7 +68,11 @@ class InPlace(Target):
         made = earlier.beside if beside is None else beside
         stored = _stored(document)
         state = (stored.seq_no, stored.primary_term)
-        return Rewrite(document, {**self._own(document, vector), **made}, state, stored.routing)
+        own = {**self._own(document, vector, earlier.pictured), **made}
+        gone = {"image_vector", "image_hash"} if self.pictures is not None else set()
+        gone |= {"embedding"} if vector is None else set()
+        gone |= set() if document.text else {*BESIDE}
+        return Rewrite(document, own, state, stored.routing, gone=frozenset(gone.difference(own)))
 
     def write(self, writer: BulkWriter, changes: Sequence[Change]) -> Written[Part]:
         """See `Target.write`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from elasticsearch import Elasticsearch
@@ -37,11 +37,43 @@ _LEARNED = (
 )
 """What others than the worker write into a document: see `ingest.indicators.run`."""
 
-_BESIDE = (FIELD,)
+BESIDE = (FIELD,)
 """What a text makes beside its vector."""
+_IMAGES = ("image_vector", "image_hash")
 
 Change = Operation[Part] | Rewrite[Part]
 """What is written of one document: all of it, or what it is completed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """What is written of a document's picture.
+
+    Attributes:
+        vector: Shape (dims,), of length 1.
+        state: What stands for the picture and what made the vector.
+        stands_for_text: Whether the vector is in the space of texts.
+    """
+
+    vector: Vector
+    state: str
+    stands_for_text: bool = False
+
+    @property
+    def as_text(self) -> Vector | None:
+        """The vector of a document that has no text, if it can be one."""
+        return self.vector if self.stands_for_text else None
+
+
+class PictureStates(Protocol):
+    """What tells whether a picture has changed; see `ingest.images.pictures.Pictures`."""
+
+    @property
+    def stands_for_text(self) -> bool:
+        """See `Pictured.stands_for_text`."""
+
+    def state(self, document: Document) -> str | None:
+        """See `Pictured.state`; None if the document has no picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +82,15 @@ class Earlier:
 
     Attributes:
         vector: Shape (dims,), centered; None where the text is another now.
-        learned: Fields of `xlrec` that the worker does not make.
+        learned: Fields of `xlrec` that the worker does not make, or not in this run.
         beside: Fields of `xlrec` that the text made beside the vector; empty where that is None.
+        pictured: Of its picture; None where it is another now, or has none.
     """
 
     vector: Vector | None = None
     learned: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
+    pictured: Pictured | None = None
 
 
 NOTHING = Earlier()
@@ -113,6 +147,7 @@ class Target:
 
     Attributes:
         live: The index, as it is by now.
+        pictures: Tells which pictures have changed; None for a run that leaves them as they are.
 
     Raises:
         MissingExtra: The index's texts are cut into words by a package that is not installed here.
@@ -126,6 +161,7 @@ class Target:
         patience: Patience | None = None,
     ) -> None:
         self.live = live
+        self.pictures: PictureStates | None = None
         self._client = client.options(max_retries=0)
         self._capabilities = capabilities
         self._patience = patience or Patience()
@@ -182,6 +218,22 @@ class Target:
         )
         return update_meta(self._client, live, meta)
 
+    def add_images(self, images: Mapping[str, Any]) -> None:
+        """Have fields for pictures' vectors.
+
+        Args:
+            images: See `IndexMeta.images`.
+
+        Raises:
+            ClusterError: The cluster refuses, or does not answer.
+        """
+
+        def add() -> LiveIndex:
+            live = find_live(self._client, self.live.name)
+            return update_meta(self._client, live, replace(live.meta, images=images))
+
+        self.live = self._patience.call(self._client, add)
+
     def compare(self, documents: Sequence[Document], *, since: int | None = None) -> Compared:
         """What the index has of these documents.
 
@@ -196,7 +248,8 @@ class Target:
             ClusterError: The cluster refuses, or is in trouble for too long.
         """
         by_key = {document.key: document for document in documents}
-        stands = self._read(documents, [*_IDENTITY, *self._whose])
+        pictured = [] if self.pictures is None else [f"{OWN_FIELD}.image_hash"]
+        stands = self._read(documents, [*_IDENTITY, *pictured, *self._whose])
         found = {key: one.source for key, one in stands.items()}
         taken = {
             key: reason
@@ -229,7 +282,13 @@ class Target:
         return (own.get("content_hash"), own.get("fingerprint")) == (
             document.content_hash,
             self._fingerprint,
-        )
+        ) and self._has_picture(own, document)
+
+    def _has_picture(self, own: Mapping[str, Any], document: Document) -> bool:
+        """Whether the index has a document's very picture, or rightly none."""
+        if self.pictures is None:
+            return True
+        return bool(own.get("image_hash") == self.pictures.state(document))
 
     def existing(self, deletions: Iterable[Deletion]) -> tuple[list[Deletion], list[Rejection]]:
         """The deletion of each document that was made of these records.
@@ -295,11 +354,20 @@ class Target:
         learned = {name: own[name] for name in _LEARNED if name in own}
         if learned and document.popularity is None and "popularity" in own:
             learned["popularity"] = own["popularity"]
+        pictured = None
+        if self.pictures is None:
+            learned |= {name: own[name] for name in _IMAGES if name in own}
+        elif "image_vector" in own and self._has_picture(own, document):
+            pictured = Pictured(
+                np.asarray(own["image_vector"], np.float32),
+                own["image_hash"],
+                stands_for_text=self.pictures.stands_for_text,
+            )
         same_text = own.get("text") == self._text(document)
         if not same_text or own.get("fingerprint") != self._fingerprint or "embedding" not in own:
-            return Earlier(None, learned)
-        beside = {name: own[name] for name in _BESIDE if name in own}
-        return Earlier(np.asarray(own["embedding"], np.float32), learned, beside)
+            return Earlier(None, learned, pictured=pictured)
+        beside = {name: own[name] for name in BESIDE if name in own}
+        return Earlier(np.asarray(own["embedding"], np.float32), learned, beside, pictured)
 
     def write(self, writer: BulkWriter, changes: Sequence[Change]) -> Written[Part]:
         """Write what `operation` and `deletion` have made.
@@ -316,7 +384,7 @@ class Target:
     def operation(
         self,
         document: Document,
-        vector: Vector,
+        vector: Vector | None,
         earlier: Earlier = NOTHING,
         *,
         beside: Mapping[str, Any] | None = None,
@@ -325,12 +393,13 @@ class Target:
 
         Args:
             document: The document.
-            vector: Shape (dims,), centered, of length 1.
-            earlier: See `compare`.
+            vector: Shape (dims,), centered, of length 1; None of a picture alone that says nothing
+                of texts.
+            earlier: See `compare`; and what is to be written of its picture.
             beside: Fields of `xlrec` that its text made beside the vector; None: as of `earlier`.
         """
         made = earlier.beside if beside is None else beside
-        own = {**earlier.learned, **self._own(document, vector), **made}
+        own = {**earlier.learned, **self._own(document, vector, earlier.pictured), **made}
         source = {**document.source, OWN_FIELD: own}
         return Operation.index(
             document, source, **routed(document.record.routing), **_not_older_than(document.version)
@@ -346,20 +415,33 @@ class Target:
             deletion, **routed(deletion.record.routing), **_not_older_than(deletion.version)
         )
 
-    def _own(self, document: Document, vector: Vector) -> dict[str, Any]:
+    def _own(
+        self, document: Document, vector: Vector | None, pictured: Pictured | None
+    ) -> dict[str, Any]:
         """All of the object `xlrec` that the worker makes."""
         own = own_fields(
             document,
             text=self._text(document),
             fingerprint=self._fingerprint,
-            embedding=pack(vector) if self._capabilities.packed_vectors else vector,
+            embedding=self._sent(vector),
         )
+        if vector is None:
+            del own["embedding"]
+        if pictured is not None:
+            own |= {"image_vector": self._sent(pictured.vector), "image_hash": pictured.state}
         if document.popularity is not None:
             own["popularity"] = document.popularity
         return own
 
+    def _sent(self, vector: Vector | None) -> Vector | str | None:
+        if vector is None or not self._capabilities.packed_vectors:
+            return vector
+        return pack(vector)
+
     def _text(self, document: Document) -> dict[str, str]:
         language = document.language
+        if not document.text:
+            return {}
         return {language: self._segmentation.text(language, document.text)}
 
     def refresh(self) -> None:
@@ -383,7 +465,7 @@ def own_fields(
     *,
     text: Mapping[str, str],
     fingerprint: str,
-    embedding: Vector | str | list[float],
+    embedding: Vector | str | list[float] | None,
 ) -> dict[str, Any]:
     """The object `xlrec` of a document, but for its popularity and what is learned.
 

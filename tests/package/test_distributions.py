@@ -69,8 +69,8 @@ def test_metadata_names_licence_python_and_extras(wheel: Path) -> None:
     assert told["License-Expression"] == "Apache-2.0"
     assert told["Requires-Python"] == ">=3.11"
     extras = (
-        "compress demo dev duplicates embedded export finetune ingest large node privacy ray "
-        "report segment serve"
+        "compress demo dev duplicates embedded export finetune images ingest large node privacy "
+        "ray report segment serve"
     )
     assert sorted(told.get_all("Provides-Extra", [])) == extras.split()
 

@@ -28,6 +28,7 @@ from xlrec_es.recommend.options import (
     CASCADE,
     COLLABORATIVE,
     DENSE,
+    IMAGE,
     IN_ONE_LANGUAGE,
     LEXICAL,
     POPULARITY,
@@ -41,7 +42,7 @@ from xlrec_es.recommend.request.plan import fusion_of
 Ranked = tuple[tuple[str, str], ...]
 """Works, best first, each with the language of the document that was found."""
 
-COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, SPARSE, DENSE)
+COLUMNS = (LEXICAL, COLLABORATIVE, POPULARITY, SPARSE, DENSE, IMAGE)
 """Retrievers, in the order in which `ranking.rank` lists them: floats are added up in that
 order."""
 

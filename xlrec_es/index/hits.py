@@ -12,6 +12,7 @@ from xlrec_es.errors import SearchFailed
 from xlrec_es.index.fields import (
     EVIDENCE_FIELD,
     ID_FIELD,
+    IMAGE_FIELD,
     LANGUAGE_FIELD,
     VECTOR_FIELD,
     WORK_FIELD,
@@ -19,6 +20,8 @@ from xlrec_es.index.fields import (
 )
 from xlrec_es.languages import is_tag
 from xlrec_es.vectors.vector import Vector
+
+_VECTORS = (VECTOR_FIELD, IMAGE_FIELD)
 
 
 def fields_of_hits(
@@ -34,9 +37,10 @@ def fields_of_hits(
         binary: Vectors as bytes, in base64.
     """
     wanted: list[Any] = list(columns)
-    if binary and VECTOR_FIELD in read:
-        wanted.append({"field": VECTOR_FIELD, "format": "binary"})
-        read = [name for name in read if name != VECTOR_FIELD]
+    if binary:
+        vectors = [name for name in read if name in _VECTORS]
+        wanted += [{"field": name, "format": "binary"} for name in vectors]
+        read = [name for name in read if name not in _VECTORS]
     return {
         **({"docvalue_fields": wanted} if wanted else {}),
         **({"fields": list(read)} if read else {}),
@@ -48,9 +52,14 @@ def routed(routing: str | None) -> dict[str, str]:
     return {} if routing is None else {"routing": routing}
 
 
-def vector_of(hit: Mapping[str, Any]) -> Vector | None:
-    """The vector of a hit, shape (dims,), if it was asked for and there is one."""
-    value = hit.get("fields", {}).get(VECTOR_FIELD)
+def vector_of(hit: Mapping[str, Any], field: str = VECTOR_FIELD) -> Vector | None:
+    """The vector of a hit, shape (dims,), if it was asked for and there is one.
+
+    Args:
+        hit: Of a search.
+        field: `VECTOR_FIELD`, or that of another kind of vectors.
+    """
+    value = hit.get("fields", {}).get(field)
     if value is None:
         return None
     if isinstance(value[0], str):

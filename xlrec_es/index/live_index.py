@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import FingerprintMismatch, IndexNotFound, IndexUnusable, NotAnXlrecIndex
 from xlrec_es.index.fields import OWN_FIELD
-from xlrec_es.index.mapping import text_fields
+from xlrec_es.index.mapping import image_fields, text_fields, vector_options
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.index.search_limits import DEFAULT_LIMITS, SearchLimits
 from xlrec_es.vectors.encoder import Encoder, text_prefix
@@ -237,7 +237,7 @@ def _created(body: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> LiveIndex:
-    """Write `_meta.xlrec`, and the text fields of languages that are new in it.
+    """Write `_meta.xlrec`, and the fields of languages, and of pictures, that are new in it.
 
     Users who were forgotten meanwhile stay forgotten: that part is `note_forgotten`'s to write.
 
@@ -246,12 +246,15 @@ def update_meta(client: Elasticsearch, live: LiveIndex, meta: IndexMeta) -> Live
         ClusterError: The cluster does not answer, or refuses.
     """
     check_fingerprint(live, meta.fingerprint)
-    fields = {OWN_FIELD: {"properties": {"text": {"properties": text_fields(meta.analyzers)}}}}
+    own: dict[str, Any] = {"text": {"properties": text_fields(meta.analyzers)}}
+    fields = {OWN_FIELD: {"properties": own}}
     with friendly_errors(client):
         # Elasticsearch replaces `_meta` as a whole, and others may keep something in it.
         mappings = client.indices.get_mapping(index=live.name)[live.name]["mappings"]
         theirs = mappings.get("_meta", {})
         meta = replace(meta, forgotten=theirs.get(OWN_FIELD, {}).get(_FORGOTTEN) or meta.forgotten)
+        if meta.images and not live.meta.images:
+            own |= image_fields(meta.images, vector_options(mappings) or {})
         client.indices.put_mapping(
             index=live.name, meta={**theirs, OWN_FIELD: meta.to_meta()}, properties=fields
         )

@@ -67,9 +67,26 @@ def index_body(
     properties["text"]["properties"] = text_fields(analyzers)
     if meta.get("fingerprint", {}).get("sparse"):
         properties["sparse"] = {"type": "sparse_vector"}
+    if images := meta.get("images"):
+        properties |= image_fields(images, properties["embedding"]["index_options"])
     body["mappings"]["_meta"] = {OWN_FIELD: dict(meta)}
     body["settings"]["index"].update(settings or {})
     return body
+
+
+def image_fields(images: Mapping[str, Any], index_options: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of `xlrec` for pictures, which an index has where they were asked for.
+
+    Args:
+        images: See `IndexMeta.images`.
+        index_options: How vectors are indexed: as those of texts.
+    """
+    vector = load_mapping()["mappings"]["properties"][OWN_FIELD]["properties"]["embedding"]
+    dims = images["fingerprint"]["dims"]
+    return {
+        "image_vector": {**vector, "dims": dims, "index_options": dict(index_options)},
+        "image_hash": {"type": "keyword", "index": False},
+    }
 
 
 def vector_options(mappings: Mapping[str, Any]) -> Mapping[str, Any] | None:

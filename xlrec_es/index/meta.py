@@ -36,6 +36,9 @@ class IndexMeta:
         relations: The same of each other relation that was learned, by name.
         forgotten: Users who are left out when something is learned; see `forgotten.Forgotten`.
             Empty if nobody is.
+        images: `field`: which of the user's fields has the pictures; `fingerprint` of what made
+            their vectors; and `alignment`, where they were brought into the space of texts. Empty
+            without pictures.
     """
 
     fingerprint: Fingerprint
@@ -51,6 +54,7 @@ class IndexMeta:
     encoder: Mapping[str, Any] = field(default_factory=dict)
     segmenters: Mapping[str, str] = field(default_factory=dict)
     forgotten: Mapping[str, Any] = field(default_factory=dict)
+    images: Mapping[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
 
     def learned(self, relation: Relation) -> Mapping[str, Any]:
@@ -62,6 +66,11 @@ class IndexMeta:
         if not relation.key:
             return replace(self, indicators=note)
         return replace(self, relations={**self.relations, relation.name: note})
+
+    @property
+    def pictures_say_texts(self) -> bool:
+        """Whether pictures' vectors are in the space of the texts' vectors."""
+        return bool(self.images) and self.images["fingerprint"].get("space") == "text"
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -85,6 +94,7 @@ class IndexMeta:
             "encoder": dict(self.encoder),
             "segmenters": dict(self.segmenters),
             **({"forgotten": dict(self.forgotten)} if self.forgotten else {}),
+            **({"images": dict(self.images)} if self.images else {}),
         }
 
     @classmethod
@@ -104,5 +114,6 @@ class IndexMeta:
             encoder=dict(meta.get("encoder") or {}),
             segmenters=dict(meta.get("segmenters") or {}),
             forgotten=dict(meta.get("forgotten") or {}),
+            images=dict(meta.get("images") or {}),
             schema=meta["schema"],
         )

@@ -45,12 +45,14 @@ class Rewrite(Generic[D]):
         state: The one state of the document that this is for, as `_seq_no` and `_primary_term`; if
             it is no more, somebody else has written a newer one. None: whatever its state.
         routing: What its shard was chosen by, if not its id.
+        gone: Fields of the object `xlrec` that are taken out.
     """
 
     document: D
     fields: Mapping[str, Any]
     state: tuple[int, int] | None = None
     routing: str | None = None
+    gone: frozenset[str] = frozenset()
 
 
 class Rewriter:
@@ -123,6 +125,8 @@ class Rewriter:
             if stored["found"] and rewrite.state in (None, _state(stored)):
                 source = stored.get("_source", {})
                 own = {**source.get(OWN_FIELD, {}), **rewrite.fields}
+                for name in rewrite.gone:
+                    own.pop(name, None)
                 operation = Operation.index(
                     rewrite.document,
                     {**source, OWN_FIELD: own},

@@ -75,8 +75,9 @@ LEXICAL = "lexical"
 COLLABORATIVE = "collaborative"
 POPULARITY = "popularity"
 SPARSE = "sparse"
+IMAGE = "image"
 OF_EVERY_INDEX = (DENSE, LEXICAL, COLLABORATIVE, POPULARITY)
-RETRIEVERS = (*OF_EVERY_INDEX, SPARSE)
+RETRIEVERS = (*OF_EVERY_INDEX, SPARSE, IMAGE)
 """What the others search by, an index has only where it was asked for; see `plan.retrievers_of`."""
 
 IN_ONE_LANGUAGE = frozenset((LEXICAL, SPARSE))

@@ -88,7 +88,8 @@ class Rejection:
 
     Attributes:
         position: Where the record stands in the source.
-        stage: What refused it: `read`, `document`, `encode` or `write`.
+        stage: What refused it: `read`, `document`, `encode`, `write`; or `image`, which refuses the
+            picture alone where the record has a text.
         reason: Why, in words.
         record: The record as it came; the raw line where it could not be read.
         document: Id of the one document refused, where the record makes several.

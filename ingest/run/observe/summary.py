@@ -47,6 +47,7 @@ def summarize(
         "deleted": tally.deleted,
         "late_deletions": tally.late_deletions,
         "encoded": tally.encoded,
+        **({"pictures": tally.pictures} if worker.job.images else {}),
         "tokens": raw_vectors.tokens(encoder),
         "rejected": tally.rejected,
         "rejects": str(worker.rejects.path) if tally.rejected else None,
@@ -125,8 +126,8 @@ def table(summary: Mapping[str, Any]) -> Table:
     grid.add_row("encoder", f"{encoder['model']} on {place or 'this machine'}")
     grid.add_row("documents", str(summary["documents"]))
     grid.add_row("  indexed", str(summary["indexed"]))
-    for name in ("unchanged", "superseded", "deleted", "late_deletions"):
-        if summary[name]:
+    for name in ("pictures", "unchanged", "superseded", "deleted", "late_deletions"):
+        if summary.get(name):
             grid.add_row(f"  {name.replace('_', ' ')}", str(summary[name]))
     if summary["rejected"]:
         grid.add_row("rejected", f"{summary['rejected']}, see {summary['rejects']}")

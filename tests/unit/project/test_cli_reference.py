@@ -86,6 +86,7 @@ MANY_MEANINGS = {
     "--field": "which fields there are depends on the file that the command reads",
     "--force": "what is refused is a model, or a version of a placement",
     "--format": "each output has forms of its own",
+    "--image": "pictures of a field are encoded, or shown by Kibana",
     "--impressions-index": "a service makes it, and users are deleted from it",
     "--index": "role takes patterns and several",
     "--interactions": "init looks at the file, reindex evaluates by it, trends are of it",

@@ -231,7 +231,8 @@ def test_the_table_of_the_python_api_has_all_of_it() -> None:
 
 def test_the_table_of_fields_is_the_mapping() -> None:
     # With what an index has only where it was asked for, too.
-    mapping = index_body(dims=1, analyzers={}, meta={"fingerprint": {"sparse": "splade"}})
+    asked = {"fingerprint": {"sparse": "splade"}, "images": {"fingerprint": {"dims": 1}}}
+    mapping = index_body(dims=1, analyzers={}, meta=asked)
     fields = mapping["mappings"]["properties"]["xlrec"]["properties"]
     rows = Document("mappings/README.md").table("| field | type |")
     types = {in_code(field)[0]: kind for field, kind, _ in rows}

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.cluster.answers import Answer
-from xlrec_es.index.fields import RELATIONS, SPARSE_FIELD, TASTE
+from xlrec_es.index.fields import IMAGE_FIELD, RELATIONS, SPARSE_FIELD, TASTE
 from xlrec_es.index.hits import vector_of
 from xlrec_es.index.indicators import read_indicators
 from xlrec_es.recommend.answer import fusion
-from xlrec_es.recommend.options import COLLABORATIVE, DENSE, EXPLORE, LEXICAL, SPARSE
+from xlrec_es.recommend.options import COLLABORATIVE, DENSE, EXPLORE, IMAGE, LEXICAL, SPARSE
 from xlrec_es.recommend.request.plan import Plan
 from xlrec_es.recommend.request.server_fusion import FUSED
 from xlrec_es.recommend.request.sparse_profile import dot
@@ -40,6 +40,7 @@ class _Held:
 
     source: Mapping[str, Any] = field(default_factory=dict)
     vector: Vector | None = None
+    image: Vector | None = None
     indicators: Mapping[str, float] = field(default_factory=dict)
     sparse: Mapping[str, float] = field(default_factory=dict)
 
@@ -51,6 +52,7 @@ def _held(hit: Answer) -> _Held:
     return _Held(
         hit.get("_source", {}),
         vector_of(hit),
+        vector_of(hit, IMAGE_FIELD),
         read_indicators(indicators),
         read_indicators(fields.get(SPARSE_FIELD)),
     )
@@ -90,13 +92,21 @@ def _of_retriever(retriever: str, language: str, plan: Plan, held: _Held) -> Map
         spoke = {work: liked[work] * dot(own, held.sparse) for work, own in works.items()}
         return spoke if any(spoke.values()) else liked
     if retriever in (DENSE, EXPLORE):
-        parts = profile.parts
-        if held.vector is None:
-            return parts
-        cosines = np.stack([profile.vectors[name] for name in parts]) @ held.vector  # (n,)
-        near = np.exp((cosines - cosines.max()) / TEMPERATURE)
-        return {name: part * float(e) for (name, part), e in zip(parts.items(), near, strict=True)}
+        return _near(profile.parts, profile.vectors, held.vector)
+    if retriever == IMAGE:
+        return _near(profile.looks.parts, profile.looks.vectors, held.image)
     return {}
+
+
+def _near(
+    parts: Mapping[str, float], vectors: Mapping[str, Vector], shown: Vector | None
+) -> Mapping[str, float]:
+    """How much each part of a taste speaks for what is shown, by how near it is."""
+    if shown is None or not parts:
+        return parts
+    cosines = np.stack([vectors[name] for name in parts]) @ shown  # (n,)
+    near = np.exp((cosines - cosines.max()) / TEMPERATURE)
+    return {name: part * float(e) for (name, part), e in zip(parts.items(), near, strict=True)}
 
 
 def shared_tokens(work: str, plan: Plan, held: _Held) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
     EXPLORE,
+    IMAGE,
     IN_ONE_LANGUAGE,
     RECIPROCAL_RANK,
     Options,
@@ -244,7 +245,7 @@ def _retriever_lists(
 
 def _scale(request: SearchRequest) -> tuple[float, float]:
     """By which factor and summand a retriever's own score comes from Elasticsearch's."""
-    if request.retriever in (DENSE, EXPLORE):
+    if request.retriever in (DENSE, EXPLORE, IMAGE):
         # Elasticsearch scores a dot product as (1 + cosine) / 2.
         return 2.0, -1.0
     if request.retriever == FUSED:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xlrec_es.cluster.answers import Answer
-from xlrec_es.index.fields import SPARSE_FIELD, VECTOR_FIELD, relation_of
+from xlrec_es.index.fields import IMAGE_FIELD, SPARSE_FIELD, VECTOR_FIELD, relation_of
 from xlrec_es.index.hits import title_of
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.answer import fusion, reranking
@@ -22,7 +22,7 @@ from xlrec_es.recommend.answer.explanations import (
 )
 from xlrec_es.recommend.answer.exploration import explored
 from xlrec_es.recommend.answer.ranking import Ranking, Searched, rank
-from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, SPARSE, Options
+from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, IMAGE, SPARSE, Options
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Reason,
@@ -132,6 +132,7 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> lis
         indicators=options.explain and _any_from(wanted, COLLABORATIVE, plan),
         vectors=options.diversity > 0
         or (options.explain and any(_any_from(wanted, by, plan) for by in (DENSE, EXPLORE))),
+        pictures=options.explain and _any_from(wanted, IMAGE, plan),
         sparse=options.explain and _any_from(wanted, SPARSE, plan),
     )
 
@@ -150,6 +151,7 @@ def holdings(
     *,
     indicators: bool,
     vectors: bool,
+    pictures: bool = False,
     sparse: bool = False,
 ) -> list[Answer]:
     """The searches for what documents hold: title and fields, and what else is asked for.
@@ -160,6 +162,7 @@ def holdings(
         options: How.
         indicators: Whether their indicators are wanted, of the relation that is asked for.
         vectors: Whether their vectors are.
+        pictures: Whether those of their pictures are.
         sparse: Whether their learned sparse weights are.
     """
     title = plan.live.meta.title_field
@@ -167,6 +170,7 @@ def holdings(
     wanted_fields = {
         relation_of(options.search.relation).weights: indicators,
         VECTOR_FIELD: vectors,
+        IMAGE_FIELD: pictures,
         SPARSE_FIELD: sparse,
     }
     return [

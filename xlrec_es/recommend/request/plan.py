@@ -15,6 +15,7 @@ from xlrec_es.errors import (
 )
 from xlrec_es.index.fields import (
     EVIDENCE_FIELD,
+    IMAGE_FIELD,
     LANGUAGE_FIELD,
     SPARSE_FIELD,
     VECTOR_FIELD,
@@ -33,6 +34,7 @@ from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
     EXPLORE,
+    IMAGE,
     LEXICAL,
     MAX_CLAUSES,
     POPULARITY,
@@ -49,6 +51,7 @@ from xlrec_es.recommend.request.profile import (
     MAX_INTERESTS,
     HistoryDocument,
     Profile,
+    build_looks,
     build_profile,
 )
 from xlrec_es.recommend.request.queries import SearchRequest, build_requests
@@ -58,7 +61,7 @@ from xlrec_es.vectors.vector import Vector
 FIRST = (COLLABORATIVE, POPULARITY)
 """The retrievers that a cascade begins with: one for users who like something, one for others."""
 
-FILL = (DENSE, LEXICAL, SPARSE)
+FILL = (DENSE, LEXICAL, SPARSE, IMAGE)
 """Those that fill what these leave open."""
 
 
@@ -256,14 +259,24 @@ def _planned(
     documents = _in_languages(known.documents, history.languages)
     # An item that has left the index may stand in indicators still.
     left = frozenset(items if fusion == CASCADE else ())
+    max_interests = options.max_interests or default_interests(live, weights)
     profile = build_profile(
         documents,
         _work_weights(known.weights, documents, left),
         free_texts=known.free_texts,
         also_seen={*known.others.values(), *(missing if fusion == CASCADE else unread)},
-        max_interests=options.max_interests or default_interests(live, weights),
+        max_interests=max_interests,
         push=options.push,
     )
+    if any(document.image is not None for document in documents):
+        looks = build_looks(
+            documents,
+            _work_weights(known.weights, documents, left),
+            free_texts=known.free_texts if live.meta.pictures_say_texts else {},
+            max_interests=max_interests,
+            push=options.push,
+        )
+        profile = replace(profile, looks=looks)
     targets = target_tags(scope.languages, live, profile, options, own=scope.own)
     notes = [
         f"there is no {language}: {tags[0]} stands for it"
@@ -333,7 +346,8 @@ def _usable_weights(
 ) -> tuple[Mapping[str, float], str | None]:
     """The weights, or those for a user of whom nothing is known, with a note."""
     learned = COLLABORATIVE in scope.retrievers and weights.get(COLLABORATIVE, 0) > 0
-    if profile.interests or (profile.liked and learned):
+    pictured = IMAGE in scope.retrievers and weights.get(IMAGE, 0) > 0
+    if profile.interests or (profile.liked and learned) or (pictured and profile.looks.interests):
         return weights, None
     return COLD_WEIGHTS, "nothing is known of this user: popular items are shown"
 
@@ -388,6 +402,7 @@ def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[H
             evidence=float(hit["fields"].get(EVIDENCE_FIELD, (0.0,))[0]),
             text=text_of(hit),
             sparse=read_indicators(hit["fields"].get(SPARSE_FIELD)),
+            image=vector_of(hit, IMAGE_FIELD),
         )
         for hit in hits
     ]
@@ -395,24 +410,32 @@ def read_documents(hits: Iterable[Mapping[str, Any]], live: LiveIndex) -> list[H
 
 def retrievers_of(live: LiveIndex) -> tuple[str, ...]:
     """The retrievers that an index has something to search by for."""
-    has = {SPARSE: live.has_sparse}
+    has = {SPARSE: live.has_sparse, IMAGE: bool(live.meta.images)}
     return tuple(name for name in RETRIEVERS if has.get(name, True))
 
 
 def fields_to_read(live: LiveIndex, options: Options) -> tuple[str, ...]:
     """What is read of the documents of a history for the retrievers that have a weight."""
     weights = options.weights or live.meta.weights or WEIGHTS
-    asks_sparse = live.has_sparse and weights.get(SPARSE, 0) > 0
-    return (VECTOR_FIELD, *([SPARSE_FIELD] if asks_sparse else []))
+    has = retrievers_of(live)
+    beside = {SPARSE: SPARSE_FIELD, IMAGE: IMAGE_FIELD}
+    wanted = [field for by, field in beside.items() if by in has and weights.get(by, 0) > 0]
+    return (VECTOR_FIELD, *wanted)
 
 
 def _check_has(live: LiveIndex, options: Options) -> None:
     """Refuse weights for what the index has not, if they were asked for."""
     asked = {name for name, weight in (options.weights or {}).items() if weight > 0}
-    if SPARSE in asked - set(retrievers_of(live)):
+    lacking = asked - set(retrievers_of(live))
+    if SPARSE in lacking:
         raise UsageError(
             f"{live.name} has no learned sparse weights for the retriever {SPARSE}; leave its "
             "weight out, or make them: xlrec-ingest reencode --sparse-model"
+        )
+    if IMAGE in lacking:
+        raise UsageError(
+            f"{live.name} has no vectors of pictures for the retriever {IMAGE}; leave its weight "
+            "out, or make them: xlrec-ingest run --image FIELD --image-model MODEL"
         )
 
 

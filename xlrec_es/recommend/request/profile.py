@@ -54,6 +54,7 @@ class HistoryDocument:
         text: By which it is searched, where that was read.
         sparse: Learned weight by token, above zero; empty where there are none, or they were not
             read.
+        image: Shape (n,), unit length: the vector of its picture; None as of `vector`.
     """
 
     id: str
@@ -65,6 +66,7 @@ class HistoryDocument:
     evidence: float = 0.0
     text: str | None = None
     sparse: Mapping[str, float] = field(default_factory=dict)
+    image: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,33 @@ class Interest:
     vector: Vector
     weight: float
     members: Mapping[str, float]
+
+
+def parts_of(interests: Sequence[Interest]) -> dict[str, float]:
+    """Part by work and free text of interests; the parts add up to 1."""
+    return {
+        name: interest.weight * part
+        for interest in interests
+        for name, part in interest.members.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What a user likes the look of.
+
+    Attributes:
+        interests: As of `Profile`, in the space of pictures.
+        vectors: As of `Profile`.
+    """
+
+    interests: tuple[Interest, ...] = ()
+    vectors: Mapping[str, Vector] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """As of `Profile`."""
+        return parts_of(self.interests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +130,7 @@ class Profile:
         said: Free texts' part of the taste, 0..1.
         words: By id, the texts of those documents of `texts` of which they were read.
         sparse: Weight by token, see `sparse_profile.SparseTaste`.
+        looks: The same taste by pictures, where these were read.
     """
 
     interests: tuple[Interest, ...]
@@ -114,6 +144,7 @@ class Profile:
     said: float = 0.0
     words: Mapping[str, str] = field(default_factory=dict)
     sparse: SparseTaste = NO_TASTE
+    looks: Looks = field(default_factory=Looks)
 
     @property
     def text_share(self) -> float:
@@ -123,11 +154,7 @@ class Profile:
     @property
     def parts(self) -> dict[str, float]:
         """Part by liked work and free text; the parts add up to 1."""
-        return {
-            name: interest.weight * part
-            for interest in self.interests
-            for name, part in interest.members.items()
-        }
+        return parts_of(self.interests)
 
     @property
     def languages(self) -> frozenset[str]:
@@ -179,27 +206,21 @@ def build_profile(
     for document in documents:
         by_work.setdefault(document.work, []).append(document)
     known = sorted(by_work)
-    vectors = {
-        work: vector for work in known if (vector := _work_vector(by_work[work])) is not None
-    }
+    vectors = _of_works({work: [d.vector for d in by_work[work]] for work in known})
     liked = {work: weights[work] for work in sorted(weights) if weights[work] > 0}
-    disliked = {work: -weights[work] for work in vectors if weights.get(work, 0) < 0}
     heaviest = max(liked.values(), default=1.0)
     texts_mass = dict.fromkeys(sorted(free_texts or {}), heaviest)
     mass = {**{work: weight for work, weight in liked.items() if work in vectors}, **texts_mass}
+    disliked = {work: -weights[work] for work in vectors if weights.get(work, 0) < 0}
     vectors |= free_texts or {}
-    interests = _interests(vectors, mass, max_interests)
-    if disliked:
-        pulls = [weight * vectors[work] for work, weight in disliked.items()]
-        away = _unit(np.sum(pulls, axis=0))
-        interests = [_pushed(interest, away, push) for interest in interests]
+    interests = _in_order(vectors, mass, disliked, max_interests=max_interests, push=push)
     by_weight = sorted(liked, key=lambda work: (-liked[work], work))
     texts: dict[str, dict[str, str]] = {}
     for work in by_weight:
         for document in by_work.get(work, ()):
             texts.setdefault(document.language, {})[document.id] = work
     return Profile(
-        interests=tuple(sorted(interests, key=lambda i: (-i.weight, sorted(i.members)))),
+        interests=interests,
         liked=_parts(liked),
         seen=tuple(sorted({*known, *also_seen, *weights})),
         titles={document.work: document.title for document in reversed(documents)},
@@ -217,6 +238,53 @@ def build_profile(
     )
 
 
+def build_looks(
+    documents: Sequence[HistoryDocument],
+    weights: Mapping[str, float],
+    *,
+    free_texts: Mapping[str, Vector] | None = None,
+    max_interests: int = MAX_INTERESTS,
+    push: float = PUSH,
+) -> Looks:
+    """What a user likes the look of; the order of the documents does not matter.
+
+    Args:
+        documents: As for `build_profile`; those without a picture say nothing.
+        weights: As for `build_profile`.
+        free_texts: As for `build_profile`, where pictures are in the space of texts.
+        max_interests: As for `build_profile`.
+        push: As for `build_profile`.
+    """
+    by_work: dict[str, list[Vector | None]] = {}
+    for document in sorted(documents, key=lambda document: document.id):
+        by_work.setdefault(document.work, []).append(document.image)
+    vectors = _of_works({work: by_work[work] for work in sorted(by_work)})
+    liked = {work: weights[work] for work in vectors if weights.get(work, 0) > 0}
+    disliked = {work: -weights[work] for work in vectors if weights.get(work, 0) < 0}
+    heaviest = max((weight for weight in weights.values() if weight > 0), default=1.0)
+    mass = {**liked, **dict.fromkeys(sorted(free_texts or {}), heaviest)}
+    vectors |= free_texts or {}
+    interests = _in_order(vectors, mass, disliked, max_interests=max_interests, push=push)
+    return Looks(interests, {name: vectors[name] for name in mass})
+
+
+def _in_order(
+    vectors: Mapping[str, Vector],
+    mass: Mapping[str, float],
+    disliked: Mapping[str, float],
+    *,
+    max_interests: int,
+    push: float,
+) -> tuple[Interest, ...]:
+    """Interests, pushed away from what was disliked, the heaviest first."""
+    interests = _interests(vectors, mass, max_interests)
+    if disliked:
+        pulls = [weight * vectors[work] for work, weight in disliked.items()]
+        away = _unit(np.sum(pulls, axis=0))
+        interests = [_pushed(interest, away, push) for interest in interests]
+    return tuple(sorted(interests, key=lambda i: (-i.weight, sorted(i.members))))
+
+
 def _part(some: Iterable[float], others: Iterable[float]) -> float:
     """What some numbers are of all; 0 if there are none."""
     mine = math.fsum(some)
@@ -228,12 +296,16 @@ def _parts(weights: Mapping[str, float]) -> dict[str, float]:
     return {name: weight / total for name, weight in weights.items()}
 
 
-def _work_vector(renditions: Sequence[HistoryDocument]) -> Vector | None:
-    """The mean direction of a work's language versions, shape (dims,), of those that have one."""
-    vectors = [document.vector for document in renditions if document.vector is not None]
-    if not vectors:
-        return None
-    return _unit(vectors[0] if len(vectors) == 1 else np.mean(vectors, axis=0))
+def _of_works(versions: Mapping[str, Sequence[Vector | None]]) -> dict[str, Vector]:
+    """The mean direction of each work's language versions, shape (dims,), of those that have one.
+
+    A work of which none has one is left out.
+    """
+    found = {}
+    for work, some in versions.items():
+        if vectors := [vector for vector in some if vector is not None]:
+            found[work] = _unit(vectors[0] if len(vectors) == 1 else np.mean(vectors, axis=0))
+    return found
 
 
 def _unit(vector: Vector) -> Vector:

@@ -10,6 +10,7 @@ from typing import Any
 from xlrec_es.index.fields import (
     EVIDENCE_FIELD,
     ID_FIELD,
+    IMAGE_FIELD,
     LANGUAGE_FIELD,
     MARKET_POPULARITY_FIELD,
     MAX_HITS,
@@ -27,6 +28,7 @@ from xlrec_es.recommend.options import (
     COLLABORATIVE,
     DENSE,
     EXPLORE,
+    IMAGE,
     LEXICAL,
     MAX_CLAUSES,
     POPULARITY,
@@ -34,7 +36,7 @@ from xlrec_es.recommend.options import (
     Recency,
     SearchOptions,
 )
-from xlrec_es.recommend.request.profile import Profile
+from xlrec_es.recommend.request.profile import Interest, Profile
 from xlrec_es.vectors.vector import pack
 
 _LEAST_K = 10
@@ -99,7 +101,8 @@ def build_requests(
     together = COLLABORATIVE in retrievers and options.shared > 0 and len(languages) > 1
     if together and profile.liked:
         requests.append(_of_all(profile, tuple(languages), options))
-    vectors = _written(profile, options) if {DENSE, EXPLORE} & set(retrievers) else []
+    vectors = _written(profile.interests, options) if {DENSE, EXPLORE} & set(retrievers) else []
+    looks = _written(profile.looks.interests, options) if IMAGE in retrievers else []
     for language in languages:
         if DENSE in retrievers and profile.interests:
             body = dense_body(profile, language, options, vectors=vectors)
@@ -121,15 +124,18 @@ def build_requests(
             requests.append(
                 SearchRequest(language, SPARSE, sparse_body(profile, language, options))
             )
+        if IMAGE in retrievers and looks:
+            body = image_body(profile, language, options, vectors=looks)
+            requests.append(SearchRequest(language, IMAGE, body))
     return tuple(requests)
 
 
-def _written(profile: Profile, options: SearchOptions) -> list[WrittenVector]:
+def _written(interests: Sequence[Interest], options: SearchOptions) -> list[WrittenVector]:
     """The vector of each interest.
 
     float32 written as decimal: six digits after the point are more than int8 keeps.
     """
-    vectors = [interest.vector for interest in profile.interests]
+    vectors = [interest.vector for interest in interests]
     if options.binary_vectors:
         return [pack(vector) for vector in vectors]
     return [vector.astype(float).round(6).tolist() for vector in vectors]
@@ -155,22 +161,51 @@ def dense_body(
         options: How deep, and where.
         vectors: Of the interests, for the body; None: written from the profile.
     """
-    k = _share(options.candidates, len(profile.interests))
+    vectors = vectors or _written(profile.interests, options)
+    least = {} if options.min_similarity is None else {"similarity": options.min_similarity}
+    return _knn_body(profile, language, options, field=VECTOR_FIELD, vectors=vectors, further=least)
+
+
+def image_body(
+    profile: Profile,
+    language: str,
+    options: SearchOptions,
+    *,
+    vectors: Sequence[WrittenVector] | None = None,
+) -> dict[str, Any]:
+    """`dense_body` by what documents look like.
+
+    Args:
+        profile: Whom to serve.
+        language: Target language.
+        options: How deep, and where; a least similarity is for texts.
+        vectors: Of the interests in pictures, for the body; None: written from the profile.
+    """
+    vectors = vectors or _written(profile.looks.interests, options)
+    return _knn_body(profile, language, options, field=IMAGE_FIELD, vectors=vectors)
+
+
+def _knn_body(
+    profile: Profile,
+    language: str,
+    options: SearchOptions,
+    *,
+    field: str,
+    vectors: Sequence[WrittenVector],
+    further: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    k = _share(options.candidates, len(vectors))
     shared: dict[str, Any] = {
         "k": k,
         "num_candidates": MAX_HITS
         if options.exact or _few_pass(language, options)
-        else max(k, _share(options.num_candidates, len(profile.interests), least=2 * _LEAST_K)),
+        else max(k, _share(options.num_candidates, len(vectors), least=2 * _LEAST_K)),
         "filter": {"bool": _unseen(profile, language, options)},
+        **(further or {}),
     }
-    if options.min_similarity is not None:
-        shared["similarity"] = options.min_similarity
     if options.oversample is not None:
         shared["rescore_vector"] = {"oversample": options.oversample}
-    queries = [
-        {"knn": {"field": VECTOR_FIELD, "query_vector": vector, **shared}}
-        for vector in (vectors or _written(profile, options))
-    ]
+    queries = [{"knn": {"field": field, "query_vector": vector, **shared}} for vector in vectors]
     query = queries[0] if len(queries) == 1 else {"dis_max": {"queries": queries}}
     return {"query": _boosted(query, {}, options), **hits_wanted(language, options)}
 

@@ -33,7 +33,7 @@ def history_body(
         items: Ids of documents or works.
         title: The user's field that holds the title.
         texts: Fields of texts that are wanted.
-        read: Fields that are wanted: of vectors, and of learned sparse weights.
+        read: Fields that are wanted: of vectors of texts and pictures, and learned sparse weights.
         binary: See `live_index.LiveIndex.has_binary_vectors`.
         size: Of a page; see `paging.PagedSearch`.
     """
@@ -102,7 +102,7 @@ def details_body(
     Args:
         ids: Ids of documents.
         source: The user's own fields that are wanted.
-        read: Fields that are wanted: of vectors, indicators and learned sparse weights.
+        read: Fields that are wanted: vectors of texts and pictures, indicators and sparse weights.
         binary: See `live_index.LiveIndex.has_binary_vectors`.
     """
     return {

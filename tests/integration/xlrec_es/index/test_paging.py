@@ -16,14 +16,14 @@ from secured_node import Secured, delete_shop, good
 from xlrec_es import AsyncRecommender, History, Interaction, Options, Recommender
 from xlrec_es.cluster.connection import connect
 from xlrec_es.interactions.weighting import WeightRules
-from xlrec_es.recommend.options import RETRIEVERS, SearchOptions
+from xlrec_es.recommend.options import OF_EVERY_INDEX, SearchOptions
 from xlrec_es.recommend.recommendations import Recommendations
 
 WORKS = 4_000
 SEEN = [f"chess-{number}" for number in range(3_900)]
 SILENT = WeightRules(events={"view": 1.0, "seen": 0.0})
 ALL_RETRIEVERS = Options(
-    rules=SILENT, weights=dict.fromkeys(RETRIEVERS, 1.0), search=SearchOptions()
+    rules=SILENT, weights=dict.fromkeys(OF_EVERY_INDEX, 1.0), search=SearchOptions()
 )
 
 

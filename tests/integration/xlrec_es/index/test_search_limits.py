@@ -21,14 +21,14 @@ from xlrec_es.index.indicators import show
 from xlrec_es.index.live_index import find_live
 from xlrec_es.interactions.event_source import EventSource, read_history
 from xlrec_es.interactions.weighting import WeightRules
-from xlrec_es.recommend.options import RETRIEVERS, SearchOptions
+from xlrec_es.recommend.options import OF_EVERY_INDEX, SearchOptions
 
 TIGHT = {"index.max_result_window": 7, "index.max_terms_count": 5}
 LONG_AGO = 1_500_000_000_000
 SEEN = [f"{topic}-{number}" for topic in ("chess", "cooking") for number in range(9)]
 HOW = Options(
     rules=WeightRules(events={"view": 1.0, "seen": 0.0}),
-    weights=dict.fromkeys(RETRIEVERS, 1.0),
+    weights=dict.fromkeys(OF_EVERY_INDEX, 1.0),
     search=SearchOptions(candidates=7, exact=True),
 )
 

@@ -35,7 +35,7 @@ from xlrec_es.doctor.examination import Patient, examine
 from xlrec_es.errors import ClusterUnreachable, SearchFailed
 from xlrec_es.index.indicators import show
 from xlrec_es.interactions.weighting import WeightRules
-from xlrec_es.recommend.options import RETRIEVERS
+from xlrec_es.recommend.options import OF_EVERY_INDEX
 from xlrec_es.versions.inventory import read_versions
 from xlrec_es.versions.status import measure
 
@@ -54,7 +54,7 @@ PRICED = {
 
 def every_retriever(learned: float | None) -> Options:
     """In a mixture; in a cascade, each has its turn anyway."""
-    return Options(weights=dict.fromkeys(RETRIEVERS, 1.0)) if learned is None else Options()
+    return Options(weights=dict.fromkeys(OF_EVERY_INDEX, 1.0)) if learned is None else Options()
 
 
 @EACH_WAY

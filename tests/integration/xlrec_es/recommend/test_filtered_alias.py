@@ -19,7 +19,7 @@ from xlrec_es.cluster.connection import connect
 from xlrec_es.errors import IndexUnusable, UnknownItems
 from xlrec_es.evaluate.catalogue import read_pool
 from xlrec_es.index.live_index import find_live
-from xlrec_es.recommend.options import RETRIEVERS, SearchOptions
+from xlrec_es.recommend.options import OF_EVERY_INDEX, SearchOptions
 from xlrec_es.versions import reindex, rollback
 from xlrec_es.versions.aliases import change_aliases, plan_swap
 from xlrec_es.versions.inventory import read_versions
@@ -30,7 +30,7 @@ EVEN = {"term": {"brand": "brand0"}}
 """Of the catalogue, the works of even numbers: what the tenant may see."""
 SECRET = "chess-secret"
 ALL_RETRIEVERS = Options(
-    weights=dict.fromkeys(RETRIEVERS, 1.0), search=SearchOptions(candidates=100)
+    weights=dict.fromkeys(OF_EVERY_INDEX, 1.0), search=SearchOptions(candidates=100)
 )
 
 
@@ -97,7 +97,7 @@ def test_every_retriever_and_option_respects_it(client: Elasticsearch) -> None:
         assert even({item.id for item in found.items})
         assert not found.degraded
     retrievers = {retriever for item in found.items for retriever in item.retrievers}
-    assert retrievers == set(RETRIEVERS) - {"lexical"}
+    assert retrievers == set(OF_EVERY_INDEX) - {"lexical"}
 
 
 def test_words_are_compared_through_the_alias(client: Elasticsearch) -> None:
@@ -208,7 +208,7 @@ def test_printed_searches_name_the_alias(tenant: Secured, client: Elasticsearch)
 def test_a_routing_is_respected(client: Elasticsearch) -> None:
     there = visible(client, ROUTED)
     assert 0 < len(there) < len(documents())
-    options = replace(ALL_RETRIEVERS, weights=dict.fromkeys(RETRIEVERS, 1.0))
+    options = replace(ALL_RETRIEVERS, weights=dict.fromkeys(OF_EVERY_INDEX, 1.0))
     recommender = Recommender(client, ROUTED, options=options)
     known = sorted(there)[0]
     for found in (

@@ -11,7 +11,7 @@ from catalogue import LANGUAGES, documents
 from xlrec_es import History, Interaction, Options, Recommendations, Recommender
 from xlrec_es.errors import UnknownItems, UsageError
 from xlrec_es.recommend.calls import MSEARCH, Call
-from xlrec_es.recommend.options import RETRIEVERS
+from xlrec_es.recommend.options import OF_EVERY_INDEX
 from xlrec_es.recommend.recommender import _written
 
 
@@ -34,7 +34,9 @@ def test_of_many_users_nobody_gets_what_they_have_seen(
         for count in draw.integers(1, 9, 30)
     ]
     recommender = Recommender(
-        catalogue, index_name, options=Options(weights=dict.fromkeys(RETRIEVERS, 1.0), mix="equal")
+        catalogue,
+        index_name,
+        options=Options(weights=dict.fromkeys(OF_EVERY_INDEX, 1.0), mix="equal"),
     )
     found = recommender.recommend_many(histories, languages=LANGUAGES, size=12)
     for history, result in zip(histories, found, strict=True):
@@ -52,7 +54,7 @@ def test_searches_that_are_too_large_together_are_sent_in_several_requests(
     catalogue: Elasticsearch, index_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     histories = [History.of(["chess-3", "cooking-1@de"]), History.of(["painting-4"])]
-    options = Options(weights=dict.fromkeys(RETRIEVERS, 1.0))
+    options = Options(weights=dict.fromkeys(OF_EVERY_INDEX, 1.0))
     recommender = Recommender(catalogue, index_name, options=options)
     whole = list(recommender.recommend_many(histories, languages=LANGUAGES))
     monkeypatch.setattr(xlrec_es.recommend.recommender, "MAX_REQUEST_BYTES", 2_000)

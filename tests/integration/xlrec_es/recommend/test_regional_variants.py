@@ -20,11 +20,11 @@ from xlrec_es.evaluate.protocol import CROSS, MIXED
 from xlrec_es.index.indicators import show
 from xlrec_es.index.live_index import find_live
 from xlrec_es.languages import base_language
-from xlrec_es.recommend.options import RETRIEVERS
+from xlrec_es.recommend.options import OF_EVERY_INDEX
 
 TAGS = ("en", "en-US", "en-GB", "de", "zh-CN", "zh-TW", "zh")
 AMERICAN = "chess-1"
-ALL_RETRIEVERS = Options(weights=dict.fromkeys(RETRIEVERS, 1.0))
+ALL_RETRIEVERS = Options(weights=dict.fromkeys(OF_EVERY_INDEX, 1.0))
 
 
 def tag(number: int) -> str:

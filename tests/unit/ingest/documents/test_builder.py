@@ -343,3 +343,40 @@ def test_a_document_of_ours_keeps_its_tag() -> None:
     [document] = builder().build(record)
     assert isinstance(document, Document)
     assert (document.language, document.language_value) == ("kr", "")
+
+
+def pictured(fields: dict[str, Any]) -> list[Any]:
+    recipe = Recipe(FieldMap().texts)
+    builder = DocumentBuilder(FieldMap(), recipe, DETECTOR, image="media.cover")
+    return list(builder.build(Record(fields, 1)))
+
+
+def test_a_picture_is_no_part_of_the_text_and_not_needed() -> None:
+    plain = {"id": "a", "language": "en", "title": "Chess"}
+    [without] = pictured(plain)
+    assert (without.image, without.has_picture) == (None, False)
+    [document] = pictured({**plain, "media": {"cover": "a.png"}})
+    assert (document.image, document.has_picture, document.text) == ("a.png", True, "Chess")
+    assert document.source["media"] == {"cover": "a.png"}
+    [silent] = pictured({"id": "a", "media": {"cover": "a.png"}})
+    assert (silent.text, silent.language, silent.has_picture) == ("", "und", True)
+    [refused] = pictured({"id": "a", "media": {"cover": ""}})
+    assert refused.reason == "no text in title, summary, description, text, and no picture in " + (
+        "media.cover"
+    )
+
+
+def test_each_language_version_has_the_picture_or_one_of_its_own() -> None:
+    translations = {"en": {"title": "Chess"}, "de": {"media": {"cover": "de.png"}}}
+    found = pictured({"id": "a", "media": {"cover": "a.png"}, "translations": translations})
+    assert [(d.id, d.image, d.text) for d in found] == [
+        ("a@en", "a.png", "Chess"),
+        ("a@de", "de.png", ""),
+    ]
+
+
+def test_a_picture_in_the_field_itself_is_not_stored() -> None:
+    cover = "data:image/png;base64,iVBORw0KGgo="
+    [document] = pictured({"id": "a", "title": "Chess", "media": {"cover": cover, "by": "x"}})
+    assert document.image == cover
+    assert document.source == {"id": "a", "title": "Chess", "media": {"by": "x"}}

@@ -147,3 +147,19 @@ def test_what_is_left_has_every_text_once(pairs: list[tuple[str, str]], near: fl
         assert sorted(document.text for document in left.values()) == sorted(set(last.values()))
     linked = documents(deduplicator("link", near), *(item(*pair) for pair in pairs))
     assert linked.keys() == last.keys()
+
+
+@pytest.mark.parametrize("near", [None, 0.7])
+def test_two_pictures_without_a_text_are_not_alike_for_that(near: float | None) -> None:
+    pictured = DocumentBuilder(
+        FieldMap(), Recipe(FieldMap().texts), LanguageDetector(), image="icon"
+    )
+    builder = Deduplicator(pictured, Duplicates("drop", near), "work")
+    records = [
+        {"id": "a", "language": "en", "icon": "a.png"},
+        {"id": "b", "language": "en", "icon": "a.png"},
+        item("c", "Tea", icon="a.png"),
+        {"id": "a", "language": "en", "icon": "b.png"},
+    ]
+    assert documents(builder, *records).keys() == {"a", "b", "c"}
+    assert (builder.found.exact, builder.found.near) == (0, 0)

@@ -49,7 +49,7 @@ def test_counts_of_several_windows_are_one() -> None:
 
 
 def test_a_run_goes_on_with_the_counts_of_the_one_before() -> None:
-    before = Counts(*range(1, 10), Counter(en=5), Counter(de=1), Counter({"xx → en": 2}))
+    before = Counts(*range(1, 11), Counter(en=5), Counter(de=1), Counter({"xx → en": 2}))
     stored = orjson.loads(orjson.dumps(before.as_json()))
     assert stored["languages"] == {"en": 5}
     assert (stored["documents"], stored["encoded"]) == (1, 9)
@@ -57,6 +57,11 @@ def test_a_run_goes_on_with_the_counts_of_the_one_before() -> None:
     tally.set_from(stored)
     assert tally.as_json() == before.as_json()
     tally.languages["de"] += 1  # as only a Counter can
+
+    del stored["pictures"]  # of an earlier program, which had none
+    tally = Tally()
+    tally.set_from(stored)
+    assert tally.as_json() == {**before.as_json(), "pictures": 0}
 
 
 def test_not_more_values_are_forgotten_than_need_be() -> None:

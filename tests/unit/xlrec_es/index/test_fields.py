@@ -5,7 +5,11 @@ import pytest
 from xlrec_es.index import fields
 from xlrec_es.index.mapping import index_body, relation_fields
 
-META = {"schema": "xlrec.v1", "fingerprint": {"sparse": "splade"}}
+META = {
+    "schema": "xlrec.v1",
+    "fingerprint": {"sparse": "splade"},
+    "images": {"fingerprint": {"dims": 6}},
+}
 BODY = index_body(dims=4, analyzers={"de": "german"}, meta=META)
 MAPPINGS = BODY["mappings"]
 NAMES = [name for name in vars(fields) if name.endswith("_FIELD") and name != "OWN_FIELD"]
@@ -44,7 +48,10 @@ def test_what_an_index_says_of_itself_stands_under_the_objects_name() -> None:
     assert MAPPINGS["_meta"] == {fields.OWN_FIELD: META}
 
 
-def test_no_field_of_sparse_weights_where_none_were_asked_for() -> None:
+def test_fields_of_sparse_weights_and_pictures_are_there_where_they_were_asked_for_alone() -> None:
+    own = MAPPINGS["properties"][fields.OWN_FIELD]["properties"]
+    assert own["image_vector"] == {**own["embedding"], "dims": 6}
+    assert own["sparse"] == {"type": "sparse_vector"}
     plain = index_body(dims=4, analyzers={}, meta={"schema": "xlrec.v1"})
-    own = plain["mappings"]["properties"][fields.OWN_FIELD]["properties"]
-    assert fields.SPARSE_FIELD.partition(".")[2] not in own
+    assert "image" not in str(plain)
+    assert "sparse" not in plain["mappings"]["properties"][fields.OWN_FIELD]["properties"]

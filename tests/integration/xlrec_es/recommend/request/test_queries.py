@@ -18,7 +18,7 @@ from xlrec_es.errors import UsageError
 from xlrec_es.index.hits import id_of
 from xlrec_es.index.live_index import find_live, update_meta
 from xlrec_es.recommend.answer.ranking import Searched
-from xlrec_es.recommend.options import RETRIEVERS
+from xlrec_es.recommend.options import OF_EVERY_INDEX
 from xlrec_es.recommend.request.queries import lexical_body
 from xlrec_es.recommend.request.query_forms import render
 
@@ -78,7 +78,7 @@ def test_every_printed_body_runs_as_printed(catalogue: Elasticsearch, index_name
     plan = Recommender(catalogue, index_name, options=EVERYTHING).plan(
         History.of(["chess-0", 'quo"te'])
     )
-    assert {request.retriever for request in plan.requests} == set(RETRIEVERS)
+    assert {request.retriever for request in plan.requests} == set(OF_EVERY_INDEX)
     text = render(plan.requests, index=plan.live.name, url="http://es")
     searches = re.findall(r"^POST /(\S+)/_search\n(.+)$", text, re.MULTILINE)
     assert len(searches) == len(plan.requests) > 2
@@ -103,7 +103,7 @@ def test_vectors_are_sent_as_bytes_where_they_are_read(
 
 
 def test_filters_hold_in_every_retriever(catalogue: Elasticsearch, index_name: str) -> None:
-    for retriever in RETRIEVERS:
+    for retriever in OF_EVERY_INDEX:
         options = Options(
             weights={retriever: 1.0},
             search=SearchOptions(filters=({"range": {"price": {"gte": 7}}},), source=("price",)),

@@ -11,7 +11,7 @@ from catalogue import EVERYTHING
 from xlrec_es import History, Options, Recommender
 from xlrec_es.errors import UsageError
 from xlrec_es.index.hits import id_of
-from xlrec_es.recommend.options import RETRIEVERS
+from xlrec_es.recommend.options import OF_EVERY_INDEX
 from xlrec_es.recommend.request.queries import score_of
 from xlrec_es.recommend.request.server_fusion import one_search_each
 
@@ -30,7 +30,7 @@ def test_the_parts_of_a_search_that_fuses_run(catalogue: Elasticsearch, index_na
     )
     [fused] = one_search_each(plan.requests, weights=plan.weights, rank_constant=None)
     parts = fused.body["retriever"]["linear"]["retrievers"]
-    assert len(parts) == len(plan.requests) == len(RETRIEVERS)
+    assert len(parts) == len(plan.requests) == len(OF_EVERY_INDEX)
     for part, retriever in zip(parts, plan.requests, strict=True):
         body = {**fused.body, "retriever": part["retriever"], "timeout": "10s"}
         found = catalogue.search(index=plan.live.name, body=body)["hits"]["hits"]

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xlrec_es.recommend.request.profile import SHRINKAGE, HistoryDocument, build_profile
+from xlrec_es.recommend.request.profile import (
+    SHRINKAGE,
+    HistoryDocument,
+    build_looks,
+    build_profile,
+)
 
 
 def liked(vectors: np.ndarray, works: list[str]) -> list[HistoryDocument]:
@@ -167,3 +174,29 @@ def test_who_likes_nothing_has_no_interest() -> None:
     profile = build_profile(liked(vectors, ["a", "b"]), {"a": -1.0})
     assert (profile.interests, profile.liked, profile.texts) == ((), {}, {})
     assert profile.seen == ("a", "b")
+
+
+@given(histories(), st.integers(1, 10))
+@settings(deadline=None)
+def test_looks_are_the_same_taste_by_pictures(
+    history: tuple[list[HistoryDocument], dict[str, float]], max_interests: int
+) -> None:
+    documents, weights = history
+    signed = {work: -weight if work > "w2" else weight for work, weight in weights.items()}
+    free = {"a text": np.eye(6, dtype=np.float32)[0]}
+    pictured = [replace(d, vector=None, image=d.vector) for d in reversed(documents)]
+    by_text = build_profile(documents, signed, free_texts=free, max_interests=max_interests)
+    looks = build_looks(pictured, signed, free_texts=free, max_interests=max_interests)
+    assert looks.parts == by_text.parts
+    assert looks.vectors.keys() == by_text.vectors.keys()
+    for mine, theirs in zip(looks.interests, by_text.interests, strict=True):
+        np.testing.assert_array_equal(mine.vector, theirs.vector)
+    assert build_profile(pictured, signed).interests == ()
+
+
+def test_items_without_a_picture_say_nothing_of_looks() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    first, second = liked(vectors, ["a", "b", "c"])[:2]
+    looks = build_looks([replace(first, image=vectors[2]), second], {"a": 1.0, "b": 3.0})
+    assert [dict(interest.members) for interest in looks.interests] == [{"a": 1.0}]
+    assert build_looks([first, second], {"a": 1.0}).interests == ()

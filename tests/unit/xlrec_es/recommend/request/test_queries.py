@@ -11,11 +11,12 @@ import pytest
 
 from golden_bodies import GOLDEN, ODD_ID, golden_bodies, knn_of, profile, requests
 from xlrec_es.recommend.options import LEXICAL, MAX_CLAUSES, RETRIEVERS, SearchOptions
-from xlrec_es.recommend.request.profile import HistoryDocument, build_profile
+from xlrec_es.recommend.request.profile import HistoryDocument, build_looks, build_profile
 from xlrec_es.recommend.request.queries import (
     build_requests,
     collaborative_body,
     dense_body,
+    image_body,
     lexical_body,
     to_msearch,
 )
@@ -162,3 +163,35 @@ def test_a_narrow_filter_makes_the_search_of_vectors_exact(
     )
     body = dense_body(build_profile([one], {"w": 1.0}), "pt", options)
     assert body["query"]["bool"]["must"][0]["knn"]["num_candidates"] == looked_at
+
+
+def test_pictures_are_searched_as_texts_are_but_in_their_own_field() -> None:
+    image = np.asarray([0, 1], np.float32)
+    text = np.asarray([1, 0], np.float32)
+    liked = [HistoryDocument(w, w, "de", None, text, image=image) for w in "vw"]
+    weights = {"v": 1.0, "w": 1.0}
+    one = build_profile(liked, weights)
+    taste = replace(one, looks=build_looks(liked, weights))
+    options = SearchOptions(min_similarity=0.9, oversample=2.0)
+    body = image_body(taste, "ja", options)
+    knn, other = knn_of(body)
+    assert knn == other
+    assert (knn["field"], knn["query_vector"]) == ("xlrec.image_vector", [0.0, 1.0])
+    assert "similarity" not in knn  # which is of texts
+    theirs, _ = knn_of(dense_body(taste, "ja", options))
+    own = {"field", "query_vector", "similarity"}
+    assert {k: v for k, v in knn.items() if k not in own} == {
+        k: v for k, v in theirs.items() if k not in own
+    }
+    asked = build_requests(
+        taste, languages=["ja"], retrievers=["image"], index="shop", options=options
+    )
+    assert [(request.retriever, request.body) for request in asked] == [("image", body)]
+    without = build_requests(
+        one,
+        languages=["ja"],
+        retrievers=["image"],
+        index="shop",
+        options=options,
+    )
+    assert without == ()
