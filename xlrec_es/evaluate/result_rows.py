@@ -14,7 +14,7 @@ GATE, CHECK = "gate", "check"
 """Kinds of rows: a system in a pool, a system for a pair of languages, a sentence, a tuning; what a
 gate decided, and each thing that it looked at."""
 
-GATE_PASSED = "every check passed"
+GATE_PASSED = "Every check passed"
 """The reason of a gate that refuses nothing."""
 
 TYPES: Mapping[str, str] = {

@@ -14,6 +14,9 @@ REFUSED, SWAPPED, WAITS = "refused", "passed and swapped", "passed, not swapped"
 """What becomes of a new version."""
 _COLORS = {REFUSED: "#F6726A", SWAPPED: "#16C5C0", WAITS: "#BFDBFF"}
 
+_LIMIT = {"type": "tick", "orient": "horizontal", "size": 18, "thickness": 2, "opacity": 1}
+"""A mark of a limit: a short line."""
+
 _DECISIONS, _CHECKS, _TIMES = 12, 20, 100
 """Most buckets of each."""
 
@@ -95,7 +98,9 @@ def checked(index: str) -> VegaPanel:
             },
         }
     }
-    color = {"field": "check", "type": "nominal", "title": "check"}
+    # Each of the layers would draw the legend's symbols in a way of its own.
+    legend = {"symbolType": "circle", "symbolOpacity": 1}
+    color = {"field": "check", "type": "nominal", "title": "check", "legend": legend}
     value = {"type": "quantitative", "title": "share", "axis": axis_of(NUMBER)}
     description, tooltip = told(
         ("check", "check", ""),
@@ -128,7 +133,7 @@ def checked(index: str) -> VegaPanel:
                 "encoding": {"y": {"field": "low", **value}, "y2": {"field": "high"}},
             },
             {
-                "mark": {"type": "tick", "orient": "horizontal", "size": 18, "aria": False},
+                "mark": {**_LIMIT, "aria": False},
                 "encoding": {"y": {"field": "limit", **value}},
             },
             {
