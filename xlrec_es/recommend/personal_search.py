@@ -16,7 +16,7 @@ from xlrec_es.recommend.answer.ranking import Ranking, Searched
 from xlrec_es.recommend.answer.results import choose, considered, finish, holdings
 from xlrec_es.recommend.answer.taste import Taste, tastes
 from xlrec_es.recommend.calls import ENCODE, Call, Steps
-from xlrec_es.recommend.options import DENSE, SEARCH_WEIGHTS
+from xlrec_es.recommend.options import COLLABORATIVE, DENSE, SEARCH_WEIGHTS
 from xlrec_es.recommend.ranked import RankingCore, both
 from xlrec_es.recommend.recommendations import Recommendations
 from xlrec_es.recommend.request.plan import Known, Plan, make_plan
@@ -195,7 +195,7 @@ class SearchingCore(RankingCore):
         wanted = considered(ranking, size)
         # Taste is by what the same users like, whatever `recommend` is asked for.
         options = replace(self.options, search=replace(self.options.search, relation=None))
-        bodies = holdings(wanted, plan, options, indicators=True, vectors=True)
+        bodies = holdings(wanted, plan, options, (COLLABORATIVE, DENSE))
         hits, lost = yield from self._hits_of(plan, bodies)
         return _Details(hits, lost)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from xlrec_es.cluster.answers import Answer
@@ -37,6 +37,9 @@ from xlrec_es.vectors.vector import Vector
 
 DIVERSIFIED = 10
 """So many times the wanted number of candidates are looked at for diversity."""
+
+_BY_FIELD = {DENSE: VECTOR_FIELD, IMAGE: IMAGE_FIELD, SPARSE: SPARSE_FIELD}
+"""What retrievers go by; the collaborative one by the indicators of the relation asked for."""
 
 
 def choose(
@@ -125,16 +128,12 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> lis
     Where they are not chosen yet, they are for all those among which `choose` looks for diversity.
     """
     wanted = considered(ranking, size)
-    return holdings(
-        wanted,
-        plan,
-        options,
-        indicators=options.explain and _any_from(wanted, COLLABORATIVE, plan),
-        vectors=options.diversity > 0
-        or (options.explain and any(_any_from(wanted, by, plan) for by in (DENSE, EXPLORE))),
-        pictures=options.explain and _any_from(wanted, IMAGE, plan),
-        sparse=options.explain and _any_from(wanted, SPARSE, plan),
-    )
+    spoke = {
+        by for by in (COLLABORATIVE, *_BY_FIELD) if options.explain and _any_from(wanted, by, plan)
+    }
+    if options.diversity > 0 or (options.explain and _any_from(wanted, EXPLORE, plan)):
+        spoke.add(DENSE)
+    return holdings(wanted, plan, options, spoke)
 
 
 def considered(ranking: Ranking, size: int) -> Sequence[fusion.Fused]:
@@ -145,39 +144,25 @@ def considered(ranking: Ranking, size: int) -> Sequence[fusion.Fused]:
 
 
 def holdings(
-    wanted: Sequence[fusion.Fused],
-    plan: Plan,
-    options: Options,
-    *,
-    indicators: bool,
-    vectors: bool,
-    pictures: bool = False,
-    sparse: bool = False,
+    wanted: Sequence[fusion.Fused], plan: Plan, options: Options, retrievers: Collection[str]
 ) -> list[Answer]:
-    """The searches for what documents hold: title and fields, and what else is asked for.
+    """The searches for what documents hold: title and fields, and what retrievers went by.
 
     Args:
         wanted: Which documents; without any there is no search.
         plan: What was asked.
         options: How.
-        indicators: Whether their indicators are wanted, of the relation that is asked for.
-        vectors: Whether their vectors are.
-        pictures: Whether those of their pictures are.
-        sparse: Whether their learned sparse weights are.
+        retrievers: Of which vectors, weights or indicators (of the relation that is asked for) are
+            read.
     """
     title = plan.live.meta.title_field
     source = dict.fromkeys((*options.search.source, *([title] if title else [])))
-    wanted_fields = {
-        relation_of(options.search.relation).weights: indicators,
-        VECTOR_FIELD: vectors,
-        IMAGE_FIELD: pictures,
-        SPARSE_FIELD: sparse,
-    }
+    held = {COLLABORATIVE: relation_of(options.search.relation).weights, **_BY_FIELD}
     return [
         details_body(
             ids,
             source=tuple(source),
-            read=[field for field, wanted_too in wanted_fields.items() if wanted_too],
+            read=[field for by, field in held.items() if by in retrievers],
             binary=plan.live.has_binary_vectors,
         )
         for ids in parts([candidate.id for candidate in wanted], plan.live.limits.ids)
