@@ -136,10 +136,12 @@ def _show_status(found: VersionStatus) -> None:
     # A shop that never learned of baskets has no use for a column of zeros.
     baskets = any(coverage.bought_together for coverage in found.languages.values())
     sparse = any(coverage.sparse is not None for coverage in found.languages.values())
+    images = any(coverage.images is not None for coverage in found.languages.values())
     columns = (
         *("with vectors", "with indicators"),
         *(["bought together"] if baskets else []),
         *(["with sparse weights"] if sparse else []),
+        *(["with pictures"] if images else []),
     )
     table = Table("language", "documents", *columns)
     for language, coverage in found.languages.items():
@@ -147,6 +149,7 @@ def _show_status(found: VersionStatus) -> None:
             *(coverage.vectors, coverage.indicators),
             *([coverage.bought_together] if baskets else []),
             *([coverage.sparse or 0] if sparse else []),
+            *([coverage.images or 0] if images else []),
         ]
         cells = [f"{part} ({part / coverage.documents:.0%})" for part in parts]
         table.add_row(language, str(coverage.documents), *cells)

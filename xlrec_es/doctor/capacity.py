@@ -28,27 +28,35 @@ class Need:
         dims: Length of a vector.
         copies: Primaries and replicas.
         vectors: How they are indexed.
+        image_dims: Length of a picture's vector, which each document may have; 0 where none has.
     """
 
     documents: int
     dims: int
     copies: int = 1
     vectors: VectorIndex = DEFAULT
+    image_dims: int = 0
 
     @property
     def memory(self) -> int:
         """Bytes that should fit into the page cache: codes and graph."""
-        return self.documents * self.copies * self.vectors.memory_bytes(self.dims)
+        return self.documents * self.copies * sum(map(self.vectors.memory_bytes, self._each))
 
     @property
     def disk(self) -> int:
         """Bytes on disk: the same, and the raw float32."""
-        return self.documents * self.copies * self.vectors.disk_bytes(self.dims)
+        return self.documents * self.copies * sum(map(self.vectors.disk_bytes, self._each))
+
+    @property
+    def _each(self) -> tuple[int, ...]:
+        """Dimensions of the vectors of a document."""
+        return (self.dims, self.image_dims) if self.image_dims else (self.dims,)
 
     def __str__(self) -> str:
         copies = f", {self.copies} copies" if self.copies > 1 else ""
         kind = "" if self.vectors == DEFAULT else f", {self.vectors.kind}"
-        return f"{self.documents:,} vectors of {self.dims} dimensions{kind}{copies}"
+        pictures = f", as many of pictures of {self.image_dims}" if self.image_dims else ""
+        return f"{self.documents:,} vectors of {self.dims} dimensions{pictures}{kind}{copies}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,6 +297,11 @@ def check_mapping(meta: IndexMeta, mappings: Mapping[str, Any]) -> list[Finding]
             else []
         ),
         *(
+            [("dims of xlrec.image_vector", fields.get("image_vector", {}).get("dims"), dims)]
+            if (dims := meta.images.get("fingerprint", {}).get("dims"))
+            else []
+        ),
+        *(
             (f"analyzer of {text_field(tag)}", _analyzer(texts.get(tag)), analyzer)
             for tag, analyzer in sorted(meta.analyzers.items())
         ),
@@ -333,6 +338,14 @@ def check_documents(status: VersionStatus) -> list[Finding]:
     elif counts:
         message = f"all {sum(counts)} documents with a vector have learned sparse weights"
         findings.append(Finding("sparse weights", "ok", message))
+    pictures = [c.images for c in status.languages.values() if c.images is not None]
+    if pictures and not sum(pictures):
+        message = "no document has a picture, and the retriever image finds nothing"
+        advice = "run xlrec-ingest run with --image, and look at the rejects of stage image"
+        findings.append(Finding("pictures", "warning", message, advice))
+    elif pictures:
+        message = f"{sum(pictures)} of {documents} documents have one"
+        findings.append(Finding("pictures", "ok", message))
     return findings
 
 

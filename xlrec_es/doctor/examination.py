@@ -185,6 +185,7 @@ def _capacity(patient: Patient, live: Version | None, described: LiveIndex | Non
         # A single node has no place for replicas.
         min(1 + replicas, len(nodes)),
         _vector_index(live),
+        described.meta.images.get("fingerprint", {}).get("dims", 0) if described else 0,
     )
     marks = Watermarks.from_settings(settings.body)
     return checks.check_disks(nodes, marks, need) + checks.check_memory(nodes, need)

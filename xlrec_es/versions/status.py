@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from xlrec_es.cluster.answers import whole
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import NotAnXlrecIndex
-from xlrec_es.index.fields import BOUGHT_TOGETHER, SPARSE_FIELD, TASTE
+from xlrec_es.index.fields import BOUGHT_TOGETHER, IMAGE_FIELD, SPARSE_FIELD, TASTE
 from xlrec_es.versions.inventory import State, Version, Versions
 
 _MAX_LANGUAGES = 1000
@@ -30,6 +30,7 @@ class LanguageCoverage:
         bought_together: How many of them have associations of that relation.
         sparse: How many of them have learned sparse weights, or were found to have none; None where
             the version has no field for them.
+        images: How many of them have the vector of a picture; None as above.
     """
 
     documents: int
@@ -37,6 +38,7 @@ class LanguageCoverage:
     indicators: int
     bought_together: int = 0
     sparse: int | None = None
+    images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +87,22 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
         ClusterError: The cluster does not answer, or refuses.
     """
     state = versions.state(version)
-    has_sparse = False
+    asked_for: dict[str, str] = {}  # the fields that a version has only so, by attribute
     try:
-        fingerprint = version.described().meta.fingerprint
-        has_sparse = fingerprint.sparse is not None
-        status = VersionStatus(version.index, state, fingerprint.model, fingerprint.digest)
+        meta = version.described().meta
+        if meta.fingerprint.sparse is not None:
+            asked_for["sparse"] = SPARSE_FIELD
+        if meta.images:
+            asked_for["images"] = IMAGE_FIELD
+        made = meta.fingerprint
+        status = VersionStatus(version.index, state, made.model, made.digest)
     except NotAnXlrecIndex:
         status = VersionStatus(version.index, state, None, None)
     if not version.is_open:
         return status
     with friendly_errors(client):
         stats = client.indices.stats(index=version.searched(versions.name), metric="store")
-        body = _count_body(status.fingerprint, has_sparse=has_sparse)
+        body = _count_body(status.fingerprint, asked_for)
         answer = client.search(**_count_arguments(versions, version, body)).body
     whole(answer, f"the search that counts what is in {version.index}")
     found = answer["aggregations"]
@@ -110,7 +116,7 @@ def measure_version(client: Elasticsearch, versions: Versions, version: Version)
                 vectors=bucket["vectors"]["doc_count"],
                 indicators=bucket["indicators"]["doc_count"],
                 bought_together=bucket["bought_together"]["doc_count"],
-                sparse=bucket["sparse"]["doc_count"] if has_sparse else None,
+                **{name: bucket[name]["doc_count"] for name in asked_for},
             )
             for bucket in found["languages"]["buckets"]
         },
@@ -132,9 +138,9 @@ def _count_arguments(versions: Versions, version: Version, body: dict[str, Any])
     return arguments
 
 
-def _count_body(fingerprint: str | None, *, has_sparse: bool) -> dict[str, Any]:
-    """Documents by language, those with a vector, those with associations, and strays."""
-    sparse = {"sparse": {"filter": {"exists": {"field": SPARSE_FIELD}}}}
+def _count_body(fingerprint: str | None, asked_for: Mapping[str, str]) -> dict[str, Any]:
+    """Documents by language, of them those with each of our fields, and strays."""
+    others = {name: {"filter": {"exists": {"field": field}}} for name, field in asked_for.items()}
     known = {"terms": {"xlrec.fingerprint": [fingerprint] if fingerprint else []}}
     return {
         "size": 0,
@@ -151,7 +157,7 @@ def _count_body(fingerprint: str | None, *, has_sparse: bool) -> dict[str, Any]:
                     "vectors": {"filter": {"exists": {"field": "xlrec.embedding"}}},
                     "indicators": {"filter": {"exists": {"field": TASTE.weights}}},
                     "bought_together": {"filter": {"exists": {"field": BOUGHT_TOGETHER.weights}}},
-                    **(sparse if has_sparse else {}),
+                    **others,
                 },
             },
             "strays": {

@@ -41,6 +41,7 @@ from xlrec_es.recommend.options import Options
 from xlrec_es.recommend.recommender import Recommender
 from xlrec_es.versions.gate_limits import Limits
 from xlrec_es.versions.inventory import read_versions
+from xlrec_es.versions.status import measure
 
 BY_PICTURE = Options(weights={"image": 1.0})
 
@@ -62,6 +63,8 @@ def test_pictures_alone_are_brought_into_the_space_of_texts(shop: Shop) -> None:
     for own in shop.documents().values():
         assert np.linalg.norm(own["image_vector"]) == pytest.approx(1, abs=1e-4)
         assert len(own["image_vector"]) == 16
+    [status] = measure(shop.es, read_versions(shop.es, shop.index))
+    assert sum(coverage.images or 0 for coverage in status.languages.values()) == 120
 
     found = Recommender(shop.es, shop.index, options=BY_PICTURE).recommend(
         History.of(["0", "12"]), languages=["de"], size=5

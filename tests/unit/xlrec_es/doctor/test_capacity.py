@@ -28,6 +28,13 @@ def test_each_way_to_index_vectors_takes_its_own() -> None:
     assert whole.memory == whole.disk == 4 * 384 * 1_000_000
 
 
+def test_pictures_take_theirs_beside() -> None:
+    both = replace(NEED, image_dims=512)
+    assert both.disk - NEED.disk == replace(NEED, dims=512).disk
+    assert both.memory - NEED.memory == replace(NEED, dims=512).memory
+    assert str(both) == "1,000,000 vectors of 384 dimensions, as many of pictures of 512"
+
+
 @pytest.mark.parametrize(
     ("settings", "total", "free"),
     [

@@ -229,3 +229,20 @@ def test_learned_sparse_weights() -> None:
     told = checks.check_documents(replace(status, languages=fewer))[-1]
     assert (told.topic, told.level) == ("sparse weights", "warning")
     assert told.message == "1 of 3 documents have no learned sparse weights"
+
+
+def test_pictures() -> None:
+    meta = replace(META, images={"field": "cover", "fingerprint": {"dims": 8}})
+    [finding] = checks.check_mapping(meta, mapping())
+    assert finding.message == "dims of xlrec.image_vector is None, not 8"
+    fields = mapping()
+    fields["properties"]["xlrec"]["properties"]["image_vector"] = {"dims": 8}
+    assert checks.check_mapping(meta, fields)[0].level == "ok"
+    some = {"de": LanguageCoverage(2, 2, 0, images=1), "en": LanguageCoverage(1, 1, 0, images=0)}
+    status = VersionStatus("i", "live", "model", "f", 3, 9, some)
+    told = checks.check_documents(status)[-1]
+    assert (told.topic, told.level) == ("pictures", "ok")
+    assert told.message == "1 of 3 documents have one"
+    none = {"en": LanguageCoverage(3, 3, 0, images=0)}
+    told = checks.check_documents(replace(status, languages=none))[-1]
+    assert (told.topic, told.level) == ("pictures", "warning")
