@@ -114,7 +114,7 @@ def _check_jpeg(data: bytes) -> None:
         if scans > MAX_SCANS:
             raise BadPicture(
                 f"it is a JPEG of more than {MAX_SCANS} scans, which take long to decode; save it "
-                "anew"
+                "again"
             )
 
 
