@@ -12,10 +12,12 @@ from elasticsearch import Elasticsearch
 
 from fakes import HashEncoder
 from image_models import pictured_catalog
+from ingest.images.encoder import ImageEncoder
 from ingest.images.options import ImageOptions
 from ingest.run.assemble import run
 from ingest.run.job import RunJob
 from xlrec_es.cluster.connection import Connection
+from xlrec_es.vectors.encoder import Encoder
 
 
 @dataclass
@@ -39,6 +41,8 @@ class Shop:
         records: Sequence[Mapping[str, Any]] | None = None,
         *,
         model: str | None = "vit",
+        encoder: Encoder | None = None,
+        image_encoder: ImageEncoder | None = None,
         **changes: Any,  # noqa: ANN401 - of a job
     ) -> dict[str, Any]:
         """Ingest; the summary. Without a model nobody asks for pictures."""
@@ -49,7 +53,12 @@ class Shop:
         if model is not None:
             images = ImageOptions("icon", str(self.models[model]), self.pictures, device="cpu")
         job = RunJob(**{"source": str(path), "index": self.index, "images": images, **changes})
-        return run(job, Connection(self.url), encoder=self.encoder)
+        return run(
+            job,
+            Connection(self.url),
+            encoder=encoder or self.encoder,
+            image_encoder=image_encoder,
+        )
 
     def rejects(self) -> list[dict[str, Any]]:
         """What the last run set aside."""

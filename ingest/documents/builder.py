@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from ingest.documents.document import Deletion, Document
-from ingest.documents.inline_pictures import is_inline
+from ingest.documents.inline_pictures import PictureField, is_inline
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
 from xlrec_es import exact_json
@@ -57,8 +57,8 @@ class DocumentBuilder:
         values: What stands for which language.
         started_ns: Nanoseconds since 1970, to which a record's position is added: that is its
             version, in whatever order records are read. None: it is the moment of reading.
-        image: Path of the field that has the picture; None: nobody asks for pictures. A record
-            with a picture needs no text. The picture itself (`data:`, Base64) is not stored.
+        image: Field that has the picture; None: nobody asks for pictures. A record with a picture
+            needs no text. The picture itself (`data:`, Base64) is not stored.
     """
 
     needs_all = False
@@ -71,7 +71,7 @@ class DocumentBuilder:
         values: LanguageValues | None = None,
         *,
         started_ns: int | None = None,
-        image: str | None = None,
+        image: PictureField | None = None,
     ) -> None:
         self._started_ns = started_ns
         self._image = image
@@ -153,13 +153,17 @@ class DocumentBuilder:
         """The fields that are stored, and what is there for the picture."""
         if self._image is None:
             return draft.source, None
-        image = lookup(draft.source, self._image)
+        path, asked = self._image
+        image = lookup(draft.source, path)
+        source = draft.source
         if is_inline(image):  # megabytes that no search could use
-            return without(draft.source, self._image), image
-        return draft.source, image
+            source = without(source, path)
+        return source, image if asked else None
 
     def _image_too(self) -> str:
-        return "" if self._image is None else f", and no picture in {self._image}"
+        if self._image is None or not self._image.asked:
+            return ""
+        return f", and no picture in {self._image.path}"
 
     def _record_id(self, record: Record, draft: Draft) -> str:
         """Id of the record that the draft is of, or was of where it is a document of ours."""

@@ -7,6 +7,7 @@ kilobytes that would unfold into gigabytes allocates nothing.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 
 from xlrec_es.errors import MissingExtra
@@ -20,10 +21,16 @@ MAX_BYTES = 20 * 1024 * 1024
 """Of a picture as it is stored or sent."""
 
 MAX_PIXELS = 25_000_000
-"""Decoded, they take 75 MB. Models look at 224 x 224 of them, so that more shows nothing more."""
+"""Decoded, they take 100 MB. Models look at 224 x 224 of them, so that more shows nothing more."""
+
+MAX_SCANS = 64
+"""Of a JPEG. Each of them goes over all pixels, and takes a dozen bytes; cameras make 10 or so."""
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _STILL = ("JPEG", "MPO")  # a camera's further pictures in a file are no animation
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")  # neither stuffing, filling nor a restart
+_START_OF_SCAN, _END_OF_IMAGE = b"\xda", b"\xd9"
+_WITHOUT_LENGTH = (b"\x01", b"\xd8")
 _MODES = ("RGB", "RGBA", "L", "LA", "P", "PA", "1")
 
 
@@ -51,6 +58,7 @@ def decode(data: bytes) -> Image.Image:
             "hundred pixels"
         )
     _check_webp(data)
+    _check_jpeg(data)
     try:
         with warnings.catch_warnings():
             # The limit here is lower than that of Pillow, which warns first.
@@ -88,6 +96,28 @@ def _check_webp(data: bytes) -> None:
     _check_size(width, height)
 
 
+def _check_jpeg(data: bytes) -> None:
+    """Refuse a JPEG of many scans: twenty megabytes of them would be decoded for hours.
+
+    What follows its end, such as the film that a telephone adds, is not looked at.
+
+    Source: https://www.w3.org/Graphics/JPEG/itu-t81.pdf, B.1.1
+    """
+    if data[:2] != b"\xff\xd8":
+        return
+    place, scans = 2, 0
+    while (marker := _MARKER.search(data, place)) and marker[1] != _END_OF_IMAGE:
+        place = marker.end()
+        if marker[1] not in _WITHOUT_LENGTH:
+            place += int.from_bytes(data[place : place + 2], "big")
+        scans += marker[1] == _START_OF_SCAN
+        if scans > MAX_SCANS:
+            raise BadPicture(
+                f"it is a JPEG of more than {MAX_SCANS} scans, which take long to decode; save it "
+                "again"
+            )
+
+
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise BadPicture(_too_many(f"{width} x {height}"))
@@ -108,13 +138,14 @@ def _check(picture: Image.Image) -> None:
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    turned = ImageOps.exif_transpose(picture)
-    if "transparency" in turned.info or turned.mode in ("RGBA", "LA", "PA"):
-        clear = turned.convert("RGBA")
-        white = Image.new("RGBA", clear.size, "white")
-        white.alpha_composite(clear)
-        turned = white
-    return turned.convert("RGB")
+    """The picture in RGB, with at most two others of its size in memory."""
+    ImageOps.exif_transpose(picture, in_place=True)
+    if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
+        clear = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        white = Image.new("RGB", clear.size, "white")
+        white.paste(clear, mask=clear)
+        return white
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _too_many(size: str) -> str:

@@ -32,6 +32,9 @@ try:
 except ImportError as error:
     raise MissingExtra.named("images", "Encoding pictures") from error
 
+_LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+"""Said and not left out: transformers would ask at the terminal whether a model's code may run."""
+
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", CARD]
 _HUB_FILES_NOT_NEEDED = ["onnx/*", "openvino/*"]
 
@@ -177,9 +180,9 @@ def load_image_encoder(options: ImageOptions) -> ImageEncoder:
 def _load(files: ModelFiles, device: str) -> ImageEncoder:
     folder = str(files.folder)
     if _is_plain(files):
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, use_fast=None)
+        processor = AutoImageProcessor.from_pretrained(folder, use_fast=None, **_LOCAL)
         model = AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            folder, use_safetensors=True, dtype=torch.float32, **_LOCAL
         )
         return PlainImageEncoder(model.eval().to(device), processor, files)
     transformer = SentenceTransformer(
@@ -206,7 +209,7 @@ def _is_plain(files: ModelFiles) -> bool:
     """Whether it is of pictures alone: transformers' own folder, without a part for texts."""
     if (files.folder / "modules.json").is_file():
         return False
-    config = AutoConfig.from_pretrained(str(files.folder), local_files_only=True)
+    config = AutoConfig.from_pretrained(str(files.folder), **_LOCAL)
     return not hasattr(config, "text_config")
 
 

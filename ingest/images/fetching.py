@@ -9,18 +9,20 @@ import ipaddress
 import re
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, unquote_to_bytes, urljoin, urlsplit
 
 from ingest.documents.inline_pictures import DATA, is_inline
 from ingest.images.decoding import MAX_BYTES, BadPicture
 from ingest.images.options import ImageOptions
+from ingest.images.timed_connection import Deadline, pool_of
 from xlrec_es import __version__
 from xlrec_es.errors import MissingExtra
 
 try:
     import urllib3
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, NewConnectionError
 except ImportError as error:
     raise MissingExtra.named("images", "Fetching pictures") from error
 
@@ -29,9 +31,15 @@ TIMEOUT_S = 20.0
 
 MAX_REDIRECTS = 5
 
+_UNREADABLE = (OSError, ValueError, RuntimeError)
+"""Raised for paths: no such file, NUL in a name, a loop of links."""
+
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 _CHUNK = 64 * 1024
+_UNICAST = ipaddress.ip_network("2000::/3")
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"""IPv4 addresses as networks of IPv6 alone write them (RFC 6052)."""
 
 
 class Fetcher:
@@ -56,9 +64,10 @@ class Fetcher:
             try:
                 found = self._path(parts[0]).stat()
                 parts += [str(found.st_size), str(found.st_mtime_ns)]
-            except (BadPicture, OSError, ValueError):
+            except (BadPicture, *_UNREADABLE):
                 parts.append("missing")
-        return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+        raw = "\0".join(parts).encode(errors="surrogatepass")
+        return hashlib.blake2b(raw, digest_size=16).hexdigest()
 
     def fetch(self, value: str) -> bytes:
         """The bytes, at most one more than `MAX_BYTES`.
@@ -96,7 +105,7 @@ class Fetcher:
                 raise BadPicture(f"there is no file {_short(text)} below --image-root")
             with path.open("rb") as file:
                 return file.read(MAX_BYTES + 1)
-        except (OSError, ValueError, RuntimeError) as error:  # NUL in the name; a loop of links
+        except _UNREADABLE as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise BadPicture(f"the file {_short(text)} cannot be read: {reason}") from error
 
@@ -111,35 +120,22 @@ class Fetcher:
 
     def _once(self, address: str, until: float) -> bytes | str:
         """The bytes behind an address, or the address that it redirects to."""
-        try:
-            parts = urlsplit(address)
-            ip, port = self._allowed(parts)
-            with _pool(parts, ip, port, until) as pool:
-                answer = pool.request(
-                    "GET",
-                    f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
-                    headers={
-                        "Host": parts.netloc.rpartition("@")[2],
-                        "User-Agent": f"xlrec-es/{__version__}",
-                        "Accept": "image/*",
-                    },
-                    redirect=False,
-                    retries=False,
-                    preload_content=False,
-                )
-                try:
-                    return _content(answer, address, until)
-                finally:
-                    answer.close()
-        except (HTTPError, OSError, ValueError, UnicodeError) as error:
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise BadPicture(f"{_short(address)} cannot be had: {reason}") from error
+        with Deadline(until) as deadline:
+            try:
+                parts = urlsplit(address)
+                found = _ask(parts, *self._allowed(parts), deadline=deadline)
+            except (HTTPError, OSError, ValueError, UnicodeError) as error:
+                _check_time(deadline, address)
+                reason = str(error).partition("\n")[0] or type(error).__name__
+                raise BadPicture(f"{_short(address)} cannot be had: {reason}") from error
+            _check_time(deadline, address)
+            return found
 
-    def _allowed(self, parts: SplitResult) -> tuple[str, int]:
-        """The address that a host has, and the port, if both may be asked.
+    def _allowed(self, parts: SplitResult) -> tuple[list[str], int]:
+        """The addresses that a host has, and the port, if all of them may be asked.
 
-        What is connected to is this very address, so that a name cannot stand for another a moment
-        later.
+        What is connected to is one of these very addresses, so that a name cannot stand for another
+        a moment later.
         """
         if parts.scheme.lower() not in _PORTS or not parts.hostname:
             raise BadPicture(f"{_short(parts.geturl())} is no http or https address")
@@ -159,7 +155,7 @@ class Fetcher:
                     f"{parts.hostname} is {one}, an address of a private network; if that is "
                     f"meant, allow it, too: --image-host {told}"
                 )
-        return addresses[0], port
+        return [*dict.fromkeys(addresses)], port
 
     def _lists(self, host: str, port: int, usual: int) -> bool:
         named = f"[{host}]" if ":" in host else host
@@ -168,28 +164,59 @@ class Fetcher:
 
 
 def _is_public(address: str) -> bool:
+    """Whether an address is one of the internet, and no IPv4 address of another network inside."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(ip, "ipv4_mapped", None) or ip
-    return bool(inner.is_global and not inner.is_multicast)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped
+        if ip in _TRANSLATED:
+            inner = ipaddress.IPv4Address(ip.packed[-4:])
+        if inner is None:
+            tunneled = ip.sixtofour is not None or ip.teredo is not None
+            return ip in _UNICAST and ip.is_global and not tunneled
+        ip = inner
+    return ip.is_global and not ip.is_multicast
 
 
-def _pool(parts: SplitResult, ip: str, port: int, until: float) -> urllib3.HTTPConnectionPool:
-    """Connections to one address, which must have the certificate of the name."""
-    left = max(0.1, until - time.monotonic())
-    timeout = urllib3.Timeout(connect=left, read=left)
-    if parts.scheme.lower() == "http":
-        return urllib3.HTTPConnectionPool(ip, port, timeout=timeout)
-    return urllib3.HTTPSConnectionPool(
-        ip,
-        port,
-        timeout=timeout,
-        cert_reqs="CERT_REQUIRED",
-        server_hostname=parts.hostname,
-        assert_hostname=parts.hostname,
-    )
+def _ask(parts: SplitResult, addresses: list[str], port: int, *, deadline: Deadline) -> bytes | str:
+    """What the first of a host's addresses gives that takes a connection.
+
+    Args:
+        parts: Of what is asked for.
+        addresses: Of its host.
+        port: Of each.
+        deadline: For all of them.
+    """
+    *others, last = addresses
+    for one in others:  # such as that of IPv6, on a machine that has no way there
+        with suppress(NewConnectionError):
+            return _ask_one(parts, one, port, deadline)
+    return _ask_one(parts, last, port, deadline)
 
 
-def _content(answer: urllib3.BaseHTTPResponse, address: str, until: float) -> bytes | str:
+def _ask_one(parts: SplitResult, ip: str, port: int, deadline: Deadline) -> bytes | str:
+    host = (parts.hostname or "").encode("idna").decode("ascii")
+    named = f"[{host}]" if ":" in host else host
+    is_usual = port == _PORTS[parts.scheme.lower()]
+    with pool_of(parts.scheme.lower(), host, ip, port, deadline=deadline) as pool:
+        answer = pool.request(
+            "GET",
+            f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}",
+            headers={
+                "Host": named if is_usual else f"{named}:{port}",
+                "User-Agent": f"xlrec-es/{__version__}",
+                "Accept": "image/*",
+            },
+            redirect=False,
+            retries=False,
+            preload_content=False,
+        )
+        try:
+            return _content(answer, parts.geturl(), deadline)
+        finally:
+            answer.close()
+
+
+def _content(answer: urllib3.BaseHTTPResponse, address: str, deadline: Deadline) -> bytes | str:
     if answer.status in (301, 302, 303, 307, 308) and (place := answer.headers.get("Location")):
         return urljoin(address, place)
     if answer.status != 200:
@@ -200,9 +227,13 @@ def _content(answer: urllib3.BaseHTTPResponse, address: str, until: float) -> by
         content += chunk
         if len(content) > MAX_BYTES:
             break  # told by what decodes it
-        if time.monotonic() > until:
-            raise BadPicture(f"{_short(address)} takes more than {TIMEOUT_S:.0f} seconds")
+        _check_time(deadline, address)
     return bytes(content)
+
+
+def _check_time(deadline: Deadline, address: str) -> None:
+    if deadline.passed:
+        raise BadPicture(f"{_short(address)} takes more than {TIMEOUT_S:.0f} seconds")
 
 
 def _from_data_url(text: str) -> bytes:

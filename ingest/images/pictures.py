@@ -25,7 +25,7 @@ _FETCHED = 16
 
 _BATCH = 32
 _BATCH_PIXELS = 32_000_000
-"""Of pictures that are decoded and wait for the model, beside the last: up to 170 MB in all."""
+"""Of pictures that are decoded and wait for the model, beside the last: up to 230 MB in all."""
 
 
 class Features:

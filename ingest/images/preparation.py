@@ -18,7 +18,7 @@ from ingest.images.encoder import ImageEncoder
 from ingest.images.options import ImageOptions
 from ingest.images.pictures import Features, Pictures
 from ingest.images.space import TEXT, ImageSpace
-from xlrec_es.errors import FingerprintMismatch
+from xlrec_es.errors import EncoderError, FingerprintMismatch
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.language_centering import LanguageCentering
 from xlrec_es.vectors.vector import Vector
@@ -153,6 +153,11 @@ def _learn(features: Features, texts: Texts, documents: Iterable[Document]) -> L
     looks = features.of([versions[0] for versions in pictured], keep=True)
     good = [n for n, one in enumerate(looks) if not isinstance(one, str)]
     pairs = [pictured[n] for n in good]
+    if (bad := [one for one in looks if isinstance(one, str)]) and not pairs:
+        raise EncoderError(
+            f"none of the pictures can be used, of {len(bad)} that were tried; of the first: "
+            f"{bad[0]}"
+        )
     if len(pairs) < alignment.LEAST_PAIRS:
         dims = (0, features.encoder.dims), (0, texts.encoder.dims)
         x, y = (np.zeros(shape, np.float32) for shape in dims)

@@ -25,7 +25,13 @@ from ingest.run import reject_file
 from ingest.run.checkpoint import Checkpoint, State
 from ingest.run.counts import Observer, Tally
 from ingest.run.file_lock import locked
-from ingest.run.index_setup import check_like, check_mode, check_sparse, check_vectors
+from ingest.run.index_setup import (
+    check_like,
+    check_mode,
+    check_pictured,
+    check_sparse,
+    check_vectors,
+)
 from ingest.run.job import RunJob
 from ingest.run.observe.prometheus import serve_metrics
 from ingest.run.observe.summary import summarize
@@ -192,11 +198,14 @@ def settled(job: RunJob, live: LiveIndex | None) -> RunJob:
 
     Raises:
         IndexUnusable: The index was made in another mode.
-        ConfigError: Several machines would describe an index, each in its way.
+        ConfigError: Several machines would describe an index, each in its way; or its pictures are
+            of another field.
     """
     if live is not None:
         check_mode(job, live)
         check_sparse(job, live)
+        check_pictured(job, live)
+        job = replace(job, pictured=live.meta.images.get("field"))
         if job.mode is COMPANION:
             return replace(job, keep=tuple(live.meta.source["keep"]))
     elif job.mode.in_place and job.shard.count > 1:
@@ -222,7 +231,7 @@ def builder_for(job: RunJob, source: Source, *, started_ns: int | None = None) -
         LanguageDetector(),
         values,
         started_ns=started_ns,
-        image=None if job.images is None else job.images.field,
+        image=job.picture_field,
     )
     builder: Builder = documents
     if job.kept is not None:

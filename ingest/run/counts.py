@@ -35,6 +35,7 @@ class Counts:
         encoded: Texts that the encoder was given; a document whose text is as it was needs none.
         pictures: Documents that got the vector of a picture. One whose picture is set aside is
             indexed with its text, and counts as rejected too.
+        pictured: Documents whose record names a picture, good or not.
         languages: Documents by language.
         detected: Documents by language, where it was not declared.
         read_as: Documents by what they have for a language and what that was read as, where it is
@@ -51,6 +52,7 @@ class Counts:
     late_deletions: int = 0
     encoded: int = 0
     pictures: int = 0
+    pictured: int = 0
     languages: Counter[str] = field(default_factory=Counter)
     detected: Counter[str] = field(default_factory=Counter)
     read_as: Counter[str] = field(default_factory=Counter)

@@ -91,6 +91,20 @@ def check_sparse(job: RunJob, live: LiveIndex) -> None:
         )
 
 
+def check_pictured(job: RunJob, live: LiveIndex) -> None:
+    """Refuse pictures of another field: those of the index would be taken for gone.
+
+    Raises:
+        ConfigError: The index has pictures of another field.
+    """
+    theirs = live.meta.images.get("field")
+    if job.images is not None and theirs not in (None, job.images.field):
+        raise ConfigError(
+            f"{live.name} has the pictures of the field {theirs}, not of {job.images.field}; give "
+            f"--image {theirs}, call the field so in the records, or use another index name"
+        )
+
+
 def check_vectors(job: RunJob, client: Elasticsearch, live: LiveIndex) -> None:
     """Refuse to write into an index whose vectors are indexed otherwise than is asked for.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.documents.duplicate_policy import KEEP, Duplicates
+from ingest.documents.inline_pictures import PictureField
 from ingest.documents.text_recipe import Recipe
 from ingest.encode.model_record import learned_from, measured_centering
 from ingest.encode.options import DEFAULTS, EMBEDDED, EncoderOptions
@@ -55,6 +56,8 @@ class RunJob:
         vectors: How vectors are indexed, by attribute of `VectorIndex`; empty for the index's own,
             and if it is new for the default.
         images: Where pictures are and what encodes them; None: nobody asks for pictures.
+        pictured: Field whose pictures the index has, asked for or not: what stands in it is not
+            stored. None for an index without pictures.
 
     Raises:
         ConfigError: The index has no name.
@@ -83,6 +86,7 @@ class RunJob:
     seed: int = 0
     vectors: Mapping[str, Any] = field(default_factory=dict)
     images: ImageOptions | None = None
+    pictured: str | None = None
 
     def __post_init__(self) -> None:
         if not self.index:
@@ -100,6 +104,13 @@ class RunJob:
     def recipe(self) -> Recipe:
         """How texts are made."""
         return Recipe(self.fields.texts, self.encoder.long_texts)
+
+    @property
+    def picture_field(self) -> PictureField | None:
+        """The field of pictures; None if neither the job nor the index has any."""
+        if self.images is not None:
+            return PictureField(self.images.field)
+        return None if self.pictured is None else PictureField(self.pictured, asked=False)
 
     @property
     def kept(self) -> tuple[str, ...] | None:

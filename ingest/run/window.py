@@ -84,6 +84,7 @@ class Window:
 
     def _add_document(self, document: Document) -> None:
         self.counts.documents += 1
+        self.counts.pictured += document.has_picture
         self.counts.languages[document.language] += 1
         if document.language_source == DETECTED:
             self.counts.detected[document.language] += 1

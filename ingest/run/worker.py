@@ -418,15 +418,18 @@ class Worker:
             for row, document in enumerate(documents)
             if document.has_picture and row not in kept
         ]
+        # Before they are read: what changes meanwhile is another picture to the next run.
+        states = [pictures.state(documents[row]) or "" for row in new]
         with self.tally.timed("pictures"):
             found = pictures.vectors([documents[row] for row in new])
-        for row, vector in zip(new, found, strict=True):
+        for row, state, vector in zip(new, states, found, strict=True):
             document = documents[row]
             if isinstance(vector, str):
                 window.reject(document.rejected("image", f"{self._field}: {vector}"))
+                if before := earlier[row].replaced:  # a folder that is not mounted, say
+                    kept[row] = before
                 continue
             window.counts.pictures += 1
-            state = pictures.state(document) or ""
             kept[row] = Pictured(vector, state, stands_for_text=pictures.stands_for_text)
         return kept
 

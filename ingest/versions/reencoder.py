@@ -123,6 +123,9 @@ class Reencoder:
         own = source.get(OWN_FIELD) or {}
         if "embedding" not in own:  # somebody else wrote it: not searched by vectors, but theirs
             return source
+        if "image_vector" in own and not own.get("text"):  # what it looks like is all there is
+            self.kept += 1
+            return packed_source(source) if self._packs else source
         document = built(self._builder, hit)
         if isinstance(document, str):
             return document

@@ -17,7 +17,7 @@ from xlrec_es.cluster.analyzers import CANDIDATE_ANALYZERS, FALLBACK_ANALYZER, c
 from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
-from xlrec_es.errors import AliasMoved, IndexNotFound
+from xlrec_es.errors import AliasMoved, IndexNotFound, IndexUnusable
 from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, RELATIONS, WORK_FIELD
 from xlrec_es.index.hits import routed
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
@@ -85,12 +85,14 @@ class Earlier:
         learned: Fields of `xlrec` that the worker does not make, or not in this run.
         beside: Fields of `xlrec` that the text made beside the vector; empty where that is None.
         pictured: Of its picture; None where it is another now, or has none.
+        replaced: Of the picture before, where it is another now: it stays if that is a bad one.
     """
 
     vector: Vector | None = None
     learned: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
     pictured: Pictured | None = None
+    replaced: Pictured | None = None
 
 
 NOTHING = Earlier()
@@ -225,11 +227,17 @@ class Target:
             images: See `IndexMeta.images`.
 
         Raises:
+            IndexUnusable: Another run has begun with pictures meanwhile, in a space of its own.
             ClusterError: The cluster refuses, or does not answer.
         """
 
         def add() -> LiveIndex:
             live = find_live(self._client, self.live.name)
+            if live.meta.images not in ({}, images):
+                raise IndexUnusable(
+                    f"another run has meanwhile begun to give {live.name} its pictures; run this "
+                    "again: it goes on with theirs"
+                )
             return update_meta(self._client, live, replace(live.meta, images=images))
 
         self.live = self._patience.call(self._client, add)
@@ -354,20 +362,26 @@ class Target:
         learned = {name: own[name] for name in _LEARNED if name in own}
         if learned and document.popularity is None and "popularity" in own:
             learned["popularity"] = own["popularity"]
-        pictured = None
+        pictured = replaced = None
         if self.pictures is None:
             learned |= {name: own[name] for name in _IMAGES if name in own}
-        elif "image_vector" in own and self._has_picture(own, document):
-            pictured = Pictured(
+        elif "image_vector" in own and document.has_picture:
+            stored = Pictured(
                 np.asarray(own["image_vector"], np.float32),
                 own["image_hash"],
                 stands_for_text=self.pictures.stands_for_text,
             )
+            if self._has_picture(own, document):
+                pictured = stored
+            else:
+                replaced = stored
         same_text = own.get("text") == self._text(document)
         if not same_text or own.get("fingerprint") != self._fingerprint or "embedding" not in own:
-            return Earlier(None, learned, pictured=pictured)
+            return Earlier(None, learned, pictured=pictured, replaced=replaced)
         beside = {name: own[name] for name in BESIDE if name in own}
-        return Earlier(np.asarray(own["embedding"], np.float32), learned, beside, pictured)
+        return Earlier(
+            np.asarray(own["embedding"], np.float32), learned, beside, pictured, replaced
+        )
 
     def write(self, writer: BulkWriter, changes: Sequence[Change]) -> Written[Part]:
         """Write what `operation` and `deletion` have made.

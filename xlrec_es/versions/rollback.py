@@ -33,6 +33,7 @@ from xlrec_es.versions.swap_note import Note
 COMMAND = "rollback"
 """Who moves the alias, in the note of that."""
 _VECTOR = ("embedding", "sparse", "fingerprint")
+_OF_PICTURE = ("image_vector", "image_hash")
 _OF_VECTOR = (*_VECTOR, "content_hash")  # without which the next run encodes the document
 
 
@@ -153,6 +154,24 @@ class OwnVectors:
         return {**source, "xlrec": left}
 
 
+def _without_pictures(transform: Transform) -> Transform:
+    """The same without pictures' vectors, for a version that has none, or those of another model.
+
+    A run with --image gives that version its own.
+    """
+
+    def without(hits: Sequence[Hit]) -> list[Mapping[str, Any] | str]:
+        return [made if isinstance(made, str) else left(made) for made in transform(hits)]
+
+    def left(source: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "xlrec" not in source:
+            return source
+        own = {name: one for name, one in source["xlrec"].items() if name not in _OF_PICTURE}
+        return {**source, "xlrec": own}
+
+    return without
+
+
 def _own(hit: Hit) -> Mapping[str, Any]:
     return hit["_source"].get("xlrec") or {}
 
@@ -226,11 +245,14 @@ class Rollback:
         take_languages(self.client, previous, live.meta)
         fits = live.meta.fingerprint.digest == previous.meta.fingerprint.digest
         without_encoder = copied_as_is(packed=self.packed) if fits else own
+        transform = self.transform or without_encoder
+        if live.meta.images.get("fingerprint") != previous.meta.images.get("fingerprint"):
+            transform = _without_pictures(transform)
         copier = Copier(
             self.client,
             live.name,
             previous.name,
-            transform=self.transform or without_encoder,
+            transform=transform,
             observe=lambda tally: self.observe("catch up", tally.copied),
         )
         self._catch_up = CatchUp(self.client, copier, self.plan.note.done)

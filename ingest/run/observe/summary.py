@@ -73,6 +73,7 @@ def summarize(
             *warnings_of(index),
             *detected(tally.read_as),
             *late(tally, worker.job),
+            *without_pictures(worker),
         ],
     }
 
@@ -114,6 +115,16 @@ def late(tally: Tally, job: RunJob) -> Iterator[str]:
             "machine's clock says that it is. Another run may have written them meanwhile; if "
             "not, the clock was set back, or was ahead before: run this again when it is past "
             "that time, or say what is newer with --field version=FIELD"
+        )
+
+
+def without_pictures(worker: Worker) -> Iterator[str]:
+    """A field of pictures that no document has: likely another one is meant."""
+    images = worker.job.images
+    if images is not None and worker.tally.documents and not worker.tally.pictured:
+        yield (
+            f"no document has a picture in the field {images.field}; see that --image names the "
+            "right one"
         )
 
 

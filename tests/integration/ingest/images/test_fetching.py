@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", f"/loop/{int(rest or 0) + 1}")
             self.end_headers()
             return
+        if kind in ("slow", "continue"):
+            self.dawdle(b"x" if kind == "slow" else b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
         self.send_response(404 if kind == "missing" else 200)
         self.end_headers()
         with contextlib.suppress(OSError):
@@ -63,6 +68,15 @@ class Handler(BaseHTTPRequestHandler):
                     self.wfile.flush()
                     time.sleep(0.05)
             self.wfile.write(PNG)
+
+    def dawdle(self, sent: bytes) -> None:
+        """Send what begins an answer for ever, and never what ends its header."""
+        if sent == b"x":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Header: ")
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                self.wfile.write(sent)
+                time.sleep(0.05)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -124,14 +138,31 @@ def test_no_more_is_read_than_a_picture_may_have(pictures: Pictures) -> None:
     assert MAX_BYTES < len(found) <= MAX_BYTES + 64 * 1024
 
 
+@pytest.mark.parametrize("kind", ["drip", "slow", "continue"])
 def test_a_server_that_takes_its_time_is_left(
-    pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    pictures: Pictures, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(fetching, "TIMEOUT_S", 0.3)
     start = time.monotonic()
-    with pytest.raises(BadPicture, match=r"takes more than|cannot be had"):
-        fetcher(pictures.host).fetch(f"http://{pictures.host}/drip")
+    with pytest.raises(BadPicture, match=r"takes more than"):
+        fetcher(pictures.host).fetch(f"http://{pictures.host}/{kind}")
     assert time.monotonic() - start < 3
+
+
+def test_a_host_is_asked_at_the_next_of_its_addresses(
+    pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = pictures.server_port
+    resolve = socket.getaddrinfo
+
+    def of_the_name(host: str, *rest: object, **options: object) -> list[Any]:
+        names = ["127.0.0.2", "127.0.0.1"] if host == "bücher.test" else [host]
+        return [one for name in names for one in resolve(name, *rest, **options)]  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", of_the_name)
+    mine = fetcher(f"bücher.test:{port}", pictures.host, f"127.0.0.2:{port}")
+    assert mine.fetch(f"http://bücher.test:{port}/a.png") == PNG
+    assert pictures.asked == [f"xn--bcher-kva.test:{port} /a.png"]
 
 
 @pytest.mark.parametrize(

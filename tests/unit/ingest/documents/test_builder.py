@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.documents.builder import DocumentBuilder
 from ingest.documents.document import Document
+from ingest.documents.inline_pictures import PictureField
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
 from xlrec_es.records.field_map import FieldMap
@@ -347,7 +348,7 @@ def test_a_document_of_ours_keeps_its_tag() -> None:
 
 def pictured(fields: dict[str, Any]) -> list[Any]:
     recipe = Recipe(FieldMap().texts)
-    builder = DocumentBuilder(FieldMap(), recipe, DETECTOR, image="media.cover")
+    builder = DocumentBuilder(FieldMap(), recipe, DETECTOR, image=PictureField("media.cover"))
     return list(builder.build(Record(fields, 1)))
 
 
@@ -377,6 +378,14 @@ def test_each_language_version_has_the_picture_or_one_of_its_own() -> None:
 
 def test_a_picture_in_the_field_itself_is_not_stored() -> None:
     cover = "data:image/png;base64,iVBORw0KGgo="
+    # Nor by a run that asks for no pictures, into an index that has those of the field.
+    unasked = DocumentBuilder(
+        FieldMap(), Recipe(FieldMap().texts), DETECTOR, image=PictureField("cover", asked=False)
+    )
+    record = {"id": "a", "title": "Chess", "cover": cover}
+    [document] = unasked.build(Record(record, 1))
+    assert isinstance(document, Document)
+    assert (document.image, document.source) == (None, {"id": "a", "title": "Chess"})
     [document] = pictured({"id": "a", "title": "Chess", "media": {"cover": cover, "by": "x"}})
     assert document.image == cover
     assert document.source == {"id": "a", "title": "Chess", "media": {"by": "x"}}

@@ -10,6 +10,7 @@ from ingest.documents.builder import DocumentBuilder
 from ingest.documents.deduplication import Deduplicator, Duplicate
 from ingest.documents.document import Document
 from ingest.documents.duplicate_policy import Duplicates
+from ingest.documents.inline_pictures import PictureField
 from ingest.documents.language_detection import LanguageDetector
 from ingest.documents.text_recipe import Recipe
 from xlrec_es.errors import ConfigError
@@ -152,7 +153,7 @@ def test_what_is_left_has_every_text_once(pairs: list[tuple[str, str]], near: fl
 @pytest.mark.parametrize("near", [None, 0.7])
 def test_two_pictures_without_a_text_are_not_alike_for_that(near: float | None) -> None:
     pictured = DocumentBuilder(
-        FieldMap(), Recipe(FieldMap().texts), LanguageDetector(), image="icon"
+        FieldMap(), Recipe(FieldMap().texts), LanguageDetector(), image=PictureField("icon")
     )
     builder = Deduplicator(pictured, Duplicates("drop", near), "work")
     records = [

@@ -60,6 +60,11 @@ def test_further_pictures_of_a_camera_are_no_animation() -> None:
     assert decode(data).size == WHOLE.size
 
 
+def test_what_follows_a_picture_is_no_part_of_it() -> None:
+    """A film, say, in which any bytes may come; and ten scans are what a camera makes."""
+    assert decode(scans(PROGRESSIVE, 10) + b"\xff\xda" * 1000).size == (64, 64)
+
+
 def several(form: str) -> bytes:
     return as_bytes(WHOLE, form, save_all=True, append_images=[picture(1)], duration=100)
 
@@ -82,6 +87,13 @@ def webp_of_size(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def scans(data: bytes, number: int) -> bytes:
+    """A progressive JPEG whose last scan comes so often."""
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * number + b"\xff\xd9"
+
+
+PROGRESSIVE = as_bytes(Image.new("L", (64, 64), 128), "JPEG", progressive=True)
 SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>'
 TIFF = as_bytes(WHOLE, "TIFF")
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
@@ -101,6 +113,7 @@ BAD = {
     "png bomb": (png_of_size(60_000, 60_000), "60000 x 60000 pixels|more pixels"),
     "a little too large": (png_of_size(5001, 5000), "it has 5001 x 5000 pixels, and 25,000,000"),
     "webp bomb": (webp_of_size(16_000, 16_000), "it has 16000 x 16000 pixels"),
+    "jpeg of many scans": (scans(PROGRESSIVE, 100), "it is a JPEG of more than 64 scans"),
     "damaged png": (png_of_size(100, 100)[:-30], r"it is damaged or cut off \("),
     **{
         f"cut {form}": (as_bytes(NOISE, form)[:-600], r"it is damaged or cut off \(|is no PNG")

@@ -49,7 +49,7 @@ def test_counts_of_several_windows_are_one() -> None:
 
 
 def test_a_run_goes_on_with_the_counts_of_the_one_before() -> None:
-    before = Counts(*range(1, 11), Counter(en=5), Counter(de=1), Counter({"xx → en": 2}))
+    before = Counts(*range(1, 12), Counter(en=5), Counter(de=1), Counter({"xx → en": 2}))
     stored = orjson.loads(orjson.dumps(before.as_json()))
     assert stored["languages"] == {"en": 5}
     assert (stored["documents"], stored["encoded"]) == (1, 9)
