@@ -112,7 +112,7 @@ def learn(client: Elasticsearch, name: str) -> None:
 def test_what_was_learned_since_is_noted_where_the_documents_go(
     es_each: Elasticsearch, index_name: str
 ) -> None:
-    """Without the note, nobody would know of the associations, nor what they were learned from."""
+    """Without the note, nothing says that there are associations, nor of what they are."""
     live = write_catalogue(es_each, index_name)
     of_another_encoder(es_each, index_name, 24).run()
     learn(es_each, index_name)
