@@ -63,11 +63,12 @@ def find(model: str, *, revision: str | None = None, trusted_code: str | None = 
         trusted_code: Commit of a model of the hub whose code is had, too.
 
     Raises:
-        ConfigError: A revision is named of a model that is not of the hub.
+        ConfigError: A revision is named of a model that is not of the hub, or the name is empty.
         EncoderError: It cannot be had, or is no dense encoder of texts, or its pickled weights
             cannot be converted.
         MissingExtra: The embedded model's package is not installed.
     """
+    _check_named(model, "--model")
     folder = Path(model).expanduser()
     if (revision or trusted_code) and (model == EMBEDDED or folder.is_dir()):
         option = "--trust-code" if trusted_code else "--revision"
@@ -105,10 +106,11 @@ def find_sparse(model: str, *, revision: str | None = None) -> ModelFiles:
         revision: Branch, tag or commit of a model of the hub; None for its main branch.
 
     Raises:
-        ConfigError: A revision is named of a folder.
+        ConfigError: A revision is named of a folder, or the name is empty.
         EncoderError: It cannot be had, or is no sparse encoder of texts, or its pickled weights
             cannot be converted.
     """
+    _check_named(model, "--sparse-model")
     folder = Path(model).expanduser()
     if is_address(model) or model == EMBEDDED:
         raise EncoderError(
@@ -122,18 +124,37 @@ def find_sparse(model: str, *, revision: str | None = None) -> ModelFiles:
         usable = _checked(folder, model, check=check_sparse_kind)
         name = folder.resolve().name
         return ModelFiles(usable, name, hash_folder(usable, LEXICAL_FILE), license_of(folder))
-    folder = _download(model, revision, more=(LEXICAL_FILE,))
+    folder = _download(
+        model, revision, more=(LEXICAL_FILE,), instead="another --sparse-model, or none"
+    )
     usable = _checked(folder, model, check=check_sparse_kind)
     return ModelFiles(usable, model, folder.name, license_of(folder))
 
 
-def _download(model: str, revision: str | None, *, more: Sequence[str]) -> Path:
+def _check_named(model: str, option: str) -> None:
+    """Refuse what names nothing: an empty path would be the folder that the command runs in.
+
+    Raises:
+        ConfigError: It is empty, as a variable of the shell is that was not set.
+    """
+    if not model.strip():
+        raise ConfigError(f"{option} is empty; name a folder, or a model of the Hugging Face hub")
+
+
+def _download(
+    model: str,
+    revision: str | None,
+    *,
+    more: Sequence[str],
+    instead: str = f"--model {EMBEDDED}",
+) -> Path:
     """The folder of a hub model; its name is the commit.
 
     Args:
         model: Its name.
         revision: See `find`.
         more: Patterns of files that are wanted besides those of each model.
+        instead: What can be used in its place, for people.
     """
     wanted = [*_HUB_FILES, *more]
     try:
@@ -148,7 +169,7 @@ def _download(model: str, revision: str | None, *, more: Sequence[str]) -> Path:
         reason = str(error).strip().partition("\n")[0]
         raise EncoderError(
             f"{model!r} is no folder here, and cannot be had from the Hugging Face hub: {reason} "
-            f"Check the name and the network, or use --model {EMBEDDED}"
+            f"Check the name and the network, or use {instead}"
         ) from error
 
 

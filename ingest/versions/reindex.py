@@ -29,7 +29,6 @@ from xlrec_es.errors import IndexUnusable, UsageError
 from xlrec_es.index import source_check
 from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
-from xlrec_es.recommend.options import SPARSE
 from xlrec_es.records.record import Record
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.language_centering import LanguageCentering
@@ -111,7 +110,9 @@ def prepare(
         live.meta,
         fingerprint=recipe.fingerprint(encoder, centering).or_equal(known),
         centering=centering,
-        weights=_usable(live.meta.weights, encoder),
+        weights=reindexing.usable_weights(
+            live.meta.weights, has_sparse=sparse_of(encoder) is not None
+        ),
         title_field=field_map.title_field,
         source={**live.meta.source, "fields": asdict(field_map)},
         encoder={
@@ -153,13 +154,6 @@ def _check_sparse_named(live: LiveIndex, options: EncoderOptions) -> None:
             f"{live.name} has learned sparse weights ({theirs}); name their model with "
             f"--sparse-model, or give --sparse-model {NO_SPARSE} for a version without them"
         )
-
-
-def _usable(weights: Mapping[str, float], encoder: Encoder) -> Mapping[str, float]:
-    """The weights of an index without that of a retriever which the new version does not have."""
-    if sparse_of(encoder) is not None:
-        return weights
-    return {retriever: weight for retriever, weight in weights.items() if retriever != SPARSE}
 
 
 def _metas(versions: Versions, live: LiveIndex) -> Iterator[IndexMeta]:

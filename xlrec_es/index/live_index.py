@@ -10,8 +10,8 @@ from elasticsearch import Elasticsearch
 
 from xlrec_es.cluster.client_errors import friendly_errors
 from xlrec_es.errors import FingerprintMismatch, IndexNotFound, IndexUnusable, NotAnXlrecIndex
-from xlrec_es.index.fields import OWN_FIELD
-from xlrec_es.index.mapping import image_fields, text_fields, vector_options
+from xlrec_es.index.fields import OWN_FIELD, RELATIONS
+from xlrec_es.index.mapping import image_fields, relation_fields, text_fields, vector_options
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.index.search_limits import DEFAULT_LIMITS, SearchLimits
 from xlrec_es.vectors.encoder import Encoder, text_prefix
@@ -290,6 +290,29 @@ def take_languages(client: Elasticsearch, target: LiveIndex, theirs: IndexMeta) 
         segmenters={**theirs.segmenters, **meta.segmenters},
     )
     return update_meta(client, target, meta)
+
+
+def take_learned(client: Elasticsearch, target: LiveIndex, theirs: IndexMeta) -> LiveIndex:
+    """Note of an index how its associations were learned, which came with another one's documents.
+
+    Without the note they would be taken for those of other interactions, or for none.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    meta = target.meta
+    if (meta.indicators, meta.relations) == (theirs.indicators, theirs.relations):
+        return target
+    new: dict[str, Any] = {}
+    for name in theirs.relations.keys() - meta.relations.keys():
+        new |= relation_fields(RELATIONS[name])
+    if new:  # of an index that was made before the relation was known
+        with friendly_errors(client):
+            client.indices.put_mapping(
+                index=target.name, properties={OWN_FIELD: {"properties": new}}
+            )
+    learned = replace(meta, indicators=theirs.indicators, relations=theirs.relations)
+    return update_meta(client, target, learned)
 
 
 def check_encoder(live: LiveIndex, encoder: Encoder) -> None:

@@ -28,10 +28,12 @@ from xlrec_es.index.live_index import (
     check_adds_nothing,
     find_live,
     take_languages,
+    take_learned,
     update_meta,
 )
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.index.source_check import check_source, check_values
+from xlrec_es.recommend.options import SPARSE
 from xlrec_es.versions import creation, gate_checks, gate_search, swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_swap
 from xlrec_es.versions.catch_up import CatchUp, CatchUpReport
@@ -274,7 +276,7 @@ class Reindexer:
         self._catch_up = CatchUp(
             self.client,
             self._copier,
-            before_copying=self._add_languages,
+            before_copying=self._take_notes,
             after_copying=self._remember_round,
         )
         self._refresh_every("-1")  # nobody searches it yet, and larger segments are less work
@@ -318,11 +320,26 @@ class Reindexer:
             self._remember(done=done)
         self._phase = "catch up"
 
-    def _add_languages(self) -> None:
-        """Have a text field for each language that the live version got meanwhile."""
-        if self.plan.live.is_ours:
-            theirs = find_live(self.client, self.plan.live.index).meta
-            self._target = take_languages(self.client, self._target, theirs)
+    def _take_notes(self) -> None:
+        """Have what the live version notes of the documents to come: it may be newer than the plan.
+
+        That is a text field for each language, how associations were learned, and what `tune` found
+        for them.
+        """
+        if not self.plan.live.is_ours:
+            return
+        theirs = find_live(self.client, self.plan.live.index).meta
+        target = take_languages(self.client, self._target, theirs)
+        target = take_learned(self.client, target, theirs)
+        if theirs.tuning != target.meta.tuning:
+            tuned = replace(
+                target.meta,
+                weights=usable_weights(theirs.weights, has_sparse=target.has_sparse),
+                options=theirs.options,
+                tuning=theirs.tuning,
+            )
+            target = update_meta(self.client, target, tuned)
+        self._target = target
 
     def _verify(self) -> list[Check]:
         """Everything but the counts, which hold still when nobody writes.
@@ -330,7 +347,8 @@ class Reindexer:
         Raises:
             GateFailed: One is not good enough.
         """
-        live = self.plan.live.described() if self.plan.live.is_ours else None
+        # As it is now: what was learned since the plan decides what both recommend.
+        live = find_live(self.client, self.plan.live.index) if self.plan.live.is_ours else None
         self._phase = "verify"
         self.observe(self._phase, self._copier.tally.copied)
         scan.make_visible(self.client, self._target.name)
@@ -393,6 +411,13 @@ class Reindexer:
         self._target = update_meta(
             self.client, self._target, replace(self._target.meta, source=source)
         )
+
+
+def usable_weights(weights: Mapping[str, float], *, has_sparse: bool) -> Mapping[str, float]:
+    """The weights of a version without that of a retriever which another one does not have."""
+    if has_sparse:
+        return weights
+    return {retriever: weight for retriever, weight in weights.items() if retriever != SPARSE}
 
 
 def _meta_of(new: NewVersion) -> IndexMeta:

@@ -21,7 +21,13 @@ from xlrec_es.cluster.routings import check_kept_apart
 from xlrec_es.cluster.scan import Hit, key_of, pages, whole_source
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index import final_pipeline
-from xlrec_es.index.live_index import adds_something, take_languages
+from xlrec_es.index.live_index import (
+    LiveIndex,
+    adds_something,
+    find_live,
+    take_languages,
+    take_learned,
+)
 from xlrec_es.index.source_check import check_source, check_values
 from xlrec_es.versions import swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, plan_rollback
@@ -201,6 +207,7 @@ class Rollback:
     transform: Transform | None = None
     observe: Callable[[str, int], None] = lambda _phase, _count: None
     _catch_up: CatchUp = field(init=False)
+    _target: LiveIndex = field(init=False)
 
     def run(self) -> RollbackReport:
         """Do it, or go on with it; whatever fails leaves the alias where it is.
@@ -237,12 +244,12 @@ class Rollback:
         return RollbackReport(**asdict(done), without_vector=0, deletions=self.plan.note.same)
 
     def _open(self, own: OwnVectors) -> None:
-        """Have a text field for each language that came since, and take off a block left behind."""
+        """Take off a block left behind, and see that what came since fits."""
         check_values(self.client, self.plan.live.index, self.plan.live.body)
         live, previous = self.plan.live.described(), self.plan.previous.described()
         write_block.take_off_left(self.client, self.plan.live, self.plan.previous)
         check_kept_apart(self.client, live.name, previous.name)
-        take_languages(self.client, previous, live.meta)
+        self._target = previous
         fits = live.meta.fingerprint.digest == previous.meta.fingerprint.digest
         without_encoder = copied_as_is(packed=self.packed) if fits else own
         transform = self.transform or without_encoder
@@ -255,9 +262,22 @@ class Rollback:
             transform=transform,
             observe=lambda tally: self.observe("catch up", tally.copied),
         )
-        self._catch_up = CatchUp(self.client, copier, self.plan.note.done)
+        self._catch_up = CatchUp(
+            self.client, copier, self.plan.note.done, before_copying=self._take_notes
+        )
         if self.plan.note.same:
             self._catch_up.after_copying = lambda _done: copier.remove_deleted()
+
+    def _take_notes(self) -> None:
+        """Have what the version that is left notes of the documents to come.
+
+        How associations were learned is so only where the two had the same documents: else those
+        that are not taken along have others.
+        """
+        theirs = find_live(self.client, self.plan.live.index).meta
+        self._target = take_languages(self.client, self._target, theirs)
+        if self.plan.note.same:
+            self._target = take_learned(self.client, self._target, theirs)
 
     def _must_be_whole(self) -> None:
         refused = self._catch_up.copier.tally.refused

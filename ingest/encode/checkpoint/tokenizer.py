@@ -93,7 +93,9 @@ def _unknown_id(tokenizer: Any) -> int | None:  # noqa: ANN401 - as above
 
 
 def _ids(tokenizer: Any, text: str) -> Sequence[int]:  # noqa: ANN401 - as above
-    encoded = tokenizer.encode(text, add_special_tokens=False)
+    # Texts longer than the model reads are no fault here, and transformers would warn of them.
+    quiet = {"verbose": False} if hasattr(tokenizer, "unk_token_id") else {}
+    encoded = tokenizer.encode(text, add_special_tokens=False, **quiet)
     ids: Sequence[int] = getattr(encoded, "ids", encoded)
     return ids
 

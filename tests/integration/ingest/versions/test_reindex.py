@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,26 @@ def test_another_encoder(shop: Shop) -> None:
     summary = shop.ingest(new)
     assert (summary["unchanged"], summary["indexed"]) == (len(ITEMS) * 2, 0)
     assert len(new.encoded) == encoded
+
+
+def test_what_was_learned_and_tuned_after_the_copy_was_planned_is_noted_too(shop: Shop) -> None:
+    """A version that waits, or was refused once, is as old as its plan; its documents are not."""
+    shop.ingest(HashEncoder())
+    new = HashEncoder(revision="2", dims=24)
+    shop.reindex(new, swap=False)
+    live = find_live(shop.es, shop.name)
+    note = {"generation": "g", "complete": True, "privacy": {"runs": [{"epsilon": 4.0}]}}
+    weights = {"dense": 0.5, "lexical": 0.25, "sparse": 0.25}
+    tuned = replace(live.meta, indicators=note, weights=weights, tuning={"seed": 1})
+    update_meta(shop.es, live, replace(tuned, options={"max_interests": 4}))
+    shop.es.update(index=shop.name, id="7@en", doc={"xlrec": {"indicators": [{"8": 1.5}]}})
+    shop.reindex(new)
+    now = find_live(shop.es, shop.name)
+    assert now.name != live.name
+    assert now.meta.indicators == note
+    assert now.meta.weights == {"dense": 0.5, "lexical": 0.25}, "it has no sparse weights"
+    assert (now.meta.options, now.meta.tuning) == ({"max_interests": 4}, {"seed": 1})
+    assert now.meta.fingerprint.revision == "2"
 
 
 def test_vectors_that_fit_are_copied(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from traffic import Traffic, everything
 from transforms import broken, of_another_encoder
 from xlrec_es.cluster.capabilities import probe
 from xlrec_es.errors import IndexUnusable
-from xlrec_es.index.live_index import find_live
+from xlrec_es.index.fields import BOUGHT_TOGETHER
+from xlrec_es.index.live_index import find_live, update_meta
+from xlrec_es.index.mapping import relation_fields
 from xlrec_es.versions import creation, rollback, swap_note, write_block
 from xlrec_es.versions.aliases import AliasChange, change_aliases, plan_rollback, plan_swap
 from xlrec_es.versions.copier import copied_as_is
@@ -88,6 +91,53 @@ def test_a_copy_is_taken_back_whole(es_each: Elasticsearch, index_name: str) -> 
     report = back(es_each, index_name).run()
     assert (report.index, report.copied, report.without_vector) == (live.name, 1, 0)
     assert everything(es_each, index_name) == expected
+
+
+NOTE = {"generation": "2", "complete": True, "privacy": {"runs": [{"epsilon": 4.0, "times": 2}]}}
+
+
+def learn(client: Elasticsearch, name: str) -> None:
+    """As the worker learns: a note, and documents."""
+    live = find_live(client, name)
+    properties = relation_fields(BOUGHT_TOGETHER)
+    client.indices.put_mapping(index=live.name, properties={"xlrec": {"properties": properties}})
+    meta = replace(
+        live.meta, indicators=NOTE, relations={BOUGHT_TOGETHER.name: {"generation": "b"}}
+    )
+    update_meta(client, live, meta)
+    own = {"indicators": [{"chess-6": 1.5}], "bought_together": {"weights": [{"chess-7": 2.0}]}}
+    client.update(index=name, id="chess-5", doc={"xlrec": own}, refresh=True)
+
+
+def test_what_was_learned_since_is_noted_where_the_documents_go(
+    es_each: Elasticsearch, index_name: str
+) -> None:
+    """Without the note, nothing says that there are associations, nor of what they are."""
+    live = write_catalogue(es_each, index_name)
+    of_another_encoder(es_each, index_name, 24).run()
+    learn(es_each, index_name)
+    back(es_each, index_name).run()
+    now = find_live(es_each, index_name)
+    assert now.name == live.name
+    assert now.meta.indicators == NOTE
+    assert now.meta.relations == {BOUGHT_TOGETHER.name: {"generation": "b"}}
+    asked = {"field": BOUGHT_TOGETHER.weights, "query_vector": {"chess-7": 1.0}}
+    found = es_each.search(index=index_name, query={"sparse_vector": asked})["hits"]["hits"]
+    assert [hit["_id"] for hit in found] == ["chess-5"]
+
+
+def test_where_documents_differ_each_keeps_its_own_note(es: Elasticsearch, index_name: str) -> None:
+    """What was filled anew had learned before it was swapped in, and that is not taken along."""
+    write_catalogue(es, index_name, learned=5.0)
+    found = read_versions(es, index_name)
+    assert found.live is not None
+    creation.create(es, creation.plan_version(found, found.live))
+    found = read_versions(es, index_name)
+    new = find_live(es, newest(found).index)
+    update_meta(es, new, replace(new.meta, indicators=NOTE))
+    swap_note.move_alias(es, plan_swap(found, newest(found)))
+    back(es, index_name).run()
+    assert find_live(es, index_name).meta.indicators == {"complete": True}
 
 
 class Killed(BaseException):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sentence_transformers import SparseEncoder
 
 import model_kinds
+from ingest.encode.model_files import find
 from ingest.encode.options import EncoderOptions, SparseModel
 from ingest.encode.sparse import weighing
 from ingest.encode.sparse.beside import MOST_TOKENS
@@ -104,6 +106,29 @@ def test_what_is_no_sparse_encoder_is_refused_by_its_kind(
 def test_what_has_no_files_is_refused(name: str) -> None:
     with pytest.raises(EncoderError, match="is no sparse encoder; name one whose files"):
         load(Path(name)) if name == "embedded" else load_sparse(SparseModel(name), FLOAT32)
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_not_the_folder_that_one_is_in(name: str) -> None:
+    with pytest.raises(ConfigError, match="--sparse-model is empty; name a folder"):
+        load_sparse(SparseModel(name), FLOAT32)
+    with pytest.raises(ConfigError, match="--model is empty; name a folder"):
+        find(name)
+
+
+def test_what_cannot_be_had_is_told_with_what_to_do_about_this_model() -> None:
+    with pytest.raises(EncoderError, match=r"is no folder here.* use another --sparse-model, or"):
+        load_sparse(SparseModel("no/such/folder"), FLOAT32)
+
+
+def test_texts_longer_than_a_model_reads_are_no_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it knows is seen by texts of our own, which a user can do nothing about."""
+    folder = model_kinds.build_sparse(tmp_path)
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    load(folder, replace(FLOAT32, max_tokens=8))
+    assert [record.getMessage() for record in caplog.records if "longer" in record.msg] == []
 
 
 def test_a_folder_has_no_revision(tmp_path: Path) -> None:
