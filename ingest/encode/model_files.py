@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,6 +219,25 @@ def _checked(folder: Path, model: str, *, check: Callable[[Path, str], None] = c
     if not any(WEIGHTS.search(path.name) for path in folder.rglob("*")):
         raise EncoderError(f"{model} has no weights in safetensors; get the whole model")
     return folder
+
+
+@contextlib.contextmanager
+def loading(what: str) -> Iterator[None]:
+    """Say in one sentence that a model cannot be loaded, whatever its files make libraries raise.
+
+    Args:
+        what: The model, for people: `the model 'a/b'`.
+
+    Raises:
+        EncoderError: It cannot.
+    """
+    try:
+        yield
+    except (ConfigError, EncoderError, MissingExtra):
+        raise
+    except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise EncoderError(f"cannot load {what}: {reason}; get it again, or use another") from error
 
 
 def hash_folder(folder: Path, *more: str) -> str:

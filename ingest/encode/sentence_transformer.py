@@ -17,7 +17,7 @@ from ingest.encode.devices import choose_devices, choose_dtype, lacks_memory
 from ingest.encode.dimensions import choose_dims
 from ingest.encode.options import CHUNK, DEFAULTS, EMBEDDED, EncoderOptions
 from ingest.encode.prompts import choose_prompts
-from xlrec_es.errors import ConfigError, EncoderError, MissingExtra
+from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.vectors import probe
 from xlrec_es.vectors.vector import Vector
 
@@ -348,7 +348,7 @@ def load_encoder(
     if more and "," in options.device:
         raise EncoderError(f"one device is enough here; name one of {options.device}")
     found = model_files.find(model, revision=options.revision, trusted_code=options.trusted_code)
-    try:
+    with model_files.loading(f"the model {model!r}"):
         if onnx_model.is_onnx(found.folder):
             transformer = onnx_model.load(found.folder)
         else:
@@ -374,13 +374,6 @@ def load_encoder(
         _check_tokenizer(transformer, model)
         check_attention(transformer, found.name, options.attention, encoder.encode)
         encoder.check_like_library(model)
-    except (ConfigError, EncoderError, MissingExtra):
-        raise
-    except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise EncoderError(
-            f"cannot load the model {model!r}: {reason}; get it again, or use another"
-        ) from error
     return encoder
 
 

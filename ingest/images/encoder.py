@@ -16,7 +16,7 @@ import numpy as np
 
 from ingest.encode.checkpoint.license import CARD, license_of
 from ingest.encode.devices import choose_devices
-from ingest.encode.model_files import ModelFiles, hash_folder
+from ingest.encode.model_files import ModelFiles, hash_folder, loading
 from ingest.images.options import ImageOptions
 from xlrec_es.errors import ConfigError, EncoderError, MissingExtra
 from xlrec_es.vectors.vector import Vector
@@ -166,15 +166,8 @@ def load_image_encoder(options: ImageOptions) -> ImageEncoder:
     transformers_logging.disable_progress_bar()
     files = _find(options.model, options.revision)
     device = choose_devices(options.device)[0]
-    try:
+    with loading(f"the image model {options.model!r}"):
         return _load(files, device)
-    except EncoderError:
-        raise
-    except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise EncoderError(
-            f"cannot load the image model {options.model!r}: {reason}; get it again, or use another"
-        ) from error
 
 
 def _load(files: ModelFiles, device: str) -> ImageEncoder:

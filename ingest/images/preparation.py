@@ -21,7 +21,7 @@ from ingest.images.space import TEXT, ImageSpace
 from xlrec_es.errors import EncoderError, FingerprintMismatch
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.language_centering import LanguageCentering
-from xlrec_es.vectors.vector import Vector
+from xlrec_es.vectors.vector import Vector, unit_rows
 
 MOST_PAIRS = 5000
 """Items that an alignment is learned from, drawn at random: four for each of 1,280 features."""
@@ -202,10 +202,7 @@ def _mean_vectors(pairs: Sequence[Sequence[Document]], texts: Texts) -> Vector:
     centered = texts.centering.apply(raw, [one.language for one in flat])  # (n_documents, dims)
     centered = np.where(raw_vectors.usable(centered)[:, None], centered, 0)
     starts = np.cumsum([0, *map(len, pairs)])[:-1]
-    sums = np.add.reduceat(centered, starts, axis=0)
-    length = np.linalg.norm(sums, axis=1, keepdims=True)
-    unit: Vector = np.divide(sums, length, out=np.zeros_like(sums), where=length > 1e-6)
-    return unit
+    return unit_rows(np.add.reduceat(centered, starts, axis=0), least=1e-6)
 
 
 def _encoded(texts: Sequence[str], encoder: Encoder) -> Iterator[Vector]:

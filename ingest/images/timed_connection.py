@@ -85,17 +85,8 @@ class _PlainConnection(HTTPConnection):
         self._deadline.watch(self.sock)
 
 
-class _TlsConnection(HTTPSConnection):
-    """A connection with TLS that is hung up in time."""
-
-    def __init__(self, *args: Any, deadline: Deadline, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **options)
-        self._deadline = deadline
-
-    def connect(self) -> None:
-        """Connect, under watch."""
-        super().connect()
-        self._deadline.watch(self.sock)
+class _TlsConnection(_PlainConnection, HTTPSConnection):
+    """The same with TLS; what the one above calls is then that of `HTTPSConnection`."""
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):

@@ -396,11 +396,10 @@ class Worker:
                 vector = pictured.as_text if pictured else None
             if vector is None and (document.text or pictured is None):
                 continue
-            state = replace(earlier[row], pictured=pictured)
+            made_of_text = beside.get(row, earlier[row].beside)
+            state = replace(earlier[row], pictured=pictured, beside=made_of_text)
             try:
-                window.operations.append(
-                    index.operation(document, vector, state, beside=beside.get(row))
-                )
+                window.operations.append(index.operation(document, vector, state))
             except InvalidJson as error:  # what the index has of it cannot be written again
                 window.reject(document.rejected("write", str(error)))
         return window

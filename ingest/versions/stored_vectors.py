@@ -23,7 +23,7 @@ from xlrec_es.index.live_index import LiveIndex
 from xlrec_es.index.meta import IndexMeta
 from xlrec_es.vectors.fingerprint import Fingerprint
 from xlrec_es.vectors.language_centering import LanguageCentering
-from xlrec_es.vectors.vector import Vector
+from xlrec_es.vectors.vector import Vector, unit_rows
 from xlrec_es.versions.gate_checks import sample
 
 
@@ -100,7 +100,4 @@ class StoredVectors:
 
     def _cut(self, stored: Vector, languages: list[str]) -> Vector:
         """Shape (n, all dims) -> (n, dims)."""
-        raw = self.centering.undo(stored, languages)[:, : self.dims]
-        length = np.linalg.norm(raw, axis=1, keepdims=True)
-        cut: Vector = np.divide(raw, length, out=np.zeros_like(raw), where=length > 0)
-        return cut
+        return unit_rows(self.centering.undo(stored, languages)[:, : self.dims])

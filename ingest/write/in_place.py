@@ -7,8 +7,8 @@ writes it meanwhile, the change is not made, and the next run makes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 from elasticsearch import Elasticsearch
 
@@ -17,6 +17,7 @@ from ingest.write.target_index import BESIDE, NOTHING, Change, Compared, Earlier
 from xlrec_es.cluster.bulk import BulkWriter, Written
 from xlrec_es.errors import IndexNotFound, NotAnXlrecIndex
 from xlrec_es.index.creation import check_can_have_fields
+from xlrec_es.index.fields import OF_PICTURE
 from xlrec_es.index.live_index import LiveIndex, find_live
 from xlrec_es.index.rewriting import Rewrite, Rewriter
 from xlrec_es.index.source_check import check_rewritable
@@ -57,19 +58,13 @@ class InPlace(Target):
         return Compared(unchanged, earlier)
 
     def operation(
-        self,
-        document: Document,
-        vector: Vector | None,
-        earlier: Earlier = NOTHING,
-        *,
-        beside: Mapping[str, Any] | None = None,
+        self, document: Document, vector: Vector | None, earlier: Earlier = NOTHING
     ) -> Change:
         """What is changed; what was learned, and all that is not ours, stays by itself."""
-        made = earlier.beside if beside is None else beside
         stored = _stored(document)
         state = (stored.seq_no, stored.primary_term)
-        own = {**self._own(document, vector, earlier.pictured), **made}
-        gone = {"image_vector", "image_hash"} if self.pictures is not None else set()
+        own = {**self._own(document, vector, earlier.pictured), **earlier.beside}
+        gone = {*OF_PICTURE} if self.pictures is not None else set()
         gone |= {"embedding"} if vector is None else set()
         gone |= set() if document.text else {*BESIDE}
         return Rewrite(document, own, state, stored.routing, gone=frozenset(gone.difference(own)))

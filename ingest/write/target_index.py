@@ -18,7 +18,7 @@ from xlrec_es.cluster.bulk import BulkWriter, Operation, Written
 from xlrec_es.cluster.capabilities import Capabilities
 from xlrec_es.cluster.retry import NotReady, Patience
 from xlrec_es.errors import AliasMoved, IndexNotFound, IndexUnusable
-from xlrec_es.index.fields import LANGUAGE_FIELD, OWN_FIELD, RELATIONS, WORK_FIELD
+from xlrec_es.index.fields import LANGUAGE_FIELD, OF_PICTURE, OWN_FIELD, RELATIONS, WORK_FIELD
 from xlrec_es.index.hits import routed
 from xlrec_es.index.live_index import LiveIndex, find_live, update_meta
 from xlrec_es.index.rewriting import Rewrite
@@ -39,7 +39,6 @@ _LEARNED = (
 
 BESIDE = (FIELD,)
 """What a text makes beside its vector."""
-_IMAGES = ("image_vector", "image_hash")
 
 Change = Operation[Part] | Rewrite[Part]
 """What is written of one document: all of it, or what it is completed with."""
@@ -364,7 +363,7 @@ class Target:
             learned["popularity"] = own["popularity"]
         pictured = replaced = None
         if self.pictures is None:
-            learned |= {name: own[name] for name in _IMAGES if name in own}
+            learned |= {name: own[name] for name in OF_PICTURE if name in own}
         elif "image_vector" in own and document.has_picture:
             stored = Pictured(
                 np.asarray(own["image_vector"], np.float32),
@@ -396,12 +395,7 @@ class Target:
         return writer.write(cast("Sequence[Operation[Part]]", changes))
 
     def operation(
-        self,
-        document: Document,
-        vector: Vector | None,
-        earlier: Earlier = NOTHING,
-        *,
-        beside: Mapping[str, Any] | None = None,
+        self, document: Document, vector: Vector | None, earlier: Earlier = NOTHING
     ) -> Change:
         """What is needed to write a document.
 
@@ -409,11 +403,10 @@ class Target:
             document: The document.
             vector: Shape (dims,), centered, of length 1; None of a picture alone that says nothing
                 of texts.
-            earlier: See `compare`; and what is to be written of its picture.
-            beside: Fields of `xlrec` that its text made beside the vector; None: as of `earlier`.
+            earlier: See `compare`; and what is to be written of its picture, and beside its vector.
         """
-        made = earlier.beside if beside is None else beside
-        own = {**earlier.learned, **self._own(document, vector, earlier.pictured), **made}
+        pictured, beside = earlier.pictured, earlier.beside
+        own = {**earlier.learned, **self._own(document, vector, pictured), **beside}
         source = {**document.source, OWN_FIELD: own}
         return Operation.index(
             document, source, **routed(document.record.routing), **_not_older_than(document.version)

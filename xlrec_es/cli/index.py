@@ -137,20 +137,16 @@ def _show_status(found: VersionStatus) -> None:
     baskets = any(coverage.bought_together for coverage in found.languages.values())
     sparse = any(coverage.sparse is not None for coverage in found.languages.values())
     images = any(coverage.images is not None for coverage in found.languages.values())
-    columns = (
-        *("with vectors", "with indicators"),
-        *(["bought together"] if baskets else []),
-        *(["with sparse weights"] if sparse else []),
-        *(["with pictures"] if images else []),
-    )
+    columns = {
+        "with vectors": "vectors",
+        "with indicators": "indicators",
+        **({"bought together": "bought_together"} if baskets else {}),
+        **({"with sparse weights": "sparse"} if sparse else {}),
+        **({"with pictures": "images"} if images else {}),
+    }
     table = Table("language", "documents", *columns)
     for language, coverage in found.languages.items():
-        parts = [
-            *(coverage.vectors, coverage.indicators),
-            *([coverage.bought_together] if baskets else []),
-            *([coverage.sparse or 0] if sparse else []),
-            *([coverage.images or 0] if images else []),
-        ]
+        parts = [getattr(coverage, name) or 0 for name in columns.values()]
         cells = [f"{part} ({part / coverage.documents:.0%})" for part in parts]
         table.add_row(language, str(coverage.documents), *cells)
     Console().print(table)

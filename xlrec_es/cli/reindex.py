@@ -26,7 +26,6 @@ from xlrec_es.cli.options.shared import (
 from xlrec_es.cli.options.terminal import echo
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.errors import GateFailed, XlrecError
-from xlrec_es.index.meta import IndexMeta
 from xlrec_es.recommend.request.query_forms import request_object, request_text
 
 if TYPE_CHECKING:  # what is slow to import is imported where it is used
@@ -144,8 +143,7 @@ def _record(work: Reindexer, how: How, decided: Mapping[str, Any]) -> None:
     from xlrec_es.cluster.result_index import add
     from xlrec_es.evaluate import result_rows
 
-    meta = work.plan.new.body["mappings"]["_meta"]["xlrec"]
-    digest = IndexMeta.from_meta(meta).fingerprint.digest
+    digest = work.plan.new.meta.fingerprint.digest
     rows = result_rows.rows_of_gate({**decided, "fingerprint": digest}, datetime.now(UTC))
     try:
         add(work.client, how.write_to, rows, types=result_rows.TYPES)

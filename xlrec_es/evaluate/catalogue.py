@@ -19,7 +19,7 @@ from xlrec_es.index.works import items_of, number_works, titled_hits, work_pages
 from xlrec_es.interactions.digests import ids_as_numbers
 from xlrec_es.languages import base_language
 from xlrec_es.vectors.language_centering import LanguageCentering
-from xlrec_es.vectors.vector import Vector
+from xlrec_es.vectors.vector import Vector, unit_rows
 
 _ROWS = 10_000
 """Vectors that are uncentered at once, which takes several times their memory."""
@@ -134,9 +134,7 @@ def mean_directions(vectors: Vector, work: NDArray[np.int64], n_works: int) -> V
     """
     sums = np.zeros((n_works, vectors.shape[1]), np.float32)
     np.add.at(sums, work, vectors)
-    length = np.linalg.norm(sums, axis=1, keepdims=True)
-    directions: Vector = np.divide(sums, length, out=np.zeros_like(sums), where=length > 1e-6)
-    return directions
+    return unit_rows(sums, least=1e-6)
 
 
 def read_pool(client: Elasticsearch, live: LiveIndex, *, with_vectors: bool = True) -> Pool:

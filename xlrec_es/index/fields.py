@@ -14,6 +14,9 @@ WORK_FIELD = "xlrec.work"
 LANGUAGE_FIELD = "xlrec.language"
 VECTOR_FIELD = "xlrec.embedding"
 IMAGE_FIELD = "xlrec.image_vector"
+OF_PICTURE = ("image_vector", "image_hash")
+"""Parts of `xlrec` that a picture makes."""
+
 SPARSE_FIELD = "xlrec.sparse"
 INDICATORS_FIELD = "xlrec.indicators"
 POPULARITY_FIELD = "xlrec.popularity"

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from xlrec_es.languages import base_language, lookup
-from xlrec_es.vectors.vector import Vector
+from xlrec_es.vectors.vector import Vector, unit_rows
 
 METHODS = ("none", "center")
 SHRINKAGE = 20.0
@@ -128,9 +128,7 @@ class LanguageCentering:
             return vectors.astype(np.float32, copy=False)
         centers = self.centers(languages)
         moved: Vector = vectors.astype(np.float32) - centers  # (n, dims)
-        length = np.linalg.norm(moved, axis=1, keepdims=True)
-        centered: Vector = np.divide(moved, length, out=np.zeros_like(moved), where=length > 1e-6)
-        return centered
+        return unit_rows(moved, least=1e-6)
 
     def centers(self, languages: Sequence[str]) -> Vector:
         """Return the mean that is subtracted for each of n languages, shape (n, dims)."""

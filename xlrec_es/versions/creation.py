@@ -34,6 +34,11 @@ class NewVersion:
     index: str
     body: Mapping[str, Any]
 
+    @property
+    def meta(self) -> IndexMeta:
+        """What it will say of itself."""
+        return IndexMeta.from_meta(self.body["mappings"]["_meta"]["xlrec"])
+
 
 def plan_version(
     versions: Versions,

@@ -263,7 +263,7 @@ class Reindexer:
         write_block.take_off_left(self.client, live, self.plan.versions.previous)
         if not self.plan.exists:
             creation.create(self.client, new)
-        self._target = LiveIndex(new.index, _meta_of(new))
+        self._target = LiveIndex(new.index, new.meta)
         if self._note().get("started") is None:
             self._check_room()
         self._copier = Copier(
@@ -418,7 +418,3 @@ def usable_weights(weights: Mapping[str, float], *, has_sparse: bool) -> Mapping
     if has_sparse:
         return weights
     return {retriever: weight for retriever, weight in weights.items() if retriever != SPARSE}
-
-
-def _meta_of(new: NewVersion) -> IndexMeta:
-    return IndexMeta.from_meta(new.body["mappings"]["_meta"]["xlrec"])

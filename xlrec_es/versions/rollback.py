@@ -21,6 +21,7 @@ from xlrec_es.cluster.routings import check_kept_apart
 from xlrec_es.cluster.scan import Hit, key_of, pages, whole_source
 from xlrec_es.errors import IndexUnusable
 from xlrec_es.index import final_pipeline
+from xlrec_es.index.fields import OF_PICTURE
 from xlrec_es.index.live_index import (
     LiveIndex,
     adds_something,
@@ -39,7 +40,6 @@ from xlrec_es.versions.swap_note import Note
 COMMAND = "rollback"
 """Who moves the alias, in the note of that."""
 _VECTOR = ("embedding", "sparse", "fingerprint")
-_OF_PICTURE = ("image_vector", "image_hash")
 _OF_VECTOR = (*_VECTOR, "content_hash")  # without which the next run encodes the document
 
 
@@ -172,7 +172,7 @@ def _without_pictures(transform: Transform) -> Transform:
     def left(source: Mapping[str, Any]) -> Mapping[str, Any]:
         if "xlrec" not in source:
             return source
-        own = {name: one for name, one in source["xlrec"].items() if name not in _OF_PICTURE}
+        own = {name: one for name, one in source["xlrec"].items() if name not in OF_PICTURE}
         return {**source, "xlrec": own}
 
     return without

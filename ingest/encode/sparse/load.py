@@ -10,7 +10,7 @@ from ingest.encode.checkpoint.kind import LEXICAL_FILE
 from ingest.encode.checkpoint.tokenizer import check_vocabulary
 from ingest.encode.model_files import ModelFiles
 from ingest.encode.options import EncoderOptions, SparseModel
-from xlrec_es.errors import ConfigError, EncoderError, MissingExtra
+from xlrec_es.errors import EncoderError, MissingExtra
 from xlrec_es.vectors import probe
 
 try:
@@ -46,7 +46,7 @@ def load_sparse(wanted: SparseModel, options: EncoderOptions) -> TokenWeights:
     transformers_logging.disable_progress_bar()
     device = choose_devices(options.device)[0]
     files = model_files.find_sparse(wanted.model, revision=wanted.revision)
-    try:
+    with model_files.loading(f"the sparse model {wanted.model!r}"):
         weigher = _loaded(files, device, options)
         if weigher.tokenizer is not None:
             check_vocabulary(weigher.tokenizer, None, probe.TEXTS, wanted.model)
@@ -58,13 +58,6 @@ def load_sparse(wanted: SparseModel, options: EncoderOptions) -> TokenWeights:
                 f"the sparse model {wanted.model!r} gives no token of any text a weight, so its "
                 "weights are damaged; get the model again"
             )
-    except (ConfigError, EncoderError, MissingExtra):
-        raise
-    except Exception as error:  # whatever a damaged or unknown model makes three libraries raise
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise EncoderError(
-            f"cannot load the sparse model {wanted.model!r}: {reason}; get it again, or use another"
-        ) from error
     return encoder
 
 

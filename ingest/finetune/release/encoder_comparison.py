@@ -37,7 +37,7 @@ from xlrec_es.evaluate.significance import Interval, bootstrap, compare
 from xlrec_es.vectors.encoder import Encoder
 from xlrec_es.vectors.open_encoder import is_address
 from xlrec_es.vectors.probe import LEAST_COSINE
-from xlrec_es.vectors.vector import MAX_DIMS, Vector
+from xlrec_es.vectors.vector import MAX_DIMS, Vector, unit_rows
 from xlrec_es.vectors.vector_index import DEFAULT
 
 FEW_USERS = 20
@@ -237,7 +237,7 @@ def _encode(
 ) -> _Encoded:
     """Raw vectors of the texts, cut from those of the same model where that comes to the same."""
     if before is not None and before.model == candidate.model:
-        cut = _cut(before.vectors, encoder.dims)
+        cut = unit_rows(before.vectors[:, : encoder.dims])
         first = raw_vectors.encode(encoder, texts[:_WINDOW])
         # Not where a model has layers of its own for each number of dimensions, say.
         if np.einsum("ij,ij->i", first, cut[:_WINDOW]).min() >= LEAST_COSINE:
@@ -249,14 +249,6 @@ def _encode(
         told(candidate.name, min(1.0, (place + _WINDOW) / len(texts)))
     seconds = time.perf_counter() - start
     return _Encoded(candidate.model, np.concatenate(made), len(texts) / seconds)
-
-
-def _cut(vectors: Vector, dims: int) -> Vector:
-    """The first dimensions, of length 1 again. Shape (n, all dims) -> (n, dims)."""
-    first = vectors[:, :dims]
-    length = np.linalg.norm(first, axis=1, keepdims=True)
-    cut: Vector = np.divide(first, length, out=np.zeros_like(first), where=length > 0)
-    return cut
 
 
 def _places(n_works: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from xlrec_es.cluster.answers import Answer
-from xlrec_es.index.fields import IMAGE_FIELD, SPARSE_FIELD, VECTOR_FIELD, relation_of
+from xlrec_es.index.fields import relation_of
 from xlrec_es.index.hits import title_of
 from xlrec_es.index.search_limits import parts
 from xlrec_es.recommend.answer import fusion, reranking
@@ -22,7 +22,7 @@ from xlrec_es.recommend.answer.explanations import (
 )
 from xlrec_es.recommend.answer.exploration import explored
 from xlrec_es.recommend.answer.ranking import Ranking, Searched, rank
-from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, IMAGE, SPARSE, Options
+from xlrec_es.recommend.options import AUTO, COLLABORATIVE, DENSE, EXPLORE, Options
 from xlrec_es.recommend.recommendations import (
     LanguageShare,
     Reason,
@@ -30,16 +30,13 @@ from xlrec_es.recommend.recommendations import (
     Recommendations,
     RetrieverScore,
 )
-from xlrec_es.recommend.request.plan import Plan
+from xlrec_es.recommend.request.plan import READ_BY, Plan
 from xlrec_es.recommend.request.read_queries import details_body
 from xlrec_es.recommend.request.server_fusion import FUSED
 from xlrec_es.vectors.vector import Vector
 
 DIVERSIFIED = 10
 """So many times the wanted number of candidates are looked at for diversity."""
-
-_BY_FIELD = {DENSE: VECTOR_FIELD, IMAGE: IMAGE_FIELD, SPARSE: SPARSE_FIELD}
-"""What retrievers go by; the collaborative one by the indicators of the relation asked for."""
 
 
 def choose(
@@ -129,7 +126,7 @@ def details(ranking: Ranking, plan: Plan, options: Options, *, size: int) -> lis
     """
     wanted = considered(ranking, size)
     spoke = {
-        by for by in (COLLABORATIVE, *_BY_FIELD) if options.explain and _any_from(wanted, by, plan)
+        by for by in (COLLABORATIVE, *READ_BY) if options.explain and _any_from(wanted, by, plan)
     }
     if options.diversity > 0 or (options.explain and _any_from(wanted, EXPLORE, plan)):
         spoke.add(DENSE)
@@ -157,7 +154,7 @@ def holdings(
     """
     title = plan.live.meta.title_field
     source = dict.fromkeys((*options.search.source, *([title] if title else [])))
-    held = {COLLABORATIVE: relation_of(options.search.relation).weights, **_BY_FIELD}
+    held = {COLLABORATIVE: relation_of(options.search.relation).weights, **READ_BY}
     return [
         details_body(
             ids,

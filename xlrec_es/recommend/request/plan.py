@@ -61,6 +61,9 @@ from xlrec_es.vectors.vector import Vector
 FIRST = (COLLABORATIVE, POPULARITY)
 """The retrievers that a cascade begins with: one for users who like something, one for others."""
 
+READ_BY = {DENSE: VECTOR_FIELD, SPARSE: SPARSE_FIELD, IMAGE: IMAGE_FIELD}
+"""What is read of documents for a retriever, to search by it and to explain what it finds."""
+
 FILL = (DENSE, LEXICAL, SPARSE, IMAGE)
 """Those that fill what these leave open."""
 
@@ -418,9 +421,8 @@ def fields_to_read(live: LiveIndex, options: Options) -> tuple[str, ...]:
     """What is read of the documents of a history for the retrievers that have a weight."""
     weights = options.weights or live.meta.weights or WEIGHTS
     has = retrievers_of(live)
-    beside = {SPARSE: SPARSE_FIELD, IMAGE: IMAGE_FIELD}
-    wanted = [field for by, field in beside.items() if by in has and weights.get(by, 0) > 0]
-    return (VECTOR_FIELD, *wanted)
+    asked = {DENSE, *(by for by in has if weights.get(by, 0) > 0)}
+    return tuple(field for by, field in READ_BY.items() if by in asked)
 
 
 def _check_has(live: LiveIndex, options: Options) -> None:
