@@ -72,6 +72,7 @@ class Handler(BaseHTTPRequestHandler):
     """Passes requests on, some with their faults."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer on an open connection takes 40 ms more
     proxy: FaultProxy
     host: str
 

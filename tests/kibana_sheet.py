@@ -72,6 +72,11 @@ def write_data(run: Run, url: str, place: Path) -> Path:
     _write_traffic(url, place, now)
     ingest = ("run", "items.jsonl", "-i", INDEX, "--model", "embedded", "--quiet")
     run("ingest", *ingest, "--write-to", RUNS, url=url, cwd=place)
+    # What was decided: by tune, and by the gate of a copy.
+    tune = ("tune", "interactions.tsv", "-i", INDEX, "--dry-run", "--write-to", EVALUATIONS)
+    run("xlrec_es", *tune, url=url, cwd=place)
+    reindex = ("index", "reindex", INDEX, "--no-swap", "--quiet", "--write-to", EVALUATIONS)
+    run("xlrec_es", *reindex, url=url, cwd=place)
     indices = ("--evaluations", EVALUATIONS, "--runs", RUNS, "--shown", SHOWN, "--clicks", CLICKS)
     export = ("kibana", "export", "-i", INDEX, *indices, "-o", "kibana.ndjson")
     run("xlrec_es", *export, url=url, cwd=place)

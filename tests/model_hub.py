@@ -36,6 +36,7 @@ class Hub:
 class _Handler(BaseHTTPRequestHandler):
     hub: Hub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer on an open connection takes 40 ms more
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)

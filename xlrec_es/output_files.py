@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -74,9 +74,11 @@ def refuse_others(output: Path, is_earlier: Callable[[Path], bool], *, kind: str
     Raises:
         UsageError: Something else is there, or it cannot be read; or there is no folder for it.
     """
-    if not output.parent.is_dir():
+    with explained(output):  # a name that no file can have, or of a folder that none may look into
+        has_folder, is_there = output.parent.is_dir(), output.is_file()
+    if not has_folder:
         raise UsageError(f"there is no folder {output.parent}; make it first")
-    if not output.is_file():
+    if not is_there:
         return
     try:
         is_replaced = output.stat().st_size == 0 or is_earlier(output)
@@ -138,7 +140,8 @@ def whole(output: Path) -> Iterator[Path]:
         yield output
         return
     target = output.resolve()
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    # Of a part of its name: a file may have the longest one that there is.
+    unfinished = target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex[:8]}.unfinished")
     try:
         yield unfinished
         with explained(output):

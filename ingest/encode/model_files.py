@@ -68,7 +68,7 @@ def find(model: str, *, revision: str | None = None, trusted_code: str | None = 
             cannot be converted.
         MissingExtra: The embedded model's package is not installed.
     """
-    _check_named(model, "--model")
+    check_named(model, "--model")
     folder = Path(model).expanduser()
     if (revision or trusted_code) and (model == EMBEDDED or folder.is_dir()):
         option = "--trust-code" if trusted_code else "--revision"
@@ -110,7 +110,7 @@ def find_sparse(model: str, *, revision: str | None = None) -> ModelFiles:
         EncoderError: It cannot be had, or is no sparse encoder of texts, or its pickled weights
             cannot be converted.
     """
-    _check_named(model, "--sparse-model")
+    check_named(model, "--sparse-model")
     folder = Path(model).expanduser()
     if is_address(model) or model == EMBEDDED:
         raise EncoderError(
@@ -131,7 +131,7 @@ def find_sparse(model: str, *, revision: str | None = None) -> ModelFiles:
     return ModelFiles(usable, model, folder.name, license_of(folder))
 
 
-def _check_named(model: str, option: str) -> None:
+def check_named(model: str, option: str) -> None:
     """Refuse what names nothing: an empty path would be the folder that the command runs in.
 
     Raises:
@@ -157,28 +157,55 @@ def _download(
         instead: What can be used in its place, for people.
     """
     wanted = [*_HUB_FILES, *more]
-    try:
+    with from_hub(model, f"Check the name and the network, or use {instead}"):
         try:
-            folder = Path(_snapshot(model, revision, [*wanted, CARD]))
+            folder = snapshot(model, revision, [*wanted, CARD])
         except LocalEntryNotFoundError:  # of an earlier version, which needed no card, and offline
-            folder = Path(_snapshot(model, revision, wanted))
+            folder = snapshot(model, revision, wanted)
         if pickles := _pickles_wanted(folder):
-            _snapshot(model, folder.name, pickles)
+            snapshot(model, folder.name, pickles)
         return folder
+
+
+@contextlib.contextmanager
+def from_hub(model: str, advice: str) -> Iterator[None]:
+    """Say in one sentence that a model cannot be had from the hub, and why.
+
+    Args:
+        model: Its name.
+        advice: What to do then, for people.
+
+    Raises:
+        EncoderError: It cannot.
+    """
+    try:
+        yield
     except (OSError, HFValidationError) as error:  # the hub's errors are OSErrors
         reason = str(error).strip().partition("\n")[0]
         raise EncoderError(
             f"{model!r} is no folder here, and cannot be had from the Hugging Face hub: {reason} "
-            f"Check the name and the network, or use {instead}"
+            f"{advice}"
         ) from error
 
 
-def _snapshot(model: str, revision: str | None, patterns: list[str]) -> str:
-    return snapshot_download(
-        model,
-        revision=revision,
-        allow_patterns=patterns,
-        ignore_patterns=_HUB_FILES_NOT_NEEDED,
+def snapshot(model: str, revision: str | None, patterns: Sequence[str]) -> Path:
+    """Have files of a repository of the hub; the name of their folder is the commit.
+
+    Args:
+        model: Name of the repository.
+        revision: Branch, tag or commit; None for the main branch.
+        patterns: Of names of files. Those of other runtimes are left out anyway.
+
+    Raises:
+        OSError: They cannot be had; see `from_hub`.
+    """
+    return Path(
+        snapshot_download(
+            model,
+            revision=revision,
+            allow_patterns=[*patterns],
+            ignore_patterns=_HUB_FILES_NOT_NEEDED,
+        )
     )
 
 

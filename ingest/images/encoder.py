@@ -7,24 +7,22 @@ others (ViT, DINOv2, ConvNeXT ...) run in transformers: their pooled output is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from ingest.encode import model_files
 from ingest.encode.checkpoint.license import CARD, license_of
 from ingest.encode.devices import choose_devices
-from ingest.encode.model_files import ModelFiles, hash_folder, loading
+from ingest.encode.model_files import ModelFiles
 from ingest.images.options import ImageOptions
 from xlrec_es.errors import ConfigError, EncoderError, MissingExtra
 from xlrec_es.vectors.vector import Vector
 
 try:
     import torch
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
     from PIL.Image import Image
     from sentence_transformers import SentenceTransformer
     from transformers import AutoConfig, AutoImageProcessor, AutoModel
@@ -36,7 +34,6 @@ _LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 """Said and not left out: transformers would ask at the terminal whether a model's code may run."""
 
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", CARD]
-_HUB_FILES_NOT_NEEDED = ["onnx/*", "openvino/*"]
 
 
 class ImageEncoder(Protocol):
@@ -77,7 +74,41 @@ class ImageEncoder(Protocol):
         """
 
 
-class SharedSpaceEncoder:
+class _PictureEncoder:
+    """What encoders of pictures have in common.
+
+    Args:
+        files: What the model was loaded from.
+    """
+
+    def __init__(self, files: ModelFiles) -> None:
+        self.model, self.revision, self.license = files.name, files.revision, files.license
+        self.dims = int(self._encode([_blank()]).shape[1])
+
+    def encode(self, pictures: Sequence[Image]) -> Vector:
+        """See `ImageEncoder.encode`."""
+        if not pictures:
+            return np.zeros((0, self.dims), np.float32)
+        return self._encode(pictures)
+
+    def _encode(self, pictures: Sequence[Image]) -> Vector:
+        try:
+            features = self._features(list(pictures))
+        except EncoderError:
+            raise
+        except Exception as error:  # whatever two libraries raise
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise EncoderError(f"{self.model} failed on pictures: {reason}") from error
+        length = np.linalg.norm(features, axis=1, keepdims=True)
+        unit: Vector = np.divide(features, length, out=features.copy(), where=length > 0)
+        return unit
+
+    def _features(self, pictures: list[Image]) -> Vector:
+        """What the model makes of at least one picture, shape (len(pictures), dims)."""
+        raise NotImplementedError
+
+
+class SharedSpaceEncoder(_PictureEncoder):
     """A model of pictures and texts, by sentence-transformers.
 
     Args:
@@ -89,25 +120,14 @@ class SharedSpaceEncoder:
 
     def __init__(self, transformer: SentenceTransformer, files: ModelFiles) -> None:
         self._transformer = transformer
-        self.model, self.revision, self.license = files.name, files.revision, files.license
-        blank = self._encode([_blank()])
-        self.dims = int(blank.shape[1])
+        super().__init__(files)
 
-    def encode(self, pictures: Sequence[Image]) -> Vector:
-        """See `ImageEncoder.encode`."""
-        if not pictures:
-            return np.zeros((0, self.dims), np.float32)
-        return self._encode(pictures)
-
-    def _encode(self, pictures: Sequence[Image]) -> Vector:
-        with _failing(self.model):
-            made = self._transformer.encode(
-                list(pictures), batch_size=len(pictures), show_progress_bar=False
-            )
-        return _unit(np.asarray(made, np.float32))
+    def _features(self, pictures: list[Image]) -> Vector:
+        made = self._transformer.encode(pictures, batch_size=len(pictures), show_progress_bar=False)
+        return np.asarray(made, np.float32)
 
 
-class PlainImageEncoder:
+class PlainImageEncoder(_PictureEncoder):
     """A model of pictures alone, by transformers; its vectors are its pooled features.
 
     Args:
@@ -123,37 +143,20 @@ class PlainImageEncoder:
 
     def __init__(self, model: Any, processor: Any, files: ModelFiles) -> None:  # noqa: ANN401
         self._model, self._processor = model, processor
-        self.model, self.revision, self.license = files.name, files.revision, files.license
-        self.dims = int(self._encode([_blank()]).shape[1])
+        super().__init__(files)
 
-    def encode(self, pictures: Sequence[Image]) -> Vector:
-        """See `ImageEncoder.encode`."""
-        if not pictures:
-            return np.zeros((0, self.dims), np.float32)
-        return self._encode(pictures)
-
-    def _encode(self, pictures: Sequence[Image]) -> Vector:
-        with _failing(self.model), torch.inference_mode():
-            inputs = self._processor(images=list(pictures), return_tensors="pt")
+    def _features(self, pictures: list[Image]) -> Vector:
+        with torch.inference_mode():
+            inputs = self._processor(images=pictures, return_tensors="pt")
             made = self._model(**inputs.to(self._model.device))
-            pooled = getattr(made, "pooler_output", None)
+        pooled = getattr(made, "pooler_output", None)
         if pooled is None:
             raise EncoderError(
                 f"{self.model} makes no vector of a whole picture (pooler_output); use another, "
                 "such as facebook/dinov2-small or google/vit-base-patch16-224-in21k"
             )
-        features = pooled.float().cpu().numpy().reshape(len(pictures), -1)
-        return _unit(features)
-
-
-@contextmanager
-def _failing(model: str) -> Iterator[None]:
-    """What a library raises, as an error of this program."""
-    try:
-        yield
-    except Exception as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise EncoderError(f"{model} failed on pictures: {reason}") from error
+        features: Vector = pooled.float().cpu().numpy().reshape(len(pictures), -1)
+        return features
 
 
 def load_image_encoder(options: ImageOptions) -> ImageEncoder:
@@ -166,7 +169,7 @@ def load_image_encoder(options: ImageOptions) -> ImageEncoder:
     transformers_logging.disable_progress_bar()
     files = _find(options.model, options.revision)
     device = choose_devices(options.device)[0]
-    with loading(f"the image model {options.model!r}"):
+    with model_files.loading(f"the image model {options.model!r}"):
         return _load(files, device)
 
 
@@ -208,27 +211,15 @@ def _is_plain(files: ModelFiles) -> bool:
 
 def _find(model: str, revision: str | None) -> ModelFiles:
     """Have a model's files on this machine."""
+    model_files.check_named(model, "--image-model")
     folder = Path(model).expanduser()
     if folder.is_dir():
         if revision:
             raise ConfigError("--image-revision is for a model of the Hugging Face hub")
-        name, revision = folder.resolve().name, hash_folder(folder)
+        name, revision = folder.resolve().name, model_files.hash_folder(folder)
     else:
-        try:
-            folder = Path(
-                snapshot_download(
-                    model,
-                    revision=revision,
-                    allow_patterns=_HUB_FILES,
-                    ignore_patterns=_HUB_FILES_NOT_NEEDED,
-                )
-            )
-        except (OSError, HFValidationError) as error:  # the hub's errors are OSErrors
-            reason = str(error).strip().partition("\n")[0]
-            raise EncoderError(
-                f"{model!r} is no folder here, and cannot be had from the Hugging Face hub: "
-                f"{reason} Check --image-model and the network"
-            ) from error
+        with model_files.from_hub(model, "Check --image-model and the network"):
+            folder = model_files.snapshot(model, revision, _HUB_FILES)
         name, revision = model, folder.name
     if not any(folder.rglob("*.safetensors")):
         raise EncoderError(
@@ -242,9 +233,3 @@ def _blank() -> Image:
     from PIL import Image as images
 
     return images.new("RGB", (64, 64), "white")
-
-
-def _unit(vectors: Vector) -> Vector:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vector = np.divide(vectors, length, out=vectors.copy(), where=length > 0)
-    return unit

@@ -99,8 +99,10 @@ def evaluate(
     The index must not have learned from the test interactions: the first command writes those that
     it may learn from.
     """
+    from xlrec_es.cluster.result_index import prepare
     from xlrec_es.evaluate.dataset import check_size, gather
     from xlrec_es.evaluate.experiment import run_experiment
+    from xlrec_es.evaluate.result_rows import TYPES
 
     job = replace(job, against=against)
     if task != LISTS:
@@ -128,6 +130,8 @@ def evaluate(
                 _write_training(file, material, job.fields)
             echo(f"{write_training}: {int(material.parts.training.sum())} interactions")
             return
+        if write_to is not None:
+            prepare(client, write_to, TYPES)
         with Progress(console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("searching", total=None)
             report = run_experiment(

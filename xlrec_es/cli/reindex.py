@@ -107,6 +107,11 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str], *, command:
         job = EvaluationJob(how.interactions, live.name, fields=columns)
         comparison = Comparison.of(work.client, live, job, max_loss=how.max_loss)
         work.more_checks.append(comparison.check)
+    if how.write_to is not None:
+        from xlrec_es.cluster.result_index import prepare
+        from xlrec_es.evaluate.result_rows import TYPES
+
+        prepare(work.client, how.write_to, TYPES)
     try:
         report = work.run(swap=how.swap)
     except GateFailed as error:

@@ -67,10 +67,12 @@ def tune(
     only. Weights are chosen by cross-validation on some users and checked on others. A gain that
     is not statistically significant is not taken.
     """
-    from xlrec_es.cluster.result_index import add
+    from xlrec_es.cluster.result_index import add, prepare
     from xlrec_es.evaluate import result_rows, tuning
 
     with contextlib.closing(connect(connection)) as client:
+        if write_to is not None:
+            prepare(client, write_to, result_rows.TYPES)
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("searching", total=None)
             report = tuning.run(

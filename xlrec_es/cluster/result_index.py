@@ -41,20 +41,18 @@ def row_id(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()
 
 
-def add(
-    client: Elasticsearch, index: str, rows: Sequence[Row], *, types: Mapping[str, str]
-) -> None:
-    """Add documents; the index is made if it does not exist.
+def prepare(client: Elasticsearch, index: str, types: Mapping[str, str]) -> None:
+    """Make the index, or give it the fields that it lacks; before hours of work, to say so then.
 
     Args:
         client: Of the cluster.
         index: Index, alias or data stream.
-        rows: What is added.
         types: Elasticsearch's type of fields, by name; of others, texts are keywords, and decimals
             are double.
 
     Raises:
-        ClusterError: The cluster does not answer, or refuses the index or a document.
+        ClusterError: The cluster does not answer, or refuses the index; or results do not go into
+            it.
     """
     properties = {name: {"type": kind} for name, kind in types.items()}
     mappings = {"dynamic_templates": _TEMPLATES, "properties": properties}
@@ -64,6 +62,24 @@ def add(
         )
         if "error" in made:
             _complete(client, index, mappings, why_not_made=root_cause(made["error"]))
+
+
+def add(
+    client: Elasticsearch, index: str, rows: Sequence[Row], *, types: Mapping[str, str]
+) -> None:
+    """Add documents to an index, which is prepared first: it may have gone meanwhile.
+
+    Args:
+        client: Of the cluster.
+        index: Index, alias or data stream.
+        rows: What is added.
+        types: See `prepare`.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses the index or a document.
+    """
+    prepare(client, index, types)
+    with friendly_errors(client):
         for start in range(0, len(rows), _BATCH):
             _write(client, index, rows[start : start + _BATCH])
 

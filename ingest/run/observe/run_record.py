@@ -17,8 +17,9 @@ from ingest.run.job import RunJob
 from ingest.run.reject_file import default_path
 from xlrec_es import exact_json
 from xlrec_es.cluster.connection import Connection, connect
-from xlrec_es.cluster.result_index import Row, add, row_id
-from xlrec_es.errors import InvalidJson, XlrecError
+from xlrec_es.cluster.result_index import Row, add, prepare, row_id
+from xlrec_es.cluster.retry import Patience
+from xlrec_es.errors import ConfigError, InvalidJson, XlrecError
 
 REJECTS = "{}-rejects"
 """Name of the index of rejected records, by that of runs."""
@@ -58,7 +59,7 @@ def recorded(
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Add a run to an index, however it ends.
 
-    What cannot be added is a warning: the run has done its work.
+    What cannot be added at the end is a warning: the run has done its work.
 
     Args:
         job: What is run within.
@@ -68,10 +69,19 @@ def recorded(
 
     Yields:
         What takes the run's summary at its end.
+
+    Raises:
+        ClusterError: Nothing can be added to the index; before the run.
+        ConfigError: It is the one of the items.
     """
     if index is None:
         yield lambda _: None
         return
+    if index == job.index:
+        raise ConfigError(f"--write-to {index} is the index of the items; name another for the run")
+    with connect(connection) as client:
+        patience = Patience(retry_s=job.wait_s, max_wait_s=5.0)
+        patience.call(client, lambda: prepare(client, index, RUN_TYPES))
     record = _Record(job, connection, index, tell, datetime.now(UTC))
     try:
         yield record.ended

@@ -109,6 +109,22 @@ def test_a_file_that_cannot_be_looked_at_is_not_replaced() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_name_that_no_file_can_have_is_told() -> None:
+    for name in ("n" * 256, f"{'n' * 256}/new"):
+        with pytest.raises(UsageError, match=rf"^cannot write {name} \(File name too long\)"):
+            refuse_others(Path(name), starts_with_b, kind="book")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("longest", ["n" * 255, "\N{HIRAGANA LETTER NO}" * 85])
+def test_the_longest_name_can_be_written(longest: str) -> None:
+    refuse_others(Path(longest), starts_with_b, kind="book")
+    with writing(Path(longest)) as file:
+        file.write_text("b")
+    assert Path(longest).read_text() == "b"
+
+
+@pytest.mark.usefixtures("folder")
 def test_what_cannot_be_written_is_one_sentence() -> None:
     with (
         pytest.raises(UsageError, match=r"^cannot write items/new \(Not a directory\); name"),

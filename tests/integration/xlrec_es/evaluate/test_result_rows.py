@@ -12,6 +12,8 @@ from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue, write_likes
 from xlrec_es.cli.main import main as xlrec_es
+from xlrec_es.cluster.result_index import add
+from xlrec_es.evaluate.result_rows import TYPES
 from xlrec_es.evaluate.systems import RECOMMENDER
 
 
@@ -100,13 +102,27 @@ def test_what_tune_decided_is_a_row(
     assert row["tuning"]["proposed"] == report["proposed"]
 
 
-def test_a_report_is_not_lost_where_its_rows_are_refused(
+def test_a_wrong_index_is_refused_before_the_work(
     es: Elasticsearch, es_url: str, index_name: str, likes: Path
 ) -> None:
     write_catalogue(es, index_name)
     for command in ("evaluate", "tune"):
+        arguments = [command, str(likes), "--url", es_url, "-i", index_name, "--json"]
+        done = CliRunner().invoke(xlrec_es, [*arguments, "--write-to", index_name])
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "is an index of items" in done.stderr
+
+
+def test_a_report_is_not_lost_where_its_rows_are_refused(
+    es: Elasticsearch, es_url: str, index_name: str, likes: Path
+) -> None:
+    write_catalogue(es, index_name)
+    results = f"{index_name}-evaluations"
+    add(es, results, [], types=TYPES)
+    es.indices.put_settings(index=results, settings={"index.blocks.write": True})
+    for command in ("evaluate", "tune"):
         arguments = [command, str(likes), "--url", es_url, "-i", index_name, "--json", "--k", "3"]
-        arguments += ["--max-users", "30", "--write-to", index_name]
+        arguments += ["--max-users", "30", "--write-to", results]
         done = CliRunner().invoke(xlrec_es, arguments)
-        assert (done.exit_code, "is an index of items" in done.stderr) == (1, True), done.output
+        assert (done.exit_code, "does not take the results" in done.stderr) == (1, True)
         assert json.loads(done.stdout)["index"].startswith(index_name)

@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 from elasticsearch import Elasticsearch
 
 from ingest.cli.main import main as xlrec_ingest
+from ingest.run.observe.run_record import RUN_TYPES
+from xlrec_es.cluster.result_index import prepare
 
 GOOD = [{"id": str(n), "title": f"Chess {n}", "language": "en", "price": n} for n in range(5)]
 SECRET = "nobody may read this"
@@ -129,14 +131,26 @@ def test_a_run_that_fails_is_a_document_too(
     assert sum(row["rejected_by_stage"].values()) > 1
 
 
-@pytest.mark.parametrize("place", ["{}", "Upper-{}", "closed"])
-def test_a_summary_that_cannot_be_written_is_a_warning(
+@pytest.mark.parametrize("place", ["{}", "Upper-{}"])
+def test_an_index_that_takes_no_summary_is_refused_before_the_run(
     es: Elasticsearch, es_url: str, index_name: str, items: Path, tiny_model: Path, place: str
 ) -> None:
     runs = place.format(index_name)
-    if place == "closed":
-        runs = f"{index_name}-closed"
-        es.indices.create(index=runs)
+    done = run(items, es_url, index_name, tiny_model, "--write-to", runs)
+    assert done.exit_code in (1, 2)
+    assert runs in done.stderr
+    assert not es.indices.exists(index=index_name)
+
+
+@pytest.mark.parametrize("change", ["blocked", "closed"])
+def test_a_summary_that_cannot_be_written_is_a_warning(
+    es: Elasticsearch, es_url: str, index_name: str, items: Path, tiny_model: Path, change: str
+) -> None:
+    runs = f"{index_name}-runs"
+    prepare(es, runs, RUN_TYPES)
+    if change == "blocked":
+        es.indices.add_block(index=runs, block="write")
+    else:
         es.indices.close(index=runs)
     done = run(items, es_url, index_name, tiny_model, "--write-to", runs)
     assert (done.exit_code, json.loads(done.stdout)["indexed"]) == (3, 5)

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue, write_likes
 from fault_proxy import Fault, FaultProxy, Items, fault_proxy
 from kibana_marks import Mark, drawn, panel_of
 from xlrec_es.cli.main import main
-from xlrec_es.evaluate.result_rows import GATE_PASSED
+from xlrec_es.cluster.result_index import add
+from xlrec_es.evaluate.result_rows import GATE_PASSED, TYPES
 from xlrec_es.index.live_index import find_live
 from xlrec_es.kibana.check import check
 from xlrec_es.kibana.dashboards import gates, quality
@@ -40,15 +41,16 @@ class Shop:
     def results(self) -> str:
         return f"{self.name}-evaluations"
 
-    def reindex(
-        self, *more: str, to: str | None = None, code: int = 0
-    ) -> tuple[dict[str, Any], str]:
+    def reindex(self, *more: str, code: int = 0) -> tuple[dict[str, Any], str]:
         """What `--json` says, and what stands on standard error."""
-        options = [*PASSES, "--url", self.proxy.url, "--interactions", str(self.likes), "--json"]
-        written = ["--write-to", to or self.results]
-        done = CliRunner().invoke(main, ["index", "reindex", self.name, *options, *written, *more])
+        done = self.invoke(self.results, *more)
         assert done.exit_code == code, done.output
         return json.loads(done.stdout), done.stderr
+
+    def invoke(self, results: str, *more: str) -> Result:
+        options = [*PASSES, "--url", self.proxy.url, "--interactions", str(self.likes), "--json"]
+        written = ["--write-to", results]
+        return CliRunner().invoke(main, ["index", "reindex", self.name, *options, *written, *more])
 
     def find_half(self) -> None:
         """Vector searches of the gate find half of what they would from now on."""
@@ -166,13 +168,23 @@ def _points(points: Sequence[Mark], reports: Sequence[dict[str, Any]]) -> None:
     ]
 
 
+def test_a_wrong_index_is_refused_before_the_copy(shop: Shop) -> None:
+    before = sorted(shop.client.indices.get(index=f"{shop.name}*"))
+    done = shop.invoke(shop.name)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"{shop.name} is an index of items" in done.stderr
+    assert sorted(shop.client.indices.get(index=f"{shop.name}*")) == before
+
+
 def test_a_decision_stands_where_it_cannot_be_written(shop: Shop) -> None:
+    add(shop.client, shop.results, [], types=TYPES)
+    shop.client.indices.put_settings(index=shop.results, settings={"index.blocks.write": True})
     shop.find_half()
-    refused, said = shop.reindex("--min-recall", "0.9", to=shop.name, code=4)
+    refused, said = shop.reindex("--min-recall", "0.9", code=4)
     assert not refused["swapped"]
-    assert f"is not in {shop.name}: {shop.name} is an index of items" in said
+    assert f"is not in {shop.results}: {shop.results} does not take the results" in said
     assert "does not take the place of" in said
     shop.proxy.when = lambda _body: None
-    swapped, said = shop.reindex(to=shop.name)
+    swapped, said = shop.reindex()
     assert find_live(shop.client, shop.name).name == swapped["index"]
     assert "Warning: what the gate decided is done" in said
