@@ -17,8 +17,8 @@ HEAP = "512m"
 _SHARED_MEMORY = Path("/dev/shm")
 _ROOM = 4 * 1024**3
 
-# Most of these nodes live for seconds: Java's second compiler would cost more than it brings.
-_JAVA = ("-XX:TieredStopAtLevel=1",)
+JAVA = ("-XX:TieredStopAtLevel=1",)
+"""Most of these nodes live for seconds: Java's second compiler would cost more than it brings."""
 
 
 def testable_versions() -> list[str]:
@@ -51,7 +51,7 @@ def small_node(
                     version=version,
                     heap=HEAP,
                     settings=settings,
-                    java_options=_JAVA,
+                    java_options=JAVA,
                 )
             )
         yield node

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +18,9 @@ from ingest.run import assemble
 from ingest.run.job import RunJob
 from ingest.run.reject_file import replaced
 from ingest.sources.rejects import SCHEME
+from ray_cluster import ENVIRONMENT, TESTS, RayCluster
 from xlrec_es.cluster.connection import Connection
 
-TESTS = Path(__file__).parents[3]
 HEADER = "id,language,title\n"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -50,14 +49,19 @@ def entries(path: Path) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("centering", ["center", "none"])
 def test_files_without_records_change_nothing_and_rejects_name_their_file(
-    es: Elasticsearch, es_url: str, index_name: str, folder: Path, centering: str
+    es: Elasticsearch,
+    es_url: str,
+    index_name: str,
+    folder: Path,
+    centering: str,
+    ray_there: RayCluster,
 ) -> None:
     done = subprocess.run(
         [
             *(sys.executable, str(TESTS / "ray_run.py"), es_url, index_name, str(folder)),
-            *("--centering", centering),
+            *("--centering", centering, "--address", ray_there.address),
         ],
-        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=200,

@@ -25,7 +25,7 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from nodes import HEAP, VERSIONS
+from nodes import HEAP, VERSIONS, small_node
 from xlrec_es.cli.main import main
 from xlrec_es.cluster.analyzers import available_analyzers
 from xlrec_es.cluster.connection import Connection, connect
@@ -157,7 +157,7 @@ def assert_folder_is_taken(folder: Path) -> None:
 OWNER = """
 import sys, time
 from xlrec_es.node import running
-with running(heap="512m") as info:
+with running(heap="512m", java_options=["-XX:TieredStopAtLevel=1"]) as info:
     print(info.url, info.folder, flush=True)
     time.sleep(300)
 """
@@ -256,7 +256,7 @@ def test_without_a_compiler_the_node_starts_and_says_what_it_lacks(place: Path) 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_security_and_tls_by_settings(version: str) -> None:
     settings = {"xpack.security.enabled": "true", "xpack.security.http.ssl.enabled": "true"}
-    with running(version=version, heap=HEAP, settings=settings) as info:
+    with small_node(version, settings=settings) as info:
         assert info.url.startswith("https://127.0.0.1:")
         assert info.password is not None
         assert info.password not in repr(info)
