@@ -145,6 +145,8 @@ def checked(index: str) -> VegaPanel:
                         "type": "nominal",
                         "scale": {"domain": ["passed", "failed"], "range": ["circle", "cross"]},
                         "title": "check was",
+                        # Vega's own is black, which a dark page hides.
+                        "legend": {"symbolFillColor": "gray", "symbolStrokeColor": "gray"},
                     },
                     "tooltip": tooltip,
                 },
