@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import time
@@ -10,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from browser import chromium
 from http_service import Service, service
@@ -138,4 +141,12 @@ def sheet(page: Path, theme: str) -> bytes:
         shown.goto(page.as_uri())
         shown.evaluate(_WRAP)
         shown.add_style_tag(content=_STYLE)
-        return shown.screenshot(full_page=True)
+        return _in_few_colors(shown.screenshot(full_page=True))
+
+
+def _in_few_colors(png: bytes) -> bytes:
+    """The picture in 256 colors, which are enough for panels and take half of the bytes."""
+    written = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        picture.convert("RGB").quantize(256).save(written, "png", optimize=True)
+    return written.getvalue()
