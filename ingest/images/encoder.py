@@ -7,6 +7,7 @@ others (ViT, DINOv2, ConvNeXT ...) run in transformers: their pooled output is t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,7 +75,7 @@ class ImageEncoder(Protocol):
         """
 
 
-class _PictureEncoder:
+class _PictureEncoder(ABC):
     """What encoders of pictures have in common.
 
     Args:
@@ -103,9 +104,9 @@ class _PictureEncoder:
         unit: Vector = np.divide(features, length, out=features.copy(), where=length > 0)
         return unit
 
+    @abstractmethod
     def _features(self, pictures: list[Image]) -> Vector:
         """What the model makes of at least one picture, shape (len(pictures), dims)."""
-        raise NotImplementedError
 
 
 class SharedSpaceEncoder(_PictureEncoder):

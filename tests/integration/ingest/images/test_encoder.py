@@ -74,6 +74,15 @@ def test_a_model_that_cannot_be_had_is_told() -> None:
         load("nobody/has-this-model")
 
 
+def test_an_empty_name_is_not_the_folder_that_one_is_in(
+    image_models: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(image_models["vit"])
+    for name in ("", " "):
+        with pytest.raises(ConfigError, match="--image-model is empty; name a folder"):
+            load(name)
+
+
 def test_an_encoder_of_texts_is_refused(tiny_model: Path) -> None:
     with pytest.raises(EncoderError, match="is an encoder of text, and takes no pictures"):
         load(tiny_model)
