@@ -145,7 +145,7 @@ def sheet(page: Path, theme: str) -> bytes:
 
 
 def _in_few_colors(png: bytes) -> bytes:
-    """The picture in 256 colors, which are enough for panels and take half of the bytes."""
+    """The picture in 256 colors: enough for panels, and well under half of the bytes."""
     written = io.BytesIO()
     with Image.open(io.BytesIO(png)) as picture:
         picture.convert("RGB").quantize(256).save(written, "png", optimize=True)

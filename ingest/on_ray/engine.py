@@ -57,7 +57,7 @@ def run(
     check(job)
     rejects, _ = own_files(job)
     with locked(rejects.path, advice=reject_file.ADVICE), connect(connection) as client, rejects:
-        cluster = reach_cluster(client, job.wait_s)
+        cluster = reach_cluster(client, job.patience)
         live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
         job = settled(job, live)
         source = index_source(

@@ -165,7 +165,7 @@ class XlrecDatasink(Datasink[BlockWritten]):
         source = _Tables([table.drop_columns([VECTORS, ENCODER]) for table in tables])
         job = self._job
         with connect(self._connection) as client, tempfile.TemporaryFile() as file:
-            cluster = reach_cluster(client, job.wait_s)
+            cluster = reach_cluster(client, job.patience)
             live = job.mode.find(client, job.index)
             if live is None:
                 raise IndexNotFound(

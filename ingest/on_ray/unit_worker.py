@@ -301,7 +301,7 @@ class UnitWorker:
     def _reached(self) -> Cluster:
         if self._cluster is None:
             client = self._held.enter_context(connect(self._task.connection))
-            self._cluster = reach_cluster(client, self._task.job.wait_s)
+            self._cluster = reach_cluster(client, self._task.job.patience)
         return self._cluster
 
     def _loaded(self) -> Encoder:

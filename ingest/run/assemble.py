@@ -102,7 +102,7 @@ def run(
             in_place=job.mode.in_place,
             slices=job.slices,
         )
-        cluster = reach_cluster(client, job.wait_s)
+        cluster = reach_cluster(client, job.patience)
         live = cluster.patience.call(client, lambda: job.mode.find(client, job.index))
         job = settled(job, live)
         if live is None:
@@ -271,9 +271,8 @@ def _locked(rejects: RejectFile, checkpoint: Checkpoint) -> Iterator[None]:
         yield
 
 
-def reach_cluster(client: Elasticsearch, wait_s: float) -> Cluster:
+def reach_cluster(client: Elasticsearch, patience: Patience) -> Cluster:
     """Ask the cluster what it can do, once it answers."""
-    patience = Patience(retry_s=wait_s, max_wait_s=5.0)
     return Cluster(client, patience.call(client, lambda: probe(client)))
 
 

@@ -16,6 +16,7 @@ from ingest.images.options import ImageOptions
 from ingest.shard import Shard
 from ingest.sources.rejects import SCHEME
 from ingest.write.modes import VERSION, Mode
+from xlrec_es.cluster.retry import Patience
 from xlrec_es.errors import ConfigError
 from xlrec_es.records.field_map import FieldMap
 
@@ -99,6 +100,11 @@ class RunJob:
         What was set aside once is tried to the last, and so is what a user allows.
         """
         return self.max_rejects is None and not self.source.startswith(SCHEME)
+
+    @property
+    def patience(self) -> Patience:
+        """How long a request is sent again that does not get through, by `wait_s`."""
+        return Patience(retry_s=self.wait_s, max_wait_s=5.0)
 
     @property
     def recipe(self) -> Recipe:

@@ -405,8 +405,7 @@ class Target:
                 of texts.
             earlier: See `compare`; and what is to be written of its picture, and beside its vector.
         """
-        pictured, beside = earlier.pictured, earlier.beside
-        own = {**earlier.learned, **self._own(document, vector, pictured), **beside}
+        own = {**earlier.learned, **self._own(document, vector, earlier.pictured), **earlier.beside}
         source = {**document.source, OWN_FIELD: own}
         return Operation.index(
             document, source, **routed(document.record.routing), **_not_older_than(document.version)

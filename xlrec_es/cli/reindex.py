@@ -99,6 +99,11 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str], *, command:
         columns: Of the file of interactions, by their own names.
         command: As people call it.
     """
+    if how.write_to is not None:
+        from xlrec_es.cluster.result_index import prepare
+        from xlrec_es.evaluate.result_rows import TYPES
+
+        prepare(work.client, how.write_to, TYPES)
     if how.interactions is not None:
         from xlrec_es.evaluate.dataset import EvaluationJob
         from xlrec_es.versions.gate_evaluation import Comparison
@@ -107,11 +112,6 @@ def carry_out(work: Reindexer, how: How, columns: Mapping[str, str], *, command:
         job = EvaluationJob(how.interactions, live.name, fields=columns)
         comparison = Comparison.of(work.client, live, job, max_loss=how.max_loss)
         work.more_checks.append(comparison.check)
-    if how.write_to is not None:
-        from xlrec_es.cluster.result_index import prepare
-        from xlrec_es.evaluate.result_rows import TYPES
-
-        prepare(work.client, how.write_to, TYPES)
     try:
         report = work.run(swap=how.swap)
     except GateFailed as error:

@@ -18,7 +18,6 @@ from ingest.run.reject_file import default_path
 from xlrec_es import exact_json
 from xlrec_es.cluster.connection import Connection, connect
 from xlrec_es.cluster.result_index import Row, add, prepare, row_id
-from xlrec_es.cluster.retry import Patience
 from xlrec_es.errors import ConfigError, InvalidJson, XlrecError
 
 REJECTS = "{}-rejects"
@@ -80,8 +79,7 @@ def recorded(
     if index == job.index:
         raise ConfigError(f"--write-to {index} is the index of the items; name another for the run")
     with connect(connection) as client:
-        patience = Patience(retry_s=job.wait_s, max_wait_s=5.0)
-        patience.call(client, lambda: prepare(client, index, RUN_TYPES))
+        job.patience.call(client, lambda: prepare(client, index, RUN_TYPES))
     record = _Record(job, connection, index, tell, datetime.now(UTC))
     try:
         yield record.ended

@@ -30,7 +30,7 @@ def test_every_learner_learns_the_same_in_blocks(ray_there: RayCluster, tmp_path
 
 
 def test_the_command_changes_nothing_that_was_learned_here(
-    es: Elasticsearch, es_url: str, index_name: str, ray_there: RayCluster, tmp_path: Path
+    es: Elasticsearch, es_url: str, index_name: str, tmp_path: Path
 ) -> None:
     """Nor does one whose interactions are on disk."""
     write_catalogue(es, index_name)
@@ -64,8 +64,7 @@ def test_the_command_changes_nothing_that_was_learned_here(
     assert here["changed"]
     folder = tmp_path / "disk"
     folder.mkdir()
-    on_ray = ("--engine", "ray", "--address", ray_there.address, "--workers", "2")
-    there = learn(*on_ray, "--on-disk", str(folder))
+    there = learn("--engine", "ray", "--workers", "2", "--on-disk", str(folder))
     assert there["generation"] == here["generation"]
     assert there["changed"] == 0
     assert there["unchanged"] == here["changed"]

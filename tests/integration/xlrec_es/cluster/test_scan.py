@@ -78,7 +78,7 @@ def test_what_a_replica_does_not_have_yet_is_read_later(cluster: TwoNodes) -> No
         done.update(now)
 
     with Writers(client, "shop") as writers:
-        until = time.monotonic() + 8
+        until = time.monotonic() + 15
         while time.monotonic() < until:
             read_on()
     scan.wait_for_copies(client, "shop")

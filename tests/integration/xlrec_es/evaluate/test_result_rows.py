@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 from catalogue import write_catalogue, write_likes
 from xlrec_es.cli.main import main as xlrec_es
-from xlrec_es.cluster.result_index import add
+from xlrec_es.cluster.result_index import prepare
 from xlrec_es.evaluate.result_rows import TYPES
 from xlrec_es.evaluate.systems import RECOMMENDER
 
@@ -118,8 +118,8 @@ def test_a_report_is_not_lost_where_its_rows_are_refused(
 ) -> None:
     write_catalogue(es, index_name)
     results = f"{index_name}-evaluations"
-    add(es, results, [], types=TYPES)
-    es.indices.put_settings(index=results, settings={"index.blocks.write": True})
+    prepare(es, results, TYPES)
+    es.indices.add_block(index=results, block="write")
     for command in ("evaluate", "tune"):
         arguments = [command, str(likes), "--url", es_url, "-i", index_name, "--json", "--k", "3"]
         arguments += ["--max-users", "30", "--write-to", results]

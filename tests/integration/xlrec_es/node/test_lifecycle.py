@@ -25,7 +25,7 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
-from nodes import HEAP, VERSIONS, small_node
+from nodes import HEAP, JAVA, VERSIONS, small_node
 from xlrec_es.cli.main import main
 from xlrec_es.cluster.analyzers import available_analyzers
 from xlrec_es.cluster.connection import Connection, connect
@@ -154,10 +154,10 @@ def assert_folder_is_taken(folder: Path) -> None:
         pass
 
 
-OWNER = """
+OWNER = f"""
 import sys, time
 from xlrec_es.node import running
-with running(heap="512m", java_options=["-XX:TieredStopAtLevel=1"]) as info:
+with running(heap={HEAP!r}, java_options={JAVA!r}) as info:
     print(info.url, info.folder, flush=True)
     time.sleep(300)
 """

@@ -353,7 +353,7 @@ def processes_that_name(path: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "seconds"),
-    [(signal.SIGKILL, 2), (signal.SIGKILL, 25), (signal.SIGTERM, 12), (signal.SIGINT, 8)],
+    [(signal.SIGKILL, 2), (signal.SIGKILL, 25), (signal.SIGTERM, 12), (signal.SIGINT, 25)],
 )
 def test_a_killed_demo_leaves_no_process(how: int, seconds: float, tmp_path: Path) -> None:
     folder = tmp_path / "node"

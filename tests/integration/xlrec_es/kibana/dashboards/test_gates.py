@@ -16,7 +16,7 @@ from catalogue import write_catalogue, write_likes
 from fault_proxy import Fault, FaultProxy, Items, fault_proxy
 from kibana_marks import Mark, drawn, panel_of
 from xlrec_es.cli.main import main
-from xlrec_es.cluster.result_index import add
+from xlrec_es.cluster.result_index import prepare
 from xlrec_es.evaluate.result_rows import GATE_PASSED, TYPES
 from xlrec_es.index.live_index import find_live
 from xlrec_es.kibana.check import check
@@ -177,8 +177,8 @@ def test_a_wrong_index_is_refused_before_the_copy(shop: Shop) -> None:
 
 
 def test_a_decision_stands_where_it_cannot_be_written(shop: Shop) -> None:
-    add(shop.client, shop.results, [], types=TYPES)
-    shop.client.indices.put_settings(index=shop.results, settings={"index.blocks.write": True})
+    prepare(shop.client, shop.results, TYPES)
+    shop.client.indices.add_block(index=shop.results, block="write")
     shop.find_half()
     refused, said = shop.reindex("--min-recall", "0.9", code=4)
     assert not refused["swapped"]
